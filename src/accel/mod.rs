@@ -1,0 +1,3 @@
+//! Accelerators: what a network costs on hardware.
+
+pub mod chaidnn;

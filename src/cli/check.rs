@@ -1,0 +1,119 @@
+//! `tandem check`: a dry run.
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use super::context::{Common, ExperimentArgs};
+use super::error::CliError;
+use crate::report::{Format, Table, grouped, number};
+use crate::seed::stream;
+use crate::study::{Experiment, Failure, Progress};
+
+/// Points that are evaluated.
+const POINTS: usize = 8;
+
+/// Checks an experiment without running it: the space, a few points, the first phase, the cost.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    experiment: ExperimentArgs,
+}
+
+/// Carries out the command.
+pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
+    let loaded = common.load(&args.experiment.file, &args.experiment.set)?;
+    let script = &loaded.script;
+    let fail = |failure: Failure| {
+        let rendered = script.diagnostic(&failure.0).map_or_else(
+            || format!("error: {failure}"),
+            |diagnostic| diagnostic.render(script.texts(), false),
+        );
+        CliError::Experiment { rendered }
+    };
+    let space = script.space();
+    let seed = loaded.settings.seed.unwrap_or(0);
+    let progress = Progress::new(script.objectives().to_vec(), seed);
+    let phase = script.next_phase(&progress).map_err(fail)?;
+
+    let mut rng = stream(seed, "check", 0);
+    let mut metrics = None;
+    let started = Instant::now();
+    for _ in 0..POINTS {
+        let point = space.draw(&mut rng).map_err(|error| CliError::Experiment {
+            rendered: format!("error: {error}"),
+        })?;
+        let values = script.evaluate(&point).map_err(fail)?;
+        if let Some(phase) = &phase {
+            (phase.reward)(&values).map_err(fail)?;
+        }
+        for objective in script.objectives() {
+            if !values.contains_key(&objective.metric) {
+                let known = values.keys().cloned().collect::<Vec<_>>().join(", ");
+                return Err(CliError::Experiment {
+                    rendered: format!(
+                        "error: objectives() names `{}`, but evaluate(point) gives {known}",
+                        objective.metric
+                    ),
+                });
+            }
+        }
+        metrics = Some(values);
+    }
+    let each_ms = started.elapsed().as_secs_f64() * 1e3 / POINTS as f64;
+
+    let mut rows: Vec<(String, String)> = Vec::new();
+    for part in space.parts() {
+        let domain = &part.domain;
+        rows.push((
+            format!("part {}", part.name),
+            format!(
+                "{}: {} points, {} choices",
+                domain.kind(),
+                grouped(domain.count()),
+                domain.choices().len()
+            ),
+        ));
+    }
+    let count = space.count().map_or_else(|| "more than 2^128".to_owned(), grouped);
+    rows.push(("space".into(), format!("{count} points")));
+    for (name, value) in loaded.args() {
+        rows.push((format!("args.{name}"), value));
+    }
+    for (name, value) in metrics.iter().flatten() {
+        rows.push((format!("metric {name}"), format!("{} at one point", number(*value))));
+    }
+    match &phase {
+        Some(phase) => {
+            let steps = phase.steps.unwrap_or(0);
+            let text = format!(
+                "{}: {} searches {}, {steps} trials at most",
+                phase.name,
+                phase.controller.name(),
+                phase.search.join(", "),
+            );
+            rows.push(("first phase".into(), text));
+            #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
+            let seconds = each_ms * 1e-3 * steps as f64 / loaded.threads() as f64;
+            rows.push(("evaluation".into(), format!("{} ms a point", number(each_ms))));
+            rows.push(("first phase takes".into(), format!("about {} s", number(seconds))));
+        }
+        None => rows.push(("first phase".into(), "none: the schedule ends at once".into())),
+    }
+    for source in script.host().sources() {
+        let (what, trust) = source.describe();
+        rows.push((trust.to_string(), what.to_owned()));
+    }
+    let mut table = Table::new(["", ""]);
+    if common.format != Format::Table {
+        table = Table::new(["name", "value"]);
+    }
+    for (name, value) in rows {
+        table.push(vec![name.into(), value.into()]);
+    }
+    table.write(common.format, stdout().lock())?;
+    if common.format == Format::Table {
+        writeln!(stdout(), "\n{} is ready to run", args.experiment.file.display())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

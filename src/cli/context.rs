@@ -1,0 +1,131 @@
+//! What every command shares: where things are, and how an experiment is loaded.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use tracing_subscriber::EnvFilter;
+
+use super::error::CliError;
+use crate::report::Format;
+use crate::script::{Script, Settings, SettingsError, ScriptError};
+use crate::store::{OpenMode, Store};
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// The folder of the store.
+    #[arg(long, global = true, value_name = "DIR", default_value = ".tandem", env = "TANDEM_STORE")]
+    pub store: PathBuf,
+    /// The folder of benchmark tables and image sets [default: data]
+    #[arg(long, global = true, value_name = "DIR", env = "TANDEM_DATA")]
+    pub data: Option<PathBuf>,
+    /// How tables are printed.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// An experiment named on the command line.
+#[derive(Debug, Args)]
+pub struct ExperimentArgs {
+    /// The experiment: a .rhai script, or a .yaml file that names one with its settings.
+    pub file: PathBuf,
+    /// Overrides a setting (seed, steps, threads, data, limits.NAME) or an argument of the script.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// An experiment and the settings it was loaded with.
+pub struct Loaded {
+    /// The script.
+    pub script: Script,
+    /// Its settings, overrides included.
+    pub settings: Settings,
+    /// The folder of benchmark tables.
+    pub data: PathBuf,
+}
+
+impl Common {
+    /// Opens the store for writing; makes it if there is none.
+    pub fn store(&self) -> Result<Store, CliError> {
+        Ok(Store::open(&self.store, OpenMode::ReadWrite)?)
+    }
+
+    /// Opens a store that must be there.
+    pub fn existing_store(&self) -> Result<Store, CliError> {
+        Ok(Store::open(&self.store, OpenMode::ReadOnlyMustExist)?)
+    }
+
+    /// The folder of benchmark tables: the option or `TANDEM_DATA`, else the setting, else `data`.
+    pub fn data_dir(&self, settings: Option<&Settings>) -> PathBuf {
+        let setting = settings.and_then(|settings| settings.data.clone());
+        self.data.clone().or(setting).unwrap_or_else(|| PathBuf::from("data"))
+    }
+
+    /// Loads an experiment with overrides.
+    pub fn load(&self, file: &Path, set: &[String]) -> Result<Loaded, CliError> {
+        let mut settings = read_settings(file)?;
+        for assignment in set {
+            settings.set(assignment).map_err(ScriptError::from)?;
+        }
+        self.load_with(file, settings)
+    }
+
+    /// Loads an experiment with settings that are already complete.
+    pub fn load_with(&self, file: &Path, settings: Settings) -> Result<Loaded, CliError> {
+        let path = settings.script.clone().unwrap_or_else(|| file.to_path_buf());
+        let data = self.data_dir(Some(&settings));
+        let script = Script::load(&path, &settings, data.clone(), cache_dir())?;
+        Ok(Loaded { script, settings, data })
+    }
+}
+
+impl Loaded {
+    /// Points evaluated at once.
+    pub fn threads(&self) -> usize {
+        let available = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.settings.threads.unwrap_or_else(available).max(1)
+    }
+
+    /// The values of the script's arguments.
+    pub fn args(&self) -> BTreeMap<String, String> {
+        self.script.args()
+    }
+}
+
+fn read_settings(file: &Path) -> Result<Settings, CliError> {
+    match file.extension().and_then(|extension| extension.to_str()) {
+        Some("rhai") => Ok(Settings { script: Some(file.to_path_buf()), ..Settings::default() }),
+        Some("yaml" | "yml") => Settings::load(file).map_err(|error| match error {
+            SettingsError::Read { path, source } => ScriptError::Read { path, source }.into(),
+            other => ScriptError::from(other).into(),
+        }),
+        _ => Err(CliError::Usage {
+            message: format!("{} is not an experiment", file.display()),
+            hint: Some("an experiment is a .rhai script, or a .yaml file that names one".to_owned()),
+        }),
+    }
+}
+
+/// Where what takes long to compute is kept between runs: `TANDEM_CACHE`, else `tandem` in the
+/// user's cache folder.
+fn cache_dir() -> Option<PathBuf> {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("TANDEM_CACHE")
+        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("tandem")))
+        .or_else(|| env::home_dir().map(|home| home.join(".cache/tandem")))
+}
+
+/// Sends the program's log to standard error; `TANDEM_LOG` says how much of it.
+pub fn log() {
+    let filter = EnvFilter::try_from_env("TANDEM_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("warn,script=info"));
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .without_time()
+        .try_init();
+}

@@ -1,0 +1,158 @@
+//! How a command fails: a message, a hint, an exit code.
+
+use std::error::Error;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::accuracy::nasbench101::{ImportError, TableError};
+use crate::pareto::ParseObjectiveError;
+use crate::script::{QueryError, ScriptError};
+use crate::store::StoreError;
+use crate::study::StudyError;
+
+/// How a command fails.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// What was asked for makes no sense.
+    #[error("{message}")]
+    Usage {
+        /// What is wrong.
+        message: String,
+        /// What to try.
+        hint: Option<String>,
+    },
+    /// The experiment cannot be loaded.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    /// The experiment fails when it is called.
+    #[error("{rendered}")]
+    Experiment {
+        /// The message, with its source line where that is known.
+        rendered: String,
+    },
+    /// A query is wrong.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The store refuses.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The run stops.
+    #[error(transparent)]
+    Study(StudyError),
+    /// A table cannot be imported.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// A table cannot be opened.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// An objective cannot be read.
+    #[error(transparent)]
+    Objective(#[from] ParseObjectiveError),
+    /// A run's experiment changed.
+    #[error("run `{run}` cannot go on: {what} changed since it started\n{diff}")]
+    Changed {
+        /// The run's name.
+        run: String,
+        /// What changed.
+        what: String,
+        /// The change, as a unified diff.
+        diff: String,
+    },
+    /// A file cannot be used.
+    #[error("cannot use {path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Writing the results failed.
+    #[error("cannot write the results: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl CliError {
+    /// A usage error without a hint.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), hint: None }
+    }
+
+    fn code(&self) -> u8 {
+        match self {
+            Self::Usage { .. } | Self::Objective(_) => 2,
+            Self::Script(ScriptError::Read { .. }) => 2,
+            Self::Script(_)
+            | Self::Experiment { .. }
+            | Self::Query(_)
+            | Self::Changed { .. }
+            | Self::Study(
+                StudyError::Schedule(_)
+                | StudyError::Phase { .. }
+                | StudyError::Space { .. }
+                | StudyError::Hopeless { .. }
+                | StudyError::MissingObjective { .. },
+            ) => 3,
+            Self::Store(error) | Self::Study(StudyError::Store(error)) => store_code(error),
+            Self::Study(StudyError::Diverged { .. } | StudyError::Checkpoint { .. }) => 4,
+            Self::Study(_)
+            | Self::Import(_)
+            | Self::Table(_)
+            | Self::File { .. }
+            | Self::Output(_) => 1,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Usage { hint, .. } => hint.clone(),
+            Self::Changed { run, .. } => Some(format!(
+                "undo the change, or `tandem resume {run} --fork` to start a new run with it"
+            )),
+            Self::Study(StudyError::Diverged { run, .. }) => Some(format!(
+                "something that decides the run changed; `tandem resume {run} --fork` starts anew"
+            )),
+            _ => None,
+        }
+    }
+
+    /// Prints the failure to standard error and gives its exit code.
+    pub fn report(&self) -> ExitCode {
+        if let Self::Output(error) = self
+            && error.kind() == std::io::ErrorKind::BrokenPipe
+        {
+            return ExitCode::SUCCESS;
+        }
+        let colour = std::io::stderr().is_terminal();
+        match self {
+            Self::Script(ScriptError::Script { diagnostic, sources })
+            | Self::Query(QueryError { diagnostic, sources }) => {
+                eprintln!("{}", diagnostic.render(sources, colour));
+            }
+            Self::Experiment { rendered } => eprintln!("{rendered}"),
+            other => {
+                eprintln!("error: {other}");
+                let mut source = other.source().and_then(Error::source);
+                if let Self::Study(study) = other {
+                    source = study.source();
+                }
+                while let Some(cause) = source {
+                    eprintln!("  because: {cause}");
+                    source = cause.source();
+                }
+            }
+        }
+        if let Some(hint) = self.hint() {
+            eprintln!("hint: {hint}");
+        }
+        ExitCode::from(self.code())
+    }
+}
+
+const fn store_code(error: &StoreError) -> u8 {
+    match error {
+        StoreError::NoRun { .. } | StoreError::NoStore { .. } => 2,
+        StoreError::Io { .. } => 1,
+        _ => 4,
+    }
+}

@@ -1,0 +1,98 @@
+//! `tandem estimate`: one pair evaluated, outside a search.
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+
+use super::context::{Common, ExperimentArgs};
+use super::error::CliError;
+use crate::report::{Format, Table};
+use crate::seed::stream;
+use crate::study::Experiment;
+
+/// Evaluates one pair of an experiment and shows what each layer costs.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    experiment: ExperimentArgs,
+    /// The text of a part, as results show it; parts that are not given are drawn by the seed.
+    #[arg(long = "at", value_name = "PART=TEXT")]
+    at: Vec<String>,
+    /// Prints the network's layers as text instead.
+    #[arg(long, conflicts_with = "graphviz")]
+    network: bool,
+    /// Prints the network in Graphviz's DOT language instead.
+    #[arg(long)]
+    graphviz: bool,
+}
+
+/// Carries out the command.
+pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
+    let loaded = common.load(&args.experiment.file, &args.experiment.set)?;
+    let space = loaded.script.space();
+    let mut rng = stream(loaded.settings.seed.unwrap_or(0), "estimate", 0);
+    let mut point = space.draw(&mut rng).map_err(|error| CliError::usage(error.to_string()))?;
+    for assignment in &args.at {
+        let (name, text) = assignment.split_once('=').ok_or_else(|| {
+            CliError::usage(format!("`--at {assignment}` is not of the form part=text"))
+        })?;
+        let part = space.part(name).map_err(|error| CliError::usage(error.to_string()))?;
+        let options = space.parts()[part]
+            .domain
+            .parse(text)
+            .map_err(|illegal| CliError::usage(format!("part `{name}`: {illegal}")))?;
+        point = space.with(&point, part, &options);
+    }
+    let (metrics, traced) = loaded.script.host().traced(|| loaded.script.evaluate(&point));
+    let metrics = metrics.map_err(|failure| CliError::Experiment {
+        rendered: loaded.script.diagnostic(&failure.0).map_or_else(
+            || format!("error: {failure}"),
+            |diagnostic| diagnostic.render(loaded.script.texts(), false),
+        ),
+    })?;
+
+    let mut out = stdout().lock();
+    if args.network || args.graphviz {
+        let traced = traced
+            .first()
+            .ok_or_else(|| CliError::usage("the experiment estimates no network on chaidnn"))?;
+        let network = traced.network();
+        let text = if args.graphviz { network.to_graphviz() } else { network.to_text() };
+        out.write_all(text.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = Table::new(["", ""]);
+    if common.format != Format::Table {
+        table = Table::new(["name", "value"]);
+    }
+    for (part, text) in space.parts().iter().zip(space.texts(&point)) {
+        table.push(vec![part.name.as_str().into(), text.into()]);
+    }
+    for (name, value) in metrics {
+        table.push(vec![name.into(), value.into()]);
+    }
+    table.write(common.format, &mut out)?;
+    if common.format != Format::Table {
+        return Ok(ExitCode::SUCCESS);
+    }
+    for traced in &traced {
+        let Ok(program) = traced.program() else { continue };
+        let rows = program
+            .breakdown(&traced.configuration, &traced.platform)
+            .map_err(|error| CliError::Experiment { rendered: format!("error: {error}") })?;
+        let mut table =
+            Table::new(["operation", "engine", "start_ms", "end_ms", "cycles", "bound by"]);
+        for row in rows {
+            table.push(vec![
+                row.name.into(),
+                row.engine.to_string().into(),
+                row.start_ms.into(),
+                row.end_ms.into(),
+                row.cycles.into(),
+                row.bound.to_string().into(),
+            ]);
+        }
+        writeln!(out)?;
+        table.write(Format::Table, &mut out)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,76 @@
+//! The commands, one file each: arguments, then a short `run`.
+
+mod check;
+mod context;
+mod data;
+mod error;
+mod estimate;
+mod pareto;
+mod query;
+mod resume;
+mod run;
+mod runs;
+mod show;
+mod summary;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use context::Common;
+pub use error::CliError;
+
+/// Searches a CNN and the accelerator that runs it together.
+#[derive(Debug, Parser)]
+#[command(name = "tandem", version, arg_required_else_help = true, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Args),
+    Resume(resume::Args),
+    Runs(runs::Args),
+    Show(show::Args),
+    Query(query::Args),
+    Pareto(pareto::Args),
+    Check(check::Args),
+    Estimate(estimate::Args),
+    Data(data::Args),
+}
+
+/// Runs the program with the given arguments and says how it went.
+///
+/// Exit codes: 0 done, 1 the work failed, 2 wrong usage, 3 the script or its settings are wrong,
+/// 4 the store is damaged or held by another process, 130 interrupted and resumable.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::from(error.use_stderr()) * 2);
+        }
+    };
+    context::log();
+    let common = &cli.common;
+    let result = match cli.command {
+        Command::Run(args) => run::run(common, &args),
+        Command::Resume(args) => resume::run(common, &args),
+        Command::Runs(args) => runs::run(common, &args),
+        Command::Show(args) => show::run(common, &args),
+        Command::Query(args) => query::run(common, &args),
+        Command::Pareto(args) => pareto::run(common, &args),
+        Command::Check(args) => check::run(common, &args),
+        Command::Estimate(args) => estimate::run(common, &args),
+        Command::Data(args) => data::run(common, &args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => error.report(),
+    }
+}

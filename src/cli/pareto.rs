@@ -1,0 +1,102 @@
+//! `tandem pareto`: the frontier of stored trials.
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+
+use super::context::Common;
+use super::error::CliError;
+use super::query::selected;
+use crate::pareto::{Frontier, Objective, costs, hypervolume};
+use crate::report::{Format, TrialColumns, number};
+use crate::store::{Outcome, Trial};
+
+/// Prints the non-dominated trials of one or more runs, and their hypervolume.
+///
+/// The hypervolume is measured from the reference point if one is given, else from the worst value
+/// of each objective among the trials.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The runs.
+    #[arg(required = true)]
+    runs: Vec<String>,
+    /// What is wanted, for example accuracy:max,latency_ms:min [default: the first run's]
+    #[arg(long, value_delimiter = ',', value_name = "METRIC:max|min")]
+    objectives: Vec<Objective>,
+    /// The reference point of the hypervolume, a value for each objective.
+    #[arg(long, value_delimiter = ',', value_name = "VALUE", allow_negative_numbers = true)]
+    reference: Vec<f64>,
+}
+
+/// Carries out the command.
+pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
+    let store = common.existing_store()?;
+    let runs = selected(&store, &args.runs)?;
+    let objectives = match (&args.objectives[..], runs.first()) {
+        ([], Some(run)) => run.objectives.clone(),
+        (given, _) => given.to_vec(),
+    };
+    if objectives.is_empty() {
+        return Err(CliError::Usage {
+            message: "the run has no objectives".to_owned(),
+            hint: Some("name them: --objectives accuracy:max,latency_ms:min".to_owned()),
+        });
+    }
+    if !args.reference.is_empty() && args.reference.len() != objectives.len() {
+        return Err(CliError::usage(format!(
+            "{} reference values for {} objectives",
+            args.reference.len(),
+            objectives.len()
+        )));
+    }
+    let mut frontier: Frontier<(String, Trial)> = Frontier::new();
+    let mut worst: Vec<f64> = vec![f64::NEG_INFINITY; objectives.len()];
+    for run in &runs {
+        for trial in store.trials(&run.name)? {
+            let trial = trial?;
+            let Outcome::Done { metrics, .. } = &trial.outcome else { continue };
+            let costs = costs(&objectives, metrics).map_err(|metric| CliError::Usage {
+                message: format!("step {} of run `{}` has no metric `{metric}`", trial.step, run.name),
+                hint: Some(format!(
+                    "its metrics are {}",
+                    metrics.keys().cloned().collect::<Vec<_>>().join(", ")
+                )),
+            })?;
+            for (worst, cost) in worst.iter_mut().zip(&costs) {
+                *worst = worst.max(*cost);
+            }
+            frontier.offer(costs, (run.name.clone(), trial));
+        }
+    }
+    let members = frontier.sorted();
+    let trials: Vec<&Trial> = members.iter().map(|(_, (_, trial))| trial).collect();
+    let first = objectives.iter().map(|objective| objective.metric.clone());
+    let columns = TrialColumns::new(trials, first, runs.len() > 1);
+    let mut table = columns.table();
+    for (_, (run, trial)) in &members {
+        table.push(columns.row(run, trial));
+    }
+    table.write(common.format, stdout().lock())?;
+
+    let reference = if args.reference.is_empty() {
+        worst
+    } else {
+        objectives.iter().zip(&args.reference).map(|(o, &value)| o.cost(value)).collect()
+    };
+    let costs: Vec<Vec<f64>> = members.iter().map(|(costs, _)| costs.clone()).collect();
+    let point: Vec<String> = objectives
+        .iter()
+        .zip(&reference)
+        .map(|(o, &cost)| format!("{} {}", o.metric, number(o.value(cost))))
+        .collect();
+    let line = format!(
+        "hypervolume {} from {}",
+        number(hypervolume(&costs, &reference)),
+        if members.is_empty() { "no trials".to_owned() } else { point.join(", ") }
+    );
+    if common.format == Format::Table {
+        writeln!(stdout(), "\n{line}")?;
+    } else {
+        eprintln!("{line}");
+    }
+    Ok(ExitCode::SUCCESS)
+}

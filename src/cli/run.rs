@@ -1,0 +1,152 @@
+//! `tandem run`: runs an experiment.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::context::{Common, ExperimentArgs, Loaded};
+use super::error::CliError;
+use super::summary;
+use crate::report::Terminal;
+use crate::store::{RunRecord, Status, Store};
+use crate::study::{End, Experiment, Failure, Study, StudyError};
+
+/// Runs an experiment: prints the run's name, then a summary with the frontier.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    experiment: ExperimentArgs,
+    /// The seed of every random number [default: 0]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The most trials of the whole run.
+    #[arg(long)]
+    steps: Option<u64>,
+}
+
+/// Carries out the command.
+pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
+    let mut set = args.experiment.set.clone();
+    set.extend(args.seed.map(|seed| format!("seed={seed}")));
+    set.extend(args.steps.map(|steps| format!("steps={steps}")));
+    let loaded = common.load(&args.experiment.file, &set)?;
+    let store = common.store()?;
+    let record = record(&loaded, &store, &args.experiment.file, None)?;
+    let record = store.create_run(record)?;
+    carry_on(common, &loaded, &store, record)
+}
+
+/// The record of a new run of an experiment.
+pub fn record(
+    loaded: &Loaded,
+    store: &Store,
+    file: &Path,
+    forked_from: Option<String>,
+) -> Result<RunRecord, CliError> {
+    let mut sources = BTreeMap::new();
+    for (name, text) in loaded.script.sources() {
+        sources.insert(name, store.put_source(&text)?);
+    }
+    let stem = file.file_stem().map_or_else(|| "run".into(), |stem| stem.to_string_lossy());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    Ok(RunRecord {
+        name: stem.into_owned(),
+        number: 0,
+        file: file.display().to_string(),
+        sources,
+        settings: settings_of(loaded)?,
+        seed: loaded.settings.seed.unwrap_or(0),
+        steps: loaded.settings.steps,
+        objectives: loaded.script.objectives().to_vec(),
+        status: Status::Created,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        data: BTreeMap::new(),
+        forked_from,
+        created_s: now,
+        updated_s: now,
+        phases: Vec::new(),
+        trials: 0,
+        failed: 0,
+    })
+}
+
+/// The settings that decide a run, as the store keeps them.
+pub fn settings_of(loaded: &Loaded) -> Result<serde_json::Value, CliError> {
+    serde_json::to_value(&loaded.settings)
+        .map_err(|error| CliError::usage(format!("the settings cannot be stored: {error}")))
+}
+
+/// Runs from where the store's journal ends, then prints the summary.
+pub fn carry_on(
+    common: &Common,
+    loaded: &Loaded,
+    store: &Store,
+    record: RunRecord,
+) -> Result<ExitCode, CliError> {
+    let name = record.name.clone();
+    summary::print_name(common, &name)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    listen(&stop);
+    let mut terminal = Terminal::new(record.steps);
+    let study = Study {
+        experiment: &loaded.script,
+        store,
+        run: record,
+        threads: loaded.threads(),
+        stop: &stop,
+        observer: &mut terminal,
+    };
+    let ended = study.run();
+    drop(terminal);
+    let (end, progress) = ended.map_err(|error| explain(loaded, error))?;
+    store.sync()?;
+    match end {
+        End::Finished => {
+            summary::print(common, loaded, &progress)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        End::Interrupted => {
+            eprintln!(
+                "interrupted after {} trials; `tandem resume {name}` goes on",
+                progress.steps()
+            );
+            Ok(ExitCode::from(130))
+        }
+    }
+}
+
+/// The first Ctrl-C stops at the next opportunity, the second at once.
+fn listen(stop: &Arc<AtomicBool>) {
+    let stop = stop.clone();
+    let handler = move || {
+        if stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("stopping after the points at hand; Ctrl-C again stops at once");
+    };
+    if let Err(error) = ctrlc::set_handler(handler) {
+        tracing::warn!("Ctrl-C will not stop the run cleanly: {error}");
+    }
+}
+
+/// An error of a run, with the script's source line where one is behind it.
+fn explain(loaded: &Loaded, error: StudyError) -> CliError {
+    let (prefix, message) = match &error {
+        StudyError::Schedule(Failure(message)) => (String::new(), message),
+        StudyError::Hopeless { trials, reason } => {
+            (format!("error: each of the first {trials} trials failed, the first with:\n"), reason)
+        }
+        _ => return CliError::Study(error),
+    };
+    match loaded.script.diagnostic(message) {
+        Some(diagnostic) => {
+            let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
+            let rendered = diagnostic.render(loaded.script.texts(), colour);
+            CliError::Experiment { rendered: format!("{prefix}{rendered}") }
+        }
+        None => CliError::Study(error),
+    }
+}

@@ -1,0 +1,37 @@
+//! `tandem runs`: what is in the store.
+
+use std::io::stdout;
+use std::process::ExitCode;
+
+use super::context::Common;
+use super::error::CliError;
+use crate::report::{Cell, Format, Table};
+
+/// Lists the runs of the store, oldest first.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Carries out the command.
+pub fn run(common: &Common, _args: &Args) -> Result<ExitCode, CliError> {
+    let store = common.existing_store()?;
+    let mut table =
+        Table::new(["run", "status", "trials", "failed", "phases", "seed", "file", "forked_from"]);
+    for run in store.runs()? {
+        table.push(vec![
+            run.name.as_str().into(),
+            run.status.to_string().into(),
+            store.trial_count(&run.name)?.into(),
+            run.failed.into(),
+            (run.phases.len() as u64).into(),
+            run.seed.into(),
+            run.file.into(),
+            Cell::from(run.forked_from),
+        ]);
+    }
+    if table.is_empty() && common.format == Format::Table {
+        eprintln!("the store has no runs yet; `tandem run FILE` makes one");
+        return Ok(ExitCode::SUCCESS);
+    }
+    table.write(common.format, stdout().lock())?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,123 @@
+//! `tandem show`: one run or one trial in full.
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+
+use super::context::Common;
+use super::error::CliError;
+use crate::report::{Cell, Format, Table};
+use crate::store::{Outcome, RunRecord, Store, Trial};
+
+/// Shows a run, or one trial of it, in full.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run's name.
+    run: String,
+    /// A step of the run.
+    step: Option<u64>,
+    /// Prints the script texts that the run started with.
+    #[arg(long, conflicts_with = "step")]
+    script: bool,
+}
+
+/// Carries out the command.
+pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
+    let store = common.existing_store()?;
+    let run = store.run(&args.run)?;
+    if args.script {
+        print_sources(&store, &run)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows = match args.step {
+        None => run_rows(&store, &run)?,
+        Some(step) => {
+            let trial = store.trial(&run.name, step)?.ok_or_else(|| CliError::Usage {
+                message: format!("run `{}` has no step {step}", run.name),
+                hint: store.trial_count(&run.name).ok().map(|count| match count {
+                    0 => "it has no trials yet".to_owned(),
+                    count => format!("its steps are 0 to {}", count - 1),
+                }),
+            })?;
+            trial_rows(&run, &trial)
+        }
+    };
+    if common.format == Format::Table {
+        let mut table = Table::new(["", ""]);
+        for (name, value) in rows {
+            table.push(vec![name.into(), value]);
+        }
+        table.write(Format::Table, stdout().lock())?;
+    } else {
+        let (names, values): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        let mut table = Table::new(names);
+        table.push(values);
+        table.write(common.format, stdout().lock())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_rows(store: &Store, run: &RunRecord) -> Result<Vec<(String, Cell)>, CliError> {
+    let checkpoint = store.latest_checkpoint(&run.name)?.map(|(step, _)| step);
+    let objectives: Vec<String> = run.objectives.iter().map(ToString::to_string).collect();
+    let mut rows: Vec<(String, Cell)> = vec![
+        ("run".into(), run.name.as_str().into()),
+        ("status".into(), run.status.to_string().into()),
+        ("file".into(), run.file.as_str().into()),
+        ("seed".into(), run.seed.into()),
+        ("steps".into(), run.steps.into()),
+        ("trials".into(), store.trial_count(&run.name)?.into()),
+        ("failed".into(), run.failed.into()),
+        ("checkpoint".into(), checkpoint.into()),
+        ("objectives".into(), objectives.join(", ").into()),
+        ("program".into(), run.program.as_str().into()),
+        ("forked_from".into(), run.forked_from.clone().into()),
+    ];
+    if let Some(args) = run.settings.get("args").and_then(|args| args.as_object()) {
+        for (name, value) in args {
+            rows.push((format!("args.{name}"), value.to_string().into()));
+        }
+    }
+    for phase in &run.phases {
+        let text = format!("{} from step {}", phase.name, phase.first_step);
+        rows.push((format!("phase {}", phase.index), text.into()));
+    }
+    for (name, digest) in &run.sources {
+        rows.push((format!("source {name}"), digest.as_str().into()));
+    }
+    Ok(rows)
+}
+
+fn trial_rows(run: &RunRecord, trial: &Trial) -> Vec<(String, Cell)> {
+    let phase = run.phases.get(trial.phase as usize).map(|phase| phase.name.clone());
+    let mut rows: Vec<(String, Cell)> = vec![
+        ("run".into(), run.name.as_str().into()),
+        ("step".into(), trial.step.into()),
+        ("phase".into(), phase.into()),
+    ];
+    for (part, text) in &trial.text {
+        rows.push((part.clone(), text.as_str().into()));
+    }
+    for (name, &value) in trial.outcome.metrics() {
+        rows.push((name.clone(), value.into()));
+    }
+    match &trial.outcome {
+        Outcome::Done { reward, valid, .. } => {
+            rows.push(("reward".into(), (*reward).into()));
+            rows.push(("valid".into(), (*valid).into()));
+        }
+        Outcome::Failed { reason, .. } => rows.push(("failed".into(), reason.as_str().into())),
+    }
+    rows
+}
+
+fn print_sources(store: &Store, run: &RunRecord) -> Result<(), CliError> {
+    let mut out = stdout().lock();
+    for (name, digest) in &run.sources {
+        writeln!(out, "// {name}")?;
+        match store.source(digest)? {
+            Some(text) => writeln!(out, "{}", text.trim_end())?,
+            None => writeln!(out, "// the store has lost this text ({digest})")?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! What a finished run prints.
+
+use std::io::{Write, stdout};
+
+use super::context::{Common, Loaded};
+use super::error::CliError;
+use crate::report::{Cell, Format, Table, TrialColumns, number};
+use crate::study::{Experiment, Progress};
+
+/// Prints the name of a run as soon as it is known.
+pub fn print_name(common: &Common, name: &str) -> Result<(), CliError> {
+    if common.format == Format::Table {
+        writeln!(stdout(), "run {name}")?;
+        stdout().flush()?;
+    } else {
+        eprintln!("run {name}");
+    }
+    Ok(())
+}
+
+/// Prints the frontier, the script's own tables and where the numbers come from.
+///
+/// In formats for other programs only the frontier is printed.
+pub fn print(common: &Common, loaded: &Loaded, progress: &Progress) -> Result<(), CliError> {
+    let mut out = stdout().lock();
+    let frontier = progress.frontier();
+    let trials = || frontier.iter().map(|trial| trial.as_ref());
+    let first = progress.objectives().iter().map(|objective| objective.metric.clone());
+    let columns = TrialColumns::new(trials().collect::<Vec<_>>(), first, false);
+    let mut table = columns.table();
+    for trial in trials() {
+        table.push(columns.row("", trial));
+    }
+    if common.format != Format::Table {
+        table.write(common.format, out)?;
+        return Ok(());
+    }
+
+    let space = loaded.script.space().count();
+    let pairs = space.map_or_else(|| "more than 2^128".to_owned(), crate::report::grouped);
+    writeln!(
+        out,
+        "{} trials ({} valid, {} failed) of {pairs} points",
+        progress.steps(),
+        progress.valid(),
+        progress.failed()
+    )?;
+    if let Some(best) = progress.best() {
+        let reward = best.outcome.reward().map_or_else(String::new, number);
+        writeln!(out, "best reward {reward} at step {}", best.step)?;
+    }
+    let objectives: Vec<String> = progress.objectives().iter().map(ToString::to_string).collect();
+    writeln!(out, "\nFrontier ({})", objectives.join(", "))?;
+    table.write(Format::Table, &mut out)?;
+
+    let tables = loaded.script.summary(progress).map_err(|failure| {
+        let rendered = loaded.script.diagnostic(&failure.0).map_or_else(
+            || format!("error: {failure}"),
+            |diagnostic| diagnostic.render(loaded.script.texts(), false),
+        );
+        CliError::Experiment { rendered }
+    })?;
+    for summary in tables {
+        writeln!(out, "\n{}", summary.title)?;
+        let mut table = Table::new(summary.columns);
+        for row in summary.rows {
+            table.push(row.into_iter().map(Cell::Text).collect());
+        }
+        table.write(Format::Table, &mut out)?;
+    }
+    writeln!(out)?;
+    for source in loaded.script.host().sources() {
+        let (what, trust) = source.describe();
+        writeln!(out, "{trust:9} {what}")?;
+    }
+    Ok(())
+}

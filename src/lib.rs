@@ -1,0 +1,23 @@
+//! Tandem searches a CNN and the accelerator that runs it together.
+//!
+//! An experiment script (Rhai) says what may be chosen, how a choice is judged, and which
+//! controller explores when. The library evaluates pairs natively and keeps every trial in a store,
+//! so that any run can be interrupted, resumed and questioned later.
+//!
+//! Each room knows only what is above it here: [`space`], [`network`], [`accel`], [`accuracy`],
+//! [`search`], [`pareto`], [`store`], [`study`], [`report`], [`script`], [`cli`].
+
+pub mod accel;
+pub mod accuracy;
+pub mod cli;
+pub mod network;
+pub mod pareto;
+pub mod report;
+pub mod script;
+pub mod search;
+pub mod seed;
+pub mod space;
+pub mod store;
+pub mod study;
+#[cfg(test)]
+mod testing;

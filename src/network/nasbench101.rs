@@ -1,0 +1,110 @@
+//! The NASBench-101 network of a cell.
+//!
+//! Ying et al., "NAS-Bench-101: Towards Reproducible Neural Architecture Search" (ICML 2019),
+//! section 2 and its public definition of channels, projections and truncation.
+
+use super::graph::{Network, NetworkBuilder, NetworkError};
+use super::layer::{LayerId, Operation, Relu, Shape, Window};
+use crate::space::nasbench101::{Cell101, Op101, vertex_channels};
+
+/// The macro structure around a NASBench-101 cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Nasbench101Settings {
+    /// Channels of the stem and of the first stack; they double with each further stack.
+    pub stem_channels: usize,
+    /// Stacks, with 2x2 max pooling between.
+    pub stacks: usize,
+    /// Cells in each stack.
+    pub cells: usize,
+    /// Classes that the network tells apart.
+    pub classes: usize,
+    /// Rows and columns of the image.
+    pub image_size: usize,
+}
+
+impl Default for Nasbench101Settings {
+    /// The benchmark's network on CIFAR-10.
+    fn default() -> Self {
+        Self { stem_channels: 128, stacks: 3, cells: 3, classes: 10, image_size: 32 }
+    }
+}
+
+/// Builds the network of a pruned cell.
+///
+/// A 3x3 convolution to `stem_channels`; `stacks` stacks of `cells` cells, each stack after the
+/// first behind 2x2 max pooling and with twice the channels; global average pooling; classifier
+/// with bias. Every convolution is conv-BN-ReLU. Channel counts depend on the order of the
+/// vertices: for the benchmark's own parameter counts, give the graph that the benchmark keeps.
+///
+/// # Errors
+/// A size of zero, too few channels for the cell, or an image too small for the poolings.
+pub fn nasbench101(
+    cell: &Cell101,
+    settings: Nasbench101Settings,
+) -> Result<Network, NetworkError> {
+    let Nasbench101Settings { stem_channels, stacks, cells, classes, image_size } = settings;
+    let (mut net, image) = NetworkBuilder::new(Shape::new(3, image_size, image_size));
+    let mut x = net.conv_bn("stem", image, (stem_channels, 3, 1), Relu::After)?;
+    for stack in 0..stacks {
+        if stack > 0 {
+            let window = Window { kernel: 2, stride: 2, padding: 0, ceil: false };
+            x = net.add(format!("reduce{stack}"), Operation::MaxPool(window), &[x])?;
+        }
+        for index in 0..cells {
+            let name = format!("s{}c{}", stack + 1, index + 1);
+            x = add_cell(&mut net, &name, x, cell, stem_channels << stack)?;
+        }
+    }
+    x = net.add("pool", Operation::GlobalAveragePool, &[x])?;
+    net.add("classifier", Operation::Linear { features: classes }, &[x])?;
+    Ok(net.finish())
+}
+
+fn add_cell(
+    net: &mut NetworkBuilder,
+    name: &str,
+    input: LayerId,
+    cell: &Cell101,
+    output_channels: usize,
+) -> Result<LayerId, NetworkError> {
+    let channels = vertex_channels(cell, net.shape(input).channels, output_channels);
+    let last = cell.vertices() - 1;
+    let mut vertices = vec![input];
+    for (vertex, &width) in channels.iter().enumerate().take(last).skip(1) {
+        let mut incoming = Vec::new();
+        for source in (0..vertex).filter(|&source| cell.has_edge(source, vertex)) {
+            let edge = format!("{name}.{source}->{vertex}");
+            let from = vertices[source];
+            incoming.push(if source == 0 {
+                net.conv_bn(edge, from, (width, 1, 1), Relu::After)?
+            } else if net.shape(from).channels > width {
+                net.add(edge, Operation::Truncate { channels: width }, &[from])?
+            } else {
+                from
+            });
+        }
+        let sum = net.sum(format!("{name}.{vertex}+"), &incoming)?;
+        let at = format!("{name}.{vertex}");
+        vertices.push(match cell.operation(vertex) {
+            Op101::Conv3x3 => net.conv_bn(at, sum, (width, 3, 1), Relu::After)?,
+            Op101::Conv1x1 => net.conv_bn(at, sum, (width, 1, 1), Relu::After)?,
+            Op101::MaxPool3x3 => {
+                let window = Window { kernel: 3, stride: 1, padding: 1, ceil: false };
+                net.add(at, Operation::MaxPool(window), &[sum])?
+            }
+        });
+    }
+
+    let feeding: Vec<LayerId> =
+        (1..last).filter(|&source| cell.has_edge(source, last)).map(|v| vertices[v]).collect();
+    let mut ends = match feeding.as_slice() {
+        [] => Vec::new(),
+        [one] => vec![*one],
+        many => vec![net.add(format!("{name}.concat"), Operation::Concatenate, many)?],
+    };
+    if cell.has_edge(0, last) {
+        let edge = format!("{name}.0->{last}");
+        ends.push(net.conv_bn(edge, input, (output_channels, 1, 1), Relu::After)?);
+    }
+    net.sum(format!("{name}.out"), &ends)
+}

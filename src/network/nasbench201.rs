@@ -1,0 +1,110 @@
+//! The NAS-Bench-201 network of a cell.
+//!
+//! Dong and Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search"
+//! (ICLR 2020), section 2.1 and figure 1.
+
+use super::graph::{Network, NetworkBuilder, NetworkError};
+use super::layer::{Convolution, LayerId, Operation, Relu, Shape, Window};
+use crate::space::nasbench201::{Cell201, Op201};
+
+/// The macro structure around a NAS-Bench-201 cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Nasbench201Settings {
+    /// Channels of the stem and of the first stage; they double at each of the two reductions.
+    pub stem_channels: usize,
+    /// Cells in each of the three stages.
+    pub cells: usize,
+    /// Classes that the network tells apart.
+    pub classes: usize,
+    /// Rows and columns of the image.
+    pub image_size: usize,
+}
+
+impl Default for Nasbench201Settings {
+    /// The benchmark's network on CIFAR-10.
+    fn default() -> Self {
+        Self { stem_channels: 16, cells: 5, classes: 10, image_size: 32 }
+    }
+}
+
+/// Builds the whole network, operations on edges that lead nowhere included.
+///
+/// A 3x3 convolution with batch normalisation to `stem_channels`; three stages of `cells` cells
+/// with a residual block of stride 2 and twice the channels between; batch normalisation, ReLU,
+/// global average pooling, classifier with bias.
+///
+/// # Errors
+/// A size of zero, or an image too small for two reductions.
+pub fn nasbench201(cell: Cell201, settings: Nasbench201Settings) -> Result<Network, NetworkError> {
+    let Nasbench201Settings { stem_channels, cells, classes, image_size } = settings;
+    let (mut net, image) = NetworkBuilder::new(Shape::new(3, image_size, image_size));
+    let mut x = net.conv_bn("stem", image, (stem_channels, 3, 1), Relu::None)?;
+    for stage in 0..3 {
+        if stage > 0 {
+            x = residual_block(&mut net, &format!("reduce{stage}"), x, stem_channels << stage)?;
+        }
+        for index in 0..cells {
+            x = add_cell(&mut net, &format!("s{}c{}", stage + 1, index + 1), x, cell)?;
+        }
+    }
+    x = net.add("last", Operation::BatchNormRelu, &[x])?;
+    x = net.add("pool", Operation::GlobalAveragePool, &[x])?;
+    net.add("classifier", Operation::Linear { features: classes }, &[x])?;
+    Ok(net.finish())
+}
+
+fn add_cell(
+    net: &mut NetworkBuilder,
+    name: &str,
+    input: LayerId,
+    cell: Cell201,
+) -> Result<LayerId, NetworkError> {
+    let channels = net.shape(input).channels;
+    let mut nodes = vec![input];
+    let mut operations = cell.operations().into_iter();
+    for target in 1..4 {
+        let mut incoming = Vec::with_capacity(target);
+        for (source, operation) in (0..target).zip(operations.by_ref()) {
+            let from = nodes[source];
+            let edge = format!("{name}.{source}->{target}");
+            incoming.push(match operation {
+                Op201::None => net.add(edge, Operation::Zero, &[from])?,
+                Op201::SkipConnect => from,
+                Op201::Conv1x1 => net.conv_bn(edge, from, (channels, 1, 1), Relu::Before)?,
+                Op201::Conv3x3 => net.conv_bn(edge, from, (channels, 3, 1), Relu::Before)?,
+                Op201::AvgPool3x3 => {
+                    let window = Window { kernel: 3, stride: 1, padding: 1, ceil: false };
+                    net.add(edge, Operation::AveragePool(window), &[from])?
+                }
+            });
+        }
+        nodes.push(net.sum(format!("{name}.{target}"), &incoming)?);
+    }
+    Ok(nodes[3])
+}
+
+/// Two ReLU-3x3-BN, the first of stride 2; the shortcut is 2x2 average pooling and a plain 1x1
+/// convolution.
+fn residual_block(
+    net: &mut NetworkBuilder,
+    name: &str,
+    input: LayerId,
+    channels: usize,
+) -> Result<LayerId, NetworkError> {
+    let a = net.conv_bn(format!("{name}.a"), input, (channels, 3, 2), Relu::Before)?;
+    let b = net.conv_bn(format!("{name}.b"), a, (channels, 3, 1), Relu::Before)?;
+    let window = Window { kernel: 2, stride: 2, padding: 0, ceil: false };
+    let pool = net.add(format!("{name}.pool"), Operation::AveragePool(window), &[input])?;
+    let shortcut = Convolution {
+        channels,
+        kernel: 1,
+        stride: 1,
+        padding: 0,
+        groups: 1,
+        bias: false,
+        batch_norm: false,
+        relu: Relu::None,
+    };
+    let shortcut = net.add(format!("{name}.shortcut"), Operation::Convolution(shortcut), &[pool])?;
+    net.sum(name, &[b, shortcut])
+}

@@ -1,0 +1,11 @@
+//! What people and other programs see: tables, numbers, the course of a run.
+
+mod number;
+mod table;
+mod terminal;
+mod trials;
+
+pub use number::{grouped, number};
+pub use table::{Cell, Format, Table};
+pub use terminal::Terminal;
+pub use trials::{TrialColumns, metric_names};

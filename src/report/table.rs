@@ -1,0 +1,186 @@
+//! Tables on standard output, for people and for other programs.
+
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+use comfy_table::{CellAlignment, presets};
+use serde_json::{Map, Value};
+
+use super::number::number;
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Columns for people; numbers are shortened.
+    #[default]
+    Table,
+    /// Comma-separated values with a head; numbers in full.
+    Csv,
+    /// One JSON array of objects.
+    Json,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+/// One value of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// Nothing is known.
+    Empty,
+    /// Yes or no.
+    Flag(bool),
+    /// A count.
+    Int(u64),
+    /// A measure.
+    Number(f64),
+    /// A text.
+    Text(String),
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<f64> for Cell {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<u64> for Cell {
+    fn from(int: u64) -> Self {
+        Self::Int(int)
+    }
+}
+
+impl From<bool> for Cell {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Cell {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Empty, Into::into)
+    }
+}
+
+impl Cell {
+    fn for_people(&self) -> String {
+        match self {
+            Self::Empty => String::new(),
+            Self::Flag(true) => "yes".to_owned(),
+            Self::Flag(false) => "no".to_owned(),
+            Self::Int(int) => int.to_string(),
+            Self::Number(value) => number(*value),
+            Self::Text(text) => text.clone(),
+        }
+    }
+
+    fn in_full(&self) -> String {
+        match self {
+            Self::Flag(flag) => flag.to_string(),
+            Self::Number(value) => value.to_string(),
+            other => other.for_people(),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        match self {
+            Self::Empty => Value::Null,
+            Self::Flag(flag) => (*flag).into(),
+            Self::Int(int) => (*int).into(),
+            Self::Number(value) => (*value).into(),
+            Self::Text(text) => text.as_str().into(),
+        }
+    }
+
+    const fn is_number(&self) -> bool {
+        matches!(self, Self::Int(_) | Self::Number(_))
+    }
+}
+
+/// Rows under named columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    columns: Vec<String>,
+    rows: Vec<Vec<Cell>>,
+}
+
+impl Table {
+    /// A table without rows.
+    pub fn new(columns: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { columns: columns.into_iter().map(Into::into).collect(), rows: Vec::new() }
+    }
+
+    /// Adds a row with a value for every column.
+    pub fn push(&mut self, row: Vec<Cell>) {
+        debug_assert_eq!(row.len(), self.columns.len(), "a value for every column");
+        self.rows.push(row);
+    }
+
+    /// Whether there are no rows.
+    pub const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Writes the table.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn write(&self, format: Format, mut out: impl Write) -> io::Result<()> {
+        match format {
+            Format::Table => writeln!(out, "{}", self.for_people()),
+            Format::Csv => {
+                let mut csv = csv::Writer::from_writer(out);
+                csv.write_record(&self.columns)?;
+                for row in &self.rows {
+                    csv.write_record(row.iter().map(Cell::in_full))?;
+                }
+                csv.flush()
+            }
+            Format::Json => {
+                let rows: Vec<Value> = self.rows.iter().map(|row| self.object(row)).collect();
+                serde_json::to_writer_pretty(&mut out, &rows)?;
+                writeln!(out)
+            }
+            Format::Jsonl => {
+                for row in &self.rows {
+                    serde_json::to_writer(&mut out, &self.object(row))?;
+                    writeln!(out)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn object(&self, row: &[Cell]) -> Value {
+        let entries = self.columns.iter().cloned().zip(row.iter().map(Cell::to_json));
+        Value::Object(entries.collect::<Map<_, _>>())
+    }
+
+    fn for_people(&self) -> String {
+        let mut table = comfy_table::Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_header(&self.columns);
+        for row in &self.rows {
+            table.add_row(row.iter().map(Cell::for_people));
+        }
+        for (index, column) in table.column_iter_mut().enumerate() {
+            column.set_padding((0, 2));
+            let numeric = |row: &Vec<Cell>| matches!(row[index], Cell::Empty) || row[index].is_number();
+            if !self.rows.is_empty() && self.rows.iter().all(numeric) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        table.trim_fmt()
+    }
+}

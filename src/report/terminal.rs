@@ -1,0 +1,84 @@
+//! The course of a run on the terminal.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::number::number;
+use crate::study::{Event, Observer, Progress};
+
+/// Shows events on standard error: a bar where there is a terminal, lines elsewhere.
+pub struct Terminal {
+    bar: Option<ProgressBar>,
+    interactive: bool,
+    limit: Option<u64>,
+}
+
+impl Terminal {
+    /// A view of a run with at most `limit` trials.
+    pub fn new(limit: Option<u64>) -> Self {
+        Self { bar: None, interactive: std::io::stderr().is_terminal(), limit }
+    }
+
+    fn phase(&mut self, name: &str, steps: Option<u64>) {
+        let steps = match (steps, self.limit) {
+            (Some(steps), Some(limit)) => Some(steps.min(limit)),
+            (steps, limit) => steps.or(limit),
+        };
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        let bar = steps.map_or_else(ProgressBar::no_length, ProgressBar::new);
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+        let template = "{prefix} {wide_bar} {pos}/{len} {per_sec:>10} {eta:>4}  {msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_prefix(name.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(200));
+        self.bar = Some(bar);
+    }
+}
+
+fn message(progress: &Progress) -> String {
+    let phase = progress.phases().last();
+    let best = phase.and_then(|phase| phase.best.as_ref()).and_then(|t| t.outcome.reward());
+    let best = best.map_or_else(|| "none".to_owned(), number);
+    let frontier = progress.frontier_len();
+    format!("best reward {best}, frontier {frontier}, failed {}", progress.failed())
+}
+
+impl Observer for Terminal {
+    fn observe(&mut self, event: Event<'_>) {
+        match event {
+            Event::Resumed { trials, checkpoint } => {
+                eprintln!("resuming: {trials} trials stored, checkpoint at {checkpoint}");
+            }
+            Event::PhaseStarted { name, controller, steps, valid, .. } => {
+                if self.interactive {
+                    self.phase(name, steps);
+                } else {
+                    let steps = steps.map_or_else(String::new, |s| format!(", up to {s} trials"));
+                    let valid = valid.map_or_else(String::new, |v| format!(" or {v} valid"));
+                    eprintln!("phase {name}: {controller}{steps}{valid}");
+                }
+            }
+            Event::Committed { trials, progress } => {
+                if let Some(bar) = &self.bar {
+                    bar.inc(trials.len() as u64);
+                    bar.set_message(message(progress));
+                }
+            }
+            Event::Checkpoint { .. } => {}
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Trials as rows of a table.
+
+use std::collections::BTreeSet;
+
+use super::table::{Cell, Table};
+use crate::store::{Outcome, Trial};
+
+/// Every metric that occurs in some trials.
+pub fn metric_names<'t>(trials: impl IntoIterator<Item = &'t Trial>) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for trial in trials {
+        for name in trial.outcome.metrics().keys() {
+            if !names.contains(name) {
+                names.insert(name.clone());
+            }
+        }
+    }
+    names
+}
+
+/// Which columns a table of trials has.
+#[derive(Clone, Debug)]
+pub struct TrialColumns {
+    run: bool,
+    metrics: Vec<String>,
+    parts: Vec<String>,
+}
+
+impl TrialColumns {
+    /// The columns of some trials: metrics, with the given ones first, and the parts of the point.
+    pub fn new<'t>(
+        trials: impl IntoIterator<Item = &'t Trial> + Clone,
+        first: impl IntoIterator<Item = String>,
+        with_run: bool,
+    ) -> Self {
+        let mut metrics: Vec<String> = first.into_iter().collect();
+        for name in metric_names(trials.clone()) {
+            if !metrics.contains(&name) {
+                metrics.push(name);
+            }
+        }
+        let mut parts = BTreeSet::new();
+        for trial in trials {
+            parts.extend(trial.text.keys().cloned());
+        }
+        Self { run: with_run, metrics, parts: parts.into_iter().collect() }
+    }
+
+    /// A table with these columns and no rows.
+    pub fn table(&self) -> Table {
+        let run = self.run.then(|| "run".to_owned());
+        let head = run.into_iter().chain(["step".to_owned()]);
+        let tail = ["reward".to_owned(), "valid".to_owned()];
+        Table::new(head.chain(self.metrics.clone()).chain(tail).chain(self.parts.clone()))
+    }
+
+    /// The row of a trial.
+    pub fn row(&self, run: &str, trial: &Trial) -> Vec<Cell> {
+        let mut row = Vec::new();
+        if self.run {
+            row.push(run.into());
+        }
+        row.push(trial.step.into());
+        row.extend(self.metrics.iter().map(|name| Cell::from(trial.outcome.metric(name))));
+        row.push(trial.outcome.reward().into());
+        row.push(match &trial.outcome {
+            Outcome::Done { valid, .. } => (*valid).into(),
+            Outcome::Failed { .. } => Cell::Empty,
+        });
+        let text = |part: &String| Cell::from(trial.text.get(part).map(String::as_str));
+        row.extend(self.parts.iter().map(text));
+        row
+    }
+}

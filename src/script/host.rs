@@ -1,0 +1,223 @@
+//! What native functions share: tables, networks and the record of where numbers came from.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::Hash;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use crate::accel::chaidnn::{Configuration, Platform, Program};
+use crate::accuracy::nasbench101::Nasbench101Table;
+use crate::network::{Nasbench101Settings, Nasbench201Settings, Network};
+use crate::space::nasbench101::{Catalogue, Cell101};
+use crate::space::nasbench201::Cell201;
+
+/// Networks kept in memory for the next pair that needs them.
+const NETWORKS: usize = 2_048;
+
+/// How far a number can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Observed on the real thing.
+    Measured,
+    /// Computed by a model of the real thing.
+    Modelled,
+}
+
+impl fmt::Display for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Measured => "measured",
+            Self::Modelled => "modelled",
+        })
+    }
+}
+
+/// A source of numbers that scripts can use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The embedded NAS-Bench-201 table.
+    Nasbench201,
+    /// The imported NASBench-101 table.
+    Nasbench101,
+    /// The CHaiDNN model.
+    Chaidnn,
+}
+
+impl Source {
+    const ALL: [Self; 3] = [Self::Nasbench201, Self::Nasbench101, Self::Chaidnn];
+
+    /// What the numbers are, and how far they can be trusted.
+    pub const fn describe(self) -> (&'static str, Trust) {
+        match self {
+            Self::Nasbench201 => (
+                "accuracy: NAS-Bench-201, validation accuracy, mean of up to 3 trainings",
+                Trust::Measured,
+            ),
+            Self::Nasbench101 => (
+                "accuracy: NASBench-101, test accuracy after 108 epochs, mean of 3 trainings",
+                Trust::Measured,
+            ),
+            Self::Chaidnn => ("latency and area: CHaiDNN model", Trust::Modelled),
+        }
+    }
+}
+
+/// A network as scripts hold it, with what the accelerator prepares of it once.
+#[derive(Clone)]
+pub(super) struct ScriptNetwork {
+    pub network: Arc<Network>,
+    program: Arc<OnceLock<Result<Program, String>>>,
+}
+
+impl ScriptNetwork {
+    /// Wraps a network.
+    pub(super) fn new(network: Network) -> Self {
+        Self { network: Arc::new(network), program: Arc::default() }
+    }
+
+    /// The network as the CHaiDNN accelerator runs it.
+    pub(super) fn program(&self) -> Result<&Program, String> {
+        let lower = || crate::accel::chaidnn::lower(&self.network).map_err(|e| e.to_string());
+        self.program.get_or_init(lower).as_ref().map_err(Clone::clone)
+    }
+}
+
+/// An estimate that a script asked for, kept for the breakdown.
+#[derive(Clone)]
+pub struct Traced {
+    pub(super) network: ScriptNetwork,
+    /// The accelerator's parameters.
+    pub configuration: Configuration,
+    /// The accelerator's technology.
+    pub platform: Platform,
+}
+
+impl Traced {
+    /// The network that was estimated.
+    pub fn network(&self) -> &Network {
+        &self.network.network
+    }
+
+    /// The program that was estimated.
+    ///
+    /// # Errors
+    /// As the estimate itself.
+    pub fn program(&self) -> Result<&Program, String> {
+        self.network.program()
+    }
+}
+
+/// What the native functions of one experiment share.
+pub struct Host {
+    data: PathBuf,
+    cache: Option<PathBuf>,
+    table101: OnceLock<Result<Nasbench101Table, String>>,
+    catalogue: OnceLock<Catalogue>,
+    networks101: Networks<(Cell101, Nasbench101Settings)>,
+    networks201: Networks<(Cell201, Nasbench201Settings)>,
+    used: [AtomicBool; Source::ALL.len()],
+    traced: Mutex<Option<Vec<Traced>>>,
+}
+
+type Networks<K> = Mutex<HashMap<K, ScriptNetwork>>;
+
+impl Host {
+    /// A host that finds tables in a folder of data and keeps what it computes in another.
+    pub(super) fn new(data: PathBuf, cache: Option<PathBuf>) -> Self {
+        Self {
+            data,
+            cache,
+            table101: OnceLock::new(),
+            catalogue: OnceLock::new(),
+            networks101: Mutex::default(),
+            networks201: Mutex::default(),
+            used: Default::default(),
+            traced: Mutex::new(None),
+        }
+    }
+
+    /// Notes that a source gave a number.
+    pub(super) fn used(&self, source: Source) {
+        self.used[source as usize].store(true, Ordering::Relaxed);
+    }
+
+    /// The sources that gave numbers so far.
+    pub fn sources(&self) -> Vec<Source> {
+        let used = |source: &Source| self.used[*source as usize].load(Ordering::Relaxed);
+        Source::ALL.into_iter().filter(used).collect()
+    }
+
+    /// The imported NASBench-101 table.
+    pub(super) fn nasbench101(&self) -> Result<&Nasbench101Table, String> {
+        let open = || Nasbench101Table::open(&self.data).map_err(|error| error.to_string());
+        self.table101.get_or_init(open).as_ref().map_err(Clone::clone)
+    }
+
+    /// The graph that the benchmark keeps for a cell.
+    ///
+    /// It is read off the imported table where there is one, and off the enumeration of all cells
+    /// elsewhere.
+    pub(super) fn kept101(&self, cell: &Cell101) -> Option<Cell101> {
+        if let Ok(table) = self.nasbench101() {
+            return table.kept(cell);
+        }
+        let catalogue = self.catalogue.get_or_init(|| Catalogue::load(self.cache.as_deref()));
+        catalogue.kept(cell.hash())
+    }
+
+    /// The NASBench-101 network of a cell, built at most once while it is remembered.
+    pub(super) fn network101(
+        &self,
+        key: (Cell101, Nasbench101Settings),
+    ) -> Result<ScriptNetwork, String> {
+        remember(&self.networks101, key, || {
+            crate::network::nasbench101(&key.0, key.1).map_err(|error| error.to_string())
+        })
+    }
+
+    /// The NAS-Bench-201 network of a cell, built at most once while it is remembered.
+    pub(super) fn network201(
+        &self,
+        key: (Cell201, Nasbench201Settings),
+    ) -> Result<ScriptNetwork, String> {
+        remember(&self.networks201, key, || {
+            crate::network::nasbench201(key.0, key.1).map_err(|error| error.to_string())
+        })
+    }
+
+    /// Keeps an estimate if a breakdown is wanted.
+    pub(super) fn trace(&self, traced: impl FnOnce() -> Traced) {
+        let mut kept = self.traced.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = kept.as_mut() {
+            kept.push(traced());
+        }
+    }
+
+    /// Runs something and gives the estimates that scripts asked for meanwhile.
+    pub fn traced<T>(&self, run: impl FnOnce() -> T) -> (T, Vec<Traced>) {
+        let lock = || self.traced.lock().unwrap_or_else(PoisonError::into_inner);
+        *lock() = Some(Vec::new());
+        let result = run();
+        (result, lock().take().unwrap_or_default())
+    }
+}
+
+fn remember<K: Eq + Hash>(
+    networks: &Networks<K>,
+    key: K,
+    build: impl FnOnce() -> Result<Network, String>,
+) -> Result<ScriptNetwork, String> {
+    let lock = || networks.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = lock().get(&key) {
+        return Ok(known.clone());
+    }
+    let network = ScriptNetwork::new(build()?);
+    let mut kept = lock();
+    if kept.len() >= NETWORKS {
+        kept.clear();
+    }
+    kept.insert(key, network.clone());
+    Ok(network)
+}

@@ -1,0 +1,29 @@
+//! The Rhai host: experiment scripts, their settings, and the native functions they call.
+//!
+//! A [`Script`] is loaded once and then asked as a [`crate::study::Experiment`]. Its engine reaches
+//! no file, network, process or clock; imports are jailed, and every call is limited. What goes
+//! wrong in a script is a [`Diagnostic`] with its place.
+
+mod diagnostic;
+mod engine;
+mod error;
+mod experiment;
+mod host;
+mod limits;
+mod modules;
+mod options;
+mod query;
+mod resolver;
+mod settings;
+mod sources;
+mod table;
+
+pub use diagnostic::{Diagnostic, Place};
+pub use error::ScriptError;
+pub use experiment::Script;
+pub use host::{Host, Source, Traced, Trust};
+pub use limits::Limits;
+pub use query::{Query, QueryError};
+pub use settings::{Settings, SettingsError};
+pub use sources::Sources;
+pub use table::SummaryTable;

@@ -1,0 +1,36 @@
+//! The native functions of scripts, a file for each module.
+
+mod accuracy;
+mod chaidnn;
+mod nasbench101;
+mod nasbench201;
+mod network;
+mod phase;
+mod reward;
+mod run;
+mod space;
+
+use std::sync::Arc;
+
+use rhai::Engine;
+
+use super::host::Host;
+
+pub(super) use phase::ScriptPhase;
+pub(super) use reward::read as reward_of;
+pub(super) use run::{ScriptRun, script_point};
+pub(super) use space::ScriptPart;
+
+/// Registers everything.
+pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
+    space::register(engine);
+    network::register(engine);
+    nasbench201::register(engine, host);
+    nasbench101::register(engine, host);
+    chaidnn::register(engine, host);
+    accuracy::register(engine, host);
+    reward::register(engine);
+    phase::register(engine);
+    run::register(engine);
+    crate::script::table::register(engine);
+}

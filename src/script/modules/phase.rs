@@ -1,0 +1,92 @@
+//! `phase` and the controllers that it takes.
+
+use rhai::{
+    Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext, serde::from_dynamic,
+};
+
+use super::space::ScriptPoint;
+use crate::script::options::{Options, refuse};
+use crate::search::{ControllerSpec, ReinforceSettings};
+use crate::space::Point;
+
+/// A phase as a script describes it.
+#[derive(Clone)]
+pub(in crate::script) struct ScriptPhase {
+    pub name: String,
+    /// All parts, if the script names none.
+    pub search: Option<Vec<String>>,
+    pub fixed: Option<Point>,
+    pub steps: u64,
+    pub valid: Option<u64>,
+    pub controller: ControllerSpec,
+    pub keep: Option<String>,
+    /// The script's `reward`, if the phase has none of its own.
+    pub reward: Option<FnPtr>,
+}
+
+pub(super) fn register(engine: &mut Engine) {
+    engine.register_type_with_name::<ScriptPhase>("Phase");
+    engine.register_type_with_name::<ControllerSpec>("Controller");
+    engine.register_fn("phase", phase);
+    engine.register_fn("random", || ControllerSpec::Random);
+    engine.register_fn("reinforce", || ControllerSpec::Reinforce(ReinforceSettings::default()));
+    engine.register_fn(
+        "reinforce",
+        |context: NativeCallContext, map: Map| -> Result<ControllerSpec, Box<EvalAltResult>> {
+            let wrong = |reason: String| refuse(&context, format!("reinforce(): {reason}"));
+            let settings: ReinforceSettings =
+                from_dynamic(&Dynamic::from(map)).map_err(|error| wrong(error.to_string()))?;
+            settings.validate().map_err(|error| wrong(error.to_string()))?;
+            Ok(ControllerSpec::Reinforce(settings))
+        },
+    );
+}
+
+fn phase(
+    context: NativeCallContext,
+    name: &str,
+    options: Map,
+) -> Result<ScriptPhase, Box<EvalAltResult>> {
+    let mut options = Options::new(&context, "phase()", options);
+    let search = match options.take("search") {
+        None => None,
+        Some(value) => {
+            let wrong = |value: &Dynamic| options.wrong("search", "names of parts", value);
+            let names: Array = value.clone().into_array().map_err(|_| wrong(&value))?;
+            let names: Result<Vec<String>, _> =
+                names.into_iter().map(Dynamic::into_string).collect();
+            Some(names.map_err(|_| wrong(&value))?)
+        }
+    };
+    let fixed = match options.take("fixed") {
+        None => None,
+        Some(value) => match value.read_lock::<ScriptPoint>() {
+            Some(point) => Some(point.point.clone()),
+            None => return Err(options.wrong("fixed", "a point, such as run.best.point", &value)),
+        },
+    };
+    let steps = options
+        .whole("steps", 1)?
+        .ok_or_else(|| refuse(&context, "phase() needs the option `steps`, the most trials"))?;
+    let valid = options.whole("valid", 1)?;
+    let controller = match options.take("controller") {
+        None => ControllerSpec::Reinforce(ReinforceSettings::default()),
+        Some(value) => match value.read_lock::<ControllerSpec>() {
+            Some(spec) => spec.clone(),
+            None => {
+                let expected = "a controller, such as reinforce() or random()";
+                return Err(options.wrong("controller", expected, &value));
+            }
+        },
+    };
+    let keep = options.text("keep")?;
+    let reward = match options.take("reward") {
+        None => None,
+        Some(value) => match value.read_lock::<FnPtr>() {
+            Some(function) => Some(function.clone()),
+            None => return Err(options.wrong("reward", "a function of the metrics", &value)),
+        },
+    };
+    options.end()?;
+    Ok(ScriptPhase { name: name.to_owned(), search, fixed, steps, valid, controller, keep, reward })
+}

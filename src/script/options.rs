@@ -1,0 +1,115 @@
+//! The option maps that native functions take.
+
+use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
+
+/// An error of a native function, at the place where the script calls it.
+pub(super) fn refuse(context: &NativeCallContext, reason: impl Into<String>) -> Box<EvalAltResult> {
+    let reason: String = reason.into();
+    Box::new(EvalAltResult::ErrorRuntime(reason.into(), context.call_position()))
+}
+
+/// Reads the entries of an option map; what is left at the end is an error.
+pub(super) struct Options<'a> {
+    context: &'a NativeCallContext<'a>,
+    function: &'static str,
+    map: Map,
+    known: Vec<&'static str>,
+}
+
+impl<'a> Options<'a> {
+    /// Starts to read the options of a function.
+    pub(super) fn new(
+        context: &'a NativeCallContext<'a>,
+        function: &'static str,
+        map: Map,
+    ) -> Self {
+        Self { context, function, map, known: Vec::new() }
+    }
+
+    /// An option as it is.
+    pub(super) fn take(&mut self, name: &'static str) -> Option<Dynamic> {
+        self.known.push(name);
+        self.map.remove(name)
+    }
+
+    /// A whole number of at least `least`.
+    pub(super) fn whole(
+        &mut self,
+        name: &'static str,
+        least: i64,
+    ) -> Result<Option<u64>, Box<EvalAltResult>> {
+        let Some(value) = self.take(name) else { return Ok(None) };
+        match value.as_int() {
+            Ok(int) if int >= least => Ok(Some(int.unsigned_abs())),
+            _ => Err(self.wrong(name, &format!("a whole number of at least {least}"), &value)),
+        }
+    }
+
+    /// A size: a whole number from 1 to a million.
+    pub(super) fn size(
+        &mut self,
+        name: &'static str,
+        default: usize,
+    ) -> Result<usize, Box<EvalAltResult>> {
+        match self.whole(name, 1)? {
+            None => Ok(default),
+            Some(size) if size <= 1_000_000 => Ok(size as usize),
+            Some(size) => {
+                Err(self.wrong(name, "at most a million", &Dynamic::from(size.cast_signed())))
+            }
+        }
+    }
+
+    /// A finite number.
+    pub(super) fn number(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Option<f64>, Box<EvalAltResult>> {
+        let Some(value) = self.take(name) else { return Ok(None) };
+        match number(&value) {
+            Some(number) if number.is_finite() => Ok(Some(number)),
+            _ => Err(self.wrong(name, "a finite number", &value)),
+        }
+    }
+
+    /// A text.
+    pub(super) fn text(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Option<String>, Box<EvalAltResult>> {
+        let Some(value) = self.take(name) else { return Ok(None) };
+        value.clone().into_string().map(Some).map_err(|_| self.wrong(name, "a text", &value))
+    }
+
+    /// The error of an option with a value that does not suit.
+    pub(super) fn wrong(
+        &self,
+        name: &str,
+        expected: &str,
+        value: &Dynamic,
+    ) -> Box<EvalAltResult> {
+        let (function, kind) = (self.function, value.type_name());
+        refuse(
+            self.context,
+            format!("option `{name}` of {function} is {value} ({kind}); it takes {expected}"),
+        )
+    }
+
+    /// Refuses options that were not read.
+    pub(super) fn end(self) -> Result<(), Box<EvalAltResult>> {
+        match self.map.keys().next() {
+            None => Ok(()),
+            Some(unknown) => {
+                let (function, known) = (self.function, self.known.join(", "));
+                let reason = format!("{function} has no option `{unknown}`; it takes {known}");
+                Err(refuse(self.context, reason))
+            }
+        }
+    }
+}
+
+/// A number of either kind.
+pub(super) fn number(value: &Dynamic) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "a script's whole numbers count things")]
+    value.as_float().ok().or_else(|| value.as_int().ok().map(|int| int as f64))
+}

@@ -1,0 +1,147 @@
+//! Imports: script modules from the experiment's folder and from `scripts/`, nothing else.
+
+use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
+
+use super::sources::Sources;
+
+/// A module's text is at most this long.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// The modules of `scripts/` that come with the program.
+const BUILT_IN: [(&str, &str); 2] = [
+    ("rewards", include_str!("../../scripts/rewards.rhai")),
+    ("strategies", include_str!("../../scripts/strategies.rhai")),
+];
+
+/// Finds and loads what scripts import.
+///
+/// A name is looked for below the experiment's folder, then below the nearest `scripts/` folder
+/// beside or above it, then among the modules that come with the program.
+pub(super) struct Resolver {
+    folders: Vec<PathBuf>,
+    sources: Sources,
+    loaded: Mutex<HashMap<String, Slot>>,
+}
+
+#[derive(Clone)]
+enum Slot {
+    Loading,
+    Loaded(Shared<Module>),
+}
+
+struct Found {
+    label: String,
+    text: String,
+}
+
+impl Resolver {
+    /// A resolver for the experiment in a folder.
+    pub(super) fn new(folder: &Path, sources: Sources) -> Self {
+        let mut folders = vec![folder.to_path_buf()];
+        let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+        if let Some(scripts) =
+            absolute.ancestors().map(|above| above.join("scripts")).find(|scripts| scripts.is_dir())
+        {
+            folders.push(scripts);
+        }
+        Self { folders, sources, loaded: Mutex::new(HashMap::new()) }
+    }
+
+    fn find(&self, name: &str) -> Result<Found, String> {
+        let relative = relative_path(name)?;
+        for (index, folder) in self.folders.iter().enumerate() {
+            let path = folder.join(&relative);
+            let Ok(real) = path.canonicalize() else { continue };
+            let root = folder.canonicalize().map_err(|error| error.to_string())?;
+            if !real.starts_with(&root) {
+                return Err(format!("`{name}` leads out of `{}`", folder.display()));
+            }
+            let size = std::fs::metadata(&real).map_err(|error| error.to_string())?.len();
+            if size > MAX_BYTES {
+                return Err(format!("`{name}` has {size} bytes; a script may have {MAX_BYTES}"));
+            }
+            let text = std::fs::read_to_string(&real)
+                .map_err(|error| format!("`{name}` cannot be read: {error}"))?;
+            let place = if index == 0 { "" } else { "scripts/" };
+            return Ok(Found { label: format!("{place}{}", relative.display()), text });
+        }
+        if let Some((name, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
+            return Ok(Found { label: format!("scripts/{name}.rhai"), text: (*text).to_owned() });
+        }
+        let mut places: Vec<String> =
+            self.folders.iter().map(|folder| format!("`{}`", folder.display())).collect();
+        places.push("the modules that come with tandem".to_owned());
+        Err(format!("there is no `{}` in {}", relative.display(), places.join(", ")))
+    }
+
+    fn slot(&self, label: &str) -> Option<Slot> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(label).cloned()
+    }
+
+    fn set(&self, label: &str, slot: Option<Slot>) {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        match slot {
+            Some(slot) => loaded.insert(label.to_owned(), slot),
+            None => loaded.remove(label),
+        };
+    }
+}
+
+/// A name as a path below a folder: no root, no `..`, the extension added.
+fn relative_path(name: &str) -> Result<PathBuf, String> {
+    let path = Path::new(name);
+    let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
+    if name.is_empty() || name.contains(['\\', '\0', ':']) || !plain {
+        return Err(format!(
+            "`{name}` is not a path below the experiment's folder or `scripts/`"
+        ));
+    }
+    Ok(match path.extension() {
+        Some(extension) if extension == "rhai" => path.to_path_buf(),
+        _ => PathBuf::from(format!("{name}.rhai")),
+    })
+}
+
+impl ModuleResolver for Resolver {
+    fn resolve(
+        &self,
+        engine: &Engine,
+        _source: Option<&str>,
+        name: &str,
+        position: Position,
+    ) -> Result<Shared<Module>, Box<EvalAltResult>> {
+        let refuse = |reason: String| {
+            Box::new(EvalAltResult::ErrorRuntime(format!("cannot import: {reason}").into(), position))
+        };
+        let Found { label, text } = self.find(name).map_err(refuse)?;
+        match self.slot(&label) {
+            Some(Slot::Loaded(module)) => return Ok(module),
+            Some(Slot::Loading) => return Err(refuse(format!("`{name}` imports itself"))),
+            None => {}
+        }
+        self.sources.put(&label, &text);
+        self.set(&label, Some(Slot::Loading));
+        let module = engine
+            .compile(&text)
+            .map_err(|error| Box::<EvalAltResult>::from(error))
+            .and_then(|mut ast| {
+                ast.set_source(label.as_str());
+                Module::eval_ast_as_new(Scope::new(), &ast, engine)
+            });
+        match module {
+            Ok(module) => {
+                let module = Arc::new(module);
+                self.set(&label, Some(Slot::Loaded(module.clone())));
+                Ok(module)
+            }
+            Err(error) => {
+                self.set(&label, None);
+                Err(Box::new(EvalAltResult::ErrorInModule(label, error, position)))
+            }
+        }
+    }
+}

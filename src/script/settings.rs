@@ -1,0 +1,143 @@
+//! The settings of an experiment: YAML beside the script, and overrides from the command line.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_yaml::Value;
+
+use super::limits::Limits;
+
+/// What a settings file may say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The script, relative to the settings file.
+    pub script: Option<PathBuf>,
+    /// The run's seed; 0 if it is not given.
+    pub seed: Option<u64>,
+    /// The most trials of the whole run.
+    pub steps: Option<u64>,
+    /// Points evaluated at once; the number of processors if it is not given.
+    pub threads: Option<usize>,
+    /// The folder of benchmark tables and image sets, relative to the settings file.
+    pub data: Option<PathBuf>,
+    /// Values for the arguments that the script's `args()` declares.
+    pub args: BTreeMap<String, Value>,
+    /// What the script may use up.
+    pub limits: Limits,
+}
+
+/// Settings that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("{path}: {reason}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and where.
+        reason: String,
+    },
+    /// A settings file that names no script.
+    #[error("{path} names no script; add a line such as `script: experiment.rhai`")]
+    NoScript {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An override that is not `key=value`.
+    #[error("`--set {0}` is not of the form key=value")]
+    Form(String),
+    /// An override of a setting there is not.
+    #[error(
+        "there is no setting `{key}`; there are seed, steps, threads, data, limits.<name> and \
+         the script's arguments"
+    )]
+    Unknown {
+        /// The key.
+        key: String,
+    },
+    /// An override with a value of the wrong kind.
+    #[error("`--set {key}=...`: {reason}")]
+    Value {
+        /// The key.
+        key: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Settings {
+    /// Reads a settings file; paths in it are taken relative to it.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not YAML, has a key or a value that does not belong, or names
+    /// no script.
+    pub fn load(path: &Path) -> Result<Self, SettingsError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| SettingsError::Read { path: path.to_path_buf(), source })?;
+        let mut settings: Self = serde_yaml::from_str(&text).map_err(|error| {
+            SettingsError::Parse { path: path.to_path_buf(), reason: error.to_string() }
+        })?;
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        for file in [&mut settings.script, &mut settings.data].into_iter().flatten() {
+            *file = folder.join(&*file);
+        }
+        if settings.script.is_none() {
+            return Err(SettingsError::NoScript { path: path.to_path_buf() });
+        }
+        Ok(settings)
+    }
+
+    /// Applies `key=value`: a setting, or an argument of the script.
+    ///
+    /// # Errors
+    /// No `=`, an unknown limit, or a value of the wrong kind. Whether the script has an argument
+    /// is checked when the script is loaded.
+    pub fn set(&mut self, assignment: &str) -> Result<(), SettingsError> {
+        let (key, text) = assignment
+            .split_once('=')
+            .ok_or_else(|| SettingsError::Form(assignment.to_owned()))?;
+        let wrong =
+            |reason: String| SettingsError::Value { key: key.to_owned(), reason };
+        let value: Value = serde_yaml::from_str(text).map_err(|error| wrong(error.to_string()))?;
+        fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, String> {
+            serde_yaml::from_value(value).map_err(|error| error.to_string())
+        }
+        match key {
+            "seed" => self.seed = Some(read(value).map_err(wrong)?),
+            "steps" => self.steps = Some(read(value).map_err(wrong)?),
+            "threads" => self.threads = Some(read(value).map_err(wrong)?),
+            "data" => self.data = Some(read(value).map_err(wrong)?),
+            "script" => return Err(SettingsError::Unknown { key: key.to_owned() }),
+            _ => match key.split_once('.') {
+                Some(("limits", name)) => {
+                    let mut limits: BTreeMap<String, Value> =
+                        read(serde_yaml::to_value(self.limits).map_err(|e| wrong(e.to_string()))?)
+                            .map_err(wrong)?;
+                    if limits.insert(name.to_owned(), value).is_none() {
+                        return Err(SettingsError::Unknown { key: key.to_owned() });
+                    }
+                    let limits =
+                        serde_yaml::to_value(limits).map_err(|error| wrong(error.to_string()))?;
+                    self.limits = read(limits).map_err(wrong)?;
+                }
+                Some(("args", name)) => {
+                    self.args.insert(name.to_owned(), value);
+                }
+                _ => {
+                    self.args.insert(key.to_owned(), value);
+                }
+            },
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,29 @@
+//! The script texts that an experiment is made of.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Every loaded script text under the label that messages name it by.
+#[derive(Clone, Debug, Default)]
+pub struct Sources(Arc<Mutex<BTreeMap<String, Arc<str>>>>);
+
+impl Sources {
+    /// Keeps a text.
+    pub(super) fn put(&self, label: &str, text: &str) {
+        self.lock().insert(label.to_owned(), text.into());
+    }
+
+    /// The text of a label.
+    pub fn get(&self, label: &str) -> Option<Arc<str>> {
+        self.lock().get(label).cloned()
+    }
+
+    /// All texts, by label.
+    pub fn all(&self) -> BTreeMap<String, Arc<str>> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<str>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

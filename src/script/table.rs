@@ -1,0 +1,74 @@
+//! The tables that a script's `summary(run)` gives, made with `table(title, columns, rows)`.
+
+use rhai::{Array, Dynamic, Engine, EvalAltResult, NativeCallContext};
+
+use super::options::refuse;
+
+/// A titled table of a script.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SummaryTable {
+    /// What it shows.
+    pub title: String,
+    /// The columns' heads.
+    pub columns: Vec<String>,
+    /// The rows, each with a text for every column.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl SummaryTable {
+    /// Reads what a script's summary returned: a table, or an array of tables.
+    pub(super) fn read(value: Dynamic) -> Result<Vec<Self>, String> {
+        let kind = value.type_name();
+        if value.is_unit() {
+            return Ok(Vec::new());
+        }
+        let wrong = || format!("summary(run) returned {kind}; it must return table(...) or several");
+        match value.try_cast_result::<Self>() {
+            Ok(table) => Ok(vec![table]),
+            Err(value) => value
+                .into_array()
+                .map_err(|_| wrong())?
+                .into_iter()
+                .map(|item| item.try_cast::<Self>().ok_or_else(wrong))
+                .collect(),
+        }
+    }
+}
+
+/// Registers `table`.
+pub(super) fn register(engine: &mut Engine) {
+    engine.register_type_with_name::<SummaryTable>("Table");
+    engine.register_fn("table", table);
+}
+
+fn table(
+    context: NativeCallContext,
+    title: &str,
+    columns: Array,
+    rows: Array,
+) -> Result<SummaryTable, Box<EvalAltResult>> {
+    let columns: Vec<String> = columns.iter().map(text).collect();
+    let rows = rows
+        .into_iter()
+        .map(|row| {
+            let kind = row.type_name();
+            let cells = row
+                .into_array()
+                .map_err(|_| refuse(&context, format!("a row of table() is {kind}, not an array")))?;
+            if cells.len() != columns.len() {
+                let (cells, columns) = (cells.len(), columns.len());
+                let reason = format!("a row of table() has {cells} cells for {columns} columns");
+                return Err(refuse(&context, reason));
+            }
+            Ok(cells.iter().map(text).collect())
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(SummaryTable { title: title.to_owned(), columns, rows })
+}
+
+fn text(value: &Dynamic) -> String {
+    match value.as_float() {
+        Ok(float) => crate::report::number(float),
+        Err(_) => value.to_string(),
+    }
+}

@@ -1,0 +1,37 @@
+//! What a part of a space is made of.
+
+use std::fmt;
+
+use super::Choice;
+
+/// A combination of options that stands for nothing, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Illegal(pub String);
+
+/// The structure of one named part of a space: its choices and which combinations of them are
+/// legal.
+///
+/// Options are given by their index within the choice, one for each choice, in the order of
+/// [`Domain::choices`].
+pub trait Domain: Send + Sync + fmt::Debug {
+    /// The name of the kind of part, as scripts call it (`nasbench201`, `chaidnn`, `choice`).
+    fn kind(&self) -> &'static str;
+
+    /// The decisions, in the order in which a controller takes them.
+    fn choices(&self) -> &[Choice];
+
+    /// Says whether a combination stands for something.
+    fn check(&self, options: &[u16]) -> Result<(), Illegal>;
+
+    /// The number of distinct legal things: equivalent combinations count once.
+    fn count(&self) -> u128;
+
+    /// A readable text that is equal for two combinations exactly when they are equivalent.
+    ///
+    /// Only called with legal options.
+    fn canonical(&self, options: &[u16]) -> String;
+
+    /// The options that a readable text stands for, [`Domain::canonical`] texts among them.
+    fn parse(&self, text: &str) -> Result<Vec<u16>, Illegal>;
+}

@@ -1,0 +1,16 @@
+//! What may be chosen: choices, the parts they form, points, and exact counts.
+//!
+//! A [`Space`] has named parts; the structure of a part is a [`Domain`]: a list of choices and the
+//! rule that says which combinations of their options are legal. A [`Point`] has an option for each
+//! choice. A [`View`] is the stretch of a space that one phase of a run searches.
+
+mod choice;
+mod domain;
+mod options;
+#[expect(clippy::module_inception, reason = "the room is named after its main type")]
+mod space;
+
+pub use choice::{Choice, Value};
+pub use domain::{Domain, Illegal};
+pub use options::Options;
+pub use space::{Part, Point, Space, SpaceError, View};

@@ -1,0 +1,281 @@
+//! A space: named parts, their choices, and points.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+use super::{Choice, Domain, Illegal};
+
+/// Draws after which the legal combinations of a part count as too rare to be met by chance.
+const DRAWS: usize = 1_000_000;
+
+/// One option for each choice of a space, by index, in the order of [`Space::choices`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Point(pub Vec<u16>);
+
+/// A named part of a space.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The name that scripts and results use (`cnn`, `hw`).
+    pub name: String,
+    /// Its choices and their legal combinations.
+    pub domain: Arc<dyn Domain>,
+}
+
+/// What makes a set of parts unfit to be a space.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpaceError {
+    /// There is nothing to choose.
+    #[error("the space has no parts")]
+    Empty,
+    /// A part without a legal combination.
+    #[error("part `{part}` of the space has nothing to choose from")]
+    EmptyPart {
+        /// The part's name.
+        part: String,
+    },
+    /// A choice with no options.
+    #[error("choice `{choice}` of part `{part}` has no options")]
+    EmptyChoice {
+        /// The part's name.
+        part: String,
+        /// The choice's name.
+        choice: String,
+    },
+    /// A choice with more options than a point can index.
+    #[error("choice `{choice}` of part `{part}` has {options} options; at most 65,536 can be told apart")]
+    TooManyOptions {
+        /// The part's name.
+        part: String,
+        /// The choice's name.
+        choice: String,
+        /// How many options it has.
+        options: usize,
+    },
+    /// Legal combinations that chance does not meet.
+    #[error("no legal combination of part `{part}` among a million draws")]
+    Rare {
+        /// The part's name.
+        part: String,
+    },
+    /// A part that the space does not have.
+    #[error("the space has no part `{part}`; its parts are {parts}")]
+    NoPart {
+        /// The name that was asked for.
+        part: String,
+        /// The names there are.
+        parts: String,
+    },
+}
+
+/// The choices of an experiment: named parts in ascending order of their names.
+#[derive(Clone, Debug)]
+pub struct Space {
+    parts: Vec<Part>,
+    ranges: Vec<Range<usize>>,
+}
+
+impl Space {
+    /// Makes a space of named parts.
+    ///
+    /// # Errors
+    /// No parts, a part or a choice without options, or a choice with more than 65,536.
+    pub fn new(mut parts: Vec<Part>) -> Result<Self, SpaceError> {
+        if parts.is_empty() {
+            return Err(SpaceError::Empty);
+        }
+        parts.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut ranges = Vec::with_capacity(parts.len());
+        let mut start = 0;
+        for part in &parts {
+            for choice in part.domain.choices() {
+                let (name, options) = (choice.name.clone(), choice.options.len());
+                if options == 0 {
+                    return Err(SpaceError::EmptyChoice { part: part.name.clone(), choice: name });
+                }
+                if options > usize::from(u16::MAX) + 1 {
+                    let part = part.name.clone();
+                    return Err(SpaceError::TooManyOptions { part, choice: name, options });
+                }
+            }
+            let choices = part.domain.choices().len();
+            if choices == 0 || part.domain.count() == 0 {
+                return Err(SpaceError::EmptyPart { part: part.name.clone() });
+            }
+            ranges.push(start..start + choices);
+            start += choices;
+        }
+        Ok(Self { parts, ranges })
+    }
+
+    /// The parts, in ascending order of their names.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// All choices, part after part.
+    pub fn choices(&self) -> impl Iterator<Item = (&Part, &Choice)> {
+        self.parts.iter().flat_map(|part| part.domain.choices().iter().map(move |c| (part, c)))
+    }
+
+    /// The exact number of distinct legal points; `None` past 2^128.
+    pub fn count(&self) -> Option<u128> {
+        self.parts.iter().try_fold(1u128, |product, part| product.checked_mul(part.domain.count()))
+    }
+
+    /// The options of one part of a point.
+    pub fn options<'p>(&self, point: &'p Point, part: usize) -> &'p [u16] {
+        &point.0[self.ranges[part].clone()]
+    }
+
+    /// Says whether a point belongs to the space.
+    ///
+    /// # Errors
+    /// A wrong number of options, an option that a choice does not have, or a combination that its
+    /// part refuses.
+    pub fn check(&self, point: &Point) -> Result<(), Illegal> {
+        let choices = self.ranges.last().map_or(0, |range| range.end);
+        if point.0.len() != choices {
+            let given = point.0.len();
+            return Err(Illegal(format!("{given} options given for {choices} choices")));
+        }
+        for ((part, choice), &option) in self.choices().zip(&point.0) {
+            if usize::from(option) >= choice.options.len() {
+                return Err(Illegal(format!(
+                    "choice `{}` of part `{}` has no option {option}",
+                    choice.name, part.name
+                )));
+            }
+        }
+        for (index, part) in self.parts.iter().enumerate() {
+            part.domain
+                .check(self.options(point, index))
+                .map_err(|illegal| Illegal(format!("part `{}`: {illegal}", part.name)))?;
+        }
+        Ok(())
+    }
+
+    /// The index of a part.
+    ///
+    /// # Errors
+    /// The space has no part of that name.
+    pub fn part(&self, name: &str) -> Result<usize, SpaceError> {
+        self.parts.iter().position(|part| part.name == name).ok_or_else(|| SpaceError::NoPart {
+            part: name.to_owned(),
+            parts: self.parts.iter().map(|p| format!("`{}`", p.name)).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// The canonical text of every part of a legal point, in part order.
+    pub fn texts(&self, point: &Point) -> Vec<String> {
+        (0..self.parts.len())
+            .map(|index| self.parts[index].domain.canonical(self.options(point, index)))
+            .collect()
+    }
+
+    /// A point with the options of one part replaced.
+    ///
+    /// `options` must have an option for each choice of the part.
+    #[must_use]
+    pub fn with(&self, point: &Point, part: usize, options: &[u16]) -> Point {
+        let mut point = point.clone();
+        point.0[self.ranges[part].clone()].copy_from_slice(options);
+        point
+    }
+
+    /// A uniformly drawn legal point.
+    ///
+    /// Each part is drawn until it is legal: legality never spans parts.
+    ///
+    /// # Errors
+    /// No legal combination of a part was met in a million draws.
+    pub fn draw(&self, rng: &mut impl Rng) -> Result<Point, SpaceError> {
+        let mut options = Vec::new();
+        for part in &self.parts {
+            let choices = part.domain.choices();
+            let mut draw = || -> Vec<u16> {
+                choices
+                    .iter()
+                    .map(|c| u16::try_from(rng.random_range(0..c.options.len())).unwrap_or(0))
+                    .collect()
+            };
+            let legal = (0..DRAWS).map(|_| draw()).find(|drawn| part.domain.check(drawn).is_ok());
+            options.extend(legal.ok_or_else(|| SpaceError::Rare { part: part.name.clone() })?);
+        }
+        Ok(Point(options))
+    }
+
+    /// The part of the space that a phase searches, the other parts being held.
+    ///
+    /// # Errors
+    /// A part that the space does not have.
+    pub fn view(&self, searched: &[String], held: &Point) -> Result<View, SpaceError> {
+        let mut parts = searched
+            .iter()
+            .map(|name| self.part(name))
+            .collect::<Result<Vec<_>, _>>()?;
+        parts.sort_unstable();
+        parts.dedup();
+        if parts.is_empty() {
+            return Err(SpaceError::Empty);
+        }
+        Ok(View { space: Arc::new(self.clone()), parts, held: held.clone() })
+    }
+}
+
+/// The searched parts of a space, the others held at the options of one point.
+#[derive(Clone)]
+pub struct View {
+    space: Arc<Space>,
+    parts: Vec<usize>,
+    held: Point,
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View").field("parts", &self.parts).field("held", &self.held).finish()
+    }
+}
+
+impl View {
+    /// The number of options of each searched choice, in order.
+    pub fn sizes(&self) -> Vec<usize> {
+        self.searched().flat_map(|part| part.domain.choices()).map(|c| c.options.len()).collect()
+    }
+
+    /// Says whether a combination of the searched options is legal.
+    pub fn is_legal(&self, options: &[u16]) -> bool {
+        let mut rest = options;
+        for part in self.searched() {
+            let Some((head, tail)) = rest.split_at_checked(part.domain.choices().len()) else {
+                return false;
+            };
+            if part.domain.check(head).is_err() {
+                return false;
+            }
+            rest = tail;
+        }
+        rest.is_empty()
+    }
+
+    /// The whole point that a combination of the searched options stands for.
+    pub fn point(&self, options: &[u16]) -> Point {
+        let mut point = self.held.clone();
+        let mut rest = options;
+        for &part in &self.parts {
+            let range = self.space.ranges[part].clone();
+            let (head, tail) = rest.split_at(range.len());
+            point.0[range].copy_from_slice(head);
+            rest = tail;
+        }
+        point
+    }
+
+    fn searched(&self) -> impl Iterator<Item = &Part> {
+        self.parts.iter().map(|&part| &self.space.parts[part])
+    }
+}

@@ -1,0 +1,55 @@
+//! What happens in a run, for whoever watches.
+
+use std::sync::Arc;
+
+use super::progress::Progress;
+use crate::store::Trial;
+
+/// Something that happened in a run.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// The run goes on from stored trials.
+    Resumed {
+        /// How many trials are stored.
+        trials: u64,
+        /// The step of the checkpoint it goes on from.
+        checkpoint: u64,
+    },
+    /// A phase starts.
+    PhaseStarted {
+        /// The phase's index.
+        index: usize,
+        /// The phase's name.
+        name: &'a str,
+        /// The controller's name.
+        controller: &'a str,
+        /// After how many trials it ends.
+        steps: Option<u64>,
+        /// After how many valid trials it ends.
+        valid: Option<u64>,
+    },
+    /// Trials were committed to the store.
+    Committed {
+        /// The trials, in order.
+        trials: &'a [Arc<Trial>],
+        /// The run so far, these trials included.
+        progress: &'a Progress,
+    },
+    /// A checkpoint reached the disk.
+    Checkpoint {
+        /// The number of trials it covers.
+        step: u64,
+    },
+}
+
+/// Receives the events of a run.
+pub trait Observer {
+    /// Takes note of an event.
+    fn observe(&mut self, event: Event<'_>);
+}
+
+impl<F: FnMut(Event<'_>)> Observer for F {
+    fn observe(&mut self, event: Event<'_>) {
+        self(event);
+    }
+}

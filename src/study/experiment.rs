@@ -1,0 +1,79 @@
+//! What a study asks of an experiment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::progress::Progress;
+use crate::pareto::Objective;
+use crate::search::ControllerSpec;
+use crate::space::{Point, Space};
+
+/// Named numbers of a pair; every one is finite.
+pub type Metrics = BTreeMap<String, f64>;
+
+/// What a controller is told of a pair.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reward {
+    /// The number to maximise.
+    pub value: f64,
+    /// Whether the pair meets the phase's limits.
+    pub valid: bool,
+}
+
+/// Why a trial has no metrics or no reward: one clear message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Failure(pub String);
+
+/// The reward of metrics, as one phase has it.
+pub type RewardFn = Arc<dyn Fn(&Metrics) -> Result<Reward, Failure> + Send + Sync>;
+
+/// A stretch of a run with its own controller, searched parts and reward.
+#[derive(Clone)]
+pub struct Phase {
+    /// A name for people.
+    pub name: String,
+    /// The parts of the space that are searched.
+    pub search: Vec<String>,
+    /// The point that gives the options of the parts that are not searched.
+    pub held: Option<Point>,
+    /// After how many trials the phase ends.
+    pub steps: Option<u64>,
+    /// After how many valid trials the phase ends.
+    pub valid: Option<u64>,
+    /// The controller's recipe.
+    pub controller: ControllerSpec,
+    /// The name under which the controller goes on in later phases; a phase without one starts
+    /// afresh.
+    pub keep: Option<String>,
+    /// The reward.
+    pub reward: RewardFn,
+    /// A text that differs whenever the phase does, the reward included.
+    pub description: String,
+}
+
+/// An experiment: a space, how a point is judged, and what is searched when.
+///
+/// The answers depend on nothing but the arguments.
+pub trait Experiment: Sync {
+    /// What may be chosen.
+    fn space(&self) -> &Space;
+
+    /// The metrics that make the frontier.
+    fn objectives(&self) -> &[Objective];
+
+    /// The metrics of a legal point.
+    ///
+    /// # Errors
+    /// The pair cannot be evaluated; the trial is recorded as failed.
+    fn evaluate(&self, point: &Point) -> Result<Metrics, Failure>;
+
+    /// The phase that follows; `None` ends the run.
+    ///
+    /// Asked at the start and at the end of each phase, and again with the same progress when a
+    /// run is resumed.
+    ///
+    /// # Errors
+    /// The schedule cannot be had; the run stops.
+    fn next_phase(&self, progress: &Progress) -> Result<Option<Phase>, Failure>;
+}

@@ -1,0 +1,17 @@
+//! The loop that turns an experiment into stored trials.
+//!
+//! [`Study`] asks a controller for points, has them evaluated, commits the trials and tells the
+//! rewards, phase after phase. Whoever wants to watch is an [`Observer`] of its [`Event`]s.
+
+mod checkpoint;
+mod error;
+mod event;
+mod experiment;
+mod progress;
+mod runner;
+
+pub use error::StudyError;
+pub use event::{Event, Observer};
+pub use experiment::{Experiment, Failure, Metrics, Phase, Reward, RewardFn};
+pub use progress::{PhaseProgress, Progress};
+pub use runner::{End, Study};

@@ -1,0 +1,179 @@
+//! What is known of a run so far.
+
+use std::sync::Arc;
+
+use super::experiment::Metrics;
+use crate::pareto::{Direction, Frontier, Objective, costs};
+use crate::store::{Outcome, Trial};
+
+/// The course of one phase.
+#[derive(Clone, Debug, Default)]
+pub struct PhaseProgress {
+    /// The phase's name.
+    pub name: String,
+    /// Trials.
+    pub steps: u64,
+    /// Trials that met the phase's limits.
+    pub valid: u64,
+    /// The trial with the highest reward, a valid one before any other, the first of equals.
+    pub best: Option<Arc<Trial>>,
+}
+
+/// The course of a run: the trials in order, and what follows from them.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    seed: u64,
+    objectives: Vec<Objective>,
+    trials: Vec<Arc<Trial>>,
+    phases: Vec<PhaseProgress>,
+    failed: u64,
+    frontier: Frontier<Arc<Trial>>,
+}
+
+impl Progress {
+    /// The progress of a run that has not started.
+    ///
+    /// Without objectives, those are the metrics of the first finished trial whose names say what
+    /// is wanted of them: more `accuracy`, less of what is in a unit of time, area or energy.
+    pub fn new(objectives: Vec<Objective>, seed: u64) -> Self {
+        let (trials, phases) = (Vec::new(), Vec::new());
+        Self { seed, objectives, trials, phases, failed: 0, frontier: Frontier::new() }
+    }
+
+    /// Starts a phase.
+    pub fn enter(&mut self, name: &str) {
+        self.phases.push(PhaseProgress { name: name.to_owned(), ..PhaseProgress::default() });
+    }
+
+    /// Adds the next trial of the current phase.
+    ///
+    /// # Errors
+    /// The name of an objective that the trial's metrics lack.
+    pub fn add(&mut self, trial: Arc<Trial>) -> Result<(), String> {
+        if let Outcome::Done { metrics, valid, .. } = &trial.outcome {
+            if self.objectives.is_empty() {
+                self.objectives = customary(metrics);
+            }
+            let costs = costs(&self.objectives, metrics)?;
+            self.frontier.offer(costs, trial.clone());
+            if let Some(phase) = self.phases.last_mut() {
+                phase.valid += u64::from(*valid);
+                if phase.best.as_ref().is_none_or(|best| is_better(&trial.outcome, &best.outcome)) {
+                    phase.best = Some(trial.clone());
+                }
+            }
+        } else {
+            self.failed += 1;
+        }
+        if let Some(phase) = self.phases.last_mut() {
+            phase.steps += 1;
+        }
+        self.trials.push(trial);
+        Ok(())
+    }
+
+    /// The objectives that make the frontier.
+    pub fn objectives(&self) -> &[Objective] {
+        &self.objectives
+    }
+
+    /// The number of trials.
+    pub fn steps(&self) -> u64 {
+        self.trials.len() as u64
+    }
+
+    /// The number of trials that have no reward.
+    pub const fn failed(&self) -> u64 {
+        self.failed
+    }
+
+    /// The number of trials that met the limits of their phase.
+    pub fn valid(&self) -> u64 {
+        self.phases.iter().map(|phase| phase.valid).sum()
+    }
+
+    /// The phases entered so far.
+    pub fn phases(&self) -> &[PhaseProgress] {
+        &self.phases
+    }
+
+    /// The trials, in order.
+    pub fn trials(&self) -> &[Arc<Trial>] {
+        &self.trials
+    }
+
+    /// The trial with the highest reward of any phase, a valid one before any other, the first of
+    /// equals.
+    pub fn best(&self) -> Option<&Arc<Trial>> {
+        let mut best: Option<&Arc<Trial>> = None;
+        for trial in self.phases.iter().filter_map(|phase| phase.best.as_ref()) {
+            if best.is_none_or(|best| is_better(&trial.outcome, &best.outcome)) {
+                best = Some(trial);
+            }
+        }
+        best
+    }
+
+    /// The run's seed.
+    pub const fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The number of non-dominated trials.
+    pub fn frontier_len(&self) -> usize {
+        self.frontier.members().len()
+    }
+
+    /// The non-dominated trials, best first by the first objective.
+    pub fn frontier(&self) -> Vec<&Arc<Trial>> {
+        self.frontier.sorted().into_iter().map(|(_, trial)| trial).collect()
+    }
+
+    /// The finished trial with the most (or least) of a metric among those that pass a filter, the
+    /// first of equals.
+    ///
+    /// # Errors
+    /// What the filter gives.
+    pub fn extreme<E>(
+        &self,
+        objective: &Objective,
+        mut filter: impl FnMut(&Metrics) -> Result<bool, E>,
+    ) -> Result<Option<&Arc<Trial>>, E> {
+        let mut best: Option<(f64, &Arc<Trial>)> = None;
+        for trial in &self.trials {
+            let Outcome::Done { metrics, .. } = &trial.outcome else { continue };
+            let Some(&value) = metrics.get(&objective.metric) else { continue };
+            let cost = objective.cost(value);
+            if best.is_none_or(|(least, _)| cost < least) && filter(metrics)? {
+                best = Some((cost, trial));
+            }
+        }
+        Ok(best.map(|(_, trial)| trial))
+    }
+}
+
+/// Whether an outcome beats another: validity first, then the reward.
+fn is_better(a: &Outcome, b: &Outcome) -> bool {
+    let rank = |outcome: &Outcome| match outcome {
+        Outcome::Done { valid, reward, .. } => (*valid, *reward),
+        Outcome::Failed { .. } => (false, f64::NEG_INFINITY),
+    };
+    rank(a) > rank(b)
+}
+
+/// The metrics whose names say what is wanted of them.
+fn customary(metrics: &Metrics) -> Vec<Objective> {
+    let direction = |name: &str| {
+        if name == "accuracy" {
+            return Some(Direction::Max);
+        }
+        let cost = ["_ms", "_us", "_mm2", "_mj"].iter().any(|unit| name.ends_with(unit));
+        cost.then_some(Direction::Min)
+    };
+    metrics
+        .keys()
+        .filter_map(|metric| {
+            direction(metric).map(|direction| Objective { metric: metric.clone(), direction })
+        })
+        .collect()
+}

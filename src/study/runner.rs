@@ -1,0 +1,514 @@
+//! The loop: ask, evaluate, commit, tell.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+
+use super::checkpoint::{Checkpoint, SavedController};
+use super::error::StudyError;
+use super::event::{Event, Observer};
+use super::experiment::{Experiment, Failure, Metrics, Phase, Reward};
+use super::progress::Progress;
+use crate::search::{Controller, Searched};
+use crate::space::{Point, View};
+use crate::store::{Outcome, PhaseRecord, RunRecord, Status, Store, Trial};
+
+/// A run whose first trials all fail is stopped after this many: the script is wrong, not the
+/// pairs.
+const HOPELESS: u64 = 32;
+
+/// Trials between two checkpoints.
+const CHECKPOINT_EVERY: u64 = 500;
+
+/// Points whose metrics are kept in memory, so that a controller that comes back to one does not
+/// pay for it again.
+const REMEMBERED: usize = 100_000;
+
+/// Evaluation of a stretch of points that takes longer is committed in smaller stretches.
+const COMMIT_WITHIN: Duration = Duration::from_millis(50);
+
+/// How a call of [`Study::run`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The schedule has no more phases, or the limit of trials is reached.
+    Finished,
+    /// Someone asked to stop; the run can be resumed.
+    Interrupted,
+}
+
+/// A run in a store, ready to start or to go on.
+pub struct Study<'a> {
+    /// What is searched.
+    pub experiment: &'a dyn Experiment,
+    /// Where trials are kept.
+    pub store: &'a Store,
+    /// The run's record; its name must be in the store.
+    pub run: RunRecord,
+    /// Points evaluated at once. It changes how fast, never what.
+    pub threads: usize,
+    /// Asks the run to stop at the next opportunity.
+    pub stop: &'a AtomicBool,
+    /// Receives what happens.
+    pub observer: &'a mut dyn Observer,
+}
+
+/// A controller at work, and how often it was asked.
+struct Live {
+    controller: Box<dyn Controller>,
+    asked: u64,
+}
+
+/// What a run carries from trial to trial.
+struct State {
+    progress: Progress,
+    controllers: BTreeMap<String, Live>,
+    journal: std::vec::IntoIter<Trial>,
+    restore: Option<Checkpoint>,
+    covered: u64,
+    remembered: HashMap<Point, Result<Metrics, Failure>>,
+}
+
+impl Study<'_> {
+    /// Runs the experiment from where the store's journal ends to its end, its limit of trials or
+    /// a request to stop.
+    ///
+    /// The stored trials are taken over up to the last checkpoint and replayed through the
+    /// controllers from there on.
+    ///
+    /// # Errors
+    /// The store, the schedule or a controller fails, or the journal is not what the experiment
+    /// gives. The run is then marked failed, unless the store itself refuses.
+    pub fn run(mut self) -> Result<(End, Progress), StudyError> {
+        self.set_status(Status::Running)?;
+        let result = self.go();
+        let status = match &result {
+            Ok((End::Finished, _)) => Status::Finished,
+            Ok((End::Interrupted, _)) => Status::Interrupted,
+            Err(error) => Status::Failed { reason: error.to_string() },
+        };
+        let recorded = self.set_status(status);
+        let ended = result?;
+        recorded?;
+        Ok(ended)
+    }
+
+    fn set_status(&mut self, status: Status) -> Result<(), StudyError> {
+        self.run.status = status;
+        self.store.update_run(&self.run)?;
+        self.store.sync()?;
+        Ok(())
+    }
+
+    fn go(&mut self) -> Result<(End, Progress), StudyError> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(self.threads)
+            .build()
+            .map_err(|source| StudyError::Threads { threads: self.threads, source })?;
+        let mut state = self.load()?;
+        loop {
+            let next = self.experiment.next_phase(&state.progress).map_err(StudyError::Schedule)?;
+            let Some(phase) = next else {
+                self.expect_exhausted(&mut state)?;
+                return Ok((End::Finished, state.progress));
+            };
+            let view = self.enter(&phase, &mut state)?;
+            let index = state.progress.phases().len() - 1;
+            let name = phase.keep.clone().unwrap_or_else(|| format!("phase {index}"));
+            self.prepare_controller(&phase, &name, &view, &mut state)?;
+            loop {
+                self.restore_if_due(&mut state)?;
+                if is_over(&phase, &state.progress) {
+                    break;
+                }
+                if self.run.steps.is_some_and(|limit| state.progress.steps() >= limit) {
+                    self.checkpoint(&mut state)?;
+                    return Ok((End::Finished, state.progress));
+                }
+                if !self.batch(&phase, &name, &view, &pool, &mut state)? {
+                    return Ok((End::Interrupted, state.progress));
+                }
+                if self.stop.load(Ordering::Relaxed) {
+                    self.checkpoint(&mut state)?;
+                    return Ok((End::Interrupted, state.progress));
+                }
+                if state.progress.steps() >= state.covered + CHECKPOINT_EVERY {
+                    self.checkpoint(&mut state)?;
+                }
+            }
+            self.checkpoint(&mut state)?;
+            if phase.keep.is_none() {
+                state.controllers.remove(&name);
+            }
+        }
+    }
+
+    fn load(&mut self) -> Result<State, StudyError> {
+        let run = &self.run.name;
+        let trials = self.store.trials(run)?.collect::<Result<Vec<_>, _>>()?;
+        let restore = match self.store.latest_checkpoint(run)? {
+            None => None,
+            Some((step, bytes)) => {
+                let unusable =
+                    |reason| StudyError::Checkpoint { run: run.clone(), step, reason };
+                Some(Checkpoint::decode(&bytes).map_err(unusable)?)
+            }
+        };
+        let covered = restore.as_ref().map_or(0, |checkpoint| checkpoint.step);
+        if covered > trials.len() as u64 {
+            let reason = format!("it covers more than the {} stored trials", trials.len());
+            return Err(StudyError::Checkpoint { run: run.clone(), step: covered, reason });
+        }
+        if !trials.is_empty() {
+            let trials = trials.len() as u64;
+            self.observer.observe(Event::Resumed { trials, checkpoint: covered });
+        }
+        Ok(State {
+            progress: Progress::new(self.experiment.objectives().to_vec(), self.run.seed),
+            controllers: BTreeMap::new(),
+            journal: trials.into_iter(),
+            restore,
+            covered,
+            remembered: HashMap::new(),
+        })
+    }
+
+    /// Starts a phase in the record and in the progress, or checks it against the record.
+    fn enter(&mut self, phase: &Phase, state: &mut State) -> Result<View, StudyError> {
+        let refuse = |reason: &str| {
+            Err(StudyError::Phase { phase: phase.name.clone(), reason: reason.to_owned() })
+        };
+        if phase.steps.is_none_or(|steps| steps == 0) {
+            return refuse("`steps` must be at least 1");
+        }
+        if phase.valid == Some(0) {
+            return refuse("`valid` must be at least 1");
+        }
+        let space = self.experiment.space();
+        let choices = space.choices().count();
+        let whole = space.parts().iter().all(|part| phase.search.contains(&part.name));
+        let held = match &phase.held {
+            Some(point) => point.clone(),
+            None if whole => Point(vec![0; choices]),
+            None => {
+                return refuse(
+                    "it does not search every part and has no `fixed` point for the others",
+                );
+            }
+        };
+        let view = space
+            .view(&phase.search, &held)
+            .map_err(|source| StudyError::Space { phase: phase.name.clone(), source })?;
+
+        let index = state.progress.phases().len();
+        let record = PhaseRecord {
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+            name: phase.name.clone(),
+            first_step: state.progress.steps(),
+            digest: blake3::hash(phase.description.as_bytes()).to_hex().to_string(),
+        };
+        match self.run.phases.get(index) {
+            Some(known) if *known == record => {}
+            Some(known) => {
+                return Err(self.diverged(
+                    record.first_step,
+                    format!("phase {index} was `{}` and is now `{}`", known.name, record.name),
+                ));
+            }
+            None => {
+                self.run.phases.push(record);
+                self.store.update_run(&self.run)?;
+            }
+        }
+        state.progress.enter(&phase.name);
+        self.observer.observe(Event::PhaseStarted {
+            index,
+            name: &phase.name,
+            controller: phase.controller.name(),
+            steps: phase.steps,
+            valid: phase.valid,
+        });
+        Ok(view)
+    }
+
+    fn prepare_controller(
+        &self,
+        phase: &Phase,
+        name: &str,
+        view: &View,
+        state: &mut State,
+    ) -> Result<(), StudyError> {
+        if !state.controllers.contains_key(name) {
+            let legal = {
+                let view = view.clone();
+                Arc::new(move |options: &[u16]| view.is_legal(options))
+            };
+            let searched = Searched { sizes: view.sizes(), legal };
+            let controller = phase
+                .controller
+                .build(searched, self.run.seed, name)
+                .map_err(|source| StudyError::Controller { phase: phase.name.clone(), source })?;
+            state.controllers.insert(name.to_owned(), Live { controller, asked: 0 });
+        }
+        Ok(())
+    }
+
+    /// Gives the controllers their saved state once the taken-over trials reach the checkpoint.
+    fn restore_if_due(&self, state: &mut State) -> Result<(), StudyError> {
+        let due = state.restore.as_ref().is_some_and(|checkpoint| {
+            checkpoint.step == state.progress.steps()
+                && checkpoint.phases as usize == state.progress.phases().len()
+        });
+        if !due {
+            return Ok(());
+        }
+        let checkpoint = state.restore.take();
+        for saved in checkpoint.into_iter().flat_map(|checkpoint| checkpoint.controllers) {
+            let unusable = |reason: String| StudyError::Checkpoint {
+                run: self.run.name.clone(),
+                step: state.covered,
+                reason,
+            };
+            let live = state
+                .controllers
+                .get_mut(&saved.name)
+                .ok_or_else(|| unusable(format!("no phase has its controller `{}`", saved.name)))?;
+            live.controller.restore(&saved.state).map_err(|error| unusable(error.to_string()))?;
+            live.asked = saved.asked;
+        }
+        Ok(())
+    }
+
+    /// Carries out the asks up to the controller's next update; `false` if it was interrupted.
+    fn batch(
+        &mut self,
+        phase: &Phase,
+        name: &str,
+        view: &View,
+        pool: &rayon::ThreadPool,
+        state: &mut State,
+    ) -> Result<bool, StudyError> {
+        let first = state.progress.steps();
+        let failed = |source| StudyError::Controller { phase: phase.name.clone(), source };
+        let Some(live) = state.controllers.get_mut(name) else {
+            return Err(StudyError::Phase {
+                phase: phase.name.clone(),
+                reason: "its controller is gone".to_owned(),
+            });
+        };
+        let size = live.controller.batch().max(1) as u64;
+        let in_phase = state.progress.phases().last().map_or(0, |phase| phase.steps);
+        let quota = (size - live.asked % size)
+            .min(phase.steps.map_or(u64::MAX, |steps| steps - in_phase))
+            .min(self.run.steps.map_or(u64::MAX, |limit| limit - first));
+        live.asked += quota;
+
+        if state.restore.is_some() {
+            for _ in 0..quota {
+                let Some(trial) = state.journal.next() else {
+                    return Err(self.diverged(first, "the journal ends too early".to_owned()));
+                };
+                self.add(Arc::new(trial), &mut state.progress)?;
+            }
+            return Ok(true);
+        }
+
+        let mut points = Vec::with_capacity(usize::try_from(quota).unwrap_or(0));
+        for _ in 0..quota {
+            let options = live.controller.ask().map_err(failed)?;
+            points.push(view.point(&options));
+        }
+        let phase_index = state.progress.phases().len() - 1;
+        let mut rewards = Vec::with_capacity(points.len());
+        let mut step = first;
+        let mut rest = points.as_slice();
+        while let (Some(point), Some(trial)) = (rest.first(), state.journal.as_slice().first()) {
+            if trial.point != point.0 || trial.phase as usize != phase_index {
+                let difference = format!(
+                    "stored is {:?} of phase {}, but the controller proposes {:?} in phase {}",
+                    trial.point, trial.phase, point.0, phase_index
+                );
+                return Err(self.diverged(step, difference));
+            }
+            rewards.push(trial.outcome.reward());
+            let trial = Arc::new(trial.clone());
+            state.journal.next();
+            self.add(trial, &mut state.progress)?;
+            rest = &rest[1..];
+            step += 1;
+        }
+
+        let mut stretch = self.threads.max(1);
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(stretch.min(rest.len()));
+            let started = Instant::now();
+            let outcomes = self.evaluate(now, phase, pool, &mut state.remembered);
+            let trials: Vec<Trial> = now
+                .iter()
+                .zip(outcomes)
+                .zip(step..)
+                .map(|((point, outcome), step)| self.trial(step, phase_index, point, outcome))
+                .collect();
+            self.store.append(&self.run.name, &trials)?;
+            let trials: Vec<Arc<Trial>> = trials.into_iter().map(Arc::new).collect();
+            for trial in &trials {
+                rewards.push(trial.outcome.reward());
+                self.add(trial.clone(), &mut state.progress)?;
+            }
+            step += now.len() as u64;
+            rest = later;
+            let progress = &state.progress;
+            self.observer.observe(Event::Committed { trials: &trials, progress });
+            if progress.failed() == progress.steps() && progress.steps() >= HOPELESS {
+                return Err(hopeless(progress));
+            }
+            if !rest.is_empty() && self.stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            // How many trials share a commit decides nothing but how much a kill can cost.
+            if started.elapsed() < COMMIT_WITHIN {
+                stretch *= 4;
+            }
+        }
+        if let Some(live) = state.controllers.get_mut(name) {
+            for reward in rewards {
+                live.controller.tell(reward).map_err(failed)?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn evaluate(
+        &self,
+        points: &[Point],
+        phase: &Phase,
+        pool: &rayon::ThreadPool,
+        remembered: &mut HashMap<Point, Result<Metrics, Failure>>,
+    ) -> Vec<Outcome> {
+        let evaluate = |point: &Point| {
+            let known = remembered.get(point).cloned();
+            let metrics = known.unwrap_or_else(|| {
+                self.experiment.evaluate(point).and_then(|metrics| finite_metrics(&metrics))
+            });
+            let outcome = judge(&metrics, phase);
+            (metrics, outcome)
+        };
+        let results: Vec<_> = if self.threads > 1 && points.len() > 1 {
+            pool.install(|| points.par_iter().map(evaluate).collect())
+        } else {
+            points.iter().map(evaluate).collect()
+        };
+        if remembered.len() + points.len() > REMEMBERED {
+            remembered.clear();
+        }
+        let mut outcomes = Vec::with_capacity(points.len());
+        for (point, (metrics, outcome)) in points.iter().zip(results) {
+            remembered.insert(point.clone(), metrics);
+            outcomes.push(outcome);
+        }
+        outcomes
+    }
+
+    fn trial(&self, step: u64, phase: usize, point: &Point, outcome: Outcome) -> Trial {
+        let space = self.experiment.space();
+        let names = space.parts().iter().map(|part| part.name.clone());
+        Trial {
+            step,
+            phase: u32::try_from(phase).unwrap_or(u32::MAX),
+            point: point.0.clone(),
+            text: names.zip(space.texts(point)).collect(),
+            outcome,
+        }
+    }
+
+    fn add(&self, trial: Arc<Trial>, progress: &mut Progress) -> Result<(), StudyError> {
+        let step = trial.step;
+        progress.add(trial).map_err(|metric| StudyError::MissingObjective { step, metric })
+    }
+
+    /// Saves the controllers at a step at which none of them waits for a reward.
+    fn checkpoint(&mut self, state: &mut State) -> Result<(), StudyError> {
+        let step = state.progress.steps();
+        if state.restore.is_some() || (step == state.covered && step > 0) {
+            return Ok(());
+        }
+        let mut controllers = Vec::with_capacity(state.controllers.len());
+        for (name, live) in &state.controllers {
+            let saved = live.controller.save().map_err(|source| StudyError::Controller {
+                phase: name.clone(),
+                source,
+            })?;
+            controllers.push(SavedController { name: name.clone(), asked: live.asked, state: saved });
+        }
+        let phases = u32::try_from(state.progress.phases().len()).unwrap_or(u32::MAX);
+        let checkpoint = Checkpoint { step, phases, controllers };
+        let bytes = checkpoint.encode().map_err(|reason| StudyError::Checkpoint {
+            run: self.run.name.clone(),
+            step,
+            reason,
+        })?;
+        self.run.objectives = state.progress.objectives().to_vec();
+        self.run.trials = step;
+        self.run.failed = state.progress.failed();
+        self.store.update_run(&self.run)?;
+        self.store.save_checkpoint(&self.run.name, step, &bytes)?;
+        self.store.sync()?;
+        state.covered = step;
+        self.observer.observe(Event::Checkpoint { step });
+        Ok(())
+    }
+
+    fn expect_exhausted(&self, state: &mut State) -> Result<(), StudyError> {
+        match state.journal.next() {
+            None => Ok(()),
+            Some(trial) => {
+                Err(self.diverged(trial.step, "the schedule ends before the journal".to_owned()))
+            }
+        }
+    }
+
+    fn diverged(&self, step: u64, difference: String) -> StudyError {
+        StudyError::Diverged { run: self.run.name.clone(), step, difference }
+    }
+}
+
+fn is_over(phase: &Phase, progress: &Progress) -> bool {
+    let Some(now) = progress.phases().last() else { return true };
+    phase.steps.is_some_and(|steps| now.steps >= steps)
+        || phase.valid.is_some_and(|valid| now.valid >= valid)
+}
+
+fn finite_metrics(metrics: &Metrics) -> Result<Metrics, Failure> {
+    match metrics.iter().find(|(_, value)| !value.is_finite()) {
+        Some((name, value)) => Err(Failure(format!("metric `{name}` is {value}"))),
+        None => Ok(metrics.clone()),
+    }
+}
+
+fn judge(metrics: &Result<Metrics, Failure>, phase: &Phase) -> Outcome {
+    let metrics = match metrics {
+        Ok(metrics) => metrics.clone(),
+        Err(Failure(reason)) => {
+            return Outcome::Failed { metrics: Metrics::new(), reason: reason.clone() };
+        }
+    };
+    match (phase.reward)(&metrics) {
+        Ok(Reward { value, valid }) if value.is_finite() => {
+            Outcome::Done { metrics, reward: value, valid }
+        }
+        Ok(Reward { value, .. }) => {
+            Outcome::Failed { metrics, reason: format!("the reward is {value}") }
+        }
+        Err(Failure(reason)) => Outcome::Failed { metrics, reason },
+    }
+}
+
+fn hopeless(progress: &Progress) -> StudyError {
+    let reason = progress.trials().first().and_then(|trial| match &trial.outcome {
+        Outcome::Failed { reason, .. } => Some(reason.clone()),
+        Outcome::Done { .. } => None,
+    });
+    StudyError::Hopeless { trials: progress.steps(), reason: reason.unwrap_or_default() }
+}
