@@ -9,10 +9,45 @@ pub type Legality = Arc<dyn Fn(&[u16]) -> bool + Send + Sync>;
 /// What a controller searches: how many options each choice has, and which combinations are legal.
 #[derive(Clone)]
 pub struct Searched {
-    /// The number of options of each choice, in decision order; none is zero.
+    /// The number of options of each choice, in decision order; from 1 to 65,536 each.
     pub sizes: Vec<usize>,
     /// Whether a full combination is legal.
     pub legal: Legality,
+}
+
+impl Searched {
+    /// Checks that there is something to choose and that every option has an index.
+    ///
+    /// # Errors
+    /// [`SearchError::Setting`] without choices, or when a choice has no or too many options.
+    pub fn validate(&self) -> Result<(), SearchError> {
+        if self.sizes.is_empty() {
+            return Err(SearchError::Setting {
+                name: "choices",
+                value: "0".to_owned(),
+                expected: "a controller needs at least one choice to search",
+            });
+        }
+        match self.sizes.iter().find(|&&size| size == 0 || size > MAX_OPTIONS) {
+            None => Ok(()),
+            Some(size) => Err(SearchError::Setting {
+                name: "options of a choice",
+                value: size.to_string(),
+                expected: "a controller searches choices of 1 to 65,536 options",
+            }),
+        }
+    }
+
+    /// Whether `point` has an existing option for each choice and is legal.
+    pub fn accepts(&self, point: &[u16]) -> bool {
+        self.fits(point) && (self.legal)(point)
+    }
+
+    /// Whether `point` has an existing option for each choice, be it legal or not.
+    pub fn fits(&self, point: &[u16]) -> bool {
+        point.len() == self.sizes.len()
+            && point.iter().zip(&self.sizes).all(|(&option, &size)| usize::from(option) < size)
+    }
 }
 
 impl fmt::Debug for Searched {
@@ -21,11 +56,17 @@ impl fmt::Debug for Searched {
     }
 }
 
+/// The most options a choice may have: their indices are `u16`.
+const MAX_OPTIONS: usize = 1 << 16;
+
 /// What goes wrong in a controller.
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
     /// No legal combination was met in a bounded number of draws.
-    #[error("no legal point among {0} draws")]
+    #[error(
+        "no legal point among {0} draws: check that the space has legal points and that they are \
+         not too rare to be met by drawing"
+    )]
     NoLegalPoint(usize),
     /// A setting has a value that makes no sense.
     #[error("`{name}` is {value}: {expected}")]
@@ -37,9 +78,18 @@ pub enum SearchError {
         /// What would be right.
         expected: &'static str,
     },
+    /// A reward is not a finite number.
+    #[error("the reward told is {0}: tell a finite number, or that the trial failed")]
+    Reward(f64),
+    /// A combination was asked for or a reward told out of turn.
+    #[error("a controller was used out of turn: {0}")]
+    Turn(&'static str),
     /// A saved state does not fit the controller.
     #[error("the saved state of the controller does not fit: {0}")]
     State(String),
+    /// The policy's gradient or weights are no longer finite numbers.
+    #[error("the policy has diverged after {0} updates: lower `learning_rate` or `clip_norm`")]
+    Diverged(u64),
     /// The tensor library failed.
     #[error("the policy's arithmetic failed")]
     Tensor(#[from] candle_core::Error),
@@ -48,23 +98,52 @@ pub enum SearchError {
 /// A search strategy that is asked for combinations of options and told their rewards.
 ///
 /// The sequence of answers depends on nothing but the settings, the seed and the rewards told: not
-/// on threads, not on the clock, and not on whether the state was saved and restored on the way.
+/// on threads, not on the clock, not on how far asking runs ahead of telling, and not on whether
+/// the state was saved and restored on the way.
+///
+/// Combinations come in batches of [`batch`](Self::batch): those of one batch may all be asked for
+/// before the first of them is told, and the next batch begins when the last of them is told.
 pub trait Controller: Send {
     /// How many combinations may be asked for before the first of them is told.
     fn batch(&self) -> usize;
 
     /// Proposes the next legal combination: an option index for each choice.
+    ///
+    /// # Errors
+    /// [`SearchError::NoLegalPoint`] if none was met, and [`SearchError::Turn`] if the answer
+    /// depends on rewards that are not yet told.
     fn ask(&mut self) -> Result<Vec<u16>, SearchError>;
 
     /// Tells the reward of the oldest combination that is not yet told; `None` if it failed.
     ///
-    /// A reward is finite.
+    /// # Errors
+    /// [`SearchError::Reward`] if the reward is not finite, and [`SearchError::Turn`] if all that
+    /// was asked for is told already. Nothing is told then.
     fn tell(&mut self, reward: Option<f64>) -> Result<(), SearchError>;
 
     /// The whole state: a controller made with the same settings and restored from it goes on
     /// exactly as this one would.
+    ///
+    /// # Errors
+    /// [`SearchError::Tensor`] or [`SearchError::State`] if it cannot be written down.
     fn save(&self) -> Result<Vec<u8>, SearchError>;
 
-    /// Takes over a state that `save` gave.
+    /// Takes over a state that `save` gave, whatever this controller has done before.
+    ///
+    /// # Errors
+    /// [`SearchError::State`] if it is damaged, of a newer format, or of a controller of another
+    /// kind, with other settings or over other choices. The controller stays as it was.
     fn restore(&mut self, state: &[u8]) -> Result<(), SearchError>;
 }
+
+/// Checks a told reward.
+pub(super) fn check_reward(reward: Option<f64>) -> Result<(), SearchError> {
+    match reward {
+        Some(reward) if !reward.is_finite() => Err(SearchError::Reward(reward)),
+        _ => Ok(()),
+    }
+}
+
+/// The error of telling when nothing asked for is left to tell.
+pub(super) const NOTHING_ASKED: SearchError =
+    SearchError::Turn("a reward was told, but every point asked for has its reward: ask first");

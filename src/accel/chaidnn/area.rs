@@ -1,0 +1,134 @@
+//! Area: blocks of the FPGA, and the silicon that they stand for.
+
+use super::Configuration;
+use super::platform::Platform;
+
+/// Silicon of one CLB, one block RAM of 36 Kbit and one DSP slice in mm2 (recalled from the paper).
+const CLB_MM2: f64 = 0.0044;
+const BRAM36_MM2: f64 = 0.026;
+const DSP_MM2: f64 = 0.044;
+
+/// What a ZU9EG has (Xilinx DS891).
+const ZU9_CLB: f64 = 34_260.0;
+const ZU9_BRAM36: f64 = 912.0;
+const ZU9_DSP: f64 = 2_520.0;
+
+/// Block RAM of biases, scales and batch normalisation.
+const COEFFICIENT_BRAM36: f64 = 35.0;
+/// Block RAM of the AXI interfaces with the widest memory interface.
+const AXI_BRAM36: f64 = 21.5;
+/// DSP slices of a convolution engine beside its multipliers.
+const BASE_DSP: f64 = 165.0;
+
+/// Counts of the FPGA's blocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Blocks {
+    /// Look-up tables with six inputs.
+    pub lut: f64,
+    /// Block RAMs of 36 Kbit; one of 18 Kbit counts half.
+    pub bram36: f64,
+    /// DSP slices.
+    pub dsp: f64,
+}
+
+impl std::ops::Add for Blocks {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            lut: self.lut + other.lut,
+            bram36: self.bram36 + other.bram36,
+            dsp: self.dsp + other.dsp,
+        }
+    }
+}
+
+impl Blocks {
+    /// The input, weight and output buffers of one convolution engine.
+    pub(super) fn buffers(configuration: &Configuration) -> Self {
+        let filters = f64::from(configuration.filter_par);
+        // 2,048 words of 8 bit fill half a block, and 4,096 fill one.
+        let weights = if configuration.weight_buffer_depth <= 2048 { 4.0 } else { 8.0 };
+        let bram36 = 32.0 * f64::from(configuration.input_buffer_depth) / 1024.0
+            + 64.0 * f64::from(configuration.output_buffer_depth) / 1024.0
+            + weights * filters;
+        Self { bram36, ..Self::default() }
+    }
+
+    /// The rest of one convolution engine: multipliers, feeding and result buffers, coefficients,
+    /// control.
+    pub(super) fn engine(filter_par: u32, pixels: u32) -> Self {
+        let (filters, pixels) = (f64::from(filter_par), f64::from(pixels));
+        // The line through the published builds, all of which have 16 filters; the general formula
+        // extends it to other widths by the multipliers' share.
+        let lut = if filter_par == 16 {
+            60_842.0 + 1_847.0 * pixels
+        } else {
+            23_200.0 + 2_351.0 * filters + 462.0 * pixels + 86.6 * filters * pixels
+        };
+        Self {
+            lut,
+            bram36: 2.0 * pixels + 2.0 * filters + COEFFICIENT_BRAM36,
+            dsp: 2.0 * filters * pixels + pixels + BASE_DSP,
+        }
+    }
+
+    /// The interfaces to memory, shared by all engines.
+    pub(super) fn interfaces(configuration: &Configuration) -> Self {
+        let missing = 4.0 - f64::from(configuration.mem_interface_width) / 128.0;
+        Self { bram36: AXI_BRAM36 - 2.0 * missing, ..Self::default() }
+    }
+
+    /// The pooling engine.
+    pub(super) const fn pool_engine() -> Self {
+        Self { lut: 25_000.0, bram36: 66.0, dsp: 100.0 }
+    }
+
+    /// Everything that a configuration is built of.
+    ///
+    /// Each of two convolution engines has buffers and control of its own; the memory interfaces
+    /// and the pooling engine are there once.
+    pub fn of(configuration: &Configuration) -> Self {
+        let (large, small) = configuration.engine_pixels();
+        let mut blocks = Self::interfaces(configuration);
+        for pixels in std::iter::once(large).chain(small) {
+            blocks = blocks
+                + Self::buffers(configuration)
+                + Self::engine(configuration.filter_par, pixels);
+        }
+        if configuration.pool_engine {
+            blocks = blocks + Self::pool_engine();
+        }
+        blocks
+    }
+}
+
+/// The area of a configuration.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Area {
+    /// Silicon in mm2.
+    pub area_mm2: f64,
+    /// Configurable logic blocks, as many as the platform's packing of look-up tables asks for.
+    pub clb: f64,
+    /// Block RAMs of 36 Kbit.
+    pub bram36: f64,
+    /// DSP slices.
+    pub dsp: f64,
+    /// Whether a ZU9EG has that many of each.
+    pub fits: bool,
+}
+
+impl Area {
+    /// The area of a configuration.
+    pub fn of(configuration: &Configuration, platform: &Platform) -> Self {
+        let Blocks { lut, bram36, dsp } = Blocks::of(configuration);
+        let clb = lut / platform.luts_per_clb;
+        Self {
+            area_mm2: CLB_MM2 * clb + BRAM36_MM2 * bram36 + DSP_MM2 * dsp,
+            clb,
+            bram36,
+            dsp,
+            fits: clb <= ZU9_CLB && bram36 <= ZU9_BRAM36 && dsp <= ZU9_DSP,
+        }
+    }
+}

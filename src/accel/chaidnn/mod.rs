@@ -1,0 +1,41 @@
+//! The FPGA accelerator of the paper: a model of CHaiDNN's area and latency.
+//!
+//! CHaiDNN v2 (Xilinx, Apache-2.0) computes convolutions with `filter_par` x `pixel_par` processing
+//! elements behind on-chip buffers, always two images at once. A network is [lowered](lower) to a
+//! [`Program`] of the operations that it runs; a program and a [`Configuration`] have an
+//! [`Estimate`]: the latency of one batch on a [`Platform`], from the cycles of each operation and
+//! the in-order queue of each engine, and the [`Area`].
+//!
+//! Constants that are fitted to CHaiDNN's published throughputs are fields of [`Platform`];
+//! constants of its structure stand where they are used.
+
+mod area;
+mod configuration;
+mod convolution;
+mod elementwise;
+mod estimate;
+mod lower;
+mod operation;
+mod platform;
+mod pooling;
+mod program;
+mod space;
+
+pub use area::{Area, Blocks};
+pub use configuration::{Configuration, ParseConfigurationError};
+pub use estimate::Estimate;
+pub use lower::{LowerError, lower};
+pub use operation::{Bound, Engine, Infeasible};
+pub use platform::{Platform, Precision};
+pub use program::{Program, Row};
+pub use space::ChaidnnSpace;
+
+/// The version of the model: estimates of different versions are not to be mixed.
+pub fn model_version() -> &'static str {
+    "chaidnn-1"
+}
+
+#[cfg(test)]
+mod published_tests;
+#[cfg(test)]
+mod reference_tests;

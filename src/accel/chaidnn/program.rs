@@ -1,0 +1,182 @@
+//! A network's operations on the accelerator, and their schedule.
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+
+use super::area::Area;
+use super::operation::{Bound, Cycles, Engine, Infeasible, Work};
+use super::{ChaidnnSpace, Configuration, Estimate, Platform};
+
+/// One operation of a program.
+#[derive(Clone, Debug)]
+pub(super) struct Task {
+    /// The name of the layer that it belongs to.
+    pub name: String,
+    pub work: Work,
+    /// The tasks that must have ended before.
+    pub after: Vec<usize>,
+}
+
+/// A network as the accelerator runs it: operations in the order in which they are queued.
+#[derive(Clone, Debug)]
+pub struct Program {
+    tasks: Vec<Task>,
+    /// The different works among the tasks, and which of them each task does: their cycles are
+    /// computed once.
+    works: Vec<Work>,
+    work_of: Vec<usize>,
+}
+
+/// One operation's share of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The name of the layer that it belongs to.
+    pub name: String,
+    /// The engine that runs it.
+    pub engine: Engine,
+    /// When it starts, in ms from the start of the batch.
+    pub start_ms: f64,
+    /// When it ends, in ms.
+    pub end_ms: f64,
+    /// The engine's clock cycles, without the launch.
+    pub cycles: f64,
+    /// What it spends most of its time on.
+    pub bound: Bound,
+}
+
+/// What one work takes on a configuration.
+#[derive(Clone, Copy)]
+struct Cost {
+    engine: Engine,
+    cycles: Cycles,
+    duration_us: f64,
+}
+
+impl Program {
+    /// Makes a program; `None` if it has no task.
+    ///
+    /// A task comes behind those that it waits for.
+    pub(super) fn new(tasks: Vec<Task>) -> Option<Self> {
+        let mut known = HashMap::new();
+        let mut works = Vec::new();
+        let work_of = tasks
+            .iter()
+            .map(|task| {
+                *known.entry(task.work).or_insert_with(|| {
+                    works.push(task.work);
+                    works.len() - 1
+                })
+            })
+            .collect();
+        (!tasks.is_empty()).then_some(Self { tasks, works, work_of })
+    }
+
+    #[cfg(test)]
+    pub(super) fn tasks(&self) -> &[Task] {
+        &self.tasks
+    }
+
+    /// What a batch of two images costs on a configuration.
+    ///
+    /// # Errors
+    /// [`Infeasible`] if an operation does not fit the configuration's buffers.
+    pub fn estimate(
+        &self,
+        configuration: &Configuration,
+        platform: &Platform,
+    ) -> Result<Estimate, Infeasible> {
+        let costs = self.costs(configuration, platform)?;
+        let mut end_us = 0.0_f64;
+        self.schedule(&costs, |_, _, end| end_us = end_us.max(end));
+        Ok(Estimate { latency_ms: end_us / 1e3, area: Area::of(configuration, platform) })
+    }
+
+    /// When each operation runs, and what it spends its time on.
+    ///
+    /// # Errors
+    /// As [`Program::estimate`].
+    pub fn breakdown(
+        &self,
+        configuration: &Configuration,
+        platform: &Platform,
+    ) -> Result<Vec<Row>, Infeasible> {
+        let costs = self.costs(configuration, platform)?;
+        let mut rows = Vec::with_capacity(self.tasks.len());
+        self.schedule(&costs, |task, start, end| {
+            let Cost { engine, cycles: Cycles { cycles, bound }, duration_us } =
+                costs[self.work_of[task]];
+            let launch_dominates = 2.0 * platform.launch_us > duration_us;
+            rows.push(Row {
+                name: self.tasks[task].name.clone(),
+                engine,
+                start_ms: start / 1e3,
+                end_ms: end / 1e3,
+                cycles,
+                bound: if launch_dominates { Bound::Launch } else { bound },
+            });
+        });
+        Ok(rows)
+    }
+
+    /// The configuration with the highest performance per area among those that can run the network
+    /// and fit the device, and what it costs; `None` if there is none.
+    ///
+    /// Of equally good ones, the first in the order of the space.
+    pub fn best_configuration(&self, platform: &Platform) -> Option<(Configuration, Estimate)> {
+        let configurations: Vec<Configuration> = ChaidnnSpace::new().configurations().collect();
+        let estimates: Vec<Option<Estimate>> = configurations
+            .par_iter()
+            .map(|configuration| {
+                self.estimate(configuration, platform).ok().filter(|estimate| estimate.area.fits)
+            })
+            .collect();
+        let mut best: Option<(Configuration, Estimate)> = None;
+        for (configuration, estimate) in configurations.into_iter().zip(estimates) {
+            if let Some(estimate) = estimate
+                && best.is_none_or(|(_, known)| estimate.img_s_cm2() > known.img_s_cm2())
+            {
+                best = Some((configuration, estimate));
+            }
+        }
+        best
+    }
+
+    fn costs(
+        &self,
+        configuration: &Configuration,
+        platform: &Platform,
+    ) -> Result<Vec<Cost>, Infeasible> {
+        let cost = |(index, work): (usize, &Work)| {
+            let cycles = work.cycles(configuration, platform).map_err(|reason| {
+                let task = self.work_of.iter().position(|&work| work == index).unwrap_or(0);
+                Infeasible {
+                    operation: self.tasks[task].name.clone(),
+                    configuration: configuration.to_string(),
+                    reason,
+                }
+            })?;
+            let duration_us = cycles.cycles / platform.clock_mhz + platform.launch_us;
+            Ok(Cost { engine: work.engine(configuration), cycles, duration_us })
+        };
+        self.works.iter().enumerate().map(cost).collect()
+    }
+
+    /// Runs the queues: an engine starts its next operation when it is free and the operation's
+    /// inputs are there. Calls back with task, start and end in us, in queue order.
+    fn schedule(&self, costs: &[Cost], mut visit: impl FnMut(usize, f64, f64)) {
+        let mut free = [0.0_f64; Engine::COUNT];
+        let mut ends = Vec::with_capacity(self.tasks.len());
+        // Every queue is in the order of the tasks, so one pass settles all of them.
+        for (index, task) in self.tasks.iter().enumerate() {
+            let cost = &costs[self.work_of[index]];
+            let engine = cost.engine as usize;
+            let ready = task.after.iter().map(|&before| ends[before]).fold(0.0, f64::max);
+            let start = free[engine].max(ready);
+            let end = start + cost.duration_us;
+            free[engine] = end;
+            ends.push(end);
+            visit(index, start, end);
+        }
+    }
+}

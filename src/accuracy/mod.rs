@@ -1,0 +1,3 @@
+//! What a network reaches.
+
+pub mod nasbench201;

@@ -1,0 +1,191 @@
+//! Uniform random search.
+
+use rand::Rng;
+use rand_chacha::ChaCha12Rng;
+use serde::{Deserialize, Serialize};
+
+use super::controller::{Controller, NOTHING_ASKED, SearchError, Searched, check_reward};
+use super::state::Format;
+use crate::seed;
+
+/// The most draws spent on one legal point.
+///
+/// A space of which one point in 100,000 is legal is still searched (a point is missed with
+/// probability e^-10), and one without any legal point is refused within seconds.
+pub(super) const MAX_DRAWS: usize = 1_000_000;
+
+/// How many points may be asked for ahead; none of them depends on a reward.
+const BATCH: usize = 64;
+
+const FORMAT: Format = Format { name: "random", kind: 1, version: 1 };
+
+/// Draws every choice uniformly, again until the combination is legal.
+///
+/// Legal points are therefore equally likely. No answer depends on a reward, so any number of
+/// points may be asked for ahead.
+#[derive(Debug)]
+pub struct Random {
+    searched: Searched,
+    state: State,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct State {
+    sizes: Vec<usize>,
+    rng: ChaCha12Rng,
+    /// How many points are asked for and not yet told.
+    outstanding: u64,
+}
+
+impl Random {
+    /// Makes a controller that draws from the stream `(seed, "STREAM_NAME/draws", 0)`.
+    ///
+    /// # Errors
+    /// [`SearchError::Setting`] if there is nothing to search.
+    pub fn new(searched: Searched, seed: u64, stream_name: &str) -> Result<Self, SearchError> {
+        searched.validate()?;
+        let rng = seed::stream(seed, &format!("{stream_name}/draws"), 0);
+        let state = State { sizes: searched.sizes.clone(), rng, outstanding: 0 };
+        Ok(Self { searched, state })
+    }
+}
+
+impl Controller for Random {
+    fn batch(&self) -> usize {
+        BATCH
+    }
+
+    fn ask(&mut self) -> Result<Vec<u16>, SearchError> {
+        let point = draw_legal(&self.searched, &mut self.state.rng)?;
+        self.state.outstanding += 1;
+        Ok(point)
+    }
+
+    fn tell(&mut self, reward: Option<f64>) -> Result<(), SearchError> {
+        check_reward(reward)?;
+        self.state.outstanding = self.state.outstanding.checked_sub(1).ok_or(NOTHING_ASKED)?;
+        Ok(())
+    }
+
+    fn save(&self) -> Result<Vec<u8>, SearchError> {
+        FORMAT.encode(&self.state)
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), SearchError> {
+        let state: State = FORMAT.decode(state)?;
+        check_sizes(&state.sizes, &self.searched)?;
+        self.state = state;
+        Ok(())
+    }
+}
+
+/// Checks that a saved state is of a search over the same choices.
+pub(super) fn check_sizes(saved: &[usize], searched: &Searched) -> Result<(), SearchError> {
+    if saved == searched.sizes {
+        return Ok(());
+    }
+    Err(SearchError::State(format!(
+        "it is of choices with {saved:?} options, and the controller searches choices with {:?}",
+        searched.sizes
+    )))
+}
+
+/// Draws a legal point, all of them equally likely.
+///
+/// # Errors
+/// [`SearchError::NoLegalPoint`] after [`MAX_DRAWS`] draws.
+pub(super) fn draw_legal(
+    searched: &Searched,
+    rng: &mut ChaCha12Rng,
+) -> Result<Vec<u16>, SearchError> {
+    let mut point = vec![0; searched.sizes.len()];
+    for _ in 0..MAX_DRAWS {
+        for (option, &size) in point.iter_mut().zip(&searched.sizes) {
+            let last = u16::try_from(size.saturating_sub(1)).unwrap_or(u16::MAX);
+            *option = rng.random_range(0..=last);
+        }
+        if (searched.legal)(&point) {
+            return Ok(point);
+        }
+    }
+    Err(SearchError::NoLegalPoint(MAX_DRAWS))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn searched(sizes: &[usize], legal: fn(&[u16]) -> bool) -> Searched {
+        Searched { sizes: sizes.to_vec(), legal: Arc::new(legal) }
+    }
+
+    fn controller(seed: u64) -> Random {
+        let unequal = searched(&[2, 3, 4], |point| point[0] != point[1]);
+        Random::new(unequal, seed, "phase 0").unwrap()
+    }
+
+    #[test]
+    fn legal_points_are_equally_likely() {
+        let mut random = controller(1);
+        let mut seen = HashMap::<Vec<u16>, u32>::new();
+        let draws = 16_000;
+        for _ in 0..draws {
+            *seen.entry(random.ask().unwrap()).or_default() += 1;
+            random.tell(None).unwrap();
+        }
+        assert_eq!(seen.len(), 2 * 2 * 4);
+        assert!(seen.keys().all(|point| point[0] != point[1]));
+        // Pearson's statistic with 15 degrees of freedom: 37.7 is exceeded once in 1,000.
+        let expected = f64::from(draws) / seen.len() as f64;
+        let statistic: f64 =
+            seen.values().map(|&count| (f64::from(count) - expected).powi(2) / expected).sum();
+        assert!(statistic < 37.7, "{statistic}");
+    }
+
+    #[test]
+    fn a_restored_controller_goes_on_identically() {
+        let mut first = controller(2);
+        for step in 0..200 {
+            let mut second = controller(99);
+            second.restore(&first.save().unwrap()).unwrap();
+            for _ in 0..3 {
+                assert_eq!(second.ask().unwrap(), first.ask().unwrap());
+            }
+            first.tell(Some(f64::from(step))).unwrap();
+        }
+    }
+
+    #[test]
+    fn seeds_and_streams_differ() {
+        let draws = |seed, name| {
+            let all = searched(&[2, 3, 4], |_| true);
+            let mut random = Random::new(all, seed, name).unwrap();
+            (0..20).map(|_| random.ask().unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(draws(1, "a"), draws(1, "a"));
+        assert_ne!(draws(1, "a"), draws(2, "a"));
+        assert_ne!(draws(1, "a"), draws(1, "b"));
+    }
+
+    #[test]
+    fn misuse_is_an_error() {
+        let mut random = controller(3);
+        assert!(matches!(random.tell(Some(1.0)), Err(SearchError::Turn(_))));
+        random.ask().unwrap();
+        assert!(matches!(random.tell(Some(f64::NAN)), Err(SearchError::Reward(_))));
+        random.tell(Some(1.0)).unwrap();
+
+        let mut other = Random::new(searched(&[2, 3], |_| true), 3, "phase 0").unwrap();
+        let error = other.restore(&random.save().unwrap()).unwrap_err();
+        assert!(matches!(error, SearchError::State(_)), "{error}");
+
+        assert!(Random::new(searched(&[], |_| true), 0, "").is_err());
+        assert!(Random::new(searched(&[2, 0], |_| true), 0, "").is_err());
+        assert!(Random::new(searched(&[65_537], |_| true), 0, "").is_err());
+        let mut none = Random::new(searched(&[2], |_| false), 0, "").unwrap();
+        assert!(matches!(none.ask(), Err(SearchError::NoLegalPoint(MAX_DRAWS))));
+    }
+}

@@ -1,0 +1,259 @@
+//! The REINFORCE controller: batches of proposals, updates, and the saved state.
+
+use std::fmt;
+
+use rand_chacha::ChaCha12Rng;
+use serde::{Deserialize, Serialize};
+
+use super::advantage::Baseline;
+use super::optimiser::{Adam, clip};
+use super::policy::{Policy, Sample};
+use super::settings::ReinforceSettings;
+use crate::search::controller::{NOTHING_ASKED, check_reward};
+use crate::search::random::{check_sizes, draw_legal};
+use crate::search::state::Format;
+use crate::search::{Controller, SearchError, Searched};
+use crate::seed;
+
+/// How many times as many combinations as points are sampled at most before the rest of a batch is
+/// drawn uniformly.
+const ROUNDS: usize = 8;
+
+const FORMAT: Format = Format { name: "reinforce", kind: 2, version: 1 };
+
+/// A recurrent policy trained with REINFORCE.
+///
+/// A batch is sampled from the policy at once. When all of it is told, one step of Adam follows the
+/// gradient of
+///
+/// `1/B * (sum of advantage * ln p + entropy * sum of H)`
+///
+/// over the batch of `B` trials, with `H` the entropy of the choices on a trial's way.
+///
+/// Illegal combinations met in sampling cost no trial: others are sampled in their place, and as
+/// many of them as there are trials at most join the update with the advantage of a failed trial,
+/// so that the policy learns what is legal. If after 8 rounds of `B` samples places are
+/// still open, they are filled with legal points drawn uniformly, which the policy learns from as
+/// if it had sampled them; a policy that has come to propose illegal combinations only is so led
+/// back.
+pub struct Reinforce {
+    settings: ReinforceSettings,
+    searched: Searched,
+    policy: Policy,
+    progress: Progress,
+}
+
+/// What changes in the course of a search, but for the weights.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Progress {
+    adam: Adam,
+    baseline: Baseline,
+    rng: ChaCha12Rng,
+    /// The points of the current batch; empty before the first and between two batches.
+    points: Vec<Vec<u16>>,
+    /// How many of `points` are asked for.
+    asked: usize,
+    /// The rewards of the first of `points`.
+    rewards: Vec<Option<f64>>,
+    /// The illegal combinations met in sampling `points`, at most as many as these.
+    illegal: Vec<Vec<u16>>,
+}
+
+/// The saved state.
+#[derive(Serialize, Deserialize)]
+struct State {
+    settings: ReinforceSettings,
+    sizes: Vec<usize>,
+    weights: Vec<Vec<f32>>,
+    progress: Progress,
+}
+
+impl fmt::Debug for Reinforce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reinforce")
+            .field("settings", &self.settings)
+            .field("searched", &self.searched)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reinforce {
+    /// Makes a controller with a new policy.
+    ///
+    /// The weights are drawn from the stream `(seed, "STREAM_NAME/weights", 0)`, the points from
+    /// `(seed, "STREAM_NAME/draws", 0)`.
+    ///
+    /// # Errors
+    /// [`SearchError::Setting`] for a setting out of its range or a search without choices.
+    pub fn new(
+        settings: ReinforceSettings,
+        searched: Searched,
+        seed: u64,
+        stream_name: &str,
+    ) -> Result<Self, SearchError> {
+        settings.validate()?;
+        searched.validate()?;
+        let mut rng = seed::stream(seed, &format!("{stream_name}/weights"), 0);
+        let policy = Policy::new(&searched.sizes, &settings, &mut rng)?;
+        let progress = Progress {
+            adam: Adam::new(&policy.lengths()),
+            baseline: Baseline::default(),
+            rng: seed::stream(seed, &format!("{stream_name}/draws"), 0),
+            points: Vec::new(),
+            asked: 0,
+            rewards: Vec::new(),
+            illegal: Vec::new(),
+        };
+        Ok(Self { settings, searched, policy, progress })
+    }
+
+    /// Samples the next batch.
+    fn sample(&mut self) -> Result<(), SearchError> {
+        let batch = self.settings.batch;
+        let rng = &mut self.progress.rng;
+        let (mut points, mut illegal) = (Vec::with_capacity(batch), Vec::new());
+        for _ in 0..ROUNDS {
+            for point in self.policy.sample(batch, rng)? {
+                if points.len() == batch {
+                    break;
+                }
+                if (self.searched.legal)(&point) {
+                    points.push(point);
+                } else if illegal.len() < batch {
+                    illegal.push(point);
+                }
+            }
+            if points.len() == batch {
+                break;
+            }
+        }
+        while points.len() < batch {
+            points.push(draw_legal(&self.searched, rng)?);
+        }
+        self.progress.points = points;
+        self.progress.illegal = illegal;
+        self.progress.asked = 0;
+        Ok(())
+    }
+
+    /// Learns from the batch, all of which is told.
+    fn update(&mut self) -> Result<(), SearchError> {
+        let Progress { adam, baseline, points, rewards, illegal, .. } = &mut self.progress;
+        let advantages = baseline.advantages(rewards, &self.settings);
+        let share = 1.0 / points.len() as f64;
+        let entropy = self.settings.entropy * share;
+        let trials = points.iter().zip(&advantages.trials).map(|(point, advantage)| Sample {
+            point,
+            advantage: advantage * share,
+            entropy,
+        });
+        let failure = -self.settings.failure_penalty * share;
+        let illegal =
+            illegal.iter().map(|point| Sample { point, advantage: failure, entropy: 0.0 });
+        let loss = self.policy.loss(&trials.chain(illegal).collect::<Vec<_>>())?;
+        let mut gradients = self.policy.gradients(&loss)?;
+        if !clip(&mut gradients, self.settings.clip_norm).is_finite() {
+            return Err(SearchError::Diverged(adam.steps()));
+        }
+        let mut weights = self.policy.weights()?;
+        adam.step(&mut weights, &gradients, self.settings.learning_rate);
+        self.policy.set_weights(weights)?;
+        self.progress.points.clear();
+        self.progress.rewards.clear();
+        self.progress.illegal.clear();
+        self.progress.asked = 0;
+        Ok(())
+    }
+
+    /// Checks that a saved state is one that this controller can have.
+    fn check(&self, state: &State) -> Result<(), SearchError> {
+        let wrong = |text: &str| Err(SearchError::State(text.to_owned()));
+        if state.settings != self.settings {
+            return Err(SearchError::State(format!(
+                "it was saved with the settings {:?}, and the controller has {:?}",
+                state.settings, self.settings
+            )));
+        }
+        check_sizes(&state.sizes, &self.searched)?;
+        let lengths = self.policy.lengths();
+        let progress = &state.progress;
+        let finite = |weights: &Vec<f32>| weights.iter().all(|weight| weight.is_finite());
+        if !state.weights.iter().map(Vec::len).eq(lengths) || !state.weights.iter().all(finite) {
+            return wrong("its weights do not fit the policy");
+        }
+        if !progress.adam.fits(&lengths) {
+            return wrong("its optimiser does not fit the policy");
+        }
+        if !progress.baseline.fits() {
+            return wrong("its baseline has impossible values");
+        }
+        let batch = self.settings.batch;
+        let whole = [0, batch].contains(&progress.points.len());
+        let in_order = progress.rewards.len() <= progress.asked
+            && progress.asked <= progress.points.len()
+            && (progress.rewards.is_empty() || progress.rewards.len() < batch);
+        let finite = progress.rewards.iter().flatten().all(|reward| reward.is_finite());
+        if !whole || !in_order || !finite || progress.illegal.len() > progress.points.len() {
+            return wrong("its current batch has impossible values");
+        }
+        if !progress.points.iter().all(|point| self.searched.accepts(point))
+            || !progress.illegal.iter().all(|point| self.searched.fits(point))
+        {
+            return wrong("its current batch has points that this search does not allow");
+        }
+        Ok(())
+    }
+}
+
+impl Controller for Reinforce {
+    fn batch(&self) -> usize {
+        self.settings.batch
+    }
+
+    fn ask(&mut self) -> Result<Vec<u16>, SearchError> {
+        if self.progress.points.is_empty() {
+            self.sample()?;
+        }
+        let Some(point) = self.progress.points.get(self.progress.asked) else {
+            return Err(SearchError::Turn(
+                "a point was asked for, but the next ones depend on rewards of the batch that are \
+                 not yet told: tell them first",
+            ));
+        };
+        self.progress.asked += 1;
+        Ok(point.clone())
+    }
+
+    fn tell(&mut self, reward: Option<f64>) -> Result<(), SearchError> {
+        check_reward(reward)?;
+        if self.progress.rewards.len() == self.progress.asked {
+            return Err(NOTHING_ASKED);
+        }
+        self.progress.rewards.push(reward);
+        if self.progress.rewards.len() == self.progress.points.len() {
+            self.update()?;
+        }
+        Ok(())
+    }
+
+    fn save(&self) -> Result<Vec<u8>, SearchError> {
+        FORMAT.encode(&State {
+            settings: self.settings.clone(),
+            sizes: self.searched.sizes.clone(),
+            weights: self.policy.weights()?,
+            progress: self.progress.clone(),
+        })
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), SearchError> {
+        let state: State = FORMAT.decode(state)?;
+        self.check(&state)?;
+        self.policy.set_weights(state.weights)?;
+        self.progress = state.progress;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "controller_tests.rs"]
+mod tests;

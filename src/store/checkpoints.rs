@@ -1,0 +1,48 @@
+//! Checkpoints of a run: opaque bytes at a step, with a hash.
+
+use super::error::StoreError;
+use super::keys;
+use super::open::Store;
+
+/// How many checkpoints of a run are kept: the last, and one to fall back to.
+const KEPT: usize = 2;
+
+impl Store {
+    /// Saves a checkpoint that covers the first `step` trials of a run.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn save_checkpoint(&self, run: &str, step: u64, bytes: &[u8]) -> Result<(), StoreError> {
+        let failed = |error| self.failed(error);
+        let value = [blake3::hash(bytes).as_bytes().as_slice(), bytes].concat();
+        self.checkpoints.insert(keys::key(run, step), value).map_err(failed)?;
+        let older = self.checkpoints.scan_prefix(keys::prefix(run)).keys().rev().skip(KEPT);
+        for key in older.collect::<Result<Vec<_>, _>>().map_err(failed)? {
+            self.checkpoints.remove(key).map_err(failed)?;
+        }
+        self.flush()
+    }
+
+    /// The last checkpoint of a run that is whole, and the number of trials it covers.
+    ///
+    /// # Errors
+    /// The store fails, or there are checkpoints and none is whole.
+    pub fn latest_checkpoint(&self, run: &str) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
+        let mut broken = 0;
+        for entry in self.checkpoints.scan_prefix(keys::prefix(run)).rev() {
+            let (key, value) = entry.map_err(|error| self.failed(error))?;
+            let step = keys::step(&key);
+            if let (Some(step), Some((hash, bytes))) = (step, value.split_first_chunk::<32>())
+                && blake3::hash(bytes) == *hash
+            {
+                return Ok(Some((step, bytes.to_vec())));
+            }
+            tracing::warn!(run, step, "a checkpoint is damaged; the one before is used");
+            broken += 1;
+        }
+        match broken {
+            0 => Ok(None),
+            _ => Err(self.damaged(format!("no checkpoint of run `{run}` is whole"))),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! How the store refuses.
+
+use std::path::PathBuf;
+
+/// How the store refuses.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store has no such run.
+    #[error("{store} has no run `{name}`{}", suggest(nearest))]
+    NoRun {
+        /// The name that was asked for.
+        name: String,
+        /// The folder of the store.
+        store: PathBuf,
+        /// The runs with the most similar names.
+        nearest: Vec<String>,
+    },
+    /// There is no store.
+    #[error("there is no store at {path}; `tandem run` makes one, `--store` names another")]
+    NoStore {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The folder holds something else.
+    #[error("{path} holds other files than a store's; name a new or empty folder with `--store`")]
+    NotAStore {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Another process has the store open.
+    #[error(
+        "the store at {path} is in use by {holder}; wait for it to end, or use another store with \
+         `--store`"
+    )]
+    Held {
+        /// The folder of the store.
+        path: PathBuf,
+        /// Who has it open.
+        holder: String,
+    },
+    /// The store was written by a newer program.
+    #[error(
+        "the store at {path} has format {found}, and this program knows formats up to {known}; use \
+         a newer tandem. Nothing was changed"
+    )]
+    Newer {
+        /// The folder of the store.
+        path: PathBuf,
+        /// The format of the store.
+        found: u32,
+        /// The newest format that this program knows.
+        known: u32,
+    },
+    /// What is in the store cannot be right.
+    #[error("the store at {path} is damaged: {what}; restore it from a copy, or use another store with `--store`")]
+    Damaged {
+        /// The folder of the store.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// Trials were appended out of turn.
+    #[error("trial {given} was appended to run `{run}`, whose journal goes on with trial {expected}")]
+    JournalConflict {
+        /// The run.
+        run: String,
+        /// The step of the trial.
+        given: u64,
+        /// The next step of the journal.
+        expected: u64,
+    },
+    /// A trial has a number that is infinite or not a number.
+    #[error("trial {step} of run `{run}` has {what}, which is not a finite number")]
+    NotFinite {
+        /// The run.
+        run: String,
+        /// The step of the trial.
+        step: u64,
+        /// The number's name and value.
+        what: String,
+    },
+    /// A value cannot be written down.
+    #[error("{what} cannot be stored: {reason}")]
+    Encode {
+        /// The value.
+        what: String,
+        /// Why.
+        reason: String,
+    },
+    /// Reading or writing failed.
+    #[error("cannot read or write the store at {path}")]
+    Io {
+        /// The folder of the store.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+fn suggest(nearest: &[String]) -> String {
+    match nearest {
+        [] => "; `tandem runs` lists them".to_owned(),
+        names => format!("; did you mean {}?", names.join(" or ")),
+    }
+}

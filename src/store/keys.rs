@@ -1,0 +1,40 @@
+//! Keys of trials and checkpoints: the run's name, a zero byte, the step in big-endian order.
+
+/// What all keys of a run begin with.
+///
+/// A name has no zero byte, so no run's keys begin with another's prefix.
+pub(super) fn prefix(run: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(run.len() + 9);
+    key.extend_from_slice(run.as_bytes());
+    key.push(0);
+    key
+}
+
+/// The key of a step.
+pub(super) fn key(run: &str, step: u64) -> Vec<u8> {
+    let mut key = prefix(run);
+    key.extend_from_slice(&step.to_be_bytes());
+    key
+}
+
+/// The step of a key.
+pub(super) fn step(key: &[u8]) -> Option<u64> {
+    let (_, step) = key.split_last_chunk::<8>()?;
+    Some(u64::from_be_bytes(*step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_in_the_order_of_runs_and_steps() {
+        let runs = ["a", "a-1", "a-10", "a-2", "b"];
+        let keys: Vec<_> =
+            runs.iter().flat_map(|run| [0, 1, 255, 256, u64::MAX].map(|s| key(run, s))).collect();
+        assert!(keys.is_sorted());
+        assert_eq!(step(&key("a", 77)), Some(77));
+        assert!(!key("a-10", 3).starts_with(&prefix("a-1")));
+        assert_eq!(step(b"short"), None);
+    }
+}

@@ -1,0 +1,25 @@
+//! The durable store of runs, trials and checkpoints, in a sled database.
+//!
+//! One tree for each kind: `runs` (name), `trials` (run, step), `checkpoints` (run, step),
+//! `scripts` (hash of the text) and `meta` (the version of this layout; a newer one is refused).
+//! Trials are appended to their run's journal and never change. One process at a time has a store
+//! open.
+
+mod checkpoints;
+mod error;
+mod journal;
+mod keys;
+mod open;
+mod record;
+mod runs;
+mod sources;
+mod trial;
+
+pub use error::StoreError;
+pub use journal::Trials;
+pub use open::{OpenMode, Store};
+pub use record::{PhaseRecord, RunRecord, Status};
+pub use trial::{Outcome, Trial};
+
+#[cfg(test)]
+mod tests;

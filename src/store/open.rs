@@ -1,0 +1,223 @@
+//! Opening a store: its lock, its format, its health.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sled::{Db, Tree};
+
+use super::error::StoreError;
+
+/// The version of the layout that this program writes.
+const FORMAT: u32 = 1;
+const FORMAT_KEY: &str = "format";
+
+/// Memory that sled may use for pages.
+const CACHE_BYTES: u64 = 64 << 20;
+
+/// The lock of a process that was killed can last for a moment.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+const LOCK_PAUSE: Duration = Duration::from_millis(25);
+
+/// The database file within the folder.
+const DATABASE: &str = "db";
+/// The file that says who has the store open.
+const HOLDER: &str = "holder";
+
+/// What is wanted of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// To write into; it is made if it is missing.
+    ReadWrite,
+    /// To read; a missing one is an error.
+    ReadOnlyMustExist,
+}
+
+/// A store that this process has open.
+#[derive(Debug)]
+pub struct Store {
+    pub(super) path: PathBuf,
+    pub(super) db: Db,
+    pub(super) runs: Tree,
+    pub(super) trials: Tree,
+    pub(super) checkpoints: Tree,
+    pub(super) scripts: Tree,
+    /// The next step of each run that was written to.
+    pub(super) next_steps: Mutex<HashMap<String, u64>>,
+}
+
+impl Store {
+    /// Opens the store in a folder.
+    ///
+    /// # Errors
+    /// It is missing, not a store, held by another process, of a newer format or damaged, or the
+    /// folder cannot be used.
+    pub fn open(path: &Path, mode: OpenMode) -> Result<Self, StoreError> {
+        let exists = path.join(DATABASE).is_file();
+        if !exists {
+            if mode == OpenMode::ReadOnlyMustExist {
+                return Err(StoreError::NoStore { path: path.to_owned() });
+            }
+            if is_used(path)? {
+                return Err(StoreError::NotAStore { path: path.to_owned() });
+            }
+        }
+        let db = open_database(path)?;
+        let failed = |error| StoreError::of(path, error);
+        let meta = db.open_tree("meta").map_err(failed)?;
+        match meta.get(FORMAT_KEY).map_err(failed)? {
+            Some(bytes) => {
+                let found = <[u8; 4]>::try_from(bytes.as_ref())
+                    .map(u32::from_be_bytes)
+                    .map_err(|_| damaged(path, "its format version cannot be read"))?;
+                if found > FORMAT {
+                    return Err(StoreError::Newer { path: path.to_owned(), found, known: FORMAT });
+                }
+            }
+            None => {
+                meta.insert(FORMAT_KEY, &FORMAT.to_be_bytes()).map_err(failed)?;
+            }
+        }
+        let tree = |name| db.open_tree(name).map_err(failed);
+        let store = Self {
+            path: path.to_owned(),
+            runs: tree("runs")?,
+            trials: tree("trials")?,
+            checkpoints: tree("checkpoints")?,
+            scripts: tree("scripts")?,
+            next_steps: Mutex::default(),
+            db,
+        };
+        if !exists {
+            store.sync()?;
+        }
+        // Who holds a store is a courtesy: a folder that takes no more files is no reason to stop.
+        let holder = format!("process {}", std::process::id());
+        if let Err(error) = fs::write(path.join(HOLDER), holder) {
+            tracing::debug!(%error, "cannot note who holds the store");
+        }
+        Ok(store)
+    }
+
+    /// The folder of the store.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Brings everything written so far to the disk, so that not even a loss of power undoes it.
+    ///
+    /// # Errors
+    /// The disk is full or fails.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.flush()?;
+        let io = |source| StoreError::Io { path: self.path.clone(), source };
+        // sled's flush hands its pages to the operating system and leaves them there.
+        File::open(self.path.join(DATABASE)).and_then(|file| file.sync_all()).map_err(io)?;
+        for folder in [self.path.join("blobs"), self.path.clone()] {
+            sync_folder(&folder).map_err(io)?;
+        }
+        Ok(())
+    }
+
+    /// Hands everything written so far to the operating system, so that the death of this process
+    /// does not undo it.
+    pub(super) fn flush(&self) -> Result<(), StoreError> {
+        self.db.flush().map(|_| ()).map_err(|error| self.failed(error))
+    }
+
+    pub(super) fn failed(&self, error: sled::Error) -> StoreError {
+        StoreError::of(&self.path, error)
+    }
+
+    pub(super) fn damaged(&self, what: impl Into<String>) -> StoreError {
+        damaged(&self.path, what)
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(self.path.join(HOLDER));
+    }
+}
+
+impl StoreError {
+    fn of(path: &Path, error: sled::Error) -> Self {
+        match error {
+            sled::Error::Io(source) => Self::Io { path: path.to_owned(), source },
+            other => damaged(path, other.to_string()),
+        }
+    }
+}
+
+fn damaged(path: &Path, what: impl Into<String>) -> StoreError {
+    StoreError::Damaged { path: path.to_owned(), what: what.into() }
+}
+
+fn open_database(path: &Path) -> Result<Db, StoreError> {
+    let config = sled::Config::new()
+        .path(path)
+        .cache_capacity(CACHE_BYTES)
+        .mode(sled::Mode::HighThroughput)
+        // Every append is flushed by itself.
+        .flush_every_ms(None);
+    let started = Instant::now();
+    loop {
+        let opened = without_panic(|| config.open())
+            .map_err(|reason| damaged(path, format!("it cannot be opened ({reason})")))?;
+        match opened {
+            Ok(db) => return Ok(db),
+            Err(sled::Error::Io(error)) if is_lock(&error) => {
+                if started.elapsed() > LOCK_PATIENCE {
+                    let holder = fs::read_to_string(path.join(HOLDER))
+                        .unwrap_or_else(|_| "another process".to_owned());
+                    return Err(StoreError::Held { path: path.to_owned(), holder });
+                }
+                thread::sleep(LOCK_PAUSE);
+            }
+            Err(error) => return Err(StoreError::of(path, error)),
+        }
+    }
+}
+
+/// sled reports a lock that it cannot have as an error of its own making, with the text of the
+/// system's inside.
+fn is_lock(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::WouldBlock || error.to_string().contains("could not acquire lock")
+}
+
+/// Runs something that panics on input it does not expect, and turns that into its message.
+fn without_panic<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    static HOOK: Mutex<()> = Mutex::new(());
+    let _alone = HOOK.lock().unwrap_or_else(PoisonError::into_inner);
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let result = panic::catch_unwind(AssertUnwindSafe(run));
+    panic::set_hook(hook);
+    result.map_err(|panic: Box<dyn Any + Send>| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+    })
+}
+
+/// Whether a folder has files in it.
+fn is_used(path: &Path) -> Result<bool, StoreError> {
+    match fs::read_dir(path) {
+        Ok(mut entries) => Ok(entries.next().is_some()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(StoreError::Io { path: path.to_owned(), source }),
+    }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    match File::open(path) {
+        Ok(folder) => folder.sync_all(),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,91 @@
+//! What is kept of a run beside its trials.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::pareto::Objective;
+
+/// How far a run has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It is in the store and has not started.
+    Created,
+    /// A process works on it, or was killed while it did.
+    Running,
+    /// It was stopped and can be resumed.
+    Interrupted,
+    /// It has come to its end.
+    Finished,
+    /// It ended with an error.
+    Failed {
+        /// The error.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Interrupted => "interrupted",
+            Self::Finished => "finished",
+            Self::Failed { .. } => "failed",
+        })
+    }
+}
+
+/// A stretch of a run with its own controller, searched parts and reward.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseRecord {
+    /// Its position among the run's phases.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// The step of its first trial.
+    pub first_step: u64,
+    /// A hash of everything that defines it.
+    pub digest: String,
+}
+
+/// A run: one execution of an experiment with one seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Its name, unique in the store.
+    pub name: String,
+    /// How many runs of the experiment there were with it.
+    pub number: u32,
+    /// The experiment's file, as it was given.
+    pub file: String,
+    /// The hash of each source text by its file's name: the script and what it imports.
+    pub sources: BTreeMap<String, String>,
+    /// The settings, overrides included.
+    pub settings: serde_json::Value,
+    /// The seed.
+    pub seed: u64,
+    /// The limit of trials, if it has one.
+    pub steps: Option<u64>,
+    /// The objectives of its frontier.
+    pub objectives: Vec<Objective>,
+    /// How far it has come.
+    pub status: Status,
+    /// The name and version of the program.
+    pub program: String,
+    /// Versions and hashes of the data and models it uses.
+    pub data: BTreeMap<String, String>,
+    /// The run that it was forked from.
+    pub forked_from: Option<String>,
+    /// When it was made, in seconds since 1970.
+    pub created_s: u64,
+    /// When its record last changed, in seconds since 1970.
+    pub updated_s: u64,
+    /// The phases it has entered.
+    pub phases: Vec<PhaseRecord>,
+    /// Its trials at the last checkpoint.
+    pub trials: u64,
+    /// How many of those failed.
+    pub failed: u64,
+}

@@ -1,0 +1,94 @@
+//! Records of runs.
+
+use super::error::StoreError;
+use super::open::Store;
+use super::record::RunRecord;
+
+/// Names that are more alike than this are suggested.
+const SIMILAR: f64 = 0.7;
+const SUGGESTIONS: usize = 3;
+
+impl Store {
+    /// Adds a run under the first free name: the given one, a hyphen and a number.
+    ///
+    /// Characters that are awkward on a command line become hyphens.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn create_run(&self, mut run: RunRecord) -> Result<RunRecord, StoreError> {
+        let plain = |c: char| if c.is_alphanumeric() || "._".contains(c) { c } else { '-' };
+        let stem: String = run.name.chars().map(plain).collect();
+        let taken = self.runs.scan_prefix(format!("{stem}-")).keys().filter_map(|key| {
+            let key = key.ok()?;
+            std::str::from_utf8(&key[stem.len() + 1..]).ok()?.parse::<u32>().ok()
+        });
+        run.number = taken.max().map_or(1, |number| number.saturating_add(1));
+        run.name = format!("{stem}-{}", run.number);
+        self.update_run(&run)?;
+        self.flush()?;
+        Ok(run)
+    }
+
+    /// Writes a run's record anew.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn update_run(&self, run: &RunRecord) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(run).map_err(|error| StoreError::Encode {
+            what: format!("run `{}`", run.name),
+            reason: error.to_string(),
+        })?;
+        self.runs.insert(&run.name, bytes).map_err(|error| self.failed(error))?;
+        Ok(())
+    }
+
+    /// The record of a run.
+    ///
+    /// # Errors
+    /// There is no such run, or the store fails.
+    pub fn run(&self, name: &str) -> Result<RunRecord, StoreError> {
+        match self.runs.get(name).map_err(|error| self.failed(error))? {
+            Some(bytes) => self.decode_run(name, &bytes),
+            None => Err(StoreError::NoRun {
+                name: name.to_owned(),
+                store: self.path.clone(),
+                nearest: self.nearest(name)?,
+            }),
+        }
+    }
+
+    /// All runs, in the order in which they were made.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn runs(&self) -> Result<Vec<RunRecord>, StoreError> {
+        let mut runs = Vec::new();
+        for entry in &self.runs {
+            let (name, bytes) = entry.map_err(|error| self.failed(error))?;
+            runs.push(self.decode_run(&String::from_utf8_lossy(&name), &bytes)?);
+        }
+        runs.sort_by(|a: &RunRecord, b| {
+            (a.created_s, &a.file, a.number).cmp(&(b.created_s, &b.file, b.number))
+        });
+        Ok(runs)
+    }
+
+    fn decode_run(&self, name: &str, bytes: &[u8]) -> Result<RunRecord, StoreError> {
+        serde_json::from_slice(bytes)
+            .map_err(|error| self.damaged(format!("the record of run `{name}`: {error}")))
+    }
+
+    fn nearest(&self, name: &str) -> Result<Vec<String>, StoreError> {
+        let mut similar: Vec<(f64, String)> = Vec::new();
+        for key in self.runs.iter().keys() {
+            let key = key.map_err(|error| self.failed(error))?;
+            let known = String::from_utf8_lossy(&key).into_owned();
+            let likeness = strsim::jaro_winkler(name, &known);
+            if likeness >= SIMILAR {
+                similar.push((likeness, known));
+            }
+        }
+        similar.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        Ok(similar.into_iter().take(SUGGESTIONS).map(|(_, name)| name).collect())
+    }
+}

@@ -1,0 +1,72 @@
+//! A trial: a point with its metrics and reward.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What became of a point.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It was evaluated and judged.
+    Done {
+        /// Its metrics by name.
+        metrics: BTreeMap<String, f64>,
+        /// What the controller was told.
+        reward: f64,
+        /// Whether it met the limits of its phase.
+        valid: bool,
+    },
+    /// It could not be evaluated or judged.
+    Failed {
+        /// Its metrics, if it was evaluated.
+        metrics: BTreeMap<String, f64>,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Outcome {
+    /// The reward; a failed trial has none.
+    pub const fn reward(&self) -> Option<f64> {
+        match self {
+            Self::Done { reward, .. } => Some(*reward),
+            Self::Failed { .. } => None,
+        }
+    }
+
+    /// A metric by its name.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        self.metrics().get(name).copied()
+    }
+
+    /// All metrics.
+    pub const fn metrics(&self) -> &BTreeMap<String, f64> {
+        match self {
+            Self::Done { metrics, .. } | Self::Failed { metrics, .. } => metrics,
+        }
+    }
+}
+
+/// One trial of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Its number within the run, from 0.
+    pub step: u64,
+    /// The number of its phase, from 0.
+    pub phase: u32,
+    /// The option of each choice.
+    pub point: Vec<u16>,
+    /// The readable text of each part of the point.
+    pub text: BTreeMap<String, String>,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+impl Trial {
+    /// The first number of the trial that is infinite or not a number.
+    pub(super) fn not_finite(&self) -> Option<String> {
+        let of = |name: &str, value: f64| (!value.is_finite()).then(|| format!("{name} {value}"));
+        let reward = self.outcome.reward().and_then(|reward| of("reward", reward));
+        reward.or_else(|| self.outcome.metrics().iter().find_map(|(name, &value)| of(name, value)))
+    }
+}
