@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rhai::serde::to_dynamic;
-use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, Map, Module, Scope};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Map, Module, Scope};
 
 use super::diagnostic::Diagnostic;
 use super::engine::engine;
 use super::error::ScriptError;
 use super::host::Host;
 use super::limits::Limits;
-use super::modules::{ScriptPart, ScriptPhase, ScriptRun, reward_of, script_point};
+use super::modules::{Closure, ScriptPart, ScriptPhase, ScriptRun, reward_of, script_point};
 use super::options::number;
 use super::settings::Settings;
 use super::sources::Sources;
@@ -102,13 +102,13 @@ impl Core {
         Failure(message)
     }
 
-    fn reward(&self, own: Option<&FnPtr>, metrics: &Metrics) -> Result<Dynamic, Diagnostic> {
+    fn reward(&self, own: Option<&Closure>, metrics: &Metrics) -> Result<Dynamic, Diagnostic> {
         let map: Map = metrics.iter().map(|(name, &v)| (name.as_str().into(), v.into())).collect();
         match own {
             None => self.call("reward", map.into()),
             Some(function) => self
                 .limits
-                .timed(|| function.call::<Dynamic>(&self.engine, &self.ast, (map,)))
+                .timed(|| function.call(&self.engine, map.into()))
                 .map_err(|error| Diagnostic::of_error(&error, &self.label)),
         }
     }
@@ -220,10 +220,7 @@ impl Script {
             let value = core.reward(own.as_ref(), metrics).map_err(|d| core.failure(d))?;
             reward_of(&value)
         });
-        let described = script.reward.as_ref().map_or_else(
-            || "reward".to_owned(),
-            |function| format!("{} {:?}", function.fn_name(), function.curry()),
-        );
+        let described = script.reward.as_ref().map_or_else(|| "reward".to_owned(), Closure::describe);
         let description = format!(
             "{} {:?} {:?} {} {:?} {:?} {:?} {}",
             script.name,

@@ -16,7 +16,7 @@ use rhai::Engine;
 
 use super::host::Host;
 
-pub(super) use phase::ScriptPhase;
+pub(super) use phase::{Closure, ScriptPhase};
 pub(super) use reward::read as reward_of;
 pub(super) use run::{ScriptRun, script_point};
 pub(super) use space::ScriptPart;

@@ -1,7 +1,10 @@
 //! `phase` and the controllers that it takes.
 
+use std::sync::Arc;
+
 use rhai::{
-    Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext, serde::from_dynamic,
+    Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext, NativeCallContextStore,
+    serde::from_dynamic,
 };
 
 use super::space::ScriptPoint;
@@ -21,7 +24,31 @@ pub(in crate::script) struct ScriptPhase {
     pub controller: ControllerSpec,
     pub keep: Option<String>,
     /// The script's `reward`, if the phase has none of its own.
-    pub reward: Option<FnPtr>,
+    pub reward: Option<Closure>,
+}
+
+/// A function of a script, and where it was made: the functions and imports that it can see.
+#[derive(Clone)]
+pub(in crate::script) struct Closure {
+    function: FnPtr,
+    made_in: Arc<NativeCallContextStore>,
+}
+
+impl Closure {
+    /// Calls the function.
+    #[expect(deprecated, reason = "the only way to call a closure of a module from outside of it")]
+    pub(in crate::script) fn call(
+        &self,
+        engine: &Engine,
+        argument: Dynamic,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        self.function.call_raw(&self.made_in.create_context(engine), None, [argument])
+    }
+
+    /// What tells the function from others.
+    pub(in crate::script) fn describe(&self) -> String {
+        format!("{} {:?}", self.function.fn_name(), self.function.curry())
+    }
 }
 
 pub(super) fn register(engine: &mut Engine) {
@@ -83,10 +110,15 @@ fn phase(
     let reward = match options.take("reward") {
         None => None,
         Some(value) => match value.read_lock::<FnPtr>() {
-            Some(function) => Some(function.clone()),
+            Some(function) => Some(closure(&context, &function)),
             None => return Err(options.wrong("reward", "a function of the metrics", &value)),
         },
     };
     options.end()?;
     Ok(ScriptPhase { name: name.to_owned(), search, fixed, steps, valid, controller, keep, reward })
+}
+
+#[expect(deprecated, reason = "as in `Closure::call`")]
+fn closure(context: &NativeCallContext, function: &FnPtr) -> Closure {
+    Closure { function: function.clone(), made_in: Arc::new(context.store_data()) }
 }
