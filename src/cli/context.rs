@@ -77,7 +77,7 @@ impl Common {
     pub fn load_with(&self, file: &Path, settings: Settings) -> Result<Loaded, CliError> {
         let path = settings.script.clone().unwrap_or_else(|| file.to_path_buf());
         let data = self.data_dir(Some(&settings));
-        let script = Script::load(&path, &settings, data.clone(), cache_dir())?;
+        let script = Script::load(&path, &settings, data.clone())?;
         Ok(Loaded { script, settings, data })
     }
 }
@@ -111,7 +111,7 @@ fn read_settings(file: &Path) -> Result<Settings, CliError> {
 
 /// Where what takes long to compute is kept between runs: `TANDEM_CACHE`, else `tandem` in the
 /// user's cache folder.
-fn cache_dir() -> Option<PathBuf> {
+pub fn cache_dir() -> Option<PathBuf> {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("TANDEM_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("tandem")))

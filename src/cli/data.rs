@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
 
-use super::context::Common;
+use super::context::{Common, cache_dir};
 use super::error::CliError;
 use crate::accuracy::nasbench101::{self, Nasbench101Table};
 use crate::report::{Table, grouped};
@@ -52,7 +52,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
             table.write(common.format, stdout().lock())?;
         }
         Command::Import { kind: Kind::Nasbench101, file } => {
-            let summary = nasbench101::import(file, &data)?;
+            let summary = nasbench101::import(file, &data, cache_dir().as_deref())?;
             eprintln!(
                 "{} cells imported into {}",
                 grouped(summary.cells as u128),

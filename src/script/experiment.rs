@@ -117,7 +117,7 @@ impl Core {
 impl Script {
     /// Loads an experiment: compiles its script, resolves imports, reads its space.
     ///
-    /// `data` is the folder of benchmark tables, `cache` one for what takes long to compute.
+    /// `data` is the folder of benchmark tables.
     ///
     /// # Errors
     /// The file cannot be read, the script does not parse or fails, a function of the contract is
@@ -126,7 +126,6 @@ impl Script {
         path: &Path,
         settings: &Settings,
         data: PathBuf,
-        cache: Option<PathBuf>,
     ) -> Result<Self, ScriptError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ScriptError::Read { path: path.to_path_buf(), source })?;
@@ -137,7 +136,7 @@ impl Script {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        let host = Arc::new(Host::new(data, cache));
+        let host = Arc::new(Host::new(data));
         let engine = engine(folder, &sources, &host, &settings.limits);
         let refuse = |diagnostic: Diagnostic| ScriptError::Script {
             diagnostic: Box::new(diagnostic),
@@ -337,6 +336,11 @@ impl Core {
                 self.refuse(Diagnostic::new(format!("args() returned {kind}, not a map")))
             })?;
             args = map.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
+            if let Some(name) = args.keys().find(|name| Settings::NAMES.contains(&name.as_str())) {
+                let message = format!("argument `{name}` has the name of a setting");
+                let help = "rename it in args(), so that `--set` and YAML can tell them apart";
+                return Err(self.refuse(Diagnostic::new(message).with_help(help)));
+            }
         }
         for (name, given) in &settings.args {
             let Some(known) = args.get_mut(name) else {

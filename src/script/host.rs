@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use crate::accel::chaidnn::{Configuration, Platform, Program};
 use crate::accuracy::nasbench101::Nasbench101Table;
 use crate::network::{Nasbench101Settings, Nasbench201Settings, Network};
-use crate::space::nasbench101::{Catalogue, Cell101};
+use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
 
 /// Networks kept in memory for the next pair that needs them.
@@ -112,9 +112,7 @@ impl Traced {
 /// What the native functions of one experiment share.
 pub struct Host {
     data: PathBuf,
-    cache: Option<PathBuf>,
     table101: OnceLock<Result<Nasbench101Table, String>>,
-    catalogue: OnceLock<Catalogue>,
     networks101: Networks<(Cell101, Nasbench101Settings)>,
     networks201: Networks<(Cell201, Nasbench201Settings)>,
     used: [AtomicBool; Source::ALL.len()],
@@ -124,13 +122,11 @@ pub struct Host {
 type Networks<K> = Mutex<HashMap<K, ScriptNetwork>>;
 
 impl Host {
-    /// A host that finds tables in a folder of data and keeps what it computes in another.
-    pub(super) fn new(data: PathBuf, cache: Option<PathBuf>) -> Self {
+    /// A host that finds tables in a folder of data.
+    pub(super) fn new(data: PathBuf) -> Self {
         Self {
             data,
-            cache,
             table101: OnceLock::new(),
-            catalogue: OnceLock::new(),
             networks101: Mutex::default(),
             networks201: Mutex::default(),
             used: Default::default(),
@@ -153,18 +149,6 @@ impl Host {
     pub(super) fn nasbench101(&self) -> Result<&Nasbench101Table, String> {
         let open = || Nasbench101Table::open(&self.data).map_err(|error| error.to_string());
         self.table101.get_or_init(open).as_ref().map_err(Clone::clone)
-    }
-
-    /// The graph that the benchmark keeps for a cell.
-    ///
-    /// It is read off the imported table where there is one, and off the enumeration of all cells
-    /// elsewhere.
-    pub(super) fn kept101(&self, cell: &Cell101) -> Option<Cell101> {
-        if let Ok(table) = self.nasbench101() {
-            return table.kept(cell);
-        }
-        let catalogue = self.catalogue.get_or_init(|| Catalogue::load(self.cache.as_deref()));
-        catalogue.kept(cell.hash())
     }
 
     /// The NASBench-101 network of a cell, built at most once while it is remembered.

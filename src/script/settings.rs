@@ -76,6 +76,10 @@ pub enum SettingsError {
 }
 
 impl Settings {
+    /// The names of the settings, which no argument of a script may have.
+    pub(super) const NAMES: [&str; 7] =
+        ["script", "seed", "steps", "threads", "data", "args", "limits"];
+
     /// Reads a settings file; paths in it are taken relative to it.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod choice;
 mod domain;
 mod options;
 #[expect(clippy::module_inception, reason = "the room is named after its main type")]
+pub mod nasbench101;
 pub mod nasbench201;
 mod space;
 

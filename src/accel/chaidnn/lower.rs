@@ -2,7 +2,7 @@
 
 use super::operation::{Kind, Work};
 use super::program::{Program, Task};
-use crate::network::{Layer, Network, Operation, Shape};
+use crate::network::{Layer, Network, Operation};
 
 /// A network that the accelerator has no operations for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -106,9 +106,9 @@ fn push(tasks: &mut Vec<Task>, layer: &Layer, work: Work, after: Vec<usize>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Convolution, NetworkBuilder, Relu, Window};
+    use crate::network::{Convolution, LayerId, NetworkBuilder, Relu, Shape, Window};
 
-    fn small() -> (NetworkBuilder, crate::network::LayerId) {
+    fn small() -> (NetworkBuilder, LayerId) {
         let (mut net, image) = NetworkBuilder::new(Shape::new(3, 8, 8));
         let stem = net.conv_bn("stem", image, (16, 3, 1), Relu::After).unwrap();
         (net, stem)

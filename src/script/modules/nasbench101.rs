@@ -65,8 +65,5 @@ fn network(
         image_size: options.size("image_size", default.image_size)?,
     };
     options.end()?;
-    let kept = host
-        .kept101(&cell)
-        .ok_or_else(|| refuse(context, format!("{cell} is not a NASBench-101 cell")))?;
-    host.network101((kept, settings)).map_err(|reason| refuse(context, reason))
+    host.network101((cell.kept(), settings)).map_err(|reason| refuse(context, reason))
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+#[expect(deprecated, reason = "rhai calls it volatile, not deprecated; Closure says why it is used")]
+use rhai::NativeCallContextStore;
 use rhai::{
-    Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext, NativeCallContextStore,
-    serde::from_dynamic,
+    Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext, serde::from_dynamic,
 };
 
 use super::space::ScriptPoint;
@@ -28,7 +29,11 @@ pub(in crate::script) struct ScriptPhase {
 }
 
 /// A function of a script, and where it was made: the functions and imports that it can see.
+///
+/// A closure of an imported module finds what it calls in the state of the call that made it; that
+/// state is the only thing that lets it be called from outside.
 #[derive(Clone)]
+#[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
 pub(in crate::script) struct Closure {
     function: FnPtr,
     made_in: Arc<NativeCallContextStore>,
@@ -36,7 +41,7 @@ pub(in crate::script) struct Closure {
 
 impl Closure {
     /// Calls the function.
-    #[expect(deprecated, reason = "the only way to call a closure of a module from outside of it")]
+    #[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
     pub(in crate::script) fn call(
         &self,
         engine: &Engine,
@@ -118,7 +123,7 @@ fn phase(
     Ok(ScriptPhase { name: name.to_owned(), search, fixed, steps, valid, controller, keep, reward })
 }
 
-#[expect(deprecated, reason = "as in `Closure::call`")]
+#[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
 fn closure(context: &NativeCallContext, function: &FnPtr) -> Closure {
     Closure { function: function.clone(), made_in: Arc::new(context.store_data()) }
 }

@@ -1,0 +1,173 @@
+//! Taking a table into the folder of data.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::official::{self, OfficialError};
+use super::table::{FILES, FOLDER, MAGIC, Nasbench101Table, TableError, ZSTD_MAGIC};
+use crate::space::nasbench101::Catalogue;
+
+/// How an import fails; the folder of data is then as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is not a whole table.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The file is not the official one, or damaged.
+    #[error("{path}: {source}")]
+    Official {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: OfficialError,
+    },
+    /// The cells are not those of the benchmark.
+    #[error("{path} is not the whole NASBench-101: {what}")]
+    Incomplete {
+        /// The file.
+        path: PathBuf,
+        /// What is missing or too much.
+        what: String,
+    },
+    /// The table cannot be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// What an import has done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// The number of cells.
+    pub cells: usize,
+    /// The file that was written.
+    pub path: PathBuf,
+}
+
+/// Reads a table of any known form, checks that it has every cell of the benchmark, and writes it
+/// into the folder of data.
+///
+/// The forms are nb101.bin, compressed or not, and the official nasbench_only108.tfrecord; the
+/// file's beginning tells which it is. `cache` is where the list of all cells is kept.
+///
+/// # Errors
+/// The file cannot be read, is damaged or incomplete, or the table cannot be written.
+pub fn import(file: &Path, data: &Path, cache: Option<&Path>) -> Result<Imported, ImportError> {
+    let table = read(file)?;
+    check(file, &table, &Catalogue::load(cache))?;
+    let path = write(&table, data)?;
+    Ok(Imported { cells: table.len(), path })
+}
+
+fn read(file: &Path) -> Result<Nasbench101Table, ImportError> {
+    let failed = |source| ImportError::Read { path: file.to_owned(), source };
+    let mut start = Vec::new();
+    File::open(file)
+        .and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start))
+        .map_err(failed)?;
+    if start.starts_with(MAGIC) || start.starts_with(&ZSTD_MAGIC) {
+        return Ok(Nasbench101Table::read(file)?);
+    }
+    let records = io::BufReader::with_capacity(1 << 20, File::open(file).map_err(failed)?);
+    official::read(records)
+        .map_err(|source| ImportError::Official { path: file.to_owned(), source })
+}
+
+fn check(file: &Path, table: &Nasbench101Table, all: &Catalogue) -> Result<(), ImportError> {
+    let incomplete = |what| Err(ImportError::Incomplete { path: file.to_owned(), what });
+    if table.len() != all.len() {
+        return incomplete(format!("it has {} cells of {}", table.len(), all.len()));
+    }
+    let rows = table.cells().iter().zip(all.iter());
+    match rows.enumerate().find(|(_, (found, (_, expected)))| *found != expected) {
+        None => Ok(()),
+        Some((row, (found, (hash, _)))) => {
+            incomplete(format!("row {row} is {found} where cell {hash} belongs"))
+        }
+    }
+}
+
+/// Writes the file beside its place first, so that a reader never meets half of it.
+fn write(table: &Nasbench101Table, data: &Path) -> Result<PathBuf, ImportError> {
+    let folder = data.join(FOLDER);
+    let path = folder.join(FILES[0]);
+    let temporary = folder.join(format!("{}.{}", FILES[0], std::process::id()));
+    let write = || {
+        fs::create_dir_all(&folder)?;
+        let compressed = zstd::bulk::compress(&table.encode(), 19)?;
+        let mut file = File::create(&temporary)?;
+        file.write_all(&compressed)?;
+        file.sync_all()?;
+        fs::rename(&temporary, &path)?;
+        File::open(&folder)?.sync_all()
+    };
+    write().map_err(|source| {
+        let _ = fs::remove_file(&temporary);
+        ImportError::Write { path: path.clone(), source }
+    })?;
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::data_dir;
+
+    #[test]
+    fn a_table_is_imported_whole_or_not_at_all() {
+        let Some(dir) = data_dir() else { return };
+        let file = dir.join("nasbench101/nb101.bin.zst");
+        let temporary = tempfile::tempdir().unwrap();
+        let (data, cache) = (temporary.path().join("data"), temporary.path().join("cache"));
+        let imported = import(&file, &data, Some(&cache)).unwrap();
+        assert_eq!(imported.cells, 423_624);
+        assert_eq!(imported.path, data.join("nasbench101/nb101.bin.zst"));
+        let whole = Nasbench101Table::open(&dir).unwrap();
+        assert_eq!(Nasbench101Table::open(&data).unwrap(), whole);
+
+        let partial = temporary.path().join("partial.bin");
+        let cells = whole.cells()[..1_000].to_vec();
+        fs::write(&partial, Nasbench101Table::new(cells, vec![0; 1_000]).encode()).unwrap();
+        assert_eq!(
+            import(&partial, &data, Some(&cache)).unwrap_err().to_string(),
+            format!(
+                "{} is not the whole NASBench-101: it has 1000 cells of 423624",
+                partial.display()
+            )
+        );
+        let mut cells = whole.cells().to_vec();
+        cells.swap(7, 8);
+        fs::write(&partial, Nasbench101Table::new(cells, vec![0; 423_624]).encode()).unwrap();
+        let error = import(&partial, &data, Some(&cache)).unwrap_err().to_string();
+        assert!(error.contains("is not the whole NASBench-101: row 7 is "), "{error}");
+
+        let text = temporary.path().join("text");
+        fs::write(&text, "hello").unwrap();
+        assert_eq!(
+            import(&text, &data, Some(&cache)).unwrap_err().to_string(),
+            format!(
+                "{}: it is neither nb101.bin nor nasbench_only108.tfrecord: it ends within record \
+                 0 at byte 0",
+                text.display()
+            )
+        );
+        let missing = temporary.path().join("missing");
+        let error = import(&missing, &data, Some(&cache)).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("cannot read {}: ", missing.display())), "{error}");
+        assert_eq!(Nasbench101Table::open(&data).unwrap(), whole);
+        assert_eq!(fs::read_dir(data.join("nasbench101")).unwrap().count(), 1);
+    }
+}

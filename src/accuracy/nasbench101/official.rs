@@ -1,0 +1,382 @@
+//! The benchmark's own file, nasbench_only108.tfrecord.
+//!
+//! Its public description: TFRecords (a length, the masked CRC-32C of the length, the data, the
+//! masked CRC-32C of the data), each a JSON row of module hash, epochs, adjacency, operations and
+//! metrics; metrics are a `ModelMetrics` message of Protocol Buffers in Base64.
+
+use std::collections::HashMap;
+use std::io::{ErrorKind, Read};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use prost::Message;
+
+use super::table::{Nasbench101Table, TEST_IMAGES};
+use crate::space::nasbench101::{Cell101, CellHash, MOST_VERTICES, Op101};
+
+/// The epochs of a full training.
+const EPOCHS: u32 = 108;
+/// The trainings of each cell.
+const TRAININGS: u8 = 3;
+/// Longer records are damage: the real ones have a few hundred bytes.
+const LONGEST_RECORD: u64 = 1 << 16;
+
+/// What is wrong with the official file.
+#[derive(Debug, thiserror::Error)]
+pub enum OfficialError {
+    /// It cannot be read.
+    #[error("record {record} at byte {offset} cannot be read: {source}")]
+    Read {
+        /// The record's number, from 0.
+        record: u64,
+        /// Where it begins.
+        offset: u64,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The first record is none.
+    #[error("it is neither nb101.bin nor nasbench_only108.tfrecord: {0}")]
+    Unknown(String),
+    /// A record is damaged.
+    #[error("{0}; fetch the file again")]
+    Damaged(String),
+    /// A record says what it cannot say.
+    #[error("record {record}: {what}")]
+    Row {
+        /// The record's number, from 0.
+        record: u64,
+        /// What is wrong.
+        what: String,
+    },
+    /// A cell was not trained as often as it should have been.
+    #[error("cell {hash} has {found} trainings of {EPOCHS} epochs; the benchmark has {TRAININGS} of each")]
+    Trainings {
+        /// The cell's hash.
+        hash: CellHash,
+        /// How many there are.
+        found: u8,
+    },
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ModelMetrics {
+    #[prost(message, repeated, tag = "1")]
+    evaluation_data: Vec<EvaluationData>,
+    #[prost(int32, optional, tag = "2")]
+    trainable_parameters: Option<i32>,
+    #[prost(double, optional, tag = "3")]
+    total_time: Option<f64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct EvaluationData {
+    #[prost(double, optional, tag = "1")]
+    current_epoch: Option<f64>,
+    #[prost(double, optional, tag = "2")]
+    training_time: Option<f64>,
+    #[prost(double, optional, tag = "3")]
+    train_accuracy: Option<f64>,
+    #[prost(double, optional, tag = "4")]
+    validation_accuracy: Option<f64>,
+    #[prost(double, optional, tag = "5")]
+    test_accuracy: Option<f64>,
+    #[prost(string, optional, tag = "6")]
+    checkpoint_path: Option<String>,
+}
+
+/// What is known of a cell so far.
+struct Seen {
+    cell: Cell101,
+    trainings: u8,
+    correct: u16,
+}
+
+/// Reads the table, which may lack cells; rows of other epoch counts are passed over.
+///
+/// # Errors
+/// A record that is damaged or cannot be, or a cell without its three trainings.
+pub(super) fn read(input: impl Read) -> Result<Nasbench101Table, OfficialError> {
+    let mut records = Records { input, record: 0, offset: 0 };
+    let mut cells: HashMap<CellHash, Seen> = HashMap::new();
+    while let Some(data) = records.next()? {
+        let row = |what| OfficialError::Row { record: records.record - 1, what };
+        let (hash, epochs, adjacency, operations, metrics): (String, u32, String, String, String) =
+            serde_json::from_slice(&data)
+                .map_err(|error| row(format!("it is not a row of the benchmark ({error})")))?;
+        if epochs != EPOCHS {
+            continue;
+        }
+        let correct = correct_answers(&metrics).map_err(row)?;
+        let hash = CellHash::parse(&hash)
+            .ok_or_else(|| row(format!("`{hash}` is not a hash of 32 hexadecimal digits")))?;
+        let seen = match cells.entry(hash) {
+            std::collections::hash_map::Entry::Occupied(seen) => seen.into_mut(),
+            std::collections::hash_map::Entry::Vacant(place) => {
+                let cell = read_cell(&adjacency, &operations).map_err(row)?;
+                if cell.hash() != hash {
+                    return Err(row(format!("its cell {cell} has the hash {}", cell.hash())));
+                }
+                place.insert(Seen { cell: cell.kept(), trainings: 0, correct: 0 })
+            }
+        };
+        seen.trainings = seen.trainings.saturating_add(1);
+        seen.correct = seen.correct.saturating_add(correct);
+    }
+    let mut rows: Vec<(CellHash, Seen)> = cells.into_iter().collect();
+    rows.sort_unstable_by_key(|(hash, _)| *hash);
+    if let Some((hash, seen)) = rows.iter().find(|(_, seen)| seen.trainings != TRAININGS) {
+        return Err(OfficialError::Trainings { hash: *hash, found: seen.trainings });
+    }
+    let (cells, correct) = rows.into_iter().map(|(_, seen)| (seen.cell, seen.correct)).unzip();
+    Ok(Nasbench101Table::new(cells, correct))
+}
+
+/// The cell of an adjacency matrix in rows and the names of its operations.
+fn read_cell(adjacency: &str, operations: &str) -> Result<Cell101, String> {
+    let names: Vec<&str> = operations.split(',').collect();
+    let vertices = names.len();
+    if !(2..=MOST_VERTICES).contains(&vertices) || adjacency.len() != vertices * vertices {
+        return Err(format!(
+            "{vertices} operations do not go with an adjacency of {} digits",
+            adjacency.len()
+        ));
+    }
+    let mut bits = 0;
+    for (index, digit) in adjacency.bytes().enumerate() {
+        let (from, to) = (index / vertices, index % vertices);
+        match digit {
+            b'0' => {}
+            b'1' if from < to => bits |= 1 << (from + to * (to - 1) / 2),
+            _ => return Err(format!("adjacency `{adjacency}` is not upper triangular")),
+        }
+    }
+    let operation = |name: &&str| {
+        let known = Op101::ALL.into_iter().find(|op| format!("{}-bn-relu", op.name()) == *name);
+        known
+            .or((*name == Op101::MaxPool3x3.name()).then_some(Op101::MaxPool3x3))
+            .ok_or_else(|| format!("there is no operation `{name}`"))
+    };
+    let operations: Vec<Op101> =
+        names[1..vertices - 1].iter().map(operation).collect::<Result<_, _>>()?;
+    Cell101::pruned(bits, &operations).map_err(|error| error.to_string())
+}
+
+/// The correct answers of one training among its 9,984 test images.
+fn correct_answers(metrics: &str) -> Result<u16, String> {
+    let bytes = BASE64_STANDARD
+        .decode(metrics.trim())
+        .map_err(|error| format!("its metrics are not Base64 ({error})"))?;
+    let metrics = ModelMetrics::decode(bytes.as_slice())
+        .map_err(|error| format!("its metrics are not a message of Protocol Buffers ({error})"))?;
+    let accuracy = metrics.evaluation_data.last().and_then(|last| last.test_accuracy);
+    let accuracy = accuracy.ok_or("its metrics have no final test accuracy")?;
+    let images = f64::from(TEST_IMAGES / u16::from(TRAININGS));
+    let correct = (accuracy * images).round();
+    if !(0.0..=images).contains(&correct) || (accuracy * images - correct).abs() > 0.01 {
+        return Err(format!("test accuracy {accuracy} is no whole number of {images} images"));
+    }
+    Ok(correct as u16)
+}
+
+/// TFRecords one after another.
+struct Records<R> {
+    input: R,
+    record: u64,
+    offset: u64,
+}
+
+impl<R: Read> Records<R> {
+    /// The data of the next record; `None` at the end.
+    fn next(&mut self) -> Result<Option<Vec<u8>>, OfficialError> {
+        let header = self.take(12)?;
+        if header.is_empty() {
+            if self.record == 0 {
+                return Err(OfficialError::Unknown("it is empty".to_owned()));
+            }
+            return Ok(None);
+        }
+        let ends = |records: &Self| records.damaged("it ends within");
+        let (Some((length, check)), 12) = (header.split_first_chunk::<8>(), header.len()) else {
+            return Err(ends(self));
+        };
+        let size = u64::from_le_bytes(*length);
+        if masked_crc(length) != check {
+            return Err(self.damaged("the length is wrong of"));
+        }
+        if size > LONGEST_RECORD {
+            return Err(self.damaged(&format!("{size} bytes are too many for")));
+        }
+        let mut data = self.take(size + 4)?;
+        let Some(at) = data.len().checked_sub(4).filter(|&at| at as u64 == size) else {
+            return Err(ends(self));
+        };
+        if masked_crc(&data[..at]) != data[at..] {
+            return Err(self.damaged("the checksum does not hold of"));
+        }
+        data.truncate(at);
+        self.record += 1;
+        self.offset += size + 16;
+        Ok(Some(data))
+    }
+
+    /// The next bytes, fewer at the end.
+    fn take(&mut self, count: u64) -> Result<Vec<u8>, OfficialError> {
+        let mut bytes = Vec::new();
+        match self.input.by_ref().take(count).read_to_end(&mut bytes) {
+            Err(source) if source.kind() != ErrorKind::UnexpectedEof => {
+                Err(OfficialError::Read { record: self.record, offset: self.offset, source })
+            }
+            _ => Ok(bytes),
+        }
+    }
+
+    fn damaged(&self, what: &str) -> OfficialError {
+        let text = format!("{what} record {} at byte {}", self.record, self.offset);
+        if self.record == 0 { OfficialError::Unknown(text) } else { OfficialError::Damaged(text) }
+    }
+}
+
+/// TensorFlow's checksum of checksums: CRC-32C, rotated and offset.
+fn masked_crc(bytes: &[u8]) -> [u8; 4] {
+    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(data: &[u8]) -> Vec<u8> {
+        let length = (data.len() as u64).to_le_bytes();
+        [&length[..], &masked_crc(&length), data, &masked_crc(data)].concat()
+    }
+
+    fn metrics(accuracies: &[f64]) -> String {
+        let evaluation = |&accuracy: &f64| EvaluationData {
+            current_epoch: Some(108.0),
+            training_time: Some(1.5),
+            train_accuracy: Some(1.0),
+            validation_accuracy: Some(0.5),
+            test_accuracy: Some(accuracy),
+            checkpoint_path: Some("x".to_owned()),
+        };
+        let message = ModelMetrics {
+            evaluation_data: accuracies.iter().map(evaluation).collect(),
+            trainable_parameters: Some(1_000),
+            total_time: Some(2.0),
+        };
+        BASE64_STANDARD.encode(message.encode_to_vec())
+    }
+
+    const MATRIX: &str = "0101001000010000";
+    const OPERATIONS: &str = "input,conv3x3-bn-relu,conv3x3-bn-relu,output";
+
+    fn row(hash: &str, epochs: u32, metrics: &str) -> Vec<u8> {
+        let row = (hash, epochs, MATRIX, OPERATIONS, metrics);
+        record(&serde_json::to_vec(&row).unwrap())
+    }
+
+    fn hash() -> String {
+        Cell101::resnet_like().hash().to_string()
+    }
+
+    /// Three trainings of one cell, and a shorter training that does not count.
+    fn file() -> Vec<u8> {
+        let correct = [9_300, 9_301, 9_302];
+        let full = correct.map(|n| row(&hash(), 108, &metrics(&[0.1, 0.5, f64::from(n) / 9984.0])));
+        [full.concat(), row(&hash(), 4, &metrics(&[0.1]))].concat()
+    }
+
+    fn refusal(bytes: &[u8]) -> String {
+        read(bytes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn three_trainings_make_a_row() {
+        let table = read(file().as_slice()).unwrap();
+        assert_eq!(table.cells(), [Cell101::resnet_like()]);
+        let accuracy = table.accuracy(&Cell101::resnet_like()).unwrap();
+        assert_eq!(accuracy, f64::from(9_300 + 9_301 + 9_302) / 29_952.0);
+    }
+
+    /// The check value that RFC 3720, appendix B.4, gives for 32 bytes of zeros, masked.
+    #[test]
+    fn checksums_are_tensorflows() {
+        let crc: u32 = 0x8a91_36aa;
+        let masked = ((crc >> 15) | (crc << 17)).wrapping_add(0xa282_ead8);
+        assert_eq!(masked_crc(&[0; 32]), masked.to_le_bytes());
+    }
+
+    #[test]
+    fn damage_is_named_with_its_place() {
+        let whole = file();
+        let second = whole.len() / 4 * 0 + 16 + u64::from_le_bytes(*whole.first_chunk().unwrap()) as usize;
+        let flipped = |at: usize| {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            refusal(&bytes)
+        };
+        let place = format!("record 1 at byte {second}; fetch the file again");
+        assert_eq!(flipped(second), format!("the length is wrong of {place}"));
+        assert_eq!(flipped(second + 9), format!("the length is wrong of {place}"));
+        assert_eq!(flipped(second + 40), format!("the checksum does not hold of {place}"));
+        assert_eq!(flipped(2 * second - 1), format!("the checksum does not hold of {place}"));
+        assert_eq!(refusal(&whole[..second + 5]), format!("it ends within {place}"));
+        assert_eq!(refusal(&whole[..second + 50]), format!("it ends within {place}"));
+        let unknown = "it is neither nb101.bin nor nasbench_only108.tfrecord: ";
+        assert_eq!(flipped(0), format!("{unknown}the length is wrong of record 0 at byte 0"));
+        assert_eq!(refusal(b""), format!("{unknown}it is empty"));
+        let huge = (1u64 << 40).to_le_bytes();
+        let huge = [&whole[..second], &huge, &masked_crc(&huge)].concat();
+        assert_eq!(refusal(&huge), format!("1099511627776 bytes are too many for {place}"));
+    }
+
+    #[test]
+    fn impossible_rows_are_refused() {
+        let good = metrics(&[0.5]);
+        assert_eq!(
+            refusal(&[file(), row(&hash(), 108, &good)].concat()),
+            format!("cell {} has 4 trainings of 108 epochs; the benchmark has 3 of each", hash())
+        );
+        assert_eq!(
+            refusal(&row("00", 108, &good)),
+            "record 0: `00` is not a hash of 32 hexadecimal digits"
+        );
+        assert_eq!(
+            refusal(&row(&"0".repeat(32), 108, &good)),
+            format!("record 0: its cell conv3x3(0) conv3x3(1) output(0,2) has the hash {}", hash())
+        );
+        assert_eq!(
+            refusal(&row(&hash(), 108, &metrics(&[0.500_01]))),
+            "record 0: test accuracy 0.50001 is no whole number of 9984 images"
+        );
+        assert_eq!(
+            refusal(&row(&hash(), 108, &metrics(&[]))),
+            "record 0: its metrics have no final test accuracy"
+        );
+        let error = refusal(&row(&hash(), 108, "?"));
+        assert!(error.starts_with("record 0: its metrics are not Base64 ("), "{error}");
+        let error = refusal(&row(&hash(), 108, "AAAA"));
+        assert!(error.starts_with("record 0: its metrics are not a message of "), "{error}");
+        let error = refusal(&record(b"[1, 2]"));
+        assert!(error.starts_with("record 0: it is not a row of the benchmark ("), "{error}");
+    }
+
+    #[test]
+    fn impossible_cells_are_refused() {
+        let refusal = |matrix, operations| read_cell(matrix, operations).unwrap_err();
+        assert_eq!(refusal("0", "input"), "1 operations do not go with an adjacency of 1 digits");
+        assert_eq!(refusal("0110", "input,output"), "adjacency `0110` is not upper triangular");
+        assert_eq!(
+            refusal("010001000", "input,conv5x5-bn-relu,output"),
+            "there is no operation `conv5x5-bn-relu`"
+        );
+        assert_eq!(
+            refusal("000000000", "input,maxpool3x3,output"),
+            "no path leads from the cell's input to its output"
+        );
+        assert_eq!(
+            read_cell("010001000", "input,maxpool3x3,output").unwrap().to_string(),
+            "maxpool3x3(0) output(1)"
+        );
+    }
+}

@@ -1,0 +1,280 @@
+//! The table as it is kept: a cell and its count of correct answers for each row.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::space::nasbench101::{CELL_COUNT, Cell101};
+
+/// Where tables are within the folder of data.
+pub(super) const FOLDER: &str = "nasbench101";
+/// The names of the file, the first that is there being read.
+pub(super) const FILES: [&str; 2] = ["nb101.bin.zst", "nb101.bin"];
+
+pub(super) const MAGIC: &[u8; 8] = b"NB101\0\x01\0";
+const HEADER: usize = 12;
+const CELL_BYTES: usize = 4;
+const COUNT_BYTES: usize = 2;
+
+/// Test images of three trainings: batches of 256 leave 16 of the 10,000 out.
+pub(super) const TEST_IMAGES: u16 = 3 * 9_984;
+
+/// The most bytes that a table can have.
+const LARGEST: usize = HEADER + CELL_COUNT * (CELL_BYTES + COUNT_BYTES);
+
+pub(super) const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// How reading a table fails.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// There is no table.
+    #[error(
+        "the NASBench-101 table is not in {folder}; \
+         `tandem data import nasbench101 FILE` takes nb101.bin or nasbench_only108.tfrecord into it"
+    )]
+    Missing {
+        /// The folder of data.
+        folder: PathBuf,
+    },
+    /// The file cannot be read.
+    #[error("cannot read the NASBench-101 table {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is not a whole table.
+    #[error(
+        "{path} is not a whole NASBench-101 table: {what}; \
+         import it again with `tandem data import nasbench101 FILE`"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+/// The mean test accuracy of every cell after 108 epochs on CIFAR-10.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nasbench101Table {
+    /// The kept graphs, by ascending hash.
+    cells: Vec<Cell101>,
+    /// Of each cell, the correct answers among [`TEST_IMAGES`].
+    correct: Vec<u16>,
+    /// The rows by ascending cell.
+    by_cell: Vec<u32>,
+}
+
+impl Nasbench101Table {
+    /// Opens the table in a folder of data.
+    ///
+    /// # Errors
+    /// There is none, it cannot be read, or it is damaged.
+    pub fn open(data: &Path) -> Result<Self, TableError> {
+        let folder = data.join(FOLDER);
+        let path = FILES.iter().map(|name| folder.join(name)).find(|path| path.exists());
+        let path = path.ok_or_else(|| TableError::Missing { folder: data.to_owned() })?;
+        Self::read(&path)
+    }
+
+    /// Reads a table, compressed or not.
+    ///
+    /// # Errors
+    /// As [`Nasbench101Table::open`].
+    pub(super) fn read(path: &Path) -> Result<Self, TableError> {
+        let bytes = read_limited(path)
+            .map_err(|source| TableError::Read { path: path.to_owned(), source })?;
+        Self::decode(&bytes).map_err(|what| TableError::Damaged { path: path.to_owned(), what })
+    }
+
+    /// Makes a table of rows in the order of their hashes.
+    pub(super) fn new(cells: Vec<Cell101>, correct: Vec<u16>) -> Self {
+        let mut by_cell: Vec<u32> = (0..cells.len() as u32).collect();
+        by_cell.sort_unstable_by_key(|&row| cells[row as usize]);
+        Self { cells, correct, by_cell }
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let Some((header, body)) = bytes.split_first_chunk::<HEADER>() else {
+            return Err(format!("it has {} bytes and ends within its header", bytes.len()));
+        };
+        let (magic, count) = header.split_at(MAGIC.len());
+        if magic != MAGIC {
+            return Err("it does not begin like one".to_owned());
+        }
+        let count = u32::from_le_bytes([count[0], count[1], count[2], count[3]]) as usize;
+        let expected = count.saturating_mul(CELL_BYTES + COUNT_BYTES);
+        if body.len() != expected {
+            let (found, expected) = (HEADER + body.len(), HEADER + expected);
+            return Err(format!("its {count} rows take {expected} bytes, and there are {found}"));
+        }
+        let (cells, correct) = body.split_at(count * CELL_BYTES);
+        let cell = |(row, bytes): (usize, &[u8])| {
+            let packed = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+            Cell101::from_packed(packed).ok_or_else(|| format!("row {row} has no valid cell"))
+        };
+        let correct_of = |(row, bytes): (usize, &[u8])| {
+            let correct = u16::from_le_bytes([bytes[0], bytes[1]]);
+            match correct <= TEST_IMAGES {
+                true => Ok(correct),
+                false => Err(format!("row {row} has an accuracy above 1")),
+            }
+        };
+        let cells = cells.chunks_exact(CELL_BYTES).enumerate().map(cell);
+        let correct = correct.chunks_exact(COUNT_BYTES).enumerate().map(correct_of);
+        Ok(Self::new(cells.collect::<Result<_, _>>()?, correct.collect::<Result<_, _>>()?))
+    }
+
+    /// The table in the form that `read` takes, before compression.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend((self.cells.len() as u32).to_le_bytes());
+        bytes.extend(self.cells.iter().flat_map(|cell| cell.packed().to_le_bytes()));
+        bytes.extend(self.correct.iter().flat_map(|correct| correct.to_le_bytes()));
+        bytes
+    }
+
+    /// The number of cells.
+    pub fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Whether there is no cell.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+
+    /// The cells, by ascending hash.
+    pub fn cells(&self) -> &[Cell101] {
+        &self.cells
+    }
+
+    /// The mean test accuracy of a cell over three trainings, as a fraction; `None` if the table
+    /// does not have it.
+    pub fn accuracy(&self, cell: &Cell101) -> Option<f64> {
+        let kept = cell.kept();
+        let found = self.by_cell.binary_search_by_key(&kept, |&row| self.cells[row as usize]);
+        let row = self.by_cell[found.ok()?] as usize;
+        Some(f64::from(self.correct[row]) / f64::from(TEST_IMAGES))
+    }
+}
+
+/// Reads a file, decompressing it if need be, and no more than a table can have.
+fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let mut bytes = Vec::new();
+    let limit = LARGEST as u64 + 1;
+    file.by_ref().take(limit).read_to_end(&mut bytes)?;
+    if bytes.starts_with(&ZSTD_MAGIC) {
+        let mut plain = Vec::new();
+        zstd::Decoder::new(bytes.chain(file))?.take(limit).read_to_end(&mut plain)?;
+        bytes = plain;
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Nasbench101Settings, nasbench101};
+    use crate::space::nasbench101::CellHash;
+    use crate::testing::data_dir;
+
+    fn table() -> Option<Nasbench101Table> {
+        data_dir().map(|dir| Nasbench101Table::open(&dir).unwrap())
+    }
+
+    /// The ranks that cells of an accuracy share.
+    fn ranks(table: &Nasbench101Table, accuracy: f64) -> std::ops::RangeInclusive<usize> {
+        let count = |wanted: &dyn Fn(f64) -> bool| {
+            let fraction = |&correct: &u16| f64::from(correct) / f64::from(TEST_IMAGES);
+            table.correct.iter().filter(|correct| wanted(fraction(correct))).count()
+        };
+        1 + count(&|other| other > accuracy)..=count(&|other| other >= accuracy)
+    }
+
+    #[test]
+    fn the_best_cell_is_the_published_one() {
+        let Some(table) = table() else { return };
+        assert_eq!(table.len(), CELL_COUNT);
+        let (row, _) = table.correct.iter().enumerate().max_by_key(|(_, correct)| **correct).unwrap();
+        let cell = table.cells[row];
+        assert_eq!(cell.hash(), CellHash::parse("02e5a0247bbdcf2860b7e96f74961594").unwrap());
+        // The published mean is of single-precision accuracies.
+        assert!((table.accuracy(&cell).unwrap() - 0.943_175_752_957_662).abs() < 1e-8);
+        let network = nasbench101(&cell, Nasbench101Settings::default()).unwrap();
+        assert_eq!(network.parameters(), 32_426_634);
+    }
+
+    #[test]
+    fn the_baselines_have_their_published_ranks() {
+        let Some(table) = table() else { return };
+        for (cell, percent, expected) in
+            [(Cell101::resnet_like(), "93.18", 16_787), (Cell101::inception_like(), "93.09", 22_250)]
+        {
+            let accuracy = table.accuracy(&cell).unwrap();
+            assert_eq!(format!("{:.2}", 100.0 * accuracy), percent);
+            assert!(ranks(&table, accuracy).contains(&expected));
+        }
+    }
+
+    #[test]
+    fn a_missing_table_names_the_command() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(
+            Nasbench101Table::open(dir.path()).unwrap_err().to_string(),
+            format!(
+                "the NASBench-101 table is not in {}; `tandem data import nasbench101 FILE` takes \
+                 nb101.bin or nasbench_only108.tfrecord into it",
+                dir.path().display()
+            )
+        );
+    }
+
+    #[test]
+    fn damaged_tables_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join(FOLDER);
+        std::fs::create_dir(&folder).unwrap();
+        let path = folder.join("nb101.bin");
+        let cells = vec![Cell101::resnet_like(), Cell101::inception_like()];
+        let table = Nasbench101Table::new(cells, vec![29_000, TEST_IMAGES]);
+        let whole = table.encode();
+        let open = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            Nasbench101Table::open(dir.path()).map_err(|error| error.to_string())
+        };
+        assert_eq!(open(&whole), Ok(table.clone()));
+        assert_eq!(open(&zstd::bulk::compress(&whole, 3).unwrap()), Ok(table));
+        let refusal = |bytes: &[u8]| {
+            let error = open(bytes).unwrap_err();
+            let prefix = format!("{} is not a whole NASBench-101 table: ", path.display());
+            let suffix = "; import it again with `tandem data import nasbench101 FILE`";
+            error.strip_prefix(&prefix).unwrap().strip_suffix(suffix).unwrap().to_owned()
+        };
+        assert_eq!(refusal(&whole[..5]), "it has 5 bytes and ends within its header");
+        assert_eq!(
+            refusal(&whole[..20]),
+            "its 2 rows take 24 bytes, and there are 20"
+        );
+        assert_eq!(
+            refusal(&[&whole[..], b"x"].concat()),
+            "its 2 rows take 24 bytes, and there are 25"
+        );
+        let with = |at: usize, byte: u8| {
+            let mut bytes = whole.clone();
+            bytes[at] = byte;
+            refusal(&bytes)
+        };
+        assert_eq!(with(0, b'M'), "it does not begin like one");
+        assert_eq!(with(12, 0), "row 0 has no valid cell");
+        assert_eq!(with(23, 0xff), "row 1 has an accuracy above 1");
+        let compressed = zstd::bulk::compress(&whole, 3).unwrap();
+        std::fs::write(&path, &compressed[..compressed.len() - 3]).unwrap();
+        let error = Nasbench101Table::open(dir.path()).unwrap_err().to_string();
+        assert!(error.starts_with("cannot read the NASBench-101 table "), "{error}");
+    }
+}

@@ -1,0 +1,255 @@
+//! All cells, in the order of their hashes.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::cell::{Cell101, MOST_EDGES, MOST_VERTICES};
+use super::hash::CellHash;
+use super::order::{Graph, Order, label_rank, labels_in};
+
+/// The number of cells up to isomorphism.
+pub const CELL_COUNT: usize = 423_624;
+
+const FILE: &str = "nasbench101-cells-1.bin";
+const ENTRY: usize = 20;
+
+/// Every cell up to isomorphism, as the graph that the benchmark keeps, by ascending hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Catalogue {
+    entries: Vec<(CellHash, Cell101)>,
+}
+
+impl Catalogue {
+    /// The catalogue from a folder of cached files; where it is not there or damaged, it is
+    /// enumerated and written.
+    ///
+    /// A folder that cannot be written only costs the time to enumerate again.
+    pub fn load(cache: Option<&Path>) -> Self {
+        let Some(folder) = cache else { return Self::enumerate() };
+        if let Some(known) = fs::read(folder.join(FILE)).ok().and_then(|bytes| Self::decode(&bytes)) {
+            return known;
+        }
+        let all = Self::enumerate();
+        if let Err(error) = all.write(folder) {
+            let folder = folder.display();
+            tracing::warn!("cannot keep the list of cells in {folder}: {error}");
+        }
+        all
+    }
+
+    /// Enumerates all cells, on all threads.
+    pub fn enumerate() -> Self {
+        Self::up_to(MOST_VERTICES)
+    }
+
+    fn up_to(most_vertices: usize) -> Self {
+        let cells = (2..=most_vertices).into_par_iter().flat_map(|vertices| {
+            let edges = vertices * (vertices - 1) / 2;
+            (0..1u32 << edges).into_par_iter().flat_map_iter(move |bits| labelled(bits, vertices))
+        });
+        let mut entries: Vec<_> = cells.map(|cell| (cell.hash(), cell)).collect();
+        entries.par_sort_unstable();
+        Self { entries }
+    }
+
+    /// The number of cells.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no cell.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The cells with their hashes, by ascending hash.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (CellHash, Cell101)> + '_ {
+        self.entries.iter().copied()
+    }
+
+    /// The cell with a hash.
+    pub fn cell(&self, hash: CellHash) -> Option<Cell101> {
+        let found = self.entries.binary_search_by_key(&hash, |&(hash, _)| hash);
+        found.ok().map(|index| self.entries[index].1)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let body: Vec<u8> = self
+            .entries
+            .iter()
+            .flat_map(|(hash, cell)| hash.0.into_iter().chain(cell.packed().to_le_bytes()))
+            .collect();
+        [blake3::hash(&body).as_bytes().as_slice(), &body].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (digest, body) = bytes.split_first_chunk::<32>()?;
+        if body.len() != CELL_COUNT * ENTRY || blake3::hash(body) != *digest {
+            return None;
+        }
+        let entry = |entry: &[u8]| {
+            let (hash, packed) = entry.split_first_chunk::<16>()?;
+            let packed = u32::from_le_bytes(packed.try_into().ok()?);
+            Some((CellHash(*hash), Cell101::from_packed(packed)?))
+        };
+        Some(Self { entries: body.chunks_exact(ENTRY).map(entry).collect::<Option<_>>()? })
+    }
+
+    /// Writes the file beside its place first, so that a reader never meets half of it.
+    fn write(&self, folder: &Path) -> io::Result<()> {
+        fs::create_dir_all(folder)?;
+        let temporary = folder.join(format!("{FILE}.{}", std::process::id()));
+        fs::write(&temporary, self.encode())?;
+        fs::rename(&temporary, folder.join(FILE)).inspect_err(|_| {
+            let _ = fs::remove_file(&temporary);
+        })
+    }
+}
+
+/// The kept cells of one adjacency: none if an isomorphic graph has smaller bits; otherwise one for
+/// each class of labelings that the graph's symmetries map into each other.
+fn labelled(adjacency: u32, vertices: usize) -> impl Iterator<Item = Cell101> {
+    let symmetries = symmetries(adjacency, vertices);
+    let interior = vertices - 2;
+    let labelings = if symmetries.is_empty() { 0 } else { 3u32.pow(interior as u32) };
+    (0..labelings).filter_map(move |index| {
+        let digit = |place: usize| index / 3u32.pow(place as u32) % 3;
+        let labels = (0..interior).fold(0, |bits, place| bits | digit(place) << (2 * place));
+        let rank = label_rank(labels, vertices);
+        let label = |vertex: usize| (labels >> (2 * (vertex - 1)) & 3) as usize;
+        let is_least = symmetries
+            .iter()
+            .all(|order| rank <= label_rank(labels_in(order, vertices, label), vertices));
+        is_least.then(|| Cell101::from_parts(adjacency, labels))
+    })
+}
+
+/// The orders that map a graph to itself; none if it is not a cell's or an order gives smaller bits.
+fn symmetries(adjacency: u32, vertices: usize) -> Vec<Order> {
+    let mut symmetries = Vec::new();
+    if adjacency.count_ones() > MOST_EDGES {
+        return symmetries;
+    }
+    let graph = Graph::new(adjacency, vertices);
+    if !graph.is_full() {
+        return symmetries;
+    }
+    graph.orders(&mut |order, bits| {
+        if bits < adjacency {
+            symmetries.clear();
+            return false;
+        }
+        if bits == adjacency {
+            symmetries.push(*order);
+        }
+        true
+    });
+    symmetries
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::sync::OnceLock;
+    use std::time::SystemTime;
+
+    use super::super::Op101;
+    use super::*;
+    use crate::accuracy::nasbench101::Nasbench101Table;
+    use crate::network::{Nasbench101Settings, nasbench101};
+    use crate::testing::data_dir;
+
+    fn all() -> &'static Catalogue {
+        static ALL: OnceLock<Catalogue> = OnceLock::new();
+        ALL.get_or_init(Catalogue::enumerate)
+    }
+
+    /// Ying et al. 2019 publish the last; the others are for fewer vertices.
+    #[test]
+    fn counts_are_the_published_ones() {
+        let mut counts = [0; MOST_VERTICES + 1];
+        all().iter().for_each(|(_, cell)| counts[cell.vertices()] += 1);
+        let cumulative: Vec<usize> = counts
+            .iter()
+            .scan(0, |sum, count| {
+                *sum += count;
+                Some(*sum)
+            })
+            .collect();
+        assert_eq!(cumulative[2..], [1, 7, 91, 2_532, 64_542, CELL_COUNT]);
+        assert!(all().entries.is_sorted_by(|a, b| a.0 < b.0), "hashes ascend and differ");
+    }
+
+    /// Every labelled graph of up to 5 vertices, hashed: as many hashes as kept cells.
+    #[test]
+    fn brute_force_finds_the_same_cells() {
+        let mut hashes = HashSet::new();
+        for vertices in 2..=5 {
+            for adjacency in 0..1u32 << (vertices * (vertices - 1) / 2) {
+                for labeling in 0..3usize.pow(vertices - 2) {
+                    let label = |place: u32| Op101::ALL[labeling / 3usize.pow(place) % 3];
+                    let operations: Vec<Op101> = (0..vertices - 2).map(label).collect();
+                    if let Ok(cell) = Cell101::pruned(adjacency, &operations) {
+                        hashes.insert(cell.hash());
+                    }
+                }
+            }
+        }
+        let small = Catalogue::up_to(5);
+        assert_eq!(small.len(), 2_532);
+        assert_eq!(hashes, small.iter().map(|(hash, _)| hash).collect());
+    }
+
+    #[test]
+    fn the_table_has_the_same_cells_in_the_same_order() {
+        let Some(dir) = data_dir() else { return };
+        let table = Nasbench101Table::open(&dir).unwrap();
+        assert!(table.cells().iter().copied().eq(all().iter().map(|(_, cell)| cell)));
+    }
+
+    #[test]
+    fn hashes_and_parameters_of_the_sample_are_the_benchmarks() {
+        let Some(dir) = data_dir() else { return };
+        let file = std::fs::File::open(dir.join("nasbench101/nb101_sample.csv")).unwrap();
+        let mut rows = 0;
+        for row in csv::Reader::from_reader(file).into_records() {
+            let row = row.unwrap();
+            let number = |column: usize| row[column].parse::<u64>().unwrap();
+            let hash = CellHash::parse(&row[1]).unwrap();
+            let (_, cell) = all().entries[number(0) as usize];
+            assert_eq!(cell.hash(), hash);
+            assert_eq!(all().cell(hash), Some(cell));
+            assert_eq!(cell.vertices() as u64, number(2));
+            assert_eq!(u64::from(cell.adjacency()), number(3));
+            let network = nasbench101(&cell, Nasbench101Settings::default()).unwrap();
+            assert_eq!(network.parameters(), number(5), "{cell}");
+            rows += 1;
+        }
+        assert_eq!(rows, 1_000);
+    }
+
+    #[test]
+    fn the_cached_file_is_used_and_mended() {
+        let dir = tempfile::tempdir().unwrap();
+        let (folder, file) = (dir.path().join("cache"), dir.path().join("cache").join(FILE));
+        all().write(&folder).unwrap();
+        let written = fs::read(&file).unwrap();
+        assert_eq!(Catalogue::decode(&written).as_ref(), Some(all()));
+        let mut damaged = written.clone();
+        damaged[1_000] ^= 1;
+        for bad in [&damaged[..], &written[..written.len() - 1], b""] {
+            assert_eq!(Catalogue::decode(bad), None);
+        }
+        let modified = || fs::metadata(&file).unwrap().modified().unwrap();
+        fs::File::options().write(true).open(&file).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        assert_eq!(&Catalogue::load(Some(&folder)), all());
+        assert_eq!(modified(), SystemTime::UNIX_EPOCH);
+        fs::write(&file, damaged).unwrap();
+        assert_eq!(&Catalogue::load(Some(&folder)), all());
+        assert_eq!(fs::read(&file).unwrap(), written);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+    }
+}

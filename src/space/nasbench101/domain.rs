@@ -1,0 +1,143 @@
+//! The NASBench-101 cells as a part of a space.
+
+use super::catalogue::CELL_COUNT;
+use super::cell::{Cell101, MOST_VERTICES, Op101};
+use crate::space::{Choice, Domain, Illegal, Value};
+
+const EDGES: usize = MOST_VERTICES * (MOST_VERTICES - 1) / 2;
+const INTERIOR: usize = MOST_VERTICES - 2;
+
+/// All NASBench-101 cells: whether each of the 21 edges among 7 vertices is there, and an operation
+/// for each of the 5 interior vertices.
+///
+/// A combination stands for the cell that is left after pruning; it is legal if there is a path
+/// from the input to the output and at most 9 edges are left.
+#[derive(Clone, Debug)]
+pub struct Nasbench101Space {
+    choices: Vec<Choice>,
+}
+
+impl Nasbench101Space {
+    /// Makes the space.
+    pub fn new() -> Self {
+        let pairs = (1..MOST_VERTICES).flat_map(|to| (0..to).map(move |from| (from, to)));
+        let edges = pairs.map(|(from, to)| {
+            Choice::new(format!("{from}->{to}"), [Value::Flag(false), Value::Flag(true)])
+        });
+        let names = Op101::ALL.map(|operation| Value::Text(operation.name().to_owned()));
+        let operations = (1..=INTERIOR).map(|v| Choice::new(format!("op{v}"), names.clone()));
+        Self { choices: edges.chain(operations).collect() }
+    }
+
+    /// The cell that a combination stands for.
+    ///
+    /// # Errors
+    /// The combination is not legal.
+    pub fn cell(&self, options: &[u16]) -> Result<Cell101, Illegal> {
+        if options.len() != self.choices.len() {
+            let (given, expected) = (options.len(), self.choices.len());
+            return Err(Illegal(format!("{given} options given for {expected} choices")));
+        }
+        let (edges, labels) = options.split_at(EDGES);
+        let adjacency = edges
+            .iter()
+            .enumerate()
+            .fold(0, |bits, (edge, &option)| bits | u32::from(option != 0) << edge);
+        let operation = |(choice, &label): (&Choice, &u16)| {
+            Op101::ALL.get(usize::from(label)).copied().ok_or_else(|| {
+                Illegal(format!("{} has 3 operations, and option {label} was given", choice.name))
+            })
+        };
+        let operations: Vec<Op101> =
+            self.choices[EDGES..].iter().zip(labels).map(operation).collect::<Result<_, _>>()?;
+        Cell101::pruned(adjacency, &operations).map_err(|error| Illegal(error.to_string()))
+    }
+
+    /// Options that stand for a cell: its vertices come first, and the output is the last of 7.
+    pub fn options(&self, cell: Cell101) -> Vec<u16> {
+        let last = cell.vertices() - 1;
+        let place = |vertex| if vertex == last { MOST_VERTICES - 1 } else { vertex };
+        let mut options = vec![0; self.choices.len()];
+        for (from, to) in cell.edges() {
+            let to = place(to);
+            options[from + to * (to - 1) / 2] = 1;
+        }
+        for vertex in 1..last {
+            options[EDGES + vertex - 1] = cell.operation(vertex) as u16;
+        }
+        options
+    }
+}
+
+impl Default for Nasbench101Space {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Domain for Nasbench101Space {
+    fn kind(&self) -> &'static str {
+        "nasbench101"
+    }
+
+    fn choices(&self) -> &[Choice] {
+        &self.choices
+    }
+
+    fn check(&self, options: &[u16]) -> Result<(), Illegal> {
+        self.cell(options).map(|_| ())
+    }
+
+    fn count(&self) -> u128 {
+        CELL_COUNT as u128
+    }
+
+    fn canonical(&self, options: &[u16]) -> String {
+        self.cell(options).map(|cell| cell.kept().to_string()).unwrap_or_default()
+    }
+
+    fn parse(&self, text: &str) -> Result<Vec<u16>, Illegal> {
+        let cell: Cell101 = text.parse().map_err(|error| Illegal(format!("{error}")))?;
+        Ok(self.options(cell))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::order::tests::any_cell;
+    use super::*;
+
+    #[test]
+    fn choices_are_edges_and_operations() {
+        let space = Nasbench101Space::new();
+        let names: Vec<&str> = space.choices().iter().map(|choice| choice.name.as_str()).collect();
+        assert_eq!(names[..4], ["0->1", "0->2", "1->2", "0->3"]);
+        assert_eq!(names[20..], ["5->6", "op1", "op2", "op3", "op4", "op5"]);
+        assert_eq!(space.count(), 423_624);
+        let refusal = |options: &[u16]| space.check(options).unwrap_err().0;
+        assert_eq!(refusal(&[0; 26]), "no path leads from the cell's input to its output");
+        assert_eq!(
+            refusal(&[1; 26]),
+            "the cell has 21 edges; a NASBench-101 cell has at most 9"
+        );
+        assert_eq!(refusal(&[0; 3]), "3 options given for 26 choices");
+        let mut options = [0; 26];
+        options[25] = 3;
+        assert_eq!(refusal(&options), "op5 has 3 operations, and option 3 was given");
+    }
+
+    proptest! {
+        #[test]
+        fn cells_survive_their_options(cell in any_cell()) {
+            let space = Nasbench101Space::new();
+            let options = space.options(cell);
+            prop_assert_eq!(space.cell(&options), Ok(cell));
+            let text = space.canonical(&options);
+            prop_assert_eq!(&text, &space.canonical(&space.options(cell.kept())));
+            let parsed = space.parse(&text).unwrap();
+            prop_assert_eq!(space.cell(&parsed), Ok(cell.kept()));
+        }
+    }
+}
