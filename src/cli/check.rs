@@ -8,7 +8,8 @@ use super::context::{Common, ExperimentArgs};
 use super::error::CliError;
 use crate::report::{Format, Table, grouped, number};
 use crate::seed::stream;
-use crate::study::{Experiment, Failure, Progress};
+use crate::store::Outcome;
+use crate::study::{Experiment, Failure, Progress, evaluate_finite};
 
 /// Points that are evaluated.
 const POINTS: usize = 8;
@@ -35,6 +36,9 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let seed = loaded.settings.seed.unwrap_or(0);
     let progress = Progress::new(script.objectives().to_vec(), seed);
     let phase = script.next_phase(&progress).map_err(fail)?;
+    if let Some(phase) = &phase {
+        phase.view(space).map_err(CliError::Study)?;
+    }
 
     let mut rng = stream(seed, "check", 0);
     let mut metrics = None;
@@ -43,10 +47,13 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         let point = space.draw(&mut rng).map_err(|error| CliError::Experiment {
             rendered: format!("error: {error}"),
         })?;
-        let values = script.evaluate(&point).map_err(fail)?;
-        if let Some(phase) = &phase {
-            (phase.reward)(&values).map_err(fail)?;
+        let values = evaluate_finite(script, &point);
+        if let Some(phase) = &phase
+            && let Outcome::Failed { reason, .. } = phase.judge(&values)
+        {
+            return Err(fail(Failure(reason)));
         }
+        let values = values.map_err(fail)?;
         for objective in script.objectives() {
             if !values.contains_key(&objective.metric) {
                 let known = values.keys().cloned().collect::<Vec<_>>().join(", ");
@@ -104,10 +111,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         let (what, trust) = source.describe();
         rows.push((trust.to_string(), what.to_owned()));
     }
-    let mut table = Table::new(["", ""]);
-    if common.format != Format::Table {
-        table = Table::new(["name", "value"]);
-    }
+    let mut table = Table::of_properties(common.format);
     for (name, value) in rows {
         table.push(vec![name.into(), value.into()]);
     }

@@ -60,10 +60,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         out.write_all(text.as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new(["", ""]);
-    if common.format != Format::Table {
-        table = Table::new(["name", "value"]);
-    }
+    let mut table = Table::of_properties(common.format);
     for (part, text) in space.parts().iter().zip(space.texts(&point)) {
         table.push(vec![part.name.as_str().into(), text.into()]);
     }

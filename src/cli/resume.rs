@@ -9,7 +9,7 @@ use similar::TextDiff;
 
 use super::context::{Common, Loaded};
 use super::error::CliError;
-use super::run::{carry_on, record, settings_of};
+use super::run::{carry_on, models, record, settings_of};
 use crate::script::Settings;
 use crate::store::{RunRecord, Status, Store};
 
@@ -83,12 +83,19 @@ fn refuse_changes(store: &Store, known: &RunRecord, loaded: &Loaded) -> Result<(
             });
         }
     }
-    if known.program != env!("CARGO_PKG_VERSION") {
-        return Err(CliError::Changed {
-            run: known.name.clone(),
-            what: "the program".to_owned(),
-            diff: format!("-tandem {}\n+tandem {}\n", known.program, env!("CARGO_PKG_VERSION")),
-        });
+    let changed = |what: &str, before: String, now: String| CliError::Changed {
+        run: known.name.clone(),
+        what: what.to_owned(),
+        diff: format!("-{before}\n+{now}\n"),
+    };
+    let program = env!("CARGO_PKG_VERSION");
+    if known.program != program {
+        let before = format!("tandem {}", known.program);
+        return Err(changed("the program", before, format!("tandem {program}")));
+    }
+    if known.data != models() {
+        let (before, now) = (format!("{:?}", known.data), format!("{:?}", models()));
+        return Err(changed("a model", before, now));
     }
     Ok(())
 }

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::context::{Common, ExperimentArgs, Loaded};
 use super::error::CliError;
 use super::summary;
+use crate::accel::chaidnn;
 use crate::report::Terminal;
-use crate::store::{RunRecord, Status, Store};
+use crate::store::{RunRecord, Status, Store, now_s};
 use crate::study::{End, Experiment, Failure, Study, StudyError};
 
 /// Runs an experiment: prints the run's name, then a summary with the frontier.
@@ -51,7 +51,7 @@ pub fn record(
         sources.insert(name, store.put_source(&text)?);
     }
     let stem = file.file_stem().map_or_else(|| "run".into(), |stem| stem.to_string_lossy());
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = now_s();
     Ok(RunRecord {
         name: stem.into_owned(),
         number: 0,
@@ -63,7 +63,7 @@ pub fn record(
         objectives: loaded.script.objectives().to_vec(),
         status: Status::Created,
         program: env!("CARGO_PKG_VERSION").to_owned(),
-        data: BTreeMap::new(),
+        data: models(),
         forked_from,
         created_s: now,
         updated_s: now,
@@ -71,6 +71,11 @@ pub fn record(
         trials: 0,
         failed: 0,
     })
+}
+
+/// The versions of the models that metrics come from.
+pub fn models() -> BTreeMap<String, String> {
+    BTreeMap::from([("chaidnn".to_owned(), chaidnn::model_version().to_owned())])
 }
 
 /// The settings that decide a run, as the store keeps them.

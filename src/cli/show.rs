@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::context::Common;
 use super::error::CliError;
 use crate::report::{Cell, Format, Table};
-use crate::store::{Outcome, RunRecord, Store, Trial};
+use crate::store::{Outcome, RunRecord, Status, Store, Trial};
 
 /// Shows a run, or one trial of it, in full.
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         }
     };
     if common.format == Format::Table {
-        let mut table = Table::new(["", ""]);
+        let mut table = Table::of_properties(Format::Table);
         for (name, value) in rows {
             table.push(vec![name.into(), value]);
         }
@@ -58,10 +58,15 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
 
 fn run_rows(store: &Store, run: &RunRecord) -> Result<Vec<(String, Cell)>, CliError> {
     let checkpoint = store.latest_checkpoint(&run.name)?.map(|(step, _)| step);
+    let reason = match &run.status {
+        Status::Failed { reason } => Some(reason.as_str()),
+        _ => None,
+    };
     let objectives: Vec<String> = run.objectives.iter().map(ToString::to_string).collect();
     let mut rows: Vec<(String, Cell)> = vec![
         ("run".into(), run.name.as_str().into()),
         ("status".into(), run.status.to_string().into()),
+        ("reason".into(), reason.into()),
         ("file".into(), run.file.as_str().into()),
         ("seed".into(), run.seed.into()),
         ("steps".into(), run.steps.into()),

@@ -11,3 +11,6 @@ pub use graph::{Network, NetworkBuilder, NetworkError};
 pub use layer::{Convolution, Layer, LayerId, Operation, Relu, Shape, Window};
 pub use nasbench101::{Nasbench101Settings, nasbench101};
 pub use nasbench201::{Nasbench201Settings, nasbench201};
+
+#[cfg(test)]
+mod tests;

@@ -121,6 +121,14 @@ impl Table {
         Self { columns: columns.into_iter().map(Into::into).collect(), rows: Vec::new() }
     }
 
+    /// A table of names and values, which needs no header for people.
+    pub fn of_properties(format: Format) -> Self {
+        match format {
+            Format::Table => Self::new(["", ""]),
+            _ => Self::new(["name", "value"]),
+        }
+    }
+
     /// Adds a row with a value for every column.
     pub fn push(&mut self, row: Vec<Cell>) {
         debug_assert_eq!(row.len(), self.columns.len(), "a value for every column");
@@ -170,7 +178,9 @@ impl Table {
     fn for_people(&self) -> String {
         let mut table = comfy_table::Table::new();
         table.load_style(presets::NOTHING);
-        table.set_header(&self.columns);
+        if self.columns.iter().any(|column| !column.is_empty()) {
+            table.set_header(&self.columns);
+        }
         for row in &self.rows {
             table.add_row(row.iter().map(Cell::for_people));
         }

@@ -122,8 +122,9 @@ impl Diagnostic {
                     .annotation(AnnotationKind::Primary.span(start..end)),
             );
         }
-        // The outermost call is the host's and says nothing new.
-        for call in self.stack.iter().take(self.stack.len().saturating_sub(1)) {
+        // The outermost call is the host's and says nothing new beside a place.
+        let calls = self.stack.len() - usize::from(self.place.is_some() && !self.stack.is_empty());
+        for call in &self.stack[..calls] {
             group = group.element(Level::NOTE.message(call.as_str()));
         }
         if let Some(help) = &self.help {

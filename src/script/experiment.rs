@@ -84,12 +84,7 @@ impl Core {
         scope.push_dynamic("argument", argument);
         self.limits
             .timed(|| self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, call))
-            .map_err(|error| self.diagnose(&error))
-    }
-
-    fn diagnose(&self, error: &EvalAltResult) -> Diagnostic {
-        // The call itself has no text of its own.
-        Diagnostic::of_error(error, "")
+            .map_err(|error| diagnose(function, &error))
     }
 
     /// The message of a diagnostic, which itself is kept.
@@ -375,6 +370,16 @@ impl Core {
         self.engine.register_static_module("args", module.into());
         Ok(args)
     }
+}
+
+/// The diagnostic of a function of the contract, the call of which has no text of its own.
+fn diagnose(function: &str, error: &EvalAltResult) -> Diagnostic {
+    let mut diagnostic = Diagnostic::of_error(error, "");
+    // Errors of limits carry no calls.
+    if diagnostic.stack.is_empty() {
+        diagnostic.stack.push(format!("in `{function}`"));
+    }
+    diagnostic
 }
 
 /// Compiles a call for every function of the contract that the script defines.

@@ -74,8 +74,8 @@ impl Resolver {
         }
         let mut places: Vec<String> =
             self.folders.iter().map(|folder| format!("`{}`", folder.display())).collect();
-        places.push("the modules that come with tandem".to_owned());
-        Err(format!("there is no `{}` in {}", relative.display(), places.join(", ")))
+        places.push("what comes with tandem (rewards, strategies)".to_owned());
+        Err(format!("there is no `{}` in {}", relative.display(), places.join(" or ")))
     }
 
     fn slot(&self, label: &str) -> Option<Slot> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -88,4 +89,16 @@ pub struct RunRecord {
     pub trials: u64,
     /// How many of those failed.
     pub failed: u64,
+}
+
+impl RunRecord {
+    /// Notes that the record changes now.
+    pub fn touch(&mut self) {
+        self.updated_s = now_s();
+    }
+}
+
+/// The time in seconds since 1970.
+pub fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::error::StudyError;
 use super::progress::Progress;
 use crate::pareto::Objective;
 use crate::search::ControllerSpec;
-use crate::space::{Point, Space};
+use crate::space::{Point, Space, View};
+use crate::store::Outcome;
 
 /// Named numbers of a pair; every one is finite.
 pub type Metrics = BTreeMap<String, f64>;
@@ -52,6 +54,60 @@ pub struct Phase {
     pub description: String,
 }
 
+impl Phase {
+    /// The stretch of a space that the phase searches.
+    ///
+    /// # Errors
+    /// A limit of zero trials, a part that the space does not have, or parts that are neither
+    /// searched nor fixed.
+    pub fn view(&self, space: &Space) -> Result<View, StudyError> {
+        let refuse = |reason: &str| {
+            Err(StudyError::Phase { phase: self.name.clone(), reason: reason.to_owned() })
+        };
+        if self.steps.is_none_or(|steps| steps == 0) {
+            return refuse("`steps` must be at least 1");
+        }
+        if self.valid == Some(0) {
+            return refuse("`valid` must be at least 1");
+        }
+        let whole = space.parts().iter().all(|part| self.search.contains(&part.name));
+        let known = |name: &String| space.parts().iter().any(|part| part.name == *name);
+        let held = match &self.held {
+            Some(point) => point.clone(),
+            None if whole || !self.search.iter().all(known) => {
+                Point(vec![0; space.choices().count()])
+            }
+            None => {
+                return refuse(
+                    "it does not search every part and has no `fixed` point for the others",
+                );
+            }
+        };
+        space
+            .view(&self.search, &held)
+            .map_err(|source| StudyError::Space { phase: self.name.clone(), source })
+    }
+
+    /// What becomes of a point with the given metrics.
+    pub fn judge(&self, metrics: &Result<Metrics, Failure>) -> Outcome {
+        let metrics = match metrics {
+            Ok(metrics) => metrics.clone(),
+            Err(Failure(reason)) => {
+                return Outcome::Failed { metrics: Metrics::new(), reason: reason.clone() };
+            }
+        };
+        match (self.reward)(&metrics) {
+            Ok(Reward { value, valid }) if value.is_finite() => {
+                Outcome::Done { metrics, reward: value, valid }
+            }
+            Ok(Reward { value, .. }) => {
+                Outcome::Failed { metrics, reason: format!("the reward is {value}") }
+            }
+            Err(Failure(reason)) => Outcome::Failed { metrics, reason },
+        }
+    }
+}
+
 /// An experiment: a space, how a point is judged, and what is searched when.
 ///
 /// The answers depend on nothing but the arguments.
@@ -76,4 +132,16 @@ pub trait Experiment: Sync {
     /// # Errors
     /// The schedule cannot be had; the run stops.
     fn next_phase(&self, progress: &Progress) -> Result<Option<Phase>, Failure>;
+}
+
+/// The metrics of a legal point, each of them finite.
+///
+/// # Errors
+/// The pair cannot be evaluated, or a metric is infinite or not a number.
+pub fn evaluate_finite(experiment: &dyn Experiment, point: &Point) -> Result<Metrics, Failure> {
+    let metrics = experiment.evaluate(point)?;
+    match metrics.iter().find(|(_, value)| !value.is_finite()) {
+        Some((name, value)) => Err(Failure(format!("metric `{name}` is {value}"))),
+        None => Ok(metrics),
+    }
 }

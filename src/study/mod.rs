@@ -12,6 +12,9 @@ mod runner;
 
 pub use error::StudyError;
 pub use event::{Event, Observer};
-pub use experiment::{Experiment, Failure, Metrics, Phase, Reward, RewardFn};
+pub use experiment::{evaluate_finite, Experiment, Failure, Metrics, Phase, Reward, RewardFn};
 pub use progress::{PhaseProgress, Progress};
 pub use runner::{End, Study};
+
+#[cfg(test)]
+mod tests;

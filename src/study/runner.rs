@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::checkpoint::{Checkpoint, SavedController};
 use super::error::StudyError;
 use super::event::{Event, Observer};
-use super::experiment::{Experiment, Failure, Metrics, Phase, Reward};
+use super::experiment::{Experiment, Failure, Metrics, Phase, evaluate_finite};
 use super::progress::Progress;
 use crate::search::{Controller, Searched};
 use crate::space::{Point, View};
@@ -97,6 +97,7 @@ impl Study<'_> {
 
     fn set_status(&mut self, status: Status) -> Result<(), StudyError> {
         self.run.status = status;
+        self.run.touch();
         self.store.update_run(&self.run)?;
         self.store.sync()?;
         Ok(())
@@ -177,31 +178,7 @@ impl Study<'_> {
 
     /// Starts a phase in the record and in the progress, or checks it against the record.
     fn enter(&mut self, phase: &Phase, state: &mut State) -> Result<View, StudyError> {
-        let refuse = |reason: &str| {
-            Err(StudyError::Phase { phase: phase.name.clone(), reason: reason.to_owned() })
-        };
-        if phase.steps.is_none_or(|steps| steps == 0) {
-            return refuse("`steps` must be at least 1");
-        }
-        if phase.valid == Some(0) {
-            return refuse("`valid` must be at least 1");
-        }
-        let space = self.experiment.space();
-        let choices = space.choices().count();
-        let whole = space.parts().iter().all(|part| phase.search.contains(&part.name));
-        let held = match &phase.held {
-            Some(point) => point.clone(),
-            None if whole => Point(vec![0; choices]),
-            None => {
-                return refuse(
-                    "it does not search every part and has no `fixed` point for the others",
-                );
-            }
-        };
-        let view = space
-            .view(&phase.search, &held)
-            .map_err(|source| StudyError::Space { phase: phase.name.clone(), source })?;
-
+        let view = phase.view(self.experiment.space())?;
         let index = state.progress.phases().len();
         let record = PhaseRecord {
             index: u32::try_from(index).unwrap_or(u32::MAX),
@@ -389,10 +366,8 @@ impl Study<'_> {
     ) -> Vec<Outcome> {
         let evaluate = |point: &Point| {
             let known = remembered.get(point).cloned();
-            let metrics = known.unwrap_or_else(|| {
-                self.experiment.evaluate(point).and_then(|metrics| finite_metrics(&metrics))
-            });
-            let outcome = judge(&metrics, phase);
+            let metrics = known.unwrap_or_else(|| evaluate_finite(self.experiment, point));
+            let outcome = phase.judge(&metrics);
             (metrics, outcome)
         };
         let results: Vec<_> = if self.threads > 1 && points.len() > 1 {
@@ -452,6 +427,7 @@ impl Study<'_> {
         self.run.objectives = state.progress.objectives().to_vec();
         self.run.trials = step;
         self.run.failed = state.progress.failed();
+        self.run.touch();
         self.store.update_run(&self.run)?;
         self.store.save_checkpoint(&self.run.name, step, &bytes)?;
         self.store.sync()?;
@@ -478,31 +454,6 @@ fn is_over(phase: &Phase, progress: &Progress) -> bool {
     let Some(now) = progress.phases().last() else { return true };
     phase.steps.is_some_and(|steps| now.steps >= steps)
         || phase.valid.is_some_and(|valid| now.valid >= valid)
-}
-
-fn finite_metrics(metrics: &Metrics) -> Result<Metrics, Failure> {
-    match metrics.iter().find(|(_, value)| !value.is_finite()) {
-        Some((name, value)) => Err(Failure(format!("metric `{name}` is {value}"))),
-        None => Ok(metrics.clone()),
-    }
-}
-
-fn judge(metrics: &Result<Metrics, Failure>, phase: &Phase) -> Outcome {
-    let metrics = match metrics {
-        Ok(metrics) => metrics.clone(),
-        Err(Failure(reason)) => {
-            return Outcome::Failed { metrics: Metrics::new(), reason: reason.clone() };
-        }
-    };
-    match (phase.reward)(&metrics) {
-        Ok(Reward { value, valid }) if value.is_finite() => {
-            Outcome::Done { metrics, reward: value, valid }
-        }
-        Ok(Reward { value, .. }) => {
-            Outcome::Failed { metrics, reason: format!("the reward is {value}") }
-        }
-        Err(Failure(reason)) => Outcome::Failed { metrics, reason },
-    }
 }
 
 fn hopeless(progress: &Progress) -> StudyError {

@@ -67,7 +67,10 @@ pub(super) fn register(engine: &mut Engine) {
         |context: NativeCallContext, map: Map| -> Result<ControllerSpec, Box<EvalAltResult>> {
             let wrong = |reason: String| refuse(&context, format!("reinforce(): {reason}"));
             let settings: ReinforceSettings =
-                from_dynamic(&Dynamic::from(map)).map_err(|error| wrong(error.to_string()))?;
+                from_dynamic(&Dynamic::from(map)).map_err(|error| {
+                    let error = error.to_string();
+                    wrong(error.strip_prefix("Syntax error: ").unwrap_or(&error).to_owned())
+                })?;
             settings.validate().map_err(|error| wrong(error.to_string()))?;
             Ok(ControllerSpec::Reinforce(settings))
         },

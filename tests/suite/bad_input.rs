@@ -1,0 +1,345 @@
+//! Wrong scripts, settings and stores: each one message, an exit code, and nothing lost.
+
+use crate::support::{Place, SCRIPT};
+
+/// What `tandem run x.rhai` says of a script, after checking that it fails as a script.
+fn refusal(script: &str) -> String {
+    let place = Place::with(script);
+    let ran = place.run(&["run", "x.rhai"]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    let start = ran.err.find("error: ").unwrap_or_else(|| panic!("{}", ran.err));
+    ran.err[start..].to_owned()
+}
+
+fn changed(from: &str, to: &str) -> String {
+    assert!(SCRIPT.contains(from), "{from}");
+    SCRIPT.replace(from, to)
+}
+
+#[test]
+fn a_missing_or_misspelt_function() {
+    assert_eq!(
+        refusal(&changed("fn evaluate", "fn evalute")),
+        "error: the script defines no function `evaluate(point)`\n |\n = help: is `evalute` meant to \
+         be `evaluate`?\n"
+    );
+    assert_eq!(
+        refusal("fn evaluate(p) { #{} }"),
+        "error: the script defines no function `space()`\n"
+    );
+    assert_eq!(
+        refusal(&changed("fn reward(m)", "fn reward(m, n)")),
+        "error: function `reward` takes 2 parameters\n |\n = help: write `fn reward(metrics)`\n"
+    );
+}
+
+#[test]
+fn a_mistake_is_shown_with_its_line_and_a_caret() {
+    assert_eq!(
+        refusal(&changed("p.x / 4.0,", "p.x / 4.0")),
+        "\
+error: expecting ',' to separate the items of this object map literal
+ --> x.rhai:2:41
+  |
+2 | fn evaluate(p) { #{ accuracy: p.x / 4.0 area_mm2: 1.0 } }
+  |                                         ^^^^^^^^
+"
+    );
+    assert_eq!(
+        refusal(&changed("chaidnn::space()", "chaidnn::spaces()")),
+        "\
+error: there is no function `chaidnn::spaces ()`
+ --> x.rhai:1:52
+  |
+1 | fn space() { #{ x: choice([1, 2, 3]), hw: chaidnn::spaces() } }
+  |                                                    ^^^^^^
+"
+    );
+    assert_eq!(
+        refusal(&changed("p.x / 4.0", "p.y / 4.0")),
+        "\
+error: each of the first 64 trials failed, the first with:
+error: the point has no part `y`; it has `hw`, `x`
+ --> x.rhai:2:32
+  |
+2 | fn evaluate(p) { #{ accuracy: p.y / 4.0, area_mm2: 1.0 } }
+  |                                ^
+"
+    );
+    assert_eq!(
+        refusal(&changed("m.accuracy", "m.acuracy")),
+        "\
+error: each of the first 64 trials failed, the first with:
+error: there is no property `acuracy`
+ --> x.rhai:3:18
+  |
+3 | fn reward(m) { m.acuracy }
+  |                  ^^^^^^^
+"
+    );
+}
+
+#[test]
+fn an_error_of_a_native_function_is_shown_where_it_was_called() {
+    let call = r#"nasbench201::network(nasbench201::cell("bad")); #{ accuracy"#;
+    assert_eq!(
+        refusal(&changed("#{ accuracy", call)).lines().skip(1).take(2).collect::<Vec<_>>(),
+        [
+            "error: a NAS-Bench-201 cell has 3 nodes joined by `+`, but this text has 1; write it \
+             like `|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|`",
+            " --> x.rhai:2:52",
+        ]
+    );
+}
+
+#[test]
+fn a_reward_that_is_no_number() {
+    assert_eq!(
+        refusal(&changed("{ m.accuracy }", r#"{ "high" }"#)),
+        "error: each of the first 64 trials failed; the first with: reward(metrics) returned high \
+         (string); it must return a number, or `reject(number)` for a pair that misses a limit\n"
+    );
+    assert_eq!(
+        refusal(&changed("{ m.accuracy }", "{ 0.0 / 0.0 }")),
+        "error: each of the first 64 trials failed; the first with: the reward is NaN\n"
+    );
+    assert_eq!(
+        refusal(&changed("{ m.accuracy }", "{ 1.0 / 0.0 }")),
+        "error: each of the first 64 trials failed; the first with: the reward is inf\n"
+    );
+}
+
+#[test]
+fn a_metric_that_is_no_number() {
+    assert_eq!(
+        refusal(&changed("area_mm2: 1.0", "area_mm2: 0.0 / 0.0")),
+        "error: each of the first 64 trials failed; the first with: metric `area_mm2` is NaN\n"
+    );
+    assert_eq!(
+        refusal(&changed("area_mm2: 1.0", r#"area_mm2: "big""#)),
+        "error: each of the first 64 trials failed; the first with: metric `area_mm2` is big \
+         (string); a metric is a number\n"
+    );
+}
+
+#[test]
+fn a_failed_trial_is_recorded_and_the_run_goes_on() {
+    let place = Place::with(&changed(
+        "#{ accuracy: p.x / 4.0, area_mm2: 1.0 }",
+        "if p.x == 2 { throw `no ${p.x}` } #{ accuracy: p.x / 4.0, area_mm2: 1.0 }",
+    ));
+    let out = place.ok(&["run", "x.rhai"]);
+    assert!(out.contains("64 trials ("), "{out}");
+    let failed = place.ok(&["query", "failed", "--format", "csv", "--limit", "1"]);
+    assert!(failed.contains("no 2 (x.rhai:2:33)"), "{failed}");
+    let all = place.ok(&["query", "accuracy > 0.5", "--format", "jsonl"]);
+    assert!(all.lines().count() > 10 && all.lines().all(|line| line.contains("0.75")), "{all}");
+}
+
+#[test]
+fn an_empty_space() {
+    let help = "\n |\n = help: see space() in the script\n";
+    assert_eq!(
+        refusal(&changed("#{ x: choice([1, 2, 3]), hw: chaidnn::space() }", "#{}")),
+        format!("error: the space has no parts{help}")
+    );
+    assert_eq!(
+        refusal(&changed("[1, 2, 3]", "[]")),
+        format!("error: choice `value` of part `x` has no options{help}")
+    );
+    assert_eq!(
+        refusal(&changed("choice([1, 2, 3])", "7")),
+        "error: part `x` of the space is i64, not a space\n |\n = help: write for example `#{ cnn: \
+         nasbench201::space(), hw: chaidnn::space() }`\n"
+    );
+}
+
+#[test]
+fn an_unknown_setting() {
+    let place = Place::with(SCRIPT);
+    place.write("x.yaml", "script: x.rhai\nstpes: 3\n");
+    let ran = place.run(&["run", "x.yaml"]);
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (
+            3,
+            "error: x.yaml: unknown field `stpes`, expected one of `script`, `seed`, `steps`, \
+             `threads`, `data`, `args`, `limits` at line 2 column 1\n"
+        )
+    );
+    let ran = place.run(&["run", "x.rhai", "--set", "depth=3"]);
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (
+            3,
+            "error: there is no setting or argument `depth`\n |\n = help: the script declares no \
+             arguments; `fn args() { #{ name: default } }` would\n"
+        )
+    );
+    let ran = place.run(&["run", "x.rhai", "--set", "limits.operatons=3"]);
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (
+            3,
+            "error: there is no setting `limits.operatons`; there are seed, steps, threads, data, \
+             limits.<name> and the script's arguments\n"
+        )
+    );
+    assert!(!place.path().join(".tandem").exists());
+}
+
+#[test]
+fn an_argument_of_the_wrong_kind() {
+    let place = Place::with(&format!("{SCRIPT}fn args() {{ #{{ trials: 64 }} }}\n"));
+    let ran = place.run(&["run", "x.rhai", "--set", "trials=many"]);
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (3, "error: argument `trials` is many (string); it takes i64\n")
+    );
+    assert_eq!(
+        refusal(&format!("{SCRIPT}fn args() {{ #{{ seed: 64 }} }}\n")),
+        "error: argument `seed` has the name of a setting\n |\n = help: rename it in args(), so \
+         that `--set` and YAML can tell them apart\n"
+    );
+}
+
+#[test]
+fn a_phase_that_cannot_be() {
+    assert_eq!(
+        refusal(&changed("steps: 64", "stepz: 64, steps: 64")).lines().next().unwrap(),
+        "error: phase() has no option `stepz`; it takes search, fixed, steps, valid, controller, \
+         keep, reward"
+    );
+    assert_eq!(
+        refusal(&changed("steps: 64, ", "")).lines().next().unwrap(),
+        "error: phase() needs the option `steps`, the most trials"
+    );
+    assert_eq!(
+        refusal(&changed("random()", "reinforce(#{ learning_rate: -0.1 })")).lines().next(),
+        Some("error: reinforce(): `learning_rate` is -0.1: the step size must be above 0 and at most 1")
+    );
+    assert_eq!(
+        refusal(&changed("steps: 64", r#"steps: 64, search: ["cnn"]"#)),
+        "error: phase `all` cannot be searched\n  because: the space has no part `cnn`; it has hw, \
+         x\n"
+    );
+    assert_eq!(
+        refusal(&changed("steps: 64", r#"steps: 64, search: ["x"]"#)),
+        "error: phase `all` cannot be searched: it does not search every part and has no `fixed` \
+         point for the others\n"
+    );
+}
+
+#[test]
+fn an_objective_that_no_trial_has() {
+    let script = format!("{SCRIPT}fn objectives() {{ [\"speed:max\"] }}\n");
+    assert_eq!(
+        refusal(&script),
+        "error: step 0 has no metric `speed`, which is an objective of the experiment\n"
+    );
+    let place = Place::with(&script);
+    let ran = place.run(&["check", "x.rhai"]);
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (3, "error: objectives() names `speed`, but evaluate(point) gives accuracy, area_mm2\n")
+    );
+}
+
+#[test]
+fn check_finds_what_a_run_would() {
+    for (from, to, message) in [
+        ("{ m.accuracy }", "{ 0.0 / 0.0 }", "the reward is NaN"),
+        ("area_mm2: 1.0", "area_mm2: 0.0 / 0.0", "metric `area_mm2` is NaN"),
+        ("steps: 64", "steps: 64, search: [\"cnn\"]", "phase `all` cannot be searched"),
+        ("m.accuracy", "m.acuracy", "there is no property `acuracy`"),
+    ] {
+        let ran = Place::with(&changed(from, to)).run(&["check", "x.rhai"]);
+        assert_eq!(ran.code, 3);
+        assert_eq!(ran.err.lines().next(), Some(format!("error: {message}").as_str()));
+    }
+}
+
+#[test]
+fn files_and_runs_that_are_not_there() {
+    let place = Place::with(SCRIPT);
+    let missing = place.run(&["run", "y.rhai"]);
+    assert_eq!(missing.code, 2);
+    assert_eq!(missing.err, "error: cannot read y.rhai: No such file or directory (os error 2)\n");
+    let text = place.run(&["run", "x.txt"]);
+    assert_eq!(text.code, 2);
+    assert_eq!(
+        text.err,
+        "error: x.txt is not an experiment\nhint: an experiment is a .rhai script, or a .yaml file \
+         that names one\n"
+    );
+    let runs = place.run(&["runs"]);
+    assert_eq!(runs.code, 2);
+    assert_eq!(
+        runs.err,
+        "error: there is no store at .tandem; `tandem run` makes one, `--store` names another\n"
+    );
+    place.ok(&["run", "x.rhai"]);
+    let run = place.run(&["show", "x-2"]);
+    assert_eq!(run.code, 2);
+    assert_eq!(run.err, "error: .tandem has no run `x-2`; did you mean x-1?\n");
+    let step = place.run(&["show", "x-1", "64"]);
+    assert_eq!(step.code, 2);
+    assert_eq!(step.err, "error: run `x-1` has no step 64\nhint: its steps are 0 to 63\n");
+    let usage = place.run(&["run"]);
+    assert_eq!(usage.code, 2);
+}
+
+#[test]
+fn a_store_of_a_newer_format_is_refused_and_left_alone() {
+    let place = Place::with(SCRIPT);
+    place.ok(&["run", "x.rhai"]);
+    let path = place.path().join(".tandem");
+    let set_format = |format: u32| {
+        let db = sled::open(&path).unwrap();
+        db.open_tree("meta").unwrap().insert("format", &format.to_be_bytes()).unwrap();
+        db.flush().unwrap();
+    };
+    set_format(2);
+    for command in [&["run", "x.rhai"][..], &["resume", "x-1"], &["runs"]] {
+        let ran = place.run(command);
+        assert_eq!(ran.code, 4);
+        assert_eq!(
+            ran.err,
+            "error: the store at .tandem has format 2, and this program knows formats up to 1; use \
+             a newer tandem. Nothing was changed\n"
+        );
+    }
+    set_format(1);
+    assert_eq!(place.trials("x-1").lines().count(), 64);
+}
+
+#[test]
+fn a_folder_that_is_no_store_is_left_alone() {
+    let place = Place::with(SCRIPT);
+    let ran = place.run(&["run", "x.rhai", "--store", "."]);
+    assert_eq!(ran.code, 2);
+    assert_eq!(
+        ran.err,
+        "error: . holds other files than a store's; name a new or empty folder with `--store`\n"
+    );
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_wrong_query() {
+    let place = Place::with(SCRIPT);
+    place.ok(&["run", "x.rhai"]);
+    let ran = place.run(&["query", "accuracy >"]);
+    assert_eq!(ran.code, 3);
+    assert!(ran.err.contains("--> query:1:11"), "{}", ran.err);
+    let ran = place.run(&["query", "acuracy > 0.5"]);
+    assert_eq!(ran.code, 3);
+    assert!(ran.err.starts_with("error: there is no variable `acuracy`\n --> query:1:1"), "{}", ran.err);
+    let ran = place.run(&["query", "true", "--sort", "speed"]);
+    assert_eq!(ran.code, 2);
+    assert_eq!(
+        ran.err,
+        "error: the trials have no metric `speed` to sort by\nhint: there are step, reward, \
+         accuracy, area_mm2\n"
+    );
+}

@@ -1,0 +1,131 @@
+//! What the commands print.
+
+use crate::support::{Place, SCRIPT, project};
+
+fn quickstart() -> String {
+    project().join("experiments/quickstart.rhai").display().to_string()
+}
+
+#[test]
+fn a_run_prints_its_name_the_frontier_and_where_numbers_come_from() {
+    let place = Place::new();
+    let out = place.ok(&["run", &quickstart(), "--set", "valid=100"]);
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines[0], "run quickstart-1");
+    assert!(lines[1].ends_with("of 135,000,000 points"), "{out}");
+    assert!(out.contains("\nFrontier (accuracy:max, img_s_cm2:max)\n"), "{out}");
+    assert!(out.contains("\nAgainst the ResNet cell\n"), "{out}");
+    let base = lines.iter().find(|line| line.starts_with("ResNet cell, best")).unwrap();
+    let cells: Vec<&str> = base.split_whitespace().collect();
+    assert_eq!(cells[4..], ["70.5", "147.84", "6.1238", "110.45", "0", "0"]);
+    assert!(out.ends_with(
+        "measured  accuracy: NAS-Bench-201, validation accuracy, mean of up to 3 trainings\n\
+         modelled  latency and area: CHaiDNN model\n"
+    ));
+}
+
+#[test]
+fn check_counts_the_space_and_names_the_first_phase() {
+    let out = Place::new().ok(&["check", &quickstart(), "--format", "csv"]);
+    for line in [
+        "part cnn,\"nasbench201: 15,625 points, 6 choices\"",
+        "part hw,\"chaidnn: 8,640 points, 8 choices\"",
+        "space,\"135,000,000 points\"",
+    ] {
+        assert!(out.contains(line), "{out}");
+    }
+    assert!(out.contains("first phase,\"img_s_cm2 >= 50.0: reinforce searches cnn, hw, "), "{out}");
+}
+
+#[test]
+fn a_pair_is_estimated_by_its_texts() {
+    let place = Place::new();
+    let cell = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|";
+    let (cnn, hw) = (format!("cnn={cell}"), "hw=8x32-i1K-w1K-o1K-m512-nopool-r1");
+    let arguments = ["estimate", &quickstart(), "--at", &cnn, "--at", hw];
+    let csv = place.ok(&[&arguments[..], &["--format", "csv"]].concat());
+    assert!(csv.contains(&format!("cnn,{cell}\n")), "{csv}");
+    assert!(csv.contains("\naccuracy,0.705\n"), "{csv}");
+    let figure = csv.lines().find_map(|line| line.strip_prefix("img_s_cm2,")).unwrap();
+    assert!((figure.parse::<f64>().unwrap() - 147.84).abs() < 0.01, "{csv}");
+    let table = place.ok(&arguments);
+    assert!(table.contains("\noperation"), "{table}");
+    assert!(table.contains("s3c5.2->3") == false && table.contains("s3c5.0->1"), "{table}");
+    let text = place.ok(&[&arguments[..], &["--network"]].concat());
+    assert!(text.ends_with(&format!("{} parameters, {} MACs\n", 559_386 + 90 * 65, 78_561_856)), "{text}");
+    let dot = place.ok(&[&arguments[..], &["--graphviz"]].concat());
+    assert!(dot.starts_with("digraph network {\n") && dot.ends_with("}\n"));
+    let ran = place.run(&["estimate", &quickstart(), "--at", "hw=fast"]);
+    assert_eq!(ran.code, 2);
+    assert_eq!(
+        ran.err,
+        "error: part `hw`: `fast` is not a configuration; write it like \
+         `16x32-i8K-w2K-o2K-m512-pool-r0.5`\n"
+    );
+}
+
+#[test]
+fn tables_come_in_four_formats() {
+    let place = Place::with(SCRIPT);
+    place.ok(&["run", "x.rhai"]);
+    let query = |format| {
+        let sort = ["--sort", "reward:max", "--limit", "2", "--format", format];
+        place.ok(&[&["query", "x == ()" , "--run", "x-1"][..0], &["query", "accuracy >= 0.75"], &sort[..]].concat())
+    };
+    let csv = query("csv");
+    let header = csv.lines().next().unwrap();
+    assert_eq!(header, "step,accuracy,area_mm2,reward,valid,hw,x");
+    assert_eq!(csv.lines().count(), 3);
+    let json: Vec<serde_json::Value> = serde_json::from_str(&query("json")).unwrap();
+    assert_eq!(json.len(), 2);
+    let jsonl: Vec<serde_json::Value> =
+        query("jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(json, jsonl);
+    assert_eq!(json[0]["accuracy"], 0.75);
+    assert_eq!(json[0]["valid"], true);
+    assert!(query("table").lines().next().unwrap().starts_with("step"));
+}
+
+#[test]
+fn queries_see_points_phases_and_runs() {
+    let place = Place::with(SCRIPT);
+    place.ok(&["run", "x.rhai"]);
+    place.ok(&["run", "x.rhai", "--seed", "1"]);
+    let count = |expression: &str| {
+        place.ok(&["query", expression, "--format", "jsonl"]).lines().count()
+    };
+    assert_eq!(count("true"), 128);
+    assert_eq!(count("run == \"x-1\""), 64);
+    assert_eq!(count("phase == \"all\" && valid && !failed"), 128);
+    assert_eq!(count("step < 3"), 6);
+    assert_eq!(count("point.x == \"3\""), count("accuracy == 0.75"));
+}
+
+#[test]
+fn the_frontier_of_several_runs_has_a_hypervolume() {
+    let place = Place::with(SCRIPT);
+    place.ok(&["run", "x.rhai"]);
+    place.ok(&["run", "x.rhai", "--seed", "1"]);
+    let objectives = ["--objectives", "accuracy:max,area_mm2:min"];
+    let ran = place.run(&[&["pareto", "x-1", "x-2"], &objectives[..], &["--format", "csv"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(ran.out.lines().count(), 2, "{}", ran.out);
+    let ran = place.run(&["pareto", "x-1", "--objectives", "accuracy"]);
+    assert_eq!(ran.code, 2);
+    let ran = place.run(&["pareto", "x-1", "--objectives", "speed:max"]);
+    assert_ne!(ran.code, 0);
+}
+
+#[test]
+fn settings_files_name_a_script_and_its_arguments() {
+    let place = Place::new();
+    place.write("scripts/x.rhai", &format!("{SCRIPT}fn args() {{ #{{ depth: 1 }} }}\n"));
+    place.write("x.yaml", "script: scripts/x.rhai\nseed: 7\nsteps: 12\nargs: { depth: 3 }\n");
+    place.ok(&["run", "x.yaml"]);
+    assert_eq!(place.trials("x-1").lines().count(), 12);
+    let show = place.ok(&["show", "x-1"]);
+    assert!(show.contains("args.depth"), "{show}");
+    place.ok(&["run", "x.yaml", "--seed", "8", "--set", "steps=5"]);
+    assert_eq!(place.trials("x-2").lines().count(), 5);
+    assert!(!place.trials("x-1").starts_with(&place.trials("x-2")));
+}

@@ -1,0 +1,8 @@
+//! Tests of the program as its users meet it: arguments in, text, files and exit codes out.
+
+mod bad_input;
+mod commands;
+mod nasbench101;
+mod resuming;
+mod sandbox;
+mod support;

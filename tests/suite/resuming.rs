@@ -1,0 +1,172 @@
+//! Runs that are stopped, killed, changed and gone on with.
+
+use std::process::{Child, Command};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::support::{Place, SCRIPT, project};
+
+const QUICKSTART: [&str; 2] = ["--set", "valid=300"];
+
+fn quickstart() -> String {
+    project().join("experiments/quickstart.rhai").display().to_string()
+}
+
+/// Waits until a run has some trials, or is over.
+fn wait_for_store(place: &Place) {
+    let started = Instant::now();
+    while !place.path().join(".tandem/db").exists() {
+        assert!(started.elapsed() < Duration::from_secs(60), "no store is made");
+        sleep(Duration::from_millis(5));
+    }
+}
+
+fn interrupt(child: &Child) {
+    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+/// The trials and the summary of the quickstart with few trials, uninterrupted.
+fn expected() -> (String, String) {
+    let place = Place::new();
+    let out = place.ok(&[&["run", &quickstart()], &QUICKSTART[..]].concat());
+    (place.trials("quickstart-1"), out)
+}
+
+#[test]
+fn a_killed_run_comes_to_the_same_end() {
+    let (trials, summary) = expected();
+    let place = Place::new();
+    let mut child = place.start(&[&["run", &quickstart()], &QUICKSTART[..]].concat());
+    wait_for_store(&place);
+    let mut kills = 0;
+    for delay in [30, 90, 200, 60, 150, 250] {
+        sleep(Duration::from_millis(delay));
+        if child.try_wait().unwrap().is_none() {
+            kills += 1;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let stored = place.run(&["query", "true", "--run", "quickstart-1", "--format", "jsonl"]);
+        // The very first kill may come before the run is known.
+        if stored.code == 0 {
+            assert!(trials.starts_with(&stored.out), "a stored trial differs");
+            child = place.start(&["resume", "quickstart-1"]);
+        } else {
+            child = place.start(&[&["run", &quickstart()], &QUICKSTART[..]].concat());
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(kills >= 2, "the run is over too soon to be killed: {kills}");
+    let last = place.run(&["resume", "quickstart-1"]);
+    if last.code == 0 {
+        assert_eq!(last.out, summary);
+    } else {
+        assert_eq!(last.err.lines().next(), Some("error: run `quickstart-1` is finished"));
+    }
+    assert_eq!(place.trials("quickstart-1"), trials);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_stops_cleanly_and_goes_on() {
+    let (trials, summary) = expected();
+    let place = Place::new();
+    let mut child = place.start(&[&["run", &quickstart()], &QUICKSTART[..]].concat());
+    wait_for_store(&place);
+    sleep(Duration::from_millis(150));
+    interrupt(&child);
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130));
+    let runs = place.ok(&["runs", "--format", "jsonl"]);
+    assert!(runs.contains("\"status\":\"interrupted\""), "{runs}");
+    let before = place.trials("quickstart-1");
+    assert!(trials.starts_with(&before) && before.len() < trials.len());
+    assert_eq!(place.ok(&["resume", "quickstart-1"]), summary);
+    assert_eq!(place.trials("quickstart-1"), trials);
+    let again = place.run(&["resume", "quickstart-1"]);
+    assert_eq!(again.code, 2);
+    assert_eq!(
+        again.err,
+        "error: run `quickstart-1` is finished\nhint: `tandem show quickstart-1` shows it; `tandem \
+         resume quickstart-1 --steps N` goes on to N trials if a limit of steps ended it\n"
+    );
+}
+
+#[test]
+fn a_limit_of_steps_can_be_raised() {
+    let place = Place::with(SCRIPT);
+    place.ok(&["run", "x.rhai"]);
+    place.ok(&["run", "x.rhai", "--steps", "10"]);
+    assert_eq!(place.trials("x-2").lines().count(), 10);
+    place.ok(&["resume", "x-2", "--steps", "30"]);
+    assert_eq!(place.trials("x-2").lines().count(), 30);
+    place.ok(&["resume", "x-2", "--steps", "1000"]);
+    assert_eq!(place.trials("x-2"), place.trials("x-1"));
+}
+
+#[test]
+fn a_changed_script_is_shown_and_refused_and_can_be_forked() {
+    let place = Place::with(SCRIPT);
+    place.ok(&["run", "x.rhai", "--steps", "10", "--seed", "3"]);
+    let trials = place.trials("x-1");
+    place.write("x.rhai", &SCRIPT.replace("{ m.accuracy }", "{ m.accuracy + 1 }"));
+    let ran = place.run(&["resume", "x-1", "--steps", "20"]);
+    assert_eq!(ran.code, 3);
+    assert_eq!(
+        ran.err,
+        "\
+error: run `x-1` cannot go on: `x.rhai` changed since it started
+--- x.rhai (at the start)
++++ x.rhai (now)
+@@ -1,4 +1,4 @@
+ fn space() { #{ x: choice([1, 2, 3]), hw: chaidnn::space() } }
+ fn evaluate(p) { #{ accuracy: p.x / 4.0, area_mm2: 1.0 } }
+-fn reward(m) { m.accuracy }
++fn reward(m) { m.accuracy + 1 }
+ fn schedule(run) { if run.phases == 0 { phase(\"all\", #{ steps: 64, controller: random() }) } }
+
+hint: undo the change, or `tandem resume x-1 --fork` to start a new run with it
+"
+    );
+    let out = place.ok(&["resume", "x-1", "--fork"]);
+    assert!(out.starts_with("run x-2\n"), "{out}");
+    assert_eq!(place.trials("x-1"), trials);
+    assert_eq!(place.trials("x-2").lines().count(), 10);
+    let runs = place.ok(&["runs", "--format", "csv"]);
+    assert!(runs.lines().nth(2).unwrap().ends_with(",x-1"), "{runs}");
+    let before = place.ok(&["show", "x-1", "--script"]);
+    assert_eq!(before, format!("// x.rhai\n{SCRIPT}"));
+}
+
+#[test]
+fn seeds_and_threads() {
+    let place = Place::with(SCRIPT);
+    for arguments in [&["--seed", "1"][..], &["--seed", "1", "--set", "threads=1"], &["--seed", "2"]] {
+        place.ok(&[&["run", "x.rhai"], arguments].concat());
+    }
+    assert_eq!(place.trials("x-1"), place.trials("x-2"));
+    assert_ne!(place.trials("x-1"), place.trials("x-3"));
+}
+
+#[test]
+fn a_second_process_is_refused_while_the_first_works() {
+    let place = Place::new();
+    let mut child = place.start(&["run", &quickstart()]);
+    wait_for_store(&place);
+    sleep(Duration::from_millis(200));
+    let ran = place.run(&["runs"]);
+    let id = child.id();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(ran.code, 4, "{}", ran.err);
+    assert_eq!(
+        ran.err,
+        format!(
+            "error: the store at .tandem is in use by process {id}; wait for it to end, or use \
+             another store with `--store`\n"
+        )
+    );
+    assert!(place.ok(&["runs"]).contains("quickstart-1"));
+}
