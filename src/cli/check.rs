@@ -44,9 +44,9 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let mut metrics = None;
     let started = Instant::now();
     for _ in 0..POINTS {
-        let point = space.draw(&mut rng).map_err(|error| CliError::Experiment {
-            rendered: format!("error: {error}"),
-        })?;
+        let point = space
+            .draw(&mut rng)
+            .map_err(|error| CliError::Experiment { rendered: format!("error: {error}") })?;
         let values = evaluate_finite(script, &point);
         if let Some(phase) = &phase
             && let Outcome::Failed { reason, .. } = phase.judge(&values)

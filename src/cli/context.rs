@@ -10,14 +10,20 @@ use tracing_subscriber::EnvFilter;
 
 use super::error::CliError;
 use crate::report::Format;
-use crate::script::{Script, Settings, SettingsError, ScriptError};
+use crate::script::{Script, ScriptError, Settings, SettingsError};
 use crate::store::{OpenMode, Store};
 
 /// Options of every command.
 #[derive(Debug, Args)]
 pub struct Common {
     /// The folder of the store.
-    #[arg(long, global = true, value_name = "DIR", default_value = ".tandem", env = "TANDEM_STORE")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = ".tandem",
+        env = "TANDEM_STORE"
+    )]
     pub store: PathBuf,
     /// The folder of benchmark tables and image sets [default: data]
     #[arg(long, global = true, value_name = "DIR", env = "TANDEM_DATA")]
@@ -104,7 +110,9 @@ fn read_settings(file: &Path) -> Result<Settings, CliError> {
         }),
         _ => Err(CliError::Usage {
             message: format!("{} is not an experiment", file.display()),
-            hint: Some("an experiment is a .rhai script, or a .yaml file that names one".to_owned()),
+            hint: Some(
+                "an experiment is a .rhai script, or a .yaml file that names one".to_owned(),
+            ),
         }),
     }
 }

@@ -55,7 +55,10 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
             let trial = trial?;
             let Outcome::Done { metrics, .. } = &trial.outcome else { continue };
             let costs = costs(&objectives, metrics).map_err(|metric| CliError::Usage {
-                message: format!("step {} of run `{}` has no metric `{metric}`", trial.step, run.name),
+                message: format!(
+                    "step {} of run `{}` has no metric `{metric}`",
+                    trial.step, run.name
+                ),
                 hint: Some(format!(
                     "its metrics are {}",
                     metrics.keys().cloned().collect::<Vec<_>>().join(", ")

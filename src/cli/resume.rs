@@ -30,9 +30,10 @@ pub struct Args {
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let store = common.store()?;
     let mut known = store.run(&args.run)?;
-    let mut settings: Settings = serde_json::from_value(known.settings.clone()).map_err(|error| {
-        CliError::usage(format!("the settings of run `{}` cannot be read: {error}", args.run))
-    })?;
+    let mut settings: Settings =
+        serde_json::from_value(known.settings.clone()).map_err(|error| {
+            CliError::usage(format!("the settings of run `{}` cannot be read: {error}", args.run))
+        })?;
     settings.steps = args.steps.or(settings.steps);
     if args.fork {
         let file = known.file.clone();

@@ -38,10 +38,7 @@ impl Default for Nasbench101Settings {
 ///
 /// # Errors
 /// A size of zero, too few channels for the cell, or an image too small for the poolings.
-pub fn nasbench101(
-    cell: &Cell101,
-    settings: Nasbench101Settings,
-) -> Result<Network, NetworkError> {
+pub fn nasbench101(cell: &Cell101, settings: Nasbench101Settings) -> Result<Network, NetworkError> {
     let Nasbench101Settings { stem_channels, stacks, cells, classes, image_size } = settings;
     let (mut net, image) = NetworkBuilder::new(Shape::new(3, image_size, image_size));
     let mut x = net.conv_bn("stem", image, (stem_channels, 3, 1), Relu::After)?;

@@ -105,6 +105,7 @@ fn residual_block(
         batch_norm: false,
         relu: Relu::None,
     };
-    let shortcut = net.add(format!("{name}.shortcut"), Operation::Convolution(shortcut), &[pool])?;
+    let shortcut =
+        net.add(format!("{name}.shortcut"), Operation::Convolution(shortcut), &[pool])?;
     net.sum(name, &[b, shortcut])
 }

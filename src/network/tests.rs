@@ -39,7 +39,8 @@ fn every_nasbench201_network_has_the_benchmarks_parameters() {
 #[test]
 fn macs_are_those_of_the_layers() {
     let net = network201(RESNET, 10);
-    let conv = |size: u64, from: u64, to: u64, kernel: u64| size * size * from * to * kernel * kernel;
+    let conv =
+        |size: u64, from: u64, to: u64, kernel: u64| size * size * from * to * kernel * kernel;
     let cells = 5 * 2 * (conv(32, 16, 16, 3) + conv(16, 32, 32, 3) + conv(8, 64, 64, 3));
     let reductions = conv(16, 16, 32, 3)
         + conv(16, 32, 32, 3)
@@ -112,7 +113,7 @@ fn shapes_that_do_not_fit_are_refused() {
     );
     assert_eq!(
         error("cut", Operation::Truncate { channels: 17 }, &[a]),
-        "layer `cut` (truncate to 17) cannot be applied to 16x8x8: it must keep between one and \
+        "layer `cut` (truncate) cannot be applied to 16x8x8: it must keep between one and \
          all of the channels"
     );
     let window = Window { kernel: 9, stride: 1, padding: 0, ceil: false };

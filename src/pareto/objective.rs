@@ -81,7 +81,10 @@ impl Objective {
 ///
 /// # Errors
 /// The name of the first metric that is missing.
-pub fn costs(objectives: &[Objective], metrics: &BTreeMap<String, f64>) -> Result<Vec<f64>, String> {
+pub fn costs(
+    objectives: &[Objective],
+    metrics: &BTreeMap<String, f64>,
+) -> Result<Vec<f64>, String> {
     objectives
         .iter()
         .map(|o| metrics.get(&o.metric).map(|&v| o.cost(v)).ok_or_else(|| o.metric.clone()))

@@ -186,7 +186,8 @@ impl Table {
         }
         for (index, column) in table.column_iter_mut().enumerate() {
             column.set_padding((0, 2));
-            let numeric = |row: &Vec<Cell>| matches!(row[index], Cell::Empty) || row[index].is_number();
+            let numeric =
+                |row: &Vec<Cell>| matches!(row[index], Cell::Empty) || row[index].is_number();
             if !self.rows.is_empty() && self.rows.iter().all(numeric) {
                 column.set_cell_alignment(CellAlignment::Right);
             }

@@ -211,7 +211,8 @@ fn lowercase_first(text: &str) -> String {
 fn byte_offset(text: &str, line: usize, column: usize) -> usize {
     let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let rest = &text[start.min(text.len())..];
-    let within = rest.char_indices().take_while(|(_, c)| *c != '\n').map(|(at, c)| at + c.len_utf8());
+    let within =
+        rest.char_indices().take_while(|(_, c)| *c != '\n').map(|(at, c)| at + c.len_utf8());
     start + std::iter::once(0).chain(within).nth(column.saturating_sub(1)).unwrap_or(0)
 }
 

@@ -117,11 +117,7 @@ impl Script {
     /// # Errors
     /// The file cannot be read, the script does not parse or fails, a function of the contract is
     /// missing or returns something else, or a setting does not exist.
-    pub fn load(
-        path: &Path,
-        settings: &Settings,
-        data: PathBuf,
-    ) -> Result<Self, ScriptError> {
+    pub fn load(path: &Path, settings: &Settings, data: PathBuf) -> Result<Self, ScriptError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ScriptError::Read { path: path.to_path_buf(), source })?;
         let label = path.display().to_string();
@@ -214,7 +210,8 @@ impl Script {
             let value = core.reward(own.as_ref(), metrics).map_err(|d| core.failure(d))?;
             reward_of(&value)
         });
-        let described = script.reward.as_ref().map_or_else(|| "reward".to_owned(), Closure::describe);
+        let described =
+            script.reward.as_ref().map_or_else(|| "reward".to_owned(), Closure::describe);
         let description = format!(
             "{} {:?} {:?} {} {:?} {:?} {:?} {}",
             script.name,
@@ -317,10 +314,7 @@ impl Core {
 
     /// Reads the arguments that the script declares, applies the settings and makes them known as
     /// `args::<name>`.
-    fn bind_args(
-        &mut self,
-        settings: &Settings,
-    ) -> Result<BTreeMap<String, Dynamic>, ScriptError> {
+    fn bind_args(&mut self, settings: &Settings) -> Result<BTreeMap<String, Dynamic>, ScriptError> {
         let mut args = BTreeMap::new();
         if self.defines("args") {
             // The statements around the functions may use the arguments: functions first.
@@ -406,8 +400,9 @@ fn contract(engine: &Engine, ast: &AST) -> Result<BTreeMap<&'static str, AST>, D
                 .map(|f| (strsim::damerau_levenshtein(f.name, name), f.name))
                 .min();
             return Err(match near {
-                Some((distance, near)) if distance <= 2 => Diagnostic::new(message)
-                    .with_help(format!("is `{near}` meant to be `{name}`?")),
+                Some((distance, near)) if distance <= 2 => {
+                    Diagnostic::new(message).with_help(format!("is `{near}` meant to be `{name}`?"))
+                }
                 _ => Diagnostic::new(message),
             });
         }
@@ -451,13 +446,13 @@ fn read_objectives(core: &Core) -> Result<Vec<Objective>, ScriptError> {
         core.refuse(Diagnostic::new(message).with_help(help))
     };
     let kind = value.type_name();
-    let items = value
-        .into_array()
-        .map_err(|_| wrong(format!("returned {kind}, not an array of texts")))?;
+    let items =
+        value.into_array().map_err(|_| wrong(format!("returned {kind}, not an array of texts")))?;
     let mut objectives: Vec<Objective> = Vec::with_capacity(items.len());
     for item in items {
         let text = item.into_string().map_err(|kind| wrong(format!("lists {kind}, not a text")))?;
-        let objective: Objective = text.parse().map_err(|error| wrong(format!("is wrong: {error}")))?;
+        let objective: Objective =
+            text.parse().map_err(|error| wrong(format!("is wrong: {error}")))?;
         if objectives.iter().any(|known| known.metric == objective.metric) {
             return Err(wrong(format!("lists `{}` twice", objective.metric)));
         }

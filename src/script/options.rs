@@ -61,10 +61,7 @@ impl<'a> Options<'a> {
     }
 
     /// A finite number.
-    pub(super) fn number(
-        &mut self,
-        name: &'static str,
-    ) -> Result<Option<f64>, Box<EvalAltResult>> {
+    pub(super) fn number(&mut self, name: &'static str) -> Result<Option<f64>, Box<EvalAltResult>> {
         let Some(value) = self.take(name) else { return Ok(None) };
         match number(&value) {
             Some(number) if number.is_finite() => Ok(Some(number)),
@@ -82,12 +79,7 @@ impl<'a> Options<'a> {
     }
 
     /// The error of an option with a value that does not suit.
-    pub(super) fn wrong(
-        &self,
-        name: &str,
-        expected: &str,
-        value: &Dynamic,
-    ) -> Box<EvalAltResult> {
+    pub(super) fn wrong(&self, name: &str, expected: &str, value: &Dynamic) -> Box<EvalAltResult> {
         let (function, kind) = (self.function, value.type_name());
         refuse(
             self.context,

@@ -68,7 +68,10 @@ impl Query {
     ) -> Result<bool, QueryError> {
         let mut scope = Scope::new();
         for name in metrics {
-            scope.push_dynamic(name.as_str(), trial.outcome.metric(name).map_or(Dynamic::UNIT, Dynamic::from));
+            scope.push_dynamic(
+                name.as_str(),
+                trial.outcome.metric(name).map_or(Dynamic::UNIT, Dynamic::from),
+            );
         }
         let (reward, valid, failed) = match &trial.outcome {
             Outcome::Done { reward, valid, .. } => (Dynamic::from(*reward), *valid, false),

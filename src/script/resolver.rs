@@ -96,9 +96,7 @@ fn relative_path(name: &str) -> Result<PathBuf, String> {
     let path = Path::new(name);
     let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
     if name.is_empty() || name.contains(['\\', '\0', ':']) || !plain {
-        return Err(format!(
-            "`{name}` is not a path below the experiment's folder or `scripts/`"
-        ));
+        return Err(format!("`{name}` is not a path below the experiment's folder or `scripts/`"));
     }
     Ok(match path.extension() {
         Some(extension) if extension == "rhai" => path.to_path_buf(),
@@ -115,7 +113,10 @@ impl ModuleResolver for Resolver {
         position: Position,
     ) -> Result<Shared<Module>, Box<EvalAltResult>> {
         let refuse = |reason: String| {
-            Box::new(EvalAltResult::ErrorRuntime(format!("cannot import: {reason}").into(), position))
+            Box::new(EvalAltResult::ErrorRuntime(
+                format!("cannot import: {reason}").into(),
+                position,
+            ))
         };
         let Found { label, text } = self.find(name).map_err(refuse)?;
         match self.slot(&label) {

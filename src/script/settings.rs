@@ -107,11 +107,9 @@ impl Settings {
     /// No `=`, an unknown limit, or a value of the wrong kind. Whether the script has an argument
     /// is checked when the script is loaded.
     pub fn set(&mut self, assignment: &str) -> Result<(), SettingsError> {
-        let (key, text) = assignment
-            .split_once('=')
-            .ok_or_else(|| SettingsError::Form(assignment.to_owned()))?;
-        let wrong =
-            |reason: String| SettingsError::Value { key: key.to_owned(), reason };
+        let (key, text) =
+            assignment.split_once('=').ok_or_else(|| SettingsError::Form(assignment.to_owned()))?;
+        let wrong = |reason: String| SettingsError::Value { key: key.to_owned(), reason };
         let value: Value = serde_yaml::from_str(text).map_err(|error| wrong(error.to_string()))?;
         fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, String> {
             serde_yaml::from_value(value).map_err(|error| error.to_string())

@@ -22,7 +22,8 @@ impl SummaryTable {
         if value.is_unit() {
             return Ok(Vec::new());
         }
-        let wrong = || format!("summary(run) returned {kind}; it must return table(...) or several");
+        let wrong =
+            || format!("summary(run) returned {kind}; it must return table(...) or several");
         match value.try_cast_result::<Self>() {
             Ok(table) => Ok(vec![table]),
             Err(value) => value
@@ -52,9 +53,9 @@ fn table(
         .into_iter()
         .map(|row| {
             let kind = row.type_name();
-            let cells = row
-                .into_array()
-                .map_err(|_| refuse(&context, format!("a row of table() is {kind}, not an array")))?;
+            let cells = row.into_array().map_err(|_| {
+                refuse(&context, format!("a row of table() is {kind}, not an array"))
+            })?;
             if cells.len() != columns.len() {
                 let (cells, columns) = (cells.len(), columns.len());
                 let reason = format!("a row of table() has {cells} cells for {columns} columns");

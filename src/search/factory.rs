@@ -96,8 +96,7 @@ mod tests {
     #[test]
     fn wrong_settings_are_refused_when_built() {
         let searched = Searched { sizes: vec![2, 3], legal: Arc::new(|_| true) };
-        let spec =
-            ControllerSpec::Reinforce(ReinforceSettings { batch: 0, ..Default::default() });
+        let spec = ControllerSpec::Reinforce(ReinforceSettings { batch: 0, ..Default::default() });
         let error = spec.build(searched, 1, "phase 0").err().unwrap();
         assert!(error.to_string().contains("`batch` is 0"), "{error}");
     }

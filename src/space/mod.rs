@@ -6,10 +6,10 @@
 
 mod choice;
 mod domain;
-mod options;
-#[expect(clippy::module_inception, reason = "the room is named after its main type")]
 pub mod nasbench101;
 pub mod nasbench201;
+mod options;
+#[expect(clippy::module_inception, reason = "the room is named after its main type")]
 mod space;
 
 pub use choice::{Choice, Value};

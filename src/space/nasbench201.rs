@@ -325,7 +325,8 @@ impl Domain for Nasbench201Space {
     }
 
     fn parse(&self, text: &str) -> Result<Vec<u16>, Illegal> {
-        let cell: Cell201 = text.parse().map_err(|error: Cell201Error| Illegal(error.to_string()))?;
+        let cell: Cell201 =
+            text.parse().map_err(|error: Cell201Error| Illegal(error.to_string()))?;
         Ok(self.options(cell).to_vec())
     }
 }

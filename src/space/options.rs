@@ -44,9 +44,11 @@ impl Domain for Options {
     fn parse(&self, text: &str) -> Result<Vec<u16>, Illegal> {
         let options = &self.choices[0].options;
         let index = options.iter().position(|value| value.to_string() == text);
-        index.and_then(|index| u16::try_from(index).ok()).map(|index| vec![index]).ok_or_else(|| {
-            let known: Vec<String> = options.iter().map(Value::to_string).collect();
-            Illegal(format!("there is no option `{text}`; there are {}", known.join(", ")))
-        })
+        index.and_then(|index| u16::try_from(index).ok()).map(|index| vec![index]).ok_or_else(
+            || {
+                let known: Vec<String> = options.iter().map(Value::to_string).collect();
+                Illegal(format!("there is no option `{text}`; there are {}", known.join(", ")))
+            },
+        )
     }
 }

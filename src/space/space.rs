@@ -47,7 +47,9 @@ pub enum SpaceError {
         choice: String,
     },
     /// A choice with more options than a point can index.
-    #[error("choice `{choice}` of part `{part}` has {options} options; at most 65,536 can be told apart")]
+    #[error(
+        "choice `{choice}` of part `{part}` has {options} options; at most 65,536 can be told apart"
+    )]
     TooManyOptions {
         /// The part's name.
         part: String,
@@ -166,7 +168,12 @@ impl Space {
     pub fn part(&self, name: &str) -> Result<usize, SpaceError> {
         self.parts.iter().position(|part| part.name == name).ok_or_else(|| SpaceError::NoPart {
             part: name.to_owned(),
-            parts: self.parts.iter().map(|p| format!("`{}`", p.name)).collect::<Vec<_>>().join(", "),
+            parts: self
+                .parts
+                .iter()
+                .map(|p| format!("`{}`", p.name))
+                .collect::<Vec<_>>()
+                .join(", "),
         })
     }
 
@@ -214,10 +221,8 @@ impl Space {
     /// # Errors
     /// A part that the space does not have.
     pub fn view(&self, searched: &[String], held: &Point) -> Result<View, SpaceError> {
-        let mut parts = searched
-            .iter()
-            .map(|name| self.part(name))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut parts =
+            searched.iter().map(|name| self.part(name)).collect::<Result<Vec<_>, _>>()?;
         parts.sort_unstable();
         parts.dedup();
         if parts.is_empty() {

@@ -52,7 +52,9 @@ pub enum StoreError {
         known: u32,
     },
     /// What is in the store cannot be right.
-    #[error("the store at {path} is damaged: {what}; restore it from a copy, or use another store with `--store`")]
+    #[error(
+        "the store at {path} is damaged: {what}; restore it from a copy, or use another store with `--store`"
+    )]
     Damaged {
         /// The folder of the store.
         path: PathBuf,
@@ -60,7 +62,9 @@ pub enum StoreError {
         what: String,
     },
     /// Trials were appended out of turn.
-    #[error("trial {given} was appended to run `{run}`, whose journal goes on with trial {expected}")]
+    #[error(
+        "trial {given} was appended to run `{run}`, whose journal goes on with trial {expected}"
+    )]
     JournalConflict {
         /// The run.
         run: String,

@@ -12,7 +12,7 @@ mod runner;
 
 pub use error::StudyError;
 pub use event::{Event, Observer};
-pub use experiment::{evaluate_finite, Experiment, Failure, Metrics, Phase, Reward, RewardFn};
+pub use experiment::{Experiment, Failure, Metrics, Phase, Reward, RewardFn, evaluate_finite};
 pub use progress::{PhaseProgress, Progress};
 pub use runner::{End, Study};
 

@@ -152,8 +152,7 @@ impl Study<'_> {
         let restore = match self.store.latest_checkpoint(run)? {
             None => None,
             Some((step, bytes)) => {
-                let unusable =
-                    |reason| StudyError::Checkpoint { run: run.clone(), step, reason };
+                let unusable = |reason| StudyError::Checkpoint { run: run.clone(), step, reason };
                 Some(Checkpoint::decode(&bytes).map_err(unusable)?)
             }
         };
@@ -279,7 +278,9 @@ impl Study<'_> {
         let in_phase = state.progress.phases().last().map_or(0, |phase| phase.steps);
         let quota = (size - live.asked % size)
             .min(phase.steps.map_or(u64::MAX, |steps| steps - in_phase))
-            .min(self.run.steps.map_or(u64::MAX, |limit| limit - first));
+            .min(self.run.steps.map_or(u64::MAX, |limit| limit - first))
+            // A limit of trials may have cut the batch before the checkpoint.
+            .min(state.restore.as_ref().map_or(u64::MAX, |checkpoint| checkpoint.step - first));
         live.asked += quota;
 
         if state.restore.is_some() {
@@ -411,11 +412,15 @@ impl Study<'_> {
         }
         let mut controllers = Vec::with_capacity(state.controllers.len());
         for (name, live) in &state.controllers {
-            let saved = live.controller.save().map_err(|source| StudyError::Controller {
-                phase: name.clone(),
-                source,
-            })?;
-            controllers.push(SavedController { name: name.clone(), asked: live.asked, state: saved });
+            let saved = live
+                .controller
+                .save()
+                .map_err(|source| StudyError::Controller { phase: name.clone(), source })?;
+            controllers.push(SavedController {
+                name: name.clone(),
+                asked: live.asked,
+                state: saved,
+            });
         }
         let phases = u32::try_from(state.progress.phases().len()).unwrap_or(u32::MAX);
         let checkpoint = Checkpoint { step, phases, controllers };

@@ -223,6 +223,7 @@ fn another_seed_or_schedule_is_found_out() {
     run.seed = 7;
     let fresh = tempfile::tempdir().unwrap();
     let copy = open(fresh.path());
+    run.name = "toy".to_owned();
     copy.create_run(run).unwrap();
     copy.append("toy-1", &before).unwrap();
     let error = go(&Toy::mixed(), &copy, copy.run("toy-1").unwrap(), 2, u64::MAX).unwrap_err();
@@ -237,7 +238,10 @@ fn another_seed_or_schedule_is_found_out() {
     other.phases.truncate(1);
     other.steps = 30;
     let error = go(&other, &store, store.run("toy-1").unwrap(), 2, u64::MAX).unwrap_err();
-    assert!(matches!(error, StudyError::Diverged { .. } | StudyError::Checkpoint { .. }), "{error}");
+    assert!(
+        matches!(error, StudyError::Diverged { .. } | StudyError::Checkpoint { .. }),
+        "{error}"
+    );
     assert_eq!(stored(&store), before);
 }
 

@@ -216,7 +216,9 @@ fn a_phase_that_cannot_be() {
     );
     assert_eq!(
         refusal(&changed("random()", "reinforce(#{ learning_rate: -0.1 })")).lines().next(),
-        Some("error: reinforce(): `learning_rate` is -0.1: the step size must be above 0 and at most 1")
+        Some(
+            "error: reinforce(): `learning_rate` is -0.1: the step size must be above 0 and at most 1"
+        )
     );
     assert_eq!(
         refusal(&changed("steps: 64", r#"steps: 64, search: ["cnn"]"#)),
@@ -334,7 +336,11 @@ fn a_wrong_query() {
     assert!(ran.err.contains("--> query:1:11"), "{}", ran.err);
     let ran = place.run(&["query", "acuracy > 0.5"]);
     assert_eq!(ran.code, 3);
-    assert!(ran.err.starts_with("error: there is no variable `acuracy`\n --> query:1:1"), "{}", ran.err);
+    assert!(
+        ran.err.starts_with("error: there is no variable `acuracy`\n --> query:1:1"),
+        "{}",
+        ran.err
+    );
     let ran = place.run(&["query", "true", "--sort", "speed"]);
     assert_eq!(ran.code, 2);
     assert_eq!(

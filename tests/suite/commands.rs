@@ -52,7 +52,10 @@ fn a_pair_is_estimated_by_its_texts() {
     assert!(table.contains("\noperation"), "{table}");
     assert!(table.contains("s3c5.2->3") == false && table.contains("s3c5.0->1"), "{table}");
     let text = place.ok(&[&arguments[..], &["--network"]].concat());
-    assert!(text.ends_with(&format!("{} parameters, {} MACs\n", 559_386 + 90 * 65, 78_561_856)), "{text}");
+    assert!(
+        text.ends_with(&format!("{} parameters, {} MACs\n", 559_386 + 90 * 65, 78_561_856)),
+        "{text}"
+    );
     let dot = place.ok(&[&arguments[..], &["--graphviz"]].concat());
     assert!(dot.starts_with("digraph network {\n") && dot.ends_with("}\n"));
     let ran = place.run(&["estimate", &quickstart(), "--at", "hw=fast"]);
@@ -70,7 +73,12 @@ fn tables_come_in_four_formats() {
     place.ok(&["run", "x.rhai"]);
     let query = |format| {
         let sort = ["--sort", "reward:max", "--limit", "2", "--format", format];
-        place.ok(&[&["query", "x == ()" , "--run", "x-1"][..0], &["query", "accuracy >= 0.75"], &sort[..]].concat())
+        place.ok(&[
+            &["query", "x == ()", "--run", "x-1"][..0],
+            &["query", "accuracy >= 0.75"],
+            &sort[..],
+        ]
+        .concat())
     };
     let csv = query("csv");
     let header = csv.lines().next().unwrap();
@@ -91,9 +99,8 @@ fn queries_see_points_phases_and_runs() {
     let place = Place::with(SCRIPT);
     place.ok(&["run", "x.rhai"]);
     place.ok(&["run", "x.rhai", "--seed", "1"]);
-    let count = |expression: &str| {
-        place.ok(&["query", expression, "--format", "jsonl"]).lines().count()
-    };
+    let count =
+        |expression: &str| place.ok(&["query", expression, "--format", "jsonl"]).lines().count();
     assert_eq!(count("true"), 128);
     assert_eq!(count("run == \"x-1\""), 64);
     assert_eq!(count("phase == \"all\" && valid && !failed"), 128);
@@ -107,7 +114,8 @@ fn the_frontier_of_several_runs_has_a_hypervolume() {
     place.ok(&["run", "x.rhai"]);
     place.ok(&["run", "x.rhai", "--seed", "1"]);
     let objectives = ["--objectives", "accuracy:max,area_mm2:min"];
-    let ran = place.run(&[&["pareto", "x-1", "x-2"], &objectives[..], &["--format", "csv"]].concat());
+    let ran =
+        place.run(&[&["pareto", "x-1", "x-2"], &objectives[..], &["--format", "csv"]].concat());
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(ran.out.lines().count(), 2, "{}", ran.out);
     let ran = place.run(&["pareto", "x-1", "--objectives", "accuracy"]);

@@ -143,7 +143,9 @@ hint: undo the change, or `tandem resume x-1 --fork` to start a new run with it
 #[test]
 fn seeds_and_threads() {
     let place = Place::with(SCRIPT);
-    for arguments in [&["--seed", "1"][..], &["--seed", "1", "--set", "threads=1"], &["--seed", "2"]] {
+    for arguments in
+        [&["--seed", "1"][..], &["--seed", "1", "--set", "threads=1"], &["--seed", "2"]]
+    {
         place.ok(&[&["run", "x.rhai"], arguments].concat());
     }
     assert_eq!(place.trials("x-1"), place.trials("x-2"));

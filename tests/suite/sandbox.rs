@@ -61,7 +61,10 @@ fn modules_that_import_each_other_are_refused() {
     place.write("sub/a.rhai", "import \"b\" as b;");
     place.write("sub/b.rhai", "import \"a\" as a;");
     let error = refusal(&place);
-    assert!(error.starts_with("error: cannot import: `a` imports itself\n --> b.rhai:1:8"), "{error}");
+    assert!(
+        error.starts_with("error: cannot import: `a` imports itself\n --> b.rhai:1:8"),
+        "{error}"
+    );
 }
 
 #[test]

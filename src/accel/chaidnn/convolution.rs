@@ -167,12 +167,11 @@ fn tile(sizes: &Sizes, configuration: &Configuration) -> Result<Tiling, &'static
         rows_needed - div_ceil(excess, words_per_row * sizes.stride) * sizes.stride
     };
     input_rows = input_rows.min(sizes.input_height);
-    let output_rows =
-        if input_rows == sizes.input_height && rows_that_fit >= sizes.output_height {
-            sizes.output_height
-        } else {
-            (input_rows - sizes.kernel).div_euclid(sizes.stride) + 1
-        };
+    let output_rows = if input_rows == sizes.input_height && rows_that_fit >= sizes.output_height {
+        sizes.output_height
+    } else {
+        (input_rows - sizes.kernel).div_euclid(sizes.stride) + 1
+    };
     if input_rows < 1 || output_rows < 1 {
         return Err("the rows under one row of kernels do not fit the input buffer");
     }
@@ -262,8 +261,8 @@ pub(super) fn cycles(
     let stages = div_ceil(sizes.output_height, tiling.output_rows);
     let last_rows = sizes.output_height - (stages - 1) * tiling.output_rows;
     let overlap = (sizes.kernel - sizes.stride).max(0);
-    let next_rows =
-        ((tiling.output_rows * sizes.stride).min(sizes.input_height) + overlap).min(tiling.input_rows);
+    let next_rows = ((tiling.output_rows * sizes.stride).min(sizes.input_height) + overlap)
+        .min(tiling.input_rows);
 
     let mut total = load(tiling.input_rows) + START_LATENCY;
     let process = pass.stage(tiling.output_rows * sizes.output_width);
@@ -356,8 +355,7 @@ impl Pass {
             + FEEDING_LATENCY;
 
         let with_weights = weights + (chunks - 1) as f64 * weights.max(compute) + compute;
-        let afterwards =
-            if tiling.single_load { chunks as f64 * compute } else { with_weights };
+        let afterwards = if tiling.single_load { chunks as f64 * compute } else { with_weights };
         Self { passes: tiling.passes, pixels, feeding, weights, compute, with_weights, afterwards }
     }
 

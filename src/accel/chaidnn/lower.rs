@@ -16,7 +16,9 @@ pub enum LowerError {
         reason: &'static str,
     },
     /// There is nothing to run.
-    #[error("the network has no layer that chaidnn would run: it needs a convolution, a pooling or a sum")]
+    #[error(
+        "the network has no layer that chaidnn would run: it needs a convolution, a pooling or a sum"
+    )]
     Nothing,
 }
 
@@ -38,7 +40,8 @@ pub fn lower(network: &Network) -> Result<Program, LowerError> {
     let mut producers: Vec<Producers> = Vec::with_capacity(network.layers().len());
     for layer in network.layers() {
         let refuse = |reason| LowerError::Layer { layer: layer.name.clone(), reason };
-        let inputs: Vec<&Producers> = layer.inputs.iter().map(|id| &producers[id.index()]).collect();
+        let inputs: Vec<&Producers> =
+            layer.inputs.iter().map(|id| &producers[id.index()]).collect();
         let after_linear = inputs.iter().any(|input| input.on_processor);
         let is_linear = matches!(layer.operation, Operation::Linear { .. });
         if after_linear && !is_linear {

@@ -63,11 +63,7 @@ impl Platform {
 
     /// A Zynq UltraScale+ ZU7EV, whose memory has fewer banks to spread the streams over.
     pub const fn zu7(clock_mhz: f64, precision: Precision) -> Self {
-        Self {
-            weight_port_mbeats: 261.0,
-            bank_factor: 0.569,
-            ..Self::zu9(clock_mhz, precision)
-        }
+        Self { weight_port_mbeats: 261.0, bank_factor: 0.569, ..Self::zu9(clock_mhz, precision) }
     }
 
     /// The setting of the paper: 8 bit at 100 MHz on a ZU9EG.

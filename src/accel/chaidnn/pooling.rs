@@ -21,9 +21,8 @@ pub(super) fn pool_engine_cycles(work: &Work, platform: &Platform) -> Cycles {
     let (output_height, output_width) = (work.output.height as i64, work.output.width as i64);
 
     let buffered = LINE_BUFFER_WORDS / width;
-    let output_rows = (buffered / stride - if stride == 1 { 2 } else { 1 })
-        .min(output_height)
-        .max(1);
+    let output_rows =
+        (buffered / stride - if stride == 1 { 2 } else { 1 }).min(output_height).max(1);
     let input_rows = (output_rows * stride + kernel - stride).min(height);
     let stages = div_ceil(output_height, output_rows) as f64;
 
@@ -73,7 +72,8 @@ pub(super) fn convolution_engine_cycles(
     };
     let stages = div_ceil(output_height, output_rows);
 
-    let reduce = (words * output_rows * output_width * kernel * kernel + words * WORD_LATENCY) as f64;
+    let reduce =
+        (words * output_rows * output_width * kernel * kernel + words * WORD_LATENCY) as f64;
     let planes = planes as f64;
     let write = planes * platform.burst_cycles((2 * output_rows * output_width) as f64);
     let read = planes * platform.burst_cycles((input_rows * width) as f64);

@@ -252,7 +252,8 @@ fn resources_of_the_published_builds() {
         }
     }
     // These builds keep their buffers in UltraRAM.
-    let zu7 = [(4, 67_660.0, 96.5, 297.0), (8, 76_477.0, 104.5, 429.0), (16, 90_113.0, 120.5, 693.0)];
+    let zu7 =
+        [(4, 67_660.0, 96.5, 297.0), (8, 76_477.0, 104.5, 429.0), (16, 90_113.0, 120.5, 693.0)];
     for (pixels, lut, bram36, dsp) in zu7 {
         let configuration = build(pixels, false);
         let found = Blocks::interfaces(&configuration) + Blocks::engine(16, pixels);
@@ -294,8 +295,7 @@ fn single_layers() {
 }
 
 fn best(program: &Program) -> (Configuration, f64, f64, f64) {
-    let (configuration, estimate) =
-        program.best_configuration(&Platform::codesign_nas()).unwrap();
+    let (configuration, estimate) = program.best_configuration(&Platform::codesign_nas()).unwrap();
     (configuration, estimate.img_s_cm2(), estimate.latency_ms, estimate.area.area_mm2)
 }
 

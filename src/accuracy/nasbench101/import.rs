@@ -67,8 +67,18 @@ pub struct Imported {
 /// The file cannot be read, is damaged or incomplete, or the table cannot be written.
 pub fn import(file: &Path, data: &Path, cache: Option<&Path>) -> Result<Imported, ImportError> {
     let table = read(file)?;
-    check(file, &table, &Catalogue::load(cache))?;
-    let path = write(&table, data)?;
+    keep(file, &table, &Catalogue::load(cache), data)
+}
+
+/// Writes a table that has all the given cells.
+fn keep(
+    file: &Path,
+    table: &Nasbench101Table,
+    all: &Catalogue,
+    data: &Path,
+) -> Result<Imported, ImportError> {
+    check(file, table, all)?;
+    let path = write(table, data)?;
     Ok(Imported { cells: table.len(), path })
 }
 
@@ -123,16 +133,51 @@ fn write(table: &Nasbench101Table, data: &Path) -> Result<PathBuf, ImportError> 
 
 #[cfg(test)]
 mod tests {
+    use super::official::tests::file_of;
     use super::*;
+    use crate::space::nasbench101::{Cell101, every_cell};
     use crate::testing::data_dir;
+
+    /// Reads a file and keeps it as [`import`] does, but enumerates no cells.
+    fn import_all(file: &Path, data: &Path, all: &Catalogue) -> Result<Imported, ImportError> {
+        keep(file, &read(file)?, all, data)
+    }
+
+    #[test]
+    fn an_official_file_is_imported() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, data) = (folder.path().join("records"), folder.path().join("data"));
+        let all = Catalogue::up_to(4);
+        // As the benchmark's file is in no order of hashes.
+        let mut cells: Vec<Cell101> = all.iter().map(|(_, cell)| cell).collect();
+        cells.reverse();
+        fs::write(&file, file_of((0..).step_by(100).zip(&cells).map(|(n, cell)| (*cell, n))))
+            .unwrap();
+        let imported = import_all(&file, &data, &all).unwrap();
+        assert_eq!(imported.cells, 91);
+        let table = Nasbench101Table::open(&data).unwrap();
+        assert!(table.cells().iter().rev().eq(&cells));
+        for (n, cell) in (0..).step_by(100).zip(&cells) {
+            assert_eq!(table.accuracy(cell), Some(f64::from(n) / 9_984.0), "{cell}");
+        }
+
+        let message =
+            |what: &str| format!("{} is not the whole NASBench-101: {what}", file.display());
+        let refusal = |all| import_all(&file, &data, all).unwrap_err().to_string();
+        assert_eq!(refusal(every_cell()), message("it has 91 cells of 423624"));
+        fs::write(&file, file_of(cells[1..].iter().map(|cell| (*cell, 9_984)))).unwrap();
+        assert_eq!(refusal(&all), message("it has 90 cells of 91"));
+        assert_eq!(Nasbench101Table::open(&data).unwrap(), table);
+    }
 
     #[test]
     fn a_table_is_imported_whole_or_not_at_all() {
         let Some(dir) = data_dir() else { return };
         let file = dir.join("nasbench101/nb101.bin.zst");
         let temporary = tempfile::tempdir().unwrap();
-        let (data, cache) = (temporary.path().join("data"), temporary.path().join("cache"));
-        let imported = import(&file, &data, Some(&cache)).unwrap();
+        let data = temporary.path().join("data");
+        let import = |file: &Path| import_all(file, &data, every_cell());
+        let imported = import(&file).unwrap();
         assert_eq!(imported.cells, 423_624);
         assert_eq!(imported.path, data.join("nasbench101/nb101.bin.zst"));
         let whole = Nasbench101Table::open(&dir).unwrap();
@@ -142,7 +187,7 @@ mod tests {
         let cells = whole.cells()[..1_000].to_vec();
         fs::write(&partial, Nasbench101Table::new(cells, vec![0; 1_000]).encode()).unwrap();
         assert_eq!(
-            import(&partial, &data, Some(&cache)).unwrap_err().to_string(),
+            import(&partial).unwrap_err().to_string(),
             format!(
                 "{} is not the whole NASBench-101: it has 1000 cells of 423624",
                 partial.display()
@@ -151,13 +196,13 @@ mod tests {
         let mut cells = whole.cells().to_vec();
         cells.swap(7, 8);
         fs::write(&partial, Nasbench101Table::new(cells, vec![0; 423_624]).encode()).unwrap();
-        let error = import(&partial, &data, Some(&cache)).unwrap_err().to_string();
+        let error = import(&partial).unwrap_err().to_string();
         assert!(error.contains("is not the whole NASBench-101: row 7 is "), "{error}");
 
         let text = temporary.path().join("text");
         fs::write(&text, "hello").unwrap();
         assert_eq!(
-            import(&text, &data, Some(&cache)).unwrap_err().to_string(),
+            import(&text).unwrap_err().to_string(),
             format!(
                 "{}: it is neither nb101.bin nor nasbench_only108.tfrecord: it ends within record \
                  0 at byte 0",
@@ -165,7 +210,7 @@ mod tests {
             )
         );
         let missing = temporary.path().join("missing");
-        let error = import(&missing, &data, Some(&cache)).unwrap_err().to_string();
+        let error = import(&missing).unwrap_err().to_string();
         assert!(error.starts_with(&format!("cannot read {}: ", missing.display())), "{error}");
         assert_eq!(Nasbench101Table::open(&data).unwrap(), whole);
         assert_eq!(fs::read_dir(data.join("nasbench101")).unwrap().count(), 1);

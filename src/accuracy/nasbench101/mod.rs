@@ -6,6 +6,7 @@
 mod import;
 mod official;
 mod table;
+mod tfrecord;
 
 pub use import::{ImportError, Imported, import};
 pub use table::{Nasbench101Table, TableError};

@@ -5,21 +5,20 @@
 //! metrics; metrics are a `ModelMetrics` message of Protocol Buffers in Base64.
 
 use std::collections::HashMap;
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use prost::Message;
 
 use super::table::{Nasbench101Table, TEST_IMAGES};
+use super::tfrecord::Records;
 use crate::space::nasbench101::{Cell101, CellHash, MOST_VERTICES, Op101};
 
 /// The epochs of a full training.
 const EPOCHS: u32 = 108;
 /// The trainings of each cell.
 const TRAININGS: u8 = 3;
-/// Longer records are damage: the real ones have a few hundred bytes.
-const LONGEST_RECORD: u64 = 1 << 16;
 
 /// What is wrong with the official file.
 #[derive(Debug, thiserror::Error)]
@@ -41,15 +40,23 @@ pub enum OfficialError {
     #[error("{0}; fetch the file again")]
     Damaged(String),
     /// A record says what it cannot say.
-    #[error("record {record}: {what}")]
+    #[error(
+        "record {record} at byte {offset}: {what}; the file is not the published \
+         nasbench_only108.tfrecord, fetch it again"
+    )]
     Row {
         /// The record's number, from 0.
         record: u64,
+        /// Where it begins.
+        offset: u64,
         /// What is wrong.
         what: String,
     },
     /// A cell was not trained as often as it should have been.
-    #[error("cell {hash} has {found} trainings of {EPOCHS} epochs; the benchmark has {TRAININGS} of each")]
+    #[error(
+        "cell {hash} has {found} trainings of {EPOCHS} epochs, and the benchmark has {TRAININGS} of \
+         each; fetch the file again"
+    )]
     Trainings {
         /// The cell's hash.
         hash: CellHash,
@@ -96,10 +103,12 @@ struct Seen {
 /// # Errors
 /// A record that is damaged or cannot be, or a cell without its three trainings.
 pub(super) fn read(input: impl Read) -> Result<Nasbench101Table, OfficialError> {
-    let mut records = Records { input, record: 0, offset: 0 };
+    let mut records = Records::new(input);
     let mut cells: HashMap<CellHash, Seen> = HashMap::new();
-    while let Some(data) = records.next()? {
-        let row = |what| OfficialError::Row { record: records.record - 1, what };
+    loop {
+        let (record, offset) = (records.record, records.offset);
+        let Some(data) = records.next()? else { break };
+        let row = |what| OfficialError::Row { record, offset, what };
         let (hash, epochs, adjacency, operations, metrics): (String, u32, String, String, String) =
             serde_json::from_slice(&data)
                 .map_err(|error| row(format!("it is not a row of the benchmark ({error})")))?;
@@ -109,16 +118,15 @@ pub(super) fn read(input: impl Read) -> Result<Nasbench101Table, OfficialError> 
         let correct = correct_answers(&metrics).map_err(row)?;
         let hash = CellHash::parse(&hash)
             .ok_or_else(|| row(format!("`{hash}` is not a hash of 32 hexadecimal digits")))?;
-        let seen = match cells.entry(hash) {
-            std::collections::hash_map::Entry::Occupied(seen) => seen.into_mut(),
-            std::collections::hash_map::Entry::Vacant(place) => {
-                let cell = read_cell(&adjacency, &operations).map_err(row)?;
-                if cell.hash() != hash {
-                    return Err(row(format!("its cell {cell} has the hash {}", cell.hash())));
-                }
-                place.insert(Seen { cell: cell.kept(), trainings: 0, correct: 0 })
-            }
-        };
+        let cell = read_cell(&adjacency, &operations).map_err(row)?;
+        let kept = cell.kept();
+        // Cells that keep the same graph have the same hash, which takes longer to compute.
+        let is_known = cells.get(&hash).is_some_and(|seen| seen.cell == kept);
+        if !is_known && cell.hash() != hash {
+            let found = cell.hash();
+            return Err(row(format!("its cell {cell} has the hash {found}, not {hash}")));
+        }
+        let seen = cells.entry(hash).or_insert(Seen { cell: kept, trainings: 0, correct: 0 });
         seen.trainings = seen.trainings.saturating_add(1);
         seen.correct = seen.correct.saturating_add(correct);
     }
@@ -140,6 +148,9 @@ fn read_cell(adjacency: &str, operations: &str) -> Result<Cell101, String> {
             "{vertices} operations do not go with an adjacency of {} digits",
             adjacency.len()
         ));
+    }
+    if names[0] != "input" || names[vertices - 1] != "output" {
+        return Err(format!("operations `{operations}` do not lead from input to output"));
     }
     let mut bits = 0;
     for (index, digit) in adjacency.bytes().enumerate() {
@@ -163,8 +174,10 @@ fn read_cell(adjacency: &str, operations: &str) -> Result<Cell101, String> {
 
 /// The correct answers of one training among its 9,984 test images.
 fn correct_answers(metrics: &str) -> Result<u16, String> {
+    // Encoders of MIME break lines, and the benchmark's own reader passes over that.
+    let metrics: String = metrics.split_ascii_whitespace().collect();
     let bytes = BASE64_STANDARD
-        .decode(metrics.trim())
+        .decode(metrics)
         .map_err(|error| format!("its metrics are not Base64 ({error})"))?;
     let metrics = ModelMetrics::decode(bytes.as_slice())
         .map_err(|error| format!("its metrics are not a message of Protocol Buffers ({error})"))?;
@@ -178,72 +191,29 @@ fn correct_answers(metrics: &str) -> Result<u16, String> {
     Ok(correct as u16)
 }
 
-/// TFRecords one after another.
-struct Records<R> {
-    input: R,
-    record: u64,
-    offset: u64,
-}
-
-impl<R: Read> Records<R> {
-    /// The data of the next record; `None` at the end.
-    fn next(&mut self) -> Result<Option<Vec<u8>>, OfficialError> {
-        let header = self.take(12)?;
-        if header.is_empty() {
-            if self.record == 0 {
-                return Err(OfficialError::Unknown("it is empty".to_owned()));
-            }
-            return Ok(None);
-        }
-        let ends = |records: &Self| records.damaged("it ends within");
-        let (Some((length, check)), 12) = (header.split_first_chunk::<8>(), header.len()) else {
-            return Err(ends(self));
-        };
-        let size = u64::from_le_bytes(*length);
-        if masked_crc(length) != check {
-            return Err(self.damaged("the length is wrong of"));
-        }
-        if size > LONGEST_RECORD {
-            return Err(self.damaged(&format!("{size} bytes are too many for")));
-        }
-        let mut data = self.take(size + 4)?;
-        let Some(at) = data.len().checked_sub(4).filter(|&at| at as u64 == size) else {
-            return Err(ends(self));
-        };
-        if masked_crc(&data[..at]) != data[at..] {
-            return Err(self.damaged("the checksum does not hold of"));
-        }
-        data.truncate(at);
-        self.record += 1;
-        self.offset += size + 16;
-        Ok(Some(data))
-    }
-
-    /// The next bytes, fewer at the end.
-    fn take(&mut self, count: u64) -> Result<Vec<u8>, OfficialError> {
-        let mut bytes = Vec::new();
-        match self.input.by_ref().take(count).read_to_end(&mut bytes) {
-            Err(source) if source.kind() != ErrorKind::UnexpectedEof => {
-                Err(OfficialError::Read { record: self.record, offset: self.offset, source })
-            }
-            _ => Ok(bytes),
-        }
-    }
-
-    fn damaged(&self, what: &str) -> OfficialError {
-        let text = format!("{what} record {} at byte {}", self.record, self.offset);
-        if self.record == 0 { OfficialError::Unknown(text) } else { OfficialError::Damaged(text) }
-    }
-}
-
-/// TensorFlow's checksum of checksums: CRC-32C, rotated and offset.
-fn masked_crc(bytes: &[u8]) -> [u8; 4] {
-    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use super::super::tfrecord::masked_crc;
     use super::*;
+
+    /// The official file of some cells, all trainings of which give the same correct answers.
+    pub fn file_of(cells: impl IntoIterator<Item = (Cell101, u16)>) -> Vec<u8> {
+        let rows = cells.into_iter().flat_map(|(cell, correct)| {
+            let vertices = cell.vertices();
+            let digits = (0..vertices * vertices)
+                .map(|at| if cell.has_edge(at / vertices, at % vertices) { '1' } else { '0' });
+            let interior = (1..vertices - 1).map(|vertex| match cell.operation(vertex) {
+                Op101::MaxPool3x3 => ",maxpool3x3".to_owned(),
+                operation => format!(",{operation}-bn-relu"),
+            });
+            let operations = format!("input{},output", interior.collect::<String>());
+            let metrics = metrics(&[0.1, 0.5, f64::from(correct) / 9984.0]);
+            let hash = cell.hash().to_string();
+            let row = (hash, 108, digits.collect::<String>(), operations, metrics);
+            record(&serde_json::to_vec(&row).unwrap()).repeat(3)
+        });
+        rows.collect()
+    }
 
     fn record(data: &[u8]) -> Vec<u8> {
         let length = (data.len() as u64).to_le_bytes();
@@ -302,14 +272,16 @@ mod tests {
     #[test]
     fn checksums_are_tensorflows() {
         let crc: u32 = 0x8a91_36aa;
-        let masked = ((crc >> 15) | (crc << 17)).wrapping_add(0xa282_ead8);
-        assert_eq!(masked_crc(&[0; 32]), masked.to_le_bytes());
+        assert_eq!(crc32c::crc32c(&[0; 32]), crc);
+        // 0x8a9136aa rotated by 15 is 0x6d551522; both sums are written out by hand.
+        assert_eq!(crc.rotate_right(15), 0x6d55_1522);
+        assert_eq!(masked_crc(&[0; 32]), 0x0fd7_fffau32.to_le_bytes());
     }
 
     #[test]
     fn damage_is_named_with_its_place() {
         let whole = file();
-        let second = whole.len() / 4 * 0 + 16 + u64::from_le_bytes(*whole.first_chunk().unwrap()) as usize;
+        let second = 16 + u64::from_le_bytes(*whole.first_chunk().unwrap()) as usize;
         let flipped = |at: usize| {
             let mut bytes = whole.clone();
             bytes[at] ^= 1;
@@ -335,36 +307,98 @@ mod tests {
         let good = metrics(&[0.5]);
         assert_eq!(
             refusal(&[file(), row(&hash(), 108, &good)].concat()),
-            format!("cell {} has 4 trainings of 108 epochs; the benchmark has 3 of each", hash())
+            format!(
+                "cell {} has 4 trainings of 108 epochs, and the benchmark has 3 of each; fetch the \
+                 file again",
+                hash()
+            )
         );
+        let advice = "; the file is not the published nasbench_only108.tfrecord, fetch it again";
+        let refusal = |bytes: &[u8]| {
+            let error = refusal(bytes);
+            error.strip_suffix(advice).unwrap_or_else(|| panic!("{error}")).to_owned()
+        };
         assert_eq!(
             refusal(&row("00", 108, &good)),
-            "record 0: `00` is not a hash of 32 hexadecimal digits"
+            "record 0 at byte 0: `00` is not a hash of 32 hexadecimal digits"
         );
         assert_eq!(
             refusal(&row(&"0".repeat(32), 108, &good)),
-            format!("record 0: its cell conv3x3(0) conv3x3(1) output(0,2) has the hash {}", hash())
+            format!(
+                "record 0 at byte 0: its cell conv3x3(0) conv3x3(1) output(0,2) has the hash {}, \
+                 not {}",
+                hash(),
+                "0".repeat(32)
+            )
         );
         assert_eq!(
             refusal(&row(&hash(), 108, &metrics(&[0.500_01]))),
-            "record 0: test accuracy 0.50001 is no whole number of 9984 images"
+            "record 0 at byte 0: test accuracy 0.50001 is no whole number of 9984 images"
         );
         assert_eq!(
             refusal(&row(&hash(), 108, &metrics(&[]))),
-            "record 0: its metrics have no final test accuracy"
+            "record 0 at byte 0: its metrics have no final test accuracy"
         );
         let error = refusal(&row(&hash(), 108, "?"));
-        assert!(error.starts_with("record 0: its metrics are not Base64 ("), "{error}");
+        assert!(error.starts_with("record 0 at byte 0: its metrics are not Base64 ("), "{error}");
         let error = refusal(&row(&hash(), 108, "AAAA"));
-        assert!(error.starts_with("record 0: its metrics are not a message of "), "{error}");
+        assert!(
+            error.starts_with("record 0 at byte 0: its metrics are not a message of "),
+            "{error}"
+        );
         let error = refusal(&record(b"[1, 2]"));
-        assert!(error.starts_with("record 0: it is not a row of the benchmark ("), "{error}");
+        assert!(
+            error.starts_with("record 0 at byte 0: it is not a row of the benchmark ("),
+            "{error}"
+        );
+    }
+
+    /// A later training must be of the same cell as the first, whatever hash it goes by.
+    #[test]
+    fn every_training_is_checked_against_its_hash() {
+        let first = row(&hash(), 108, &metrics(&[0.5]));
+        let other = ("010001000", "input,maxpool3x3,output");
+        let other = (hash(), 108, other.0, other.1, metrics(&[0.5]));
+        let other = record(&serde_json::to_vec(&other).unwrap());
+        let error = refusal(&[&first[..], &other, &other].concat());
+        let start =
+            format!("record 1 at byte {}: its cell maxpool3x3(0) output(1) has", first.len());
+        assert!(error.starts_with(&start), "{error}");
+    }
+
+    #[test]
+    fn an_isomorphic_graph_is_the_same_cell() {
+        let row = |matrix: &str, operations: &str| {
+            let cell = read_cell(matrix, operations).unwrap();
+            let row = (cell.hash().to_string(), 108, matrix, operations, metrics(&[0.5]));
+            record(&serde_json::to_vec(&row).unwrap())
+        };
+        // Two branches, the other way round.
+        let one = row("0110000100010000", "input,conv3x3-bn-relu,maxpool3x3,output");
+        let two = row("0110000100010000", "input,maxpool3x3,conv3x3-bn-relu,output");
+        let table = read([&one[..], &two, &one].concat().as_slice()).unwrap();
+        let kept: Cell101 = "conv3x3(0) maxpool3x3(0) output(1,2)".parse().unwrap();
+        assert_eq!(table.cells(), [kept]);
+        assert_eq!(table.accuracy(&kept), Some(0.5));
+    }
+
+    #[test]
+    fn metrics_may_be_broken_into_lines() {
+        let metrics = metrics(&[0.1, 0.5, 0.75]);
+        assert!(metrics.len() > 76);
+        let lines = format!("{}\n{}\n", &metrics[..76], &metrics[76..]);
+        assert_eq!(correct_answers(&lines), Ok(7_488));
+        assert_eq!(correct_answers(&metrics), Ok(7_488));
     }
 
     #[test]
     fn impossible_cells_are_refused() {
         let refusal = |matrix, operations| read_cell(matrix, operations).unwrap_err();
         assert_eq!(refusal("0", "input"), "1 operations do not go with an adjacency of 1 digits");
+        assert_eq!(
+            refusal("010001000", "output,maxpool3x3,input"),
+            "operations `output,maxpool3x3,input` do not lead from input to output"
+        );
         assert_eq!(refusal("0110", "input,output"), "adjacency `0110` is not upper triangular");
         assert_eq!(
             refusal("010001000", "input,conv5x5-bn-relu,output"),

@@ -22,8 +22,8 @@ pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
               -> Result<f64, Box<EvalAltResult>> {
             let dataset =
                 Dataset::from_str(dataset).map_err(|error| refuse(&context, error.to_string()))?;
-            let table =
-                Nasbench201Table::embedded().map_err(|error| refuse(&context, error.to_string()))?;
+            let table = Nasbench201Table::embedded()
+                .map_err(|error| refuse(&context, error.to_string()))?;
             shared.used(Source::Nasbench201);
             Ok(table.accuracy(cell, dataset))
         },

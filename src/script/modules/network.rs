@@ -9,7 +9,8 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<ScriptNetwork>("Network");
     engine.register_get("parameters", move |net: &mut ScriptNetwork| int(net.network.parameters()));
     engine.register_get("macs", move |net: &mut ScriptNetwork| int(net.network.macs()));
-    engine.register_fn("pruned", |net: &mut ScriptNetwork| ScriptNetwork::new(net.network.pruned()));
+    engine
+        .register_fn("pruned", |net: &mut ScriptNetwork| ScriptNetwork::new(net.network.pruned()));
     engine.register_fn("to_string", |net: &mut ScriptNetwork| net.network.to_text());
     engine.register_get("layers", move |net: &mut ScriptNetwork| -> Array {
         let layers = net.network.layers().iter();

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-#[expect(deprecated, reason = "rhai calls it volatile, not deprecated; Closure says why it is used")]
+#[expect(
+    deprecated,
+    reason = "rhai calls it volatile, not deprecated; Closure says why it is used"
+)]
 use rhai::NativeCallContextStore;
 use rhai::{
     Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext, serde::from_dynamic,

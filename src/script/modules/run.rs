@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use rhai::{
-    Array, Dynamic, Engine, EvalAltResult, FnPtr, FuncArgs, Map, NativeCallContext,
-};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, FuncArgs, Map, NativeCallContext};
 
 use super::space::{ScriptPart, ScriptPoint};
 use crate::pareto::{Direction, Objective};

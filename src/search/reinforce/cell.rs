@@ -125,8 +125,7 @@ impl Step {
             *memory = forget * *memory + input * candidate;
         }
         map(&self.memory, &mut self.squashed, tanh);
-        for ((output, gate), squashed) in
-            self.output.iter_mut().zip(&self.gate).zip(&self.squashed)
+        for ((output, gate), squashed) in self.output.iter_mut().zip(&self.gate).zip(&self.squashed)
         {
             *output = gate * squashed;
         }

@@ -322,7 +322,8 @@ fn the_number_of_threads_changes_nothing() {
                 .output()
                 .unwrap();
             let text = String::from_utf8(output.stdout).unwrap();
-            let state = text.split_once(&format!("{CHILD}=")).map(|(_, rest)| rest[..64].to_owned());
+            let state =
+                text.split_once(&format!("{CHILD}=")).map(|(_, rest)| rest[..64].to_owned());
             state.unwrap_or_else(|| panic!("{threads} threads: {text}"))
         })
         .collect();

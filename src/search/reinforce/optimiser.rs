@@ -48,7 +48,8 @@ impl Adam {
         let (beta1, beta2) = (BETA1 as f32, BETA2 as f32);
         let (rest1, rest2) = ((1.0 - BETA1) as f32, (1.0 - BETA2) as f32);
         let moments = self.first.iter_mut().zip(&mut self.second);
-        for ((weights, gradients), (first, second)) in weights.iter_mut().zip(gradients).zip(moments)
+        for ((weights, gradients), (first, second)) in
+            weights.iter_mut().zip(gradients).zip(moments)
         {
             for (((weight, &gradient), first), second) in
                 weights.iter_mut().zip(gradients).zip(first).zip(second)

@@ -222,8 +222,7 @@ impl Policy {
 
     /// Applies the temperature and the bound to logits.
     fn shape(&self, logits: Tensor) -> Result<Tensor> {
-        let logits =
-            if self.temperature == 1.0 { logits } else { (logits / self.temperature)? };
+        let logits = if self.temperature == 1.0 { logits } else { (logits / self.temperature)? };
         match self.tanh_constant {
             None => Ok(logits),
             Some(bound) => (logits / bound)?.tanh()? * bound,
@@ -374,9 +373,8 @@ mod tests {
             policy.set_weights(weights.iter().map(single).collect()).unwrap();
             let loss = policy.loss(&samples).unwrap();
             let value = f64::from(loss.to_scalar::<f32>().unwrap());
-            let reference = |weights: &[Vec<f64>]| {
-                reference_loss(&sizes, &settings, weights, &samples)
-            };
+            let reference =
+                |weights: &[Vec<f64>]| reference_loss(&sizes, &settings, weights, &samples);
             assert!((value - reference(&weights)).abs() < 1e-5, "{value}");
 
             let gradients = policy.gradients(&loss).unwrap();

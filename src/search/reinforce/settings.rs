@@ -65,9 +65,8 @@ impl ReinforceSettings {
         let whole = |name, value: usize, expected| {
             check(name, value.to_string(), (1..=4096).contains(&value), expected)
         };
-        let number = |name, value: f64, fits: bool, expected| {
-            check(name, value.to_string(), fits, expected)
-        };
+        let number =
+            |name, value: f64, fits: bool, expected| check(name, value.to_string(), fits, expected);
         let above_zero = |value: f64, most: f64| value > 0.0 && value <= most;
         let from_zero = |value: f64, most: f64| value >= 0.0 && value <= most;
 

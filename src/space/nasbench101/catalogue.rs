@@ -29,7 +29,8 @@ impl Catalogue {
     /// A folder that cannot be written only costs the time to enumerate again.
     pub fn load(cache: Option<&Path>) -> Self {
         let Some(folder) = cache else { return Self::enumerate() };
-        if let Some(known) = fs::read(folder.join(FILE)).ok().and_then(|bytes| Self::decode(&bytes)) {
+        if let Some(known) = fs::read(folder.join(FILE)).ok().and_then(|bytes| Self::decode(&bytes))
+        {
             return known;
         }
         let all = Self::enumerate();
@@ -45,7 +46,8 @@ impl Catalogue {
         Self::up_to(MOST_VERTICES)
     }
 
-    fn up_to(most_vertices: usize) -> Self {
+    /// Enumerates the cells of at most so many vertices.
+    pub(crate) fn up_to(most_vertices: usize) -> Self {
         let cells = (2..=most_vertices).into_par_iter().flat_map(|vertices| {
             let edges = vertices * (vertices - 1) / 2;
             (0..1u32 << edges).into_par_iter().flat_map_iter(move |bits| labelled(bits, vertices))
@@ -151,18 +153,20 @@ fn symmetries(adjacency: u32, vertices: usize) -> Vec<Order> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::HashSet;
     use std::sync::OnceLock;
     use std::time::SystemTime;
 
     use super::super::Op101;
+    use super::super::cell::EDGE_BITS;
     use super::*;
     use crate::accuracy::nasbench101::Nasbench101Table;
     use crate::network::{Nasbench101Settings, nasbench101};
     use crate::testing::data_dir;
 
-    fn all() -> &'static Catalogue {
+    /// All cells, enumerated once for all tests.
+    pub(crate) fn all() -> &'static Catalogue {
         static ALL: OnceLock<Catalogue> = OnceLock::new();
         ALL.get_or_init(Catalogue::enumerate)
     }
@@ -224,6 +228,7 @@ mod tests {
             assert_eq!(all().cell(hash), Some(cell));
             assert_eq!(cell.vertices() as u64, number(2));
             assert_eq!(u64::from(cell.adjacency()), number(3));
+            assert_eq!(u64::from(cell.packed() >> EDGE_BITS), number(4));
             let network = nasbench101(&cell, Nasbench101Settings::default()).unwrap();
             assert_eq!(network.parameters(), number(5), "{cell}");
             rows += 1;
@@ -244,7 +249,12 @@ mod tests {
             assert_eq!(Catalogue::decode(bad), None);
         }
         let modified = || fs::metadata(&file).unwrap().modified().unwrap();
-        fs::File::options().write(true).open(&file).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        fs::File::options()
+            .write(true)
+            .open(&file)
+            .unwrap()
+            .set_modified(SystemTime::UNIX_EPOCH)
+            .unwrap();
         assert_eq!(&Catalogue::load(Some(&folder)), all());
         assert_eq!(modified(), SystemTime::UNIX_EPOCH);
         fs::write(&file, damaged).unwrap();

@@ -123,7 +123,8 @@ impl Cell101 {
         if !fed[vertices - 1] {
             return Err(Cell101Error::NoPath);
         }
-        let live: Vec<usize> = (0..vertices).filter(|&vertex| fed[vertex] && used[vertex]).collect();
+        let live: Vec<usize> =
+            (0..vertices).filter(|&vertex| fed[vertex] && used[vertex]).collect();
         let mut packed = 0;
         for (to, &old_to) in live.iter().enumerate() {
             for (from, &old_from) in live[..to].iter().enumerate() {
@@ -153,7 +154,8 @@ impl Cell101 {
         let vertices = cell.vertices();
         let interior = vertices.checked_sub(2)?;
         let labels = packed >> EDGE_BITS;
-        let operation = |index: usize| Op101::ALL.get((labels >> (2 * index) & 3) as usize).copied();
+        let operation =
+            |index: usize| Op101::ALL.get((labels >> (2 * index) & 3) as usize).copied();
         let operations: Vec<Op101> = (0..interior).map(operation).collect::<Option<_>>()?;
         let pruned = Self::pruned(packed & EDGE_MASK, &operations).ok()?;
         (pruned == cell).then_some(cell)
@@ -179,9 +181,10 @@ impl Cell101 {
         vertices
     }
 
-    /// Whether an edge leads from one vertex to a later one.
+    /// Whether an edge leads from one vertex to a later one; none leads to a vertex that is not
+    /// there.
     pub const fn has_edge(self, from: usize, to: usize) -> bool {
-        from < to && self.adjacency() & edge_bit(from, to) != 0
+        from < to && to < MOST_VERTICES && self.adjacency() & edge_bit(from, to) != 0
     }
 
     /// The edges, by ascending target, then source.
@@ -274,9 +277,10 @@ impl FromStr for Cell101 {
                 None if is_last && name == "output" => {}
                 _ => return Err(Cell101Error::Operation(name.to_owned())),
             }
-            for source in sources.split(',').map(str::trim).filter(|source| !source.is_empty()) {
-                match source.parse::<usize>() {
-                    Ok(from) if from < to => adjacency |= edge_bit(from, to),
+            for source in sources.split(',').filter(|_| !sources.is_empty()) {
+                // Numbers are read as they are written: no sign, no leading zero.
+                match (0..to).find(|from| from.to_string() == source) {
+                    Some(from) => adjacency |= edge_bit(from, to),
                     _ => {
                         let source_text = source.to_owned();
                         return Err(Cell101Error::Source { vertex: to, source_text, last: to - 1 });
@@ -339,14 +343,18 @@ mod tests {
             error("conv3x3(1) output(1)"),
             "vertex 1 reads `1`; it can read vertices 0 (the input) to 0"
         );
+        for source in ["+0", "00", "", "-1", "x"] {
+            assert_eq!(
+                error(&format!("conv3x3(0,{source}) output(1)")),
+                format!("vertex 1 reads `{source}`; it can read vertices 0 (the input) to 0")
+            );
+        }
         assert_eq!(
             error("conv3x3(0) output()"),
             "no path leads from the cell's input to its output"
         );
         assert_eq!(
-            error(
-                "conv3x3(0) conv3x3(0,1) conv3x3(0,1,2) conv3x3(0,1,2,3) output(1,2,3,4)"
-            ),
+            error("conv3x3(0) conv3x3(0,1) conv3x3(0,1,2) conv3x3(0,1,2,3) output(1,2,3,4)"),
             "the cell has 14 edges; a NASBench-101 cell has at most 9"
         );
         assert_eq!(
@@ -354,6 +362,17 @@ mod tests {
             "the cell has 8 vertices; a NASBench-101 cell has at most 7"
         );
         assert!(error("").starts_with("`` is not a vertex"));
+    }
+
+    #[test]
+    fn no_edge_leads_to_a_vertex_that_is_not_there() {
+        let cell = Cell101::inception_like();
+        for from in 0..70 {
+            for to in (0..70).chain([usize::MAX]) {
+                let expected = cell.edges().any(|edge| edge == (from, to));
+                assert_eq!(cell.has_edge(from, to), expected, "{from}->{to}");
+            }
+        }
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod domain;
 mod hash;
 mod order;
 
+#[cfg(test)]
+pub(crate) use catalogue::tests::all as every_cell;
 pub use catalogue::{CELL_COUNT, Catalogue};
 pub use cell::{Cell101, Cell101Error, MOST_EDGES, MOST_VERTICES, Op101};
 pub use channels::vertex_channels;

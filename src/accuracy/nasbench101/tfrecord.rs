@@ -1,0 +1,79 @@
+//! The framing of a TFRecord file: length, masked CRC-32C of the length, data, masked CRC-32C of the
+//! data.
+
+use std::io::{ErrorKind, Read};
+
+use super::official::OfficialError;
+
+/// Longer records are damage: the real ones have a few hundred bytes.
+const LONGEST_RECORD: u64 = 1 << 16;
+
+/// TFRecords one after another.
+pub(super) struct Records<R> {
+    input: R,
+    /// The number of the next record, from 0.
+    pub(super) record: u64,
+    /// Where it begins.
+    pub(super) offset: u64,
+}
+
+impl<R: Read> Records<R> {
+    /// Starts before the first record.
+    pub(super) const fn new(input: R) -> Self {
+        Self { input, record: 0, offset: 0 }
+    }
+
+    /// The data of the next record; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, OfficialError> {
+        let header = self.take(12)?;
+        if header.is_empty() {
+            if self.record == 0 {
+                return Err(OfficialError::Unknown("it is empty".to_owned()));
+            }
+            return Ok(None);
+        }
+        let ends = |records: &Self| records.damaged("it ends within");
+        let (Some((length, check)), 12) = (header.split_first_chunk::<8>(), header.len()) else {
+            return Err(ends(self));
+        };
+        let size = u64::from_le_bytes(*length);
+        if masked_crc(length) != check {
+            return Err(self.damaged("the length is wrong of"));
+        }
+        if size > LONGEST_RECORD {
+            return Err(self.damaged(&format!("{size} bytes are too many for")));
+        }
+        let mut data = self.take(size + 4)?;
+        let Some(at) = data.len().checked_sub(4).filter(|&at| at as u64 == size) else {
+            return Err(ends(self));
+        };
+        if masked_crc(&data[..at]) != data[at..] {
+            return Err(self.damaged("the checksum does not hold of"));
+        }
+        data.truncate(at);
+        self.record += 1;
+        self.offset += size + 16;
+        Ok(Some(data))
+    }
+
+    /// The next bytes, fewer at the end.
+    fn take(&mut self, count: u64) -> Result<Vec<u8>, OfficialError> {
+        let mut bytes = Vec::new();
+        match self.input.by_ref().take(count).read_to_end(&mut bytes) {
+            Err(source) if source.kind() != ErrorKind::UnexpectedEof => {
+                Err(OfficialError::Read { record: self.record, offset: self.offset, source })
+            }
+            _ => Ok(bytes),
+        }
+    }
+
+    fn damaged(&self, what: &str) -> OfficialError {
+        let text = format!("{what} record {} at byte {}", self.record, self.offset);
+        if self.record == 0 { OfficialError::Unknown(text) } else { OfficialError::Damaged(text) }
+    }
+}
+
+/// TensorFlow's checksum of checksums: CRC-32C, rotated and offset.
+pub(super) fn masked_crc(bytes: &[u8]) -> [u8; 4] {
+    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
+}
