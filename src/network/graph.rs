@@ -67,7 +67,7 @@ impl Network {
 
     /// The shape of the image.
     pub fn input(&self) -> Shape {
-        self.layers[0].output
+        self.layers[0].input
     }
 
     /// The shape of the output.

@@ -23,6 +23,8 @@ pub fn metric_names<'t>(trials: impl IntoIterator<Item = &'t Trial>) -> BTreeSet
 pub struct TrialColumns {
     run: bool,
     metrics: Vec<String>,
+    /// Whether some trial failed, so that there is a column for the reasons.
+    failed: bool,
     parts: Vec<String>,
 }
 
@@ -40,17 +42,20 @@ impl TrialColumns {
             }
         }
         let mut parts = BTreeSet::new();
+        let mut failed = false;
         for trial in trials {
             parts.extend(trial.text.keys().cloned());
+            failed |= matches!(trial.outcome, Outcome::Failed { .. });
         }
-        Self { run: with_run, metrics, parts: parts.into_iter().collect() }
+        Self { run: with_run, metrics, failed, parts: parts.into_iter().collect() }
     }
 
     /// A table with these columns and no rows.
     pub fn table(&self) -> Table {
         let run = self.run.then(|| "run".to_owned());
         let head = run.into_iter().chain(["step".to_owned()]);
-        let tail = ["reward".to_owned(), "valid".to_owned()];
+        let failed = self.failed.then(|| "failed".to_owned());
+        let tail = ["reward".to_owned(), "valid".to_owned()].into_iter().chain(failed);
         Table::new(head.chain(self.metrics.clone()).chain(tail).chain(self.parts.clone()))
     }
 
@@ -63,10 +68,14 @@ impl TrialColumns {
         row.push(trial.step.into());
         row.extend(self.metrics.iter().map(|name| Cell::from(trial.outcome.metric(name))));
         row.push(trial.outcome.reward().into());
-        row.push(match &trial.outcome {
-            Outcome::Done { valid, .. } => (*valid).into(),
-            Outcome::Failed { .. } => Cell::Empty,
-        });
+        let (valid, reason) = match &trial.outcome {
+            Outcome::Done { valid, .. } => (Some(*valid), None),
+            Outcome::Failed { reason, .. } => (None, Some(reason.as_str())),
+        };
+        row.push(valid.into());
+        if self.failed {
+            row.push(reason.into());
+        }
         let text = |part: &String| Cell::from(trial.text.get(part).map(String::as_str));
         row.extend(self.parts.iter().map(text));
         row

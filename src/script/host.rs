@@ -27,7 +27,7 @@ pub enum Trust {
 
 impl fmt::Display for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Measured => "measured",
             Self::Modelled => "modelled",
         })

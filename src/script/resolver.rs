@@ -128,7 +128,7 @@ impl ModuleResolver for Resolver {
         self.set(&label, Some(Slot::Loading));
         let module = engine
             .compile(&text)
-            .map_err(|error| Box::<EvalAltResult>::from(error))
+            .map_err(Box::<EvalAltResult>::from)
             .and_then(|mut ast| {
                 ast.set_source(label.as_str());
                 Module::eval_ast_as_new(Scope::new(), &ast, engine)

@@ -37,7 +37,7 @@ fn trial(step: u64, reward: f64) -> Trial {
         outcome: Outcome::Done {
             metrics: BTreeMap::from([("latency_ms".to_owned(), 0.1 + 0.2)]),
             reward,
-            valid: step % 2 == 0,
+            valid: step.is_multiple_of(2),
         },
     }
 }

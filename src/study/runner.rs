@@ -320,7 +320,12 @@ impl Study<'_> {
 
         let mut stretch = self.threads.max(1);
         while !rest.is_empty() {
-            let (now, later) = rest.split_at(stretch.min(rest.len()));
+            // A run that is given up ends at the same trial whatever the stretches.
+            let hopeful = match state.progress.failed() == step && step < HOPELESS {
+                true => usize::try_from(HOPELESS - step).unwrap_or(usize::MAX),
+                false => usize::MAX,
+            };
+            let (now, later) = rest.split_at(stretch.min(hopeful).min(rest.len()));
             let started = Instant::now();
             let outcomes = self.evaluate(now, phase, pool, &mut state.remembered);
             let trials: Vec<Trial> = now

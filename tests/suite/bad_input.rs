@@ -58,7 +58,7 @@ error: there is no function `chaidnn::spaces ()`
     assert_eq!(
         refusal(&changed("p.x / 4.0", "p.y / 4.0")),
         "\
-error: each of the first 64 trials failed, the first with:
+error: each of the first 32 trials failed, the first with:
 error: the point has no part `y`; it has `hw`, `x`
  --> x.rhai:2:32
   |
@@ -69,7 +69,7 @@ error: the point has no part `y`; it has `hw`, `x`
     assert_eq!(
         refusal(&changed("m.accuracy", "m.acuracy")),
         "\
-error: each of the first 64 trials failed, the first with:
+error: each of the first 32 trials failed, the first with:
 error: there is no property `acuracy`
  --> x.rhai:3:18
   |
@@ -96,16 +96,16 @@ fn an_error_of_a_native_function_is_shown_where_it_was_called() {
 fn a_reward_that_is_no_number() {
     assert_eq!(
         refusal(&changed("{ m.accuracy }", r#"{ "high" }"#)),
-        "error: each of the first 64 trials failed; the first with: reward(metrics) returned high \
+        "error: each of the first 32 trials failed; the first with: reward(metrics) returned high \
          (string); it must return a number, or `reject(number)` for a pair that misses a limit\n"
     );
     assert_eq!(
         refusal(&changed("{ m.accuracy }", "{ 0.0 / 0.0 }")),
-        "error: each of the first 64 trials failed; the first with: the reward is NaN\n"
+        "error: each of the first 32 trials failed; the first with: the reward is NaN\n"
     );
     assert_eq!(
         refusal(&changed("{ m.accuracy }", "{ 1.0 / 0.0 }")),
-        "error: each of the first 64 trials failed; the first with: the reward is inf\n"
+        "error: each of the first 32 trials failed; the first with: the reward is inf\n"
     );
 }
 
@@ -113,11 +113,11 @@ fn a_reward_that_is_no_number() {
 fn a_metric_that_is_no_number() {
     assert_eq!(
         refusal(&changed("area_mm2: 1.0", "area_mm2: 0.0 / 0.0")),
-        "error: each of the first 64 trials failed; the first with: metric `area_mm2` is NaN\n"
+        "error: each of the first 32 trials failed; the first with: metric `area_mm2` is NaN\n"
     );
     assert_eq!(
         refusal(&changed("area_mm2: 1.0", r#"area_mm2: "big""#)),
-        "error: each of the first 64 trials failed; the first with: metric `area_mm2` is big \
+        "error: each of the first 32 trials failed; the first with: metric `area_mm2` is big \
          (string); a metric is a number\n"
     );
 }
@@ -131,7 +131,7 @@ fn a_failed_trial_is_recorded_and_the_run_goes_on() {
     let out = place.ok(&["run", "x.rhai"]);
     assert!(out.contains("64 trials ("), "{out}");
     let failed = place.ok(&["query", "failed", "--format", "csv", "--limit", "1"]);
-    assert!(failed.contains("no 2 (x.rhai:2:33)"), "{failed}");
+    assert!(failed.contains("no 2 (x.rhai:2:32)"), "{failed}");
     let all = place.ok(&["query", "accuracy > 0.5", "--format", "jsonl"]);
     assert!(all.lines().count() > 10 && all.lines().all(|line| line.contains("0.75")), "{all}");
 }
@@ -222,8 +222,8 @@ fn a_phase_that_cannot_be() {
     );
     assert_eq!(
         refusal(&changed("steps: 64", r#"steps: 64, search: ["cnn"]"#)),
-        "error: phase `all` cannot be searched\n  because: the space has no part `cnn`; it has hw, \
-         x\n"
+        "error: phase `all` cannot be searched\n  because: the space has no part `cnn`; its parts \
+         are `hw`, `x`\n"
     );
     assert_eq!(
         refusal(&changed("steps: 64", r#"steps: 64, search: ["x"]"#)),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Place, SCRIPT, project};
 
-const QUICKSTART: [&str; 2] = ["--set", "valid=300"];
+const QUICKSTART: [&str; 2] = ["--set", "valid=1500"];
 
 fn quickstart() -> String {
     project().join("experiments/quickstart.rhai").display().to_string()
@@ -40,7 +40,7 @@ fn a_killed_run_comes_to_the_same_end() {
     let mut child = place.start(&[&["run", &quickstart()], &QUICKSTART[..]].concat());
     wait_for_store(&place);
     let mut kills = 0;
-    for delay in [30, 90, 200, 60, 150, 250] {
+    for delay in [100, 300, 500, 200] {
         sleep(Duration::from_millis(delay));
         if child.try_wait().unwrap().is_none() {
             kills += 1;

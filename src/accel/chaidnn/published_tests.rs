@@ -158,9 +158,12 @@ fn build(pixel_par: u32, pool_engine: bool) -> Configuration {
     }
 }
 
+/// See [`ZU9_FPS`].
+type Build = (u32, f64, [(f64, f64); 4]);
+
 /// Pixels in parallel, clock in MHz, and images a second of GoogLeNet, AlexNet, ResNet-50 and
 /// VGG-16 at 6 bit and at 8 bit.
-const ZU9_FPS: [(u32, f64, [(f64, f64); 4]); 4] = [
+const ZU9_FPS: [Build; 4] = [
     (4, 300.0, [(63.93, 32.75), (124.94, 64.01), (17.49, 9.4), (5.69, 2.88)]),
     (8, 300.0, [(114.42, 61.41), (237.72, 124.6), (30.44, 17.38), (11.06, 5.67)]),
     (16, 300.0, [(186.48, 108.64), (436.5, 236.59), (47.7, 30.03), (20.84, 10.97)]),

@@ -24,7 +24,6 @@ struct GoldenNetwork {
 
 /// Kind; height, width, channels before; the same after; kernel, stride, groups; dependencies.
 #[derive(Deserialize)]
-#[expect(clippy::type_complexity, reason = "a row of the file")]
 struct GoldenOperation(
     String,
     usize,

@@ -53,9 +53,17 @@ impl Closure {
         self.function.call_raw(&self.made_in.create_context(engine), None, [argument])
     }
 
-    /// What tells the function from others.
+    /// What tells the function from others of the same script: its name, if it has one, and the
+    /// values that it has captured.
     pub(in crate::script) fn describe(&self) -> String {
-        format!("{} {:?}", self.function.fn_name(), self.function.curry())
+        let text = format!("{} {:?}", self.function.fn_name(), self.function.curry());
+        // Closures are named by hashes that differ from process to process.
+        let mut parts = text.split("anon$");
+        let head = parts.next().unwrap_or_default().to_owned();
+        parts.fold(head, |text, part| {
+            let rest = part.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+            text + "closure" + rest
+        })
     }
 }
 

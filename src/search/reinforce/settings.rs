@@ -147,7 +147,8 @@ mod tests {
 
     #[test]
     fn every_number_is_checked() {
-        let numbers: [(&str, fn(&mut ReinforceSettings, f64)); 9] = [
+        type Setter = fn(&mut ReinforceSettings, f64);
+        let numbers: [(&str, Setter); 9] = [
             ("learning_rate", |s, x| s.learning_rate = x),
             ("baseline_decay", |s, x| s.baseline_decay = x),
             ("entropy", |s, x| s.entropy = x),
