@@ -4,7 +4,7 @@ use std::io::{Write, stdout};
 
 use super::context::{Common, Loaded};
 use super::error::CliError;
-use crate::report::{Cell, Format, Table, TrialColumns, number};
+use crate::report::{Cell, Format, Table, TrialColumns};
 use crate::study::{Experiment, Progress};
 
 /// Prints the name of a run as soon as it is known.
@@ -45,10 +45,19 @@ pub fn print(common: &Common, loaded: &Loaded, progress: &Progress) -> Result<()
         progress.valid(),
         progress.failed()
     )?;
-    if let Some(best) = progress.best() {
-        let reward = best.outcome.reward().map_or_else(String::new, number);
-        writeln!(out, "best reward {reward} at step {}", best.step)?;
+    let mut phases = Table::new(["phase", "trials", "valid", "best reward", "at step"]);
+    for phase in progress.phases() {
+        let best = phase.best.as_ref();
+        phases.push(vec![
+            phase.name.as_str().into(),
+            phase.steps.into(),
+            phase.valid.into(),
+            best.and_then(|best| best.outcome.reward()).into(),
+            best.map(|best| best.step).into(),
+        ]);
     }
+    writeln!(out)?;
+    phases.write(Format::Table, &mut out)?;
     let objectives: Vec<String> = progress.objectives().iter().map(ToString::to_string).collect();
     writeln!(out, "\nFrontier ({})", objectives.join(", "))?;
     table.write(Format::Table, &mut out)?;

@@ -126,10 +126,8 @@ impl ModuleResolver for Resolver {
         }
         self.sources.put(&label, &text);
         self.set(&label, Some(Slot::Loading));
-        let module = engine
-            .compile(&text)
-            .map_err(Box::<EvalAltResult>::from)
-            .and_then(|mut ast| {
+        let module =
+            engine.compile(&text).map_err(Box::<EvalAltResult>::from).and_then(|mut ast| {
                 ast.set_source(label.as_str());
                 Module::eval_ast_as_new(Scope::new(), &ast, engine)
             });

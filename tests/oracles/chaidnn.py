@@ -2,6 +2,7 @@
 """Writes tests/golden/chaidnn.json: latencies and block counts of random pairs by the reference model.
 
     chaidnn.py [--reference FOLDER] [--output FILE]
+    chaidnn.py --time        prints the microseconds of one estimate by the reference model instead
 
 FOLDER holds model.py, area.py and networks.py of the reference model of CHaiDNN (default
 ../shared/reference/chaidnn beside the project). Needs Python 3.9 and its standard library. The
@@ -18,6 +19,7 @@ import json
 import pathlib
 import random
 import sys
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 PAIRS_PER_NETWORK = 60
@@ -167,6 +169,7 @@ def main():
     parser.add_argument("--reference", type=pathlib.Path,
                         default=root.parent / "shared/reference/chaidnn")
     parser.add_argument("--output", type=pathlib.Path, default=root / "tests/golden/chaidnn.json")
+    parser.add_argument("--time", action="store_true", help="print microseconds a pair, write nothing")
     options = parser.parse_args()
     sys.path.insert(0, str(options.reference))
     import area
@@ -189,6 +192,15 @@ def main():
         named[f"random {index}"] = random_network(rng)
 
     configurations = space()
+    if options.time:
+        networks = [nasbench201(names) for names in cells]
+        chosen = configurations[::97]
+        start = time.perf_counter()
+        for layers in networks:
+            for c in chosen:
+                latency_us(model, layers, c, 8, 100.0)
+        print(1e6 * (time.perf_counter() - start) / (len(networks) * len(chosen)))
+        return
     result = []
     for name, layers in named.items():
         index = {layer["name"]: i for i, layer in enumerate(layers)}

@@ -50,7 +50,7 @@ fn a_pair_is_estimated_by_its_texts() {
     assert!((figure.parse::<f64>().unwrap() - 147.84).abs() < 0.01, "{csv}");
     let table = place.ok(&arguments);
     assert!(table.contains("\noperation"), "{table}");
-    assert!(table.contains("s3c5.2->3") == false && table.contains("s3c5.0->1"), "{table}");
+    assert!(!table.contains("s3c5.2->3") && table.contains("s3c5.0->1"), "{table}");
     let text = place.ok(&[&arguments[..], &["--network"]].concat());
     assert!(
         text.ends_with(&format!("{} parameters, {} MACs\n", 559_386 + 90 * 65, 78_567_680)),

@@ -1,0 +1,168 @@
+//! What the host costs a trial beside its evaluation.
+//!
+//! Every case runs in turn, round after round; the median of the rounds is printed beside its ratio
+//! to the first case. `cargo bench --bench overhead`
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use tandem::pareto::Objective;
+use tandem::script::{Script, Settings};
+use tandem::search::{ControllerSpec, ReinforceSettings, Searched};
+use tandem::space::{Domain, Options, Part, Point, Space, Value};
+use tandem::store::{OpenMode, Outcome, RunRecord, Status, Store, Trial};
+use tandem::study::{
+    Event, Experiment, Failure, Metrics, Phase, Progress, Reward, Study, StudyError,
+};
+
+const TRIALS: u64 = 2_000;
+const ROUNDS: usize = 9;
+
+/// A space as large as NAS-Bench-201 with CHaiDNN: 14 choices of 5 options.
+struct Free {
+    space: Space,
+    objectives: Vec<Objective>,
+    controller: ControllerSpec,
+}
+
+impl Free {
+    fn new(controller: ControllerSpec) -> Self {
+        let part = |index: usize| {
+            let options = Options::new((0..5).map(Value::Int).collect());
+            Part { name: format!("part{index}"), domain: Arc::new(options) as Arc<dyn Domain> }
+        };
+        let space = Space::new((0..14).map(part).collect()).expect("14 parts are a space");
+        let objectives = ["accuracy:max", "area_mm2:min"];
+        let objectives = objectives.map(|text| text.parse().expect("an objective")).to_vec();
+        Self { space, objectives, controller }
+    }
+}
+
+impl Experiment for Free {
+    fn space(&self) -> &Space {
+        &self.space
+    }
+
+    fn objectives(&self) -> &[Objective] {
+        &self.objectives
+    }
+
+    fn evaluate(&self, point: &Point) -> Result<Metrics, Failure> {
+        let sum: u16 = point.0.iter().sum();
+        Ok([("accuracy".to_owned(), f64::from(sum)), ("area_mm2".to_owned(), 1.0)].into())
+    }
+
+    fn next_phase(&self, progress: &Progress) -> Result<Option<Phase>, Failure> {
+        Ok(progress.phases().is_empty().then(|| Phase {
+            name: "all".to_owned(),
+            search: self.space.parts().iter().map(|part| part.name.clone()).collect(),
+            held: None,
+            steps: Some(TRIALS),
+            valid: None,
+            controller: self.controller.clone(),
+            keep: None,
+            reward: Arc::new(|metrics| Ok(Reward { value: metrics["accuracy"], valid: true })),
+            description: String::new(),
+        }))
+    }
+}
+
+/// Asks, evaluates, tells and keeps the frontier, with nothing stored.
+fn in_memory(experiment: &Free) -> Result<(), StudyError> {
+    let space = &experiment.space;
+    let mut progress = Progress::new(experiment.objectives.clone(), 0);
+    let phase = experiment.next_phase(&progress).ok().flatten().expect("a phase");
+    let view = phase.view(space)?;
+    let legal = {
+        let view = view.clone();
+        Arc::new(move |options: &[u16]| view.is_legal(options))
+    };
+    let failed = |source| StudyError::Controller { phase: "all".to_owned(), source };
+    let searched = Searched { sizes: view.sizes(), legal };
+    let mut controller = phase.controller.build(searched, 0, "phase 0").map_err(failed)?;
+    progress.enter("all");
+    for step in 0..TRIALS {
+        let point = view.point(&controller.ask().map_err(failed)?);
+        let outcome = phase.judge(&experiment.evaluate(&point));
+        controller.tell(outcome.reward()).map_err(failed)?;
+        let names = space.parts().iter().map(|part| part.name.clone());
+        let text = names.zip(space.texts(&point)).collect();
+        let trial = Trial { step, phase: 0, point: point.0, text, outcome };
+        progress.add(Arc::new(trial)).expect("every trial has its objectives");
+    }
+    assert!(matches!(progress.trials()[0].outcome, Outcome::Done { .. }));
+    Ok(())
+}
+
+/// A whole run into a new store.
+fn stored(experiment: &dyn Experiment) -> Result<(), StudyError> {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let store = Store::open(dir.path(), OpenMode::ReadWrite)?;
+    let run = store.create_run(RunRecord {
+        name: "bench".to_owned(),
+        number: 0,
+        file: String::new(),
+        sources: Default::default(),
+        settings: serde_json::Value::Null,
+        seed: 0,
+        steps: Some(TRIALS),
+        objectives: Vec::new(),
+        status: Status::Created,
+        program: String::new(),
+        data: Default::default(),
+        forked_from: None,
+        created_s: 0,
+        updated_s: 0,
+        phases: Vec::new(),
+        trials: 0,
+        failed: 0,
+    })?;
+    let (stop, observer) = (AtomicBool::new(false), &mut |_: Event<'_>| {});
+    let study = Study { experiment, store: &store, run, threads: 1, stop: &stop, observer };
+    let (_, progress) = study.run()?;
+    assert_eq!(progress.steps(), TRIALS);
+    Ok(())
+}
+
+const SCRIPT: &str = r#"
+fn space() { #{ cnn: nasbench201::space(), hw: chaidnn::space() } }
+fn evaluate(point) { #{ accuracy: 0.5, area_mm2: 1.0 } }
+fn reward(m) { m.accuracy }
+fn schedule(run) { if run.phases == 0 { phase("all", #{ steps: 2000, controller: random() }) } }
+"#;
+
+fn main() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = dir.path().join("free.rhai");
+    std::fs::write(&path, SCRIPT).expect("a script can be written");
+    let script = Script::load(&path, &Settings::default(), dir.path().to_owned());
+    let script = script.expect("the script is right");
+    let random = Free::new(ControllerSpec::Random);
+    let reinforce = Free::new(ControllerSpec::Reinforce(ReinforceSettings::default()));
+
+    type Case<'a> = (&'a str, f64, Box<dyn Fn() -> Result<(), StudyError> + 'a>);
+    let cases: [Case<'_>; 5] = [
+        ("random, in memory", 0.05, Box::new(|| in_memory(&random))),
+        ("random, with the store", 0.2, Box::new(|| stored(&random))),
+        ("random, script and store", 0.2, Box::new(|| stored(&script))),
+        ("reinforce, in memory", 1.0, Box::new(|| in_memory(&reinforce))),
+        ("reinforce, with the store", 1.0, Box::new(|| stored(&reinforce))),
+    ];
+    let mut seconds = vec![Vec::with_capacity(ROUNDS); cases.len()];
+    for _ in 0..ROUNDS {
+        for ((_, _, case), seconds) in cases.iter().zip(&mut seconds) {
+            let started = Instant::now();
+            case().expect("a run without failures");
+            seconds.push(started.elapsed().as_secs_f64());
+        }
+    }
+    println!("{:26} {:>12} {:>8} {:>12}", "case", "ms a trial", "ratio", "limit, ms");
+    let mut first = None;
+    for ((name, limit, _), mut seconds) in cases.iter().zip(seconds) {
+        seconds.sort_by(f64::total_cmp);
+        let each_ms = seconds[ROUNDS / 2] * 1e3 / TRIALS as f64;
+        let ratio = each_ms / *first.get_or_insert(each_ms);
+        println!("{name:26} {each_ms:12.5} {ratio:8.1} {limit:12}");
+    }
+}
