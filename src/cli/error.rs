@@ -152,7 +152,7 @@ impl CliError {
 const fn store_code(error: &StoreError) -> u8 {
     match error {
         StoreError::NoRun { .. } | StoreError::NoStore { .. } | StoreError::NotAStore { .. } => 2,
-        StoreError::Io { .. } => 1,
+        StoreError::Io { .. } | StoreError::Full { .. } => 1,
         _ => 4,
     }
 }

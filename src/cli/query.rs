@@ -73,6 +73,9 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         table.push(columns.row(run, trial));
     }
     table.write(common.format, stdout().lock())?;
+    if found.is_empty() {
+        eprintln!("no trial matches");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

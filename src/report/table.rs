@@ -149,9 +149,9 @@ impl Table {
             Format::Table => writeln!(out, "{}", self.for_people()),
             Format::Csv => {
                 let mut csv = csv::Writer::from_writer(out);
-                csv.write_record(&self.columns)?;
+                csv.write_record(&self.columns).map_err(of_csv)?;
                 for row in &self.rows {
-                    csv.write_record(row.iter().map(Cell::in_full))?;
+                    csv.write_record(row.iter().map(Cell::in_full)).map_err(of_csv)?;
                 }
                 csv.flush()
             }
@@ -193,5 +193,13 @@ impl Table {
             }
         }
         table.trim_fmt()
+    }
+}
+
+/// The writer's error behind one of the csv library, with its kind: a closed pipe is no failure.
+fn of_csv(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }

@@ -91,6 +91,21 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
+    /// The disk has too little room to go on.
+    #[error(
+        "the disk of the store at {path} has {} MiB left, and the store keeps {} free so that it \
+         is never cut off within a write; make room and resume",
+        free >> 20,
+        needed >> 20
+    )]
+    Full {
+        /// The folder of the store.
+        path: PathBuf,
+        /// The bytes that are free.
+        free: u64,
+        /// The bytes that have to be.
+        needed: u64,
+    },
     /// Reading or writing failed.
     #[error("cannot read or write the store at {path}")]
     Io {

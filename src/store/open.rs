@@ -21,6 +21,10 @@ const FORMAT_KEY: &str = "format";
 /// Memory that sled may use for pages.
 const CACHE_BYTES: u64 = 64 << 20;
 
+/// What must be free on the disk before a write. sled waits for ever for a write that the disk had no
+/// room for, so the end is not to be reached.
+const FREE_BYTES: u64 = 8 << 20;
+
 /// The lock of a process that was killed can last for a moment.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 const LOCK_PAUSE: Duration = Duration::from_millis(25);
@@ -67,6 +71,11 @@ impl Store {
             if is_used(path)? {
                 return Err(StoreError::NotAStore { path: path.to_owned() });
             }
+        }
+        fs::create_dir_all(path)
+            .map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
+        if mode == OpenMode::ReadWrite {
+            check_room(path, FREE_BYTES)?;
         }
         let db = open_database(path)?;
         let failed = |error| StoreError::of(path, error);
@@ -127,7 +136,11 @@ impl Store {
 
     /// Hands everything written so far to the operating system, so that the death of this process
     /// does not undo it.
+    ///
+    /// # Errors
+    /// The disk is nearly full or fails.
     pub(super) fn flush(&self) -> Result<(), StoreError> {
+        check_room(&self.path, FREE_BYTES)?;
         self.db.flush().map(|_| ()).map_err(|error| self.failed(error))
     }
 
@@ -157,6 +170,15 @@ impl StoreError {
 
 fn damaged(path: &Path, what: impl Into<String>) -> StoreError {
     StoreError::Damaged { path: path.to_owned(), what: what.into() }
+}
+
+fn check_room(path: &Path, needed: u64) -> Result<(), StoreError> {
+    let free = fs4::available_space(path)
+        .map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
+    if free < needed {
+        return Err(StoreError::Full { path: path.to_owned(), free, needed });
+    }
+    Ok(())
 }
 
 fn open_database(path: &Path) -> Result<Db, StoreError> {
@@ -219,5 +241,24 @@ fn sync_folder(path: &Path) -> io::Result<()> {
         Ok(folder) => folder.sync_all(),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_is_nearly_full_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        check_room(dir.path(), 1).unwrap();
+        let error = check_room(dir.path(), u64::MAX).unwrap_err();
+        assert!(matches!(error, StoreError::Full { needed: u64::MAX, .. }), "{error}");
+        let error = StoreError::Full { path: "x".into(), free: 3 << 20, needed: FREE_BYTES };
+        assert_eq!(
+            error.to_string(),
+            "the disk of the store at x has 3 MiB left, and the store keeps 8 free so that it is \
+             never cut off within a write; make room and resume"
+        );
     }
 }

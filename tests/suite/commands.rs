@@ -137,3 +137,16 @@ fn settings_files_name_a_script_and_its_arguments() {
     assert_eq!(place.trials("x-2").lines().count(), 5);
     assert!(!place.trials("x-1").starts_with(&place.trials("x-2")));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let place = Place::with(&SCRIPT.replace("steps: 64", "steps: 5000"));
+    place.ok(&["run", "x.rhai"]);
+    for format in ["table", "csv", "json", "jsonl"] {
+        let mut command = place.command(&["query", "true", "--format", format]);
+        let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        assert!(child.wait().unwrap().success(), "{format}");
+    }
+}
