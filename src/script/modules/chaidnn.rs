@@ -77,11 +77,15 @@ fn platform(
 ) -> Result<Platform, Box<EvalAltResult>> {
     let mut platform = Platform::codesign_nas();
     let mut options = Options::new(context, function, options);
-    if let Some(clock) = options.number("clock_mhz")? {
-        if clock <= 0.0 {
-            return Err(refuse(context, format!("clock_mhz is {clock}; it must be above 0")));
+    for (name, field) in
+        [("clock_mhz", &mut platform.clock_mhz), ("luts_per_clb", &mut platform.luts_per_clb)]
+    {
+        if let Some(value) = options.number(name)? {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(refuse(context, format!("{name} is {value}; it must be above 0")));
+            }
+            *field = value;
         }
-        platform.clock_mhz = clock;
     }
     if let Some(bits) = options.whole("bits", 1)? {
         platform.precision = bits.try_into().map_err(|()| {
