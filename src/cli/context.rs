@@ -129,7 +129,7 @@ pub fn cache_dir() -> Option<PathBuf> {
 /// Sends the program's log to standard error; `TANDEM_LOG` says how much of it.
 pub fn log() {
     let filter = EnvFilter::try_from_env("TANDEM_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("warn,sled=error,script=info"));
+        .unwrap_or_else(|_| EnvFilter::new("warn,sled=off,script=info"));
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -132,10 +132,11 @@ impl CliError {
             Self::Experiment { rendered } => eprintln!("{rendered}"),
             other => {
                 eprintln!("error: {other}");
-                let mut source = other.source().and_then(Error::source);
-                if let Self::Study(study) = other {
-                    source = study.source();
-                }
+                // The messages of the other kinds name their causes themselves.
+                let mut source = match other {
+                    Self::Store(_) | Self::Study(_) => other.source(),
+                    _ => None,
+                };
                 while let Some(cause) = source {
                     eprintln!("  because: {cause}");
                     source = cause.source();

@@ -36,18 +36,22 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let sort = args.sort.as_deref().map(sort_key).transpose()?;
     let store = common.existing_store()?;
     let runs = selected(&store, &args.run)?;
-    let mut found: Vec<(String, Trial)> = Vec::new();
+    // A metric of any of the runs is known in all of them.
     let mut names = BTreeSet::new();
+    let mut stored = Vec::with_capacity(runs.len());
     for run in &runs {
         let trials = store.trials(&run.name)?.collect::<Result<Vec<_>, _>>()?;
-        let metrics = metric_names(&trials);
+        names.extend(metric_names(&trials));
+        stored.push(trials);
+    }
+    let mut found: Vec<(String, Trial)> = Vec::new();
+    for (run, trials) in runs.iter().zip(stored) {
         for trial in trials {
             let phase = run.phases.get(trial.phase as usize).map_or("", |phase| &phase.name);
-            if query.holds(&run.name, phase, &trial, &metrics)? {
+            if query.holds(&run.name, phase, &trial, &names)? {
                 found.push((run.name.clone(), trial));
             }
         }
-        names.extend(metrics);
     }
     if let Some(key) = &sort {
         if !names.contains(&key.metric) && !["reward", "step"].contains(&key.metric.as_str()) {

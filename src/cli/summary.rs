@@ -59,8 +59,12 @@ pub fn print(common: &Common, loaded: &Loaded, progress: &Progress) -> Result<()
     writeln!(out)?;
     phases.write(Format::Table, &mut out)?;
     let objectives: Vec<String> = progress.objectives().iter().map(ToString::to_string).collect();
-    writeln!(out, "\nFrontier ({})", objectives.join(", "))?;
-    table.write(Format::Table, &mut out)?;
+    if objectives.is_empty() {
+        eprintln!("no frontier: `fn objectives()` in the script would name its metrics");
+    } else {
+        writeln!(out, "\nFrontier ({})", objectives.join(", "))?;
+        table.write(Format::Table, &mut out)?;
+    }
 
     let tables = loaded.script.summary(progress).map_err(|failure| {
         let rendered = loaded.script.diagnostic(&failure.0).map_or_else(

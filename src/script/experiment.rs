@@ -118,6 +118,7 @@ impl Script {
     /// The file cannot be read, the script does not parse or fails, a function of the contract is
     /// missing or returns something else, or a setting does not exist.
     pub fn load(path: &Path, settings: &Settings, data: PathBuf) -> Result<Self, ScriptError> {
+        settings.validate()?;
         let text = std::fs::read_to_string(path)
             .map_err(|source| ScriptError::Read { path: path.to_path_buf(), source })?;
         let label = path.display().to_string();

@@ -51,6 +51,20 @@ thread_local! {
 const CLOCK_EVERY: u64 = 4096;
 
 impl Limits {
+    /// The first limit of zero that would be none, by its name.
+    pub(super) fn zero(&self) -> Option<&'static str> {
+        let counts = [
+            ("operations", self.operations),
+            ("call_depth", self.call_depth as u64),
+            ("expression_depth", self.expression_depth as u64),
+            ("string_bytes", self.string_bytes as u64),
+            ("array_items", self.array_items as u64),
+            ("map_entries", self.map_entries as u64),
+            ("modules", self.modules as u64),
+        ];
+        counts.into_iter().find(|(_, count)| *count == 0).map(|(name, _)| name)
+    }
+
     /// Sets the limits of an engine.
     pub(super) fn apply(&self, engine: &mut Engine) {
         engine

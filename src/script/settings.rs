@@ -65,6 +65,16 @@ pub enum SettingsError {
         /// The key.
         key: String,
     },
+    /// A setting with a value that makes no sense.
+    #[error("setting `{key}` is {value}; it must be {expected}")]
+    Range {
+        /// The setting.
+        key: String,
+        /// Its value.
+        value: String,
+        /// What it may be.
+        expected: &'static str,
+    },
     /// An override with a value of the wrong kind.
     #[error("`--set {key}=...`: {reason}")]
     Value {
@@ -99,6 +109,30 @@ impl Settings {
             return Err(SettingsError::NoScript { path: path.to_path_buf() });
         }
         Ok(settings)
+    }
+
+    /// Checks every setting against its range.
+    ///
+    /// # Errors
+    /// The first that makes no sense.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        let refuse = |key: &str, value: String, expected| {
+            Err(SettingsError::Range { key: key.to_owned(), value, expected })
+        };
+        for (key, value) in [("steps", self.steps), ("threads", self.threads.map(|n| n as u64))] {
+            if value == Some(0) {
+                return refuse(key, "0".to_owned(), "at least 1");
+            }
+        }
+        if let Some(name) = self.limits.zero() {
+            return refuse(&format!("limits.{name}"), "0".to_owned(), "at least 1");
+        }
+        let seconds = self.limits.seconds;
+        if !(seconds.is_finite() && seconds >= 0.0) {
+            let expected = "a number of seconds, or 0 for no limit";
+            return refuse("limits.seconds", seconds.to_string(), expected);
+        }
+        Ok(())
     }
 
     /// Applies `key=value`: a setting, or an argument of the script.

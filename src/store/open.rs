@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -31,6 +31,9 @@ const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
 /// The database file within the folder.
 const DATABASE: &str = "db";
+/// The file with the number of the last `sync` that reached the disk; the database has it too.
+const SYNCED: &str = "synced";
+const SYNCED_KEY: &str = "synced";
 /// The file that says who has the store open.
 const HOLDER: &str = "holder";
 
@@ -52,6 +55,9 @@ pub struct Store {
     pub(super) trials: Tree,
     pub(super) checkpoints: Tree,
     pub(super) scripts: Tree,
+    meta: Tree,
+    /// The number of the last `sync`.
+    synced: Mutex<u64>,
     /// The next step of each run that was written to.
     pub(super) next_steps: Mutex<HashMap<String, u64>>,
 }
@@ -93,6 +99,14 @@ impl Store {
                 meta.insert(FORMAT_KEY, &FORMAT.to_be_bytes()).map_err(failed)?;
             }
         }
+        let synced = meta.get(SYNCED_KEY).map_err(failed)?;
+        let synced = synced.and_then(|bytes| <[u8; 8]>::try_from(bytes.as_ref()).ok());
+        let synced = synced.map_or(0, u64::from_be_bytes);
+        let expected = fs::read_to_string(path.join(SYNCED)).unwrap_or_default();
+        if expected.trim().parse().is_ok_and(|expected: u64| synced < expected) {
+            // sled takes a file that was cut short for one that was never longer.
+            return Err(damaged(path, "its database has lost what was written last"));
+        }
         let tree = |name| db.open_tree(name).map_err(failed);
         let store = Self {
             path: path.to_owned(),
@@ -101,6 +115,8 @@ impl Store {
             checkpoints: tree("checkpoints")?,
             scripts: tree("scripts")?,
             next_steps: Mutex::default(),
+            synced: Mutex::new(synced),
+            meta,
             db,
         };
         if !exists {
@@ -124,13 +140,25 @@ impl Store {
     /// # Errors
     /// The disk is full or fails.
     pub fn sync(&self) -> Result<(), StoreError> {
-        self.flush()?;
         let io = |source| StoreError::Io { path: self.path.clone(), source };
+        let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = *synced + 1;
+        self.meta.insert(SYNCED_KEY, &next.to_be_bytes()).map_err(|error| self.failed(error))?;
+        self.flush()?;
         // sled's flush hands its pages to the operating system and leaves them there.
         File::open(self.path.join(DATABASE)).and_then(|file| file.sync_all()).map_err(io)?;
-        for folder in [self.path.join("blobs"), self.path.clone()] {
-            sync_folder(&folder).map_err(io)?;
-        }
+        sync_folder(&self.path.join("blobs")).map_err(io)?;
+        // Only when the database has the number may the file beside it ask for it.
+        let (file, temporary) = (self.path.join(SYNCED), self.path.join("synced.new"));
+        let write = || {
+            let mut new = File::create(&temporary)?;
+            writeln!(new, "{next}")?;
+            new.sync_all()?;
+            fs::rename(&temporary, &file)
+        };
+        write().map_err(io)?;
+        sync_folder(&self.path).map_err(io)?;
+        *synced = next;
         Ok(())
     }
 
@@ -163,6 +191,7 @@ impl StoreError {
     fn of(path: &Path, error: sled::Error) -> Self {
         match error {
             sled::Error::Io(source) => Self::Io { path: path.to_owned(), source },
+            sled::Error::Corruption { .. } => damaged(path, "a checksum in it does not hold"),
             other => damaged(path, other.to_string()),
         }
     }

@@ -185,6 +185,18 @@ fn an_unknown_setting() {
              limits.<name> and the script's arguments\n"
         )
     );
+    for (setting, message) in [
+        ("steps=0", "setting `steps` is 0; it must be at least 1"),
+        ("threads=0", "setting `threads` is 0; it must be at least 1"),
+        ("limits.operations=0", "setting `limits.operations` is 0; it must be at least 1"),
+        (
+            "limits.seconds=-1",
+            "setting `limits.seconds` is -1; it must be a number of seconds, or 0 for no limit",
+        ),
+    ] {
+        let ran = place.run(&["run", "x.rhai", "--set", setting]);
+        assert_eq!((ran.code, ran.err), (3, format!("error: {message}\n")));
+    }
     assert!(!place.path().join(".tandem").exists());
 }
 
@@ -325,6 +337,32 @@ fn a_folder_that_is_no_store_is_left_alone() {
         "error: . holds other files than a store's; name a new or empty folder with `--store`\n"
     );
     assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_store_that_is_cut_short_or_cannot_be_made() {
+    let place = Place::with(SCRIPT);
+    place.ok(&["run", "x.rhai"]);
+    let db = place.path().join(".tandem/db");
+    let length = std::fs::metadata(&db).unwrap().len();
+    std::fs::File::options().write(true).open(&db).unwrap().set_len(length / 50).unwrap();
+    let ran = place.run(&["runs"]);
+    assert_eq!(ran.code, 4, "{}", ran.err);
+    assert_eq!(
+        ran.err,
+        "error: the store at .tandem is damaged: its database has lost what was written last; \
+         restore it from a copy, or use another store with `--store`\n"
+    );
+
+    let ran = place.run(&["run", "x.rhai", "--store", "x.rhai/store"]);
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (
+            1,
+            "error: cannot read or write the store at x.rhai/store\n  because: Not a directory \
+             (os error 20)\n"
+        )
+    );
 }
 
 #[test]

@@ -106,6 +106,10 @@ fn queries_see_points_phases_and_runs() {
     assert_eq!(count("phase == \"all\" && valid && !failed"), 128);
     assert_eq!(count("step < 3"), 6);
     assert_eq!(count("point.x == \"3\""), count("accuracy == 0.75"));
+    place.write("y.rhai", &SCRIPT.replace("accuracy", "speed"));
+    place.ok(&["run", "y.rhai"]);
+    assert_eq!(count("speed != ()"), 64);
+    assert_eq!(count("speed == () && accuracy != ()"), 128);
 }
 
 #[test]
