@@ -1,8 +1,11 @@
 //! A network as a graph of layers, and the builder that infers shapes.
 
 use std::collections::HashSet;
+use std::fmt;
 
-use super::layer::{Convolution, Layer, LayerId, Operation, Relu, Shape, Window};
+use super::assemble::Assemble;
+use super::layer::{Layer, LayerId, Operation, Shape};
+use super::shapes::layer_shapes;
 
 /// What makes a layer impossible.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -177,170 +180,33 @@ impl NetworkBuilder {
         (Self { layers: vec![input], names: HashSet::from(["input".into()]) }, LayerId(0))
     }
 
-    /// The shape that a layer gives.
-    pub fn shape(&self, id: LayerId) -> Shape {
+    /// Ends the network at its last layer.
+    pub fn finish(self) -> Network {
+        Network { layers: self.layers }
+    }
+}
+
+impl Assemble for NetworkBuilder {
+    type Id = LayerId;
+    type Error = NetworkError;
+
+    fn shape(&self, id: LayerId) -> Shape {
         self.layers[id.0].output
     }
 
-    /// Adds a layer.
-    ///
-    /// # Errors
-    /// A name that is taken, a number of inputs that the operation does not take, or shapes that
-    /// do not fit.
-    pub fn add(
+    fn add(
         &mut self,
-        name: impl Into<String>,
+        name: impl fmt::Display,
         operation: Operation,
         inputs: &[LayerId],
     ) -> Result<LayerId, NetworkError> {
-        let name = name.into();
-        let (input, output) = self.shapes(&name, operation, inputs)?;
+        let shapes = inputs.iter().map(|&id| self.shape(id));
+        let (input, output) = layer_shapes(&name, operation, shapes)?;
+        let name = name.to_string();
         if !self.names.insert(name.clone()) {
             return Err(NetworkError::DuplicateName(name));
         }
         self.layers.push(Layer { name, operation, inputs: inputs.to_vec(), input, output });
         Ok(LayerId(self.layers.len() - 1))
-    }
-
-    /// Adds a convolution with batch normalisation that keeps the image's size at stride 1.
-    ///
-    /// # Errors
-    /// As [`NetworkBuilder::add`].
-    pub fn conv_bn(
-        &mut self,
-        name: impl Into<String>,
-        input: LayerId,
-        (channels, kernel, stride): (usize, usize, usize),
-        relu: Relu,
-    ) -> Result<LayerId, NetworkError> {
-        let padding = kernel / 2;
-        let convolution = Convolution {
-            channels,
-            kernel,
-            stride,
-            padding,
-            groups: 1,
-            bias: false,
-            batch_norm: true,
-            relu,
-        };
-        self.add(name, Operation::Convolution(convolution), &[input])
-    }
-
-    /// Adds the sum of one or more layers; a single layer is its own sum.
-    ///
-    /// # Errors
-    /// As [`NetworkBuilder::add`].
-    pub fn sum(
-        &mut self,
-        name: impl Into<String>,
-        inputs: &[LayerId],
-    ) -> Result<LayerId, NetworkError> {
-        match inputs {
-            [one] => Ok(*one),
-            _ => self.add(name, Operation::Add, inputs),
-        }
-    }
-
-    /// Ends the network at its last layer.
-    pub fn finish(self) -> Network {
-        Network { layers: self.layers }
-    }
-
-    fn shapes(
-        &self,
-        name: &str,
-        operation: Operation,
-        inputs: &[LayerId],
-    ) -> Result<(Shape, Shape), NetworkError> {
-        let expected = match operation {
-            Operation::Input => Some("none, and a network has one"),
-            Operation::Add | Operation::Concatenate if inputs.len() < 2 => Some("two or more"),
-            Operation::Add | Operation::Concatenate => None,
-            _ if inputs.len() != 1 => Some("one"),
-            _ => None,
-        };
-        if let Some(expected) = expected {
-            let (layer, operation) = (name.to_owned(), operation.label());
-            return Err(NetworkError::Inputs { layer, operation, given: inputs.len(), expected });
-        }
-        let input = self.shape(inputs[0]);
-        let sizes = |reason| NetworkError::Sizes {
-            layer: name.to_owned(),
-            operation: operation.label(),
-            shape: input,
-            reason,
-        };
-        let mismatch = |second, rule| NetworkError::Shapes {
-            layer: name.to_owned(),
-            first: input,
-            second,
-            rule,
-        };
-        let others = || inputs[1..].iter().map(|&id| self.shape(id));
-        let output = match operation {
-            Operation::Convolution(c) => {
-                if c.channels == 0 || c.groups == 0 {
-                    return Err(sizes("channels and groups must be at least 1"));
-                }
-                if !input.channels.is_multiple_of(c.groups) || !c.channels.is_multiple_of(c.groups)
-                {
-                    return Err(sizes("the groups do not divide the channels"));
-                }
-                let window =
-                    Window { kernel: c.kernel, stride: c.stride, padding: c.padding, ceil: false };
-                slide(input, window).map(|s| Shape { channels: c.channels, ..s }).map_err(sizes)?
-            }
-            Operation::MaxPool(window) | Operation::AveragePool(window) => {
-                if 2 * window.padding > window.kernel {
-                    return Err(sizes("the padding is more than half the window"));
-                }
-                slide(input, window).map_err(sizes)?
-            }
-            Operation::GlobalAveragePool => Shape::new(input.channels, 1, 1),
-            Operation::Add => {
-                if let Some(other) = others().find(|other| *other != input) {
-                    return Err(mismatch(other, "a sum takes equal shapes"));
-                }
-                input
-            }
-            Operation::Concatenate => {
-                let same_size = |s: &Shape| (s.height, s.width) == (input.height, input.width);
-                if let Some(other) = others().find(|other| !same_size(other)) {
-                    return Err(mismatch(other, "concatenation takes equal heights and widths"));
-                }
-                let channels = input.channels + others().map(|s| s.channels).sum::<usize>();
-                Shape { channels, ..input }
-            }
-            Operation::Truncate { channels } => {
-                if channels == 0 || channels > input.channels {
-                    return Err(sizes("it must keep between one and all of the channels"));
-                }
-                Shape { channels, ..input }
-            }
-            Operation::Linear { features: 0 } => return Err(sizes("it has no output features")),
-            Operation::Linear { features } => Shape::new(features, 1, 1),
-            Operation::Input | Operation::BatchNormRelu | Operation::Zero => input,
-        };
-        Ok((input, output))
-    }
-}
-
-/// The shape after a window has slid over the input.
-fn slide(input: Shape, window: Window) -> Result<Shape, &'static str> {
-    let Window { kernel, stride, padding, ceil } = window;
-    if kernel == 0 || stride == 0 {
-        return Err("kernel and stride must be at least 1");
-    }
-    let along = |size: usize| {
-        let span = (size + 2 * padding).checked_sub(kernel)?;
-        let steps = if ceil { span.div_ceil(stride) } else { span / stride };
-        // A window that starts in the padding behind the input would cover nothing.
-        let last_starts_outside = ceil && steps * stride >= size + padding;
-        Some(steps + 1 - usize::from(last_starts_outside))
-    };
-    match (along(input.height), along(input.width)) {
-        (Some(height), Some(width)) => Ok(Shape { height, width, ..input }),
-        _ => Err("the window is larger than the padded input"),
     }
 }

@@ -1,16 +1,20 @@
 //! Networks: graphs of layers with shapes, the one form that training, accelerators and export
 //! read.
 
+mod assemble;
 mod graph;
 mod layer;
 mod nasbench101;
 mod nasbench201;
+mod shapes;
 mod view;
 
+pub use assemble::Assemble;
 pub use graph::{Network, NetworkBuilder, NetworkError};
 pub use layer::{Convolution, Layer, LayerId, Operation, Relu, Shape, Window};
-pub use nasbench101::{Nasbench101Settings, nasbench101};
+pub use nasbench101::{Nasbench101Settings, assemble_nasbench101, nasbench101};
 pub use nasbench201::{Nasbench201Settings, nasbench201};
+pub use shapes::layer_shapes;
 
 #[cfg(test)]
 mod tests;

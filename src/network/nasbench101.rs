@@ -3,8 +3,11 @@
 //! Ying et al., "NAS-Bench-101: Towards Reproducible Neural Architecture Search" (ICML 2019),
 //! section 2 and its public definition of channels, projections and truncation.
 
+use std::fmt;
+
+use super::assemble::Assemble;
 use super::graph::{Network, NetworkBuilder, NetworkError};
-use super::layer::{LayerId, Operation, Relu, Shape, Window};
+use super::layer::{Operation, Relu, Shape, Window};
 use crate::space::nasbench101::{Cell101, Op101, vertex_channels};
 
 /// The macro structure around a NASBench-101 cell.
@@ -20,6 +23,13 @@ pub struct Nasbench101Settings {
     pub classes: usize,
     /// Rows and columns of the image.
     pub image_size: usize,
+}
+
+impl Nasbench101Settings {
+    /// The shape of the image.
+    pub const fn image(&self) -> Shape {
+        Shape::new(3, self.image_size, self.image_size)
+    }
 }
 
 impl Default for Nasbench101Settings {
@@ -39,38 +49,65 @@ impl Default for Nasbench101Settings {
 /// # Errors
 /// A size of zero, too few channels for the cell, or an image too small for the poolings.
 pub fn nasbench101(cell: &Cell101, settings: Nasbench101Settings) -> Result<Network, NetworkError> {
-    let Nasbench101Settings { stem_channels, stacks, cells, classes, image_size } = settings;
-    let (mut net, image) = NetworkBuilder::new(Shape::new(3, image_size, image_size));
+    let (mut net, image) = NetworkBuilder::new(settings.image());
+    assemble_nasbench101(&mut net, image, cell, settings)?;
+    Ok(net.finish())
+}
+
+/// Assembles the network of a pruned cell behind an image.
+///
+/// # Errors
+/// As [`nasbench101`], or what the taker refuses.
+pub fn assemble_nasbench101<A: Assemble>(
+    net: &mut A,
+    image: A::Id,
+    cell: &Cell101,
+    settings: Nasbench101Settings,
+) -> Result<(), A::Error> {
+    let Nasbench101Settings { stem_channels, stacks, cells, classes, .. } = settings;
     let mut x = net.conv_bn("stem", image, (stem_channels, 3, 1), Relu::After)?;
     for stack in 0..stacks {
         if stack > 0 {
             let window = Window { kernel: 2, stride: 2, padding: 0, ceil: false };
-            x = net.add(format!("reduce{stack}"), Operation::MaxPool(window), &[x])?;
+            x = net.add(format_args!("reduce{stack}"), Operation::MaxPool(window), &[x])?;
         }
         for index in 0..cells {
-            let name = format!("s{}c{}", stack + 1, index + 1);
-            x = add_cell(&mut net, &name, x, cell, stem_channels << stack)?;
+            let name = Prefix { stack: stack + 1, cell: index + 1 };
+            x = add_cell(net, name, x, cell, stem_channels << stack)?;
         }
     }
     x = net.add("pool", Operation::GlobalAveragePool, &[x])?;
     net.add("classifier", Operation::Linear { features: classes }, &[x])?;
-    Ok(net.finish())
+    Ok(())
 }
 
-fn add_cell(
-    net: &mut NetworkBuilder,
-    name: &str,
-    input: LayerId,
+/// What the names of a cell's layers begin with.
+#[derive(Clone, Copy)]
+struct Prefix {
+    stack: usize,
+    cell: usize,
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s{}c{}", self.stack, self.cell)
+    }
+}
+
+fn add_cell<A: Assemble>(
+    net: &mut A,
+    name: Prefix,
+    input: A::Id,
     cell: &Cell101,
     output_channels: usize,
-) -> Result<LayerId, NetworkError> {
+) -> Result<A::Id, A::Error> {
     let channels = vertex_channels(cell, net.shape(input).channels, output_channels);
     let last = cell.vertices() - 1;
     let mut vertices = vec![input];
     for (vertex, &width) in channels.iter().enumerate().take(last).skip(1) {
         let mut incoming = Vec::new();
         for source in (0..vertex).filter(|&source| cell.has_edge(source, vertex)) {
-            let edge = format!("{name}.{source}->{vertex}");
+            let edge = format_args!("{name}.{source}->{vertex}");
             let from = vertices[source];
             incoming.push(if source == 0 {
                 net.conv_bn(edge, from, (width, 1, 1), Relu::After)?
@@ -80,8 +117,8 @@ fn add_cell(
                 from
             });
         }
-        let sum = net.sum(format!("{name}.{vertex}+"), &incoming)?;
-        let at = format!("{name}.{vertex}");
+        let sum = net.sum(format_args!("{name}.{vertex}+"), &incoming)?;
+        let at = format_args!("{name}.{vertex}");
         vertices.push(match cell.operation(vertex) {
             Op101::Conv3x3 => net.conv_bn(at, sum, (width, 3, 1), Relu::After)?,
             Op101::Conv1x1 => net.conv_bn(at, sum, (width, 1, 1), Relu::After)?,
@@ -92,16 +129,16 @@ fn add_cell(
         });
     }
 
-    let feeding: Vec<LayerId> =
+    let feeding: Vec<A::Id> =
         (1..last).filter(|&source| cell.has_edge(source, last)).map(|v| vertices[v]).collect();
     let mut ends = match feeding.as_slice() {
         [] => Vec::new(),
         [one] => vec![*one],
-        many => vec![net.add(format!("{name}.concat"), Operation::Concatenate, many)?],
+        many => vec![net.add(format_args!("{name}.concat"), Operation::Concatenate, many)?],
     };
     if cell.has_edge(0, last) {
-        let edge = format!("{name}.0->{last}");
+        let edge = format_args!("{name}.0->{last}");
         ends.push(net.conv_bn(edge, input, (output_channels, 1, 1), Relu::After)?);
     }
-    net.sum(format!("{name}.out"), &ends)
+    net.sum(format_args!("{name}.out"), &ends)
 }

@@ -3,6 +3,7 @@
 //! Dong and Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search"
 //! (ICLR 2020), section 2.1 and figure 1.
 
+use super::assemble::Assemble;
 use super::graph::{Network, NetworkBuilder, NetworkError};
 use super::layer::{Convolution, LayerId, Operation, Relu, Shape, Window};
 use crate::space::nasbench201::{Cell201, Op201};

@@ -1,8 +1,12 @@
 //! From a network to the operations that the accelerator runs.
 
+use std::fmt;
+use std::ops::Range;
+
 use super::operation::{Kind, Work};
-use super::program::{Program, Task};
-use crate::network::{Layer, Network, Operation};
+use super::program::Program;
+use super::queue::Queue;
+use crate::network::{Assemble, Network, NetworkError, Operation, Shape, layer_shapes};
 
 /// A network that the accelerator has no operations for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +24,9 @@ pub enum LowerError {
         "the network has no layer that chaidnn would run: it needs a convolution, a pooling or a sum"
     )]
     Nothing,
+    /// Its layers do not fit together.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
 }
 
 /// Lists the operations of a network in the order in which they are queued.
@@ -35,81 +42,156 @@ pub enum LowerError {
 /// without anything to run.
 pub fn lower(network: &Network) -> Result<Program, LowerError> {
     let network = network.pruned();
-    let mut tasks: Vec<Task> = Vec::new();
-    // For each layer, the tasks that its output comes from.
-    let mut producers: Vec<Producers> = Vec::with_capacity(network.layers().len());
+    let mut lowering = Lowering::default();
+    let mut names = Vec::new();
     for layer in network.layers() {
-        let refuse = |reason| LowerError::Layer { layer: layer.name.clone(), reason };
-        let inputs: Vec<&Producers> =
-            layer.inputs.iter().map(|id| &producers[id.index()]).collect();
-        let after_linear = inputs.iter().any(|input| input.on_processor);
-        let is_linear = matches!(layer.operation, Operation::Linear { .. });
-        if after_linear && !is_linear {
-            return Err(refuse("it reads a fully connected layer, which runs on the processor"));
-        }
-        let from = merge(&inputs);
-        let mut run = |kind, kernel, stride| {
-            let (input, output) = (layer.input, layer.output);
-            push(&mut tasks, layer, Work { kind, input, output, kernel, stride }, from.clone())
-        };
-        let result = match layer.operation {
-            Operation::Input | Operation::Zero => Vec::new(),
-            Operation::Concatenate | Operation::Truncate { .. } | Operation::BatchNormRelu => from,
-            Operation::Linear { .. } => from,
-            Operation::Convolution(c) => {
-                if c.groups > 2 {
-                    return Err(refuse("it has more than two groups"));
-                }
-                run(Kind::Convolution { groups: c.groups }, c.kernel, c.stride)
-            }
-            Operation::MaxPool(w) => run(Kind::MaxPool, w.kernel, w.stride),
-            Operation::AveragePool(w) => run(Kind::AveragePool, w.kernel, w.stride),
-            Operation::GlobalAveragePool => {
-                let window = layer.input.height.max(layer.input.width);
-                run(Kind::AveragePool, window, window)
-            }
-            Operation::Add => {
-                let shape = layer.output;
-                let work =
-                    Work { kind: Kind::Add, input: shape, output: shape, kernel: 1, stride: 1 };
-                let mut sum = inputs[0].tasks.clone();
-                for addend in &inputs[1..] {
-                    let both = merge_tasks([&sum, &addend.tasks]);
-                    sum = push(&mut tasks, layer, work, both);
-                }
-                sum
-            }
-        };
-        producers.push(Producers { tasks: result, on_processor: is_linear });
+        let inputs = layer.inputs.iter().map(|id| id.index() as u32);
+        lowering
+            .layer(layer.operation, inputs, (layer.input, layer.output))
+            .map_err(|reason| LowerError::Layer { layer: layer.name.clone(), reason })?;
+        names.resize(lowering.queue.len(), layer.name.clone());
     }
-    Program::new(tasks).ok_or(LowerError::Nothing)
+    if lowering.queue.len() == 0 {
+        Err(LowerError::Nothing)
+    } else {
+        Ok(Program::new(lowering.queue, names))
+    }
 }
 
-struct Producers {
-    tasks: Vec<usize>,
+/// Turns layers into queued operations, one by one.
+///
+/// As a taker of layers ([`Assemble`]) it keeps no names and leaves nothing out: every layer is to
+/// lead to the output.
+#[derive(Debug, Default)]
+pub(super) struct Lowering {
+    queue: Queue,
+    layers: Vec<Lowered>,
+    /// The tasks that the layers' outputs come from, one ascending list after another.
+    producers: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Lowered {
+    output: Shape,
+    producers: Range<u32>,
     on_processor: bool,
 }
 
-fn merge(inputs: &[&Producers]) -> Vec<usize> {
-    merge_tasks(inputs.iter().map(|input| &input.tasks))
+impl Lowering {
+    /// Starts anew with an image, keeping what memory there is.
+    pub(super) fn start(&mut self, image: Shape) -> u32 {
+        self.queue.clear();
+        self.layers.clear();
+        self.producers.clear();
+        self.keep(image, 0, false)
+    }
+
+    /// The operations so far.
+    pub(super) fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// Adds a layer that reads `input` and gives `output`.
+    fn layer(
+        &mut self,
+        operation: Operation,
+        inputs: impl Iterator<Item = u32> + Clone,
+        (input, output): (Shape, Shape),
+    ) -> Result<u32, &'static str> {
+        let is_linear = matches!(operation, Operation::Linear { .. });
+        let after_linear = inputs.clone().any(|id| self.layers[id as usize].on_processor);
+        if after_linear && !is_linear {
+            return Err("it reads a fully connected layer, which runs on the processor");
+        }
+        let first = self.producers.len();
+        if operation == Operation::Add {
+            let work = Work { kind: Kind::Add, input: output, output, kernel: 1, stride: 1 };
+            for (index, id) in inputs.enumerate() {
+                self.gather(first, id);
+                if index > 0 {
+                    self.run(work, first);
+                }
+            }
+            return Ok(self.keep(output, first, false));
+        }
+        let (kind, kernel, stride) = match operation {
+            Operation::Input
+            | Operation::Zero
+            | Operation::Concatenate
+            | Operation::Truncate { .. }
+            | Operation::BatchNormRelu
+            | Operation::Linear { .. }
+            | Operation::Add => {
+                if operation != Operation::Zero {
+                    inputs.for_each(|id| self.gather(first, id));
+                }
+                return Ok(self.keep(output, first, is_linear));
+            }
+            Operation::Convolution(c) if c.groups > 2 => return Err("it has more than two groups"),
+            Operation::Convolution(c) => {
+                (Kind::Convolution { groups: c.groups }, c.kernel, c.stride)
+            }
+            Operation::MaxPool(w) => (Kind::MaxPool, w.kernel, w.stride),
+            Operation::AveragePool(w) => (Kind::AveragePool, w.kernel, w.stride),
+            Operation::GlobalAveragePool => {
+                let window = input.height.max(input.width);
+                (Kind::AveragePool, window, window)
+            }
+        };
+        inputs.for_each(|id| self.gather(first, id));
+        self.run(Work { kind, input, output, kernel, stride }, first);
+        Ok(self.keep(output, first, false))
+    }
+
+    /// Merges the tasks behind a layer into the list that starts at `first`.
+    fn gather(&mut self, first: usize, layer: u32) {
+        let Range { start, end } = self.layers[layer as usize].producers;
+        for index in start as usize..end as usize {
+            let task = self.producers[index];
+            if let Err(place) = self.producers[first..].binary_search(&task) {
+                self.producers.insert(first + place, task);
+            }
+        }
+    }
+
+    /// Queues a task behind the list that starts at `first`, which then is that task alone.
+    fn run(&mut self, work: Work, first: usize) {
+        let task = self.queue.push(work, &self.producers[first..]);
+        self.producers.truncate(first);
+        self.producers.push(task);
+    }
+
+    fn keep(&mut self, output: Shape, first: usize, on_processor: bool) -> u32 {
+        let producers = first as u32..self.producers.len() as u32;
+        self.layers.push(Lowered { output, producers, on_processor });
+        self.layers.len() as u32 - 1
+    }
 }
 
-fn merge_tasks<'a>(lists: impl IntoIterator<Item = &'a Vec<usize>>) -> Vec<usize> {
-    let mut all: Vec<usize> = lists.into_iter().flatten().copied().collect();
-    all.sort_unstable();
-    all.dedup();
-    all
-}
+impl Assemble for Lowering {
+    type Id = u32;
+    type Error = LowerError;
 
-fn push(tasks: &mut Vec<Task>, layer: &Layer, work: Work, after: Vec<usize>) -> Vec<usize> {
-    tasks.push(Task { name: layer.name.clone(), work, after });
-    vec![tasks.len() - 1]
+    fn shape(&self, id: u32) -> Shape {
+        self.layers[id as usize].output
+    }
+
+    fn add(
+        &mut self,
+        name: impl fmt::Display,
+        operation: Operation,
+        inputs: &[u32],
+    ) -> Result<u32, LowerError> {
+        let shapes = layer_shapes(&name, operation, inputs.iter().map(|&id| self.shape(id)))?;
+        self.layer(operation, inputs.iter().copied(), shapes)
+            .map_err(|reason| LowerError::Layer { layer: name.to_string(), reason })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Convolution, LayerId, NetworkBuilder, Relu, Shape, Window};
+    use crate::network::{Convolution, LayerId, NetworkBuilder, Relu, Window};
 
     fn small() -> (NetworkBuilder, LayerId) {
         let (mut net, image) = NetworkBuilder::new(Shape::new(3, 8, 8));
@@ -117,9 +199,11 @@ mod tests {
         (net, stem)
     }
 
-    fn describe(net: NetworkBuilder) -> Vec<(String, Vec<usize>)> {
+    fn describe(net: NetworkBuilder) -> Vec<(String, Vec<u32>)> {
         let program = lower(&net.finish()).unwrap();
-        program.tasks().iter().map(|task| (task.name.clone(), task.after.clone())).collect()
+        let task =
+            |(task, name): (usize, &String)| (name.clone(), program.queue().after(task).to_vec());
+        program.names().iter().enumerate().map(task).collect()
     }
 
     #[test]

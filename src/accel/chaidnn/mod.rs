@@ -19,6 +19,7 @@ mod operation;
 mod platform;
 mod pooling;
 mod program;
+mod queue;
 mod space;
 
 pub use area::{Area, Blocks};
@@ -32,7 +33,7 @@ pub use space::ChaidnnSpace;
 
 /// The version of the model: estimates of different versions are not to be mixed.
 pub fn model_version() -> &'static str {
-    "chaidnn-1"
+    "chaidnn-2"
 }
 
 #[cfg(test)]

@@ -1,27 +1,25 @@
 //! A network's operations on the accelerator, and their schedule.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::area::Area;
 use super::operation::{Bound, Cycles, Engine, Infeasible, Work};
+use super::queue::Queue;
 use super::{ChaidnnSpace, Configuration, Estimate, Platform};
 
-/// One operation of a program.
-#[derive(Clone, Debug)]
-pub(super) struct Task {
-    /// The name of the layer that it belongs to.
-    pub name: String,
-    pub work: Work,
-    /// The tasks that must have ended before.
-    pub after: Vec<usize>,
-}
-
 /// A network as the accelerator runs it: operations in the order in which they are queued.
+///
+/// The queue falls into segments, each of which starts when the one before has ended: the latency is
+/// the sum of the segments' own, in their order.
 #[derive(Clone, Debug)]
 pub struct Program {
-    tasks: Vec<Task>,
+    queue: Queue,
+    /// The name of each task's layer.
+    names: Vec<String>,
+    segments: Vec<Range<usize>>,
     /// The different works among the tasks, and which of them each task does: their cycles are
     /// computed once.
     works: Vec<Work>,
@@ -54,27 +52,29 @@ struct Cost {
 }
 
 impl Program {
-    /// Makes a program; `None` if it has no task.
-    ///
-    /// A task comes behind those that it waits for.
-    pub(super) fn new(tasks: Vec<Task>) -> Option<Self> {
+    /// Makes a program of tasks and the names of their layers.
+    pub(super) fn new(queue: Queue, names: Vec<String>) -> Self {
         let mut known = HashMap::new();
         let mut works = Vec::new();
-        let work_of = tasks
-            .iter()
+        let work_of = (0..queue.len())
             .map(|task| {
-                *known.entry(task.work).or_insert_with(|| {
-                    works.push(task.work);
+                *known.entry(*queue.work(task)).or_insert_with(|| {
+                    works.push(*queue.work(task));
                     works.len() - 1
                 })
             })
             .collect();
-        (!tasks.is_empty()).then_some(Self { tasks, works, work_of })
+        Self { segments: queue.segments(), queue, names, works, work_of }
     }
 
     #[cfg(test)]
-    pub(super) fn tasks(&self) -> &[Task] {
-        &self.tasks
+    pub(super) fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    #[cfg(test)]
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// What a batch of two images costs on a configuration.
@@ -87,9 +87,8 @@ impl Program {
         platform: &Platform,
     ) -> Result<Estimate, Infeasible> {
         let costs = self.costs(configuration, platform)?;
-        let mut end_us = 0.0_f64;
-        self.schedule(&costs, |_, _, end| end_us = end_us.max(end));
-        Ok(Estimate { latency_ms: end_us / 1e3, area: Area::of(configuration, platform) })
+        let latency_us = self.schedule(&costs, |_, _, _| ());
+        Ok(Estimate { latency_ms: latency_us / 1e3, area: Area::of(configuration, platform) })
     }
 
     /// When each operation runs, and what it spends its time on.
@@ -102,13 +101,13 @@ impl Program {
         platform: &Platform,
     ) -> Result<Vec<Row>, Infeasible> {
         let costs = self.costs(configuration, platform)?;
-        let mut rows = Vec::with_capacity(self.tasks.len());
+        let mut rows = Vec::with_capacity(self.queue.len());
         self.schedule(&costs, |task, start, end| {
             let Cost { engine, cycles: Cycles { cycles, bound }, duration_us } =
                 costs[self.work_of[task]];
             let launch_dominates = 2.0 * platform.launch_us > duration_us;
             rows.push(Row {
-                name: self.tasks[task].name.clone(),
+                name: self.names[task].clone(),
                 engine,
                 start_ms: start / 1e3,
                 end_ms: end / 1e3,
@@ -150,7 +149,7 @@ impl Program {
             let cycles = work.cycles(configuration, platform).map_err(|reason| {
                 let task = self.work_of.iter().position(|&work| work == index).unwrap_or(0);
                 Infeasible {
-                    operation: self.tasks[task].name.clone(),
+                    operation: self.names[task].clone(),
                     configuration: configuration.to_string(),
                     reason,
                 }
@@ -162,20 +161,27 @@ impl Program {
     }
 
     /// Runs the queues: an engine starts its next operation when it is free and the operation's
-    /// inputs are there. Calls back with task, start and end in us, in queue order.
-    fn schedule(&self, costs: &[Cost], mut visit: impl FnMut(usize, f64, f64)) {
-        let mut free = [0.0_f64; Engine::COUNT];
-        let mut ends = Vec::with_capacity(self.tasks.len());
-        // Every queue is in the order of the tasks, so one pass settles all of them.
-        for (index, task) in self.tasks.iter().enumerate() {
-            let cost = &costs[self.work_of[index]];
-            let engine = cost.engine as usize;
-            let ready = task.after.iter().map(|&before| ends[before]).fold(0.0, f64::max);
-            let start = free[engine].max(ready);
-            let end = start + cost.duration_us;
-            free[engine] = end;
-            ends.push(end);
-            visit(index, start, end);
+    /// inputs are there. Calls back with task, start and end in us, in queue order, and gives the
+    /// end of the last segment.
+    fn schedule(&self, costs: &[Cost], mut visit: impl FnMut(usize, f64, f64)) -> f64 {
+        let mut ends = vec![0.0; self.queue.len()];
+        let mut segment_start = 0.0;
+        for segment in &self.segments {
+            let mut free = [0.0_f64; Engine::COUNT];
+            // Every queue is in the order of the tasks, so one pass settles all of them.
+            for task in segment.clone() {
+                let cost = &costs[self.work_of[task]];
+                let engine = cost.engine as usize;
+                let within = self.queue.after(task).iter().map(|&before| before as usize);
+                let inputs = within.filter(|&before| before >= segment.start);
+                let start = inputs.map(|before| ends[before]).fold(free[engine], f64::max);
+                let end = start + cost.duration_us;
+                free[engine] = end;
+                ends[task] = end;
+                visit(task, segment_start + start, segment_start + end);
+            }
+            segment_start += free.into_iter().fold(0.0, f64::max);
         }
+        segment_start
     }
 }

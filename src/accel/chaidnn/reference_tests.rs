@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use super::area::Blocks;
 use super::operation::{Kind, Work};
-use super::program::{Program, Task};
-use super::{Configuration, Platform, Precision, lower};
+use super::queue::Queue;
+use super::{Configuration, Platform, Precision, Program, lower};
 use crate::network::{Nasbench201Settings, Shape, nasbench201};
 use crate::space::nasbench201::Cell201;
 
@@ -35,7 +35,7 @@ struct GoldenOperation(
     usize,
     usize,
     usize,
-    Vec<usize>,
+    Vec<u32>,
 );
 
 fn golden() -> Golden {
@@ -43,7 +43,8 @@ fn golden() -> Golden {
 }
 
 fn program(operations: &[GoldenOperation]) -> Program {
-    let task = |row: &GoldenOperation| {
+    let mut queue = Queue::default();
+    for row in operations {
         let GoldenOperation(kind, h, w, c, oh, ow, oc, kernel, stride, groups, after) = row;
         let kind = match kind.as_str() {
             "conv" => Kind::Convolution { groups: *groups },
@@ -54,9 +55,12 @@ fn program(operations: &[GoldenOperation]) -> Program {
         };
         let (input, output) = (Shape::new(*c, *h, *w), Shape::new(*oc, *oh, *ow));
         let work = Work { kind, input, output, kernel: *kernel, stride: *stride };
-        Task { name: String::new(), work, after: after.clone() }
-    };
-    Program::new(operations.iter().map(task).collect()).unwrap()
+        let mut after = after.clone();
+        after.sort_unstable();
+        queue.push(work, &after);
+    }
+    let names = vec![String::new(); queue.len()];
+    Program::new(queue, names)
 }
 
 fn platform(bits: u64, clock_mhz: f64) -> Platform {

@@ -1,0 +1,70 @@
+//! Putting a network together layer by layer, for whatever keeps it.
+
+use std::fmt;
+
+use super::graph::NetworkError;
+use super::layer::{Convolution, Operation, Relu, Shape};
+
+/// Something that takes a network layer by layer: a [`NetworkBuilder`](super::NetworkBuilder) keeps
+/// all of it, an accelerator only what it runs.
+pub trait Assemble {
+    /// Names a layer.
+    type Id: Copy;
+    /// What makes a layer impossible.
+    type Error: From<NetworkError>;
+
+    /// The shape that a layer gives.
+    fn shape(&self, id: Self::Id) -> Shape;
+
+    /// Adds a layer.
+    ///
+    /// # Errors
+    /// A name that is taken, a number of inputs that the operation does not take, shapes that do
+    /// not fit, or an operation that the taker has no use for.
+    fn add(
+        &mut self,
+        name: impl fmt::Display,
+        operation: Operation,
+        inputs: &[Self::Id],
+    ) -> Result<Self::Id, Self::Error>;
+
+    /// Adds a convolution with batch normalisation that keeps the image's size at stride 1.
+    ///
+    /// # Errors
+    /// As [`Assemble::add`].
+    fn conv_bn(
+        &mut self,
+        name: impl fmt::Display,
+        input: Self::Id,
+        (channels, kernel, stride): (usize, usize, usize),
+        relu: Relu,
+    ) -> Result<Self::Id, Self::Error> {
+        let padding = kernel / 2;
+        let convolution = Convolution {
+            channels,
+            kernel,
+            stride,
+            padding,
+            groups: 1,
+            bias: false,
+            batch_norm: true,
+            relu,
+        };
+        self.add(name, Operation::Convolution(convolution), &[input])
+    }
+
+    /// Adds the sum of one or more layers; a single layer is its own sum.
+    ///
+    /// # Errors
+    /// As [`Assemble::add`].
+    fn sum(
+        &mut self,
+        name: impl fmt::Display,
+        inputs: &[Self::Id],
+    ) -> Result<Self::Id, Self::Error> {
+        match inputs {
+            [one] => Ok(*one),
+            _ => self.add(name, Operation::Add, inputs),
+        }
+    }
+}
