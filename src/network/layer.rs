@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The shape of a feature map of one image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Shape {
     /// Feature maps.
     pub channels: usize,

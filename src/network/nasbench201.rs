@@ -5,7 +5,7 @@
 
 use super::assemble::Assemble;
 use super::graph::{Network, NetworkBuilder, NetworkError};
-use super::layer::{Convolution, LayerId, Operation, Relu, Shape, Window};
+use super::layer::{Convolution, Operation, Relu, Shape, Window};
 use crate::space::nasbench201::{Cell201, Op201};
 
 /// The macro structure around a NAS-Bench-201 cell.
@@ -19,6 +19,13 @@ pub struct Nasbench201Settings {
     pub classes: usize,
     /// Rows and columns of the image.
     pub image_size: usize,
+}
+
+impl Nasbench201Settings {
+    /// The shape of the image.
+    pub const fn image(&self) -> Shape {
+        Shape::new(3, self.image_size, self.image_size)
+    }
 }
 
 impl Default for Nasbench201Settings {
@@ -37,29 +44,43 @@ impl Default for Nasbench201Settings {
 /// # Errors
 /// A size of zero, or an image too small for two reductions.
 pub fn nasbench201(cell: Cell201, settings: Nasbench201Settings) -> Result<Network, NetworkError> {
-    let Nasbench201Settings { stem_channels, cells, classes, image_size } = settings;
-    let (mut net, image) = NetworkBuilder::new(Shape::new(3, image_size, image_size));
+    let (mut net, image) = NetworkBuilder::new(settings.image());
+    assemble_nasbench201(&mut net, image, cell, settings)?;
+    Ok(net.finish())
+}
+
+/// Assembles the whole network behind an image.
+///
+/// # Errors
+/// As [`nasbench201`], or what the taker refuses.
+pub fn assemble_nasbench201<A: Assemble>(
+    net: &mut A,
+    image: A::Id,
+    cell: Cell201,
+    settings: Nasbench201Settings,
+) -> Result<(), A::Error> {
+    let Nasbench201Settings { stem_channels, cells, classes, .. } = settings;
     let mut x = net.conv_bn("stem", image, (stem_channels, 3, 1), Relu::None)?;
     for stage in 0..3 {
         if stage > 0 {
-            x = residual_block(&mut net, &format!("reduce{stage}"), x, stem_channels << stage)?;
+            x = residual_block(net, &format!("reduce{stage}"), x, stem_channels << stage)?;
         }
         for index in 0..cells {
-            x = add_cell(&mut net, &format!("s{}c{}", stage + 1, index + 1), x, cell)?;
+            x = add_cell(net, &format!("s{}c{}", stage + 1, index + 1), x, cell)?;
         }
     }
     x = net.add("last", Operation::BatchNormRelu, &[x])?;
     x = net.add("pool", Operation::GlobalAveragePool, &[x])?;
     net.add("classifier", Operation::Linear { features: classes }, &[x])?;
-    Ok(net.finish())
+    Ok(())
 }
 
-fn add_cell(
-    net: &mut NetworkBuilder,
+fn add_cell<A: Assemble>(
+    net: &mut A,
     name: &str,
-    input: LayerId,
+    input: A::Id,
     cell: Cell201,
-) -> Result<LayerId, NetworkError> {
+) -> Result<A::Id, A::Error> {
     let channels = net.shape(input).channels;
     let mut nodes = vec![input];
     let mut operations = cell.operations().into_iter();
@@ -67,7 +88,7 @@ fn add_cell(
         let mut incoming = Vec::with_capacity(target);
         for (source, operation) in (0..target).zip(operations.by_ref()) {
             let from = nodes[source];
-            let edge = format!("{name}.{source}->{target}");
+            let edge = format_args!("{name}.{source}->{target}");
             incoming.push(match operation {
                 Op201::None => net.add(edge, Operation::Zero, &[from])?,
                 Op201::SkipConnect => from,
@@ -79,23 +100,23 @@ fn add_cell(
                 }
             });
         }
-        nodes.push(net.sum(format!("{name}.{target}"), &incoming)?);
+        nodes.push(net.sum(format_args!("{name}.{target}"), &incoming)?);
     }
     Ok(nodes[3])
 }
 
 /// Two ReLU-3x3-BN, the first of stride 2; the shortcut is 2x2 average pooling and a plain 1x1
 /// convolution.
-fn residual_block(
-    net: &mut NetworkBuilder,
+fn residual_block<A: Assemble>(
+    net: &mut A,
     name: &str,
-    input: LayerId,
+    input: A::Id,
     channels: usize,
-) -> Result<LayerId, NetworkError> {
-    let a = net.conv_bn(format!("{name}.a"), input, (channels, 3, 2), Relu::Before)?;
-    let b = net.conv_bn(format!("{name}.b"), a, (channels, 3, 1), Relu::Before)?;
+) -> Result<A::Id, A::Error> {
+    let a = net.conv_bn(format_args!("{name}.a"), input, (channels, 3, 2), Relu::Before)?;
+    let b = net.conv_bn(format_args!("{name}.b"), a, (channels, 3, 1), Relu::Before)?;
     let window = Window { kernel: 2, stride: 2, padding: 0, ceil: false };
-    let pool = net.add(format!("{name}.pool"), Operation::AveragePool(window), &[input])?;
+    let pool = net.add(format_args!("{name}.pool"), Operation::AveragePool(window), &[input])?;
     let shortcut = Convolution {
         channels,
         kernel: 1,
@@ -107,6 +128,6 @@ fn residual_block(
         relu: Relu::None,
     };
     let shortcut =
-        net.add(format!("{name}.shortcut"), Operation::Convolution(shortcut), &[pool])?;
+        net.add(format_args!("{name}.shortcut"), Operation::Convolution(shortcut), &[pool])?;
     net.sum(name, &[b, shortcut])
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::operation::{Kind, Work};
 use super::program::Program;
 use super::queue::Queue;
-use crate::network::{Assemble, Network, NetworkError, Operation, Shape, layer_shapes};
+use crate::network::{Assemble, Family, Network, NetworkError, Operation, Shape, layer_shapes};
 
 /// A network that the accelerator has no operations for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +56,24 @@ pub fn lower(network: &Network) -> Result<Program, LowerError> {
     } else {
         Ok(Program::new(lowering.queue, names))
     }
+}
+
+/// Lowers a network of a family, without names, into a lowering that is started anew.
+///
+/// # Errors
+/// As [`lower`], or sizes that do not go together.
+pub(super) fn lower_into<F: Family>(
+    lowering: &mut Lowering,
+    family: &F,
+    network: usize,
+) -> Result<(), LowerError> {
+    if F::ALL_USED {
+        let image = lowering.start(family.image());
+        family.assemble(network, lowering, image)?;
+    } else {
+        lowering.queue = lower(&family.network(network)?)?.into_queue();
+    }
+    if lowering.queue.len() == 0 { Err(LowerError::Nothing) } else { Ok(()) }
 }
 
 /// Turns layers into queued operations, one by one.

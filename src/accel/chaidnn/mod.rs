@@ -10,6 +10,7 @@
 //! constants of its structure stand where they are used.
 
 mod area;
+mod batch;
 mod configuration;
 mod convolution;
 mod elementwise;
@@ -23,6 +24,7 @@ mod queue;
 mod space;
 
 pub use area::{Area, Blocks};
+pub use batch::{Batch, BatchError, Found, Level, Memory, Scan};
 pub use configuration::{Configuration, ParseConfigurationError};
 pub use estimate::Estimate;
 pub use lower::{LowerError, lower};

@@ -8,7 +8,7 @@ use super::{Configuration, elementwise, pooling};
 use crate::network::Shape;
 
 /// What kind of work an operation is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Kind {
     /// Convolution in one or two groups; batch normalisation and rectifier are part of it.
     Convolution { groups: usize },
@@ -23,7 +23,7 @@ pub(super) enum Kind {
 /// The work of an operation: what its cycles depend on.
 ///
 /// Padding is inserted on the way into the input buffer and costs nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Work {
     pub kind: Kind,
     pub input: Shape,
@@ -46,6 +46,22 @@ pub enum Engine {
 
 impl Engine {
     pub(super) const COUNT: usize = 3;
+}
+
+/// Which engines a configuration has beside the convolution engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Engines {
+    pub pool: bool,
+    pub pointwise: bool,
+}
+
+impl Engines {
+    pub(super) fn of(configuration: &Configuration) -> Self {
+        Self {
+            pool: configuration.pool_engine,
+            pointwise: configuration.engine_pixels().1.is_some(),
+        }
+    }
 }
 
 impl fmt::Display for Engine {
@@ -109,16 +125,17 @@ pub struct Infeasible {
 
 impl Work {
     /// The engine that does the work.
-    pub(super) fn engine(&self, configuration: &Configuration) -> Engine {
+    pub(super) const fn engine(&self, engines: Engines) -> Engine {
         match self.kind {
-            Kind::MaxPool if configuration.pool_engine => Engine::Pool,
-            Kind::Convolution { .. }
-                if self.kernel == 1 && configuration.engine_pixels().1.is_some() =>
-            {
-                Engine::Pointwise
-            }
+            Kind::MaxPool if engines.pool => Engine::Pool,
+            Kind::Convolution { .. } if self.kernel == 1 && engines.pointwise => Engine::Pointwise,
             _ => Engine::Convolution,
         }
+    }
+
+    /// The time from the launch of the work to its end, in us.
+    pub(super) fn duration_us(cycles: f64, platform: &Platform) -> f64 {
+        cycles / platform.clock_mhz + platform.launch_us
     }
 
     /// The cycles that the work takes on its engine.
@@ -132,7 +149,8 @@ impl Work {
     ) -> Result<Cycles, &'static str> {
         match self.kind {
             Kind::Convolution { groups } => {
-                let engine = ConvolutionEngine::new(configuration, self.engine(configuration));
+                let engine = self.engine(Engines::of(configuration));
+                let engine = ConvolutionEngine::new(configuration, engine);
                 convolution::cycles(self, groups, configuration, &engine, platform)
             }
             Kind::MaxPool if configuration.pool_engine => {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::area::Area;
-use super::operation::{Bound, Cycles, Engine, Infeasible, Work};
+use super::operation::{Bound, Cycles, Engine, Engines, Infeasible, Work};
 use super::queue::Queue;
 use super::{ChaidnnSpace, Configuration, Estimate, Platform};
 
@@ -65,6 +65,10 @@ impl Program {
             })
             .collect();
         Self { segments: queue.segments(), queue, names, works, work_of }
+    }
+
+    pub(super) fn into_queue(self) -> Queue {
+        self.queue
     }
 
     #[cfg(test)]
@@ -154,8 +158,8 @@ impl Program {
                     reason,
                 }
             })?;
-            let duration_us = cycles.cycles / platform.clock_mhz + platform.launch_us;
-            Ok(Cost { engine: work.engine(configuration), cycles, duration_us })
+            let duration_us = Work::duration_us(cycles.cycles, platform);
+            Ok(Cost { engine: work.engine(Engines::of(configuration)), cycles, duration_us })
         };
         self.works.iter().enumerate().map(cost).collect()
     }

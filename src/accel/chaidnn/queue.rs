@@ -68,8 +68,8 @@ impl Queue {
         }
         let mut segments = Vec::new();
         let (mut start, mut reach) = (0, 0);
-        for task in 0..count {
-            reach = reach.max(last_reader[task]);
+        for (task, &last) in last_reader.iter().enumerate() {
+            reach = reach.max(last);
             if task + 1 == count
                 || (task >= last_root && self.ends_segment(task, reach, &first_reader))
             {

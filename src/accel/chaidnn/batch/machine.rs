@@ -1,0 +1,201 @@
+//! Runs code over slots, a vector of configurations at a time.
+//!
+//! The same loops are compiled for several widths of vector registers; sums and maxima of f64 are
+//! the same in all of them.
+
+use super::code::{Code, ZERO};
+
+/// Configurations that are computed at once.
+pub(super) const LANES: usize = 16;
+
+/// A number for each of [`LANES`] configurations.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(C, align(64))]
+pub(super) struct Slot(pub [f64; LANES]);
+
+impl Slot {
+    pub(super) const fn all(value: f64) -> Self {
+        Self([value; LANES])
+    }
+}
+
+const SLOTS: usize = 1 << 16;
+
+/// What code works on. Its size makes every slot's number a valid index.
+#[derive(Debug)]
+pub struct Memory {
+    slots: Box<[Slot; SLOTS]>,
+}
+
+impl Memory {
+    /// Makes a memory of zeros.
+    pub fn new() -> Self {
+        let slots = vec![Slot::all(0.0); SLOTS].into_boxed_slice();
+        match slots.try_into() {
+            Ok(slots) => Self { slots },
+            Err(_) => unreachable!("the slice has as many slots as the array"),
+        }
+    }
+
+    /// Puts the durations of works behind the zeros.
+    pub(super) fn load(&mut self, durations: &[Slot]) {
+        self.slots[usize::from(ZERO)] = Slot::all(0.0);
+        self.slots[1..=durations.len()].copy_from_slice(durations);
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How many configurations of a block pass a threshold on some networks.
+#[derive(Clone, Debug)]
+pub(super) struct BlockLevel {
+    /// The networks, from the first, that count.
+    pub networks: usize,
+    /// The thresholds, in us.
+    pub most_us: Slot,
+    /// How much each lane counts.
+    pub weight: Slot,
+}
+
+/// What is asked of a block of configurations.
+#[derive(Debug)]
+pub(super) struct Query {
+    /// Latencies up to these, in us, are reported.
+    pub limits_us: Slot,
+    pub levels: Vec<BlockLevel>,
+}
+
+/// What came out for a block.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    /// Network, lane and latency in us of what is within the limits.
+    pub found: Vec<(u32, u32, f64)>,
+    /// For each level, the weights of what passed.
+    pub counts: Vec<f64>,
+    /// The highest finite latency in us.
+    pub highest_us: f64,
+}
+
+/// Runs the code of every network over the slots.
+pub(super) fn run(memory: &mut Memory, code: &Code, query: &Query, answer: &mut Answer) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has the feature.
+            return unsafe { run_avx512(memory, code, query, answer) };
+        }
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has the feature.
+            return unsafe { run_avx2(memory, code, query, answer) };
+        }
+    }
+    run_portable(memory, code, query, answer);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn run_avx512(memory: &mut Memory, code: &Code, query: &Query, answer: &mut Answer) {
+    run_lanes(memory, code, query, answer);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn run_avx2(memory: &mut Memory, code: &Code, query: &Query, answer: &mut Answer) {
+    run_lanes(memory, code, query, answer);
+}
+
+fn run_portable(memory: &mut Memory, code: &Code, query: &Query, answer: &mut Answer) {
+    run_lanes(memory, code, query, answer);
+}
+
+#[inline(always)]
+fn run_lanes(memory: &mut Memory, code: &Code, query: &Query, answer: &mut Answer) {
+    let slots = &mut *memory.slots;
+    let limits = query.limits_us.0;
+    let mut highest = [0.0; LANES];
+    let mut counts = vec![[0.0; LANES]; query.levels.len()];
+    for (network, (steps, sums)) in code.networks().enumerate() {
+        for step in steps {
+            let add = slots[usize::from(step.add)].0;
+            let a = slots[usize::from(step.a)].0;
+            let b = slots[usize::from(step.b)].0;
+            let to = &mut slots[usize::from(step.to)].0;
+            for lane in 0..LANES {
+                to[lane] = add[lane] + larger(a[lane], b[lane]);
+            }
+        }
+        let mut total = [0.0; LANES];
+        for &sum in sums {
+            let slot = &slots[usize::from(sum)].0;
+            for lane in 0..LANES {
+                total[lane] += slot[lane];
+            }
+        }
+        let mut any = false;
+        for lane in 0..LANES {
+            any |= total[lane] <= limits[lane];
+            let finite = if total[lane] < f64::INFINITY { total[lane] } else { 0.0 };
+            highest[lane] = larger(highest[lane], finite);
+        }
+        if any {
+            report(network, &total, &limits, answer);
+        }
+        for (level, counts) in query.levels.iter().zip(&mut counts) {
+            if network < level.networks {
+                for lane in 0..LANES {
+                    let passes = total[lane] <= level.most_us.0[lane];
+                    counts[lane] += if passes { level.weight.0[lane] } else { 0.0 };
+                }
+            }
+        }
+    }
+    answer.highest_us = highest.into_iter().fold(answer.highest_us, f64::max);
+    answer.counts.resize(counts.len(), 0.0);
+    for (sum, lanes) in answer.counts.iter_mut().zip(&counts) {
+        *sum += lanes.iter().sum::<f64>();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn report(network: usize, total: &[f64; LANES], limits: &[f64; LANES], answer: &mut Answer) {
+    for lane in 0..LANES {
+        if total[lane] <= limits[lane] {
+            answer.found.push((network as u32, lane as u32, total[lane]));
+        }
+    }
+}
+
+/// The larger of two numbers that are not NaN, as one instruction.
+#[inline(always)]
+fn larger(a: f64, b: f64) -> f64 {
+    if a > b { a } else { b }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    type Run = fn(&mut Memory, &Code, &Query, &mut Answer);
+
+    /// The ways to run code on this processor.
+    pub(in super::super) fn widths() -> Vec<(&'static str, Run)> {
+        let mut widths: Vec<(&'static str, Run)> = vec![("portable", run_portable)];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") {
+                // SAFETY: the processor has the feature.
+                widths.push(("avx2", |m, c, q, a| unsafe { run_avx2(m, c, q, a) }));
+            }
+            if is_x86_feature_detected!("avx512f") {
+                // SAFETY: the processor has the feature.
+                widths.push(("avx512", |m, c, q, a| unsafe { run_avx512(m, c, q, a) }));
+            }
+        }
+        widths
+    }
+}

@@ -1,0 +1,237 @@
+//! Asking for the latencies that matter.
+
+use rayon::prelude::*;
+use rustc_hash::FxHashSet;
+
+use super::super::lower::{LowerError, Lowering, lower_into};
+use super::super::operation::Work;
+use super::super::{Area, Configuration, Platform};
+use super::code::{Code, Compiler, Outline};
+use super::machine::{Answer, BlockLevel, LANES, Memory, Query, Slot, run};
+use super::table::Table;
+use crate::network::Family;
+
+/// Networks that are looked at together when works are collected.
+const COLLECTED: usize = 1024;
+
+/// Why networks cannot be evaluated together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BatchError {
+    /// A network that the accelerator cannot run.
+    #[error("network {network}: {source}")]
+    Network {
+        /// Its number.
+        network: usize,
+        /// Why.
+        source: LowerError,
+    },
+    /// The networks have too many different layers, or one of them too many.
+    #[error("the networks have more than 65,535 different operations")]
+    Operations,
+}
+
+/// The networks of a family on configurations of the accelerator, prepared for [`Batch::scan`].
+#[derive(Debug)]
+pub struct Batch {
+    configurations: Vec<Configuration>,
+    areas: Vec<f64>,
+    table: Table,
+    works: usize,
+}
+
+/// A pair whose latency is within the limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Found {
+    /// The network's number.
+    pub network: u32,
+    /// The number of the class of configurations.
+    pub class: u32,
+    /// The latency of a batch in ms.
+    pub latency_ms: f64,
+}
+
+/// A count of pairs whose latency passes a threshold.
+#[derive(Clone, Debug)]
+pub struct Level {
+    /// The networks that count: so many from the first that is scanned.
+    pub networks: usize,
+    /// For each class, the highest latency in ms that passes.
+    pub most_ms: Vec<f64>,
+    /// For each class, how many pairs of it count.
+    pub weight: Vec<u32>,
+}
+
+/// What a scan found.
+#[derive(Clone, Debug, Default)]
+pub struct Scan {
+    /// The pairs within the limits, by class and network.
+    pub found: Vec<Found>,
+    /// For each level, how many pairs pass.
+    pub counts: Vec<u64>,
+    /// The highest finite latency in ms.
+    pub highest_ms: f64,
+}
+
+impl Batch {
+    /// Tabulates what the networks of a family need on the configurations.
+    ///
+    /// # Errors
+    /// A network that the accelerator cannot run, or too many different operations.
+    pub fn new<F: Family>(
+        family: &F,
+        configurations: Vec<Configuration>,
+        platform: &Platform,
+    ) -> Result<Self, BatchError> {
+        let starts: Vec<usize> = (0..family.len()).step_by(COLLECTED).collect();
+        let collected: Vec<FxHashSet<Work>> = starts
+            .into_par_iter()
+            .map(|start| {
+                let mut works = FxHashSet::default();
+                let mut lowering = Lowering::default();
+                for network in start..(start + COLLECTED).min(family.len()) {
+                    lower_into(&mut lowering, family, network)
+                        .map_err(|source| BatchError::Network { network, source })?;
+                    let queue = lowering.queue();
+                    works.extend((0..queue.len()).map(|task| *queue.work(task)));
+                }
+                Ok(works)
+            })
+            .collect::<Result<_, _>>()?;
+        let mut works: Vec<Work> =
+            collected.into_iter().flatten().collect::<FxHashSet<_>>().into_iter().collect();
+        works.sort_unstable();
+        if works.len() > usize::from(u16::MAX) {
+            return Err(BatchError::Operations);
+        }
+        let areas = configurations.iter().map(|c| Area::of(c, platform).area_mm2).collect();
+        let table = Table::new(&works, &configurations, platform);
+        Ok(Self { configurations, areas, table, works: works.len() })
+    }
+
+    /// The configurations, as they were given.
+    pub fn configurations(&self) -> &[Configuration] {
+        &self.configurations
+    }
+
+    /// The area of each configuration in mm2.
+    pub fn areas(&self) -> &[f64] {
+        &self.areas
+    }
+
+    /// Classes of configurations on which every network of the family has the same latency; each
+    /// lists the numbers of its configurations, ascending.
+    pub fn classes(&self) -> &[Vec<u32>] {
+        &self.table.classes
+    }
+
+    /// How many different operations the networks have.
+    pub const fn operations(&self) -> usize {
+        self.works
+    }
+
+    /// Evaluates networks on all configurations and reports the pairs whose latency is at most the
+    /// limit of their class, in ms. A configuration that cannot run a network has infinite latency.
+    ///
+    /// # Errors
+    /// A network with too many operations.
+    ///
+    /// # Panics
+    /// If the family is not the one that the batch was made of.
+    pub fn scan<F: Family>(
+        &self,
+        family: &F,
+        networks: &[u32],
+        limits_ms: &[f64],
+        levels: &[Level],
+        memory: &mut Memory,
+    ) -> Result<Scan, BatchError> {
+        let codes = self.compile(family, networks)?;
+        let mut scan = Scan { counts: vec![0; levels.len()], ..Scan::default() };
+        let mut answer = Answer::default();
+        for (group, code) in self.table.groups.iter().zip(&codes) {
+            for (block, durations) in group.blocks().enumerate() {
+                let within = block * LANES;
+                let first = group.first_class + within;
+                let lanes = LANES.min(group.classes - within);
+                let of = |values: &dyn Fn(usize) -> f64, otherwise: f64| {
+                    Slot(std::array::from_fn(|lane| {
+                        if lane < lanes { values(first + lane) } else { otherwise }
+                    }))
+                };
+                let query = Query {
+                    limits_us: of(&|class| largest_us(limits_ms[class]), f64::NEG_INFINITY),
+                    levels: levels
+                        .iter()
+                        .map(|level| BlockLevel {
+                            networks: level.networks,
+                            most_us: of(&|class| largest_us(level.most_ms[class]), 0.0),
+                            weight: of(&|class| f64::from(level.weight[class]), 0.0),
+                        })
+                        .collect(),
+                };
+                answer.found.clear();
+                answer.counts.clear();
+                memory.load(durations);
+                run(memory, code, &query, &mut answer);
+                scan.found.extend(answer.found.iter().map(|&(network, lane, us)| Found {
+                    network: networks[network as usize],
+                    class: first as u32 + lane,
+                    latency_ms: us / 1e3,
+                }));
+                for (sum, count) in scan.counts.iter_mut().zip(&answer.counts) {
+                    *sum += *count as u64;
+                }
+                scan.highest_ms = scan.highest_ms.max(answer.highest_us / 1e3);
+            }
+        }
+        Ok(scan)
+    }
+
+    /// The code of networks for each group.
+    fn compile<F: Family>(&self, family: &F, networks: &[u32]) -> Result<Vec<Code>, BatchError> {
+        let mut codes = vec![Code::default(); self.table.groups.len()];
+        let mut compiler = Compiler::default();
+        let mut lowering = Lowering::default();
+        let mut rows = Vec::new();
+        for &network in networks {
+            let network = network as usize;
+            lower_into(&mut lowering, family, network)
+                .map_err(|source| BatchError::Network { network, source })?;
+            let queue = lowering.queue();
+            let outline = Outline::new(queue);
+            rows.clear();
+            rows.resize(queue.len(), 0);
+            for task in outline.tasks() {
+                rows[task] = self.table.rows[queue.work(task)];
+            }
+            for (group, code) in self.table.groups.iter().zip(&mut codes) {
+                compiler
+                    .compile(
+                        queue,
+                        &outline,
+                        group.engines,
+                        |task| rows[task],
+                        self.works + 1,
+                        code,
+                    )
+                    .map_err(|_| BatchError::Operations)?;
+            }
+        }
+        Ok(codes)
+    }
+}
+
+/// The highest latency in us that in ms is at most `ms`.
+fn largest_us(ms: f64) -> f64 {
+    if !ms.is_finite() {
+        return ms;
+    }
+    let mut us = ms * 1e3;
+    while us / 1e3 > ms {
+        us = us.next_down();
+    }
+    while us.next_up() / 1e3 <= ms {
+        us = us.next_up();
+    }
+    us
+}

@@ -1,0 +1,96 @@
+//! The durations of works on configurations, and which configurations need not be told apart.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+use super::super::operation::{Engines, Work};
+use super::super::{Configuration, Platform};
+use super::machine::{LANES, Slot};
+
+/// The durations of all works on configurations with the same engines.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub engines: Engines,
+    /// The number of the first class.
+    pub first_class: usize,
+    /// How many classes there are; the last block's other lanes repeat the last class.
+    pub classes: usize,
+    /// For each block of [`LANES`] classes, a slot for each work.
+    slots: Vec<Slot>,
+    works: usize,
+}
+
+impl Group {
+    pub(super) fn blocks(&self) -> impl Iterator<Item = &[Slot]> {
+        self.slots.chunks_exact(self.works)
+    }
+}
+
+/// Works by number, and the durations of each on each class of configurations.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub rows: FxHashMap<Work, u16>,
+    pub groups: Vec<Group>,
+    /// Configurations with the same engines and durations, ascending.
+    pub classes: Vec<Vec<u32>>,
+}
+
+impl Table {
+    /// Tabulates works, which are all different and at most 65,535.
+    pub(super) fn new(
+        works: &[Work],
+        configurations: &[Configuration],
+        platform: &Platform,
+    ) -> Self {
+        let columns: Vec<Vec<f64>> = configurations
+            .par_iter()
+            .map(|configuration| {
+                let duration = |work: &Work| match work.cycles(configuration, platform) {
+                    Ok(cycles) => Work::duration_us(cycles.cycles, platform),
+                    Err(_) => f64::INFINITY,
+                };
+                works.iter().map(duration).collect()
+            })
+            .collect();
+
+        let mut known: FxHashMap<(Engines, Vec<u64>), usize> = FxHashMap::default();
+        let mut members: BTreeMap<Engines, Vec<Vec<u32>>> = BTreeMap::new();
+        for (index, configuration) in configurations.iter().enumerate() {
+            let engines = Engines::of(configuration);
+            let classes = members.entry(engines).or_default();
+            let bits = columns[index].iter().map(|duration| duration.to_bits()).collect();
+            let class = *known.entry((engines, bits)).or_insert_with(|| {
+                classes.push(Vec::new());
+                classes.len() - 1
+            });
+            classes[class].push(index as u32);
+        }
+
+        let mut table = Self {
+            rows: works.iter().enumerate().map(|(row, work)| (*work, row as u16 + 1)).collect(),
+            groups: Vec::new(),
+            classes: Vec::new(),
+        };
+        for (engines, classes) in members {
+            let mut slots = Vec::with_capacity(classes.len().div_ceil(LANES) * works.len());
+            for block in classes.chunks(LANES) {
+                for work in 0..works.len() {
+                    let of = |lane: usize| {
+                        let class = &block[lane.min(block.len() - 1)];
+                        columns[class[0] as usize][work]
+                    };
+                    slots.push(Slot(std::array::from_fn(of)));
+                }
+            }
+            let first_class = table.classes.len();
+            let (classes, works) = (classes.len(), {
+                table.classes.extend(classes);
+                works.len()
+            });
+            table.groups.push(Group { engines, first_class, classes, slots, works });
+        }
+        table
+    }
+}
