@@ -3,7 +3,10 @@
 mod frontier;
 mod hypervolume;
 mod objective;
+pub mod sweep;
+mod weighted;
 
 pub use frontier::Frontier;
 pub use hypervolume::hypervolume;
 pub use objective::{Direction, Objective, ParseObjectiveError, costs, dominance};
+pub use weighted::{Limit, ParseLimitError, Relation, Term, Weighted, Worth};

@@ -24,7 +24,7 @@ mod queue;
 mod space;
 
 pub use area::{Area, Blocks};
-pub use batch::{Batch, BatchError, Found, Level, Memory, Scan};
+pub use batch::{Batch, BatchError, Memory};
 pub use configuration::{Configuration, ParseConfigurationError};
 pub use estimate::Estimate;
 pub use lower::{LowerError, lower};

@@ -32,12 +32,6 @@ pub(super) struct Code {
 }
 
 impl Code {
-    pub(super) fn clear(&mut self) {
-        self.steps.clear();
-        self.sums.clear();
-        self.ends.clear();
-    }
-
     pub(super) fn networks(&self) -> impl Iterator<Item = (&[Step], &[u16])> {
         let mut start = (0, 0);
         self.ends.iter().map(move |&(steps, sums)| {

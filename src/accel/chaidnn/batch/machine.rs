@@ -6,7 +6,7 @@
 use super::code::{Code, ZERO};
 
 /// Configurations that are computed at once.
-pub(super) const LANES: usize = 16;
+pub(super) const LANES: usize = 32;
 
 /// A number for each of [`LANES`] configurations.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -12,7 +12,7 @@ mod scan;
 mod table;
 
 pub use machine::Memory;
-pub use scan::{Batch, BatchError, Found, Level, Scan};
+pub use scan::{Batch, BatchError};
 
 #[cfg(test)]
 mod tests;

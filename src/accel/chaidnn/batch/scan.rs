@@ -9,6 +9,7 @@ use super::super::{Area, Configuration, Platform};
 use super::code::{Code, Compiler, Outline};
 use super::machine::{Answer, BlockLevel, LANES, Memory, Query, Slot, run};
 use super::table::Table;
+use crate::accel::{Found, Level, Scan};
 use crate::network::Family;
 
 /// Networks that are looked at together when works are collected.
@@ -37,39 +38,6 @@ pub struct Batch {
     areas: Vec<f64>,
     table: Table,
     works: usize,
-}
-
-/// A pair whose latency is within the limit.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Found {
-    /// The network's number.
-    pub network: u32,
-    /// The number of the class of configurations.
-    pub class: u32,
-    /// The latency of a batch in ms.
-    pub latency_ms: f64,
-}
-
-/// A count of pairs whose latency passes a threshold.
-#[derive(Clone, Debug)]
-pub struct Level {
-    /// The networks that count: so many from the first that is scanned.
-    pub networks: usize,
-    /// For each class, the highest latency in ms that passes.
-    pub most_ms: Vec<f64>,
-    /// For each class, how many pairs of it count.
-    pub weight: Vec<u32>,
-}
-
-/// What a scan found.
-#[derive(Clone, Debug, Default)]
-pub struct Scan {
-    /// The pairs within the limits, by class and network.
-    pub found: Vec<Found>,
-    /// For each level, how many pairs pass.
-    pub counts: Vec<u64>,
-    /// The highest finite latency in ms.
-    pub highest_ms: f64,
 }
 
 impl Batch {
@@ -124,6 +92,11 @@ impl Batch {
         &self.table.classes
     }
 
+    /// Whether every configuration can run every network.
+    pub const fn all_run(&self) -> bool {
+        self.table.all_run
+    }
+
     /// How many different operations the networks have.
     pub const fn operations(&self) -> usize {
         self.works
@@ -148,6 +121,8 @@ impl Batch {
         let codes = self.compile(family, networks)?;
         let mut scan = Scan { counts: vec![0; levels.len()], ..Scan::default() };
         let mut answer = Answer::default();
+        // By place among the networks scanned, until all are found.
+        let mut found: Vec<Found> = Vec::new();
         for (group, code) in self.table.groups.iter().zip(&codes) {
             for (block, durations) in group.blocks().enumerate() {
                 let within = block * LANES;
@@ -173,8 +148,8 @@ impl Batch {
                 answer.counts.clear();
                 memory.load(durations);
                 run(memory, code, &query, &mut answer);
-                scan.found.extend(answer.found.iter().map(|&(network, lane, us)| Found {
-                    network: networks[network as usize],
+                found.extend(answer.found.iter().map(|&(network, lane, us)| Found {
+                    network,
                     class: first as u32 + lane,
                     latency_ms: us / 1e3,
                 }));
@@ -183,6 +158,11 @@ impl Batch {
                 }
                 scan.highest_ms = scan.highest_ms.max(answer.highest_us / 1e3);
             }
+        }
+        found.sort_unstable_by_key(|found| (found.network, found.class));
+        scan.found = found;
+        for found in &mut scan.found {
+            found.network = networks[found.network as usize];
         }
         Ok(scan)
     }

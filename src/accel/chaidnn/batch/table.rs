@@ -35,6 +35,8 @@ pub(super) struct Table {
     pub groups: Vec<Group>,
     /// Configurations with the same engines and durations, ascending.
     pub classes: Vec<Vec<u32>>,
+    /// Whether every configuration can do every work.
+    pub all_run: bool,
 }
 
 impl Table {
@@ -72,17 +74,16 @@ impl Table {
             rows: works.iter().enumerate().map(|(row, work)| (*work, row as u16 + 1)).collect(),
             groups: Vec::new(),
             classes: Vec::new(),
+            all_run: columns.iter().flatten().all(|duration| duration.is_finite()),
         };
         for (engines, classes) in members {
             let mut slots = Vec::with_capacity(classes.len().div_ceil(LANES) * works.len());
             for block in classes.chunks(LANES) {
-                for work in 0..works.len() {
-                    let of = |lane: usize| {
-                        let class = &block[lane.min(block.len() - 1)];
-                        columns[class[0] as usize][work]
-                    };
-                    slots.push(Slot(std::array::from_fn(of)));
-                }
+                let columns: [&[f64]; LANES] = std::array::from_fn(|lane| {
+                    &*columns[block[lane.min(block.len() - 1)][0] as usize]
+                });
+                let slot = |work| Slot(columns.map(|column| column[work]));
+                slots.extend((0..works.len()).map(slot));
             }
             let first_class = table.classes.len();
             let (classes, works) = (classes.len(), {

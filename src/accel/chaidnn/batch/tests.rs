@@ -5,6 +5,7 @@ use rand::seq::IndexedRandom;
 
 use super::super::{ChaidnnSpace, Configuration, Platform, Precision, lower};
 use super::*;
+use crate::accel::{Found, Level};
 use crate::network::{
     Family, Nasbench101Family, Nasbench101Settings, Nasbench201Family, Nasbench201Settings,
 };

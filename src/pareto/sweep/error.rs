@@ -1,0 +1,30 @@
+//! How a sweep fails.
+
+use super::metric::GoalError;
+
+/// Why a sweep cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// There are no networks or no configurations.
+    #[error("the space has no {0}")]
+    Empty(&'static str),
+    /// The pairs do not fit a 64-bit count.
+    #[error("the space has more pairs than a 64-bit number counts")]
+    TooLarge,
+    /// A network's accuracy or a configuration's area is not a finite number.
+    #[error("the {what} of {item} is {value}; it must be a finite number")]
+    NotFinite {
+        /// Accuracy or area.
+        what: &'static str,
+        /// The network or configuration.
+        item: String,
+        /// What it is.
+        value: f64,
+    },
+    /// An objective that cannot be swept.
+    #[error(transparent)]
+    Goal(#[from] GoalError),
+    /// A pair cannot be evaluated.
+    #[error("{0}")]
+    Scan(String),
+}
