@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 use super::error::CliError;
 use crate::report::Format;
 use crate::script::{Script, ScriptError, Settings, SettingsError};
-use crate::store::{OpenMode, Store};
+use crate::store::{OpenMode, RunRecord, Store};
 
 /// Options of every command.
 #[derive(Debug, Args)]
@@ -38,7 +38,7 @@ pub struct Common {
 pub struct ExperimentArgs {
     /// The experiment: a .rhai script, or a .yaml file that names one with its settings.
     pub file: PathBuf,
-    /// Overrides a setting (seed, steps, threads, data, limits.NAME) or an argument of the script.
+    /// Overrides a setting (seed, steps, threads, top, data, limits.NAME) or an argument of the script.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
 }
@@ -115,6 +115,20 @@ fn read_settings(file: &Path) -> Result<Settings, CliError> {
             ),
         }),
     }
+}
+
+/// Whether a table of trials of some runs labels accuracies as predicted: for people in the head of
+/// the column, for other programs, whose columns keep their names, in a note.
+pub fn label_predicted(common: &Common, runs: &[RunRecord]) -> bool {
+    let predicted: Vec<&str> =
+        runs.iter().filter(|run| run.is_predicted()).map(|run| run.name.as_str()).collect();
+    if predicted.is_empty() {
+        return false;
+    }
+    if common.format != Format::Table || predicted.len() < runs.len() {
+        eprintln!("note: the accuracies of {} are predicted", predicted.join(", "));
+    }
+    common.format == Format::Table && predicted.len() == runs.len()
 }
 
 /// Where what takes long to compute is kept between runs: `TANDEM_CACHE`, else `tandem` in the

@@ -12,6 +12,9 @@ mod run;
 mod runs;
 mod show;
 mod summary;
+mod sweep;
+mod sweep_summary;
+mod train_predictor;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -39,9 +42,11 @@ enum Command {
     Show(show::Args),
     Query(query::Args),
     Pareto(pareto::Args),
+    Sweep(sweep::Args),
     Check(check::Args),
     Estimate(estimate::Args),
     Data(data::Args),
+    TrainPredictor(train_predictor::Args),
 }
 
 /// Runs the program with the given arguments and says how it went.
@@ -65,9 +70,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Show(args) => show::run(common, &args),
         Command::Query(args) => query::run(common, &args),
         Command::Pareto(args) => pareto::run(common, &args),
+        Command::Sweep(args) => sweep::run(common, &args),
         Command::Check(args) => check::run(common, &args),
         Command::Estimate(args) => estimate::run(common, &args),
         Command::Data(args) => data::run(common, &args),
+        Command::TrainPredictor(args) => train_predictor::run(common, &args),
     };
     match result {
         Ok(code) => code,

@@ -3,7 +3,7 @@
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
-use super::context::Common;
+use super::context::{Common, label_predicted};
 use super::error::CliError;
 use super::query::selected;
 use crate::pareto::{Frontier, Objective, costs, hypervolume};
@@ -73,7 +73,8 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let members = frontier.sorted();
     let trials: Vec<&Trial> = members.iter().map(|(_, (_, trial))| trial).collect();
     let first = objectives.iter().map(|objective| objective.metric.clone());
-    let columns = TrialColumns::new(trials, first, runs.len() > 1);
+    let predicted = label_predicted(common, &runs);
+    let columns = TrialColumns::new(trials, first, runs.len() > 1).labelled(predicted);
     let mut table = columns.table();
     for (_, (run, trial)) in &members {
         table.push(columns.row(run, trial));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::stdout;
 use std::process::ExitCode;
 
-use super::context::Common;
+use super::context::{Common, label_predicted};
 use super::error::CliError;
 use crate::pareto::{Direction, Objective};
 use crate::report::{TrialColumns, metric_names};
@@ -71,7 +71,8 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         found.truncate(limit);
     }
     let trials: Vec<&Trial> = found.iter().map(|(_, trial)| trial).collect();
-    let columns = TrialColumns::new(trials, [], runs.len() > 1);
+    let predicted = label_predicted(common, &runs);
+    let columns = TrialColumns::new(trials, [], runs.len() > 1).labelled(predicted);
     let mut table = columns.table();
     for (run, trial) in &found {
         table.push(columns.row(run, trial));

@@ -10,6 +10,7 @@ use similar::TextDiff;
 use super::context::{Common, Loaded};
 use super::error::CliError;
 use super::run::{carry_on, models, record, settings_of};
+use super::sweep;
 use crate::script::Settings;
 use crate::store::{RunRecord, Status, Store};
 
@@ -38,6 +39,9 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     if args.fork {
         let file = known.file.clone();
         let loaded = common.load_with(Path::new(&file), settings)?;
+        if known.sweep.is_some() {
+            return sweep::fork(common, &loaded, &store, Path::new(&file), known.name);
+        }
         let record = record(&loaded, &store, Path::new(&file), Some(known.name))?;
         let record = store.create_run(record)?;
         return carry_on(common, &loaded, &store, record);
@@ -58,6 +62,9 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     if args.steps.is_some() {
         known.steps = args.steps;
         known.settings = settings_of(&loaded)?;
+    }
+    if known.sweep.is_some() {
+        return sweep::resume(common, &loaded, &store, known);
     }
     carry_on(common, &loaded, &store, known)
 }
@@ -94,7 +101,7 @@ fn refuse_changes(store: &Store, known: &RunRecord, loaded: &Loaded) -> Result<(
         let before = format!("tandem {}", known.program);
         return Err(changed("the program", before, format!("tandem {program}")));
     }
-    if known.data != models() {
+    if known.sweep.is_none() && known.data != models() {
         let (before, now) = (format!("{:?}", known.data), format!("{:?}", models()));
         return Err(changed("a model", before, now));
     }

@@ -33,6 +33,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     set.extend(args.seed.map(|seed| format!("seed={seed}")));
     set.extend(args.steps.map(|steps| format!("steps={steps}")));
     let loaded = common.load(&args.experiment.file, &set)?;
+    loaded.script.require_run()?;
     let store = common.store()?;
     let record = record(&loaded, &store, &args.experiment.file, None)?;
     let record = store.create_run(record)?;
@@ -64,6 +65,8 @@ pub fn record(
         status: Status::Created,
         program: env!("CARGO_PKG_VERSION").to_owned(),
         data: models(),
+        origins: Vec::new(),
+        sweep: None,
         forked_from,
         created_s: now,
         updated_s: now,
@@ -107,6 +110,10 @@ pub fn carry_on(
     let ended = study.run();
     drop(terminal);
     let (end, progress) = ended.map_err(|error| explain(loaded, error))?;
+    // The study has written the record; only what the script used is known no sooner than here.
+    let mut record = store.run(&name)?;
+    record.origins = summary::origins(loaded);
+    store.update_run(&record)?;
     store.sync()?;
     match end {
         End::Finished => {
@@ -124,7 +131,7 @@ pub fn carry_on(
 }
 
 /// The first Ctrl-C stops at the next opportunity, the second at once.
-fn listen(stop: &Arc<AtomicBool>) {
+pub fn listen(stop: &Arc<AtomicBool>) {
     let stop = stop.clone();
     let handler = move || {
         if stop.swap(true, Ordering::Relaxed) {

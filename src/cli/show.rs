@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::context::Common;
 use super::error::CliError;
 use crate::report::{Cell, Format, Table};
-use crate::store::{Outcome, RunRecord, Status, Store, Trial};
+use crate::store::{Outcome, RunRecord, Status, Store, SweepRecord, Trial};
 
 /// Shows a run, or one trial of it, in full.
 #[derive(Debug, clap::Args)]
@@ -77,6 +77,8 @@ fn run_rows(store: &Store, run: &RunRecord) -> Result<Vec<(String, Cell)>, CliEr
         ("program".into(), run.program.as_str().into()),
         ("forked_from".into(), run.forked_from.clone().into()),
     ];
+    rows.extend(run.origins.iter().map(|origin| ("origin".into(), origin.as_str().into())));
+    rows.extend(run.sweep.iter().flat_map(sweep_rows));
     if let Some(args) = run.settings.get("args").and_then(|args| args.as_object()) {
         for (name, value) in args {
             rows.push((format!("args.{name}"), value.to_string().into()));
@@ -92,6 +94,28 @@ fn run_rows(store: &Store, run: &RunRecord) -> Result<Vec<(String, Cell)>, CliEr
     Ok(rows)
 }
 
+fn sweep_rows(sweep: &SweepRecord) -> Vec<(String, Cell)> {
+    let mut rows: Vec<(String, Cell)> = vec![
+        ("pairs".into(), sweep.pairs.into()),
+        ("networks".into(), sweep.networks.into()),
+        ("networks_done".into(), sweep.done.into()),
+        ("networks_left_out".into(), sweep.left_out.into()),
+        ("configurations".into(), sweep.configurations.into()),
+        ("running_pairs".into(), sweep.running.into()),
+        ("frontier".into(), sweep.frontier.into()),
+        ("seconds".into(), sweep.seconds.into()),
+    ];
+    for (metric, (low, high)) in &sweep.ranges {
+        rows.push((format!("{metric}_least"), (*low).into()));
+        rows.push((format!("{metric}_most"), (*high).into()));
+    }
+    for goal in &sweep.goals {
+        rows.push((format!("objective {}", goal.name), goal.objective.to_string().into()));
+        rows.push((format!("pairs within {}", goal.name), goal.valid.into()));
+    }
+    rows
+}
+
 fn trial_rows(run: &RunRecord, trial: &Trial) -> Vec<(String, Cell)> {
     let phase = run.phases.get(trial.phase as usize).map(|phase| phase.name.clone());
     let mut rows: Vec<(String, Cell)> = vec![
@@ -99,6 +123,9 @@ fn trial_rows(run: &RunRecord, trial: &Trial) -> Vec<(String, Cell)> {
         ("step".into(), trial.step.into()),
         ("phase".into(), phase.into()),
     ];
+    if run.is_predicted() {
+        rows.push(("note".into(), "the accuracy is predicted".into()));
+    }
     for (part, text) in &trial.text {
         rows.push((part.clone(), text.as_str().into()));
     }

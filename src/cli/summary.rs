@@ -5,6 +5,7 @@ use std::io::{Write, stdout};
 use super::context::{Common, Loaded};
 use super::error::CliError;
 use crate::report::{Cell, Format, Table, TrialColumns};
+use crate::script::Source;
 use crate::study::{Experiment, Progress};
 
 /// Prints the name of a run as soon as it is known.
@@ -82,9 +83,17 @@ pub fn print(common: &Common, loaded: &Loaded, progress: &Progress) -> Result<()
         table.write(Format::Table, &mut out)?;
     }
     writeln!(out)?;
-    for source in loaded.script.host().sources() {
-        let (what, trust) = source.describe();
-        writeln!(out, "{trust:9} {what}")?;
+    for origin in origins(loaded) {
+        writeln!(out, "{origin}")?;
     }
     Ok(())
+}
+
+/// Where the numbers of an experiment came from so far, and how far they can be trusted.
+pub fn origins(loaded: &Loaded) -> Vec<String> {
+    let describe = |source: Source| {
+        let (what, trust) = source.describe();
+        format!("{trust:9} {what}")
+    };
+    loaded.script.host().sources().into_iter().map(describe).collect()
 }

@@ -7,5 +7,5 @@ mod trials;
 
 pub use number::{grouped, number};
 pub use table::{Cell, Format, Table};
-pub use terminal::Terminal;
+pub use terminal::{SweepBar, Terminal};
 pub use trials::{TrialColumns, metric_names};

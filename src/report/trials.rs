@@ -26,6 +26,8 @@ pub struct TrialColumns {
     /// Whether some trial failed, so that there is a column for the reasons.
     failed: bool,
     parts: Vec<String>,
+    /// Whether people are told that the accuracy is predicted.
+    predicted: bool,
 }
 
 impl TrialColumns {
@@ -47,7 +49,15 @@ impl TrialColumns {
             parts.extend(trial.text.keys().cloned());
             failed |= matches!(trial.outcome, Outcome::Failed { .. });
         }
-        Self { run: with_run, metrics, failed, parts: parts.into_iter().collect() }
+        let parts = parts.into_iter().collect();
+        Self { run: with_run, metrics, failed, parts, predicted: false }
+    }
+
+    /// The same columns with the accuracy labelled as predicted, for people.
+    #[must_use]
+    pub const fn labelled(mut self, predicted: bool) -> Self {
+        self.predicted = predicted;
+        self
     }
 
     /// A table with these columns and no rows.
@@ -56,7 +66,12 @@ impl TrialColumns {
         let head = run.into_iter().chain(["step".to_owned()]);
         let failed = self.failed.then(|| "failed".to_owned());
         let tail = ["reward".to_owned(), "valid".to_owned()].into_iter().chain(failed);
-        Table::new(head.chain(self.metrics.clone()).chain(tail).chain(self.parts.clone()))
+        let label = |name: &String| match name.as_str() {
+            "accuracy" if self.predicted => "accuracy (predicted)".to_owned(),
+            _ => name.clone(),
+        };
+        let metrics = self.metrics.iter().map(label);
+        Table::new(head.chain(metrics).chain(tail).chain(self.parts.clone()))
     }
 
     /// The row of a trial.

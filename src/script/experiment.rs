@@ -12,29 +12,32 @@ use super::engine::engine;
 use super::error::ScriptError;
 use super::host::Host;
 use super::limits::Limits;
-use super::modules::{Closure, ScriptPart, ScriptPhase, ScriptRun, reward_of, script_point};
+use super::modules::{PhaseReward, ScriptPart, ScriptPhase, ScriptRun, reward_of, script_point};
 use super::options::number;
 use super::settings::Settings;
 use super::sources::Sources;
 use super::table::SummaryTable;
-use crate::pareto::Objective;
+use crate::pareto::{Objective, Weighted, Worth};
 use crate::search::{ControllerSpec, ReinforceSettings};
 use crate::space::{Part, Point, Space};
-use crate::study::{Experiment, Failure, Metrics, Phase, Progress, RewardFn};
+use crate::study::{Experiment, Failure, Metrics, Phase, Progress, Reward, RewardFn};
 
 /// The functions that an experiment may define, with their parameters.
-const CONTRACT: [(&str, &[&str]); 7] = [
+const CONTRACT: [(&str, &[&str]); 8] = [
     ("args", &[]),
     ("space", &[]),
     ("objectives", &[]),
     ("evaluate", &["point"]),
     ("reward", &["metrics"]),
     ("schedule", &["run"]),
+    ("sweep", &[]),
     ("summary", &["run"]),
 ];
 
-/// The functions without which there is no experiment.
-const REQUIRED: [&str; 3] = ["space", "evaluate", "reward"];
+/// The functions without which there is no experiment, and without which nothing can be run; a
+/// script that defines `sweep` can do without the latter.
+const REQUIRED: [&str; 1] = ["space"];
+const TO_RUN: [&str; 2] = ["evaluate", "reward"];
 
 /// Trials of the single phase of a script without a schedule.
 const DEFAULT_STEPS: u64 = 1_000;
@@ -59,6 +62,8 @@ struct Core {
     ast: AST,
     /// For each function of the contract that the script defines, a call of it.
     calls: BTreeMap<&'static str, AST>,
+    /// What `reward()` without a parameter gives.
+    declared: Option<Arc<Weighted>>,
     label: String,
     sources: Sources,
     limits: Limits,
@@ -97,15 +102,35 @@ impl Core {
         Failure(message)
     }
 
-    fn reward(&self, own: Option<&Closure>, metrics: &Metrics) -> Result<Dynamic, Diagnostic> {
+    fn reward(&self, own: Option<&PhaseReward>, metrics: &Metrics) -> Result<Reward, Diagnostic> {
+        let objective = match own {
+            Some(PhaseReward::Objective(objective)) => Some(objective),
+            Some(PhaseReward::Function(_)) => None,
+            None => self.declared.as_ref(),
+        };
+        if let Some(objective) = objective {
+            let worth = objective.worth(|name| metrics.get(name).copied());
+            return match worth {
+                Ok(Worth { reward, valid }) => Ok(Reward { value: reward, valid }),
+                Err(metric) => {
+                    let known: Vec<&str> = metrics.keys().map(String::as_str).collect();
+                    let message = format!(
+                        "the objective is about `{metric}`, which evaluate() does not give"
+                    );
+                    let help = format!("it gives {}", known.join(", "));
+                    Err(Diagnostic::new(message).with_help(help))
+                }
+            };
+        }
         let map: Map = metrics.iter().map(|(name, &v)| (name.as_str().into(), v.into())).collect();
-        match own {
-            None => self.call("reward", map.into()),
-            Some(function) => self
+        let value = match own {
+            Some(PhaseReward::Function(function)) => self
                 .limits
                 .timed(|| function.call(&self.engine, map.into()))
-                .map_err(|error| Diagnostic::of_error(&error, &self.label)),
-        }
+                .map_err(|error| Diagnostic::of_error(&error, &self.label))?,
+            _ => self.call("reward", map.into())?,
+        };
+        reward_of(&value).map_err(|Failure(message)| Diagnostic::new(message))
     }
 }
 
@@ -143,6 +168,7 @@ impl Script {
             engine,
             ast,
             calls,
+            declared: None,
             label,
             sources: sources.clone(),
             limits: settings.limits,
@@ -151,6 +177,7 @@ impl Script {
         };
         let args = core.bind_args(settings)?;
         core.bind_self(&core.ast.clone())?;
+        core.bind_declared_reward()?;
         let core = Arc::new(core);
         let (space, parts) = read_space(&core)?;
         let objectives = read_objectives(&core)?;
@@ -203,16 +230,49 @@ impl Script {
         SummaryTable::read(value).map_err(Failure)
     }
 
+    /// Refuses a script that can be swept but not run.
+    ///
+    /// # Errors
+    /// It does not define `evaluate(point)` or `reward(metrics)`.
+    pub fn require_run(&self) -> Result<(), ScriptError> {
+        match TO_RUN.into_iter().find(|function| !self.core.defines(function)) {
+            None => Ok(()),
+            Some(function) => Err(self.core.refuse(undefined(function))),
+        }
+    }
+
+    /// Whether the script defines a function of the contract.
+    pub fn defines(&self, function: &str) -> bool {
+        self.core.defines(function)
+    }
+
+    /// What the script's own reward makes of metrics.
+    ///
+    /// # Errors
+    /// The function fails or gives no number.
+    pub fn reward(&self, metrics: &Metrics) -> Result<Reward, Failure> {
+        self.core.reward(None, metrics).map_err(|diagnostic| self.core.failure(diagnostic))
+    }
+
+    /// Calls a function of the contract that takes nothing.
+    pub(super) fn call(&self, function: &'static str) -> Result<Dynamic, ScriptError> {
+        self.core.call(function, Dynamic::UNIT).map_err(|diagnostic| self.core.refuse(diagnostic))
+    }
+
+    /// An error about the script as a whole.
+    pub(super) fn refuse(&self, message: impl Into<String>, help: &str) -> ScriptError {
+        self.core.refuse(Diagnostic::new(message).with_help(help))
+    }
+
     fn phase(&self, script: &ScriptPhase) -> Phase {
         let all = || self.space.parts().iter().map(|part| part.name.clone()).collect();
         let search: Vec<String> = script.search.clone().unwrap_or_else(all);
         let (core, own) = (self.core.clone(), script.reward.clone());
         let reward: RewardFn = Arc::new(move |metrics| {
-            let value = core.reward(own.as_ref(), metrics).map_err(|d| core.failure(d))?;
-            reward_of(&value)
+            core.reward(own.as_ref(), metrics).map_err(|diagnostic| core.failure(diagnostic))
         });
         let described =
-            script.reward.as_ref().map_or_else(|| "reward".to_owned(), Closure::describe);
+            script.reward.as_ref().map_or_else(|| "reward".to_owned(), PhaseReward::describe);
         let description = format!(
             "{} {:?} {:?} {} {:?} {:?} {:?} {}",
             script.name,
@@ -313,6 +373,24 @@ impl Core {
         Ok(())
     }
 
+    /// Reads the objective that `reward()` without a parameter gives.
+    fn bind_declared_reward(&mut self) -> Result<(), ScriptError> {
+        let takes_none = |f: &rhai::ScriptFnMetadata| f.name == "reward" && f.params.is_empty();
+        if !self.defines("reward") || !self.ast.iter_functions().any(|f| takes_none(&f)) {
+            return Ok(());
+        }
+        let value = self.call("reward", Dynamic::UNIT).map_err(|d| self.refuse(d))?;
+        let kind = value.type_name();
+        let objective = value.try_cast::<Arc<Weighted>>().ok_or_else(|| {
+            let message = format!("reward() returned {kind}, not an objective");
+            let help = "write `fn reward(metrics)` for a function of the metrics, or return \
+                        objective::weighted(...)";
+            self.refuse(Diagnostic::new(message).with_help(help))
+        })?;
+        self.declared = Some(objective);
+        Ok(())
+    }
+
     /// Reads the arguments that the script declares, applies the settings and makes them known as
     /// `args::<name>`.
     fn bind_args(&mut self, settings: &Settings) -> Result<BTreeMap<String, Dynamic>, ScriptError> {
@@ -380,21 +458,23 @@ fn diagnose(function: &str, error: &EvalAltResult) -> Diagnostic {
 /// Compiles a call for every function of the contract that the script defines.
 fn contract(engine: &Engine, ast: &AST) -> Result<BTreeMap<&'static str, AST>, Diagnostic> {
     let mut calls = BTreeMap::new();
+    let can_sweep = ast.iter_functions().any(|f| f.name == "sweep" && f.params.is_empty());
     for (name, parameters) in CONTRACT {
-        let signature = format!("{name}({})", parameters.join(", "));
         let defined: Vec<usize> =
             ast.iter_functions().filter(|f| f.name == name).map(|f| f.params.len()).collect();
-        if defined.contains(&parameters.len()) {
-            let argument = if parameters.is_empty() { "" } else { "argument" };
+        // A reward without a parameter is an objective.
+        let declared = name == "reward" && defined.contains(&0);
+        if defined.contains(&parameters.len()) || declared {
+            let argument = if parameters.is_empty() || declared { "" } else { "argument" };
             let call = engine
                 .compile(format!("{SELF}::{name}({argument})"))
                 .map_err(|error| Diagnostic::of_parse_error(&error, ""))?;
             calls.insert(name, call);
         } else if let Some(given) = defined.first() {
             let message = format!("function `{name}` takes {given} parameters");
-            return Err(Diagnostic::new(message).with_help(format!("write `fn {signature}`")));
-        } else if REQUIRED.contains(&name) {
-            let message = format!("the script defines no function `{signature}`");
+            let help = format!("write `fn {}`", signature(name));
+            return Err(Diagnostic::new(message).with_help(help));
+        } else if REQUIRED.contains(&name) || (TO_RUN.contains(&name) && !can_sweep) {
             let near = ast
                 .iter_functions()
                 .filter(|f| CONTRACT.iter().all(|(known, _)| *known != f.name))
@@ -402,13 +482,23 @@ fn contract(engine: &Engine, ast: &AST) -> Result<BTreeMap<&'static str, AST>, D
                 .min();
             return Err(match near {
                 Some((distance, near)) if distance <= 2 => {
-                    Diagnostic::new(message).with_help(format!("is `{near}` meant to be `{name}`?"))
+                    undefined(name).with_help(format!("is `{near}` meant to be `{name}`?"))
                 }
-                _ => Diagnostic::new(message),
+                _ => undefined(name),
             });
         }
     }
     Ok(calls)
+}
+
+/// A function of the contract with its parameters.
+fn signature(name: &str) -> String {
+    let parameters = CONTRACT.iter().find(|(known, _)| *known == name).map_or(&[][..], |f| f.1);
+    format!("{name}({})", parameters.join(", "))
+}
+
+fn undefined(name: &str) -> Diagnostic {
+    Diagnostic::new(format!("the script defines no function `{}`", signature(name)))
 }
 
 fn read_space(core: &Core) -> Result<(Space, Vec<ScriptPart>), ScriptError> {

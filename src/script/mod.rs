@@ -16,6 +16,7 @@ mod query;
 mod resolver;
 mod settings;
 mod sources;
+mod sweep;
 mod table;
 
 pub use diagnostic::{Diagnostic, Place};
@@ -26,4 +27,5 @@ pub use limits::Limits;
 pub use query::{Query, QueryError};
 pub use settings::{Settings, SettingsError};
 pub use sources::Sources;
+pub use sweep::{Accuracies, SweepNetworks, SweepPlan};
 pub use table::SummaryTable;

@@ -20,6 +20,8 @@ pub struct Settings {
     pub steps: Option<u64>,
     /// Points evaluated at once; the number of processors if it is not given.
     pub threads: Option<usize>,
+    /// How many of the best pairs for each objective a sweep keeps.
+    pub top: Option<usize>,
     /// The folder of benchmark tables and image sets, relative to the settings file.
     pub data: Option<PathBuf>,
     /// Values for the arguments that the script's `args()` declares.
@@ -58,7 +60,7 @@ pub enum SettingsError {
     Form(String),
     /// An override of a setting there is not.
     #[error(
-        "there is no setting `{key}`; there are seed, steps, threads, data, limits.<name> and \
+        "there is no setting `{key}`; there are seed, steps, threads, top, data, limits.<name> and \
          the script's arguments"
     )]
     Unknown {
@@ -87,8 +89,8 @@ pub enum SettingsError {
 
 impl Settings {
     /// The names of the settings, which no argument of a script may have.
-    pub(super) const NAMES: [&str; 7] =
-        ["script", "seed", "steps", "threads", "data", "args", "limits"];
+    pub(super) const NAMES: [&str; 8] =
+        ["script", "seed", "steps", "threads", "top", "data", "args", "limits"];
 
     /// Reads a settings file; paths in it are taken relative to it.
     ///
@@ -152,6 +154,7 @@ impl Settings {
             "seed" => self.seed = Some(read(value).map_err(wrong)?),
             "steps" => self.steps = Some(read(value).map_err(wrong)?),
             "threads" => self.threads = Some(read(value).map_err(wrong)?),
+            "top" => self.top = Some(read(value).map_err(wrong)?),
             "data" => self.data = Some(read(value).map_err(wrong)?),
             "script" => return Err(SettingsError::Unknown { key: key.to_owned() }),
             _ => match key.split_once('.') {

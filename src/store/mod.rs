@@ -18,7 +18,7 @@ mod trial;
 pub use error::StoreError;
 pub use journal::Trials;
 pub use open::{OpenMode, Store};
-pub use record::{PhaseRecord, RunRecord, Status, now_s};
+pub use record::{GoalRecord, PhaseRecord, RunRecord, Status, SweepRecord, now_s};
 pub use trial::{Outcome, Trial};
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::pareto::Objective;
+use crate::pareto::{Objective, Weighted};
 
 /// How far a run has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,45 @@ pub struct PhaseRecord {
     pub digest: String,
 }
 
+/// What is known of a sweep beside its trials.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SweepRecord {
+    /// Pairs of the space that were or will be evaluated.
+    pub pairs: u64,
+    /// Networks among them.
+    pub networks: u64,
+    /// Configurations of the accelerator.
+    pub configurations: u64,
+    /// Networks of the space that have no accuracy and are left out.
+    pub left_out: u64,
+    /// Networks that are done.
+    pub done: u64,
+    /// Points of the frontier, which are the first trials.
+    pub frontier: u64,
+    /// Pairs that can run.
+    pub running: u64,
+    /// The lowest and highest accuracy, latency in ms of the pairs that run, and area in mm2.
+    pub ranges: BTreeMap<String, (f64, f64)>,
+    /// Time spent, in seconds.
+    pub seconds: f64,
+    /// The objectives, in the order of their phases.
+    pub goals: Vec<GoalRecord>,
+}
+
+/// An objective of a sweep.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GoalRecord {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub objective: Weighted,
+    /// How many pairs keep its limits.
+    pub valid: u64,
+    /// The sum of relative excesses of the pair that comes closest to the limits, and the step of
+    /// that pair, where none keeps them.
+    pub nearest: Option<(f64, u64)>,
+}
+
 /// A run: one execution of an experiment with one seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -77,6 +116,12 @@ pub struct RunRecord {
     pub program: String,
     /// Versions and hashes of the data and models it uses.
     pub data: BTreeMap<String, String>,
+    /// Where its numbers come from, and how far they can be trusted.
+    #[serde(default)]
+    pub origins: Vec<String>,
+    /// What is known of it if it is a sweep.
+    #[serde(default)]
+    pub sweep: Option<SweepRecord>,
     /// The run that it was forked from.
     pub forked_from: Option<String>,
     /// When it was made, in seconds since 1970.
@@ -92,6 +137,11 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
+    /// Whether its accuracies are predicted, not measured.
+    pub fn is_predicted(&self) -> bool {
+        self.origins.iter().any(|origin| origin.starts_with("predicted"))
+    }
+
     /// Notes that the record changes now.
     pub fn touch(&mut self) {
         self.updated_s = now_s();

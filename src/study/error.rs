@@ -76,6 +76,17 @@ pub enum StudyError {
         /// The first trial's reason.
         reason: String,
     },
+    /// A sweep that cannot go on.
+    #[error("{0}")]
+    Sweep(String),
+    /// The experiment's `evaluate` and `sweep` describe different pairs.
+    #[error("the experiment contradicts its sweep at {pair}: {failure}")]
+    Contradiction {
+        /// The pair.
+        pair: String,
+        /// What differs.
+        failure: Failure,
+    },
     /// The threads for the evaluation cannot be had.
     #[error("cannot start {threads} threads")]
     Threads {

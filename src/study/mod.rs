@@ -9,12 +9,14 @@ mod event;
 mod experiment;
 mod progress;
 mod runner;
+mod sweep;
 
 pub use error::StudyError;
 pub use event::{Event, Observer};
 pub use experiment::{Experiment, Failure, Metrics, Phase, Reward, RewardFn, evaluate_finite};
 pub use progress::{PhaseProgress, Progress};
 pub use runner::{End, Study};
+pub use sweep::{FRONTIER, Judged, PAIRS, SweepProgress, SweepStudy};
 
 #[cfg(test)]
 mod tests;

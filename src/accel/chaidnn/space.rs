@@ -69,8 +69,8 @@ impl ChaidnnSpace {
         })
     }
 
-    /// The options that stand for a configuration of the space.
-    fn options(&self, configuration: &Configuration) -> Option<Vec<u16>> {
+    /// The options that stand for a configuration; `None` if the space does not have it.
+    pub fn options(&self, configuration: &Configuration) -> Option<Vec<u16>> {
         let values = [
             Value::Int(configuration.filter_par.into()),
             Value::Int(configuration.pixel_par.into()),

@@ -5,6 +5,7 @@
 
 mod import;
 mod official;
+pub mod predictor;
 mod table;
 mod tfrecord;
 

@@ -131,6 +131,18 @@ impl<'a, P: Pairs> Sweep<'a, P> {
         self.areas[rank as usize]
     }
 
+    /// The lowest and the highest accuracy.
+    pub fn accuracy_range(&self) -> (f64, f64) {
+        let at = |network: Option<&u32>| network.map_or(0.0, |&network| self.accuracy(network));
+        (at(self.order.last()), at(self.order.first()))
+    }
+
+    /// The smallest and the largest area in mm2.
+    pub fn area_range(&self) -> (f64, f64) {
+        let at = |area: Option<&f64>| area.copied().unwrap_or(0.0);
+        (at(self.areas.first()), at(self.areas.last()))
+    }
+
     /// The objectives.
     pub fn goals(&self) -> &[Goal] {
         &self.settings.goals

@@ -10,9 +10,14 @@ use crate::accel::chaidnn::{ChaidnnSpace, Configuration, Estimate, Platform};
 use crate::script::host::{Host, ScriptNetwork, Source, Traced};
 use crate::script::options::{Options, refuse};
 
+/// The accelerator with all its configurations, for a sweep.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::script) struct ScriptAccelerator(pub Platform);
+
 pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
     register_configuration(engine);
     register_estimate(engine);
+    engine.register_type_with_name::<ScriptAccelerator>("ChaidnnAccelerator");
 
     let mut module = Module::new();
     FuncRegistration::new("space").set_into_module(&mut module, || {
@@ -24,6 +29,14 @@ pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
         &mut module,
         |context: NativeCallContext, text: &str| -> Result<Configuration, Box<EvalAltResult>> {
             Configuration::from_str(text).map_err(|error| refuse(&context, error.to_string()))
+        },
+    );
+    FuncRegistration::new("accelerator")
+        .set_into_module(&mut module, || ScriptAccelerator(Platform::codesign_nas()));
+    FuncRegistration::new("accelerator").set_into_module(
+        &mut module,
+        |context: NativeCallContext, options: Map| {
+            platform(&context, "chaidnn::accelerator", options).map(ScriptAccelerator)
         },
     );
     for with_options in [false, true] {

@@ -5,6 +5,7 @@ mod chaidnn;
 mod nasbench101;
 mod nasbench201;
 mod network;
+mod objective;
 mod phase;
 mod reward;
 mod run;
@@ -16,7 +17,9 @@ use rhai::Engine;
 
 use super::host::Host;
 
-pub(super) use phase::{Closure, ScriptPhase};
+pub(super) use accuracy::{AccuracySource, Missing};
+pub(super) use chaidnn::ScriptAccelerator;
+pub(super) use phase::{PhaseReward, ScriptPhase};
 pub(super) use reward::read as reward_of;
 pub(super) use run::{ScriptRun, script_point};
 pub(super) use space::ScriptPart;
@@ -30,6 +33,7 @@ pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
     chaidnn::register(engine, host);
     accuracy::register(engine, host);
     reward::register(engine);
+    objective::register(engine);
     phase::register(engine);
     run::register(engine);
     crate::script::table::register(engine);

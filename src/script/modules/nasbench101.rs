@@ -16,6 +16,7 @@ pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
     engine.register_fn("to_string", |cell: &mut Cell101| cell.to_string());
     engine.register_get("hash", |cell: &mut Cell101| cell.hash().to_string());
 
+    engine.register_type_with_name::<Nasbench101Settings>("Nasbench101Networks");
     let mut module = Module::new();
     FuncRegistration::new("space").set_into_module(&mut module, || {
         ScriptPart::new(Nasbench101Space::new(), |space, options| {
@@ -46,6 +47,13 @@ pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
             network(&context, &shared, cell, options)
         },
     );
+    FuncRegistration::new("networks").set_into_module(&mut module, Nasbench101Settings::default);
+    FuncRegistration::new("networks").set_into_module(
+        &mut module,
+        |context: NativeCallContext, options: Map| {
+            settings(&context, "nasbench101::networks", options)
+        },
+    );
     engine.register_static_module("nasbench101", module.into());
 }
 
@@ -55,8 +63,17 @@ fn network(
     cell: Cell101,
     options: Map,
 ) -> Result<ScriptNetwork, Box<EvalAltResult>> {
+    let settings = settings(context, "nasbench101::network", options)?;
+    host.network101((cell.kept(), settings)).map_err(|reason| refuse(context, reason))
+}
+
+fn settings(
+    context: &NativeCallContext,
+    function: &'static str,
+    options: Map,
+) -> Result<Nasbench101Settings, Box<EvalAltResult>> {
     let default = Nasbench101Settings::default();
-    let mut options = Options::new(context, "nasbench101::network", options);
+    let mut options = Options::new(context, function, options);
     let settings = Nasbench101Settings {
         stem_channels: options.size("stem_channels", default.stem_channels)?,
         stacks: options.size("stacks", default.stacks)?,
@@ -65,5 +82,5 @@ fn network(
         image_size: options.size("image_size", default.image_size)?,
     };
     options.end()?;
-    host.network101((cell.kept(), settings)).map_err(|reason| refuse(context, reason))
+    Ok(settings)
 }

@@ -16,6 +16,7 @@ pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
     engine.register_fn("to_string", |cell: &mut Cell201| cell.to_string());
     engine.register_fn("==", |a: Cell201, b: Cell201| a == b);
 
+    engine.register_type_with_name::<Nasbench201Settings>("Nasbench201Networks");
     let mut module = Module::new();
     FuncRegistration::new("space").set_into_module(&mut module, || {
         ScriptPart::new(Nasbench201Space::new(), |space, options| {
@@ -42,6 +43,13 @@ pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
             network(&context, &shared, cell, options)
         },
     );
+    FuncRegistration::new("networks").set_into_module(&mut module, Nasbench201Settings::default);
+    FuncRegistration::new("networks").set_into_module(
+        &mut module,
+        |context: NativeCallContext, options: Map| {
+            settings(&context, "nasbench201::networks", options)
+        },
+    );
     engine.register_static_module("nasbench201", module.into());
 }
 
@@ -51,8 +59,17 @@ fn network(
     cell: Cell201,
     options: Map,
 ) -> Result<ScriptNetwork, Box<EvalAltResult>> {
+    let settings = settings(context, "nasbench201::network", options)?;
+    host.network201((cell, settings)).map_err(|reason| refuse(context, reason))
+}
+
+fn settings(
+    context: &NativeCallContext,
+    function: &'static str,
+    options: Map,
+) -> Result<Nasbench201Settings, Box<EvalAltResult>> {
     let default = Nasbench201Settings::default();
-    let mut options = Options::new(context, "nasbench201::network", options);
+    let mut options = Options::new(context, function, options);
     let settings = Nasbench201Settings {
         stem_channels: options.size("stem_channels", default.stem_channels)?,
         cells: options.size("cells", default.cells)?,
@@ -60,5 +77,5 @@ fn network(
         image_size: options.size("image_size", default.image_size)?,
     };
     options.end()?;
-    host.network201((cell, settings)).map_err(|reason| refuse(context, reason))
+    Ok(settings)
 }

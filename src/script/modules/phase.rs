@@ -12,6 +12,7 @@ use rhai::{
 };
 
 use super::space::ScriptPoint;
+use crate::pareto::Weighted;
 use crate::script::options::{Options, refuse};
 use crate::search::{ControllerSpec, ReinforceSettings};
 use crate::space::Point;
@@ -28,7 +29,24 @@ pub(in crate::script) struct ScriptPhase {
     pub controller: ControllerSpec,
     pub keep: Option<String>,
     /// The script's `reward`, if the phase has none of its own.
-    pub reward: Option<Closure>,
+    pub reward: Option<PhaseReward>,
+}
+
+/// The reward of a phase: a function of the metrics, or an objective.
+#[derive(Clone)]
+pub(in crate::script) enum PhaseReward {
+    Function(Closure),
+    Objective(Arc<Weighted>),
+}
+
+impl PhaseReward {
+    /// What tells the reward from others.
+    pub(in crate::script) fn describe(&self) -> String {
+        match self {
+            Self::Function(function) => function.describe(),
+            Self::Objective(objective) => objective.to_string(),
+        }
+    }
 }
 
 /// A function of a script, and where it was made: the functions and imports that it can see.
@@ -128,10 +146,18 @@ fn phase(
     let keep = options.text("keep")?;
     let reward = match options.take("reward") {
         None => None,
-        Some(value) => match value.read_lock::<FnPtr>() {
-            Some(function) => Some(closure(&context, &function)),
-            None => return Err(options.wrong("reward", "a function of the metrics", &value)),
-        },
+        Some(value) => {
+            let function = value.read_lock::<FnPtr>().map(|f| closure(&context, &f));
+            let objective = value.read_lock::<Arc<Weighted>>().map(|objective| objective.clone());
+            match (function, objective) {
+                (Some(function), _) => Some(PhaseReward::Function(function)),
+                (_, Some(objective)) => Some(PhaseReward::Objective(objective)),
+                _ => {
+                    let expected = "a function of the metrics or an objective";
+                    return Err(options.wrong("reward", expected, &value));
+                }
+            }
+        }
     };
     options.end()?;
     Ok(ScriptPhase { name: name.to_owned(), search, fixed, steps, valid, controller, keep, reward })

@@ -7,7 +7,7 @@ use crate::study::{Failure, Reward};
 
 /// A reward for a pair that does not meet the limits.
 #[derive(Clone, Copy, Debug)]
-struct Rejected(f64);
+pub(super) struct Rejected(pub f64);
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Rejected>("Rejected");

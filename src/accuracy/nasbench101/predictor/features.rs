@@ -1,0 +1,48 @@
+//! What the predictor sees of a cell.
+
+use crate::space::nasbench101::{Cell101, MOST_VERTICES, Op101, vertex_channels};
+
+/// Numbers of a vertex.
+pub(super) const FEATURES: usize = 8;
+
+/// Channels of the cell that widths are relative to.
+const CHANNELS: usize = 128;
+
+/// A cell's vertices and edges.
+#[derive(Clone, Debug)]
+pub(super) struct Graph {
+    pub vertices: usize,
+    pub features: [[f32; FEATURES]; MOST_VERTICES],
+    /// Whether there is an edge from the first to the second.
+    pub edges: [[bool; MOST_VERTICES]; MOST_VERTICES],
+}
+
+impl Graph {
+    pub(super) fn new(cell: &Cell101) -> Self {
+        let vertices = cell.vertices();
+        let last = vertices - 1;
+        let channels = vertex_channels(cell, CHANNELS, CHANNELS);
+        let mut features = [[0.0; FEATURES]; MOST_VERTICES];
+        let mut edges = [[false; MOST_VERTICES]; MOST_VERTICES];
+        for vertex in 0..vertices {
+            let kind = match vertex {
+                0 => 3,
+                _ if vertex == last => 4,
+                _ => match cell.operation(vertex) {
+                    Op101::Conv3x3 => 0,
+                    Op101::Conv1x1 => 1,
+                    Op101::MaxPool3x3 => 2,
+                },
+            };
+            let row = &mut features[vertex];
+            row[kind] = 1.0;
+            row[5] = channels[vertex] as f32 / CHANNELS as f32;
+            row[6] = f32::from(u8::from(vertex > 0 && cell.has_edge(0, vertex)));
+            row[7] = f32::from(u8::from(vertex < last && cell.has_edge(vertex, last)));
+            for to in vertex + 1..vertices {
+                edges[vertex][to] = cell.has_edge(vertex, to);
+            }
+        }
+        Self { vertices, features, edges }
+    }
+}

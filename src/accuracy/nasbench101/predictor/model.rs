@@ -1,0 +1,243 @@
+//! The trained network and its prediction.
+
+use std::sync::OnceLock;
+
+use rayon::prelude::*;
+
+use super::features::{FEATURES, Graph};
+use crate::space::nasbench101::{Cell101, MOST_VERTICES};
+
+/// Numbers of a vertex between layers.
+pub const WIDTH: usize = 64;
+
+/// Exchanges between the vertices.
+pub const LAYERS: usize = 4;
+
+/// Accuracies are learnt as 1 / (CEILING - accuracy): the many good cells, which lie close together,
+/// are spread out.
+pub(super) const CEILING: f64 = 1.06;
+
+const MAGIC: &[u8; 8] = b"TDMP101\x01";
+const HASH: usize = 32;
+
+/// A trained predictor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Predictor {
+    pub(super) weights: Weights,
+    /// Mean and standard deviation of what is learnt.
+    pub(super) scale: (f32, f32),
+    /// The recipe that made it, as text.
+    recipe: String,
+}
+
+/// All weights; matrices are stored by input, so that a row goes to all outputs.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Weights {
+    pub arrays: Vec<Vec<f32>>,
+}
+
+impl Weights {
+    /// Rows and columns of each array: entry, exchanges, read-out, each with its offsets.
+    pub(super) fn shapes() -> Vec<(usize, usize)> {
+        let mut shapes = vec![(FEATURES, WIDTH), (1, WIDTH)];
+        for _ in 0..LAYERS {
+            shapes.extend([(3 * WIDTH, WIDTH), (1, WIDTH)]);
+        }
+        shapes.extend([(2 * WIDTH, WIDTH), (1, WIDTH), (WIDTH, 1), (1, 1)]);
+        shapes
+    }
+}
+
+/// Why a file is no predictor.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the NASBench-101 predictor is damaged: {0}")]
+pub struct PredictorError(&'static str);
+
+impl Predictor {
+    pub(super) const fn new(weights: Weights, scale: (f32, f32), recipe: String) -> Self {
+        Self { weights, scale, recipe }
+    }
+
+    /// The predictor that is part of the program.
+    ///
+    /// # Errors
+    /// The program was built with a damaged file.
+    pub fn embedded() -> Result<&'static Self, PredictorError> {
+        static EMBEDDED: OnceLock<Result<Predictor, PredictorError>> = OnceLock::new();
+        let bytes = include_bytes!("../../../../data/nasbench101/predictor.bin");
+        EMBEDDED.get_or_init(|| Self::decode(bytes)).as_ref().map_err(Clone::clone)
+    }
+
+    /// The recipe that made it, as text.
+    pub fn recipe(&self) -> &str {
+        &self.recipe
+    }
+
+    /// The predictor as a file: a mark, a BLAKE3 hash of the rest, the recipe's length and text, mean
+    /// and deviation, and the weights as little-endian f32.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut body = (self.recipe.len() as u32).to_le_bytes().to_vec();
+        body.extend(self.recipe.as_bytes());
+        let numbers = [self.scale.0, self.scale.1];
+        let all = numbers.iter().chain(self.weights.arrays.iter().flatten());
+        body.extend(all.flat_map(|number| number.to_le_bytes()));
+        [MAGIC, blake3::hash(&body).as_bytes().as_slice(), &body].concat()
+    }
+
+    /// Reads what [`Predictor::encode`] gave.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn decode(bytes: &[u8]) -> Result<Self, PredictorError> {
+        let refuse = |what| move || PredictorError(what);
+        let body = bytes.strip_prefix(MAGIC).ok_or_else(refuse("it does not begin like one"))?;
+        let (hash, body) =
+            body.split_first_chunk::<HASH>().ok_or_else(refuse("it is cut short"))?;
+        if blake3::hash(body) != *hash {
+            return Err(PredictorError("its hash is wrong"));
+        }
+        let (length, body) =
+            body.split_first_chunk::<4>().ok_or_else(refuse("it has no recipe"))?;
+        let length = u32::from_le_bytes(*length) as usize;
+        let (recipe, body) =
+            body.split_at_checked(length).ok_or_else(refuse("its recipe is cut short"))?;
+        let recipe = String::from_utf8(recipe.to_vec())
+            .map_err(|_| PredictorError("its recipe is no text"))?;
+        let shapes = Weights::shapes();
+        let count: usize = shapes.iter().map(|(rows, columns)| rows * columns).sum();
+        if body.len() != 4 * (count + 2) {
+            return Err(PredictorError("it has another number of weights"));
+        }
+        let mut numbers = body
+            .chunks_exact(4)
+            .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+        let scale = (numbers.next().unwrap_or(0.0), numbers.next().unwrap_or(1.0));
+        let take = |(rows, columns)| numbers.by_ref().take(rows * columns).collect();
+        let arrays = shapes.into_iter().map(take).collect();
+        Ok(Self { weights: Weights { arrays }, scale, recipe })
+    }
+
+    /// The predicted test accuracy of a cell, a fraction.
+    pub fn accuracy(&self, cell: &Cell101) -> f64 {
+        let graph = Graph::new(&cell.kept());
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") {
+                // SAFETY: the processor has the feature.
+                return unsafe { self.accuracy_avx512(&graph) };
+            }
+            if is_x86_feature_detected!("avx2") {
+                // SAFETY: the processor has the feature.
+                return unsafe { self.accuracy_avx2(&graph) };
+            }
+        }
+        self.accuracy_of(&graph)
+    }
+
+    /// The predicted test accuracies of cells, on all threads.
+    pub fn accuracies(&self, cells: &[Cell101]) -> Vec<f64> {
+        cells.par_iter().map(|cell| self.accuracy(cell)).collect()
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f")]
+    fn accuracy_avx512(&self, graph: &Graph) -> f64 {
+        self.accuracy_of(graph)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn accuracy_avx2(&self, graph: &Graph) -> f64 {
+        self.accuracy_of(graph)
+    }
+
+    #[inline(always)]
+    fn accuracy_of(&self, graph: &Graph) -> f64 {
+        let arrays = &self.weights.arrays;
+        let mut state = [[0.0; WIDTH]; MOST_VERTICES];
+        let entry: [[f32; FEATURES]; MOST_VERTICES] = graph.features;
+        affine(&entry, &arrays[0], &arrays[1], &mut state);
+        relu(&mut state);
+        for layer in 0..LAYERS {
+            let mut seen = [[0.0; 3 * WIDTH]; MOST_VERTICES];
+            for vertex in 0..graph.vertices {
+                seen[vertex][..WIDTH].copy_from_slice(&state[vertex]);
+                for other in 0..graph.vertices {
+                    let place = match (graph.edges[other][vertex], graph.edges[vertex][other]) {
+                        (true, _) => WIDTH,
+                        (_, true) => 2 * WIDTH,
+                        _ => continue,
+                    };
+                    for i in 0..WIDTH {
+                        seen[vertex][place + i] += state[other][i];
+                    }
+                }
+            }
+            let mut change = [[0.0; WIDTH]; MOST_VERTICES];
+            affine(&seen, &arrays[2 + 2 * layer], &arrays[3 + 2 * layer], &mut change);
+            relu(&mut change);
+            for vertex in 0..graph.vertices {
+                for i in 0..WIDTH {
+                    state[vertex][i] += change[vertex][i];
+                }
+            }
+        }
+        let mut read = [[0.0; 2 * WIDTH]];
+        for row in &state[..graph.vertices] {
+            for i in 0..WIDTH {
+                read[0][i] += row[i];
+            }
+        }
+        read[0][WIDTH..].copy_from_slice(&state[graph.vertices - 1]);
+        let mut hidden = [[0.0; WIDTH]];
+        let rest = &arrays[2 + 2 * LAYERS..];
+        affine(&read, &rest[0], &rest[1], &mut hidden);
+        relu(&mut hidden);
+        let mut out = rest[3][0];
+        for i in 0..WIDTH {
+            out += hidden[0][i] * rest[2][i];
+        }
+        // A cell is never worse than guessing among ten classes, never perfect.
+        let learnt = f64::from(out) * f64::from(self.scale.1) + f64::from(self.scale.0);
+        (CEILING - 1.0 / learnt.max(1.0 / CEILING)).clamp(0.0, 1.0)
+    }
+}
+
+/// Outputs that are summed at a time.
+const LANES: usize = 16;
+
+/// Rows times a matrix plus offsets. Every output is summed in the order of the inputs.
+#[inline(always)]
+fn affine<const ROWS: usize, const IN: usize>(
+    input: &[[f32; IN]; ROWS],
+    matrix: &[f32],
+    offsets: &[f32],
+    output: &mut [[f32; WIDTH]; ROWS],
+) {
+    for start in (0..WIDTH).step_by(LANES) {
+        let mut sums = [[0.0_f32; LANES]; ROWS];
+        for (inner, row) in matrix.chunks_exact(WIDTH).enumerate().take(IN) {
+            let mut weights = [0.0; LANES];
+            weights.copy_from_slice(&row[start..start + LANES]);
+            for (sums, input) in sums.iter_mut().zip(input) {
+                for lane in 0..LANES {
+                    sums[lane] += input[inner] * weights[lane];
+                }
+            }
+        }
+        for (sums, output) in sums.iter().zip(output.iter_mut()) {
+            for lane in 0..LANES {
+                output[start + lane] = sums[lane] + offsets[start + lane];
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn relu<const ROWS: usize>(rows: &mut [[f32; WIDTH]; ROWS]) {
+    for row in rows {
+        for value in row {
+            *value = if *value > 0.0 { *value } else { 0.0 };
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Training the predictor on a share of the table.
+
+use candle_core::{DType, Device, Tensor, Var};
+use candle_nn::{AdamW, Optimizer, ParamsAdamW};
+use rand::Rng;
+use rand::seq::SliceRandom;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::features::{FEATURES, Graph};
+use super::model::{CEILING, LAYERS, Predictor, WIDTH, Weights};
+use crate::accuracy::nasbench101::Nasbench101Table;
+use crate::seed::stream;
+use crate::space::nasbench101::MOST_VERTICES;
+
+/// How a predictor is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// The share of the table's cells to train on.
+    pub share: f64,
+    /// The seed of the share, the first weights and the order of the cells.
+    pub seed: u64,
+    /// Passes over the training cells.
+    pub epochs: usize,
+    /// Cells of a step.
+    pub batch: usize,
+    /// The highest learning rate; it falls to 0 along a cosine.
+    pub learning_rate: f64,
+    /// AdamW's weight decay.
+    pub weight_decay: f64,
+}
+
+impl Default for Recipe {
+    /// The recipe of the embedded predictor.
+    fn default() -> Self {
+        Self {
+            share: 0.1,
+            seed: 0,
+            epochs: 100,
+            batch: 256,
+            learning_rate: 2e-3,
+            weight_decay: 1e-4,
+        }
+    }
+}
+
+/// Why training fails.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// There are fewer cells than a step takes.
+    #[error("{cells} cells are too few to train on; a step takes {batch}")]
+    Few {
+        /// The cells of the share.
+        cells: usize,
+        /// The cells of a step.
+        batch: usize,
+    },
+    /// The tensor library fails.
+    #[error("training fails: {0}")]
+    Tensor(#[from] candle_core::Error),
+}
+
+/// The rows of a table to train on, and the rows held out, both ascending.
+pub fn split(count: usize, share: f64, seed: u64) -> (Vec<usize>, Vec<usize>) {
+    let mut rows: Vec<usize> = (0..count).collect();
+    rows.shuffle(&mut stream(seed, "predictor split", 0));
+    let mut held_out = rows.split_off((share * count as f64).round() as usize);
+    rows.sort_unstable();
+    held_out.sort_unstable();
+    (rows, held_out)
+}
+
+/// Trains a predictor on a share of a table; calls back after each epoch with its number and the
+/// mean squared error of what is learnt.
+///
+/// # Errors
+/// Too few cells, or the tensor library fails.
+pub fn train(
+    table: &Nasbench101Table,
+    recipe: &Recipe,
+    mut after_epoch: impl FnMut(usize, f64),
+) -> Result<Predictor, TrainError> {
+    let (mut rows, _) = split(table.len(), recipe.share, recipe.seed);
+    let steps = rows.len() / recipe.batch.max(1);
+    if steps == 0 {
+        return Err(TrainError::Few { cells: rows.len(), batch: recipe.batch });
+    }
+    let graphs: Vec<Graph> = table.cells().par_iter().map(Graph::new).collect();
+    let learnt: Vec<f64> = table
+        .cells()
+        .par_iter()
+        .map(|cell| 1.0 / (CEILING - table.accuracy(cell).unwrap_or(0.0)))
+        .collect();
+    let mean = rows.iter().map(|&row| learnt[row]).sum::<f64>() / rows.len() as f64;
+    let squares = rows.iter().map(|&row| (learnt[row] - mean).powi(2)).sum::<f64>();
+    let deviation = (squares / rows.len() as f64).sqrt();
+
+    let weights = first_weights(recipe.seed)?;
+    let mut optimiser = AdamW::new(
+        weights.clone(),
+        ParamsAdamW { weight_decay: recipe.weight_decay, ..ParamsAdamW::default() },
+    )?;
+    let total = (recipe.epochs * steps) as f64;
+    for epoch in 0..recipe.epochs {
+        rows.shuffle(&mut stream(recipe.seed, "predictor order", epoch as u64));
+        let mut sum = 0.0;
+        for (step, batch) in rows.chunks_exact(recipe.batch).enumerate() {
+            let done = (epoch * steps + step) as f64 / total;
+            let cosine = 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
+            let warm_up = (50.0 * done).min(1.0);
+            optimiser.set_learning_rate(recipe.learning_rate * cosine * warm_up);
+            let target: Vec<f32> =
+                batch.iter().map(|&row| ((learnt[row] - mean) / deviation) as f32).collect();
+            let target = Tensor::from_vec(target, batch.len(), &Device::Cpu)?;
+            let input = Batch::new(batch.iter().map(|&row| &graphs[row]))?;
+            let loss = (input.forward(&weights)? - target)?.sqr()?.mean_all()?;
+            optimiser.backward_step(&loss)?;
+            sum += f64::from(loss.to_scalar::<f32>()?);
+        }
+        after_epoch(epoch + 1, sum / steps as f64);
+    }
+    let arrays = weights
+        .iter()
+        .map(|weight| weight.flatten_all()?.to_vec1::<f32>())
+        .collect::<Result<_, _>>()?;
+    let recipe = serde_json::to_string(recipe).unwrap_or_default();
+    Ok(Predictor::new(Weights { arrays }, (mean as f32, deviation as f32), recipe))
+}
+
+/// Weights before training: uniform with the variance that keeps a rectified layer's scale (He et
+/// al. 2015), halved in the exchanges, which add up; offsets 0.
+fn first_weights(seed: u64) -> Result<Vec<Var>, candle_core::Error> {
+    let mut rng = stream(seed, "predictor weights", 0);
+    Weights::shapes()
+        .into_iter()
+        .map(|(rows, columns)| {
+            let spread = (6.0 / rows as f32).sqrt() * if rows == 3 * WIDTH { 0.5 } else { 1.0 };
+            let draw = |_| if rows == 1 { 0.0 } else { rng.random_range(-spread..spread) };
+            let values: Vec<f32> = (0..rows * columns).map(draw).collect();
+            Var::from_tensor(&Tensor::from_vec(values, (rows, columns), &Device::Cpu)?)
+        })
+        .collect()
+}
+
+/// Cells as tensors.
+struct Batch {
+    size: usize,
+    /// (cells x vertices, features)
+    features: Tensor,
+    /// (cells, vertices, vertices): 1 where the second is a predecessor of the first.
+    predecessors: Tensor,
+    successors: Tensor,
+    /// (cells, 2, vertices): all vertices, and the output.
+    read: Tensor,
+    /// (cells x vertices, 1): 1 where there is a vertex.
+    present: Tensor,
+}
+
+impl Batch {
+    fn new<'a>(graphs: impl Iterator<Item = &'a Graph>) -> Result<Self, candle_core::Error> {
+        const N: usize = MOST_VERTICES;
+        let mut size = 0;
+        let (mut features, mut edges, mut read, mut present) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for graph in graphs {
+            size += 1;
+            features.extend(graph.features.iter().flatten().copied());
+            for to in 0..N {
+                edges.extend((0..N).map(|from| f32::from(u8::from(graph.edges[from][to]))));
+            }
+            let is_there = |vertex| f32::from(u8::from(vertex < graph.vertices));
+            let is_output = |vertex| f32::from(u8::from(vertex + 1 == graph.vertices));
+            read.extend((0..N).map(is_there).chain((0..N).map(is_output)));
+            present.extend((0..N).map(is_there));
+        }
+        let cpu = &Device::Cpu;
+        let predecessors = Tensor::from_vec(edges, (size, N, N), cpu)?;
+        Ok(Self {
+            size,
+            features: Tensor::from_vec(features, (size * N, FEATURES), cpu)?,
+            successors: predecessors.transpose(1, 2)?.contiguous()?,
+            predecessors,
+            read: Tensor::from_vec(read, (size, 2, N), cpu)?,
+            present: Tensor::from_vec(present, (size * N, 1), cpu)?.to_dtype(DType::F32)?,
+        })
+    }
+
+    /// What the network makes of the cells.
+    fn forward(&self, weights: &[Var]) -> Result<Tensor, candle_core::Error> {
+        const N: usize = MOST_VERTICES;
+        let layer = |input: &Tensor, index: usize| {
+            input.matmul(&weights[index])?.broadcast_add(&weights[index + 1])?.relu()
+        };
+        let mut state = layer(&self.features, 0)?.broadcast_mul(&self.present)?;
+        for exchange in 0..LAYERS {
+            let by_cell = state.reshape((self.size, N, WIDTH))?;
+            let gather = |edges: &Tensor| edges.matmul(&by_cell)?.reshape((self.size * N, WIDTH));
+            let seen = Tensor::cat(
+                &[&state, &gather(&self.predecessors)?, &gather(&self.successors)?],
+                1,
+            )?;
+            state = (state + layer(&seen, 2 + 2 * exchange)?.broadcast_mul(&self.present)?)?;
+        }
+        let by_cell = state.reshape((self.size, N, WIDTH))?;
+        let read = self.read.matmul(&by_cell)?.reshape((self.size, 2 * WIDTH))?;
+        let last = 2 + 2 * LAYERS;
+        let hidden = layer(&read, last)?;
+        hidden.matmul(&weights[last + 2])?.broadcast_add(&weights[last + 3])?.flatten_all()
+    }
+}

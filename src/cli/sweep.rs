@@ -1,0 +1,265 @@
+//! `tandem sweep`: every pair of a space.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::context::{Common, ExperimentArgs, Loaded, cache_dir};
+use super::error::CliError;
+use super::run::{listen, models, record};
+use super::{summary, sweep_summary};
+use crate::accel::chaidnn::{Batch, ChaidnnSpace};
+use crate::network::Family;
+use crate::pareto::sweep::{OnChaidnn, Settings, Sweep};
+use crate::pareto::{Direction, Objective};
+use crate::report::SweepBar;
+use crate::script::{Accuracies, SweepNetworks, SweepPlan};
+use crate::space::nasbench101::Nasbench101Space;
+use crate::space::nasbench201::Nasbench201Space;
+use crate::space::{Point, Space};
+use crate::store::{RunRecord, Store, SweepRecord};
+use crate::study::{End, Experiment, Failure, Judged, Metrics, StudyError, SweepStudy};
+
+/// Evaluates every pair of an experiment's space: the exact frontier, the best pairs for each
+/// objective that its sweep() names, and counts.
+///
+/// The result is stored like a run: the frontier and the best pairs are its trials.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    experiment: ExperimentArgs,
+    /// How many of the best pairs for each objective are kept.
+    #[arg(long, value_name = "N")]
+    top: Option<usize>,
+}
+
+/// Carries out the command.
+pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
+    let mut set = args.experiment.set.clone();
+    set.extend(args.top.map(|top| format!("top={top}")));
+    let loaded = common.load(&args.experiment.file, &set)?;
+    let prepared = Prepared::new(&loaded)?;
+    let store = common.store()?;
+    let mut record = record(&loaded, &store, &args.experiment.file, None)?;
+    prepared.describe(&loaded, &mut record);
+    let record = store.create_run(record)?;
+    carry_on(common, &loaded, &prepared, &store, record)
+}
+
+/// A sweep with its networks and their accuracies at hand.
+pub struct Prepared {
+    plan: SweepPlan,
+    networks: SweepNetworks,
+}
+
+impl Prepared {
+    /// Reads what the script asks for and gets the accuracies.
+    pub fn new(loaded: &Loaded) -> Result<Self, CliError> {
+        let mut plan = loaded.script.sweep_plan()?;
+        plan.top = loaded.settings.top.unwrap_or(plan.top);
+        let networks = loaded
+            .script
+            .sweep_networks(&plan, cache_dir().as_deref())
+            .map_err(|reason| CliError::Experiment { rendered: format!("error: {reason}") })?;
+        Ok(Self { plan, networks })
+    }
+
+    fn numbers(&self) -> (&[f64], u64) {
+        match &self.networks {
+            SweepNetworks::Nasbench101(networks) => (&networks.accuracies, networks.left_out),
+            SweepNetworks::Nasbench201(networks) => (&networks.accuracies, networks.left_out),
+        }
+    }
+
+    /// The versions and hashes of what the numbers come from.
+    pub fn data(&self) -> BTreeMap<String, String> {
+        let mut data = models();
+        let (accuracies, _) = self.numbers();
+        let mut hasher = blake3::Hasher::new();
+        for accuracy in accuracies {
+            hasher.update(&accuracy.to_bits().to_le_bytes());
+        }
+        data.insert("accuracies".to_owned(), hasher.finalize().to_hex()[..16].to_owned());
+        data
+    }
+
+    /// Notes in a record what the sweep is about.
+    fn describe(&self, loaded: &Loaded, record: &mut RunRecord) {
+        let (accuracies, left_out) = self.numbers();
+        let networks = accuracies.len() as u64;
+        let configurations = ChaidnnSpace::new().configurations().count() as u64;
+        record.data = self.data();
+        record.origins = summary::origins(loaded);
+        if record.objectives.is_empty() {
+            let objective =
+                |metric: &str, direction| Objective { metric: metric.to_owned(), direction };
+            record.objectives = vec![
+                objective("accuracy", Direction::Max),
+                objective("latency_ms", Direction::Min),
+                objective("area_mm2", Direction::Min),
+            ];
+        }
+        record.sweep = Some(SweepRecord {
+            pairs: networks * configurations,
+            networks,
+            configurations,
+            left_out,
+            ..SweepRecord::default()
+        });
+    }
+}
+
+/// Sweeps from where the last checkpoint is, then prints the summary.
+pub fn carry_on(
+    common: &Common,
+    loaded: &Loaded,
+    prepared: &Prepared,
+    store: &Store,
+    record: RunRecord,
+) -> Result<ExitCode, CliError> {
+    summary::print_name(common, &record.name)?;
+    let threads = loaded.threads();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|source| CliError::Study(StudyError::Threads { threads, source }))?;
+    pool.install(|| match &prepared.networks {
+        SweepNetworks::Nasbench101(networks) => {
+            let space = Nasbench101Space::new();
+            let options = |index: usize| space.options(networks.family.cells[index]).to_vec();
+            sweep(common, loaded, prepared, store, record, networks, &options)
+        }
+        SweepNetworks::Nasbench201(networks) => {
+            let space = Nasbench201Space::new();
+            let options = |index: usize| space.options(networks.family.cells[index]).to_vec();
+            sweep(common, loaded, prepared, store, record, networks, &options)
+        }
+    })
+}
+
+fn sweep<F: Family + Clone>(
+    common: &Common,
+    loaded: &Loaded,
+    prepared: &Prepared,
+    store: &Store,
+    record: RunRecord,
+    networks: &Accuracies<F>,
+    options: &(dyn Fn(usize) -> Vec<u16> + Sync),
+) -> Result<ExitCode, CliError> {
+    let plan = &prepared.plan;
+    let failed = |error: String| CliError::Study(StudyError::Sweep(error));
+    let hardware = ChaidnnSpace::new();
+    let configurations: Vec<_> = hardware.configurations().collect();
+    let hardware_options: Vec<Vec<u16>> =
+        configurations.iter().map(|c| hardware.options(c).unwrap_or_default()).collect();
+    let batch = Batch::new(&networks.family, configurations, &plan.platform)
+        .map_err(|error| failed(error.to_string()))?;
+    let (family, accuracies) = (networks.family.clone(), networks.accuracies.clone());
+    let pairs = OnChaidnn { family, accuracies, batch };
+    let settings = Settings { goals: plan.goals.clone(), top: plan.top };
+    let sweep = Sweep::new(&pairs, settings).map_err(|error| failed(error.to_string()))?;
+
+    let space: &Space = loaded.script.space();
+    let blank = Point(vec![0; space.choices().count()]);
+    let point = |network: u32, configuration: u32| {
+        let network = space.with(&blank, plan.parts.0, &options(network as usize));
+        space.with(&network, plan.parts.1, &hardware_options[configuration as usize])
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    listen(&stop);
+    let bar = SweepBar::new(
+        sweep.networks(),
+        sweep.size() / sweep.networks().max(1),
+        record.sweep.as_ref().map_or(0, |sweep| sweep.done),
+    );
+    let name = record.name.clone();
+    let study = SweepStudy {
+        sweep: &sweep,
+        space,
+        point: &point,
+        judge: &|point, metrics| judge(loaded, point, metrics),
+        store,
+        run: record,
+        stop: &stop,
+        observer: &mut |progress| bar.observe(progress),
+    };
+    let ended = study.run();
+    drop(bar);
+    let (end, record) = ended.map_err(CliError::Study)?;
+    store.sync()?;
+    match end {
+        End::Finished => {
+            sweep_summary::print(common, store, &record, pairs.batch.classes().len())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        End::Interrupted => {
+            let record = record.sweep.unwrap_or_default();
+            eprintln!(
+                "interrupted after {} of {} networks; `tandem resume {name}` goes on",
+                record.done, record.networks
+            );
+            Ok(ExitCode::from(130))
+        }
+    }
+}
+
+/// What the script says of a pair: its own metrics, which must agree with the sweep's, and reward.
+fn judge(loaded: &Loaded, point: &Point, mut metrics: Metrics) -> Result<Judged, Failure> {
+    let script = &loaded.script;
+    if script.defines("evaluate") {
+        for (name, value) in script.evaluate(point)? {
+            match metrics.get(&name) {
+                Some(swept) if *swept != value => {
+                    return Err(Failure(format!(
+                        "evaluate() gives {name} {value}, and the sweep {swept}; sweep() must \
+                         describe the same networks, accuracies and accelerator"
+                    )));
+                }
+                _ => metrics.insert(name, value),
+            };
+        }
+    }
+    let reward = if script.defines("reward") {
+        let reward = script.reward(&metrics)?;
+        if !reward.value.is_finite() {
+            return Err(Failure(format!("the reward is {}", reward.value)));
+        }
+        Some((reward.value, reward.valid))
+    } else {
+        None
+    };
+    Ok(Judged { metrics, reward })
+}
+
+/// Goes on with an interrupted sweep.
+pub fn resume(
+    common: &Common,
+    loaded: &Loaded,
+    store: &Store,
+    record: RunRecord,
+) -> Result<ExitCode, CliError> {
+    let prepared = Prepared::new(loaded)?;
+    if record.data != prepared.data() {
+        return Err(CliError::Changed {
+            run: record.name.clone(),
+            what: "what its numbers come from".to_owned(),
+            diff: format!("-{:?}\n+{:?}\n", record.data, prepared.data()),
+        });
+    }
+    carry_on(common, loaded, &prepared, store, record)
+}
+
+/// Starts a sweep of the experiment as it is now.
+pub fn fork(
+    common: &Common,
+    loaded: &Loaded,
+    store: &Store,
+    file: &Path,
+    from: String,
+) -> Result<ExitCode, CliError> {
+    let prepared = Prepared::new(loaded)?;
+    let mut record = record(loaded, store, file, Some(from))?;
+    prepared.describe(loaded, &mut record);
+    let record = store.create_run(record)?;
+    carry_on(common, loaded, &prepared, store, record)
+}

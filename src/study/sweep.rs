@@ -1,0 +1,258 @@
+//! A sweep in a store: checkpoints on the way, trials at the end.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::error::StudyError;
+use super::experiment::{Failure, Metrics};
+use super::runner::End;
+use crate::pareto::sweep::{Member, Pairs, Ranked, Sweep, SweepMetric, SweepState, Values};
+use crate::space::{Point, Space};
+use crate::store::{
+    GoalRecord, Outcome, PhaseRecord, RunRecord, Status, Store, SweepRecord, Trial,
+};
+
+/// Time between two checkpoints.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
+
+/// The metric that counts the pairs of exactly a point's metrics.
+pub const PAIRS: &str = "pairs";
+
+/// The name of the phase that holds the frontier.
+pub const FRONTIER: &str = "frontier";
+
+/// What the experiment says of a pair that a sweep found.
+pub struct Judged {
+    /// All its metrics.
+    pub metrics: Metrics,
+    /// The experiment's own reward, and whether the pair keeps its limits; none if it has no reward.
+    pub reward: Option<(f64, bool)>,
+}
+
+/// How far a sweep has come.
+#[derive(Clone, Copy, Debug)]
+pub struct SweepProgress {
+    /// Networks done.
+    pub networks: u64,
+    /// Points of the frontier so far.
+    pub frontier: usize,
+}
+
+/// A sweep in a store, ready to start or to go on.
+pub struct SweepStudy<'a, P: Pairs> {
+    /// The sweep.
+    pub sweep: &'a Sweep<'a, P>,
+    /// The space of the pairs.
+    pub space: &'a Space,
+    /// The point of a network's and a configuration's number.
+    pub point: &'a (dyn Fn(u32, u32) -> Point + Sync),
+    /// What the experiment says of a point with the given metrics.
+    pub judge: &'a dyn Fn(&Point, Metrics) -> Result<Judged, Failure>,
+    /// Where the sweep is kept.
+    pub store: &'a Store,
+    /// The run's record; its name must be in the store, and `sweep` must be set.
+    pub run: RunRecord,
+    /// Asks the sweep to stop at the next opportunity.
+    pub stop: &'a AtomicBool,
+    /// Is told how far the sweep has come.
+    pub observer: &'a mut dyn FnMut(SweepProgress),
+}
+
+impl<P: Pairs> SweepStudy<'_, P> {
+    /// Sweeps from the last checkpoint to the end or to a request to stop, and at the end stores the
+    /// frontier and the best pairs as trials.
+    ///
+    /// # Errors
+    /// The store fails, a checkpoint cannot be used, a pair cannot be evaluated, or the experiment
+    /// contradicts the sweep.
+    pub fn run(mut self) -> Result<(End, RunRecord), StudyError> {
+        let name = self.run.name.clone();
+        let mut state = self.restore()?;
+        self.run.status = Status::Running;
+        self.save(&state, 0.0)?;
+        let before = self.run.sweep.as_ref().map_or(0.0, |sweep| sweep.seconds);
+        let started = Instant::now();
+        let (mut saved, mut failed) = (Instant::now(), None);
+        let sweep = self.sweep;
+        let ended = sweep.advance(&mut state, |state| {
+            let frontier = state.frontier.len();
+            (self.observer)(SweepProgress { networks: state.networks, frontier });
+            let stopping = self.stop.load(Ordering::Relaxed);
+            if stopping || saved.elapsed() >= CHECKPOINT_EVERY {
+                let seconds = before + started.elapsed().as_secs_f64();
+                if let Err(error) = self.checkpoint(&name, state, seconds) {
+                    failed = Some(error);
+                    return ControlFlow::Break(());
+                }
+                saved = Instant::now();
+            }
+            if stopping { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let reached = ended.map_err(|error| StudyError::Sweep(error.to_string()))?;
+        let seconds = before + started.elapsed().as_secs_f64();
+        if !reached {
+            self.run.status = Status::Interrupted;
+            self.save(&state, seconds)?;
+            return Ok((End::Interrupted, self.run));
+        }
+        self.checkpoint(&name, &state, seconds)?;
+        self.finish(&state, seconds)?;
+        Ok((End::Finished, self.run))
+    }
+
+    fn restore(&self) -> Result<SweepState, StudyError> {
+        let Some((step, bytes)) = self.store.latest_checkpoint(&self.run.name)? else {
+            return Ok(self.sweep.start());
+        };
+        postcard::from_bytes(&bytes).map_err(|error| StudyError::Checkpoint {
+            run: self.run.name.clone(),
+            step,
+            reason: error.to_string(),
+        })
+    }
+
+    fn checkpoint(
+        &mut self,
+        name: &str,
+        state: &SweepState,
+        seconds: f64,
+    ) -> Result<(), StudyError> {
+        let bytes = postcard::to_stdvec(state).map_err(|error| StudyError::Checkpoint {
+            run: name.to_owned(),
+            step: state.networks,
+            reason: error.to_string(),
+        })?;
+        self.store.save_checkpoint(name, state.networks, &bytes)?;
+        self.save(state, seconds)
+    }
+
+    /// Writes the run's record anew.
+    fn save(&mut self, state: &SweepState, seconds: f64) -> Result<(), StudyError> {
+        let record = self.run.sweep.get_or_insert_with(SweepRecord::default);
+        record.done = state.networks;
+        record.frontier = state.frontier.len() as u64;
+        record.running = state.running;
+        record.seconds = record.seconds.max(seconds);
+        self.run.touch();
+        Ok(self.store.update_run(&self.run)?)
+    }
+
+    /// Stores the trials, unless they are, and closes the run.
+    fn finish(&mut self, state: &SweepState, seconds: f64) -> Result<(), StudyError> {
+        let (trials, phases) = self.trials(state)?;
+        if self.store.trial_count(&self.run.name)? == 0 {
+            self.store.append(&self.run.name, &trials)?;
+        }
+        let goals = self.sweep.goals().iter().zip(&state.valid).map(|(goal, &valid)| {
+            // Excesses never fall when a pair gets worse: the nearest pair is on the frontier.
+            let excess = |member: &Member| goal.excess(self.values(member));
+            let nearest = state.frontier.iter().map(excess).zip(0..);
+            GoalRecord {
+                name: goal.name().to_owned(),
+                objective: goal.weighted().clone(),
+                valid,
+                nearest: nearest
+                    .min_by(|a, b| a.0.total_cmp(&b.0))
+                    .filter(|_| valid == 0 && goal.is_limited()),
+            }
+        });
+        let goals = goals.collect();
+        let ranges = self.ranges(state);
+        self.run.phases = phases;
+        self.run.trials = trials.len() as u64;
+        self.run.status = Status::Finished;
+        if let Some(record) = &mut self.run.sweep {
+            record.goals = goals;
+            record.ranges = ranges;
+        }
+        self.save(state, seconds)?;
+        Ok(())
+    }
+
+    fn values(&self, member: &Member) -> Values {
+        Values {
+            accuracy: member.accuracy,
+            latency_ms: member.latency_ms,
+            area_mm2: self.sweep.area_mm2(member.area_rank),
+        }
+    }
+
+    /// The lowest and highest of each metric.
+    fn ranges(&self, state: &SweepState) -> BTreeMap<String, (f64, f64)> {
+        let (accuracy, area) = (self.sweep.accuracy_range(), self.sweep.area_range());
+        let lowest = state.frontier.iter().map(|m| m.latency_ms).fold(f64::INFINITY, f64::min);
+        let mut ranges = BTreeMap::from([
+            (SweepMetric::Accuracy.name().to_owned(), accuracy),
+            (SweepMetric::AreaMm2.name().to_owned(), area),
+        ]);
+        if lowest.is_finite() {
+            let latency = (lowest, state.highest_ms);
+            ranges.insert(SweepMetric::LatencyMs.name().to_owned(), latency);
+        }
+        ranges
+    }
+
+    /// The frontier, then the best pairs for each objective, each a phase.
+    fn trials(&self, state: &SweepState) -> Result<(Vec<Trial>, Vec<PhaseRecord>), StudyError> {
+        let mut trials = Vec::new();
+        let mut phases = vec![phase(0, FRONTIER, 0)];
+        for member in &state.frontier {
+            let mut metrics = metrics(self.values(member));
+            metrics.insert(PAIRS.to_owned(), member.pairs as f64);
+            let point = (self.point)(member.network, member.configuration);
+            let judged = self.judged(&point, metrics)?;
+            // A point of the frontier has no reward but the experiment's.
+            let (reward, valid) = judged.reward.unwrap_or((member.accuracy, true));
+            let outcome = Outcome::Done { metrics: judged.metrics, reward, valid };
+            trials.push(self.trial(trials.len(), 0, point, outcome));
+        }
+        for (index, (goal, best)) in self.sweep.goals().iter().zip(&state.best).enumerate() {
+            let number = index as u32 + 1;
+            phases.push(phase(number, goal.name(), trials.len() as u64));
+            for ranked in best {
+                let point = (self.point)(ranked.network, ranked.configuration);
+                let mut judged = self.judged(&point, metrics(values(ranked)))?;
+                if let Some((reward, _)) = judged.reward {
+                    judged.metrics.insert("own_reward".to_owned(), reward);
+                }
+                let (metrics, reward) = (judged.metrics, ranked.reward);
+                let outcome = Outcome::Done { metrics, reward, valid: true };
+                trials.push(self.trial(trials.len(), number, point, outcome));
+            }
+        }
+        Ok((trials, phases))
+    }
+
+    fn judged(&self, point: &Point, metrics: Metrics) -> Result<Judged, StudyError> {
+        (self.judge)(point, metrics)
+            .map_err(|failure| StudyError::Contradiction { pair: self.texts(point), failure })
+    }
+
+    fn texts(&self, point: &Point) -> String {
+        self.space.texts(point).join(" on ")
+    }
+
+    fn trial(&self, step: usize, phase: u32, point: Point, outcome: Outcome) -> Trial {
+        let names = self.space.parts().iter().map(|part| part.name.clone());
+        let text = names.zip(self.space.texts(&point)).collect();
+        Trial { step: step as u64, phase, point: point.0, text, outcome }
+    }
+}
+
+fn phase(index: u32, name: &str, first_step: u64) -> PhaseRecord {
+    PhaseRecord { index, name: name.to_owned(), first_step, digest: String::new() }
+}
+
+fn values(ranked: &Ranked) -> Values {
+    let &Ranked { accuracy, latency_ms, area_mm2, .. } = ranked;
+    Values { accuracy, latency_ms, area_mm2 }
+}
+
+fn metrics(pair: Values) -> Metrics {
+    SweepMetric::ALL.iter().map(|metric| (metric.name().to_owned(), metric.value(pair))).collect()
+}
