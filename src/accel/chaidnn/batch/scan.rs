@@ -167,6 +167,22 @@ impl Batch {
         Ok(scan)
     }
 
+    /// How many steps, each a sum and a maximum, and how many terms of sums the networks take on all
+    /// classes of configurations together.
+    ///
+    /// # Errors
+    /// As [`Batch::scan`].
+    pub fn cost<F: Family>(&self, family: &F, networks: &[u32]) -> Result<(f64, f64), BatchError> {
+        let mut cost = (0.0, 0.0);
+        for (group, code) in self.table.groups.iter().zip(&self.compile(family, networks)?) {
+            for (steps, sums) in code.networks() {
+                cost.0 += (steps.len() * group.classes) as f64;
+                cost.1 += (sums.len() * group.classes) as f64;
+            }
+        }
+        Ok(cost)
+    }
+
     /// The code of networks for each group.
     fn compile<F: Family>(&self, family: &F, networks: &[u32]) -> Result<Vec<Code>, BatchError> {
         let mut codes = vec![Code::default(); self.table.groups.len()];

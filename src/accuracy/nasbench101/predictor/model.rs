@@ -203,9 +203,6 @@ impl Predictor {
     }
 }
 
-/// Outputs that are summed at a time.
-const LANES: usize = 16;
-
 /// Rows times a matrix plus offsets. Every output is summed in the order of the inputs.
 #[inline(always)]
 fn affine<const ROWS: usize, const IN: usize>(
@@ -214,21 +211,18 @@ fn affine<const ROWS: usize, const IN: usize>(
     offsets: &[f32],
     output: &mut [[f32; WIDTH]; ROWS],
 ) {
-    for start in (0..WIDTH).step_by(LANES) {
-        let mut sums = [[0.0_f32; LANES]; ROWS];
-        for (inner, row) in matrix.chunks_exact(WIDTH).enumerate().take(IN) {
-            let mut weights = [0.0; LANES];
-            weights.copy_from_slice(&row[start..start + LANES]);
-            for (sums, input) in sums.iter_mut().zip(input) {
-                for lane in 0..LANES {
-                    sums[lane] += input[inner] * weights[lane];
+    for (input, output) in input.iter().zip(output) {
+        let mut sums = [0.0_f32; WIDTH];
+        for (&value, weights) in input.iter().zip(matrix.as_chunks::<WIDTH>().0) {
+            // Rectified numbers are often 0.
+            if value != 0.0 {
+                for (sum, weight) in sums.iter_mut().zip(weights) {
+                    *sum += value * weight;
                 }
             }
         }
-        for (sums, output) in sums.iter().zip(output.iter_mut()) {
-            for lane in 0..LANES {
-                output[start + lane] = sums[lane] + offsets[start + lane];
-            }
+        for ((output, sum), offset) in output.iter_mut().zip(sums).zip(offsets) {
+            *output = sum + offset;
         }
     }
 }
