@@ -25,17 +25,17 @@ pub struct Args {
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let loaded = common.load(&args.experiment.file, &args.experiment.set)?;
     let script = &loaded.script;
-    let fail = |failure: Failure| {
-        let rendered = script.diagnostic(&failure.0).map_or_else(
-            || format!("error: {failure}"),
-            |diagnostic| diagnostic.render(script.texts(), false),
-        );
-        CliError::Experiment { rendered }
-    };
+    let fail = |failure: Failure| loaded.failure(&failure);
+    let sweeps = script.defines("sweep");
+    let plan = if sweeps { Some(script.sweep_plan()?) } else { None };
+    if !sweeps {
+        script.require_run()?;
+    }
+    let runs = script.require_run().is_ok();
     let space = script.space();
     let seed = loaded.settings.seed.unwrap_or(0);
     let progress = Progress::new(script.objectives().to_vec(), seed);
-    let phase = script.next_phase(&progress).map_err(fail)?;
+    let phase = if runs { script.next_phase(&progress).map_err(fail)? } else { None };
     if let Some(phase) = &phase {
         phase.view(space).map_err(CliError::Study)?;
     }
@@ -43,7 +43,8 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let mut rng = stream(seed, "check", 0);
     let mut metrics = None;
     let started = Instant::now();
-    for _ in 0..POINTS {
+    let points = if script.defines("evaluate") { POINTS } else { 0 };
+    for _ in 0..points {
         let point = space
             .draw(&mut rng)
             .map_err(|error| CliError::Experiment { rendered: format!("error: {error}") })?;
@@ -105,7 +106,13 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
             rows.push(("evaluation".into(), format!("{} ms a point", number(each_ms))));
             rows.push(("first phase takes".into(), format!("about {} s", number(seconds))));
         }
-        None => rows.push(("first phase".into(), "none: the schedule ends at once".into())),
+        None if runs => {
+            rows.push(("first phase".into(), "none: the schedule ends at once".into()));
+        }
+        None => {}
+    }
+    for goal in plan.iter().flat_map(|plan| &plan.goals) {
+        rows.push((format!("objective {}", goal.name()), goal.weighted().to_string()));
     }
     for source in script.host().sources() {
         let (what, trust) = source.describe();
@@ -117,7 +124,12 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     }
     table.write(common.format, stdout().lock())?;
     if common.format == Format::Table {
-        writeln!(stdout(), "\n{} is ready to run", args.experiment.file.display())?;
+        let what = match (runs, sweeps) {
+            (true, true) => "run and to sweep",
+            (false, true) => "sweep",
+            (_, false) => "run",
+        };
+        writeln!(stdout(), "\n{} is ready to {what}", args.experiment.file.display())?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -12,6 +12,7 @@ use super::error::CliError;
 use crate::report::Format;
 use crate::script::{Script, ScriptError, Settings, SettingsError};
 use crate::store::{OpenMode, RunRecord, Store};
+use crate::study::Failure;
 
 /// Options of every command.
 #[derive(Debug, Args)]
@@ -88,7 +89,25 @@ impl Common {
     }
 }
 
+/// Loads the experiment of a stored run as it is now, with the run's settings.
+pub fn stored_experiment(common: &Common, record: &RunRecord) -> Result<Loaded, CliError> {
+    let settings: Settings = serde_json::from_value(record.settings.clone()).map_err(|error| {
+        let name = &record.name;
+        CliError::usage(format!("the settings of run `{name}` cannot be read: {error}"))
+    })?;
+    common.load_with(Path::new(&record.file), settings)
+}
+
 impl Loaded {
+    /// An error of a function of the script, with its source line where one is behind it.
+    pub fn failure(&self, failure: &Failure) -> CliError {
+        let rendered = self.script.diagnostic(&failure.0).map_or_else(
+            || format!("error: {failure}"),
+            |diagnostic| diagnostic.render(self.script.texts(), std::io::stderr().is_terminal()),
+        );
+        CliError::Experiment { rendered }
+    }
+
     /// Points evaluated at once.
     pub fn threads(&self) -> usize {
         let available = || std::thread::available_parallelism().map_or(1, usize::from);

@@ -91,7 +91,8 @@ impl CliError {
                 | StudyError::Phase { .. }
                 | StudyError::Space { .. }
                 | StudyError::Hopeless { .. }
-                | StudyError::MissingObjective { .. },
+                | StudyError::MissingObjective { .. }
+                | StudyError::Contradiction { .. },
             ) => 3,
             Self::Store(error) | Self::Study(StudyError::Store(error)) => store_code(error),
             Self::Study(StudyError::Diverged { .. } | StudyError::Checkpoint { .. }) => 4,

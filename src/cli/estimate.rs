@@ -28,6 +28,7 @@ pub struct Args {
 /// Carries out the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let loaded = common.load(&args.experiment.file, &args.experiment.set)?;
+    loaded.script.require("evaluate")?;
     let space = loaded.script.space();
     let mut rng = stream(loaded.settings.seed.unwrap_or(0), "estimate", 0);
     let mut point = space.draw(&mut rng).map_err(|error| CliError::usage(error.to_string()))?;
@@ -43,12 +44,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         point = space.with(&point, part, &options);
     }
     let (metrics, traced) = loaded.script.host().traced(|| loaded.script.evaluate(&point));
-    let metrics = metrics.map_err(|failure| CliError::Experiment {
-        rendered: loaded.script.diagnostic(&failure.0).map_or_else(
-            || format!("error: {failure}"),
-            |diagnostic| diagnostic.render(loaded.script.texts(), false),
-        ),
-    })?;
+    let metrics = metrics.map_err(|failure| loaded.failure(&failure))?;
 
     let mut out = stdout().lock();
     if args.network || args.graphviz {

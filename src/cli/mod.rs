@@ -1,10 +1,13 @@
 //! The commands, one file each: arguments, then a short `run`.
 
 mod check;
+mod compare;
 mod context;
 mod data;
 mod error;
 mod estimate;
+mod explain;
+mod figure;
 mod pareto;
 mod query;
 mod resume;
@@ -42,6 +45,8 @@ enum Command {
     Show(show::Args),
     Query(query::Args),
     Pareto(pareto::Args),
+    Explain(explain::Args),
+    Figure(figure::Args),
     Sweep(sweep::Args),
     Check(check::Args),
     Estimate(estimate::Args),
@@ -70,6 +75,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Show(args) => show::run(common, &args),
         Command::Query(args) => query::run(common, &args),
         Command::Pareto(args) => pareto::run(common, &args),
+        Command::Explain(args) => explain::run(common, &args),
+        Command::Figure(args) => figure::run(common, &args),
         Command::Sweep(args) => sweep::run(common, &args),
         Command::Check(args) => check::run(common, &args),
         Command::Estimate(args) => estimate::run(common, &args),

@@ -3,6 +3,7 @@
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
+use super::compare;
 use super::context::{Common, label_predicted};
 use super::error::CliError;
 use super::query::selected;
@@ -25,6 +26,10 @@ pub struct Args {
     /// The reference point of the hypervolume, a value for each objective.
     #[arg(long, value_delimiter = ',', value_name = "VALUE", allow_negative_numbers = true)]
     reference: Vec<f64>,
+    /// Compares the trials with a sweep of the same space: hypervolume, points of the frontier found,
+    /// regret of the best.
+    #[arg(long, value_name = "NAME")]
+    sweep: Option<String>,
 }
 
 /// Carries out the command.
@@ -48,6 +53,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
             objectives.len()
         )));
     }
+    let mut all = Vec::new();
     let mut frontier: Frontier<(String, Trial)> = Frontier::new();
     let mut worst: Vec<f64> = vec![f64::NEG_INFINITY; objectives.len()];
     for run in &runs {
@@ -66,6 +72,9 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
             })?;
             for (worst, cost) in worst.iter_mut().zip(&costs) {
                 *worst = worst.max(*cost);
+            }
+            if args.sweep.is_some() {
+                all.push(trial.clone());
             }
             frontier.offer(costs, (run.name.clone(), trial));
         }
@@ -101,6 +110,10 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         writeln!(stdout(), "\n{line}")?;
     } else {
         eprintln!("{line}");
+    }
+    if let Some(sweep) = &args.sweep {
+        let given = (!args.reference.is_empty()).then_some(reference.as_slice());
+        compare::print(common, &store, sweep, &objectives, given, &all, &mut stdout().lock())?;
     }
     Ok(ExitCode::SUCCESS)
 }

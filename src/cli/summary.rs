@@ -67,13 +67,7 @@ pub fn print(common: &Common, loaded: &Loaded, progress: &Progress) -> Result<()
         table.write(Format::Table, &mut out)?;
     }
 
-    let tables = loaded.script.summary(progress).map_err(|failure| {
-        let rendered = loaded.script.diagnostic(&failure.0).map_or_else(
-            || format!("error: {failure}"),
-            |diagnostic| diagnostic.render(loaded.script.texts(), false),
-        );
-        CliError::Experiment { rendered }
-    })?;
+    let tables = loaded.script.summary(progress).map_err(|failure| loaded.failure(&failure))?;
     for summary in tables {
         writeln!(out, "\n{}", summary.title)?;
         let mut table = Table::new(summary.columns);

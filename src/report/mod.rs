@@ -1,10 +1,12 @@
 //! What people and other programs see: tables, numbers, the course of a run.
 
+mod figure;
 mod number;
 mod table;
 mod terminal;
 mod trials;
 
+pub use figure::{Axes, FigureError, Series, figure};
 pub use number::{grouped, number};
 pub use table::{Cell, Format, Table};
 pub use terminal::{SweepBar, Terminal};

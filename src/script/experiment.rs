@@ -102,7 +102,7 @@ impl Core {
         Failure(message)
     }
 
-    fn reward(&self, own: Option<&PhaseReward>, metrics: &Metrics) -> Result<Reward, Diagnostic> {
+    fn reward(&self, own: Option<&PhaseReward>, metrics: &Metrics) -> Result<Reward, Failure> {
         let objective = match own {
             Some(PhaseReward::Objective(objective)) => Some(objective),
             Some(PhaseReward::Function(_)) => None,
@@ -118,7 +118,7 @@ impl Core {
                         "the objective is about `{metric}`, which evaluate() does not give"
                     );
                     let help = format!("it gives {}", known.join(", "));
-                    Err(Diagnostic::new(message).with_help(help))
+                    Err(self.failure(Diagnostic::new(message).with_help(help)))
                 }
             };
         }
@@ -127,10 +127,10 @@ impl Core {
             Some(PhaseReward::Function(function)) => self
                 .limits
                 .timed(|| function.call(&self.engine, map.into()))
-                .map_err(|error| Diagnostic::of_error(&error, &self.label))?,
-            _ => self.call("reward", map.into())?,
+                .map_err(|error| self.failure(Diagnostic::of_error(&error, &self.label)))?,
+            _ => self.call("reward", map.into()).map_err(|diagnostic| self.failure(diagnostic))?,
         };
-        reward_of(&value).map_err(|Failure(message)| Diagnostic::new(message))
+        reward_of(&value)
     }
 }
 
@@ -235,10 +235,18 @@ impl Script {
     /// # Errors
     /// It does not define `evaluate(point)` or `reward(metrics)`.
     pub fn require_run(&self) -> Result<(), ScriptError> {
-        match TO_RUN.into_iter().find(|function| !self.core.defines(function)) {
-            None => Ok(()),
-            Some(function) => Err(self.core.refuse(undefined(function))),
+        TO_RUN.into_iter().try_for_each(|function| self.require(function))
+    }
+
+    /// Refuses a script that does not define a function of the contract.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn require(&self, function: &str) -> Result<(), ScriptError> {
+        if self.core.defines(function) {
+            return Ok(());
         }
+        Err(self.core.refuse(undefined(function)))
     }
 
     /// Whether the script defines a function of the contract.
@@ -251,7 +259,7 @@ impl Script {
     /// # Errors
     /// The function fails or gives no number.
     pub fn reward(&self, metrics: &Metrics) -> Result<Reward, Failure> {
-        self.core.reward(None, metrics).map_err(|diagnostic| self.core.failure(diagnostic))
+        self.core.reward(None, metrics)
     }
 
     /// Calls a function of the contract that takes nothing.
@@ -268,9 +276,7 @@ impl Script {
         let all = || self.space.parts().iter().map(|part| part.name.clone()).collect();
         let search: Vec<String> = script.search.clone().unwrap_or_else(all);
         let (core, own) = (self.core.clone(), script.reward.clone());
-        let reward: RewardFn = Arc::new(move |metrics| {
-            core.reward(own.as_ref(), metrics).map_err(|diagnostic| core.failure(diagnostic))
-        });
+        let reward: RewardFn = Arc::new(move |metrics| core.reward(own.as_ref(), metrics));
         let described =
             script.reward.as_ref().map_or_else(|| "reward".to_owned(), PhaseReward::describe);
         let description = format!(

@@ -222,7 +222,7 @@ impl Script {
                     host.used(Source::Predicted101);
                     let cells: Vec<Cell101> =
                         Catalogue::load(cache).iter().map(|(_, cell)| cell).collect();
-                    let accuracies = predictor.accuracies(&cells);
+                    let accuracies = predictor.cached_accuracies(&cells, cache);
                     (cells, accuracies)
                 };
                 let left_out = CELL_COUNT.saturating_sub(cells.len()) as u64;

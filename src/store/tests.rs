@@ -19,6 +19,8 @@ fn record(name: &str) -> RunRecord {
         status: Status::Created,
         program: "tandem".to_owned(),
         data: BTreeMap::new(),
+        origins: Vec::new(),
+        sweep: None,
         forked_from: None,
         created_s: 1,
         updated_s: 1,

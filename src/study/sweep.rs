@@ -68,6 +68,16 @@ impl<P: Pairs> SweepStudy<'_, P> {
     /// The store fails, a checkpoint cannot be used, a pair cannot be evaluated, or the experiment
     /// contradicts the sweep.
     pub fn run(mut self) -> Result<(End, RunRecord), StudyError> {
+        let end = self.carry_out();
+        if let Err(error @ (StudyError::Sweep(_) | StudyError::Contradiction { .. })) = &end {
+            self.run.status = Status::Failed { reason: error.to_string() };
+            self.run.touch();
+            self.store.update_run(&self.run)?;
+        }
+        Ok((end?, self.run))
+    }
+
+    fn carry_out(&mut self) -> Result<End, StudyError> {
         let name = self.run.name.clone();
         let mut state = self.restore()?;
         self.run.status = Status::Running;
@@ -98,11 +108,11 @@ impl<P: Pairs> SweepStudy<'_, P> {
         if !reached {
             self.run.status = Status::Interrupted;
             self.save(&state, seconds)?;
-            return Ok((End::Interrupted, self.run));
+            return Ok(End::Interrupted);
         }
         self.checkpoint(&name, &state, seconds)?;
         self.finish(&state, seconds)?;
-        Ok((End::Finished, self.run))
+        Ok(End::Finished)
     }
 
     fn restore(&self) -> Result<SweepState, StudyError> {

@@ -105,6 +105,8 @@ fn record(seed: u64, steps: Option<u64>) -> RunRecord {
         status: Status::Created,
         program: String::new(),
         data: Default::default(),
+        origins: Vec::new(),
+        sweep: None,
         forked_from: None,
         created_s: now_s(),
         updated_s: now_s(),

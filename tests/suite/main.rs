@@ -6,3 +6,4 @@ mod nasbench101;
 mod resuming;
 mod sandbox;
 mod support;
+mod sweep;

@@ -44,6 +44,12 @@ impl std::ops::Add for Blocks {
 }
 
 impl Blocks {
+    /// The silicon in mm2.
+    fn area_mm2(&self, platform: &Platform) -> f64 {
+        let clb = self.lut / platform.luts_per_clb;
+        CLB_MM2 * clb + BRAM36_MM2 * self.bram36 + DSP_MM2 * self.dsp
+    }
+
     /// The input, weight and output buffers of one convolution engine.
     pub(super) fn buffers(configuration: &Configuration) -> Self {
         let filters = f64::from(configuration.filter_par);
@@ -103,6 +109,17 @@ impl Blocks {
     }
 }
 
+/// A part of an accelerator, with what it is built of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AreaPart {
+    /// What it is.
+    pub name: String,
+    /// The blocks that it takes.
+    pub blocks: Blocks,
+    /// Their silicon in mm2.
+    pub area_mm2: f64,
+}
+
 /// The area of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Area {
@@ -119,16 +136,59 @@ pub struct Area {
 }
 
 impl Area {
+    /// What the area of a configuration is made of.
+    pub fn parts(configuration: &Configuration, platform: &Platform) -> Vec<AreaPart> {
+        let part = |name: String, blocks: Blocks| {
+            let area_mm2 = blocks.area_mm2(platform);
+            AreaPart { name, blocks, area_mm2 }
+        };
+        let (large, small) = configuration.engine_pixels();
+        let mut parts = Vec::new();
+        for (pixels, kernels) in std::iter::once((large, "convolution"))
+            .chain(small.map(|pixels| (pixels, "1x1 convolution")))
+        {
+            let engine = Blocks::engine(configuration.filter_par, pixels);
+            let size = format!("{}x{pixels}", configuration.filter_par);
+            parts.push(part(format!("{kernels} engine, {size}"), engine));
+            parts.push(part(format!("{kernels} buffers"), Blocks::buffers(configuration)));
+        }
+        if configuration.pool_engine {
+            parts.push(part("pool engine".to_owned(), Blocks::pool_engine()));
+        }
+        parts.push(part("memory interfaces".to_owned(), Blocks::interfaces(configuration)));
+        parts
+    }
+
     /// The area of a configuration.
     pub fn of(configuration: &Configuration, platform: &Platform) -> Self {
-        let Blocks { lut, bram36, dsp } = Blocks::of(configuration);
-        let clb = lut / platform.luts_per_clb;
+        let blocks = Blocks::of(configuration);
+        let clb = blocks.lut / platform.luts_per_clb;
+        let Blocks { bram36, dsp, .. } = blocks;
         Self {
-            area_mm2: CLB_MM2 * clb + BRAM36_MM2 * bram36 + DSP_MM2 * dsp,
+            area_mm2: blocks.area_mm2(platform),
             clb,
             bram36,
             dsp,
             fits: clb <= ZU9_CLB && bram36 <= ZU9_BRAM36 && dsp <= ZU9_DSP,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ChaidnnSpace;
+    use super::*;
+
+    #[test]
+    fn the_parts_make_up_the_whole() {
+        let platform = Platform::codesign_nas();
+        for configuration in ChaidnnSpace::new().configurations().step_by(7) {
+            let parts = Area::parts(&configuration, &platform);
+            let sum: f64 = parts.iter().map(|part| part.area_mm2).sum();
+            let whole = Area::of(&configuration, &platform).area_mm2;
+            assert!((sum - whole).abs() < 1e-9 * whole, "{configuration}: {sum} {whole}");
+            let blocks = parts.iter().fold(Blocks::default(), |sum, part| sum + part.blocks);
+            assert_eq!(blocks.bram36, Blocks::of(&configuration).bram36);
         }
     }
 }

@@ -23,7 +23,7 @@ mod program;
 mod queue;
 mod space;
 
-pub use area::{Area, Blocks};
+pub use area::{Area, AreaPart, Blocks};
 pub use batch::{Batch, BatchError, Memory};
 pub use configuration::{Configuration, ParseConfigurationError};
 pub use estimate::Estimate;

@@ -6,6 +6,7 @@
 //! trained on a share of the table ([`train`]) and embedded with its weights ([`Predictor::embedded`]).
 //! Prediction is plain f32 arithmetic in a fixed order, the same on every processor.
 
+mod cached;
 mod features;
 mod model;
 mod quality;

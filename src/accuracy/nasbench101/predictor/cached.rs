@@ -1,0 +1,79 @@
+//! Predictions of all cells, kept between runs.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::model::Predictor;
+use crate::space::nasbench101::Cell101;
+
+const HASH: usize = 32;
+
+impl Predictor {
+    /// The predicted test accuracies of cells, from a folder of cached files; where they are not
+    /// there or damaged, they are computed, on all threads, and written.
+    ///
+    /// A folder that cannot be written only costs the time to compute them again.
+    pub fn cached_accuracies(&self, cells: &[Cell101], cache: Option<&Path>) -> Vec<f64> {
+        let Some(folder) = cache else { return self.accuracies(cells) };
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.encode());
+        for cell in cells {
+            hasher.update(&cell.packed().to_le_bytes());
+        }
+        let file = folder.join(format!("predicted101-{}.bin", &hasher.finalize().to_hex()[..16]));
+        let known = fs::read(&file).ok().and_then(|bytes| decode(&bytes, cells.len()));
+        known.unwrap_or_else(|| {
+            let accuracies = self.accuracies(cells);
+            if let Err(error) = write(&file, &accuracies) {
+                tracing::warn!("cannot keep predictions in {}: {error}", folder.display());
+            }
+            accuracies
+        })
+    }
+}
+
+fn decode(bytes: &[u8], count: usize) -> Option<Vec<f64>> {
+    let (hash, body) = bytes.split_first_chunk::<HASH>()?;
+    if body.len() != 8 * count || blake3::hash(body) != *hash {
+        return None;
+    }
+    let numbers = body.as_chunks::<8>().0.iter();
+    Some(numbers.map(|number| f64::from_le_bytes(*number)).collect())
+}
+
+/// Writes beside the file's place first, so that a reader never meets half of it.
+fn write(file: &Path, accuracies: &[f64]) -> io::Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let body: Vec<u8> = accuracies.iter().flat_map(|number| number.to_le_bytes()).collect();
+    let temporary = file.with_extension(std::process::id().to_string());
+    fs::write(&temporary, [blake3::hash(&body).as_bytes().as_slice(), &body].concat())?;
+    fs::rename(&temporary, file).inspect_err(|_| {
+        let _ = fs::remove_file(&temporary);
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn predictions_are_kept_and_mended() {
+        let dir = tempfile::tempdir().unwrap();
+        let cells = [Cell101::resnet_like(), Cell101::inception_like()];
+        let predictor = Predictor::embedded().unwrap();
+        let expected = predictor.accuracies(&cells);
+        let cached = || predictor.cached_accuracies(&cells, Some(dir.path()));
+        assert_eq!(cached(), expected);
+        let files: Vec<_> = fs::read_dir(dir.path()).unwrap().collect();
+        let [file] = files.as_slice() else { panic!("{files:?}") };
+        let path = file.as_ref().unwrap().path();
+        let whole = fs::read(&path).unwrap();
+        assert_eq!(decode(&whole, 2), Some(expected.clone()));
+        fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        assert_eq!(cached(), expected);
+        assert_eq!(fs::read(&path).unwrap(), whole);
+    }
+}

@@ -1,0 +1,73 @@
+//! `tandem figure`: frontiers as a drawing.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::context::Common;
+use super::error::CliError;
+use super::query::selected;
+use crate::pareto::{Frontier, costs};
+use crate::report::{Axes, Series, figure};
+use crate::store::{Outcome, RunRecord, Store, Trial};
+
+/// Draws the frontiers of runs and sweeps as SVG: accuracy against latency, with area as colour.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The runs and sweeps; the first with circles, the others with triangles.
+    #[arg(required = true)]
+    runs: Vec<String>,
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// The metric along the horizontal, logarithmic axis.
+    #[arg(long, default_value = "latency_ms")]
+    x: String,
+    /// The metric along the vertical axis.
+    #[arg(long, default_value = "accuracy")]
+    y: String,
+    /// The metric shown as colour.
+    #[arg(long, default_value = "area_mm2")]
+    colour: String,
+}
+
+/// Carries out the command.
+pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
+    let store = common.existing_store()?;
+    let runs = selected(&store, &args.runs)?;
+    let axes = Axes { x: args.x.clone(), y: args.y.clone(), colour: args.colour.clone() };
+    let series = runs
+        .iter()
+        .map(|run| Ok(Series { name: run.name.clone(), points: points(&store, run, &axes)? }))
+        .collect::<Result<Vec<_>, CliError>>()?;
+    let predicted = axes.y == "accuracy" && runs.iter().any(RunRecord::is_predicted);
+    let title = format!("Frontier of {}", args.runs.join(", "));
+    let text = figure(&title, &axes, if predicted { "predicted" } else { "" }, &series)
+        .map_err(|error| CliError::usage(error.to_string()))?;
+    std::fs::write(&args.out, text)
+        .map_err(|source| CliError::File { path: args.out.clone(), source })?;
+    eprintln!("wrote {}", args.out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The frontier of a run in its objectives.
+fn points(store: &Store, run: &RunRecord, axes: &Axes) -> Result<Vec<[f64; 3]>, CliError> {
+    let mut frontier: Frontier<[f64; 3]> = Frontier::new();
+    for trial in store.trials(&run.name)? {
+        let trial: Trial = trial?;
+        let Outcome::Done { metrics, .. } = &trial.outcome else { continue };
+        let metric = |name: &String| {
+            metrics.get(name).copied().ok_or_else(|| CliError::Usage {
+                message: format!("step {} of `{}` has no metric `{name}`", trial.step, run.name),
+                hint: Some(format!(
+                    "its metrics are {}",
+                    metrics.keys().cloned().collect::<Vec<_>>().join(", ")
+                )),
+            })
+        };
+        let point = [metric(&axes.x)?, metric(&axes.y)?, metric(&axes.colour)?];
+        if let Ok(costs) = costs(&run.objectives, metrics) {
+            frontier.offer(costs, point);
+        }
+    }
+    Ok(frontier.members().iter().map(|member| member.1).collect())
+}

@@ -1,0 +1,229 @@
+//! Trials as a scatter plot.
+
+use plotters::prelude::*;
+
+/// Which metrics a figure shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Axes {
+    /// Along the horizontal axis, logarithmically.
+    pub x: String,
+    /// Along the vertical axis.
+    pub y: String,
+    /// As colour.
+    pub colour: String,
+}
+
+/// Points of one kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// Its name in the legend.
+    pub name: String,
+    /// The values for x, y and colour.
+    pub points: Vec<[f64; 3]>,
+}
+
+/// Why there is no figure.
+#[derive(Debug, thiserror::Error)]
+pub enum FigureError {
+    /// There is nothing to draw.
+    #[error("there are no points to draw")]
+    Empty,
+    /// A value that a logarithmic axis cannot show.
+    #[error("{metric} is {value}, and its axis is logarithmic")]
+    NotPositive {
+        /// The metric.
+        metric: String,
+        /// Its value.
+        value: f64,
+    },
+    /// The drawing failed.
+    #[error("cannot draw: {0}")]
+    Draw(String),
+}
+
+const SIZE: (u32, u32) = (960, 640);
+const BAR: u32 = 130;
+/// Steps of the colour bar.
+const STEPS: u32 = 64;
+
+/// A metric's name and unit for an axis, and what its values are multiplied with.
+fn label(metric: &str, note: &str) -> (String, f64) {
+    let (text, factor) = if metric == "accuracy" {
+        ("accuracy (%)".to_owned(), 100.0)
+    } else if metric == "img_s_cm2" {
+        ("performance per area (img/s/cm\u{b2})".to_owned(), 1.0)
+    } else if let Some(name) = metric.strip_suffix("_mm2") {
+        (format!("{name} (mm\u{b2})"), 1.0)
+    } else {
+        match metric.rsplit_once('_') {
+            Some((name, unit @ ("ms" | "us" | "mj" | "mhz"))) => (format!("{name} ({unit})"), 1.0),
+            _ => (metric.to_owned(), 1.0),
+        }
+    };
+    (if note.is_empty() { text } else { format!("{text}, {note}") }, factor)
+}
+
+fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+        (low.min(value), high.max(value))
+    })
+}
+
+/// Draws points as SVG: x logarithmically, y linearly, the third value as colour, each series with a
+/// mark of its own.
+///
+/// `note` qualifies the vertical axis, for example as predicted.
+///
+/// # Errors
+/// No points, a value that is not positive on the logarithmic axis, or the drawing fails.
+pub fn figure(
+    title: &str,
+    axes: &Axes,
+    note: &str,
+    series: &[Series],
+) -> Result<String, FigureError> {
+    let all = || series.iter().flat_map(|series| &series.points);
+    if all().next().is_none() {
+        return Err(FigureError::Empty);
+    }
+    if let Some(point) = all().find(|point| point[0] <= 0.0) {
+        return Err(FigureError::NotPositive { metric: axes.x.clone(), value: point[0] });
+    }
+    let mut text = String::new();
+    draw(title, axes, note, series, &mut text)
+        .map_err(|error| FigureError::Draw(error.to_string()))?;
+    Ok(text)
+}
+
+fn draw(
+    title: &str,
+    axes: &Axes,
+    note: &str,
+    series: &[Series],
+    text: &mut String,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let (x_label, x_factor) = label(&axes.x, "");
+    let (y_label, y_factor) = label(&axes.y, note);
+    let (colour_label, colour_factor) = label(&axes.colour, "");
+    let points = || series.iter().flat_map(|series| &series.points);
+    let (x_low, x_high) = range(points().map(|point| point[0] * x_factor));
+    let (y_low, y_high) = range(points().map(|point| point[1] * y_factor));
+    let (low, high) = range(points().map(|point| point[2] * colour_factor));
+    let margin = (y_high - y_low).max(1e-9) * 0.04;
+    let colour = |value: f64| {
+        let share = if high > low { (value * colour_factor - low) / (high - low) } else { 0.5 };
+        ViridisRGB.get_color(share.clamp(0.0, 1.0))
+    };
+
+    let root = SVGBackend::with_string(text, SIZE).into_drawing_area();
+    root.fill(&WHITE)?;
+    let (left, right) = root.split_horizontally(SIZE.0 - BAR);
+    let mut chart = ChartBuilder::on(&left)
+        .caption(title, ("sans-serif", 20))
+        .margin(12)
+        .x_label_area_size(48)
+        .y_label_area_size(64)
+        .build_cartesian_2d(
+            (x_low * 0.9..x_high * 1.1).log_scale(),
+            y_low - margin..y_high + margin,
+        )?;
+    chart
+        .configure_mesh()
+        .x_desc(x_label)
+        .y_desc(y_label)
+        .axis_desc_style(("sans-serif", 16))
+        .label_style(("sans-serif", 13))
+        .light_line_style(RGBColor(240, 240, 240))
+        .bold_line_style(RGBColor(215, 215, 215))
+        .x_label_formatter(&|value| super::number(*value))
+        .draw()?;
+    for (index, series) in series.iter().enumerate() {
+        let place = |point: &[f64; 3]| (point[0] * x_factor, point[1] * y_factor);
+        let name = format!("{} ({} points)", series.name, series.points.len());
+        if index == 0 {
+            let mark = |point: &[f64; 3]| Circle::new(place(point), 3, colour(point[2]).filled());
+            chart
+                .draw_series(series.points.iter().map(mark))?
+                .label(name)
+                .legend(|(x, y)| Circle::new((x + 8, y), 4, RGBColor(70, 70, 70).filled()));
+        } else {
+            // A dark rim sets the triangles apart from the circles below them.
+            let rim = |point: &[f64; 3]| TriangleMarker::new(place(point), 8, BLACK.filled());
+            let mark =
+                |point: &[f64; 3]| TriangleMarker::new(place(point), 5, colour(point[2]).filled());
+            chart
+                .draw_series(series.points.iter().map(rim))?
+                .label(name)
+                .legend(|(x, y)| TriangleMarker::new((x + 8, y), 6, RGBColor(70, 70, 70).filled()));
+            chart.draw_series(series.points.iter().map(mark))?;
+        }
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::LowerRight)
+        .background_style(WHITE.mix(0.85))
+        .border_style(RGBColor(200, 200, 200))
+        .label_font(("sans-serif", 14))
+        .draw()?;
+
+    // The colour bar.
+    let (top, height, start) = (70, 440, 16);
+    let step = |index: u32| top + height - (height * index as i32) / STEPS as i32;
+    for index in 0..STEPS {
+        let fill = ViridisRGB.get_color(f64::from(index) / f64::from(STEPS - 1));
+        let corners = [(start, step(index + 1)), (start + 22, step(index))];
+        right.draw(&Rectangle::new(corners, fill.filled()))?;
+    }
+    let font = ("sans-serif", 13).into_font().color(&BLACK);
+    for quarter in 0..=4 {
+        let value = low + (high - low) * f64::from(quarter) / 4.0;
+        let y = top + height - height * quarter / 4 - 6;
+        right.draw(&Text::new(super::number(value), (start + 28, y), font.clone()))?;
+    }
+    let font = ("sans-serif", 14).into_font().color(&BLACK);
+    right.draw(&Text::new(colour_label, (start - 4, top - 28), font))?;
+    root.present()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn axes() -> Axes {
+        Axes { x: "latency_ms".into(), y: "accuracy".into(), colour: "area_mm2".into() }
+    }
+
+    #[test]
+    fn a_figure_has_axes_with_units_a_legend_and_all_points() {
+        let points = vec![[1.5, 0.92, 60.0], [30.0, 0.94, 300.0], [200.0, 0.941, 100.0]];
+        let series = [
+            Series { name: "sweep-1".into(), points },
+            Series { name: "run-1".into(), points: vec![[3.0, 0.91, 80.0]] },
+        ];
+        let text = figure("Frontier", &axes(), "predicted", &series).unwrap();
+        for part in [
+            "<svg",
+            "latency (ms)",
+            "accuracy (%), predicted",
+            "area (mm\u{b2})",
+            "sweep-1 (3 points)",
+            "run-1 (1 points)",
+            "Frontier",
+        ] {
+            assert!(text.contains(part), "{part}");
+        }
+        // One circle for each point of the first series, one in the legend.
+        assert_eq!(text.matches("<circle").count(), 4);
+    }
+
+    #[test]
+    fn what_cannot_be_drawn_is_refused() {
+        let of = |points: Vec<[f64; 3]>| {
+            let series = [Series { name: "x".into(), points }];
+            figure("", &axes(), "", &series).unwrap_err().to_string()
+        };
+        assert_eq!(of(vec![]), "there are no points to draw");
+        assert_eq!(of(vec![[0.0, 1.0, 1.0]]), "latency_ms is 0, and its axis is logarithmic");
+    }
+}
