@@ -64,7 +64,7 @@ impl Predictor {
     /// The program was built with a damaged file.
     pub fn embedded() -> Result<&'static Self, PredictorError> {
         static EMBEDDED: OnceLock<Result<Predictor, PredictorError>> = OnceLock::new();
-        let bytes = include_bytes!("../../../../data/nasbench101/predictor.bin");
+        let bytes = include_bytes!("../../../../data/predictor/nasbench101.bin");
         EMBEDDED.get_or_init(|| Self::decode(bytes)).as_ref().map_err(Clone::clone)
     }
 
@@ -233,5 +233,40 @@ fn relu<const ROWS: usize>(rows: &mut [[f32; WIDTH]; ROWS]) {
         for value in row {
             *value = if *value > 0.0 { *value } else { 0.0 };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_width_predicts_the_same() {
+        let predictor = Predictor::embedded().unwrap();
+        let cells = [Cell101::resnet_like(), Cell101::inception_like()];
+        for cell in cells {
+            let graph = Graph::new(&cell);
+            let portable = predictor.accuracy_of(&graph);
+            assert_eq!(predictor.accuracy(&cell), portable);
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") {
+                // SAFETY: the processor has the feature.
+                assert_eq!(unsafe { predictor.accuracy_avx2(&graph) }, portable);
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_files_are_refused() {
+        let whole = Predictor::embedded().unwrap().encode();
+        let refusal = |bytes: &[u8]| Predictor::decode(bytes).unwrap_err().to_string();
+        let message = |what: &str| format!("the NASBench-101 predictor is damaged: {what}");
+        assert_eq!(refusal(b"something"), message("it does not begin like one"));
+        assert_eq!(refusal(&whole[..20]), message("it is cut short"));
+        assert_eq!(refusal(&whole[..whole.len() - 4]), message("its hash is wrong"));
+        let mut flipped = whole.clone();
+        flipped[1_000] ^= 1;
+        assert_eq!(refusal(&flipped), message("its hash is wrong"));
+        assert!(whole.len() < 500_000);
     }
 }

@@ -208,3 +208,94 @@ impl Batch {
         hidden.matmul(&weights[last + 2])?.broadcast_add(&weights[last + 3])?.flatten_all()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Quality, kendall_tau};
+    use super::*;
+    use crate::space::nasbench101::{Catalogue, Op101};
+    use crate::testing::data_dir;
+
+    /// Small cells whose accuracy rises with their 3x3 convolutions and falls with their poolings.
+    fn small_table() -> Nasbench101Table {
+        let cells: Vec<_> = Catalogue::up_to(5).iter().map(|(_, cell)| cell).collect();
+        let correct = cells
+            .iter()
+            .map(|cell| {
+                let count = |operation| {
+                    let interior = 1..cell.vertices() - 1;
+                    interior.filter(|&vertex| cell.operation(vertex) == operation).count() as u16
+                };
+                24_000 + 1_500 * count(Op101::Conv3x3) - 1_000 * count(Op101::MaxPool3x3)
+            })
+            .collect();
+        Nasbench101Table::new(cells, correct)
+    }
+
+    #[test]
+    fn training_is_reproducible_and_prediction_is_what_was_trained() {
+        let table = small_table();
+        let recipe = Recipe { share: 0.3, epochs: 12, batch: 64, ..Recipe::default() };
+        let mut errors = Vec::new();
+        let trained = train(&table, &recipe, |_, error| errors.push(error)).unwrap();
+        assert!(errors[11] < 0.2 * errors[0], "{errors:?}");
+        let again = train(&table, &recipe, |_, _| ()).unwrap();
+        assert_eq!(trained.encode(), again.encode());
+        let other = train(&table, &Recipe { seed: 1, ..recipe }, |_, _| ()).unwrap();
+        assert_ne!(trained.encode(), other.encode());
+        assert_eq!(Predictor::decode(&trained.encode()), Ok(trained.clone()));
+
+        let (rows, held_out) = split(table.len(), recipe.share, recipe.seed);
+        assert_eq!((rows.len(), held_out.len()), (760, 1_772));
+        assert!(rows.iter().all(|row| held_out.binary_search(row).is_err()));
+        let cells: Vec<_> = held_out.iter().map(|&row| table.cells()[row]).collect();
+        let predicted = trained.accuracies(&cells);
+        let truth: Vec<f64> = cells.iter().map(|cell| table.accuracy(cell).unwrap()).collect();
+        assert!(kendall_tau(&predicted, &truth) > 0.8);
+
+        // The tensors of training and the loops of prediction compute the same network.
+        let weights: Vec<Var> = trained
+            .weights
+            .arrays
+            .iter()
+            .zip(Weights::shapes())
+            .map(|(array, shape)| {
+                let tensor = Tensor::from_vec(array.clone(), shape, &Device::Cpu).unwrap();
+                Var::from_tensor(&tensor).unwrap()
+            })
+            .collect();
+        let graphs: Vec<Graph> = cells.iter().map(Graph::new).collect();
+        let batch = Batch::new(graphs.iter()).unwrap();
+        let learnt: Vec<f32> = batch.forward(&weights).unwrap().to_vec1().unwrap();
+        for (learnt, predicted) in learnt.iter().zip(&predicted) {
+            let learnt = f64::from(*learnt) * f64::from(trained.scale.1);
+            let expected = CEILING - 1.0 / (learnt + f64::from(trained.scale.0));
+            assert!((expected - predicted).abs() < 1e-5, "{expected} {predicted}");
+        }
+    }
+
+    #[test]
+    fn too_few_cells_are_refused() {
+        let recipe = Recipe { share: 0.01, ..Recipe::default() };
+        let error = train(&small_table(), &recipe, |_, _| ()).unwrap_err();
+        assert_eq!(error.to_string(), "25 cells are too few to train on; a step takes 256");
+    }
+
+    /// The figures of docs/predictor.md, on every eighth of the cells that it was not trained on.
+    #[test]
+    fn the_embedded_predictor_orders_cells_it_has_not_seen() {
+        let Some(dir) = data_dir() else { return };
+        let table = Nasbench101Table::open(&dir).unwrap();
+        let predictor = Predictor::embedded().unwrap();
+        let recipe: Recipe = serde_json::from_str(predictor.recipe()).unwrap();
+        assert_eq!(recipe, Recipe::default());
+        let (_, held_out) = split(table.len(), recipe.share, recipe.seed);
+        assert_eq!(held_out.len(), 381_262);
+        let cells: Vec<_> = held_out.iter().step_by(8).map(|&row| table.cells()[row]).collect();
+        let truth: Vec<f64> = cells.iter().map(|cell| table.accuracy(cell).unwrap()).collect();
+        let quality = Quality::new(&predictor.accuracies(&cells), &truth);
+        assert!((quality.kendall_tau - 0.875).abs() < 0.005, "{quality:?}");
+        assert!((quality.spearman - 0.979).abs() < 0.002, "{quality:?}");
+        assert!((quality.mean_absolute_error - 0.0076).abs() < 0.0003, "{quality:?}");
+    }
+}
