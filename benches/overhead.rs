@@ -117,6 +117,8 @@ fn stored(experiment: &dyn Experiment) -> Result<(), StudyError> {
         phases: Vec::new(),
         trials: 0,
         failed: 0,
+        origins: Vec::new(),
+        sweep: None,
     })?;
     let (stop, observer) = (AtomicBool::new(false), &mut |_: Event<'_>| {});
     let study = Study { experiment, store: &store, run, threads: 1, stop: &stop, observer };

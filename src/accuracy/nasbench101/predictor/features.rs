@@ -39,8 +39,8 @@ impl Graph {
             row[5] = channels[vertex] as f32 / CHANNELS as f32;
             row[6] = f32::from(u8::from(vertex > 0 && cell.has_edge(0, vertex)));
             row[7] = f32::from(u8::from(vertex < last && cell.has_edge(vertex, last)));
-            for to in vertex + 1..vertices {
-                edges[vertex][to] = cell.has_edge(vertex, to);
+            for (to, edge) in edges[vertex].iter_mut().enumerate().take(vertices).skip(vertex + 1) {
+                *edge = cell.has_edge(vertex, to);
             }
         }
         Self { vertices, features, edges }

@@ -162,14 +162,14 @@ impl Predictor {
             let mut seen = [[0.0; 3 * WIDTH]; MOST_VERTICES];
             for vertex in 0..graph.vertices {
                 seen[vertex][..WIDTH].copy_from_slice(&state[vertex]);
-                for other in 0..graph.vertices {
+                for (other, row) in state.iter().enumerate().take(graph.vertices) {
                     let place = match (graph.edges[other][vertex], graph.edges[vertex][other]) {
                         (true, _) => WIDTH,
                         (_, true) => 2 * WIDTH,
                         _ => continue,
                     };
-                    for i in 0..WIDTH {
-                        seen[vertex][place + i] += state[other][i];
+                    for (sum, value) in seen[vertex][place..place + WIDTH].iter_mut().zip(row) {
+                        *sum += value;
                     }
                 }
             }
