@@ -4,6 +4,8 @@
 //! no file, network, process or clock; imports are jailed, and every call is limited. What goes
 //! wrong in a script is a [`Diagnostic`] with its place.
 
+mod contract;
+mod core;
 mod diagnostic;
 mod engine;
 mod error;

@@ -1,0 +1,76 @@
+//! The functions that an experiment script may define.
+
+use std::collections::BTreeMap;
+
+use rhai::{AST, Engine};
+
+use super::diagnostic::Diagnostic;
+
+/// The functions that an experiment may define, with their parameters.
+const CONTRACT: [(&str, &[&str]); 8] = [
+    ("args", &[]),
+    ("space", &[]),
+    ("objectives", &[]),
+    ("evaluate", &["point"]),
+    ("reward", &["metrics"]),
+    ("schedule", &["run"]),
+    ("sweep", &[]),
+    ("summary", &["run"]),
+];
+
+/// The functions without which there is no experiment, and without which nothing can be run; a
+/// script that defines `sweep` can do without the latter.
+const REQUIRED: [&str; 1] = ["space"];
+pub(super) const TO_RUN: [&str; 2] = ["evaluate", "reward"];
+
+/// The module that the script's own functions are called through.
+pub(super) const SELF: &str = "experiment";
+
+/// Compiles a call for every function of the contract that the script defines.
+pub(super) fn contract(
+    engine: &Engine,
+    ast: &AST,
+) -> Result<BTreeMap<&'static str, AST>, Diagnostic> {
+    let mut calls = BTreeMap::new();
+    let can_sweep = ast.iter_functions().any(|f| f.name == "sweep" && f.params.is_empty());
+    for (name, parameters) in CONTRACT {
+        let defined: Vec<usize> =
+            ast.iter_functions().filter(|f| f.name == name).map(|f| f.params.len()).collect();
+        // A reward without a parameter is an objective.
+        let declared = name == "reward" && defined.contains(&0);
+        if defined.contains(&parameters.len()) || declared {
+            let argument = if parameters.is_empty() || declared { "" } else { "argument" };
+            let call = engine
+                .compile(format!("{SELF}::{name}({argument})"))
+                .map_err(|error| Diagnostic::of_parse_error(&error, ""))?;
+            calls.insert(name, call);
+        } else if let Some(given) = defined.first() {
+            let message = format!("function `{name}` takes {given} parameters");
+            let help = format!("write `fn {}`", signature(name));
+            return Err(Diagnostic::new(message).with_help(help));
+        } else if REQUIRED.contains(&name) || (TO_RUN.contains(&name) && !can_sweep) {
+            let near = ast
+                .iter_functions()
+                .filter(|f| CONTRACT.iter().all(|(known, _)| *known != f.name))
+                .map(|f| (strsim::damerau_levenshtein(f.name, name), f.name))
+                .min();
+            return Err(match near {
+                Some((distance, near)) if distance <= 2 => {
+                    undefined(name).with_help(format!("is `{near}` meant to be `{name}`?"))
+                }
+                _ => undefined(name),
+            });
+        }
+    }
+    Ok(calls)
+}
+
+/// A function of the contract with its parameters.
+fn signature(name: &str) -> String {
+    let parameters = CONTRACT.iter().find(|(known, _)| *known == name).map_or(&[][..], |f| f.1);
+    format!("{name}({})", parameters.join(", "))
+}
+
+pub(super) fn undefined(name: &str) -> Diagnostic {
+    Diagnostic::new(format!("the script defines no function `{}`", signature(name)))
+}
