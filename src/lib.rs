@@ -21,3 +21,4 @@ pub mod store;
 pub mod study;
 #[cfg(test)]
 mod testing;
+pub mod train;

@@ -1,0 +1,305 @@
+//! Steps of training: forward, backward and SGD with momentum, on CIFAR-shaped batches.
+//!
+//! `cargo bench --bench training`: beside Candle's own operations, with the share of the measured peak.
+//! `benches/pytorch/run` runs it beside PyTorch; it then speaks a protocol of lines, see [`serve`].
+
+use std::hint::black_box;
+use std::io::{BufRead as _, Write as _};
+use std::time::Instant;
+
+use candle_core::{Device, Tensor};
+use rand::Rng as _;
+use serde_json::json;
+use tandem::network::{
+    Nasbench101Settings, Nasbench201Settings, Network, Operation, Relu, nasbench101, nasbench201,
+};
+use tandem::seed::stream;
+use tandem::space::nasbench101::{Catalogue, Cell101};
+use tandem::space::nasbench201::{Cell201, Op201};
+use tandem::train::{Executor, Model, Optimiser, Rule};
+
+/// Threads of every measurement.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+struct Case {
+    name: String,
+    network: Network,
+    batch: usize,
+}
+
+fn of_cell(name: &str, cell: &Cell101, stem_channels: usize, cells: usize, batch: usize) -> Case {
+    let settings = Nasbench101Settings { stem_channels, cells, ..Nasbench101Settings::default() };
+    let network = nasbench101(cell, settings).expect("a network");
+    Case { name: name.to_owned(), network, batch }
+}
+
+fn cases() -> Vec<Case> {
+    let resnet = Cell101::resnet_like();
+    let inception = Cell101::inception_like();
+    let pooled: Cell101 = "conv3x3(0) maxpool3x3(1) output(0,2)".parse().expect("a cell");
+    let mut cases = vec![
+        of_cell("resnet, stem 16", &resnet, 16, 1, 64),
+        of_cell("resnet, stem 32", &resnet, 32, 1, 64),
+        of_cell("resnet, stem 64", &resnet, 64, 1, 64),
+        of_cell("resnet, stem 128, 3 cells", &resnet, 128, 3, 32),
+        of_cell("max-pool cell, stem 16", &pooled, 16, 1, 64),
+        of_cell("inception, stem 16", &inception, 16, 1, 64),
+        of_cell("inception, stem 64", &inception, 64, 1, 64),
+    ];
+    use Op201::{Conv3x3, None, SkipConnect};
+    let resnet201 = Cell201::new([Conv3x3, None, Conv3x3, SkipConnect, None, SkipConnect]);
+    let network = nasbench201(resnet201, Nasbench201Settings::default()).expect("a network");
+    cases.push(Case { name: "NAS-Bench-201 resnet".to_owned(), network, batch: 64 });
+    let all = Catalogue::enumerate();
+    let mut rng = stream(0, "bench cells", 0);
+    for index in 0..20 {
+        let cell = all.iter().nth(rng.random_range(0..all.len())).expect("a cell").1;
+        cases.push(of_cell(&format!("random cell {index}, stem 16"), &cell, 16, 1, 64));
+    }
+    cases
+}
+
+/// A model with a batch of noise.
+struct Session {
+    model: Model,
+    executor: Executor,
+    optimiser: Optimiser,
+    images: Vec<f32>,
+    labels: Vec<u32>,
+}
+
+impl Session {
+    fn new(case: &Case) -> Self {
+        let model = Model::new(&case.network, 0, &Device::Cpu).expect("a model");
+        let mut executor = Executor::new(threads());
+        executor.prepare(&model, case.batch).expect("a plan");
+        let mut rng = stream(0, "bench images", 0);
+        let values = case.batch * case.network.input().values() as usize;
+        let images = (0..values).map(|_| rng.random_range(-1.7..1.7)).collect();
+        let classes = case.network.output().channels as u32;
+        let labels = (0..case.batch as u32).map(|image| image % classes).collect();
+        let rule = Rule::Sgd { momentum: 0.9, nesterov: false };
+        let optimiser = Optimiser::new(&model, rule, 0.0);
+        Self { model, executor, optimiser, images, labels }
+    }
+
+    fn step(&mut self) -> f64 {
+        self.executor.images_mut()[..self.images.len()].copy_from_slice(&self.images);
+        let outcome = self.executor.train(&self.model, &self.labels, 0.0, 0.1).expect("a step");
+        self.optimiser.step(&self.model, &mut self.executor, 0.01).expect("a step");
+        outcome.mean_loss()
+    }
+
+    fn evaluate(&mut self) {
+        self.executor.images_mut()[..self.images.len()].copy_from_slice(&self.images);
+        self.executor.evaluate(&self.model, &self.labels).expect("an evaluation");
+    }
+}
+
+fn seconds(mut run: impl FnMut(), times: usize) -> f64 {
+    let started = Instant::now();
+    (0..times).for_each(|_| run());
+    started.elapsed().as_secs_f64()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Multiply-accumulates of a step's forward and backward pass, for an image.
+fn step_macs(network: &Network) -> f64 {
+    let first = network.layers().iter().find(|layer| layer.macs() > 0);
+    3.0 * network.macs() as f64 - first.map_or(0.0, |layer| layer.macs() as f64)
+}
+
+fn main() {
+    if std::env::args().any(|argument| argument == "serve") {
+        return serve();
+    }
+    let peak = peak();
+    println!("peak of {} threads: {:.0} GFLOP/s", threads(), peak / 1e9);
+    println!("{:28} {:>10} {:>8} {:>10} {:>10}", "case", "images/s", "of peak", "candle", "ratio");
+    for case in cases().into_iter().take(8) {
+        let mut session = Session::new(&case);
+        session.step();
+        let times = (1.0 / seconds(|| drop(session.step()), 1)).ceil().clamp(1.0, 40.0) as usize;
+        let own: Vec<f64> = (0..5)
+            .map(|_| (times * case.batch) as f64 / seconds(|| drop(session.step()), times))
+            .collect();
+        let own = median(own);
+        let candle = case.batch as f64 / seconds(|| plain_step(&session, &case), 1);
+        println!(
+            "{:28} {own:10.0} {:7.0}% {candle:10.1} {:9.1}x",
+            case.name,
+            100.0 * own * 2.0 * step_macs(&case.network) / peak,
+            own / candle
+        );
+    }
+}
+
+/// A step by Candle's own operations, without the optimiser's.
+fn plain_step(session: &Session, case: &Case) {
+    let shape = case.network.input();
+    let shape = (case.batch, shape.channels, shape.height, shape.width);
+    let images = Tensor::from_slice(&session.images, shape, &Device::Cpu).expect("images");
+    let labels = Tensor::new(session.labels.as_slice(), &Device::Cpu).expect("labels");
+    let logits = session.model.forward(&images, true).expect("logits");
+    let loss = candle_nn::loss::cross_entropy(&logits, &labels).expect("a loss");
+    black_box(loss.backward().expect("gradients"));
+}
+
+/// For `case N` answers the network as JSON; for `train K` and `evaluate K` runs that many batches and
+/// answers the seconds; for `memory` the bytes held.
+fn serve() {
+    let cases = cases();
+    let mut session = None;
+    for line in std::io::stdin().lock().lines() {
+        let line = line.expect("a line");
+        let (command, count) = line.split_once(' ').unwrap_or((&line, "0"));
+        let count: usize = count.parse().expect("a number");
+        let answer = match (command, session.as_mut()) {
+            ("case", _) => {
+                let Some(case) = cases.get(count) else {
+                    println!("null");
+                    continue;
+                };
+                session = Some(Session::new(case));
+                describe(case)
+            }
+            ("train", Some(session)) => {
+                let mut loss = 0.0;
+                let seconds = seconds(|| loss = session.step(), count);
+                json!({ "seconds": seconds, "loss": loss })
+            }
+            ("evaluate", Some(session)) => {
+                json!({ "seconds": seconds(|| session.evaluate(), count) })
+            }
+            ("memory", Some(session)) => json!({ "bytes": session.executor.bytes() }),
+            ("peak", _) => json!({ "flops": peak() }),
+            _ => panic!("unknown command {line}"),
+        };
+        println!("{answer}");
+        std::io::stdout().flush().expect("an output");
+    }
+}
+
+fn describe(case: &Case) -> serde_json::Value {
+    let layers: Vec<_> = case
+        .network
+        .layers()
+        .iter()
+        .map(|layer| {
+            let inputs: Vec<usize> = layer.inputs.iter().map(|id| id.index()).collect();
+            let mut it =
+                json!({ "name": layer.name, "inputs": inputs, "in": layer.input.channels });
+            let operation = match layer.operation {
+                Operation::Input => json!({ "op": "input" }),
+                Operation::Convolution(c) => json!({
+                    "op": "convolution", "out": c.channels, "kernel": c.kernel, "stride": c.stride,
+                    "padding": c.padding, "groups": c.groups, "bias": c.bias, "bn": c.batch_norm,
+                    "relu": match c.relu {
+                        Relu::None => "none",
+                        Relu::Before => "before",
+                        Relu::After => "after",
+                    },
+                }),
+                Operation::MaxPool(w) => json!({
+                    "op": "max", "kernel": w.kernel, "stride": w.stride, "padding": w.padding,
+                }),
+                Operation::AveragePool(w) => json!({
+                    "op": "average", "kernel": w.kernel, "stride": w.stride, "padding": w.padding,
+                }),
+                Operation::GlobalAveragePool => json!({ "op": "global" }),
+                Operation::Add => json!({ "op": "add" }),
+                Operation::Concatenate => json!({ "op": "concatenate" }),
+                Operation::Truncate { channels } => json!({ "op": "truncate", "out": channels }),
+                Operation::BatchNormRelu => json!({ "op": "bn" }),
+                Operation::Linear { features } => json!({ "op": "linear", "out": features }),
+                Operation::Zero => json!({ "op": "zero" }),
+            };
+            if let (Some(it), serde_json::Value::Object(more)) = (it.as_object_mut(), operation) {
+                it.extend(more);
+            }
+            it
+        })
+        .collect();
+    let macs = step_macs(&case.network);
+    let forward = case.network.macs();
+    let size = case.network.input().height;
+    json!({
+        "name": case.name, "batch": case.batch, "size": size, "macs": macs, "forward": forward,
+        "layers": layers,
+    })
+}
+
+/// Floating-point operations a second of fused multiply-adds on registers, on all threads.
+fn peak() -> f64 {
+    let rounds: Vec<f64> = (0..5)
+        .map(|_| {
+            let started = Instant::now();
+            let operations: f64 = std::thread::scope(|scope| {
+                let all: Vec<_> = (0..threads()).map(|_| scope.spawn(multiply_adds)).collect();
+                all.into_iter().map(|thread| thread.join().expect("a thread")).sum()
+            });
+            operations / started.elapsed().as_secs_f64()
+        })
+        .collect();
+    median(rounds)
+}
+
+const TURNS: usize = 8_000_000;
+
+fn multiply_adds() -> f64 {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has the feature.
+            return unsafe { multiply_adds_avx512() };
+        }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // SAFETY: the processor has the features.
+            return unsafe { multiply_adds_avx2() };
+        }
+    }
+    f64::NAN
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn multiply_adds_avx512() -> f64 {
+    use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_reduce_add_ps, _mm512_set1_ps};
+    let mut sums = [_mm512_set1_ps(black_box(0.0)); 16];
+    let (a, b) = (_mm512_set1_ps(black_box(0.5)), _mm512_set1_ps(black_box(0.25)));
+    for _ in 0..TURNS {
+        for sum in &mut sums {
+            *sum = _mm512_fmadd_ps(a, *sum, b);
+        }
+    }
+    for sum in sums {
+        black_box(_mm512_reduce_add_ps(sum));
+    }
+    (TURNS * 16 * 16 * 2) as f64
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn multiply_adds_avx2() -> f64 {
+    use std::arch::x86_64::{_mm256_fmadd_ps, _mm256_set1_ps, _mm256_storeu_ps};
+    let mut sums = [_mm256_set1_ps(black_box(0.0)); 12];
+    let (a, b) = (_mm256_set1_ps(black_box(0.5)), _mm256_set1_ps(black_box(0.25)));
+    for _ in 0..TURNS {
+        for sum in &mut sums {
+            *sum = _mm256_fmadd_ps(a, *sum, b);
+        }
+    }
+    let mut values = [0.0_f32; 8];
+    for sum in sums {
+        // SAFETY: the array takes eight values.
+        unsafe { _mm256_storeu_ps(values.as_mut_ptr(), sum) };
+        black_box(values);
+    }
+    (TURNS * 12 * 8 * 2) as f64
+}

@@ -1,0 +1,27 @@
+//! Kernels of training on the processor: NHWC, f32, forward and backward.
+//!
+//! They work on raw memory that a plan has laid out, and are the only place, with [`super::simd`], that
+//! does. Each kernel says what it needs; the executor sees to it.
+
+mod backward;
+mod combine;
+mod depthwise;
+mod forward;
+mod gather;
+mod linear;
+mod maps;
+mod pack;
+mod pool;
+mod tile;
+mod window;
+
+pub use backward::{Backward, Part, Reduce, Towards, scratch as backward_scratch};
+pub use combine::{Combine, Normalised};
+pub use depthwise::{Depthwise, DepthwiseBackward, scratch as depthwise_scratch};
+pub use forward::{Forward, SumMaps, scratch as forward_scratch};
+pub use linear::{Linear, LinearBackward, LinearGradient, Rows};
+pub use maps::{Maps, Reads, Term};
+pub use pack::Packing;
+pub use pool::{Global, Pool, PoolBackward, Pooling};
+pub use tile::Tap;
+pub use window::{Class, Window};

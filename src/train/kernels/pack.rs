@@ -1,0 +1,71 @@
+//! Weights in the order in which the inner loops read them.
+
+/// How weights are packed: blocks of up to two vectors of output channels, each taps x inputs x block,
+/// padded with zeros to whole vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packing {
+    /// Positions of the kernel.
+    pub taps: usize,
+    /// Input channels.
+    pub inputs: usize,
+    /// Output channels.
+    pub outputs: usize,
+    /// Values of a vector.
+    pub lanes: usize,
+}
+
+/// A block of output channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The first channel.
+    pub channel: usize,
+    /// How many.
+    pub channels: usize,
+    /// How many with the padding.
+    pub width: usize,
+    /// Where the block's weights begin.
+    pub at: usize,
+}
+
+impl Packing {
+    /// Values of the packed weights.
+    pub const fn values(&self) -> usize {
+        self.taps * self.inputs * self.outputs.next_multiple_of(self.lanes)
+    }
+
+    /// The number of blocks.
+    pub const fn count(&self) -> usize {
+        self.outputs.div_ceil(2 * self.lanes)
+    }
+
+    /// A block.
+    pub fn span(&self, index: usize) -> Span {
+        let channel = index * 2 * self.lanes;
+        let channels = (self.outputs - channel).min(2 * self.lanes);
+        let width = channels.next_multiple_of(self.lanes);
+        Span { channel, channels, width, at: self.taps * self.inputs * channel }
+    }
+
+    /// Packs one block: `weight(output)` is the row of weights of an output channel, in which input
+    /// `i` and tap `t` lie at `i * steps.0 + t * steps.1`.
+    pub fn pack<'w>(
+        &self,
+        span: Span,
+        weight: impl Fn(usize) -> &'w [f32],
+        steps: (usize, usize),
+        to: &mut [f32],
+    ) {
+        if span.channels < span.width {
+            to.fill(0.0);
+        }
+        for lane in 0..span.channels {
+            let row = weight(span.channel + lane);
+            for tap in 0..self.taps {
+                for input in 0..self.inputs {
+                    to[(tap * self.inputs + input) * span.width + lane] =
+                        row[input * steps.0 + tap * steps.1];
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! A network's parameters as Candle variables, and its plain forward pass.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor, Var};
+use rand::Rng;
+
+use super::error::TrainError;
+use crate::network::{Layer, Network, Operation};
+use crate::seed::stream;
+
+/// Added to a variance before its root is taken.
+pub const EPSILON: f64 = 1e-5;
+
+/// A network with its parameters, which are Candle variables of the names and shapes that PyTorch uses:
+/// `<layer>.weight` (outputs, inputs / groups, rows, columns; of a linear layer outputs, inputs),
+/// `<layer>.bias`, and of batch normalisation `<layer>.bn.weight`, `.bn.bias`, `.bn.running_mean`,
+/// `.bn.running_var`.
+#[derive(Clone, Debug)]
+pub struct Model {
+    network: Network,
+    names: Vec<String>,
+    variables: Vec<Var>,
+    layers: Vec<LayerVariables>,
+}
+
+/// Where a layer's variables are among the model's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LayerVariables {
+    /// The weights.
+    pub weight: Option<usize>,
+    /// The offsets of outputs.
+    pub bias: Option<usize>,
+    /// Batch normalisation.
+    pub norm: Option<NormVariables>,
+}
+
+/// Where a batch normalisation's variables are among the model's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NormVariables {
+    /// Scale.
+    pub weight: usize,
+    /// Offset.
+    pub bias: usize,
+    /// Running mean.
+    pub mean: usize,
+    /// Running variance.
+    pub variance: usize,
+}
+
+/// Whether a variable is learnt, and what kind it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Weights: decayed.
+    Weight,
+    /// Offsets and normalisation: not decayed.
+    Offset,
+    /// Running statistics: not learnt.
+    Statistic,
+}
+
+impl Model {
+    /// Draws a network's first parameters: weights normal with variance 2 / inputs (He et al., ICCV
+    /// 2015), of the last layer uniform within 1 / sqrt(inputs) with its bias, as PyTorch's linear
+    /// layers; scales 1, offsets 0.
+    ///
+    /// # Errors
+    /// The device has no room.
+    pub fn new(network: &Network, seed: u64, device: &Device) -> Result<Self, TrainError> {
+        let mut model =
+            Self { network: network.clone(), names: vec![], variables: vec![], layers: vec![] };
+        for (index, layer) in network.layers().iter().enumerate() {
+            let mut rng = stream(seed, "weights", index as u64);
+            let mut put = |suffix: &str, values: Vec<f32>, shape: &[usize]| {
+                let tensor = Tensor::from_vec(values, shape, device)?;
+                model.names.push(format!("{}.{suffix}", layer.name));
+                model.variables.push(Var::from_tensor(&tensor)?);
+                Ok::<usize, TrainError>(model.variables.len() - 1)
+            };
+            let mut variables = LayerVariables::default();
+            let channels = layer.output.channels;
+            let mut batch_norm = false;
+            match layer.operation {
+                Operation::Convolution(c) => {
+                    let inputs = layer.input.channels / c.groups;
+                    let shape = [channels, inputs, c.kernel, c.kernel];
+                    let deviation = (2.0 / (inputs * c.kernel * c.kernel) as f64).sqrt();
+                    let count = shape.iter().product();
+                    let values =
+                        (0..count).map(|_| (normal(&mut rng) * deviation) as f32).collect();
+                    variables.weight = Some(put("weight", values, &shape)?);
+                    if c.bias {
+                        variables.bias = Some(put("bias", vec![0.0; channels], &[channels])?);
+                    }
+                    batch_norm = c.batch_norm;
+                }
+                Operation::Linear { features } => {
+                    let inputs = layer.input.values() as usize;
+                    let bound = 1.0 / (inputs as f32).sqrt();
+                    let mut draw = |count: usize| -> Vec<f32> {
+                        (0..count).map(|_| rng.random_range(-bound..=bound)).collect()
+                    };
+                    let (weights, bias) = (draw(features * inputs), draw(features));
+                    variables.weight = Some(put("weight", weights, &[features, inputs])?);
+                    variables.bias = Some(put("bias", bias, &[features])?);
+                }
+                Operation::BatchNormRelu => batch_norm = true,
+                _ => {}
+            }
+            if batch_norm {
+                let mut fill = |suffix, value| put(suffix, vec![value; channels], &[channels]);
+                variables.norm = Some(NormVariables {
+                    weight: fill("bn.weight", 1.0)?,
+                    bias: fill("bn.bias", 0.0)?,
+                    mean: fill("bn.running_mean", 0.0)?,
+                    variance: fill("bn.running_var", 1.0)?,
+                });
+            }
+            model.layers.push(variables);
+        }
+        Ok(model)
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The variables, layer by layer.
+    pub fn variables(&self) -> &[Var] {
+        &self.variables
+    }
+
+    /// The variables' names.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Each layer's variables.
+    pub fn layers(&self) -> &[LayerVariables] {
+        &self.layers
+    }
+
+    /// What a variable is.
+    pub fn role(&self, variable: usize) -> Role {
+        let name = &self.names[variable];
+        if name.contains(".bn.running_") {
+            Role::Statistic
+        } else if name.ends_with(".bias") || name.ends_with(".bn.weight") {
+            Role::Offset
+        } else {
+            Role::Weight
+        }
+    }
+
+    /// Writes the variables as safetensors.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), TrainError> {
+        let tensors: HashMap<String, Tensor> = self
+            .names
+            .iter()
+            .cloned()
+            .zip(self.variables.iter().map(|variable| variable.as_tensor().clone()))
+            .collect();
+        candle_core::safetensors::save(&tensors, path)
+            .map_err(|source| TrainError::Weights { path: path.into(), reason: source.to_string() })
+    }
+
+    /// Reads the variables from safetensors.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds the weights of another network: a name is missing, there is one
+    /// too many, or a shape differs.
+    pub fn load(&self, path: &Path) -> Result<(), TrainError> {
+        let wrong = |reason: String| TrainError::Weights { path: path.into(), reason };
+        let device = self.variables.first().map_or(&Device::Cpu, |variable| variable.device());
+        let mut tensors = candle_core::safetensors::load(path, device)
+            .map_err(|error| wrong(error.to_string()))?;
+        let mut found = Vec::with_capacity(self.variables.len());
+        for (name, variable) in self.names.iter().zip(&self.variables) {
+            let tensor = tensors
+                .remove(name)
+                .ok_or_else(|| wrong(format!("it holds no `{name}`, which the network has")))?;
+            if tensor.shape() != variable.shape() {
+                let (is, takes) = (tensor.shape(), variable.shape());
+                return Err(wrong(format!("`{name}` is {is:?}; the network takes {takes:?}")));
+            }
+            found.push(tensor.to_dtype(DType::F32)?);
+        }
+        if let Some(name) = tensors.keys().min() {
+            return Err(wrong(format!("it holds `{name}`, which the network has not")));
+        }
+        for (variable, tensor) in self.variables.iter().zip(found) {
+            variable.set(&tensor)?;
+        }
+        Ok(())
+    }
+
+    /// The logits of images (batch, channels, rows, columns) by Candle's own operations, on any device.
+    /// In training, batch normalisation uses the batch's statistics, and the running ones are left as
+    /// they are.
+    ///
+    /// # Errors
+    /// The images have another shape, or the device fails.
+    pub fn forward(&self, images: &Tensor, training: bool) -> Result<Tensor, TrainError> {
+        let mut outputs: Vec<Tensor> = Vec::with_capacity(self.layers.len());
+        for (layer, variables) in self.network.layers().iter().zip(&self.layers) {
+            let inputs: Vec<&Tensor> = layer.inputs.iter().map(|id| &outputs[id.index()]).collect();
+            let output = match layer.operation {
+                Operation::Input => images.clone(),
+                _ => self.plain_layer(layer, variables, &inputs, training)?,
+            };
+            outputs.push(output);
+        }
+        let last = outputs.pop().ok_or_else(|| TrainError::Network("it has no layers".into()))?;
+        Ok(last.flatten_from(1)?)
+    }
+
+    fn plain_layer(
+        &self,
+        layer: &Layer,
+        variables: &LayerVariables,
+        inputs: &[&Tensor],
+        training: bool,
+    ) -> Result<Tensor, TrainError> {
+        use crate::network::Relu;
+        let variable = |index: Option<usize>| index.map(|index| self.variables[index].as_tensor());
+        let x = inputs[0];
+        Ok(match layer.operation {
+            Operation::Input => x.clone(),
+            Operation::Convolution(c) => {
+                let x = if c.relu == Relu::Before { rectified(x)? } else { x.clone() };
+                let weight = variable(variables.weight)
+                    .ok_or_else(|| TrainError::Network("a convolution has no weights".into()))?;
+                let mut y = x.conv2d(weight, c.padding, c.stride, 1, c.groups)?;
+                if let Some(bias) = variable(variables.bias) {
+                    y = y.broadcast_add(&bias.reshape((1, (), 1, 1))?)?;
+                }
+                if let Some(norm) = &variables.norm {
+                    y = self.normalised(&y, norm, training)?;
+                }
+                if c.relu == Relu::After { rectified(&y)? } else { y }
+            }
+            Operation::BatchNormRelu => match &variables.norm {
+                Some(norm) => rectified(&self.normalised(x, norm, training)?)?,
+                None => rectified(x)?,
+            },
+            Operation::MaxPool(window) => plain_pool(x, window, layer, true)?,
+            Operation::AveragePool(window) => plain_pool(x, window, layer, false)?,
+            Operation::GlobalAveragePool => x.mean_keepdim((2, 3))?,
+            Operation::Add => {
+                let mut sum = x.clone();
+                for other in &inputs[1..] {
+                    sum = (sum + *other)?;
+                }
+                sum
+            }
+            Operation::Concatenate => Tensor::cat(inputs, 1)?,
+            Operation::Truncate { channels } => x.narrow(1, 0, channels)?,
+            Operation::Linear { features } => {
+                let (Some(weight), Some(bias)) =
+                    (variable(variables.weight), variable(variables.bias))
+                else {
+                    return Err(TrainError::Network("a linear layer has no weights".into()));
+                };
+                let rows = x.flatten_from(1)?.matmul(&weight.t()?)?.broadcast_add(bias)?;
+                rows.reshape(((), features, 1, 1))?
+            }
+            Operation::Zero => x.zeros_like()?,
+        })
+    }
+
+    fn normalised(
+        &self,
+        x: &Tensor,
+        norm: &NormVariables,
+        training: bool,
+    ) -> Result<Tensor, TrainError> {
+        let at = |index: usize| self.variables[index].as_tensor().reshape((1, (), 1, 1));
+        let (mean, variance) = if training {
+            let mean = x.mean_keepdim((0, 2, 3))?;
+            let variance = x.broadcast_sub(&mean)?.sqr()?.mean_keepdim((0, 2, 3))?;
+            (mean, variance)
+        } else {
+            (at(norm.mean)?.detach(), at(norm.variance)?.detach())
+        };
+        let centred = x.broadcast_sub(&mean)?;
+        let scaled = centred.broadcast_div(&(variance + EPSILON)?.sqrt()?)?;
+        Ok(scaled.broadcast_mul(&at(norm.weight)?)?.broadcast_add(&at(norm.bias)?)?)
+    }
+}
+
+/// max(0, x) with a gradient of 0 at 0; Candle's own has 1 there.
+fn rectified(x: &Tensor) -> Result<Tensor, TrainError> {
+    let open = x.gt(0.0)?.to_dtype(x.dtype())?.detach();
+    Ok((x * open)?)
+}
+
+/// Pooling by slices of the padded image, the gradients of which Candle gets right.
+fn plain_pool(
+    x: &Tensor,
+    window: crate::network::Window,
+    layer: &Layer,
+    maximum: bool,
+) -> Result<Tensor, TrainError> {
+    let (height, width) = (layer.output.height, layer.output.width);
+    let (rows, columns) = (layer.input.height, layer.input.width);
+    // What lies around never counts: it is lower than anything, and adds nothing.
+    let around = if maximum { f64::from(f32::MIN) } else { 0.0 };
+    let behind = |outputs: usize, size: usize| {
+        ((outputs - 1) * window.stride + window.kernel).saturating_sub(size + window.padding)
+    };
+    let pad = |x: &Tensor, value: f64| -> candle_core::Result<Tensor> {
+        let (below, right) = (behind(height, rows), behind(width, columns));
+        let zeros = x.pad_with_zeros(2, window.padding, below)?;
+        let zeros = zeros.pad_with_zeros(3, window.padding, right)?;
+        if value == 0.0 {
+            return Ok(zeros);
+        }
+        let inside = x.ones_like()?.detach();
+        let inside = inside.pad_with_zeros(2, window.padding, below)?;
+        let inside = inside.pad_with_zeros(3, window.padding, right)?;
+        zeros + inside.affine(-value, value)?
+    };
+    let padded = pad(x, around)?;
+    let slices = |padded: &Tensor| -> candle_core::Result<Vec<Tensor>> {
+        let reach = |outputs: usize| (outputs - 1) * window.stride + 1;
+        let mut slices = Vec::with_capacity(window.kernel * window.kernel);
+        for row in 0..window.kernel {
+            for column in 0..window.kernel {
+                let mut slice = padded.narrow(2, row, reach(height))?;
+                slice = slice.narrow(3, column, reach(width))?;
+                if window.stride > 1 {
+                    let index = |count: usize| {
+                        let steps = (0..count).map(|i| (i * window.stride) as u32).collect();
+                        Tensor::from_vec(steps, count, x.device())
+                    };
+                    slice = slice.contiguous()?.index_select(&index(height)?, 2)?;
+                    slice = slice.contiguous()?.index_select(&index(width)?, 3)?;
+                }
+                slices.push(slice);
+            }
+        }
+        Ok(slices)
+    };
+    let slices_of_x = slices(&padded)?;
+    if maximum {
+        // The first of equal values is chosen, one after another: Candle's own maximum splits ties.
+        let mut slices = slices_of_x.into_iter();
+        let mut best =
+            slices.next().ok_or_else(|| TrainError::Network("an empty window".into()))?;
+        for slice in slices {
+            let larger = slice.gt(&best)?;
+            best = larger.where_cond(&slice.contiguous()?, &best.contiguous()?)?;
+        }
+        return Ok(best);
+    }
+    let counts = total(slices(&pad(&x.ones_like()?.detach(), 0.0)?)?)?;
+    Ok(total(slices_of_x)?.div(&counts)?)
+}
+
+fn total(tensors: Vec<Tensor>) -> Result<Tensor, TrainError> {
+    let mut tensors = tensors.into_iter();
+    let mut sum = tensors.next().ok_or_else(|| TrainError::Network("an empty window".into()))?;
+    for tensor in tensors {
+        sum = (sum + tensor)?;
+    }
+    Ok(sum)
+}
+
+/// A standard normal number (Box and Muller 1958).
+fn normal(rng: &mut impl Rng) -> f64 {
+    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
+    radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()
+}
+
+#[cfg(test)]
+impl Model {
+    /// The same parameters with other precision.
+    pub fn to_dtype(&self, dtype: DType) -> Self {
+        let convert =
+            |variable: &Var| Var::from_tensor(&variable.to_dtype(dtype).unwrap()).unwrap();
+        Self { variables: self.variables.iter().map(convert).collect(), ..self.clone() }
+    }
+}

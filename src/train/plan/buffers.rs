@@ -1,0 +1,121 @@
+//! Memory of a step of training, laid out before it runs.
+
+/// A piece of memory that a plan lays out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BufferId(usize);
+
+/// Feature maps in a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The buffer.
+    pub buffer: BufferId,
+    /// The first channel within a pixel.
+    pub channel: usize,
+    /// Values from a pixel to the next.
+    pub stride: usize,
+    /// Values of a pixel that are meant.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Place {
+    /// Some of the channels.
+    pub const fn slice(self, channel: usize, channels: usize) -> Self {
+        Self { channel: self.channel + channel, channels, ..self }
+    }
+}
+
+/// Buffers with the times at which they are in use.
+#[derive(Clone, Debug, Default)]
+pub struct Buffers {
+    sizes: Vec<usize>,
+    lives: Vec<Option<(usize, usize)>>,
+}
+
+/// Values of a cache line.
+const LINE: usize = 16;
+
+impl Buffers {
+    /// Adds a buffer of some values.
+    pub fn add(&mut self, values: usize) -> BufferId {
+        self.sizes.push(values);
+        self.lives.push(None);
+        BufferId(self.sizes.len() - 1)
+    }
+
+    /// Says that a buffer is in use at a time.
+    pub fn touch(&mut self, buffer: BufferId, time: usize) {
+        let life = &mut self.lives[buffer.0];
+        let (first, last) = life.unwrap_or((time, time));
+        *life = Some((first.min(time), last.max(time)));
+    }
+
+    /// Gives every buffer an offset, such that buffers in use at the same time do not overlap; returns
+    /// the offsets and the size of all. Buffers that are never in use lie at 0.
+    pub fn lay_out(&self) -> (Vec<usize>, usize) {
+        let mut order: Vec<usize> = (0..self.sizes.len()).collect();
+        order.sort_by_key(|&index| (std::cmp::Reverse(self.sizes[index]), index));
+        let mut offsets = vec![0; self.sizes.len()];
+        let mut placed: Vec<usize> = Vec::new();
+        let mut total = 0;
+        for index in order {
+            let Some((first, last)) = self.lives[index] else { continue };
+            let mut taken: Vec<(usize, usize)> = placed
+                .iter()
+                .filter(|&&other| {
+                    self.lives[other].is_some_and(|(from, to)| from <= last && first <= to)
+                })
+                .map(|&other| (offsets[other], offsets[other] + self.room(other)))
+                .collect();
+            taken.sort_unstable();
+            let mut offset = 0;
+            for (from, to) in taken {
+                if offset + self.room(index) <= from {
+                    break;
+                }
+                offset = offset.max(to);
+            }
+            offsets[index] = offset;
+            total = total.max(offset + self.room(index));
+            placed.push(index);
+        }
+        (offsets, total)
+    }
+
+    /// A buffer's size in whole cache lines, and a few more that differ from buffer to buffer: arrays
+    /// that are read together and lie a multiple of 4 KB apart hinder each other.
+    fn room(&self, index: usize) -> usize {
+        self.sizes[index].next_multiple_of(LINE) + (1 + index * 5 % 13) * LINE
+    }
+
+    /// The index of a buffer's offset.
+    pub const fn index(buffer: BufferId) -> usize {
+        buffer.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_of_one_time_lie_apart_and_others_share() {
+        let mut buffers = Buffers::default();
+        let ids: Vec<BufferId> = [100, 300, 200, 50, 70].map(|size| buffers.add(size)).into();
+        for (id, life) in ids.iter().zip([(0, 3), (2, 4), (4, 6), (5, 9)]) {
+            buffers.touch(*id, life.1);
+            buffers.touch(*id, life.0);
+        }
+        let (offsets, total) = buffers.lay_out();
+        let range = |i: usize| offsets[i]..offsets[i] + buffers.sizes[i];
+        let apart =
+            |a: usize, b: usize| range(a).end <= range(b).start || range(b).end <= range(a).start;
+        assert!(apart(0, 1) && apart(1, 2) && apart(2, 3));
+        let sum: usize = (0..4).map(|i| buffers.room(i)).sum();
+        assert!(total < sum, "{total}");
+        assert!(!apart(0, 2));
+    }
+}

@@ -1,0 +1,9 @@
+//! A network's training step as a list of kernels on memory laid out before it runs.
+
+mod buffers;
+mod build;
+mod step;
+
+pub use buffers::{Buffers, Place};
+pub use build::{Plan, plan};
+pub use step::{Convolution, Goal, Kind, Part, Sources, Step, Summand};
