@@ -156,6 +156,14 @@ fn convolutions_of_all_kinds_equal_candles_own() {
         let second = conv(convolution(19, kernel.min(3), 1, 1));
         Case::new(&chain(image, &[first, second]), 3, 1).check();
     }
+    // Wide enough for minimal filtering, with tiles that hang over the edges.
+    for (size, padding) in [((9, 9), 1), ((8, 6), 1), ((5, 7), 0)] {
+        let image = Shape::new(3, size.0, size.1);
+        let first = conv(convolution(33, 1, 1, 0));
+        let second = conv(Convolution { relu: Relu::Before, ..convolution(40, 3, 1, padding) });
+        let third = conv(convolution(48, 3, 1, padding));
+        Case::new(&chain(image, &[first, second, third]), 7, 13).check();
+    }
     let biased = Convolution { bias: true, batch_norm: false, ..convolution(6, 3, 1, 1) };
     let before = Convolution { relu: Relu::Before, ..convolution(35, 3, 2, 1) };
     let bare = Convolution { batch_norm: false, relu: Relu::None, ..convolution(9, 1, 1, 0) };

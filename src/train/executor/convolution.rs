@@ -6,8 +6,9 @@ use super::memory::{Memory, Shared, Views, reads};
 use super::normalisation::{batch_gradients, batch_statistics, running_statistics};
 use super::parameters::with_values;
 use crate::train::kernels::{
-    self, Backward, Depthwise, DepthwiseBackward, Forward, Maps, Reduce, Term, Towards,
-    backward_scratch, depthwise_scratch, forward_scratch,
+    self, Backward, Depthwise, DepthwiseBackward, Forward, Maps, POSITIONS, Reduce, Term, Towards,
+    WinogradBackward, WinogradForward, backward_scratch, depthwise_scratch, forward_scratch,
+    pack_winograd, tap_gradient, winograd_scratch,
 };
 use crate::train::model::Model;
 use crate::train::plan::{Convolution, Kind, Part, Plan};
@@ -45,7 +46,8 @@ pub fn tasks(images: usize, pixels: usize) -> (usize, usize) {
 pub fn scratch(convolution: &Convolution, lanes: usize) -> usize {
     let window = &convolution.window;
     match convolution.kind {
-        Kind::Dense => forward_scratch(window).max(backward_scratch(window, lanes)),
+        Kind::Direct => forward_scratch(window).max(backward_scratch(window, lanes)),
+        Kind::Winograd => winograd_scratch(window, lanes),
         Kind::Depthwise => depthwise_scratch(window, lanes),
     }
 }
@@ -55,7 +57,8 @@ pub fn partial(convolution: &Convolution, lanes: usize) -> usize {
     let window = &convolution.window;
     let taps = window.kernel * window.kernel;
     match convolution.kind {
-        Kind::Dense => taps * window.inputs * window.outputs.next_multiple_of(lanes),
+        Kind::Direct => taps * window.inputs * window.outputs.next_multiple_of(lanes),
+        Kind::Winograd => POSITIONS * window.inputs * window.outputs.next_multiple_of(lanes),
         Kind::Depthwise => taps * window.outputs,
     }
 }
@@ -109,6 +112,22 @@ pub unsafe fn pack(convolution: &Convolution, task: (usize, usize, usize), weigh
     let span = packing.span(block);
     let taps = packing.taps;
     let count = window.weights();
+    let row = window.inputs * taps;
+    if convolution.kind == Kind::Winograd {
+        // SAFETY: the plan keeps raw and packed weights apart.
+        unsafe {
+            let raw = std::slice::from_raw_parts(weights.add(convolution.weights), count);
+            let to = weights.add(convolution.packed[pass]);
+            if pass == 0 {
+                let kernel = |output: usize, input: usize| &raw[output * row + input * taps..];
+                pack_winograd(&packing, block, kernel, false, to);
+            } else {
+                let kernel = |input: usize, output: usize| &raw[output * row + input * taps..];
+                pack_winograd(&packing, block, kernel, true, to);
+            }
+        }
+        return;
+    }
     // SAFETY: the plan keeps raw and packed weights apart.
     let (raw, to) = unsafe {
         let raw = weights.add(convolution.weights + group * count);
@@ -119,7 +138,6 @@ pub unsafe fn pack(convolution: &Convolution, task: (usize, usize, usize), weigh
             std::slice::from_raw_parts_mut(weights.add(at), values),
         )
     };
-    let row = window.inputs * taps;
     if pass == 0 {
         packing.pack(span, |output| &raw[output * row..], (taps, 1), to);
     } else {
@@ -173,6 +191,19 @@ pub fn forward(
                     window,
                     reads: reads(&terms, convolution.sources.relu),
                     weights: weights.add(convolution.weights),
+                    to: z,
+                    sums: sums.get(),
+                    images: range,
+                    scratch,
+                });
+                return;
+            }
+            if convolution.kind == Kind::Winograd {
+                level.run(WinogradForward {
+                    window,
+                    reads: reads(&terms, convolution.sources.relu),
+                    packing: convolution.packing[0],
+                    weights: weights.add(convolution.packed[0]),
                     to: z,
                     sums: sums.get(),
                     images: range,
@@ -341,6 +372,20 @@ pub fn backward(convolution: &Convolution, context: &mut Context<'_>) {
                 });
                 return;
             }
+            if convolution.kind == Kind::Winograd {
+                level.run(WinogradBackward {
+                    window,
+                    reads: reads(&terms, convolution.sources.relu),
+                    parts: &parts,
+                    packing: convolution.packing[1],
+                    weights: weights.add(convolution.packed[1]),
+                    towards,
+                    gradient,
+                    images: range,
+                    scratch,
+                });
+                return;
+            }
             let (sliced_terms, sliced_parts);
             let (mut terms, mut parts, mut towards) = (terms.as_slice(), parts.as_slice(), towards);
             if groups > 1 {
@@ -398,11 +443,14 @@ fn sum_partials(
 ) {
     let window = &convolution.window;
     let taps = window.kernel * window.kernel;
-    let depthwise = convolution.kind == Kind::Depthwise;
     let outputs = window.outputs;
-    let padded = if depthwise { outputs } else { outputs.next_multiple_of(context.level.lanes()) };
-    let inputs = if depthwise { 1 } else { window.inputs };
-    let rows = taps * inputs;
+    let lanes = context.level.lanes();
+    // How many values belong to an input and an output, and how they lie.
+    let (values, inputs, padded) = match convolution.kind {
+        Kind::Depthwise => (taps, 1, outputs),
+        Kind::Direct => (taps, window.inputs, outputs.next_multiple_of(lanes)),
+        Kind::Winograd => (POSITIONS, window.inputs, outputs.next_multiple_of(lanes)),
+    };
     let partials = Shared::new(context.memory.partial.at());
     let targets: Vec<(usize, usize, Shared<f32>)> = convolution
         .parts
@@ -414,32 +462,43 @@ fn sum_partials(
         })
         .collect();
     let groups = convolution.groups;
-    let each = (16_384 / padded).clamp(1, rows);
-    let count = rows.div_ceil(each);
+    let each = (16_384 / (values * padded)).clamp(1, inputs);
+    let count = inputs.div_ceil(each);
     context.pool.run(groups * count, &|task, _| {
         let (group, task) = (task / count, task % count);
-        let mut sum = vec![0.0_f32; padded];
-        for row in task * each..((task + 1) * each).min(rows) {
-            for of_images in 0..image_groups {
-                let at = (group * image_groups + of_images) * size + row * padded;
-                // SAFETY: the rows are within the partial gradients, which nobody writes now.
-                let values =
-                    unsafe { std::slice::from_raw_parts(partials.add(at).cast_const(), padded) };
-                if of_images == 0 {
-                    sum.copy_from_slice(values);
-                } else {
-                    sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+        let mut sums = vec![0.0_f32; values * padded];
+        for input in task * each..((task + 1) * each).min(inputs) {
+            for (value, sum) in sums.chunks_exact_mut(padded).enumerate() {
+                for of_images in 0..image_groups {
+                    let row = value * inputs + input;
+                    let at = (group * image_groups + of_images) * size + row * padded;
+                    // SAFETY: the rows are within the partial gradients, which nobody writes now.
+                    let own = unsafe {
+                        std::slice::from_raw_parts(partials.add(at).cast_const(), padded)
+                    };
+                    if of_images == 0 {
+                        sum.copy_from_slice(own);
+                    } else {
+                        sum.iter_mut().zip(own).for_each(|(sum, value)| *sum += value);
+                    }
                 }
             }
-            let (tap, input) = (row / inputs, row % inputs);
             for &(channel, channels, to) in &targets {
                 // Of a grouped convolution there is one part, of all groups.
                 let (first, own) =
                     if groups == 1 { (0, channels) } else { (group * outputs, outputs) };
-                for (output, &value) in sum[channel..][..own].iter().enumerate() {
-                    let at = ((first + output) * inputs + input) * taps + tap;
-                    // SAFETY: each element of the gradient belongs to one row of one group.
-                    unsafe { *to.add(at) = value };
+                for output in 0..own {
+                    let of = |value: usize| sums[value * padded + channel + output];
+                    // SAFETY: each kernel belongs to one input of one group.
+                    let to = unsafe {
+                        let at = ((first + output) * inputs + input) * taps;
+                        std::slice::from_raw_parts_mut(to.add(at), taps)
+                    };
+                    if convolution.kind == Kind::Winograd {
+                        to.copy_from_slice(&tap_gradient(std::array::from_fn(of)));
+                    } else {
+                        to.iter_mut().enumerate().for_each(|(tap, to)| *to = of(tap));
+                    }
                 }
             }
         }

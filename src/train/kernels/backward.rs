@@ -484,15 +484,23 @@ unsafe fn reduce_block<S: Simd, const FULL: bool>(
 }
 
 /// Rows of gathered input and of the output's gradient.
-struct Rows {
-    from: *const f32,
-    from_row: usize,
-    from_step: usize,
-    gradient: *const f32,
-    gradient_row: usize,
-    gradient_step: usize,
-    rows: usize,
-    pixels: usize,
+pub struct Rows {
+    /// The first input.
+    pub from: *const f32,
+    /// Values from a row of inputs to the next.
+    pub from_row: usize,
+    /// Values from a pixel's input to the next.
+    pub from_step: usize,
+    /// The first gradient.
+    pub gradient: *const f32,
+    /// Values from a row of gradients to the next.
+    pub gradient_row: usize,
+    /// Values from a pixel's gradient to the next.
+    pub gradient_step: usize,
+    /// Rows.
+    pub rows: usize,
+    /// Pixels of a row.
+    pub pixels: usize,
 }
 
 /// Adds the weights' gradient of some rows: for each tap and input, the products with all outputs.
@@ -517,25 +525,35 @@ unsafe fn weight_gradient<S: Simd>(
                     ..*rows
                 };
                 let to = to.add(tap.weights * inputs * outputs + output);
-                if vectors == 2 {
-                    if S::MANY {
-                        weight_inputs::<S, 2, 8>(&rows, inputs, outputs, to);
-                    } else {
-                        weight_inputs::<S, 2, 4>(&rows, inputs, outputs, to);
-                    }
-                } else if S::MANY {
-                    weight_inputs::<S, 1, 16>(&rows, inputs, outputs, to);
-                } else {
-                    weight_inputs::<S, 1, 8>(&rows, inputs, outputs, to);
-                }
+                weight_inputs::<S>(&rows, vectors, inputs, outputs, to);
             }
         }
         output += vectors * S::LANES;
     }
 }
 
+/// Adds the products of all inputs with one or two vectors of outputs.
 #[inline(always)]
-unsafe fn weight_inputs<S: Simd, const N: usize, const C: usize>(
+pub unsafe fn weight_inputs<S: Simd>(
+    rows: &Rows,
+    vectors: usize,
+    inputs: usize,
+    outputs: usize,
+    to: *mut f32,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        match (vectors, S::MANY) {
+            (2, true) => weight_tiles::<S, 2, 8>(rows, inputs, outputs, to),
+            (2, false) => weight_tiles::<S, 2, 4>(rows, inputs, outputs, to),
+            (_, true) => weight_tiles::<S, 1, 16>(rows, inputs, outputs, to),
+            (_, false) => weight_tiles::<S, 1, 8>(rows, inputs, outputs, to),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn weight_tiles<S: Simd, const N: usize, const C: usize>(
     rows: &Rows,
     inputs: usize,
     outputs: usize,

@@ -14,6 +14,7 @@ mod pack;
 mod pool;
 mod tile;
 mod window;
+mod winograd;
 
 pub use backward::{Backward, Part, Reduce, Towards, scratch as backward_scratch};
 pub use combine::{Combine, Normalised};
@@ -25,3 +26,7 @@ pub use pack::Packing;
 pub use pool::{Global, Pool, PoolBackward, Pooling};
 pub use tile::Tap;
 pub use window::{Class, Window};
+pub use winograd::{
+    POSITIONS, WinogradBackward, WinogradForward, pack as pack_winograd, pays as winograd_pays,
+    scratch as winograd_scratch, tap_gradient, values as winograd_values,
+};

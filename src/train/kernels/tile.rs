@@ -155,8 +155,13 @@ unsafe fn tile<S: Simd, const N: usize, const P: usize>(
     }
 }
 
+/// Writes the first lanes of a sum, or adds them to what is there; where `positive` is not null, they count
+/// only where its values are positive.
+///
+/// # Safety
+/// The lanes are readable and writable; the processor has `S`.
 #[inline(always)]
-unsafe fn put<S: Simd, const FULL: bool>(
+pub unsafe fn put<S: Simd, const FULL: bool>(
     add: bool,
     positive: *const f32,
     to: *mut f32,

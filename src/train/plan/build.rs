@@ -10,7 +10,7 @@ use super::buffers::{BufferId, Buffers, Place};
 use super::step::{Convolution, Goal, Kind, Part, Sources, Step, Summand};
 use crate::network::{Layer, Network, Operation, Relu, Shape};
 use crate::train::error::TrainError;
-use crate::train::kernels::{Packing, Pooling, Window};
+use crate::train::kernels::{Packing, Pooling, Window, winograd_pays, winograd_values};
 
 /// A training step laid out.
 #[derive(Clone, Debug)]
@@ -342,8 +342,7 @@ impl<'a> Builder<'a> {
         let depthwise = first.groups > 1
             && first.groups == first.channels
             && first.groups == layer.input.channels;
-        let (kind, groups) =
-            if depthwise { (Kind::Depthwise, 1) } else { (Kind::Dense, first.groups) };
+        let groups = if depthwise { 1 } else { first.groups };
         let window = Window {
             kernel: first.kernel,
             stride: first.stride,
@@ -359,7 +358,17 @@ impl<'a> Builder<'a> {
             Packing { taps, inputs, outputs, lanes },
             Packing { taps, inputs: outputs, outputs: inputs, lanes },
         ];
-        let packed = packing.map(|packing| self.new_weights(groups * packing.values()));
+        let kind = match (depthwise, winograd_pays(&window) && groups == 1) {
+            (true, _) => Kind::Depthwise,
+            (false, true) => Kind::Winograd,
+            (false, false) => Kind::Direct,
+        };
+        let packed = packing.map(|packing| {
+            self.new_weights(match kind {
+                Kind::Winograd => winograd_values(&packing),
+                _ => groups * packing.values(),
+            })
+        });
         let weights = self.new_weights(groups * window.weights());
         let sources =
             Sources { terms: self.terms[input].clone(), relu: first.relu == Relu::Before };

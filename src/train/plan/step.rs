@@ -55,8 +55,10 @@ pub struct Part {
 /// Which kernel a convolution takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Every output sees all inputs of its group.
-    Dense,
+    /// Every output sees all inputs of its group: sums over taps.
+    Direct,
+    /// The same by minimal filtering.
+    Winograd,
     /// Every channel sees itself.
     Depthwise,
 }
