@@ -110,7 +110,7 @@ pub unsafe fn pack(convolution: &Convolution, task: (usize, usize, usize), weigh
     let window = &convolution.window;
     let packing = convolution.packing[pass];
     let span = packing.span(block);
-    let taps = packing.taps;
+    let taps = window.kernel * window.kernel;
     let count = window.weights();
     let row = window.inputs * taps;
     if convolution.kind == Kind::Winograd {

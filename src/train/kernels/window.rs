@@ -81,11 +81,6 @@ impl Window {
         self.kernel * self.kernel * self.inputs * self.outputs
     }
 
-    /// Multiply-accumulates of an image.
-    pub const fn macs(&self) -> usize {
-        self.weights() * self.output.0 * self.output.1
-    }
-
     /// The padded input.
     pub const fn input_plane(&self) -> Plane {
         Plane {

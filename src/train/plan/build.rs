@@ -352,17 +352,18 @@ impl<'a> Builder<'a> {
             inputs: layer.input.channels / groups,
             outputs: channels / groups,
         };
-        let taps = window.kernel * window.kernel;
-        let (inputs, outputs, lanes) = (window.inputs, window.outputs, self.lanes);
-        let packing = [
-            Packing { taps, inputs, outputs, lanes },
-            Packing { taps, inputs: outputs, outputs: inputs, lanes },
-        ];
         let kind = match (depthwise, winograd_pays(&window) && groups == 1) {
             (true, _) => Kind::Depthwise,
             (false, true) => Kind::Winograd,
             (false, false) => Kind::Direct,
         };
+        // Transformed weights are a matrix for each position.
+        let taps = if kind == Kind::Winograd { 1 } else { window.kernel * window.kernel };
+        let (inputs, outputs, lanes) = (window.inputs, window.outputs, self.lanes);
+        let packing = [
+            Packing { taps, inputs, outputs, lanes },
+            Packing { taps, inputs: outputs, outputs: inputs, lanes },
+        ];
         let packed = packing.map(|packing| {
             self.new_weights(match kind {
                 Kind::Winograd => winograd_values(&packing),
