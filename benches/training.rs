@@ -61,6 +61,29 @@ fn cases() -> Vec<Case> {
     cases
 }
 
+/// The networks of `tests/golden/training.json`.
+fn golden() -> Vec<Case> {
+    let small = Nasbench101Settings {
+        stem_channels: 16,
+        cells: 1,
+        image_size: 12,
+        ..Nasbench101Settings::default()
+    };
+    let of = |name: &str, network| Case { name: name.to_owned(), network, batch: 16 };
+    let cell = Cell101::inception_like();
+    let cell201 = Cell201::from_index(9_930).expect("a cell");
+    let small201 = Nasbench201Settings {
+        stem_channels: 16,
+        cells: 1,
+        image_size: 12,
+        ..Nasbench201Settings::default()
+    };
+    vec![
+        of("nasbench101", nasbench101(&cell, small).expect("a network")),
+        of("nasbench201", nasbench201(cell201, small201).expect("a network")),
+    ]
+}
+
 /// A model with a batch of noise.
 struct Session {
     model: Model,
@@ -125,10 +148,16 @@ fn main() {
     for case in cases().into_iter().take(8) {
         let mut session = Session::new(&case);
         session.step();
-        let times = (1.0 / seconds(|| drop(session.step()), 1)).ceil().clamp(1.0, 40.0) as usize;
-        let own: Vec<f64> = (0..5)
-            .map(|_| (times * case.batch) as f64 / seconds(|| drop(session.step()), times))
-            .collect();
+        let mut steps = |count| {
+            seconds(
+                || {
+                    session.step();
+                },
+                count,
+            )
+        };
+        let times = (1.0 / steps(1)).ceil().clamp(1.0, 40.0) as usize;
+        let own: Vec<f64> = (0..5).map(|_| (times * case.batch) as f64 / steps(times)).collect();
         let own = median(own);
         let candle = case.batch as f64 / seconds(|| plain_step(&session, &case), 1);
         println!(
@@ -151,7 +180,7 @@ fn plain_step(session: &Session, case: &Case) {
     black_box(loss.backward().expect("gradients"));
 }
 
-/// For `case N` answers the network as JSON; for `train K` and `evaluate K` runs that many batches and
+/// For `case N` or `golden N` answers the network as JSON; for `train K` and `evaluate K` runs that many batches and
 /// answers the seconds; for `memory` the bytes held.
 fn serve() {
     let cases = cases();
@@ -169,6 +198,10 @@ fn serve() {
                 session = Some(Session::new(case));
                 describe(case)
             }
+            ("golden", _) => match golden().get(count) {
+                Some(case) => describe(case),
+                None => serde_json::Value::Null,
+            },
             ("train", Some(session)) => {
                 let mut loss = 0.0;
                 let seconds = seconds(|| loss = session.step(), count);

@@ -16,4 +16,6 @@ pub use optimiser::{Optimiser, OptimiserState, Rule, clip};
 pub use simd::Level;
 
 #[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
 mod tests;

@@ -3,6 +3,11 @@
 //! They work on raw memory that a plan has laid out, and are the only place, with [`super::simd`], that
 //! does. Each kernel says what it needs; the executor sees to it.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "loops over constants that index several arrays of registers, and are unrolled"
+)]
+
 mod backward;
 mod combine;
 mod depthwise;
