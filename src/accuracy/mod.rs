@@ -1,4 +1,5 @@
-//! What a network reaches.
+//! What a network reaches: from a benchmark's table, a predictor, or a training of its own.
 
 pub mod nasbench101;
 pub mod nasbench201;
+pub mod trained;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use tracing_subscriber::EnvFilter;
@@ -11,8 +12,10 @@ use tracing_subscriber::EnvFilter;
 use super::error::CliError;
 use crate::report::Format;
 use crate::script::{Script, ScriptError, Settings, SettingsError};
+use crate::seed::stream;
+use crate::space::Point;
 use crate::store::{OpenMode, RunRecord, Store};
-use crate::study::Failure;
+use crate::study::{Experiment, Failure, StoredTrainings};
 
 /// Options of every command.
 #[derive(Debug, Args)]
@@ -56,13 +59,13 @@ pub struct Loaded {
 
 impl Common {
     /// Opens the store for writing; makes it if there is none.
-    pub fn store(&self) -> Result<Store, CliError> {
-        Ok(Store::open(&self.store, OpenMode::ReadWrite)?)
+    pub fn store(&self) -> Result<Arc<Store>, CliError> {
+        Ok(Arc::new(Store::open(&self.store, OpenMode::ReadWrite)?))
     }
 
     /// Opens a store that must be there.
-    pub fn existing_store(&self) -> Result<Store, CliError> {
-        Ok(Store::open(&self.store, OpenMode::ReadOnlyMustExist)?)
+    pub fn existing_store(&self) -> Result<Arc<Store>, CliError> {
+        Ok(Arc::new(Store::open(&self.store, OpenMode::ReadOnlyMustExist)?))
     }
 
     /// The folder of benchmark tables: the option or `TANDEM_DATA`, else the setting, else `data`.
@@ -99,6 +102,30 @@ pub fn stored_experiment(common: &Common, record: &RunRecord) -> Result<Loaded, 
 }
 
 impl Loaded {
+    /// Keeps the experiment's trainings in a store.
+    pub fn train_in(&self, store: &Arc<Store>) {
+        self.script.host().trainer().keep_in(Arc::new(StoredTrainings(store.clone())));
+    }
+
+    /// A point with some parts given as texts (`part=text`) and the others drawn by the seed.
+    pub fn point(&self, at: &[String]) -> Result<Point, CliError> {
+        let space = self.script.space();
+        let mut rng = stream(self.settings.seed.unwrap_or(0), "estimate", 0);
+        let mut point = space.draw(&mut rng).map_err(|error| CliError::usage(error.to_string()))?;
+        for assignment in at {
+            let (name, text) = assignment.split_once('=').ok_or_else(|| {
+                CliError::usage(format!("`--at {assignment}` is not of the form part=text"))
+            })?;
+            let part = space.part(name).map_err(|error| CliError::usage(error.to_string()))?;
+            let options = space.parts()[part]
+                .domain
+                .parse(text)
+                .map_err(|illegal| CliError::usage(format!("part `{name}`: {illegal}")))?;
+            point = space.with(&point, part, &options);
+        }
+        Ok(point)
+    }
+
     /// An error of a function of the script, with its source line where one is behind it.
     pub fn failure(&self, failure: &Failure) -> CliError {
         let rendered = self.script.diagnostic(&failure.0).map_or_else(
@@ -110,8 +137,7 @@ impl Loaded {
 
     /// Points evaluated at once.
     pub fn threads(&self) -> usize {
-        let available = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.settings.threads.unwrap_or_else(available).max(1)
+        self.settings.threads()
     }
 
     /// The values of the script's arguments.

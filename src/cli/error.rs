@@ -10,6 +10,7 @@ use crate::pareto::ParseObjectiveError;
 use crate::script::{QueryError, ScriptError};
 use crate::store::StoreError;
 use crate::study::StudyError;
+use crate::train::TrainError;
 
 /// How a command fails.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,9 @@ pub enum CliError {
     /// A table cannot be opened.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// A training fails.
+    #[error(transparent)]
+    Train(#[from] TrainError),
     /// An objective cannot be read.
     #[error(transparent)]
     Objective(#[from] ParseObjectiveError),
@@ -99,6 +103,7 @@ impl CliError {
             Self::Study(_)
             | Self::Import(_)
             | Self::Table(_)
+            | Self::Train(_)
             | Self::File { .. }
             | Self::Output(_) => 1,
         }

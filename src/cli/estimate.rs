@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use super::context::{Common, ExperimentArgs};
 use super::error::CliError;
 use crate::report::{Format, Table};
-use crate::seed::stream;
 use crate::study::Experiment;
 
 /// Evaluates one pair of an experiment and shows what each layer costs.
@@ -30,18 +29,9 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let loaded = common.load(&args.experiment.file, &args.experiment.set)?;
     loaded.script.require("evaluate")?;
     let space = loaded.script.space();
-    let mut rng = stream(loaded.settings.seed.unwrap_or(0), "estimate", 0);
-    let mut point = space.draw(&mut rng).map_err(|error| CliError::usage(error.to_string()))?;
-    for assignment in &args.at {
-        let (name, text) = assignment.split_once('=').ok_or_else(|| {
-            CliError::usage(format!("`--at {assignment}` is not of the form part=text"))
-        })?;
-        let part = space.part(name).map_err(|error| CliError::usage(error.to_string()))?;
-        let options = space.parts()[part]
-            .domain
-            .parse(text)
-            .map_err(|illegal| CliError::usage(format!("part `{name}`: {illegal}")))?;
-        point = space.with(&point, part, &options);
+    let point = loaded.point(&args.at)?;
+    if let Ok(store) = common.existing_store() {
+        loaded.train_in(&store);
     }
     let (metrics, traced) = loaded.script.host().traced(|| loaded.script.evaluate(&point));
     let metrics = metrics.map_err(|failure| loaded.failure(&failure))?;

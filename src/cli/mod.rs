@@ -17,7 +17,9 @@ mod show;
 mod summary;
 mod sweep;
 mod sweep_summary;
+mod train;
 mod train_predictor;
+mod trainings;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -51,6 +53,8 @@ enum Command {
     Check(check::Args),
     Estimate(estimate::Args),
     Data(data::Args),
+    Train(train::Args),
+    Trainings(trainings::Args),
     TrainPredictor(train_predictor::Args),
 }
 
@@ -81,6 +85,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(args) => check::run(common, &args),
         Command::Estimate(args) => estimate::run(common, &args),
         Command::Data(args) => data::run(common, &args),
+        Command::Train(args) => train::run(common, &args),
+        Command::Trainings(args) => trainings::run(common, &args),
         Command::TrainPredictor(args) => train_predictor::run(common, &args),
     };
     match result {

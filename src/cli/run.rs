@@ -91,7 +91,7 @@ pub fn settings_of(loaded: &Loaded) -> Result<serde_json::Value, CliError> {
 pub fn carry_on(
     common: &Common,
     loaded: &Loaded,
-    store: &Store,
+    store: &Arc<Store>,
     record: RunRecord,
 ) -> Result<ExitCode, CliError> {
     let name = record.name.clone();
@@ -99,6 +99,10 @@ pub fn carry_on(
     let stop = Arc::new(AtomicBool::new(false));
     listen(&stop);
     let mut terminal = Terminal::new(record.steps);
+    loaded.train_in(store);
+    let trainer = loaded.script.host().trainer();
+    trainer.stop_at(stop.clone());
+    trainer.observe(terminal.trainings());
     let study = Study {
         experiment: &loaded.script,
         store,
@@ -110,14 +114,15 @@ pub fn carry_on(
     let ended = study.run();
     drop(terminal);
     let (end, progress) = ended.map_err(|error| explain(loaded, error))?;
-    // The study has written the record; only what the script used is known no sooner than here.
-    let mut record = store.run(&name)?;
-    record.origins = summary::origins(loaded);
-    store.update_run(&record)?;
-    store.sync()?;
+    keep_origins(loaded, store, &name)?;
     match end {
         End::Finished => {
-            summary::print(common, loaded, &progress)?;
+            let printed = summary::print(common, loaded, &progress);
+            if printed.is_err() && trainer.was_interrupted() {
+                eprintln!("interrupted; `tandem show {name} --summary` goes on with the summary");
+                return Ok(ExitCode::from(130));
+            }
+            printed?;
             Ok(ExitCode::SUCCESS)
         }
         End::Interrupted => {
@@ -128,6 +133,14 @@ pub fn carry_on(
             Ok(ExitCode::from(130))
         }
     }
+}
+
+/// Notes in a run's record what its numbers come from, which is known once they have been asked for.
+fn keep_origins(loaded: &Loaded, store: &Store, name: &str) -> Result<(), CliError> {
+    let mut record = store.run(name)?;
+    record.origins = summary::origins(loaded);
+    store.update_run(&record)?;
+    Ok(store.sync()?)
 }
 
 /// The first Ctrl-C stops at the next opportunity, the second at once.

@@ -23,19 +23,28 @@ pub struct Nasbench101Settings {
     pub classes: usize,
     /// Rows and columns of the image.
     pub image_size: usize,
+    /// Channels of the image.
+    pub image_channels: usize,
 }
 
 impl Nasbench101Settings {
     /// The shape of the image.
     pub const fn image(&self) -> Shape {
-        Shape::new(3, self.image_size, self.image_size)
+        Shape::new(self.image_channels, self.image_size, self.image_size)
     }
 }
 
 impl Default for Nasbench101Settings {
     /// The benchmark's network on CIFAR-10.
     fn default() -> Self {
-        Self { stem_channels: 128, stacks: 3, cells: 3, classes: 10, image_size: 32 }
+        Self {
+            stem_channels: 128,
+            stacks: 3,
+            cells: 3,
+            classes: 10,
+            image_size: 32,
+            image_channels: 3,
+        }
     }
 }
 

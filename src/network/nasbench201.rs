@@ -19,19 +19,21 @@ pub struct Nasbench201Settings {
     pub classes: usize,
     /// Rows and columns of the image.
     pub image_size: usize,
+    /// Channels of the image.
+    pub image_channels: usize,
 }
 
 impl Nasbench201Settings {
     /// The shape of the image.
     pub const fn image(&self) -> Shape {
-        Shape::new(3, self.image_size, self.image_size)
+        Shape::new(self.image_channels, self.image_size, self.image_size)
     }
 }
 
 impl Default for Nasbench201Settings {
     /// The benchmark's network on CIFAR-10.
     fn default() -> Self {
-        Self { stem_channels: 16, cells: 5, classes: 10, image_size: 32 }
+        Self { stem_channels: 16, cells: 5, classes: 10, image_size: 32, image_channels: 3 }
     }
 }
 

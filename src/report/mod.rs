@@ -4,10 +4,12 @@ mod figure;
 mod number;
 mod table;
 mod terminal;
+mod training;
 mod trials;
 
 pub use figure::{Axes, FigureError, Series, figure};
 pub use number::{grouped, number};
 pub use table::{Cell, Format, Table};
 pub use terminal::{SweepBar, Terminal};
+pub use training::{TrainingBar, describe as describe_training};
 pub use trials::{TrialColumns, metric_names};

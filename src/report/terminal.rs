@@ -1,16 +1,20 @@
 //! The course of a run on the terminal.
 
 use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::number::number;
+use super::training::describe;
+use crate::accuracy::trained::TrainingEvent;
 use crate::study::{Event, Observer, Progress, SweepProgress};
 
 /// Shows events on standard error: a bar where there is a terminal, lines elsewhere.
 pub struct Terminal {
     bar: Option<ProgressBar>,
+    shown: Arc<Mutex<Option<ProgressBar>>>,
     interactive: bool,
     limit: Option<u64>,
 }
@@ -18,7 +22,23 @@ pub struct Terminal {
 impl Terminal {
     /// A view of a run with at most `limit` trials.
     pub fn new(limit: Option<u64>) -> Self {
-        Self { bar: None, interactive: std::io::stderr().is_terminal(), limit }
+        Self {
+            bar: None,
+            shown: Arc::default(),
+            interactive: std::io::stderr().is_terminal(),
+            limit,
+        }
+    }
+
+    /// What shows the trainings of the run beside its trials.
+    pub fn trainings(&self) -> impl Fn(&TrainingEvent<'_>) + Send + Sync + use<> {
+        let shown = self.shown.clone();
+        move |event| {
+            let shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
+            if let (Some(bar), TrainingEvent::Step { progress, .. }) = (shown.as_ref(), event) {
+                bar.set_message(describe(progress));
+            }
+        }
     }
 
     fn phase(&mut self, name: &str, steps: Option<u64>) {
@@ -37,6 +57,7 @@ impl Terminal {
         }
         bar.set_prefix(name.to_owned());
         bar.enable_steady_tick(Duration::from_millis(200));
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
         self.bar = Some(bar);
     }
 }

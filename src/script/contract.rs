@@ -7,7 +7,7 @@ use rhai::{AST, Engine};
 use super::diagnostic::Diagnostic;
 
 /// The functions that an experiment may define, with their parameters.
-const CONTRACT: [(&str, &[&str]); 8] = [
+const CONTRACT: [(&str, &[&str]); 9] = [
     ("args", &[]),
     ("space", &[]),
     ("objectives", &[]),
@@ -16,6 +16,7 @@ const CONTRACT: [(&str, &[&str]); 8] = [
     ("schedule", &["run"]),
     ("sweep", &[]),
     ("summary", &["run"]),
+    ("training", &["point"]),
 ];
 
 /// The functions without which there is no experiment, and without which nothing can be run; a

@@ -12,7 +12,7 @@ use super::diagnostic::Diagnostic;
 use super::engine::engine;
 use super::error::ScriptError;
 use super::host::Host;
-use super::modules::{PhaseReward, ScriptPart, ScriptPhase, ScriptRun, script_point};
+use super::modules::{PhaseReward, ScriptPart, ScriptPhase, ScriptRun, TrainingPlan, script_point};
 use super::options::number;
 use super::settings::Settings;
 use super::sources::Sources;
@@ -53,7 +53,7 @@ impl Script {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        let host = Arc::new(Host::new(data));
+        let host = Arc::new(Host::new(data, settings.threads()));
         let engine = engine(folder, &sources, &host, &settings.limits);
         let refuse = |diagnostic: Diagnostic| ScriptError::Script {
             diagnostic: Box::new(diagnostic),
@@ -162,6 +162,22 @@ impl Script {
         self.core.reward(None, metrics)
     }
 
+    /// How the network of a point is trained, as the script's `training(point)` says.
+    ///
+    /// # Errors
+    /// The function fails or gives something else.
+    pub fn training(&self, point: &Point) -> Result<TrainingPlan, Failure> {
+        let point = script_point(&self.space, &self.parts, point).map_err(Failure)?;
+        let value = self
+            .core
+            .call("training", Dynamic::from(point))
+            .map_err(|diagnostic| self.core.failure(diagnostic))?;
+        let kind = value.type_name();
+        value.try_cast::<TrainingPlan>().ok_or_else(|| {
+            Failure(format!("training(point) returned {kind}; it must return train::plan(...)"))
+        })
+    }
+
     /// Calls a function of the contract that takes nothing.
     pub(super) fn call(&self, function: &'static str) -> Result<Dynamic, ScriptError> {
         self.core.call(function, Dynamic::UNIT).map_err(|diagnostic| self.core.refuse(diagnostic))
@@ -232,6 +248,10 @@ impl Experiment for Script {
                 ))),
             })
             .collect()
+    }
+
+    fn was_interrupted(&self) -> bool {
+        self.core.host.trainer().was_interrupted()
     }
 
     fn next_phase(&self, progress: &Progress) -> Result<Option<Phase>, Failure> {

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use crate::accel::chaidnn::{Configuration, Platform, Program};
 use crate::accuracy::nasbench101::predictor::Predictor;
 use crate::accuracy::nasbench101::{Nasbench101Table, TableError};
+use crate::accuracy::trained::Trainer;
 use crate::network::{Nasbench101Settings, Nasbench201Settings, Network};
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
@@ -47,13 +48,15 @@ pub enum Source {
     Nasbench101,
     /// The embedded predictor of NASBench-101 accuracies.
     Predicted101,
+    /// Trainings of this program.
+    Trained,
     /// The CHaiDNN model.
     Chaidnn,
 }
 
 impl Source {
-    const ALL: [Self; 4] =
-        [Self::Nasbench201, Self::Nasbench101, Self::Predicted101, Self::Chaidnn];
+    const ALL: [Self; 5] =
+        [Self::Nasbench201, Self::Nasbench101, Self::Predicted101, Self::Trained, Self::Chaidnn];
 
     /// What the numbers are, and how far they can be trusted.
     pub const fn describe(self) -> (&'static str, Trust) {
@@ -70,6 +73,11 @@ impl Source {
                 "accuracy: predictor trained on 10 % of NASBench-101 (Kendall tau in \
                  docs/predictor.md)",
                 Trust::Predicted,
+            ),
+            Self::Trained => (
+                "accuracy: trained here, on images held out where the script holds some out, else on \
+                 the test images",
+                Trust::Measured,
             ),
             Self::Chaidnn => ("latency and area: CHaiDNN model", Trust::Modelled),
         }
@@ -129,14 +137,16 @@ pub struct Host {
     networks201: Networks<(Cell201, Nasbench201Settings)>,
     used: [AtomicBool; Source::ALL.len()],
     traced: Mutex<Option<Vec<Traced>>>,
+    trainer: Trainer,
 }
 
 type Networks<K> = Mutex<HashMap<K, ScriptNetwork>>;
 
 impl Host {
-    /// A host that finds tables in a folder of data.
-    pub(super) fn new(data: PathBuf) -> Self {
+    /// A host that finds tables and images in a folder of data, and trains on some threads.
+    pub(super) fn new(data: PathBuf, threads: usize) -> Self {
         Self {
+            trainer: Trainer::new(data.clone(), threads),
             data,
             table101: OnceLock::new(),
             networks101: Mutex::default(),
@@ -144,6 +154,11 @@ impl Host {
             used: Default::default(),
             traced: Mutex::new(None),
         }
+    }
+
+    /// What trains networks.
+    pub const fn trainer(&self) -> &Trainer {
+        &self.trainer
     }
 
     /// Notes that a source gave a number.

@@ -26,6 +26,7 @@ pub use error::ScriptError;
 pub use experiment::Script;
 pub use host::{Host, Source, Traced, Trust};
 pub use limits::Limits;
+pub use modules::TrainingPlan;
 pub use query::{Query, QueryError};
 pub use settings::{Settings, SettingsError};
 pub use sources::Sources;

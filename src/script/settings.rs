@@ -88,6 +88,12 @@ pub enum SettingsError {
 }
 
 impl Settings {
+    /// Points evaluated at once, and threads of a training: what is set, else all processors.
+    pub fn threads(&self) -> usize {
+        let available = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.unwrap_or_else(available).max(1)
+    }
+
     /// The names of the settings, which no argument of a script may have.
     pub(super) const NAMES: [&str; 8] =
         ["script", "seed", "steps", "threads", "top", "data", "args", "limits"];

@@ -1,7 +1,7 @@
 //! The durable store of runs, trials and checkpoints, in a sled database.
 //!
 //! One tree for each kind: `runs` (name), `trials` (run, step), `checkpoints` (run, step),
-//! `scripts` (hash of the text) and `meta` (the version of this layout; a newer one is refused).
+//! `scripts` (hash of the text), `accuracies` (hash of a training) and `meta` (the version of this layout; a newer one is refused).
 //! Trials are appended to their run's journal and never change. One process at a time has a store
 //! open.
 
@@ -13,6 +13,7 @@ mod open;
 mod record;
 mod runs;
 mod sources;
+mod trainings;
 mod trial;
 
 pub use error::StoreError;

@@ -55,6 +55,7 @@ pub struct Store {
     pub(super) trials: Tree,
     pub(super) checkpoints: Tree,
     pub(super) scripts: Tree,
+    pub(super) accuracies: Tree,
     meta: Tree,
     /// The number of the last `sync`.
     synced: Mutex<u64>,
@@ -114,6 +115,7 @@ impl Store {
             trials: tree("trials")?,
             checkpoints: tree("checkpoints")?,
             scripts: tree("scripts")?,
+            accuracies: tree("accuracies")?,
             next_steps: Mutex::default(),
             synced: Mutex::new(synced),
             meta,

@@ -132,6 +132,12 @@ pub trait Experiment: Sync {
     /// # Errors
     /// The schedule cannot be had; the run stops.
     fn next_phase(&self, progress: &Progress) -> Result<Option<Phase>, Failure>;
+
+    /// Whether an answer failed because the work for it was broken off: the run ends there, interrupted,
+    /// and asks again when it is resumed.
+    fn was_interrupted(&self) -> bool {
+        false
+    }
 }
 
 /// The metrics of a legal point, each of them finite.

@@ -10,6 +10,7 @@ mod experiment;
 mod progress;
 mod runner;
 mod sweep;
+mod trainings;
 
 pub use error::StudyError;
 pub use event::{Event, Observer};
@@ -17,6 +18,7 @@ pub use experiment::{Experiment, Failure, Metrics, Phase, Reward, RewardFn, eval
 pub use progress::{PhaseProgress, Progress};
 pub use runner::{End, Study};
 pub use sweep::{FRONTIER, Judged, PAIRS, SweepProgress, SweepStudy};
+pub use trainings::{StoredTrainings, decode as decode_training};
 
 #[cfg(test)]
 mod tests;

@@ -110,8 +110,12 @@ impl Study<'_> {
             .map_err(|source| StudyError::Threads { threads: self.threads, source })?;
         let mut state = self.load()?;
         loop {
-            let next = self.experiment.next_phase(&state.progress).map_err(StudyError::Schedule)?;
-            let Some(phase) = next else {
+            let next = self.experiment.next_phase(&state.progress);
+            if next.is_err() && self.experiment.was_interrupted() {
+                self.checkpoint(&mut state)?;
+                return Ok((End::Interrupted, state.progress));
+            }
+            let Some(phase) = next.map_err(StudyError::Schedule)? else {
                 self.expect_exhausted(&mut state)?;
                 return Ok((End::Finished, state.progress));
             };
@@ -328,6 +332,9 @@ impl Study<'_> {
             let (now, later) = rest.split_at(stretch.min(hopeful).min(rest.len()));
             let started = Instant::now();
             let outcomes = self.evaluate(now, phase, pool, &mut state.remembered);
+            if self.experiment.was_interrupted() {
+                return Ok(false);
+            }
             let trials: Vec<Trial> = now
                 .iter()
                 .zip(outcomes)

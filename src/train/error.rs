@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::data::DataError;
+
 /// Why a training cannot be done or has failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
@@ -27,6 +29,44 @@ pub enum TrainError {
         /// The network's classes.
         classes: usize,
     },
+    /// The images cannot be had.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The recipe makes no sense for the network or the images.
+    #[error("the training makes no sense: {0}")]
+    Recipe(String),
+    /// The loss or a gradient is no longer finite.
+    #[error(
+        "the training diverged at step {step} of epoch {epoch}, with loss {loss}; a lower learning \
+         rate than {rate}, more warming up or `clip` may help"
+    )]
+    Diverged {
+        /// The epoch, from 1.
+        epoch: u32,
+        /// The step of the epoch, from 1.
+        step: u64,
+        /// The loss.
+        loss: f64,
+        /// The recipe's learning rate.
+        rate: f64,
+    },
+    /// The training was stopped and can be taken up again.
+    #[error("the training was interrupted")]
+    Interrupted,
+    /// The training is one that a dry run leaves out.
+    #[error("a dry run does not train")]
+    Dry,
+    /// A checkpoint cannot be written or read.
+    #[error("cannot use the checkpoint {}: {source}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Trained accuracies cannot be kept or looked up.
+    #[error("{0}")]
+    Cache(String),
     /// A file of weights does not serve.
     #[error("{path}: {reason}", path = path.display())]
     Weights {

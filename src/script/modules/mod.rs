@@ -10,6 +10,7 @@ mod phase;
 mod reward;
 mod run;
 mod space;
+mod train;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub(super) use phase::{PhaseReward, ScriptPhase};
 pub(super) use reward::read as reward_of;
 pub(super) use run::{ScriptRun, script_point};
 pub(super) use space::ScriptPart;
+pub use train::TrainingPlan;
 
 /// Registers everything.
 pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
@@ -35,6 +37,7 @@ pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
     reward::register(engine);
     objective::register(engine);
     phase::register(engine);
+    train::register(engine, host);
     run::register(engine);
     crate::script::table::register(engine);
 }

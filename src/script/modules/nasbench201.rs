@@ -75,6 +75,7 @@ fn settings(
         cells: options.size("cells", default.cells)?,
         classes: options.size("classes", default.classes)?,
         image_size: options.size("image_size", default.image_size)?,
+        image_channels: options.size("image_channels", default.image_channels)?,
     };
     options.end()?;
     Ok(settings)

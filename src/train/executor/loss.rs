@@ -1,7 +1,9 @@
 //! Softmax cross-entropy with label smoothing.
 
+use serde::{Deserialize, Serialize};
+
 /// What a batch gave.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The sum of the images' losses.
     pub loss: f64,

@@ -8,5 +8,5 @@ mod parameters;
 mod passes;
 
 pub use loss::Outcome;
-pub use parameters::change_values;
+pub use parameters::{change_values, with_values};
 pub use passes::Executor;

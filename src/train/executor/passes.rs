@@ -101,6 +101,29 @@ impl Executor {
         &mut self.memory.arena.values()[first..][..plan.batch * channels * height * width]
     }
 
+    /// Calls `write(image, values)` for the first images of the next batch, on all threads.
+    ///
+    /// # Panics
+    /// If there is no room for so many images.
+    pub fn fill(&mut self, images: usize, write: &(dyn Fn(usize, &mut [f32]) + Sync)) {
+        let Some(plan) = &self.plan else { return };
+        assert!(images <= plan.batch, "{images} images in a batch of {}", plan.batch);
+        let size = plan.images.channels * plan.images.height * plan.images.width;
+        let first = Shared::new(self.images_mut().as_mut_ptr());
+        self.pool.run(images, &|image, _| {
+            // SAFETY: each task has an image of its own, within the batch.
+            let values = unsafe { std::slice::from_raw_parts_mut(first.add(image * size), size) };
+            write(image, values);
+        });
+    }
+
+    /// Drops the prepared model and all memory.
+    pub fn forget(&mut self) {
+        self.memory = Memory::default();
+        self.gradients = Vec::new();
+        self.plan = None;
+    }
+
     /// The logits of the last batch: images x classes.
     pub fn logits(&mut self, images: usize) -> &[f32] {
         let Some(plan) = &self.plan else { return &[] };

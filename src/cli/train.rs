@@ -1,0 +1,158 @@
+//! `tandem train`: one network trained, outside a search.
+
+use std::fs;
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::context::{Common, ExperimentArgs, Loaded};
+use super::error::CliError;
+use super::run::listen;
+use super::trainings::{curve_table, push_curve};
+use crate::accuracy::trained::TrainingRecord;
+use crate::report::{Format, Table, TrainingBar};
+use crate::script::TrainingPlan;
+use crate::space::Point;
+use crate::study::Experiment;
+use crate::train::{Model, TrainError};
+
+/// Trains one network of an experiment, as its `training(point)` says, and keeps its weights.
+///
+/// A training that is interrupted goes on where it was when the command is given again; one that is
+/// done is remembered. Weights are safetensors, with PyTorch's names and shapes.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    experiment: ExperimentArgs,
+    /// The text of a part, as results show it; parts that are not given are drawn by the seed.
+    #[arg(long = "at", value_name = "PART=TEXT")]
+    at: Vec<String>,
+    /// How many seeds, one after another [default: what the script says]
+    #[arg(long)]
+    seeds: Option<u64>,
+    /// Also writes the weights here; of several seeds with the seed in the name.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Carries out the command.
+pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
+    let loaded = common.load(&args.experiment.file, &args.experiment.set)?;
+    loaded.script.require("training")?;
+    let point = loaded.point(&args.at)?;
+    let mut plan = loaded.script.training(&point).map_err(|failure| loaded.failure(&failure))?;
+    plan.seeds = args.seeds.unwrap_or(plan.seeds).max(1);
+    let store = common.store()?;
+    loaded.train_in(&store);
+    let stop = Arc::new(AtomicBool::new(false));
+    listen(&stop);
+    let trainer = loaded.script.host().trainer();
+    trainer.stop_at(stop);
+    let bar = TrainingBar::new();
+    trainer.observe(move |event| bar.observe(event));
+
+    let mut records = Vec::new();
+    for seed in plan.seeds() {
+        match train(&loaded, &plan, seed, &store.path().join("weights")) {
+            Err(CliError::Train(TrainError::Interrupted)) => {
+                eprintln!("interrupted; the same command goes on");
+                return Ok(ExitCode::from(130));
+            }
+            result => {
+                let (record, weights) = result?;
+                if let Some(out) = &args.out {
+                    let out = if plan.seeds > 1 { with_seed(out, seed) } else { out.clone() };
+                    copy(&weights, &out)?;
+                }
+                records.push((record, weights));
+            }
+        }
+    }
+    print(common, &loaded, &point, &plan, &records)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Trains with a seed, unless record and weights are there; gives the record and where the weights are.
+fn train(
+    loaded: &Loaded,
+    plan: &TrainingPlan,
+    seed: u64,
+    folder: &Path,
+) -> Result<(TrainingRecord, PathBuf), CliError> {
+    let trainer = loaded.script.host().trainer();
+    let TrainingPlan { data, recipe, .. } = plan;
+    let key = trainer.key(plan.network(), data, recipe, seed)?;
+    let weights = folder.join(format!("{key}.safetensors"));
+    if weights.is_file() {
+        return Ok((trainer.train(plan.network(), data, recipe, seed)?, weights));
+    }
+    let (record, model) = trainer.train_model(plan.network(), data, recipe, seed)?;
+    save(&model, &weights)?;
+    Ok((record, weights))
+}
+
+fn save(model: &Model, path: &Path) -> Result<(), CliError> {
+    let failed = |source| CliError::File { path: path.to_owned(), source };
+    let temporary = path.with_extension("new");
+    fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
+    model.save(&temporary)?;
+    fs::rename(&temporary, path).map_err(failed)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), CliError> {
+    fs::copy(from, to).map(|_| ()).map_err(|source| CliError::File { path: to.to_owned(), source })
+}
+
+fn with_seed(path: &Path, seed: u64) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let mut name = format!("{stem}-{seed}");
+    if let Some(extension) = path.extension() {
+        name += &format!(".{}", extension.to_string_lossy());
+    }
+    path.with_file_name(name)
+}
+
+fn print(
+    common: &Common,
+    loaded: &Loaded,
+    point: &Point,
+    plan: &TrainingPlan,
+    records: &[(TrainingRecord, PathBuf)],
+) -> Result<(), CliError> {
+    let mut out = stdout().lock();
+    let mut curves = curve_table();
+    records.iter().for_each(|(record, _)| push_curve(&mut curves, record));
+    if common.format != Format::Table {
+        return Ok(curves.write(common.format, out)?);
+    }
+    let mut table = Table::of_properties(Format::Table);
+    let space = loaded.script.space();
+    for (part, text) in space.parts().iter().zip(space.texts(point)) {
+        table.push(vec![part.name.as_str().into(), text.into()]);
+    }
+    table.push(vec!["data".into(), plan.data.as_str().into()]);
+    table.push(vec!["parameters".into(), plan.network().parameters().into()]);
+    table.push(vec!["macs".into(), plan.network().macs().into()]);
+    table.write(Format::Table, &mut out)?;
+    writeln!(out)?;
+    curves.write(Format::Table, &mut out)?;
+    writeln!(out)?;
+    let head = ["seed", "validation accuracy", "test accuracy", "test loss", "seconds", "weights"];
+    let mut table = Table::new(head);
+    for (record, weights) in records {
+        let training = &record.training;
+        let validation = training.curve.last().and_then(|epoch| epoch.validation);
+        table.push(vec![
+            record.seed.into(),
+            validation.map(|score| score.accuracy).into(),
+            training.test.accuracy.into(),
+            training.test.loss.into(),
+            record.seconds.into(),
+            weights.display().to_string().into(),
+        ]);
+    }
+    table.write(Format::Table, &mut out)?;
+    Ok(())
+}

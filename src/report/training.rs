@@ -1,0 +1,79 @@
+//! The course of trainings on the terminal.
+
+use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::accuracy::trained::TrainingEvent;
+use crate::train::TrainProgress;
+
+/// Shows a training on standard error: a bar where there is a terminal, a line an epoch elsewhere.
+pub struct TrainingBar {
+    bar: Mutex<Option<ProgressBar>>,
+    interactive: bool,
+    epoch: Mutex<(u64, u32)>,
+}
+
+impl TrainingBar {
+    /// A view of trainings, one after another.
+    pub fn new() -> Self {
+        let interactive = std::io::stderr().is_terminal();
+        Self { bar: Mutex::default(), interactive, epoch: Mutex::default() }
+    }
+
+    /// Shows what happened.
+    pub fn observe(&self, event: &TrainingEvent<'_>) {
+        let mut bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            TrainingEvent::Step { seed, progress } if self.interactive => {
+                let bar = bar.get_or_insert_with(|| start(progress));
+                bar.set_position(progress.step);
+                bar.set_message(format!("seed {seed}, {}", describe(progress)));
+            }
+            TrainingEvent::Step { seed, progress } => {
+                let mut last = self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
+                if *last != (*seed, progress.epoch) {
+                    *last = (*seed, progress.epoch);
+                    eprintln!("seed {seed}, {}", describe(progress));
+                }
+            }
+            TrainingEvent::Done { .. } => {
+                if let Some(bar) = bar.take() {
+                    bar.finish_and_clear();
+                }
+            }
+        }
+    }
+}
+
+impl Default for TrainingBar {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn start(progress: &TrainProgress) -> ProgressBar {
+    let bar = ProgressBar::new(progress.steps);
+    bar.set_draw_target(ProgressDrawTarget::stderr());
+    let template = "training {wide_bar} {pos}/{len}  {msg}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// How far a training has come, in words.
+pub fn describe(progress: &TrainProgress) -> String {
+    let TrainProgress { epoch, epochs, loss, accuracy, .. } = *progress;
+    let validation = progress
+        .validation
+        .map_or_else(String::new, |accuracy| format!(", validation {:.1} %", 100.0 * accuracy));
+    format!(
+        "epoch {}/{epochs}: loss {loss:.3}, accuracy {:.1} %{validation}, {:.0} images/s, {:.0} s left",
+        epoch + 1,
+        100.0 * accuracy,
+        progress.images_per_s,
+        progress.remaining_s
+    )
+}

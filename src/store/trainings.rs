@@ -1,0 +1,49 @@
+//! Records of trainings, by the hash of what decides them; runs share them.
+
+use std::path::PathBuf;
+
+use super::error::StoreError;
+use super::open::Store;
+
+impl Store {
+    /// The record of a training, if it is known.
+    ///
+    /// # Errors
+    /// The store fails, or the record is not what was written.
+    pub fn training(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let value = self.accuracies.get(key).map_err(|error| self.failed(error))?;
+        value.map(|value| self.whole(key, &value)).transpose()
+    }
+
+    /// Keeps the record of a training, and brings it to the disk: it was paid for.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn put_training(&self, key: &str, record: &[u8]) -> Result<(), StoreError> {
+        let value = [blake3::hash(record).as_bytes().as_slice(), record].concat();
+        self.accuracies.insert(key, value).map_err(|error| self.failed(error))?;
+        self.sync()
+    }
+
+    /// The records of all trainings with their keys, in the order of the keys.
+    pub fn trainings(&self) -> impl Iterator<Item = Result<(String, Vec<u8>), StoreError>> + '_ {
+        self.accuracies.iter().map(|entry| {
+            let (key, value) = entry.map_err(|error| self.failed(error))?;
+            let key = String::from_utf8_lossy(&key).into_owned();
+            let record = self.whole(&key, &value)?;
+            Ok((key, record))
+        })
+    }
+
+    /// Where a training keeps its own checkpoint while it lasts.
+    pub fn training_checkpoint(&self, key: &str) -> PathBuf {
+        self.path.join("trainings").join(key)
+    }
+
+    fn whole(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
+        match value.split_first_chunk::<32>() {
+            Some((hash, record)) if blake3::hash(record) == *hash => Ok(record.to_vec()),
+            _ => Err(self.damaged(format!("the record of training {key} has another hash"))),
+        }
+    }
+}

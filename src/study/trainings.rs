@@ -1,0 +1,36 @@
+//! Trainings kept in a store.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::accuracy::trained::{TrainingRecord, Trainings};
+use crate::store::Store;
+
+/// Trainings kept in a store, shared by its runs.
+#[derive(Debug)]
+pub struct StoredTrainings(pub Arc<Store>);
+
+impl Trainings for StoredTrainings {
+    fn get(&self, key: &str) -> Result<Option<TrainingRecord>, String> {
+        let record = self.0.training(key).map_err(|error| error.to_string())?;
+        record.map(|bytes| decode(key, &bytes)).transpose()
+    }
+
+    fn put(&self, key: &str, record: &TrainingRecord) -> Result<(), String> {
+        let bytes = serde_json::to_vec(record).map_err(|error| error.to_string())?;
+        self.0.put_training(key, &bytes).map_err(|error| error.to_string())
+    }
+
+    fn checkpoint(&self, key: &str) -> PathBuf {
+        self.0.training_checkpoint(key)
+    }
+}
+
+/// Reads the record of a training as a store keeps it.
+///
+/// # Errors
+/// It was written by another program; one clear message.
+pub fn decode(key: &str, bytes: &[u8]) -> Result<TrainingRecord, String> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| format!("the record of training {key} cannot be read: {error}"))
+}

@@ -1,0 +1,174 @@
+//! CIFAR-10 and CIFAR-100 in their official binary layout (Krizhevsky 2009,
+//! <https://www.cs.toronto.edu/~kriz/cifar.html>): records of one or two label bytes and three planes
+//! (red, green, blue) of 32 rows of 32 bytes. A file holds any number of records.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::error::DataError;
+use super::set::{Dataset, Images};
+use crate::network::Shape;
+
+const SIDE: usize = 32;
+const PLANE: usize = SIDE * SIDE;
+
+/// Which set, and which of its labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cifar {
+    /// 10 classes.
+    Ten,
+    /// 100 classes.
+    Hundred,
+    /// The 20 classes that those of CIFAR-100 are grouped in.
+    Coarse,
+}
+
+impl Cifar {
+    /// The folder of the official archive.
+    pub const fn folder(self) -> &'static str {
+        match self {
+            Self::Ten => "cifar-10-batches-bin",
+            Self::Hundred | Self::Coarse => "cifar-100-binary",
+        }
+    }
+
+    /// The file of test images.
+    pub const fn test_file(self) -> &'static str {
+        match self {
+            Self::Ten => "test_batch.bin",
+            Self::Hundred | Self::Coarse => "test.bin",
+        }
+    }
+
+    const fn classes(self) -> usize {
+        match self {
+            Self::Ten => 10,
+            Self::Hundred => 100,
+            Self::Coarse => 20,
+        }
+    }
+
+    /// For each label byte of a record how many values it may have, and which of them is the label.
+    const fn labels(self) -> (&'static [u8], usize) {
+        match self {
+            Self::Ten => (&[10], 0),
+            Self::Hundred => (&[20, 100], 1),
+            Self::Coarse => (&[20, 100], 0),
+        }
+    }
+
+    /// The files of training images in a folder: of CIFAR-10 as many batches as there are.
+    fn train_files(self, folder: &Path) -> Vec<PathBuf> {
+        match self {
+            Self::Ten => (1..)
+                .map(|batch| folder.join(format!("data_batch_{batch}.bin")))
+                .take_while(|path| path.is_file())
+                .collect(),
+            Self::Hundred | Self::Coarse => vec![folder.join("train.bin")],
+        }
+    }
+}
+
+/// Reads the set in a folder.
+///
+/// # Errors
+/// A file is missing, cut off within a record, or has a label that the set has not.
+pub fn read(name: &str, cifar: Cifar, folder: &Path) -> Result<Dataset, DataError> {
+    let files = cifar.train_files(folder);
+    if files.is_empty() {
+        let what = "there is no data_batch_1.bin; is it CIFAR-10 in the binary version?";
+        return Err(DataError::wrong(folder, what));
+    }
+    let mut train = Images::default();
+    for file in files {
+        train.append(read_file(cifar, &file)?);
+    }
+    let test = read_file(cifar, &folder.join(cifar.test_file()))?;
+    let shape = Shape::new(3, SIDE, SIDE);
+    Dataset::new(name, folder, shape, cifar.classes(), train, test)
+}
+
+fn read_file(cifar: Cifar, path: &Path) -> Result<Images, DataError> {
+    let bytes = fs::read(path).map_err(|source| DataError::read(path, source))?;
+    let (labels, chosen) = cifar.labels();
+    let size = labels.len() + 3 * PLANE;
+    let mut images = Images::default();
+    images.pixels.reserve(bytes.len());
+    let mut records = bytes.chunks_exact(size);
+    for (record, bytes) in records.by_ref().enumerate() {
+        let (given, pixels) = bytes.split_at(labels.len());
+        if let Some((&label, &classes)) =
+            given.iter().zip(labels).find(|(label, classes)| label >= classes)
+        {
+            let what = format!(
+                "record {record} (of {size} bytes, from 0) has label {label}; the labels there are \
+                 0 to {}",
+                classes - 1
+            );
+            return Err(DataError::wrong(path, what));
+        }
+        images.labels.push(u16::from(given[chosen]));
+        let (red, rest) = pixels.split_at(PLANE);
+        let (green, blue) = rest.split_at(PLANE);
+        images.pixels.extend(red.iter().zip(green).zip(blue).flat_map(|((r, g), b)| [*r, *g, *b]));
+    }
+    let rest = records.remainder().len();
+    if rest > 0 {
+        let what = format!("record {} is cut off: {rest} of {size} bytes", images.len());
+        return Err(DataError::wrong(path, what));
+    }
+    Ok(images)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(labels: &[u8], seed: usize) -> Vec<u8> {
+        let pixels = (0..3 * PLANE).map(|i| ((i * 7 + seed) % 251) as u8);
+        labels.iter().copied().chain(pixels).collect()
+    }
+
+    #[test]
+    fn planes_become_pixels_and_labels_are_those_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let train = [record(&[3, 42], 1), record(&[19, 99], 2)].concat();
+        std::fs::write(folder.path().join("train.bin"), train).unwrap();
+        std::fs::write(folder.path().join("test.bin"), record(&[0, 0], 3)).unwrap();
+        let fine = read("cifar100", Cifar::Hundred, folder.path()).unwrap();
+        assert_eq!(fine.train().labels, [42, 99]);
+        assert_eq!((fine.classes(), fine.test().len()), (100, 1));
+        let source = record(&[3, 42], 1);
+        let pixel = |row: usize, column: usize, channel: usize| {
+            source[2 + channel * PLANE + row * SIDE + column]
+        };
+        for (row, column) in [(0, 0), (3, 31), (31, 5)] {
+            let at = (row * SIDE + column) * 3;
+            let expected = [0, 1, 2].map(|channel| pixel(row, column, channel));
+            assert_eq!(fine.train().pixels[at..at + 3], expected);
+        }
+        let coarse = read("cifar100-coarse", Cifar::Coarse, folder.path()).unwrap();
+        assert_eq!(coarse.train().labels, [3, 19]);
+        assert_ne!(coarse.digest(), fine.digest());
+    }
+
+    #[test]
+    fn broken_files_name_the_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data_batch_1.bin");
+        let message = |bytes: Vec<u8>| {
+            std::fs::write(&path, bytes).unwrap();
+            let error = read("cifar10", Cifar::Ten, folder.path()).unwrap_err().to_string();
+            error.replace(&folder.path().display().to_string(), "DATA")
+        };
+        let empty = read("cifar10", Cifar::Ten, folder.path()).unwrap_err().to_string();
+        assert!(empty.contains("there is no data_batch_1.bin"), "{empty}");
+        let mut cut = [record(&[3], 1), record(&[9], 2)].concat();
+        cut.truncate(4000);
+        insta::assert_snapshot!(message(cut), @"DATA/data_batch_1.bin: record 1 is cut off: 927 of 3073 bytes");
+        let wrong = [record(&[3], 1), record(&[10], 2)].concat();
+        insta::assert_snapshot!(message(wrong), @"DATA/data_batch_1.bin: record 1 (of 3073 bytes, from 0) has label 10; the labels there are 0 to 9");
+        let missing = message(record(&[3], 1));
+        assert!(missing.starts_with("cannot read DATA/test_batch.bin: "), "{missing}");
+    }
+}
