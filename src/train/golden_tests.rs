@@ -18,6 +18,8 @@ struct Trained {
     name: String,
     losses: Vec<f64>,
     logits: Vec<f64>,
+    /// How far PyTorch's own f32 is from these, its f64: early losses, later ones, logits.
+    deviation: [f64; 3],
 }
 
 const BATCH: usize = 16;
@@ -88,8 +90,8 @@ fn batch(index: u64) -> (Vec<f32>, Vec<u32>) {
     (images, labels)
 }
 
-/// Rounding differs, and training amplifies it: losses agree to 1e-5 for 20 steps and to 1e-2 for 100 (a maximum or a rectifier that falls the other way),
-/// logits to 3 % of the largest.
+/// Losses and logits stay within five times what f32 costs PyTorch itself: a maximum or a rectifier that
+/// rounding tips the other way leads each path elsewhere.
 #[test]
 fn losses_and_logits_are_pytorchs() {
     let golden: Golden =
@@ -107,7 +109,7 @@ fn losses_and_logits_are_pytorchs() {
                 let (images, labels) = batch(step as u64 % BATCHES);
                 executor.images_mut()[..images.len()].copy_from_slice(&images);
                 let outcome = executor.train(&model, &labels, 0.1, 0.1).unwrap();
-                optimiser.step(&model, &mut executor, 0.002).unwrap();
+                optimiser.step(&model, &mut executor, 0.0005).unwrap();
                 let difference = (outcome.mean_loss() - expected).abs() / expected;
                 let worst = &mut worst[usize::from(step >= 20)];
                 *worst = worst.max(difference);
@@ -121,7 +123,8 @@ fn losses_and_logits_are_pytorchs() {
             let difference = logits.map(difference).fold(0.0, f64::max) / largest;
             let seen = format!("{} {level:?}: {worst:?} {difference}", trained.name);
             eprintln!("{seen}");
-            assert!(worst[0] < 1e-5 && worst[1] < 1e-2 && difference < 3e-2, "{seen}");
+            let all = [worst[0], worst[1], difference].into_iter().zip(trained.deviation);
+            assert!(all.clone().all(|(own, theirs)| own < 5.0 * theirs), "{seen} {all:?}");
         }
     }
 }
