@@ -4,8 +4,8 @@
 //! controller explores when. The library evaluates pairs natively and keeps every trial in a store,
 //! so that any run can be interrupted, resumed and questioned later.
 //!
-//! Each room knows only what is above it here: [`space`], [`network`], [`accel`], [`accuracy`],
-//! [`search`], [`pareto`], [`store`], [`study`], [`report`], [`script`], [`cli`].
+//! Each room knows only what is above it here: [`space`], [`network`], [`accel`], [`train`],
+//! [`accuracy`], [`search`], [`pareto`], [`store`], [`study`], [`report`], [`script`], [`cli`].
 
 pub mod accel;
 pub mod accuracy;

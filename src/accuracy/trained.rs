@@ -154,6 +154,17 @@ impl Trainer {
         lock(&self.dry).clone().unwrap_or_default()
     }
 
+    /// The hashes of the sets of images read so far, by name.
+    pub fn digests(&self) -> Vec<(String, String)> {
+        let sets = lock(&self.sets);
+        let mut digests: Vec<_> = sets
+            .iter()
+            .map(|(name, set)| (format!("images of {name}"), set.digest().to_owned()))
+            .collect();
+        digests.sort();
+        digests
+    }
+
     /// A set of images, read once.
     ///
     /// # Errors

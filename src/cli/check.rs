@@ -40,6 +40,11 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         phase.view(space).map_err(CliError::Study)?;
     }
 
+    let trainer = script.host().trainer();
+    if let Ok(store) = common.existing_store() {
+        loaded.train_in(&store);
+    }
+    trainer.dry_run();
     let mut rng = stream(seed, "check", 0);
     let mut metrics = None;
     let started = Instant::now();
@@ -48,7 +53,11 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         let point = space
             .draw(&mut rng)
             .map_err(|error| CliError::Experiment { rendered: format!("error: {error}") })?;
+        let left_out = trainer.left_out().len();
         let values = evaluate_finite(script, &point);
+        if values.is_err() && trainer.left_out().len() > left_out {
+            continue;
+        }
         if let Some(phase) = &phase
             && let Outcome::Failed { reason, .. } = phase.judge(&values)
         {
@@ -68,7 +77,14 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         }
         metrics = Some(values);
     }
-    let each_ms = started.elapsed().as_secs_f64() * 1e3 / POINTS as f64;
+    let left_out = trainer.left_out();
+    let each_ms = match left_out.as_slice() {
+        [] => started.elapsed().as_secs_f64() * 1e3 / POINTS as f64,
+        left_out => {
+            let seconds: f64 = left_out.iter().map(|training| training.seconds).sum();
+            seconds * 1e3 / left_out.len() as f64
+        }
+    };
 
     let mut rows: Vec<(String, String)> = Vec::new();
     for part in space.parts() {
@@ -101,10 +117,19 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
                 phase.search.join(", "),
             );
             rows.push(("first phase".into(), text));
+            let at_once = if left_out.is_empty() { loaded.threads() as f64 } else { 1.0 };
             #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
-            let seconds = each_ms * 1e-3 * steps as f64 / loaded.threads() as f64;
+            let seconds = each_ms * 1e-3 * steps as f64 / at_once;
             rows.push(("evaluation".into(), format!("{} ms a point", number(each_ms))));
             rows.push(("first phase takes".into(), format!("about {} s", number(seconds))));
+            if let Some(most) = left_out.iter().map(|training| training.bytes).max() {
+                let trained = left_out.len();
+                let text = format!(
+                    "{trained} of {points} points need one, up to {} MB of memory; left out here",
+                    most / 1_000_000
+                );
+                rows.push(("training".into(), text));
+            }
         }
         None if runs => {
             rows.push(("first phase".into(), "none: the schedule ends at once".into()));

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::env;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use clap::Args;
 use tracing_subscriber::EnvFilter;
 
 use super::error::CliError;
+use super::run::listen;
 use crate::report::Format;
 use crate::script::{Script, ScriptError, Settings, SettingsError};
 use crate::seed::stream;
@@ -55,6 +57,7 @@ pub struct Loaded {
     pub settings: Settings,
     /// The folder of benchmark tables.
     pub data: PathBuf,
+    stop: OnceLock<Arc<AtomicBool>>,
 }
 
 impl Common {
@@ -88,7 +91,7 @@ impl Common {
         let path = settings.script.clone().unwrap_or_else(|| file.to_path_buf());
         let data = self.data_dir(Some(&settings));
         let script = Script::load(&path, &settings, data.clone())?;
-        Ok(Loaded { script, settings, data })
+        Ok(Loaded { script, settings, data, stop: OnceLock::new() })
     }
 }
 
@@ -102,6 +105,17 @@ pub fn stored_experiment(common: &Common, record: &RunRecord) -> Result<Loaded, 
 }
 
 impl Loaded {
+    /// What Ctrl-C sets; trainings end by it too.
+    pub fn stop(&self) -> Arc<AtomicBool> {
+        let listening = || {
+            let stop = Arc::new(AtomicBool::new(false));
+            listen(&stop);
+            self.script.host().trainer().stop_at(stop.clone());
+            stop
+        };
+        self.stop.get_or_init(listening).clone()
+    }
+
     /// Keeps the experiment's trainings in a store.
     pub fn train_in(&self, store: &Arc<Store>) {
         self.script.host().trainer().keep_in(Arc::new(StoredTrainings(store.clone())));

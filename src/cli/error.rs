@@ -95,6 +95,8 @@ impl CliError {
                 | StudyError::Phase { .. }
                 | StudyError::Space { .. }
                 | StudyError::Hopeless { .. }
+                | StudyError::Unusable(_)
+                | StudyError::OriginChanged { .. }
                 | StudyError::MissingObjective { .. }
                 | StudyError::Contradiction { .. },
             ) => 3,
@@ -114,6 +116,9 @@ impl CliError {
             Self::Usage { hint, .. } => hint.clone(),
             Self::Changed { run, .. } => Some(format!(
                 "undo the change, or `tandem resume {run} --fork` to start a new run with it"
+            )),
+            Self::Study(StudyError::OriginChanged { run, .. }) => Some(format!(
+                "bring back what it was, or `tandem resume {run} --fork` to start a new run"
             )),
             Self::Study(StudyError::Diverged { run, .. }) => Some(format!(
                 "something that decides the run changed; `tandem resume {run} --fork` starts anew"

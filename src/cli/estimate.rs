@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::context::{Common, ExperimentArgs};
 use super::error::CliError;
+use super::summary;
 use crate::report::{Format, Table};
 use crate::study::Experiment;
 
@@ -52,6 +53,16 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     }
     for (name, value) in metrics {
         table.push(vec![name.into(), value.into()]);
+    }
+    let origins = summary::origins(&loaded);
+    if common.format == Format::Table {
+        for origin in &origins {
+            if let Some((trust, what)) = origin.split_once(' ') {
+                table.push(vec![trust.into(), what.trim().into()]);
+            }
+        }
+    } else if origins.iter().any(|origin| origin.starts_with("predicted")) {
+        eprintln!("note: the accuracy is predicted");
     }
     table.write(common.format, &mut out)?;
     if common.format != Format::Table {

@@ -101,9 +101,17 @@ fn refuse_changes(store: &Store, known: &RunRecord, loaded: &Loaded) -> Result<(
         let before = format!("tandem {}", known.program);
         return Err(changed("the program", before, format!("tandem {program}")));
     }
-    if known.sweep.is_none() && known.data != models() {
-        let (before, now) = (format!("{:?}", known.data), format!("{:?}", models()));
-        return Err(changed("a model", before, now));
+    if known.sweep.is_none() {
+        for (model, now) in models() {
+            let before = known.data.get(&model).cloned().unwrap_or_default();
+            if before != now {
+                return Err(changed(
+                    "a model",
+                    format!("{model} {before}"),
+                    format!("{model} {now}"),
+                ));
+            }
+        }
     }
     Ok(())
 }

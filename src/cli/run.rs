@@ -12,7 +12,7 @@ use super::summary;
 use crate::accel::chaidnn;
 use crate::report::Terminal;
 use crate::store::{RunRecord, Status, Store, now_s};
-use crate::study::{End, Experiment, Failure, Study, StudyError};
+use crate::study::{End, Experiment, Failure, Progress, Study, StudyError};
 
 /// Runs an experiment: prints the run's name, then a summary with the frontier.
 #[derive(Debug, clap::Args)]
@@ -96,13 +96,10 @@ pub fn carry_on(
 ) -> Result<ExitCode, CliError> {
     let name = record.name.clone();
     summary::print_name(common, &name)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    listen(&stop);
+    let stop = loaded.stop();
     let mut terminal = Terminal::new(record.steps);
     loaded.train_in(store);
-    let trainer = loaded.script.host().trainer();
-    trainer.stop_at(stop.clone());
-    trainer.observe(terminal.trainings());
+    loaded.script.host().trainer().observe(terminal.trainings());
     let study = Study {
         experiment: &loaded.script,
         store,
@@ -114,17 +111,8 @@ pub fn carry_on(
     let ended = study.run();
     drop(terminal);
     let (end, progress) = ended.map_err(|error| explain(loaded, error))?;
-    keep_origins(loaded, store, &name)?;
     match end {
-        End::Finished => {
-            let printed = summary::print(common, loaded, &progress);
-            if printed.is_err() && trainer.was_interrupted() {
-                eprintln!("interrupted; `tandem show {name} --summary` goes on with the summary");
-                return Ok(ExitCode::from(130));
-            }
-            printed?;
-            Ok(ExitCode::SUCCESS)
-        }
+        End::Finished => summary_to_the_end(common, loaded, store, &name, &progress),
         End::Interrupted => {
             eprintln!(
                 "interrupted after {} trials; `tandem resume {name}` goes on",
@@ -135,12 +123,24 @@ pub fn carry_on(
     }
 }
 
-/// Notes in a run's record what its numbers come from, which is known once they have been asked for.
-fn keep_origins(loaded: &Loaded, store: &Store, name: &str) -> Result<(), CliError> {
-    let mut record = store.run(name)?;
-    record.origins = summary::origins(loaded);
-    store.update_run(&record)?;
-    Ok(store.sync()?)
+/// Prints the summary of a run; trainings that it asks for can be interrupted.
+pub fn summary_to_the_end(
+    common: &Common,
+    loaded: &Loaded,
+    store: &Arc<Store>,
+    name: &str,
+    progress: &Progress,
+) -> Result<ExitCode, CliError> {
+    loaded.stop();
+    loaded.train_in(store);
+    let trainer = loaded.script.host().trainer();
+    let printed = summary::print(common, loaded, &store.run(name)?, progress);
+    if printed.is_err() && trainer.was_interrupted() {
+        eprintln!("interrupted; `tandem show {name} --summary` goes on with the summary");
+        return Ok(ExitCode::from(130));
+    }
+    printed?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The first Ctrl-C stops at the next opportunity, the second at once.
@@ -160,7 +160,9 @@ pub fn listen(stop: &Arc<AtomicBool>) {
 /// An error of a run, with the script's source line where one is behind it.
 fn explain(loaded: &Loaded, error: StudyError) -> CliError {
     let (prefix, message) = match &error {
-        StudyError::Schedule(Failure(message)) => (String::new(), message),
+        StudyError::Schedule(Failure(message)) | StudyError::Unusable(Failure(message)) => {
+            (String::new(), message)
+        }
         StudyError::Hopeless { trials, reason } => {
             (format!("error: each of the first {trials} trials failed, the first with:\n"), reason)
         }

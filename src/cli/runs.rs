@@ -19,7 +19,7 @@ pub fn run(common: &Common, _args: &Args) -> Result<ExitCode, CliError> {
     for run in store.runs()? {
         table.push(vec![
             run.name.as_str().into(),
-            run.status.to_string().into(),
+            run.seen_status().to_string().into(),
             store.trial_count(&run.name)?.into(),
             run.failed.into(),
             (run.phases.len() as u64).into(),

@@ -2,11 +2,14 @@
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use super::context::Common;
+use super::context::{Common, stored_experiment};
 use super::error::CliError;
+use super::run::summary_to_the_end;
 use crate::report::{Cell, Format, Table};
 use crate::store::{Outcome, RunRecord, Status, Store, SweepRecord, Trial};
+use crate::study::{Progress, StudyError};
 
 /// Shows a run, or one trial of it, in full.
 #[derive(Debug, clap::Args)]
@@ -18,6 +21,9 @@ pub struct Args {
     /// Prints the script texts that the run started with.
     #[arg(long, conflicts_with = "step")]
     script: bool,
+    /// Prints the summary again, by the script as it is now.
+    #[arg(long, conflicts_with_all = ["step", "script"])]
+    summary: bool,
 }
 
 /// Carries out the command.
@@ -27,6 +33,9 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     if args.script {
         print_sources(&store, &run)?;
         return Ok(ExitCode::SUCCESS);
+    }
+    if args.summary {
+        return print_summary(common, &store, &run);
     }
     let rows = match args.step {
         None => run_rows(&store, &run)?,
@@ -56,6 +65,32 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Prints what the run printed when it finished, or would if it finished here.
+fn print_summary(
+    common: &Common,
+    store: &Arc<Store>,
+    run: &RunRecord,
+) -> Result<ExitCode, CliError> {
+    if run.sweep.is_some() {
+        let hint = Some(format!("`tandem query 'true' --run {}` lists its pairs", run.name));
+        return Err(CliError::Usage { message: format!("`{}` is a sweep", run.name), hint });
+    }
+    let loaded = stored_experiment(common, run)?;
+    let mut progress = Progress::new(run.objectives.clone(), run.seed);
+    let mut phases = run.phases.iter().peekable();
+    for trial in store.trials(&run.name)? {
+        let trial = trial?;
+        while let Some(phase) = phases.next_if(|phase| phase.first_step <= trial.step) {
+            progress.enter(&phase.name);
+        }
+        let step = trial.step;
+        progress
+            .add(Arc::new(trial))
+            .map_err(|metric| CliError::Study(StudyError::MissingObjective { step, metric }))?;
+    }
+    summary_to_the_end(common, &loaded, store, &run.name, &progress)
+}
+
 fn run_rows(store: &Store, run: &RunRecord) -> Result<Vec<(String, Cell)>, CliError> {
     let checkpoint = store.latest_checkpoint(&run.name)?.map(|(step, _)| step);
     let reason = match &run.status {
@@ -65,7 +100,7 @@ fn run_rows(store: &Store, run: &RunRecord) -> Result<Vec<(String, Cell)>, CliEr
     let objectives: Vec<String> = run.objectives.iter().map(ToString::to_string).collect();
     let mut rows: Vec<(String, Cell)> = vec![
         ("run".into(), run.name.as_str().into()),
-        ("status".into(), run.status.to_string().into()),
+        ("status".into(), run.seen_status().to_string().into()),
         ("reason".into(), reason.into()),
         ("file".into(), run.file.as_str().into()),
         ("seed".into(), run.seed.into()),

@@ -2,10 +2,10 @@
 
 use std::io::{Write, stdout};
 
-use super::context::{Common, Loaded};
+use super::context::{Common, Loaded, label_predicted};
 use super::error::CliError;
 use crate::report::{Cell, Format, Table, TrialColumns};
-use crate::script::Source;
+use crate::store::RunRecord;
 use crate::study::{Experiment, Progress};
 
 /// Prints the name of a run as soon as it is known.
@@ -22,12 +22,18 @@ pub fn print_name(common: &Common, name: &str) -> Result<(), CliError> {
 /// Prints the frontier, the script's own tables and where the numbers come from.
 ///
 /// In formats for other programs only the frontier is printed.
-pub fn print(common: &Common, loaded: &Loaded, progress: &Progress) -> Result<(), CliError> {
+pub fn print(
+    common: &Common,
+    loaded: &Loaded,
+    record: &RunRecord,
+    progress: &Progress,
+) -> Result<(), CliError> {
     let mut out = stdout().lock();
     let frontier = progress.frontier();
     let trials = || frontier.iter().map(|trial| trial.as_ref());
     let first = progress.objectives().iter().map(|objective| objective.metric.clone());
-    let columns = TrialColumns::new(trials().collect::<Vec<_>>(), first, false);
+    let predicted = label_predicted(common, std::slice::from_ref(record));
+    let columns = TrialColumns::new(trials().collect::<Vec<_>>(), first, false).labelled(predicted);
     let mut table = columns.table();
     for trial in trials() {
         table.push(columns.row("", trial));
@@ -77,7 +83,9 @@ pub fn print(common: &Common, loaded: &Loaded, progress: &Progress) -> Result<()
         table.write(Format::Table, &mut out)?;
     }
     writeln!(out)?;
-    for origin in origins(loaded) {
+    let mut all = record.origins.clone();
+    all.extend(origins(loaded).into_iter().filter(|origin| !record.origins.contains(origin)));
+    for origin in all {
         writeln!(out, "{origin}")?;
     }
     Ok(())
@@ -85,9 +93,5 @@ pub fn print(common: &Common, loaded: &Loaded, progress: &Progress) -> Result<()
 
 /// Where the numbers of an experiment came from so far, and how far they can be trusted.
 pub fn origins(loaded: &Loaded) -> Vec<String> {
-    let describe = |source: Source| {
-        let (what, trust) = source.describe();
-        format!("{trust:9} {what}")
-    };
-    loaded.script.host().sources().into_iter().map(describe).collect()
+    loaded.script.host().origins().described
 }

@@ -4,12 +4,9 @@ use std::fs;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use super::context::{Common, ExperimentArgs, Loaded};
 use super::error::CliError;
-use super::run::listen;
 use super::trainings::{curve_table, push_curve};
 use crate::accuracy::trained::TrainingRecord;
 use crate::report::{Format, Table, TrainingBar};
@@ -46,12 +43,9 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     plan.seeds = args.seeds.unwrap_or(plan.seeds).max(1);
     let store = common.store()?;
     loaded.train_in(&store);
-    let stop = Arc::new(AtomicBool::new(false));
-    listen(&stop);
-    let trainer = loaded.script.host().trainer();
-    trainer.stop_at(stop);
+    loaded.stop();
     let bar = TrainingBar::new();
-    trainer.observe(move |event| bar.observe(event));
+    loaded.script.host().trainer().observe(move |event| bar.observe(event));
 
     let mut records = Vec::new();
     for seed in plan.seeds() {

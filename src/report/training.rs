@@ -12,14 +12,13 @@ use crate::train::TrainProgress;
 pub struct TrainingBar {
     bar: Mutex<Option<ProgressBar>>,
     interactive: bool,
-    epoch: Mutex<(u64, u32)>,
 }
 
 impl TrainingBar {
     /// A view of trainings, one after another.
     pub fn new() -> Self {
         let interactive = std::io::stderr().is_terminal();
-        Self { bar: Mutex::default(), interactive, epoch: Mutex::default() }
+        Self { bar: Mutex::default(), interactive }
     }
 
     /// Shows what happened.
@@ -32,9 +31,8 @@ impl TrainingBar {
                 bar.set_message(format!("seed {seed}, {}", describe(progress)));
             }
             TrainingEvent::Step { seed, progress } => {
-                let mut last = self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
-                if *last != (*seed, progress.epoch) {
-                    *last = (*seed, progress.epoch);
+                let of_epoch = progress.steps / u64::from(progress.epochs.max(1));
+                if progress.step.is_multiple_of(of_epoch.max(1)) {
                     eprintln!("seed {seed}, {}", describe(progress));
                 }
             }

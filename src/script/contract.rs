@@ -31,6 +31,7 @@ pub(super) const SELF: &str = "experiment";
 pub(super) fn contract(
     engine: &Engine,
     ast: &AST,
+    text: &str,
 ) -> Result<BTreeMap<&'static str, AST>, Diagnostic> {
     let mut calls = BTreeMap::new();
     let can_sweep = ast.iter_functions().any(|f| f.name == "sweep" && f.params.is_empty());
@@ -63,7 +64,36 @@ pub(super) fn contract(
             });
         }
     }
+    refuse_misspelt(ast, text, &calls)?;
     Ok(calls)
+}
+
+/// Refuses a function that nobody calls and whose name is nearly one that the contract would call.
+fn refuse_misspelt(
+    ast: &AST,
+    text: &str,
+    calls: &BTreeMap<&'static str, AST>,
+) -> Result<(), Diagnostic> {
+    let missing: Vec<_> = CONTRACT.iter().filter(|(name, _)| !calls.contains_key(name)).collect();
+    for function in ast.iter_functions() {
+        let near = missing.iter().find(|(name, parameters)| {
+            parameters.len() == function.params.len()
+                && function.name != *name
+                && strsim::damerau_levenshtein(function.name, name) <= 2
+        });
+        let mentions = text
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .filter(|word| *word == function.name)
+            .count();
+        if let Some((name, _)) = near
+            && mentions == 1
+        {
+            let message = format!("nobody calls the script's function `{}`", function.name);
+            let help = format!("is it meant to be `{name}`?");
+            return Err(Diagnostic::new(message).with_help(help));
+        }
+    }
+    Ok(())
 }
 
 /// A function of the contract with its parameters.

@@ -20,7 +20,9 @@ use super::table::SummaryTable;
 use crate::pareto::Objective;
 use crate::search::{ControllerSpec, ReinforceSettings};
 use crate::space::{Part, Point, Space};
-use crate::study::{Experiment, Failure, Metrics, Phase, Progress, Reward, RewardFn};
+use crate::study::{
+    Experiment, Failure, Metrics, Obstacle, Origins, Phase, Progress, Reward, RewardFn,
+};
 
 /// Trials of the single phase of a script without a schedule.
 const DEFAULT_STEPS: u64 = 1_000;
@@ -63,7 +65,7 @@ impl Script {
             .compile(&text)
             .map_err(|error| refuse(Diagnostic::of_parse_error(&error, &label)))?;
         ast.set_source(label.as_str());
-        let calls = contract(&engine, &ast).map_err(&refuse)?;
+        let calls = contract(&engine, &ast, &text).map_err(&refuse)?;
         let mut core = Core {
             engine,
             ast,
@@ -250,8 +252,16 @@ impl Experiment for Script {
             .collect()
     }
 
-    fn was_interrupted(&self) -> bool {
-        self.core.host.trainer().was_interrupted()
+    fn obstacle(&self) -> Option<Obstacle> {
+        let host = &self.core.host;
+        if host.trainer().was_interrupted() {
+            return Some(Obstacle::Interrupted);
+        }
+        host.is_unusable().then_some(Obstacle::Unusable)
+    }
+
+    fn origins(&self) -> Origins {
+        self.core.host.origins()
     }
 
     fn next_phase(&self, progress: &Progress) -> Result<Option<Phase>, Failure> {

@@ -10,10 +10,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use crate::accel::chaidnn::{Configuration, Platform, Program};
 use crate::accuracy::nasbench101::predictor::Predictor;
 use crate::accuracy::nasbench101::{Nasbench101Table, TableError};
+use crate::accuracy::nasbench201::Nasbench201Table;
 use crate::accuracy::trained::Trainer;
 use crate::network::{Nasbench101Settings, Nasbench201Settings, Network};
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
+use crate::study::Origins;
 
 /// Networks kept in memory for the next pair that needs them.
 const NETWORKS: usize = 2_048;
@@ -138,6 +140,7 @@ pub struct Host {
     used: [AtomicBool; Source::ALL.len()],
     traced: Mutex<Option<Vec<Traced>>>,
     trainer: Trainer,
+    unusable: AtomicBool,
 }
 
 type Networks<K> = Mutex<HashMap<K, ScriptNetwork>>;
@@ -153,7 +156,47 @@ impl Host {
             networks201: Mutex::default(),
             used: Default::default(),
             traced: Mutex::new(None),
+            unusable: AtomicBool::new(false),
         }
+    }
+
+    /// Notes that something is missing or broken that every point needs.
+    pub(super) fn unusable(&self) {
+        self.unusable.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether something is missing or broken that every point needs.
+    pub(super) fn is_unusable(&self) -> bool {
+        self.unusable.load(Ordering::Relaxed)
+    }
+
+    /// What the numbers so far came from.
+    pub fn origins(&self) -> Origins {
+        let mut origins = Origins::default();
+        for source in self.sources() {
+            let (what, trust) = source.describe();
+            origins.described.push(format!("{trust:9} {what}"));
+            let (name, version) = match source {
+                Source::Nasbench201 => ("nasbench201 accuracies", Nasbench201Table::digest()),
+                // One name: where the table is missing, some scripts predict.
+                Source::Nasbench101 => match self.imported101() {
+                    Ok(Some(table)) => {
+                        ("nasbench101 accuracies", format!("table {}", table.digest()))
+                    }
+                    _ => continue,
+                },
+                Source::Predicted101 => {
+                    ("nasbench101 accuracies", format!("predictor {}", Predictor::digest()))
+                }
+                Source::Chaidnn => ("chaidnn", crate::accel::chaidnn::model_version().to_owned()),
+                Source::Trained => {
+                    origins.versions.extend(self.trainer.digests());
+                    continue;
+                }
+            };
+            origins.versions.insert(name.to_owned(), version);
+        }
+        origins
     }
 
     /// What trains networks.
@@ -174,8 +217,10 @@ impl Host {
 
     /// The imported NASBench-101 table.
     pub(super) fn nasbench101(&self) -> Result<&Nasbench101Table, String> {
-        self.imported101()?
-            .ok_or_else(|| TableError::Missing { folder: self.data.clone() }.to_string())
+        let table = self.imported101().and_then(|table| {
+            table.ok_or_else(|| TableError::Missing { folder: self.data.clone() }.to_string())
+        });
+        table.inspect_err(|_| self.unusable())
     }
 
     /// The imported NASBench-101 table, if there is one.

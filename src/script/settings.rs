@@ -8,6 +8,12 @@ use serde_yaml::Value;
 
 use super::limits::Limits;
 
+/// Threads at most.
+const MOST_THREADS: usize = 1_024;
+
+/// Best pairs of an objective at most that a sweep keeps.
+pub(super) const MOST_TOP: usize = 100_000;
+
 /// What a settings file may say.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -130,6 +136,14 @@ impl Settings {
         for (key, value) in [("steps", self.steps), ("threads", self.threads.map(|n| n as u64))] {
             if value == Some(0) {
                 return refuse(key, "0".to_owned(), "at least 1");
+            }
+        }
+        for (key, value, most, expected) in [
+            ("threads", self.threads, MOST_THREADS, "at most 1024"),
+            ("top", self.top, MOST_TOP, "at most 100000"),
+        ] {
+            if let Some(value) = value.filter(|&value| value > most) {
+                return refuse(key, value.to_string(), expected);
             }
         }
         if let Some(name) = self.limits.zero() {

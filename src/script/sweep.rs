@@ -8,6 +8,7 @@ use super::error::ScriptError;
 use super::experiment::Script;
 use super::host::Source;
 use super::modules::{AccuracySource, Missing, ScriptAccelerator};
+use super::settings::MOST_TOP;
 use crate::accel::chaidnn::Platform;
 use crate::accuracy::nasbench101::predictor::Predictor;
 use crate::accuracy::nasbench201::Nasbench201Table;
@@ -23,8 +24,8 @@ use crate::study::Experiment;
 /// How many of the best pairs for each objective are kept where the script does not say.
 const DEFAULT_TOP: usize = 100;
 
-/// The most of them; all are kept in memory and stored.
-const MOST_TOP: i64 = 100_000;
+/// Objectives that get better only as accuracy, latency or area does.
+const SWEPT: [&str; 4] = ["accuracy:max", "latency_ms:min", "area_mm2:min", "img_s_cm2:max"];
 
 const HELP: &str = "see experiments/cifar10/sweep.rhai: sweep() returns `#{ networks: \
                     nasbench101::networks(), accuracy: accuracy::nasbench101(), accelerator: \
@@ -93,7 +94,7 @@ impl Script {
         let goals = self.goals(take("objectives"))?;
         let top = match take("top").map(|value| (value.as_int(), value)) {
             None => DEFAULT_TOP,
-            Some((Ok(top), _)) if (0..=MOST_TOP).contains(&top) => top as usize,
+            Some((Ok(top), _)) if (0..=MOST_TOP as i64).contains(&top) => top as usize,
             Some((_, value)) => {
                 let message =
                     format!("`top` of sweep() is {value}; it must be from 0 to {MOST_TOP}");
@@ -120,8 +121,26 @@ impl Script {
                 format!("`accuracy` of sweep() does not know the networks of {}", networks.kind());
             return Err(self.refuse(message, HELP));
         }
+        self.check_frontier()?;
         let parts = self.product(networks.kind(), "chaidnn")?;
         Ok(SweepPlan { networks, accuracy, platform, goals, top, parts })
+    }
+
+    /// Refuses objectives whose frontier is not within that of accuracy, latency and area, which is what a
+    /// sweep finds.
+    fn check_frontier(&self) -> Result<(), ScriptError> {
+        for objective in self.objectives() {
+            let fits = SWEPT.iter().any(|swept| *swept == objective.to_string());
+            if !fits {
+                let message = format!(
+                    "objectives() names `{objective}`, of which a sweep does not find the frontier; it \
+                     finds that of {}",
+                    SWEPT.join(", ")
+                );
+                return Err(self.refuse(message, "see objectives() in the script"));
+            }
+        }
+        Ok(())
     }
 
     fn needed<T: Clone + Send + Sync + 'static>(

@@ -76,6 +76,21 @@ pub enum StudyError {
         /// The first trial's reason.
         reason: String,
     },
+    /// Something that every trial needs is missing or broken.
+    #[error("{0}")]
+    Unusable(Failure),
+    /// The numbers come from something else than those that are stored.
+    #[error("run `{run}` cannot go on: what its {what} came from was {before} and is now {now}")]
+    OriginChanged {
+        /// The run's name.
+        run: String,
+        /// What the numbers come from.
+        what: String,
+        /// What the stored ones came from.
+        before: String,
+        /// What they would come from now.
+        now: String,
+    },
     /// A sweep that cannot go on.
     #[error("{0}")]
     Sweep(String),

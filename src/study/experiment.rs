@@ -133,11 +133,34 @@ pub trait Experiment: Sync {
     /// The schedule cannot be had; the run stops.
     fn next_phase(&self, progress: &Progress) -> Result<Option<Phase>, Failure>;
 
-    /// Whether an answer failed because the work for it was broken off: the run ends there, interrupted,
-    /// and asks again when it is resumed.
-    fn was_interrupted(&self) -> bool {
-        false
+    /// What kept the last answers from being given, if it was not the points.
+    fn obstacle(&self) -> Option<Obstacle> {
+        None
     }
+
+    /// What the numbers so far came from.
+    fn origins(&self) -> Origins {
+        Origins::default()
+    }
+}
+
+/// What keeps an experiment from answering, whatever the point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The work was broken off: the run ends, and asks again when it is resumed.
+    Interrupted,
+    /// Something that every point needs is missing or broken, such as a table or the disk: the run
+    /// ends with the failure, which is no trial's.
+    Unusable,
+}
+
+/// What numbers came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origins {
+    /// For people: what they are, and how far they can be trusted.
+    pub described: Vec<String>,
+    /// Versions and hashes of data and models by name; within a run none may change.
+    pub versions: BTreeMap<String, String>,
 }
 
 /// The metrics of a legal point, each of them finite.

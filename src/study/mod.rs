@@ -14,7 +14,9 @@ mod trainings;
 
 pub use error::StudyError;
 pub use event::{Event, Observer};
-pub use experiment::{Experiment, Failure, Metrics, Phase, Reward, RewardFn, evaluate_finite};
+pub use experiment::{
+    Experiment, Failure, Metrics, Obstacle, Origins, Phase, Reward, RewardFn, evaluate_finite,
+};
 pub use progress::{PhaseProgress, Progress};
 pub use runner::{End, Study};
 pub use sweep::{FRONTIER, Judged, PAIRS, SweepProgress, SweepStudy};

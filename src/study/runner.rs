@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::checkpoint::{Checkpoint, SavedController};
 use super::error::StudyError;
 use super::event::{Event, Observer};
-use super::experiment::{Experiment, Failure, Metrics, Phase, evaluate_finite};
+use super::experiment::{Experiment, Failure, Metrics, Obstacle, Origins, Phase, evaluate_finite};
 use super::progress::Progress;
 use crate::search::{Controller, Searched};
 use crate::space::{Point, View};
@@ -111,7 +111,7 @@ impl Study<'_> {
         let mut state = self.load()?;
         loop {
             let next = self.experiment.next_phase(&state.progress);
-            if next.is_err() && self.experiment.was_interrupted() {
+            if next.is_err() && self.experiment.obstacle() == Some(Obstacle::Interrupted) {
                 self.checkpoint(&mut state)?;
                 return Ok((End::Interrupted, state.progress));
             }
@@ -332,9 +332,16 @@ impl Study<'_> {
             let (now, later) = rest.split_at(stretch.min(hopeful).min(rest.len()));
             let started = Instant::now();
             let outcomes = self.evaluate(now, phase, pool, &mut state.remembered);
-            if self.experiment.was_interrupted() {
-                return Ok(false);
+            match self.experiment.obstacle() {
+                Some(Obstacle::Interrupted) => return Ok(false),
+                Some(Obstacle::Unusable) => {
+                    if let Some(reason) = outcomes.iter().find_map(failure) {
+                        return Err(StudyError::Unusable(Failure(reason)));
+                    }
+                }
+                None => {}
             }
+            self.note_origins()?;
             let trials: Vec<Trial> = now
                 .iter()
                 .zip(outcomes)
@@ -352,6 +359,7 @@ impl Study<'_> {
             let progress = &state.progress;
             self.observer.observe(Event::Committed { trials: &trials, progress });
             if progress.failed() == progress.steps() && progress.steps() >= HOPELESS {
+                (self.run.trials, self.run.failed) = (progress.steps(), progress.failed());
                 return Err(hopeless(progress));
             }
             if !rest.is_empty() && self.stop.load(Ordering::Relaxed) {
@@ -397,6 +405,35 @@ impl Study<'_> {
             outcomes.push(outcome);
         }
         outcomes
+    }
+
+    /// Takes down what the numbers come from, before they are stored.
+    fn note_origins(&mut self) -> Result<(), StudyError> {
+        let Origins { described, versions } = self.experiment.origins();
+        let mut news = false;
+        for (what, now) in versions {
+            match self.run.data.get(&what) {
+                Some(before) if *before == now => {}
+                Some(before) => {
+                    let (run, before) = (self.run.name.clone(), before.clone());
+                    return Err(StudyError::OriginChanged { run, what, before, now });
+                }
+                None => {
+                    self.run.data.insert(what, now);
+                    news = true;
+                }
+            }
+        }
+        for origin in described {
+            if !self.run.origins.contains(&origin) {
+                self.run.origins.push(origin);
+                news = true;
+            }
+        }
+        if news {
+            self.store.update_run(&self.run)?;
+        }
+        Ok(())
     }
 
     fn trial(&self, step: u64, phase: usize, point: &Point, outcome: Outcome) -> Trial {
@@ -473,10 +510,14 @@ fn is_over(phase: &Phase, progress: &Progress) -> bool {
         || phase.valid.is_some_and(|valid| now.valid >= valid)
 }
 
-fn hopeless(progress: &Progress) -> StudyError {
-    let reason = progress.trials().first().and_then(|trial| match &trial.outcome {
+fn failure(outcome: &Outcome) -> Option<String> {
+    match outcome {
         Outcome::Failed { reason, .. } => Some(reason.clone()),
         Outcome::Done { .. } => None,
-    });
+    }
+}
+
+fn hopeless(progress: &Progress) -> StudyError {
+    let reason = progress.trials().first().and_then(|trial| failure(&trial.outcome));
     StudyError::Hopeless { trials: progress.steps(), reason: reason.unwrap_or_default() }
 }

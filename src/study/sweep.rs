@@ -138,7 +138,8 @@ impl<P: Pairs> SweepStudy<'_, P> {
             reason: error.to_string(),
         })?;
         self.store.save_checkpoint(name, state.networks, &bytes)?;
-        self.save(state, seconds)
+        self.save(state, seconds)?;
+        Ok(self.store.sync()?)
     }
 
     /// Writes the run's record anew.
@@ -181,7 +182,7 @@ impl<P: Pairs> SweepStudy<'_, P> {
             record.ranges = ranges;
         }
         self.save(state, seconds)?;
-        Ok(())
+        Ok(self.store.sync()?)
     }
 
     fn values(&self, member: &Member) -> Values {

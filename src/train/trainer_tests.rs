@@ -70,22 +70,23 @@ fn bits(model: &Model) -> Vec<Vec<u32>> {
 #[test]
 fn a_short_training_learns() {
     let augment = Augment { pad: 0, flip: false, cutout: 0 };
-    let recipe = Recipe { images: None, epochs: 6, rate: 0.05, augment, ..recipe() };
+    let recipe =
+        Recipe { images: None, epochs: 12, batch: 25, augment, smoothing: 0.0, ..recipe() };
     let mut seen = Vec::new();
     let (_, training) = run(&recipe, 2, None, |progress| {
         seen.push(*progress);
         false
     })
     .unwrap();
-    assert_eq!((training.curve.len(), training.stopped), (6, false));
+    assert_eq!((training.curve.len(), training.stopped), (12, false));
     // Chance is 0.1.
     assert!(training.test.accuracy > 0.5, "{training:?}");
-    let validation = training.curve[5].validation.unwrap();
+    let validation = training.curve[11].validation.unwrap();
     assert_eq!(training.accuracy().to_bits(), validation.accuracy.to_bits());
-    assert!(training.curve[5].train.loss < training.curve[0].train.loss);
-    assert_eq!(seen.len(), 6 * 36);
+    assert!(training.curve[11].train.loss < training.curve[0].train.loss);
+    assert_eq!(seen.len(), 12 * 72);
     let last = seen[seen.len() - 1];
-    assert_eq!((last.step, last.steps, last.epochs), (216, 216, 6));
+    assert_eq!((last.step, last.steps, last.epochs), (864, 864, 12));
     assert!(last.images_per_s > 0.0 && last.remaining_s == 0.0);
 }
 

@@ -34,6 +34,18 @@ fn a_missing_or_misspelt_function() {
 }
 
 #[test]
+fn a_function_that_only_nearly_has_a_name_of_the_contract() {
+    assert_eq!(
+        refusal(&changed("fn schedule", "fn shedule")),
+        "error: nobody calls the script's function `shedule`\n |\n = help: is it meant to be \
+         `schedule`?\n"
+    );
+    // A helper that the script calls may have any name.
+    let script = format!("{SCRIPT}fn sumary(run) {{ 1 }}\nfn half(run) {{ sumary(run) }}\n");
+    assert_eq!(Place::with(&script).run(&["run", "x.rhai"]).code, 0);
+}
+
+#[test]
 fn a_mistake_is_shown_with_its_line_and_a_caret() {
     assert_eq!(
         refusal(&changed("p.x / 4.0,", "p.x / 4.0")),
@@ -188,6 +200,8 @@ fn an_unknown_setting() {
     for (setting, message) in [
         ("steps=0", "setting `steps` is 0; it must be at least 1"),
         ("threads=0", "setting `threads` is 0; it must be at least 1"),
+        ("threads=100000", "setting `threads` is 100000; it must be at most 1024"),
+        ("top=1000000", "setting `top` is 1000000; it must be at most 100000"),
         ("limits.operations=0", "setting `limits.operations` is 0; it must be at least 1"),
         (
             "limits.seconds=-1",

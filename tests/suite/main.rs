@@ -7,3 +7,4 @@ mod resuming;
 mod sandbox;
 mod support;
 mod sweep;
+mod training;

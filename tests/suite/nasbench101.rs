@@ -66,3 +66,28 @@ fn a_truncated_table_is_refused_and_says_how_to_mend_it() {
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("is not a whole NASBench-101 table: its 423624 rows"), "{}", ran.err);
 }
+
+#[test]
+fn predictions_and_table_values_never_mix() {
+    let Some(data) = data_dir() else { return };
+    let script = r#"fn space() { #{ cnn: nasbench101::space(), hw: chaidnn::space() } }
+fn evaluate(p) { #{ accuracy: accuracy::nasbench101(p.cnn, #{ missing: "predict" }), area_mm2: 1.0 } }
+fn reward(m) { m.accuracy }
+fn schedule(run) { if run.phases == 0 { phase("all", #{ steps: 60, controller: random() }) } }
+"#;
+    let place = Place::with(script);
+    let out = place.ok(&["run", "x.rhai", "--steps", "20"]);
+    assert!(out.contains("accuracy (predicted)"), "{out}");
+    let trials = place.trials("x-1");
+    let file = data.join("nasbench101/nb101.bin.zst").display().to_string();
+    place.ok(&["data", "import", "nasbench101", &file]);
+    let ran = place.run(&["resume", "x-1", "--steps", "40"]);
+    assert_eq!(ran.code, 3);
+    let told =
+        "error: run `x-1` cannot go on: what its nasbench101 accuracies came from was predictor ";
+    assert!(ran.err.contains(told) && ran.err.contains(" and is now table "), "{}", ran.err);
+    assert!(ran.err.contains("hint: bring back what it was, or `tandem resume x-1 --fork`"));
+    assert_eq!(place.trials("x-1"), trials);
+    let ran = place.run(&["estimate", "x.rhai", "--data", "nowhere", "--format", "json"]);
+    assert!(ran.err.contains("note: the accuracy is predicted"), "{}", ran.err);
+}

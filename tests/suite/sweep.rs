@@ -228,9 +228,22 @@ fn wrong_sweeps_say_what_is_wrong() {
             "nasbench201::networks()",
             "nasbench201::networks(#{ clases: 10 })",
             "error: nasbench201::networks has no option `clases`; it takes stem_channels, cells, \
-             classes, image_size",
+             classes, image_size, image_channels",
         ),
-        ("fn sweep()", "fn swept()", "error: the script defines no function `sweep()`"),
+        ("fn sweep()", "fn all_pairs()", "error: the script defines no function `sweep()`"),
+        ("fn sweep()", "fn swept()", "error: nobody calls the script's function `swept`"),
+        (
+            "[\"accuracy:max\", \"img_s_cm2:max\"]",
+            "[\"accuracy:max\", \"speed:max\"]",
+            "error: objectives() names `speed:max`, of which a sweep does not find the frontier; it \
+             finds that of accuracy:max, latency_ms:min, area_mm2:min, img_s_cm2:max",
+        ),
+        (
+            "[\"accuracy:max\", \"img_s_cm2:max\"]",
+            "[\"latency_ms:max\"]",
+            "error: objectives() names `latency_ms:max`, of which a sweep does not find the frontier; \
+             it finds that of accuracy:max, latency_ms:min, area_mm2:min, img_s_cm2:max",
+        ),
         (
             "nasbench201::network(p.cnn)",
             "nasbench201::network(p.cnn, #{ stem_channels: 32 })",

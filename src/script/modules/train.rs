@@ -11,7 +11,7 @@ use crate::network::Network;
 use crate::script::host::{Host, ScriptNetwork, Source};
 use crate::script::limits::untimed;
 use crate::script::options::{Options, number, refuse};
-use crate::train::{Recipe, Rule, Schedule, Training};
+use crate::train::{Recipe, Rule, Schedule, TrainError, Training};
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
@@ -69,7 +69,16 @@ fn fit(context: &NativeCallContext, host: &Host, plan: &TrainingPlan) -> Fallibl
     let TrainingPlan { network, data, recipe, .. } = plan;
     let train = |seed| {
         let trained = untimed(|| host.trainer().train(&network.network, data, recipe, seed));
-        trained.map_err(|error| refuse(context, error.to_string()))
+        trained.map_err(|error| {
+            let of_all = matches!(
+                error,
+                TrainError::Data(_) | TrainError::Cache(_) | TrainError::Checkpoint { .. }
+            );
+            if of_all {
+                host.unusable();
+            }
+            refuse(context, error.to_string())
+        })
     };
     let records = plan.seeds().map(train).collect::<Fallible<Vec<_>>>()?;
     host.used(Source::Trained);

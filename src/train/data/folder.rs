@@ -108,7 +108,7 @@ mod tests {
         put(path, "test/dog/z.png", (4, 4), 50);
         insta::assert_snapshot!(message(), @"DATA/test/dog/z.png: it is 3x4x4, the images before it are 3x3x4");
         fs::write(path.join("test/dog/z.png"), "no image").unwrap();
-        insta::assert_snapshot!(message(), @"DATA/test/dog/z.png: The image format could not be determined");
+        insta::assert_snapshot!(message(), @"DATA/test/dog/z.png: Format error decoding Png: Invalid PNG signature.");
         fs::remove_file(path.join("test/dog/z.png")).unwrap();
         put(path, "test/eel/z.png", (4, 3), 50);
         insta::assert_snapshot!(message(), @"DATA/test/eel: there are no training images of this class");

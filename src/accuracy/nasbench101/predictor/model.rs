@@ -53,7 +53,14 @@ impl Weights {
 #[error("the NASBench-101 predictor is damaged: {0}")]
 pub struct PredictorError(&'static str);
 
+static FILE: &[u8] = include_bytes!("../../../../data/predictor/nasbench101.bin");
+
 impl Predictor {
+    /// The beginning of a hash of the embedded predictor (BLAKE3, hexadecimal).
+    pub fn digest() -> String {
+        blake3::hash(FILE).to_hex()[..16].to_owned()
+    }
+
     pub(super) const fn new(weights: Weights, scale: (f32, f32), recipe: String) -> Self {
         Self { weights, scale, recipe }
     }
@@ -64,8 +71,7 @@ impl Predictor {
     /// The program was built with a damaged file.
     pub fn embedded() -> Result<&'static Self, PredictorError> {
         static EMBEDDED: OnceLock<Result<Predictor, PredictorError>> = OnceLock::new();
-        let bytes = include_bytes!("../../../../data/predictor/nasbench101.bin");
-        EMBEDDED.get_or_init(|| Self::decode(bytes)).as_ref().map_err(Clone::clone)
+        EMBEDDED.get_or_init(|| Self::decode(FILE)).as_ref().map_err(Clone::clone)
     }
 
     /// The recipe that made it, as text.
