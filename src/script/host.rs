@@ -141,6 +141,8 @@ pub struct Host {
     traced: Mutex<Option<Vec<Traced>>>,
     trainer: Trainer,
     unusable: AtomicBool,
+    /// The version of each source, once it is known.
+    versions: [OnceLock<String>; Source::ALL.len()],
 }
 
 type Networks<K> = Mutex<HashMap<K, ScriptNetwork>>;
@@ -157,6 +159,7 @@ impl Host {
             used: Default::default(),
             traced: Mutex::new(None),
             unusable: AtomicBool::new(false),
+            versions: Default::default(),
         }
     }
 
@@ -176,27 +179,35 @@ impl Host {
         for source in self.sources() {
             let (what, trust) = source.describe();
             origins.described.push(format!("{trust:9} {what}"));
-            let (name, version) = match source {
-                Source::Nasbench201 => ("nasbench201 accuracies", Nasbench201Table::digest()),
-                // One name: where the table is missing, some scripts predict.
-                Source::Nasbench101 => match self.imported101() {
-                    Ok(Some(table)) => {
-                        ("nasbench101 accuracies", format!("table {}", table.digest()))
-                    }
-                    _ => continue,
-                },
-                Source::Predicted101 => {
-                    ("nasbench101 accuracies", format!("predictor {}", Predictor::digest()))
-                }
-                Source::Chaidnn => ("chaidnn", crate::accel::chaidnn::model_version().to_owned()),
-                Source::Trained => {
-                    origins.versions.extend(self.trainer.digests());
-                    continue;
-                }
-            };
-            origins.versions.insert(name.to_owned(), version);
+            match source {
+                Source::Trained => origins.versions.extend(self.trainer.digests()),
+                _ => origins.versions.extend(self.version(source)),
+            }
         }
         origins
+    }
+
+    /// The name and version of a source. The table and the predictor of NASBench-101 share a name: some
+    /// scripts predict where the table is missing.
+    fn version(&self, source: Source) -> Option<(String, String)> {
+        let cached = &self.versions[source as usize];
+        let version = cached.get_or_init(|| match source {
+            Source::Nasbench201 => Nasbench201Table::digest(),
+            Source::Nasbench101 => match self.imported101() {
+                Ok(Some(table)) => format!("table {}", table.digest()),
+                _ => "no table".to_owned(),
+            },
+            Source::Predicted101 => format!("predictor {}", Predictor::digest()),
+            Source::Chaidnn => crate::accel::chaidnn::model_version().to_owned(),
+            Source::Trained => String::new(),
+        });
+        let name = match source {
+            Source::Nasbench201 => "nasbench201 accuracies",
+            Source::Nasbench101 | Source::Predicted101 => "nasbench101 accuracies",
+            Source::Chaidnn => "chaidnn",
+            Source::Trained => return None,
+        };
+        Some((name.to_owned(), version.clone()))
     }
 
     /// What trains networks.
