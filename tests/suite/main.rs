@@ -2,8 +2,10 @@
 
 mod bad_input;
 mod commands;
+mod data;
 mod nasbench101;
 mod resuming;
 mod sandbox;
+mod server;
 mod support;
 mod sweep;
