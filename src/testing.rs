@@ -25,3 +25,6 @@ pub fn data_dir() -> Option<PathBuf> {
     eprintln!("skipped: no test data at {}: set TANDEM_DATA", dir.display());
     None
 }
+
+#[path = "../tests/suite/server.rs"]
+pub mod server;

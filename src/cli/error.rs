@@ -11,6 +11,7 @@ use crate::script::{QueryError, ScriptError};
 use crate::store::StoreError;
 use crate::study::StudyError;
 use crate::train::TrainError;
+use crate::train::data::AcquireError;
 
 /// How a command fails.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,9 @@ pub enum CliError {
     /// A table cannot be opened.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// A set of images cannot be downloaded or imported.
+    #[error(transparent)]
+    Acquire(#[from] AcquireError),
     /// A training fails.
     #[error(transparent)]
     Train(#[from] TrainError),
@@ -105,6 +109,7 @@ impl CliError {
             Self::Study(_)
             | Self::Import(_)
             | Self::Table(_)
+            | Self::Acquire(_)
             | Self::Train(_)
             | Self::File { .. }
             | Self::Output(_) => 1,
@@ -123,6 +128,11 @@ impl CliError {
             Self::Study(StudyError::Diverged { run, .. }) => Some(format!(
                 "something that decides the run changed; `tandem resume {run} --fork` starts anew"
             )),
+            Self::Acquire(AcquireError::Download(_)) => Some(
+                "`--mirror URL` names another server, and `tandem data import` takes files that you \
+                 have"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }

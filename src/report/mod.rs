@@ -1,5 +1,6 @@
-//! What people and other programs see: tables, numbers, the course of a run.
+//! What people and other programs see: tables, numbers, the course of runs and downloads.
 
+mod download;
 mod figure;
 mod number;
 mod table;
@@ -7,6 +8,7 @@ mod terminal;
 mod training;
 mod trials;
 
+pub use download::DownloadBar;
 pub use figure::{Axes, FigureError, Series, figure};
 pub use number::{grouped, number};
 pub use table::{Cell, Format, Table};

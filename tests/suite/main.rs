@@ -2,9 +2,11 @@
 
 mod bad_input;
 mod commands;
+mod data;
 mod nasbench101;
 mod resuming;
 mod sandbox;
+mod server;
 mod support;
 mod sweep;
 mod training;

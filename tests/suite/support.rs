@@ -56,6 +56,10 @@ impl Place {
         for name in ["TANDEM_STORE", "TANDEM_DATA", "TANDEM_LOG", "RUST_BACKTRACE"] {
             command.env_remove(name);
         }
+        // Servers of tests are on this machine, which no proxy leads to.
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+            command.env_remove(name).env_remove(name.to_lowercase());
+        }
         command.env("TANDEM_CACHE", self.path().join("cache"));
         command
     }

@@ -88,6 +88,14 @@ pub fn read(name: &str, cifar: Cifar, folder: &Path) -> Result<Dataset, DataErro
     Dataset::new(name, folder, shape, cifar.classes(), train, test)
 }
 
+/// How many images a folder has to learn from and to test with, by the sizes of its files.
+pub fn count(cifar: Cifar, folder: &Path) -> Option<(u64, u64)> {
+    let record = (cifar.labels().0.len() + 3 * PLANE) as u64;
+    let records = |path: &Path| Some(fs::metadata(path).ok()?.len() / record);
+    let train = cifar.train_files(folder).iter().map(|path| records(path)).sum::<Option<u64>>()?;
+    Some((train, records(&folder.join(cifar.test_file()))?))
+}
+
 fn read_file(cifar: Cifar, path: &Path) -> Result<Images, DataError> {
     let bytes = fs::read(path).map_err(|source| DataError::read(path, source))?;
     let (labels, chosen) = cifar.labels();
@@ -150,6 +158,8 @@ mod tests {
         let coarse = read("cifar100-coarse", Cifar::Coarse, folder.path()).unwrap();
         assert_eq!(coarse.train().labels, [3, 19]);
         assert_ne!(coarse.digest(), fine.digest());
+        assert_eq!(count(Cifar::Coarse, folder.path()), Some((2, 1)));
+        assert_eq!(count(Cifar::Ten, folder.path()), None);
     }
 
     #[test]

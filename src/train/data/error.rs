@@ -1,7 +1,7 @@
 //! Why a set of images cannot be used.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a set of images cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +51,19 @@ pub enum DataError {
 impl DataError {
     pub(super) fn wrong(path: impl Into<PathBuf>, what: impl Into<String>) -> Self {
         Self::Wrong { path: path.into(), what: what.into() }
+    }
+
+    /// The message, with files named as they are within a folder.
+    pub(super) fn within(&self, folder: &Path) -> String {
+        let inner = |path: &Path| path.strip_prefix(folder).unwrap_or(path).display().to_string();
+        match self {
+            Self::Read { path, source } => format!("cannot read {}: {source}", inner(path)),
+            Self::Wrong { path, what } if path == folder => what.clone(),
+            Self::Wrong { path, what } => {
+                format!("{}: {}", inner(path), what.replace(&format!("{}/", folder.display()), ""))
+            }
+            other => other.to_string(),
+        }
     }
 
     pub(super) fn read(path: impl Into<PathBuf>, source: io::Error) -> Self {

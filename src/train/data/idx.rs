@@ -2,7 +2,7 @@
 //! <http://yann.lecun.com/exdb/mnist/>), plain or compressed with gzip.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
@@ -20,6 +20,10 @@ const LARGEST: u64 = 2 << 30;
 /// The file of training labels, whose presence tells a folder of the layout.
 pub const FIRST: &str = "train-labels-idx1-ubyte";
 
+/// The files of the layout.
+pub const FILES: [&str; 4] =
+    [FIRST, "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte", "t10k-images-idx3-ubyte"];
+
 /// The path of a file of the layout in a folder, plain or compressed, if it is there.
 pub fn find(folder: &Path, name: &str) -> Option<PathBuf> {
     [name.to_owned(), format!("{name}.gz")]
@@ -36,6 +40,17 @@ pub fn read(name: &str, folder: &Path) -> Result<Dataset, DataError> {
     let (train, shape) = read_pair(folder, "train", None)?;
     let (test, _) = read_pair(folder, "t10k", Some(shape))?;
     Dataset::new(name, folder, shape, CLASSES, train, test)
+}
+
+/// How many images a folder has to learn from and to test with, by the heads of its files.
+pub fn count(folder: &Path) -> Option<(u64, u64)> {
+    let labelled = |name: &str| {
+        let file = BufReader::new(File::open(find(folder, name)?).ok()?);
+        let mut head = [0; 8];
+        uncompressed(file).ok()?.read_exact(&mut head).ok()?;
+        Some(u64::from(u32::from_be_bytes([head[4], head[5], head[6], head[7]])))
+    };
+    Some((labelled(FIRST)?, labelled("t10k-labels-idx1-ubyte")?))
 }
 
 fn read_pair(
@@ -122,15 +137,19 @@ fn read_idx<const N: usize>(path: &Path) -> Result<([usize; N], Vec<u8>), DataEr
     Ok((sizes, bytes[4 * (1 + N)..].to_vec()))
 }
 
+/// Reads a file, decompressing it if its beginning says so.
+fn uncompressed(mut file: BufReader<File>) -> std::io::Result<Box<dyn Read>> {
+    match file.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
+        true => Ok(Box::new(MultiGzDecoder::new(file))),
+        false => Ok(Box::new(file)),
+    }
+}
+
 /// The bytes of a file, decompressed if it is compressed.
 fn unpacked(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut file = BufReader::new(File::open(path)?);
-    let compressed = std::io::BufRead::fill_buf(&mut file)?.starts_with(&[0x1f, 0x8b]);
+    let file = BufReader::new(File::open(path)?);
     let mut bytes = Vec::new();
-    let read = match compressed {
-        true => MultiGzDecoder::new(file).take(LARGEST + 1).read_to_end(&mut bytes)?,
-        false => file.take(LARGEST + 1).read_to_end(&mut bytes)?,
-    };
+    let read = uncompressed(file)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
     if read as u64 > LARGEST {
         return Err(std::io::Error::other("it is larger than 2 GiB"));
     }
@@ -173,6 +192,8 @@ mod tests {
             std::fs::remove_file(path).unwrap();
         }
         assert_eq!(read("mnist", folder.path()).unwrap().digest(), plain.digest());
+        assert_eq!(count(folder.path()), Some((2, 1)));
+        assert_eq!(count(&folder.path().join("elsewhere")), None);
     }
 
     #[test]

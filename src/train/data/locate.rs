@@ -1,6 +1,7 @@
 //! Where sets of images are found.
 
 use std::fmt;
+use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
@@ -86,6 +87,17 @@ impl DataSpec {
         })
     }
 
+    /// How many images there are to learn from and to test with in the folder that holds the set, where
+    /// sizes and heads of files tell; no image is read.
+    pub fn count(&self, place: &Path) -> Option<(u64, u64)> {
+        match self {
+            Self::Cifar(cifar) => cifar::count(*cifar, place),
+            Self::Idx(_) => idx::count(place),
+            Self::Folder(_) => None,
+            Self::Procedural => Some(procedural::count()),
+        }
+    }
+
     fn missing(&self, data: &Path) -> DataError {
         let places = self.places(data);
         let looked: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
@@ -110,6 +122,21 @@ impl DataSpec {
         };
         DataError::Missing { name: self.to_string(), looked: looked.join(" and "), help }
     }
+}
+
+/// The sets that have a name of their own, and the folders of images in the folder of data.
+pub fn sets(data: &Path) -> Vec<DataSpec> {
+    let mut folders: Vec<String> = fs::read_dir(data)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| ["train", "test"].iter().all(|part| entry.path().join(part).is_dir()))
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    folders.sort();
+    let named = NAMES.into_iter().filter_map(|name| name.parse().ok());
+    named.chain(folders.into_iter().map(DataSpec::Folder)).collect()
 }
 
 /// Reads a set of images, looked for in the folder of data.

@@ -1,7 +1,8 @@
-//! Sets of labelled images: where they are found and how they are read.
+//! Sets of labelled images: where they are found, how they are read, and how they get there.
 //!
 //! Pixels are bytes, image by image, row by row, the channels of a pixel side by side.
 
+mod acquire;
 mod cifar;
 mod error;
 mod folder;
@@ -10,6 +11,9 @@ mod locate;
 mod procedural;
 mod set;
 
+pub use acquire::{
+    AcquireError, Acquired, Client, DownloadError, FetchEvent, Official, Source, fetch, import,
+};
 pub use error::DataError;
-pub use locate::{DataSpec, open};
+pub use locate::{DataSpec, open, sets};
 pub use set::{Dataset, Images};

@@ -32,6 +32,11 @@ pub fn draw(name: &str) -> Result<Dataset, DataError> {
     Dataset::new(name, Path::new(name), shape, usize::from(CLASSES), train, test)
 }
 
+/// How many images there are to learn from and to test with.
+pub const fn count() -> (u64, u64) {
+    (TRAIN as u64, TEST as u64)
+}
+
 fn image(class: u16, rng: &mut ChaCha12Rng) -> Vec<u8> {
     let background: [i32; 3] = std::array::from_fn(|_| rng.random_range(40..216));
     // A colour that stands out a little in each channel, lighter or darker.

@@ -1,0 +1,39 @@
+//! `tandem data fetch`: downloading an image set.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::super::error::CliError;
+use super::tell;
+use crate::report::DownloadBar;
+use crate::train::data::{Client, Official, Source, fetch};
+
+/// Downloads an image set into the data folder; goes on where it was interrupted.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The set.
+    set: Official,
+    /// A server that has the same files: takes the place of everything before the file's name.
+    #[arg(long, value_name = "URL", value_parser = read_mirror)]
+    mirror: Option<String>,
+}
+
+/// Carries out the command.
+pub fn run(data: &Path, args: &Args) -> Result<ExitCode, CliError> {
+    let mut sources = args.set.sources();
+    if let Some(mirror) = &args.mirror {
+        sources = sources.iter().map(|source| Source::at(source, mirror)).collect();
+    }
+    let mut bar = DownloadBar::new();
+    let fetched = fetch(args.set, &sources, data, &Client::new(), &mut |event| bar.observe(event));
+    drop(bar);
+    tell(args.set, &fetched?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_mirror(text: &str) -> Result<String, String> {
+    match ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme)) {
+        true => Ok(text.to_owned()),
+        false => Err("a mirror's address begins with http:// or https://".to_owned()),
+    }
+}

@@ -1,0 +1,43 @@
+//! `tandem data list`: which tables and image sets there are.
+
+use std::io::stdout;
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::super::context::Common;
+use super::super::error::CliError;
+use crate::accuracy::nasbench101::Nasbench101Table;
+use crate::report::Table;
+use crate::train::data::{DataSpec, Official, sets};
+
+/// Carries out the command.
+pub fn run(common: &Common, data: &Path) -> Result<ExitCode, CliError> {
+    let mut table = Table::new(["data", "cells", "train", "test", "where"]);
+    let mut push = |name: String, [cells, train, test]: [Option<u64>; 3], place: String| {
+        table.push(vec![name.into(), cells.into(), train.into(), test.into(), place.into()]);
+    };
+    push("nasbench201".to_owned(), [Some(15_625), None, None], "in the program".to_owned());
+    let (cells, place) = match Nasbench101Table::open(data) {
+        Ok(table) => (Some(table.len() as u64), data.display().to_string()),
+        Err(error) => (None, error.to_string()),
+    };
+    push("nasbench101".to_owned(), [cells, None, None], place);
+    for set in sets(data) {
+        let (counts, place) = match (&set, set.find(data)) {
+            (DataSpec::Procedural, _) => (set.count(data), "in the program".to_owned()),
+            (_, Some(place)) => (set.count(&place), place.display().to_string()),
+            (_, None) => (None, absent(&set)),
+        };
+        let (train, test) = counts.unzip();
+        push(set.to_string(), [None, train, test], place);
+    }
+    table.write(common.format, stdout().lock())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn absent(set: &DataSpec) -> String {
+    Official::of(set).map_or_else(
+        || "not there".to_owned(),
+        |set| format!("not there; `tandem data fetch {set}` downloads it"),
+    )
+}

@@ -1,0 +1,54 @@
+//! `tandem data`: benchmark tables and image sets.
+
+mod fetch;
+mod import;
+mod list;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::context::Common;
+use super::error::CliError;
+use crate::report::grouped;
+use crate::train::data::{Acquired, Official};
+
+/// Lists, downloads, imports and verifies benchmark tables and image sets.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Lists the tables and image sets, and where they are.
+    List,
+    Fetch(fetch::Args),
+    Import(import::Args),
+    Verify(verify::Args),
+}
+
+/// Carries out the command.
+pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
+    let data = common.data_dir(None);
+    match &args.command {
+        Command::List => list::run(common, &data),
+        Command::Fetch(args) => fetch::run(&data, args),
+        Command::Import(args) => import::run(&data, args),
+        Command::Verify(args) => verify::run(common, &data, args),
+    }
+}
+
+/// Says which set is where now.
+fn tell(set: Official, acquired: &Acquired) {
+    let Acquired { place, train, test, already } = acquired;
+    eprintln!(
+        "{set} is {}in {}: {} training and {} test images",
+        if *already { "already " } else { "" },
+        place.display(),
+        grouped(*train as u128),
+        grouped(*test as u128)
+    );
+}

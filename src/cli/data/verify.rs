@@ -1,0 +1,71 @@
+//! `tandem data verify`: whether what is there can be used.
+
+use std::io::stdout;
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::super::context::Common;
+use super::super::error::CliError;
+use crate::accuracy::nasbench101::{Nasbench101Table, TableError};
+use crate::report::Table;
+use crate::train::data::{DataError, DataSpec, open, sets};
+
+/// Opens the table and the image sets that are there, as runs do, and says whether they are sound.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only this one, which must be there: nasbench101, or the name of an image set.
+    name: Option<String>,
+}
+
+const TABLE: &str = "nasbench101";
+
+/// Carries out the command; the exit code is 1 if anything is bad.
+pub fn run(common: &Common, data: &Path, args: &Args) -> Result<ExitCode, CliError> {
+    let (with_table, specs) = match args.name.as_deref() {
+        None => (true, present(data)),
+        Some(TABLE) => (true, Vec::new()),
+        Some(name) => (false, vec![name.parse().map_err(unknown)?]),
+    };
+    let mut table = Table::new(["data", "cells", "train", "test", "result"]);
+    let mut sound = true;
+    let mut push = |name: String, opened: Result<[Option<usize>; 3], String>| {
+        let result = opened.as_ref().map_or_else(String::clone, |_| "ok".to_owned());
+        sound &= opened.is_ok();
+        let counts = opened.unwrap_or_default();
+        let [cells, train, test] = counts.map(|count| count.map(|count| count as u64));
+        table.push(vec![name.into(), cells.into(), train.into(), test.into(), result.into()]);
+    };
+    if with_table {
+        match Nasbench101Table::open(data) {
+            // Nobody must have the table.
+            Err(TableError::Missing { .. }) if args.name.is_none() => {}
+            opened => {
+                let opened = opened.map(|table| [Some(table.len()), None, None]);
+                push(TABLE.to_owned(), opened.map_err(|error| error.to_string()));
+            }
+        }
+    }
+    for spec in specs {
+        let opened = open(&spec, data);
+        let opened = opened.map(|set| [None, Some(set.train().len()), Some(set.test().len())]);
+        push(spec.to_string(), opened.map_err(|error| error.to_string()));
+    }
+    if table.is_empty() {
+        eprintln!("there is nothing to verify in {}", data.display());
+    }
+    table.write(common.format, stdout().lock())?;
+    Ok(ExitCode::from(u8::from(!sound)))
+}
+
+/// The sets that are there; the coarse classes of CIFAR-100 are read with the fine ones.
+fn present(data: &Path) -> Vec<DataSpec> {
+    let coarse = |set: &DataSpec| set.to_string() == "cifar100-coarse";
+    sets(data).into_iter().filter(|set| set.find(data).is_some() && !coarse(set)).collect()
+}
+
+fn unknown(error: DataError) -> CliError {
+    CliError::Usage {
+        message: error.to_string(),
+        hint: Some(format!("of the benchmark tables, {TABLE} can be verified")),
+    }
+}

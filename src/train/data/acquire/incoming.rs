@@ -1,0 +1,79 @@
+//! The folder beside the sets where one is made ready: `.NAME.incoming` in the folder of data.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use super::error::AcquireError;
+use super::official::Official;
+
+const LOCK: &str = "lock";
+const STAGED: &str = "set";
+
+/// The folder where a set is made ready, of one process at a time. Downloads stay in it for the next
+/// call; dropping it removes what is half unpacked, and the folder if nothing else is there.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl Incoming {
+    /// Makes the folder, or takes up the one of a call that was interrupted.
+    pub(super) fn open(set: Official, data: &Path) -> Result<Self, AcquireError> {
+        let folder = data.join(format!(".{set}.incoming"));
+        let path = folder.join(LOCK);
+        let failed = |source| AcquireError::Write { path: path.clone(), source };
+        fs::create_dir_all(&folder).map_err(failed)?;
+        let lock = File::create(&path).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { folder, _lock: lock }),
+            Err(TryLockError::WouldBlock) => {
+                Err(AcquireError::Busy { name: set.to_string(), data: data.to_owned() })
+            }
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+
+    /// Where downloads are kept.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Makes an empty folder to unpack into.
+    pub(super) fn stage(&self) -> Result<PathBuf, AcquireError> {
+        let staged = self.folder.join(STAGED);
+        let make = || {
+            if staged.exists() {
+                fs::remove_dir_all(&staged)?;
+            }
+            fs::create_dir(&staged)
+        };
+        make().map_err(|source| AcquireError::Write { path: staged.clone(), source })?;
+        Ok(staged)
+    }
+
+    /// Renames the unpacked set into its place and removes everything else.
+    pub(super) fn place(self, place: &Path) -> Result<(), AcquireError> {
+        let staged = self.folder.join(STAGED);
+        let rename = || {
+            File::open(&staged)?.sync_all()?;
+            fs::rename(&staged, place)?;
+            place.parent().map_or(Ok(()), |data| File::open(data)?.sync_all())
+        };
+        rename().map_err(|source| AcquireError::Write { path: place.to_owned(), source })?;
+        // The set is there; what cannot be removed now is removed by nobody else, and does no harm.
+        let _ = fs::remove_dir_all(&self.folder);
+        Ok(())
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(self.folder.join(STAGED));
+        let others = fs::read_dir(&self.folder)
+            .is_ok_and(|entries| entries.flatten().any(|entry| entry.file_name() != LOCK));
+        if !others {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
