@@ -12,6 +12,9 @@ use crate::network::Shape;
 const SIDE: usize = 32;
 const PLANE: usize = SIDE * SIDE;
 
+/// Batches of CIFAR-10 at most.
+const BATCHES: usize = 99;
+
 /// Which set, and which of its labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cifar {
@@ -58,13 +61,23 @@ impl Cifar {
     }
 
     /// The files of training images in a folder: of CIFAR-10 as many batches as there are.
-    fn train_files(self, folder: &Path) -> Vec<PathBuf> {
-        match self {
-            Self::Ten => (1..)
-                .map(|batch| folder.join(format!("data_batch_{batch}.bin")))
-                .take_while(|path| path.is_file())
-                .collect(),
-            Self::Hundred | Self::Coarse => vec![folder.join("train.bin")],
+    fn train_files(self, folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+        if self != Self::Ten {
+            return Ok(vec![folder.join("train.bin")]);
+        }
+        let batch = |batch: usize| folder.join(format!("data_batch_{batch}.bin"));
+        let last = (1..=BATCHES).rev().find(|&index| batch(index).is_file()).unwrap_or(1);
+        match (1..=last).find(|&index| !batch(index).is_file()) {
+            None => Ok((1..=last).map(batch).collect()),
+            Some(1) => {
+                let what = "there is no data_batch_1.bin; is it CIFAR-10 in the binary version?";
+                Err(DataError::wrong(folder, what))
+            }
+            Some(missing) => {
+                let what =
+                    format!("there is a data_batch_{last}.bin and no data_batch_{missing}.bin");
+                Err(DataError::wrong(folder, what))
+            }
         }
     }
 }
@@ -74,13 +87,8 @@ impl Cifar {
 /// # Errors
 /// A file is missing, cut off within a record, or has a label that the set has not.
 pub fn read(name: &str, cifar: Cifar, folder: &Path) -> Result<Dataset, DataError> {
-    let files = cifar.train_files(folder);
-    if files.is_empty() {
-        let what = "there is no data_batch_1.bin; is it CIFAR-10 in the binary version?";
-        return Err(DataError::wrong(folder, what));
-    }
     let mut train = Images::default();
-    for file in files {
+    for file in cifar.train_files(folder)? {
         train.append(read_file(cifar, &file)?);
     }
     let test = read_file(cifar, &folder.join(cifar.test_file()))?;
@@ -92,7 +100,8 @@ pub fn read(name: &str, cifar: Cifar, folder: &Path) -> Result<Dataset, DataErro
 pub fn count(cifar: Cifar, folder: &Path) -> Option<(u64, u64)> {
     let record = (cifar.labels().0.len() + 3 * PLANE) as u64;
     let records = |path: &Path| Some(fs::metadata(path).ok()?.len() / record);
-    let train = cifar.train_files(folder).iter().map(|path| records(path)).sum::<Option<u64>>()?;
+    let train =
+        cifar.train_files(folder).ok()?.iter().map(|path| records(path)).sum::<Option<u64>>()?;
     Some((train, records(&folder.join(cifar.test_file()))?))
 }
 
@@ -173,6 +182,9 @@ mod tests {
         };
         let empty = read("cifar10", Cifar::Ten, folder.path()).unwrap_err().to_string();
         assert!(empty.contains("there is no data_batch_1.bin"), "{empty}");
+        std::fs::write(folder.path().join("data_batch_3.bin"), record(&[3], 1)).unwrap();
+        insta::assert_snapshot!(message(record(&[3], 1)), @"DATA: there is a data_batch_3.bin and no data_batch_2.bin");
+        std::fs::remove_file(folder.path().join("data_batch_3.bin")).unwrap();
         let mut cut = [record(&[3], 1), record(&[9], 2)].concat();
         cut.truncate(4000);
         insta::assert_snapshot!(message(cut), @"DATA/data_batch_1.bin: record 1 is cut off: 927 of 3073 bytes");
