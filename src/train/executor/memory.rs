@@ -1,5 +1,7 @@
 //! The memory of an executor.
 
+use memmap2::MmapMut;
+
 use crate::train::kernels::{Maps, Reads, Term};
 use crate::train::plan::{Buffers, Place, Plan, Sources};
 
@@ -30,10 +32,16 @@ pub struct Memory {
     pub scratch: Vec<Aligned>,
 }
 
-/// Values that begin at a cache line.
+/// Values that begin at a cache line, and lie in huge pages where the system grants them.
 #[derive(Default)]
 pub struct Aligned {
-    values: Vec<Line>,
+    lines: Lines,
+}
+
+/// Where the lines lie.
+enum Lines {
+    Heap(Vec<Line>),
+    Mapped(MmapMut),
 }
 
 #[derive(Clone, Copy)]
@@ -41,30 +49,68 @@ pub struct Aligned {
 #[expect(dead_code, reason = "read through pointers")]
 struct Line([f32; 16]);
 
+/// Bytes of a huge page. Passes over feature maps walk through tens of megabytes; with small pages they wait for
+/// address translations, and how long depends on how the system happened to scatter them.
+const HUGE_PAGE: usize = 2 << 20;
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self::Heap(Vec::new())
+    }
+}
+
+impl Lines {
+    fn new(lines: usize) -> Self {
+        let bytes = lines * size_of::<Line>();
+        if bytes >= HUGE_PAGE / 2
+            && let Ok(map) = MmapMut::map_anon(bytes.next_multiple_of(HUGE_PAGE))
+        {
+            // A wish: where it is refused the pages are small.
+            #[cfg(target_os = "linux")]
+            let _ = map.advise(memmap2::Advice::HugePage);
+            return Self::Mapped(map);
+        }
+        Self::Heap(vec![Line([0.0; 16]); lines])
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Heap(lines) => size_of_val(lines.as_slice()),
+            Self::Mapped(map) => map.len(),
+        }
+    }
+}
+
 impl Aligned {
     /// Makes room for some values; what was there is lost when it grows.
     pub fn reserve(&mut self, values: usize) {
         let lines = values.div_ceil(16);
-        if self.values.len() < lines {
-            self.values = vec![Line([0.0; 16]); lines];
+        if self.bytes() < lines * size_of::<Line>() {
+            // The old memory goes first: there need not be room for both.
+            self.lines = Lines::default();
+            self.lines = Lines::new(lines);
         }
     }
 
     /// The first value.
     pub fn at(&mut self) -> *mut f32 {
-        self.values.as_mut_ptr().cast()
+        match &mut self.lines {
+            Lines::Heap(lines) => lines.as_mut_ptr().cast(),
+            // A mapping begins at a page.
+            Lines::Mapped(map) => map.as_mut_ptr().cast(),
+        }
     }
 
     /// The values.
     pub fn values(&mut self) -> &mut [f32] {
-        let count = self.values.len() * 16;
-        // SAFETY: a line is sixteen values and nothing else.
+        let count = self.bytes() / size_of::<f32>();
+        // SAFETY: the bytes are initialised, any bits are a value, and nothing else has them.
         unsafe { std::slice::from_raw_parts_mut(self.at(), count) }
     }
 
     /// Bytes taken.
     pub fn bytes(&self) -> usize {
-        size_of_val(self.values.as_slice())
+        self.lines.bytes()
     }
 }
 
