@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use tandem::pareto::Objective;
 use tandem::script::{Script, Settings};
-use tandem::search::{ControllerSpec, ReinforceSettings, Searched};
+use tandem::search::{ControllerSpec, ReinforceSettings, Searched, Told};
 use tandem::space::{Domain, Options, Part, Point, Space, Value};
 use tandem::store::{OpenMode, Outcome, RunRecord, Status, Store, Trial};
 use tandem::study::{
@@ -63,6 +63,7 @@ impl Experiment for Free {
             controller: self.controller.clone(),
             keep: None,
             reward: Arc::new(|metrics| Ok(Reward { value: metrics["accuracy"], valid: true })),
+            screen: None,
             description: String::new(),
         }))
     }
@@ -74,18 +75,14 @@ fn in_memory(experiment: &Free) -> Result<(), StudyError> {
     let mut progress = Progress::new(experiment.objectives.clone(), 0);
     let phase = experiment.next_phase(&progress).ok().flatten().expect("a phase");
     let view = phase.view(space)?;
-    let legal = {
-        let view = view.clone();
-        Arc::new(move |options: &[u16]| view.is_legal(options))
-    };
     let failed = |source| StudyError::Controller { phase: "all".to_owned(), source };
-    let searched = Searched { sizes: view.sizes(), legal };
-    let mut controller = phase.controller.build(searched, 0, "phase 0").map_err(failed)?;
+    let mut controller =
+        phase.controller.build(Searched::from(&view), 0, "phase 0").map_err(failed)?;
     progress.enter("all");
     for step in 0..TRIALS {
         let point = view.point(&controller.ask().map_err(failed)?);
         let outcome = phase.judge(&experiment.evaluate(&point));
-        controller.tell(outcome.reward()).map_err(failed)?;
+        controller.tell(Told::reward(outcome.reward())).map_err(failed)?;
         let names = space.parts().iter().map(|part| part.name.clone());
         let text = names.zip(space.texts(&point)).collect();
         let trial = Trial { step, phase: 0, point: point.0, text, outcome };

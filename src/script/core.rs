@@ -11,7 +11,7 @@ use super::diagnostic::Diagnostic;
 use super::error::ScriptError;
 use super::host::Host;
 use super::limits::Limits;
-use super::modules::{PhaseReward, reward_of};
+use super::modules::{Closure, PhaseReward, reward_of};
 use super::settings::Settings;
 use super::sources::Sources;
 use crate::pareto::{Weighted, Worth};
@@ -103,6 +103,13 @@ impl Core {
             _ => self.call("reward", map.into()).map_err(|diagnostic| self.failure(diagnostic))?,
         };
         reward_of(&value)
+    }
+
+    /// Calls a phase's screen with a point.
+    pub(super) fn screen(&self, screen: &Closure, point: Dynamic) -> Result<Dynamic, Failure> {
+        self.limits
+            .timed(|| screen.call(&self.engine, point))
+            .map_err(|error| self.failure(Diagnostic::of_error(&error, &self.label)))
     }
 
     /// Makes the script's functions callable as a module of their own.

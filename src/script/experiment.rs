@@ -21,7 +21,7 @@ use crate::pareto::Objective;
 use crate::search::{ControllerSpec, ReinforceSettings};
 use crate::space::{Part, Point, Space};
 use crate::study::{
-    Experiment, Failure, Metrics, Obstacle, Origins, Phase, Progress, Reward, RewardFn,
+    Experiment, Failure, Metrics, Obstacle, Origins, Phase, Progress, Reward, RewardFn, ScreenFn,
 };
 
 /// Trials of the single phase of a script without a schedule.
@@ -197,8 +197,17 @@ impl Script {
         let reward: RewardFn = Arc::new(move |metrics| core.reward(own.as_ref(), metrics));
         let described =
             script.reward.as_ref().map_or_else(|| "reward".to_owned(), PhaseReward::describe);
+        let screen = script.screen.clone().map(|own| {
+            let (core, space, parts) = (self.core.clone(), self.space.clone(), self.parts.clone());
+            let screen: ScreenFn = Arc::new(move |point| {
+                let point = script_point(&space, &parts, point).map_err(Failure)?;
+                metrics_of("screen", core.screen(&own, Dynamic::from(point))?)
+            });
+            screen
+        });
+        let screened = script.screen.as_ref().map(|screen| format!(" {}", screen.describe()));
         let description = format!(
-            "{} {:?} {:?} {} {:?} {:?} {:?} {}",
+            "{} {:?} {:?} {} {:?} {:?} {:?} {}{}",
             script.name,
             search,
             script.fixed,
@@ -206,7 +215,8 @@ impl Script {
             script.valid,
             script.controller,
             script.keep,
-            described
+            described,
+            screened.unwrap_or_default()
         );
         Phase {
             name: script.name.clone(),
@@ -217,6 +227,7 @@ impl Script {
             controller: script.controller.clone(),
             keep: script.keep.clone(),
             reward,
+            screen,
             description,
         }
     }
@@ -237,19 +248,7 @@ impl Experiment for Script {
             .core
             .call("evaluate", Dynamic::from(point))
             .map_err(|diagnostic| self.core.failure(diagnostic))?;
-        let kind = value.type_name();
-        let map = value
-            .try_cast::<Map>()
-            .ok_or_else(|| Failure(format!("evaluate(point) returned {kind}, not a map")))?;
-        map.into_iter()
-            .map(|(name, value)| match number(&value) {
-                Some(number) => Ok((name.to_string(), number)),
-                None => Err(Failure(format!(
-                    "metric `{name}` is {value} ({}); a metric is a number",
-                    value.type_name()
-                ))),
-            })
-            .collect()
+        metrics_of("evaluate(point)", value)
     }
 
     fn obstacle(&self) -> Option<Obstacle> {
@@ -277,6 +276,7 @@ impl Experiment for Script {
                     controller: ControllerSpec::Reinforce(ReinforceSettings::default()),
                     keep: None,
                     reward: None,
+                    screen: None,
                 })
             }));
         }
@@ -296,6 +296,23 @@ impl Experiment for Script {
             ))),
         }
     }
+}
+
+/// The metrics that a function gives.
+fn metrics_of(function: &str, value: Dynamic) -> Result<Metrics, Failure> {
+    let kind = value.type_name();
+    let map = value
+        .try_cast::<Map>()
+        .ok_or_else(|| Failure(format!("{function} returned {kind}, not a map")))?;
+    map.into_iter()
+        .map(|(name, value)| match number(&value) {
+            Some(number) => Ok((name.to_string(), number)),
+            None => Err(Failure(format!(
+                "metric `{name}` is {value} ({}); a metric is a number",
+                value.type_name()
+            ))),
+        })
+        .collect()
 }
 
 fn read_space(core: &Core) -> Result<(Space, Vec<ScriptPart>), ScriptError> {

@@ -1,21 +1,45 @@
 //! The one interface of everything that proposes points.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
+use crate::space::View;
+
 /// Says whether a combination of options is legal.
 pub type Legality = Arc<dyn Fn(&[u16]) -> bool + Send + Sync>;
+
+/// A number that is equal for two legal combinations that stand for the same thing, and in practice for no others.
+pub type Identity = Arc<dyn Fn(&[u16]) -> u64 + Send + Sync>;
 
 /// What a controller searches: how many options each choice has, and which combinations are legal.
 #[derive(Clone)]
 pub struct Searched {
     /// The number of options of each choice, in decision order; from 1 to 65,536 each.
     pub sizes: Vec<usize>,
+    /// Whether a choice's options are in an order of their own, such as numbers: neighbours are alike then.
+    pub ordered: Vec<bool>,
     /// Whether a full combination is legal.
     pub legal: Legality,
+    /// What tells legal combinations from one another.
+    pub identity: Identity,
 }
 
 impl Searched {
+    /// Choices without an order, of which different combinations are different things.
+    pub fn new(sizes: Vec<usize>, legal: Legality) -> Self {
+        let identity: Identity = Arc::new(|options: &[u16]| {
+            let mut hasher = blake3::Hasher::new();
+            for option in options {
+                hasher.update(&option.to_le_bytes());
+            }
+            first_bytes(&hasher)
+        });
+        Self { ordered: vec![false; sizes.len()], sizes, legal, identity }
+    }
+
     /// Checks that there is something to choose and that every option has an index.
     ///
     /// # Errors
@@ -50,9 +74,66 @@ impl Searched {
     }
 }
 
+impl From<&View> for Searched {
+    /// The searched parts of a space; combinations with the same canonical text are the same.
+    fn from(view: &View) -> Self {
+        let legal = {
+            let view = view.clone();
+            Arc::new(move |options: &[u16]| view.is_legal(options))
+        };
+        let identity = {
+            let view = view.clone();
+            Arc::new(move |options: &[u16]| {
+                let mut hasher = blake3::Hasher::new();
+                for text in view.texts(options) {
+                    hasher.update(&(text.len() as u64).to_le_bytes());
+                    hasher.update(text.as_bytes());
+                }
+                first_bytes(&hasher)
+            })
+        };
+        Self { sizes: view.sizes(), ordered: view.ordered(), legal, identity }
+    }
+}
+
+fn first_bytes(hasher: &blake3::Hasher) -> u64 {
+    let hash = hasher.finalize();
+    hash.as_bytes()[..8].iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
+}
+
 impl fmt::Debug for Searched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Searched").field("sizes", &self.sizes).finish_non_exhaustive()
+    }
+}
+
+/// What came of a combination.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// The number to maximise; `None` if the trial failed.
+    pub reward: Option<f64>,
+    /// Whether it met every limit. What did not has a reward all the same: how badly it missed them.
+    pub valid: bool,
+    /// What is to be minimised, in a fixed order; empty where it is not known.
+    pub costs: Vec<f64>,
+}
+
+impl Told {
+    /// A trial that failed.
+    pub const fn failed() -> Self {
+        Self { reward: None, valid: false, costs: Vec::new() }
+    }
+
+    /// A reward alone, or a failure.
+    pub const fn reward(reward: Option<f64>) -> Self {
+        Self { valid: reward.is_some(), reward, costs: Vec::new() }
+    }
+
+    /// Orders by what a single number can: valid before rejected before failed, then by the reward.
+    pub fn compare(&self, other: &Self) -> Ordering {
+        let key = |told: &Self| (told.valid, told.reward.unwrap_or(f64::NEG_INFINITY));
+        let ((a_valid, a), (b_valid, b)) = (key(self), key(other));
+        a_valid.cmp(&b_valid).then(a.total_cmp(&b))
     }
 }
 
@@ -114,12 +195,12 @@ pub trait Controller: Send {
     /// depends on rewards that are not yet told.
     fn ask(&mut self) -> Result<Vec<u16>, SearchError>;
 
-    /// Tells the reward of the oldest combination that is not yet told; `None` if it failed.
+    /// Tells what came of the oldest combination that is not yet told.
     ///
     /// # Errors
-    /// [`SearchError::Reward`] if the reward is not finite, and [`SearchError::Turn`] if all that
+    /// [`SearchError::Reward`] if a number is not finite, and [`SearchError::Turn`] if all that
     /// was asked for is told already. Nothing is told then.
-    fn tell(&mut self, reward: Option<f64>) -> Result<(), SearchError>;
+    fn tell(&mut self, told: Told) -> Result<(), SearchError>;
 
     /// The whole state: a controller made with the same settings and restored from it goes on
     /// exactly as this one would.
@@ -136,11 +217,24 @@ pub trait Controller: Send {
     fn restore(&mut self, state: &[u8]) -> Result<(), SearchError>;
 }
 
-/// Checks a told reward.
-pub(super) fn check_reward(reward: Option<f64>) -> Result<(), SearchError> {
-    match reward {
-        Some(reward) if !reward.is_finite() => Err(SearchError::Reward(reward)),
-        _ => Ok(()),
+/// Refuses a setting that does not fit.
+pub(super) fn setting(
+    name: &'static str,
+    value: impl ToString,
+    fits: bool,
+    expected: &'static str,
+) -> Result<(), SearchError> {
+    match fits {
+        true => Ok(()),
+        false => Err(SearchError::Setting { name, value: value.to_string(), expected }),
+    }
+}
+
+/// Checks what is told.
+pub(super) fn check_told(told: &Told) -> Result<(), SearchError> {
+    match told.reward.iter().chain(&told.costs).find(|number| !number.is_finite()) {
+        Some(&number) => Err(SearchError::Reward(number)),
+        None => Ok(()),
     }
 }
 

@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::batched::Batched;
 use super::controller::{Controller, SearchError, Searched};
+use super::evolution::Evolution;
+use super::guided::Guided;
+use super::local::Local;
+use super::nsga2::Nsga2;
 use super::random::Random;
 use super::reinforce::{Reinforce, ReinforceSettings};
 
@@ -17,6 +22,14 @@ pub enum ControllerSpec {
     Random,
     /// A recurrent policy trained with REINFORCE.
     Reinforce(ReinforceSettings),
+    /// Regularised evolution.
+    Evolution(Evolution),
+    /// Hill climbing with restarts.
+    Local(Local),
+    /// NSGA-II.
+    Nsga2(Nsga2),
+    /// What a surrogate fitted to the trials so far proposes.
+    Guided(Guided),
 }
 
 impl Default for ControllerSpec {
@@ -32,6 +45,25 @@ impl ControllerSpec {
         match self {
             Self::Random => "random",
             Self::Reinforce(_) => "reinforce",
+            Self::Evolution(_) => "evolution",
+            Self::Local(_) => "local",
+            Self::Nsga2(_) => "nsga2",
+            Self::Guided(_) => "guided",
+        }
+    }
+
+    /// Checks every setting against its range.
+    ///
+    /// # Errors
+    /// [`SearchError::Setting`] for the first that is out of range.
+    pub fn validate(&self) -> Result<(), SearchError> {
+        match self {
+            Self::Random => Ok(()),
+            Self::Reinforce(settings) => settings.validate(),
+            Self::Evolution(settings) => settings.validate(),
+            Self::Local(settings) => settings.validate(),
+            Self::Nsga2(settings) => settings.validate(),
+            Self::Guided(settings) => settings.validate(),
         }
     }
 
@@ -48,10 +80,23 @@ impl ControllerSpec {
         seed: u64,
         stream_name: &str,
     ) -> Result<Box<dyn Controller>, SearchError> {
+        self.validate()?;
         Ok(match self {
             Self::Random => Box::new(Random::new(searched, seed, stream_name)?),
             Self::Reinforce(settings) => {
                 Box::new(Reinforce::new(settings.clone(), searched, seed, stream_name)?)
+            }
+            Self::Evolution(settings) => {
+                Box::new(Batched::new(settings.clone(), searched, seed, stream_name)?)
+            }
+            Self::Local(settings) => {
+                Box::new(Batched::new(settings.clone(), searched, seed, stream_name)?)
+            }
+            Self::Nsga2(settings) => {
+                Box::new(Batched::new(settings.clone(), searched, seed, stream_name)?)
+            }
+            Self::Guided(settings) => {
+                Box::new(Batched::new(settings.clone(), searched, seed, stream_name)?)
             }
         })
     }
@@ -62,6 +107,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::search::Told;
 
     #[test]
     fn specs_are_written_and_read() {
@@ -72,6 +118,8 @@ mod tests {
         let settings = ReinforceSettings { batch: 8, entropy: 0.5, ..Default::default() };
         assert_eq!(spec, ControllerSpec::Reinforce(settings));
         assert_eq!(read(&serde_json::to_string(&spec).unwrap()).unwrap(), spec);
+        let guided = Guided { batch: 4, ..Guided::default() };
+        assert_eq!(read("{\"guided\": {\"batch\": 4}}").unwrap(), ControllerSpec::Guided(guided));
         for wrong in ["\"greedy\"", "{\"reinforce\": {\"bach\": 8}}", "{\"random\": {}}"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
@@ -79,7 +127,7 @@ mod tests {
 
     #[test]
     fn built_controllers_refuse_each_others_states() {
-        let searched = Searched { sizes: vec![2, 3], legal: Arc::new(|_| true) };
+        let searched = Searched::new(vec![2, 3], Arc::new(|_| true));
         let build = |spec: &ControllerSpec| spec.build(searched.clone(), 1, "phase 0").unwrap();
         let specs = [ControllerSpec::Random, ControllerSpec::default()];
         let names = specs.each_ref().map(ControllerSpec::name);
@@ -93,9 +141,185 @@ mod tests {
         assert!(error.to_string().contains("`reinforce`"), "{error}");
     }
 
+    /// One of each kind.
+    fn all() -> [ControllerSpec; 6] {
+        [
+            ControllerSpec::Random,
+            ControllerSpec::Reinforce(ReinforceSettings { hidden: 8, ..Default::default() }),
+            ControllerSpec::Evolution(Evolution { population: 20, sample: 5, batch: 3 }),
+            ControllerSpec::Local(Local { batch: 3 }),
+            ControllerSpec::Nsga2(Nsga2 { population: 8, ..Nsga2::default() }),
+            ControllerSpec::Guided(Guided { initial: 24, batch: 5, candidates: 100, memory: 100 }),
+        ]
+    }
+
+    /// Choices some of which are ordered, with forbidden combinations.
+    fn mixed() -> Searched {
+        let legal = Arc::new(|point: &[u16]| point[0] != point[1] || point[2] > 3);
+        let mut searched = Searched::new(vec![4, 4, 20, 2, 1], legal);
+        searched.ordered[2] = true;
+        searched
+    }
+
+    /// Two costs that pull apart; some points are rejected, some fail.
+    fn judge(point: &[u16]) -> Told {
+        let [a, b, c, d, _] = [0, 1, 2, 3, 4].map(|i| f64::from(point[i]));
+        if point[2] == 7 {
+            return Told::failed();
+        }
+        let costs = vec![a + 0.1 * c + d, 3.0 - b - 0.1 * c + d];
+        if costs[0] + costs[1] > 6.0 {
+            return Told { reward: Some(6.0 - costs[0] - costs[1]), valid: false, costs };
+        }
+        Told { reward: Some(10.0 - costs[0] - 2.0 * costs[1]), valid: true, costs }
+    }
+
+    #[test]
+    fn controllers_propose_legal_points_and_go_on_from_any_saved_state() {
+        for spec in all() {
+            let build = |seed| spec.build(mixed(), seed, "phase 0").unwrap();
+            let mut first = build(3);
+            let mut waiting = std::collections::VecDeque::new();
+            for step in 0..150 {
+                let point = first.ask().unwrap();
+                assert!(mixed().accepts(&point), "{} {point:?}", spec.name());
+                waiting.push_back(point);
+                // Every other batch is asked for as a whole before it is told.
+                let batch = first.batch();
+                if (step / batch) % 2 == 0 || step % batch == batch - 1 {
+                    while let Some(point) = waiting.pop_front() {
+                        first.tell(judge(&point)).unwrap();
+                    }
+                }
+                if step % 7 == 3 {
+                    let saved = first.save().unwrap();
+                    let mut second = build(99);
+                    second.restore(&saved).unwrap();
+                    assert_eq!(second.save().unwrap(), saved, "{}", spec.name());
+                    first = second;
+                }
+            }
+            let mut whole = build(3);
+            let mut other = build(3);
+            for _ in 0..60 {
+                let point = whole.ask().unwrap();
+                assert_eq!(other.ask().unwrap(), point, "{}", spec.name());
+                whole.tell(judge(&point)).unwrap();
+                other.tell(judge(&point)).unwrap();
+            }
+            let error = whole.tell(Told::failed()).unwrap_err();
+            assert!(matches!(error, SearchError::Turn(_)), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_goes_on_from_a_saved_state_is_what_would_have_gone_on() {
+        for spec in all() {
+            let run = |save: bool| {
+                let mut controller = spec.build(mixed(), 5, "phase 0").unwrap();
+                let mut points = Vec::new();
+                for step in 0..120 {
+                    let point = controller.ask().unwrap();
+                    if save && step % 11 == 5 {
+                        let saved = controller.save().unwrap();
+                        controller = spec.build(mixed(), 77, "other").unwrap();
+                        controller.restore(&saved).unwrap();
+                    }
+                    controller.tell(judge(&point)).unwrap();
+                    points.push(point);
+                }
+                points
+            };
+            assert_eq!(run(false), run(true), "{}", spec.name());
+        }
+    }
+
+    #[test]
+    fn batched_controllers_never_repeat_a_point_while_there_are_others() {
+        for spec in &all()[2..] {
+            let mut controller = spec.build(mixed(), 8, "phase 0").unwrap();
+            let mut seen = std::collections::BTreeSet::new();
+            for _ in 0..200 {
+                let point = controller.ask().unwrap();
+                controller.tell(judge(&point)).unwrap();
+                assert!(seen.insert(point), "{}", spec.name());
+            }
+        }
+    }
+
+    /// Points that stand for the same thing count as one.
+    #[test]
+    fn equivalent_points_are_not_proposed_again() {
+        for spec in &all()[2..] {
+            let mut searched = Searched::new(vec![30, 30], Arc::new(|_| true));
+            searched.identity = Arc::new(|point| {
+                u64::from(point[0].min(point[1])) << 16 | u64::from(point[0].max(point[1]))
+            });
+            let mut controller = spec.build(searched, 8, "phase 0").unwrap();
+            let mut seen = std::collections::BTreeSet::new();
+            for _ in 0..150 {
+                let mut point = controller.ask().unwrap();
+                let sum = f64::from(point[0]) - f64::from(point[1]);
+                controller
+                    .tell(Told { reward: Some(sum), valid: true, costs: vec![-sum, sum] })
+                    .unwrap();
+                point.sort_unstable();
+                assert!(seen.insert(point), "{}", spec.name());
+            }
+        }
+    }
+
+    #[test]
+    fn learning_controllers_beat_random_search() {
+        let mut rewards = Vec::new();
+        for spec in all() {
+            let mut best = Vec::new();
+            for seed in 0..5 {
+                let searched = Searched::new(vec![6; 12], Arc::new(|_| true));
+                let mut controller = spec.build(searched, seed, "phase 0").unwrap();
+                let mut most = 0.0_f64;
+                for _ in 0..400 {
+                    let point = controller.ask().unwrap();
+                    let sum: f64 = point.iter().map(|&option| f64::from(option)).sum();
+                    most = most.max(sum);
+                    controller
+                        .tell(Told { reward: Some(sum), valid: true, costs: vec![-sum] })
+                        .unwrap();
+                }
+                best.push(most);
+            }
+            best.sort_by(f64::total_cmp);
+            rewards.push((spec.name(), best[2]));
+        }
+        let random = rewards[0].1;
+        // The policy needs more trials than these to be far ahead.
+        assert!(rewards[2..].iter().all(|(_, reward)| *reward > random + 5.0), "{rewards:?}");
+    }
+
+    #[test]
+    fn damaged_and_foreign_states_are_refused() {
+        for spec in &all()[2..] {
+            let mut controller = spec.build(mixed(), 1, "phase 0").unwrap();
+            controller.ask().unwrap();
+            let saved = controller.save().unwrap();
+            let whole = controller.save().unwrap();
+            for cut in [0, 1, saved.len() / 2, saved.len() - 1] {
+                assert!(controller.restore(&saved[..cut]).is_err());
+            }
+            let mut other =
+                spec.build(Searched::new(vec![2, 3], Arc::new(|_| true)), 1, "").unwrap();
+            assert!(other.restore(&saved).is_err());
+            assert_eq!(controller.save().unwrap(), whole);
+        }
+        let mut other = ControllerSpec::Local(Local { batch: 4 }).build(mixed(), 1, "").unwrap();
+        let saved = all()[3].build(mixed(), 1, "").unwrap().save().unwrap();
+        let text = other.restore(&saved).unwrap_err().to_string();
+        assert!(text.contains("batch: 3") && text.contains("batch: 4"), "{text}");
+    }
+
     #[test]
     fn wrong_settings_are_refused_when_built() {
-        let searched = Searched { sizes: vec![2, 3], legal: Arc::new(|_| true) };
+        let searched = Searched::new(vec![2, 3], Arc::new(|_| true));
         let spec = ControllerSpec::Reinforce(ReinforceSettings { batch: 0, ..Default::default() });
         let error = spec.build(searched, 1, "phase 0").err().unwrap();
         assert!(error.to_string().contains("`batch` is 0"), "{error}");

@@ -4,7 +4,7 @@ use rand::Rng;
 use rand_chacha::ChaCha12Rng;
 use serde::{Deserialize, Serialize};
 
-use super::controller::{Controller, NOTHING_ASKED, SearchError, Searched, check_reward};
+use super::controller::{Controller, NOTHING_ASKED, SearchError, Searched, Told, check_told};
 use super::state::Format;
 use crate::seed;
 
@@ -61,8 +61,8 @@ impl Controller for Random {
         Ok(point)
     }
 
-    fn tell(&mut self, reward: Option<f64>) -> Result<(), SearchError> {
-        check_reward(reward)?;
+    fn tell(&mut self, told: Told) -> Result<(), SearchError> {
+        check_told(&told)?;
         self.state.outstanding = self.state.outstanding.checked_sub(1).ok_or(NOTHING_ASKED)?;
         Ok(())
     }
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     fn searched(sizes: &[usize], legal: fn(&[u16]) -> bool) -> Searched {
-        Searched { sizes: sizes.to_vec(), legal: Arc::new(legal) }
+        Searched::new(sizes.to_vec(), Arc::new(legal))
     }
 
     fn controller(seed: u64) -> Random {
@@ -134,7 +134,7 @@ mod tests {
         let draws = 16_000;
         for _ in 0..draws {
             *seen.entry(random.ask().unwrap()).or_default() += 1;
-            random.tell(None).unwrap();
+            random.tell(Told::reward(None)).unwrap();
         }
         assert_eq!(seen.len(), 2 * 2 * 4);
         assert!(seen.keys().all(|point| point[0] != point[1]));
@@ -154,7 +154,7 @@ mod tests {
             for _ in 0..3 {
                 assert_eq!(second.ask().unwrap(), first.ask().unwrap());
             }
-            first.tell(Some(f64::from(step))).unwrap();
+            first.tell(Told::reward(Some(f64::from(step)))).unwrap();
         }
     }
 
@@ -173,10 +173,10 @@ mod tests {
     #[test]
     fn misuse_is_an_error() {
         let mut random = controller(3);
-        assert!(matches!(random.tell(Some(1.0)), Err(SearchError::Turn(_))));
+        assert!(matches!(random.tell(Told::reward(Some(1.0))), Err(SearchError::Turn(_))));
         random.ask().unwrap();
-        assert!(matches!(random.tell(Some(f64::NAN)), Err(SearchError::Reward(_))));
-        random.tell(Some(1.0)).unwrap();
+        assert!(matches!(random.tell(Told::reward(Some(f64::NAN))), Err(SearchError::Reward(_))));
+        random.tell(Told::reward(Some(1.0))).unwrap();
 
         let mut other = Random::new(searched(&[2, 3], |_| true), 3, "phase 0").unwrap();
         let error = other.restore(&random.save().unwrap()).unwrap_err();

@@ -252,6 +252,21 @@ impl View {
         self.searched().flat_map(|part| part.domain.choices()).map(|c| c.options.len()).collect()
     }
 
+    /// Whether the options of each searched choice are in an order of their own, in order.
+    pub fn ordered(&self) -> Vec<bool> {
+        self.searched().flat_map(|part| part.domain.choices()).map(|_| false).collect()
+    }
+
+    /// The canonical text of each searched part, for legal options.
+    pub fn texts<'v>(&'v self, options: &'v [u16]) -> impl Iterator<Item = String> + 'v {
+        let mut rest = options;
+        self.searched().map(move |part| {
+            let (head, tail) = rest.split_at(part.domain.choices().len());
+            rest = tail;
+            part.domain.canonical(head)
+        })
+    }
+
     /// Says whether a combination of the searched options is legal.
     pub fn is_legal(&self, options: &[u16]) -> bool {
         let mut rest = options;

@@ -30,6 +30,9 @@ pub struct Failure(pub String);
 /// The reward of metrics, as one phase has it.
 pub type RewardFn = Arc<dyn Fn(&Metrics) -> Result<Reward, Failure> + Send + Sync>;
 
+/// Metrics of a point that cost little to know.
+pub type ScreenFn = Arc<dyn Fn(&Point) -> Result<Metrics, Failure> + Send + Sync>;
+
 /// A stretch of a run with its own controller, searched parts and reward.
 #[derive(Clone)]
 pub struct Phase {
@@ -50,6 +53,9 @@ pub struct Phase {
     pub keep: Option<String>,
     /// The reward.
     pub reward: RewardFn,
+    /// What is known of a point before it is evaluated. A point that the reward rejects by that
+    /// alone is not evaluated: its trial has these metrics and that reward.
+    pub screen: Option<ScreenFn>,
     /// A text that differs whenever the phase does, the reward included.
     pub description: String,
 }
@@ -86,6 +92,24 @@ impl Phase {
         space
             .view(&self.search, &held)
             .map_err(|source| StudyError::Space { phase: self.name.clone(), source })
+    }
+
+    /// The outcome of a point that need not be evaluated, by what is known of it before.
+    ///
+    /// A reward that cannot do with these metrics rejects nothing.
+    pub fn screened(&self, point: &Point) -> Option<Outcome> {
+        let metrics = match self.screen.as_ref()?(point).and_then(all_finite) {
+            Ok(metrics) => metrics,
+            Err(Failure(reason)) => {
+                return Some(Outcome::Failed { metrics: Metrics::new(), reason });
+            }
+        };
+        match (self.reward)(&metrics) {
+            Ok(Reward { value, valid: false }) if value.is_finite() => {
+                Some(Outcome::Done { metrics, reward: value, valid: false })
+            }
+            _ => None,
+        }
     }
 
     /// What becomes of a point with the given metrics.
@@ -168,7 +192,10 @@ pub struct Origins {
 /// # Errors
 /// The pair cannot be evaluated, or a metric is infinite or not a number.
 pub fn evaluate_finite(experiment: &dyn Experiment, point: &Point) -> Result<Metrics, Failure> {
-    let metrics = experiment.evaluate(point)?;
+    all_finite(experiment.evaluate(point)?)
+}
+
+fn all_finite(metrics: Metrics) -> Result<Metrics, Failure> {
     match metrics.iter().find(|(_, value)| !value.is_finite()) {
         Some((name, value)) => Err(Failure(format!("metric `{name}` is {value}"))),
         None => Ok(metrics),

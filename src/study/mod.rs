@@ -15,7 +15,8 @@ mod trainings;
 pub use error::StudyError;
 pub use event::{Event, Observer};
 pub use experiment::{
-    Experiment, Failure, Metrics, Obstacle, Origins, Phase, Reward, RewardFn, evaluate_finite,
+    Experiment, Failure, Metrics, Obstacle, Origins, Phase, Reward, RewardFn, ScreenFn,
+    evaluate_finite,
 };
 pub use progress::{PhaseProgress, Progress};
 pub use runner::{End, Study};

@@ -45,7 +45,8 @@ impl Progress {
         self.phases.push(PhaseProgress { name: name.to_owned(), ..PhaseProgress::default() });
     }
 
-    /// Adds the next trial of the current phase.
+    /// Adds the next trial of the current phase. A rejected trial may lack objectives: it was not
+    /// evaluated to the end, and is no candidate for the frontier.
     ///
     /// # Errors
     /// The name of an objective that the trial's metrics lack.
@@ -54,8 +55,13 @@ impl Progress {
             if self.objectives.is_empty() {
                 self.objectives = customary(metrics);
             }
-            let costs = costs(&self.objectives, metrics)?;
-            self.frontier.offer(costs, trial.clone());
+            match costs(&self.objectives, metrics) {
+                Ok(costs) => {
+                    self.frontier.offer(costs, trial.clone());
+                }
+                Err(metric) if *valid => return Err(metric),
+                Err(_) => {}
+            }
             if let Some(phase) = self.phases.last_mut() {
                 phase.valid += u64::from(*valid);
                 if phase.best.as_ref().is_none_or(|best| is_better(&trial.outcome, &best.outcome)) {

@@ -12,7 +12,8 @@ use super::error::StudyError;
 use super::event::{Event, Observer};
 use super::experiment::{Experiment, Failure, Metrics, Obstacle, Origins, Phase, evaluate_finite};
 use super::progress::Progress;
-use crate::search::{Controller, Searched};
+use crate::pareto::{Objective, costs};
+use crate::search::{Controller, Searched, Told};
 use crate::space::{Point, View};
 use crate::store::{Outcome, PhaseRecord, RunRecord, Status, Store, Trial};
 
@@ -182,6 +183,15 @@ impl Study<'_> {
     /// Starts a phase in the record and in the progress, or checks it against the record.
     fn enter(&mut self, phase: &Phase, state: &mut State) -> Result<View, StudyError> {
         let view = phase.view(self.experiment.space())?;
+        if phase.screen.is_some() && self.experiment.objectives().is_empty() {
+            return Err(StudyError::Phase {
+                phase: phase.name.clone(),
+                reason:
+                    "it has a `screen`, so not every trial has all metrics: declare the ones that \
+                         matter, `fn objectives() { [\"accuracy:max\", ...] }`"
+                        .to_owned(),
+            });
+        }
         let index = state.progress.phases().len();
         let record = PhaseRecord {
             index: u32::try_from(index).unwrap_or(u32::MAX),
@@ -221,14 +231,9 @@ impl Study<'_> {
         state: &mut State,
     ) -> Result<(), StudyError> {
         if !state.controllers.contains_key(name) {
-            let legal = {
-                let view = view.clone();
-                Arc::new(move |options: &[u16]| view.is_legal(options))
-            };
-            let searched = Searched { sizes: view.sizes(), legal };
             let controller = phase
                 .controller
-                .build(searched, self.run.seed, name)
+                .build(Searched::from(view), self.run.seed, name)
                 .map_err(|source| StudyError::Controller { phase: phase.name.clone(), source })?;
             state.controllers.insert(name.to_owned(), Live { controller, asked: 0 });
         }
@@ -303,7 +308,7 @@ impl Study<'_> {
             points.push(view.point(&options));
         }
         let phase_index = state.progress.phases().len() - 1;
-        let mut rewards = Vec::with_capacity(points.len());
+        let mut done: Vec<Arc<Trial>> = Vec::with_capacity(points.len());
         let mut step = first;
         let mut rest = points.as_slice();
         while let (Some(point), Some(trial)) = (rest.first(), state.journal.as_slice().first()) {
@@ -314,9 +319,9 @@ impl Study<'_> {
                 );
                 return Err(self.diverged(step, difference));
             }
-            rewards.push(trial.outcome.reward());
             let trial = Arc::new(trial.clone());
             state.journal.next();
+            done.push(trial.clone());
             self.add(trial, &mut state.progress)?;
             rest = &rest[1..];
             step += 1;
@@ -351,7 +356,7 @@ impl Study<'_> {
             self.store.append(&self.run.name, &trials)?;
             let trials: Vec<Arc<Trial>> = trials.into_iter().map(Arc::new).collect();
             for trial in &trials {
-                rewards.push(trial.outcome.reward());
+                done.push(trial.clone());
                 self.add(trial.clone(), &mut state.progress)?;
             }
             step += now.len() as u64;
@@ -371,8 +376,9 @@ impl Study<'_> {
             }
         }
         if let Some(live) = state.controllers.get_mut(name) {
-            for reward in rewards {
-                live.controller.tell(reward).map_err(failed)?;
+            let objectives = state.progress.objectives();
+            for trial in done {
+                live.controller.tell(told(objectives, &trial.outcome)).map_err(failed)?;
             }
         }
         Ok(true)
@@ -386,10 +392,13 @@ impl Study<'_> {
         remembered: &mut HashMap<Point, Result<Metrics, Failure>>,
     ) -> Vec<Outcome> {
         let evaluate = |point: &Point| {
+            if let Some(outcome) = phase.screened(point) {
+                return (None, outcome);
+            }
             let known = remembered.get(point).cloned();
             let metrics = known.unwrap_or_else(|| evaluate_finite(self.experiment, point));
             let outcome = phase.judge(&metrics);
-            (metrics, outcome)
+            (Some(metrics), outcome)
         };
         let results: Vec<_> = if self.threads > 1 && points.len() > 1 {
             pool.install(|| points.par_iter().map(evaluate).collect())
@@ -401,7 +410,9 @@ impl Study<'_> {
         }
         let mut outcomes = Vec::with_capacity(points.len());
         for (point, (metrics, outcome)) in points.iter().zip(results) {
-            remembered.insert(point.clone(), metrics);
+            if let Some(metrics) = metrics {
+                remembered.insert(point.clone(), metrics);
+            }
             outcomes.push(outcome);
         }
         outcomes
@@ -501,6 +512,18 @@ impl Study<'_> {
 
     fn diverged(&self, step: u64, difference: String) -> StudyError {
         StudyError::Diverged { run: self.run.name.clone(), step, difference }
+    }
+}
+
+/// What a controller is told of an outcome.
+fn told(objectives: &[Objective], outcome: &Outcome) -> Told {
+    match outcome {
+        Outcome::Done { metrics, reward, valid } => Told {
+            reward: Some(*reward),
+            valid: *valid,
+            costs: costs(objectives, metrics).unwrap_or_default(),
+        },
+        Outcome::Failed { .. } => Told::failed(),
     }
 }
 

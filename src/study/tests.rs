@@ -87,6 +87,7 @@ impl Experiment for Toy {
                 let valid = metrics["area_mm2"] <= limit;
                 Ok(Reward { value: metrics["accuracy"] - f64::from(u8::from(!valid)), valid })
             }),
+            screen: None,
             description: format!("{index} {limit}"),
         }))
     }

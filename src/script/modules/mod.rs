@@ -20,7 +20,7 @@ use super::host::Host;
 
 pub(super) use accuracy::{AccuracySource, Missing};
 pub(super) use chaidnn::ScriptAccelerator;
-pub(super) use phase::{PhaseReward, ScriptPhase};
+pub(super) use phase::{Closure, PhaseReward, ScriptPhase};
 pub(super) use reward::read as reward_of;
 pub(super) use run::{ScriptRun, script_point};
 pub(super) use space::ScriptPart;

@@ -11,6 +11,8 @@ use rhai::{
     Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext, serde::from_dynamic,
 };
 
+use serde::de::DeserializeOwned;
+
 use super::space::ScriptPoint;
 use crate::pareto::Weighted;
 use crate::script::options::{Options, refuse};
@@ -30,6 +32,8 @@ pub(in crate::script) struct ScriptPhase {
     pub keep: Option<String>,
     /// The script's `reward`, if the phase has none of its own.
     pub reward: Option<PhaseReward>,
+    /// What is known of a point before it is evaluated.
+    pub screen: Option<Closure>,
 }
 
 /// The reward of a phase: a function of the metrics, or an objective.
@@ -90,18 +94,30 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<ControllerSpec>("Controller");
     engine.register_fn("phase", phase);
     engine.register_fn("random", || ControllerSpec::Random);
-    engine.register_fn("reinforce", || ControllerSpec::Reinforce(ReinforceSettings::default()));
+    controller(engine, "reinforce", ControllerSpec::Reinforce);
+    controller(engine, "evolution", ControllerSpec::Evolution);
+    controller(engine, "local", ControllerSpec::Local);
+    controller(engine, "nsga2", ControllerSpec::Nsga2);
+    controller(engine, "guided", ControllerSpec::Guided);
+}
+
+/// Registers a controller that is made with or without settings.
+fn controller<S>(engine: &mut Engine, name: &'static str, make: fn(S) -> ControllerSpec)
+where
+    S: Default + DeserializeOwned + 'static,
+{
+    engine.register_fn(name, move || make(S::default()));
     engine.register_fn(
-        "reinforce",
-        |context: NativeCallContext, map: Map| -> Result<ControllerSpec, Box<EvalAltResult>> {
-            let wrong = |reason: String| refuse(&context, format!("reinforce(): {reason}"));
-            let settings: ReinforceSettings =
-                from_dynamic(&Dynamic::from(map)).map_err(|error| {
-                    let error = error.to_string();
-                    wrong(error.strip_prefix("Syntax error: ").unwrap_or(&error).to_owned())
-                })?;
-            settings.validate().map_err(|error| wrong(error.to_string()))?;
-            Ok(ControllerSpec::Reinforce(settings))
+        name,
+        move |context: NativeCallContext, map: Map| -> Result<ControllerSpec, Box<EvalAltResult>> {
+            let wrong = |reason: String| refuse(&context, format!("{name}(): {reason}"));
+            let settings: S = from_dynamic(&Dynamic::from(map)).map_err(|error| {
+                let error = error.to_string();
+                wrong(error.strip_prefix("Syntax error: ").unwrap_or(&error).to_owned())
+            })?;
+            let spec = make(settings);
+            spec.validate().map_err(|error| wrong(error.to_string()))?;
+            Ok(spec)
         },
     );
 }
@@ -159,8 +175,18 @@ fn phase(
             }
         }
     };
+    let screen = match options.take("screen") {
+        None => None,
+        Some(value) => match value.read_lock::<FnPtr>() {
+            Some(function) => Some(closure(&context, &function)),
+            None => {
+                return Err(options.wrong("screen", "a function of the point", &value));
+            }
+        },
+    };
     options.end()?;
-    Ok(ScriptPhase { name: name.to_owned(), search, fixed, steps, valid, controller, keep, reward })
+    let name = name.to_owned();
+    Ok(ScriptPhase { name, search, fixed, steps, valid, controller, keep, reward, screen })
 }
 
 #[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]

@@ -9,10 +9,10 @@ use super::advantage::Baseline;
 use super::optimiser::{Adam, clip};
 use super::policy::{Policy, Sample};
 use super::settings::ReinforceSettings;
-use crate::search::controller::{NOTHING_ASKED, check_reward};
+use crate::search::controller::{NOTHING_ASKED, check_told};
 use crate::search::random::{check_sizes, draw_legal};
 use crate::search::state::Format;
-use crate::search::{Controller, SearchError, Searched};
+use crate::search::{Controller, SearchError, Searched, Told};
 use crate::seed;
 
 /// How many times as many combinations as points are sampled at most before the rest of a batch is
@@ -224,12 +224,12 @@ impl Controller for Reinforce {
         Ok(point.clone())
     }
 
-    fn tell(&mut self, reward: Option<f64>) -> Result<(), SearchError> {
-        check_reward(reward)?;
+    fn tell(&mut self, told: Told) -> Result<(), SearchError> {
+        check_told(&told)?;
         if self.progress.rewards.len() == self.progress.asked {
             return Err(NOTHING_ASKED);
         }
-        self.progress.rewards.push(reward);
+        self.progress.rewards.push(told.reward);
         if self.progress.rewards.len() == self.progress.points.len() {
             self.update()?;
         }

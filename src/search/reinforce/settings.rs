@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::search::SearchError;
+use crate::search::controller::setting;
 
 /// The settings of the REINFORCE controller.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,10 +64,9 @@ impl ReinforceSettings {
     /// [`SearchError::Setting`] for the first that is out of range or not a number.
     pub fn validate(&self) -> Result<(), SearchError> {
         let whole = |name, value: usize, expected| {
-            check(name, value.to_string(), (1..=4096).contains(&value), expected)
+            setting(name, value, (1..=4096).contains(&value), expected)
         };
-        let number =
-            |name, value: f64, fits: bool, expected| check(name, value.to_string(), fits, expected);
+        let number = |name, value: f64, fits: bool, expected| setting(name, value, fits, expected);
         let above_zero = |value: f64, most: f64| value > 0.0 && value <= most;
         let from_zero = |value: f64, most: f64| value >= 0.0 && value <= most;
 
@@ -125,15 +125,6 @@ impl ReinforceSettings {
             "the penalty must be from 0 to 1000",
         )
     }
-}
-
-fn check(
-    name: &'static str,
-    value: String,
-    fits: bool,
-    expected: &'static str,
-) -> Result<(), SearchError> {
-    if fits { Ok(()) } else { Err(SearchError::Setting { name, value, expected }) }
 }
 
 #[cfg(test)]

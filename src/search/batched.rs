@@ -1,0 +1,260 @@
+//! What controllers that work batch by batch have in common: turns, what was proposed, the saved state.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use rand_chacha::ChaCha12Rng;
+use rustc_hash::FxHashSet;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::controller::{Controller, NOTHING_ASKED, SearchError, Searched, Told, check_told};
+use super::random::{check_sizes, draw_legal};
+use super::state::Format;
+use crate::seed;
+
+/// How a search goes on from what is known, batch by batch.
+pub trait Strategy: fmt::Debug + Clone + PartialEq + Serialize + DeserializeOwned + Send {
+    /// What it learns.
+    type State: fmt::Debug + Default + Clone + Serialize + DeserializeOwned + Send;
+
+    /// What tells its saved states from others.
+    const FORMAT: Format;
+
+    /// How many points it proposes at once.
+    fn batch(&self) -> usize;
+
+    /// Proposes the next points: at least one.
+    ///
+    /// # Errors
+    /// No legal point was met.
+    fn propose(
+        &self,
+        state: &mut Self::State,
+        ground: &mut Ground<'_>,
+    ) -> Result<Vec<Vec<u16>>, SearchError>;
+
+    /// Takes in what came of all points of a batch.
+    fn absorb(&self, state: &mut Self::State, results: Vec<Judged>);
+}
+
+/// A point with what came of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// The option of each choice.
+    pub point: Vec<u16>,
+    /// What came of it.
+    pub told: Told,
+}
+
+/// What a strategy draws points with.
+pub struct Ground<'a> {
+    /// What is searched.
+    pub searched: &'a Searched,
+    /// The controller's random numbers.
+    pub rng: &'a mut ChaCha12Rng,
+    /// What was proposed before.
+    pub seen: &'a mut Seen,
+}
+
+/// Draws after which a point that was not proposed before counts as not to be had in that way.
+const TRIES: usize = 200;
+
+impl Ground<'_> {
+    /// A legal point that was not proposed before, of those that `draw` gives; after 200 failures
+    /// one drawn uniformly; where that fails as often, as in a space that is all but
+    /// searched, a point again.
+    ///
+    /// # Errors
+    /// No legal point was met.
+    pub fn fresh(
+        &mut self,
+        mut draw: impl FnMut(&mut ChaCha12Rng) -> Option<Vec<u16>>,
+    ) -> Result<Vec<u16>, SearchError> {
+        for _ in 0..TRIES {
+            let Some(point) = draw(self.rng) else { continue };
+            if (self.searched.legal)(&point) && self.seen.insert((self.searched.identity)(&point)) {
+                return Ok(point);
+            }
+        }
+        self.uniform()
+    }
+
+    /// A legal point drawn uniformly, not proposed before if one is met in 200 draws.
+    ///
+    /// # Errors
+    /// No legal point was met.
+    pub fn uniform(&mut self) -> Result<Vec<u16>, SearchError> {
+        let mut point = draw_legal(self.searched, self.rng)?;
+        for _ in 0..TRIES {
+            if self.seen.insert((self.searched.identity)(&point)) {
+                break;
+            }
+            point = draw_legal(self.searched, self.rng)?;
+        }
+        Ok(point)
+    }
+}
+
+/// The points that were proposed, as many as [`REMEMBERED`] of the last.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    known: FxHashSet<u64>,
+    order: VecDeque<u64>,
+}
+
+/// Points that are kept from being proposed again: what is saved at every checkpoint stays small.
+const REMEMBERED: usize = 100_000;
+
+impl Seen {
+    /// Whether a point is among them.
+    pub fn contains(&self, identity: u64) -> bool {
+        self.known.contains(&identity)
+    }
+
+    /// Adds a point; `false` if it was there.
+    pub fn insert(&mut self, identity: u64) -> bool {
+        if !self.known.insert(identity) {
+            return false;
+        }
+        self.order.push_back(identity);
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        true
+    }
+}
+
+/// A strategy as a controller.
+pub struct Batched<S: Strategy> {
+    strategy: S,
+    searched: Searched,
+    seen: Seen,
+    progress: Progress<S::State>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Progress<T> {
+    rng: ChaCha12Rng,
+    /// The points of the current batch; empty before the first and between two batches.
+    points: Vec<Vec<u16>>,
+    /// How many of `points` are asked for.
+    asked: usize,
+    /// What came of the first of `points`.
+    told: Vec<Told>,
+    state: T,
+}
+
+/// The saved state.
+#[derive(Serialize, Deserialize)]
+struct Saved<S, T> {
+    strategy: S,
+    sizes: Vec<usize>,
+    seen: Vec<u64>,
+    progress: Progress<T>,
+}
+
+impl<S: Strategy> fmt::Debug for Batched<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batched")
+            .field("strategy", &self.strategy)
+            .field("searched", &self.searched)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: Strategy> Batched<S> {
+    /// Makes a controller that draws from the stream `(seed, "STREAM_NAME/draws", 0)`.
+    ///
+    /// # Errors
+    /// [`SearchError::Setting`] if there is nothing to search.
+    pub fn new(
+        strategy: S,
+        searched: Searched,
+        seed: u64,
+        stream_name: &str,
+    ) -> Result<Self, SearchError> {
+        searched.validate()?;
+        let progress = Progress {
+            rng: seed::stream(seed, &format!("{stream_name}/draws"), 0),
+            points: Vec::new(),
+            asked: 0,
+            told: Vec::new(),
+            state: S::State::default(),
+        };
+        Ok(Self { strategy, searched, seen: Seen::default(), progress })
+    }
+}
+
+impl<S: Strategy> Controller for Batched<S> {
+    fn batch(&self) -> usize {
+        self.strategy.batch()
+    }
+
+    fn ask(&mut self) -> Result<Vec<u16>, SearchError> {
+        let Progress { rng, points, asked, told, state } = &mut self.progress;
+        if *asked == points.len() {
+            if !told.is_empty() || *asked > 0 {
+                return Err(SearchError::Turn(
+                    "the next point depends on rewards that are not told yet: tell them first",
+                ));
+            }
+            let mut ground = Ground { searched: &self.searched, rng, seen: &mut self.seen };
+            *points = self.strategy.propose(state, &mut ground)?;
+        }
+        let point = points[*asked].clone();
+        *asked += 1;
+        Ok(point)
+    }
+
+    fn tell(&mut self, now: Told) -> Result<(), SearchError> {
+        check_told(&now)?;
+        let Progress { points, asked, told, state, .. } = &mut self.progress;
+        if told.len() == *asked {
+            return Err(NOTHING_ASKED);
+        }
+        told.push(now);
+        if told.len() == points.len() {
+            let results = points.drain(..).zip(told.drain(..));
+            let results = results.map(|(point, told)| Judged { point, told }).collect();
+            *asked = 0;
+            self.strategy.absorb(state, results);
+        }
+        Ok(())
+    }
+
+    fn save(&self) -> Result<Vec<u8>, SearchError> {
+        S::FORMAT.encode(&Saved {
+            strategy: self.strategy.clone(),
+            sizes: self.searched.sizes.clone(),
+            seen: self.seen.order.iter().copied().collect(),
+            progress: self.progress.clone(),
+        })
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), SearchError> {
+        let saved: Saved<S, S::State> = S::FORMAT.decode(state)?;
+        check_sizes(&saved.sizes, &self.searched)?;
+        if saved.strategy != self.strategy {
+            return Err(SearchError::State(format!(
+                "it was saved with {:?}, and the controller has {:?}",
+                saved.strategy, self.strategy
+            )));
+        }
+        let Progress { points, asked, told, .. } = &saved.progress;
+        if *asked > points.len() || told.len() > *asked {
+            return Err(SearchError::State("it is damaged: more is told than asked".to_owned()));
+        }
+        if points.iter().any(|point| !self.searched.fits(point)) {
+            return Err(SearchError::State("it is damaged: a point does not fit".to_owned()));
+        }
+        self.seen = Seen::default();
+        for identity in saved.seen {
+            self.seen.insert(identity);
+        }
+        self.progress = saved.progress;
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! Which trials are better than which, by several costs and by limits.
+
+use std::cmp::Ordering;
+
+use super::controller::Told;
+
+/// Whether a trial is better than another by constraint domination (Deb et al. 2002, section VI): of
+/// valid ones the one that is nowhere worse and somewhere better; a valid one than a rejected one; of
+/// rejected ones that with the higher reward; either than a failed one. Without costs the higher
+/// reward is better.
+pub fn dominates(a: &Told, b: &Told) -> bool {
+    if a.valid && b.valid && !a.costs.is_empty() && a.costs.len() == b.costs.len() {
+        return costs_dominate(&a.costs, &b.costs);
+    }
+    a.compare(b).is_gt()
+}
+
+/// Whether costs are nowhere more and somewhere less.
+pub fn costs_dominate(a: &[f64], b: &[f64]) -> bool {
+    a.iter().zip(b).all(|(a, b)| a <= b) && a.iter().zip(b).any(|(a, b)| a < b)
+}
+
+/// The rank of each trial: 0 for those that nothing dominates, 1 for those that only these
+/// dominate, and so on.
+///
+/// Efficient non-dominated sort, sequential (Zhang, Tian, Cheng and Jin, IEEE Transactions on
+/// Evolutionary Computation 19(2), 2015): sorted by the first cost, a trial can only be dominated by
+/// those before it.
+pub fn ranks(told: &[&Told]) -> Vec<u32> {
+    let mut order: Vec<usize> = (0..told.len()).collect();
+    order.sort_by(|&a, &b| {
+        let (x, y) = (told[a], told[b]);
+        // The costs of rejected trials do not count.
+        let costs = |told: &Told| if told.valid { told.costs.len() } else { 0 };
+        let mut pairs = x.costs[..costs(x)].iter().zip(&y.costs[..costs(y)]);
+        y.valid
+            .cmp(&x.valid)
+            .then(costs(x).cmp(&costs(y)))
+            .then(
+                pairs
+                    .find_map(|(x, y)| Some(x.total_cmp(y)).filter(|order| order.is_ne()))
+                    .unwrap_or(Ordering::Equal),
+            )
+            .then(y.compare(x))
+            .then(a.cmp(&b))
+    });
+    let mut fronts: Vec<Vec<usize>> = Vec::new();
+    let mut ranks = vec![0; told.len()];
+    for trial in order {
+        let free = |front: &Vec<usize>| {
+            front.iter().rev().all(|&other| !dominates(told[other], told[trial]))
+        };
+        let rank = fronts.iter().position(free).unwrap_or(fronts.len());
+        if rank == fronts.len() {
+            fronts.push(Vec::new());
+        }
+        fronts[rank].push(trial);
+        ranks[trial] = u32::try_from(rank).unwrap_or(u32::MAX);
+    }
+    ranks
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Peeled layer by layer, as the definition has it.
+        #[test]
+        fn ranks_equal_brute_force(
+            trials in prop::collection::vec((0_u8..8, prop::collection::vec(0_u8..5, 3)), 1..40)
+        ) {
+            let told: Vec<Told> = trials
+                .into_iter()
+                .map(|(kind, costs)| match kind {
+                    0 => Told::failed(),
+                    1 => Told { reward: Some(-f64::from(costs[0])), valid: false, costs: vec![] },
+                    _ => {
+                        let costs = costs.into_iter().map(f64::from).collect();
+                        Told { reward: Some(0.0), valid: true, costs }
+                    }
+                })
+                .collect();
+            let told: Vec<&Told> = told.iter().collect();
+            let mut expected = vec![u32::MAX; told.len()];
+            let mut rank = 0;
+            while expected.contains(&u32::MAX) {
+                let left: Vec<usize> =
+                    (0..told.len()).filter(|&i| expected[i] == u32::MAX).collect();
+                let front: Vec<usize> = left
+                    .iter()
+                    .copied()
+                    .filter(|&i| left.iter().all(|&j| !dominates(told[j], told[i])))
+                    .collect();
+                front.into_iter().for_each(|i| expected[i] = rank);
+                rank += 1;
+            }
+            prop_assert_eq!(ranks(&told), expected);
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The guided controller.
+
+use rand::Rng;
+use rand_chacha::ChaCha12Rng;
+use serde::{Deserialize, Serialize};
+
+use super::features::Features;
+use super::scores::ranked;
+use super::surrogate::{Rows, Surrogate, mask};
+use crate::search::batched::{Ground, Judged, Strategy};
+use crate::search::controller::{SearchError, setting};
+use crate::search::dominance::{costs_dominate, ranks};
+use crate::search::neighbours::{cross, mutate, neighbours};
+use crate::search::random::draw_legal;
+use crate::search::state::Format;
+
+/// Search guided by a surrogate, for budgets of hundreds to thousands of evaluations.
+///
+/// An ensemble of models is fitted to the costs of the trials so far. Of many candidates, most of them
+/// near the frontier, those are proposed that are likeliest to be on it once they are evaluated. It
+/// minimises the costs told, or maximises the reward where none are; of rejected trials it learns
+/// where they lie. No point is proposed twice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Guided {
+    /// Points drawn uniformly at first, 2 to 65,536.
+    pub initial: usize,
+    /// Points proposed from one fit, 1 to 4,096; as many may be evaluated at once.
+    pub batch: usize,
+    /// Candidates that a batch is chosen from, 16 to 65,536.
+    pub candidates: usize,
+    /// Trials that the models are fitted to at most, 100 to 65,536: the best, then the latest.
+    pub memory: usize,
+}
+
+impl Default for Guided {
+    fn default() -> Self {
+        Self { initial: 100, batch: 8, candidates: 2_000, memory: 2_000 }
+    }
+}
+
+impl Guided {
+    /// Checks every setting against its range.
+    ///
+    /// # Errors
+    /// [`SearchError::Setting`] for the first that is out of range.
+    pub fn validate(&self) -> Result<(), SearchError> {
+        let whole = |name, value: usize, range: std::ops::RangeInclusive<usize>, expected| {
+            setting(name, value, range.contains(&value), expected)
+        };
+        whole("initial", self.initial, 2..=65_536, "the points must be from 2 to 65,536")?;
+        whole("batch", self.batch, 1..=4096, "the points at once must be from 1 to 4096")?;
+        whole("candidates", self.candidates, 16..=65_536, "they must be from 16 to 65,536")?;
+        whole("memory", self.memory, 100..=65_536, "the trials must be from 100 to 65,536")
+    }
+}
+
+/// The trials so far that are kept, the oldest first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Known {
+    trials: Vec<Judged>,
+    drawn: usize,
+}
+
+/// Draws by which the chance of a candidate is judged.
+const DRAWS: usize = 64;
+
+impl Strategy for Guided {
+    type State = Known;
+
+    const FORMAT: Format = Format { name: "guided", kind: 6, version: 1 };
+
+    fn batch(&self) -> usize {
+        self.batch
+    }
+
+    fn propose(
+        &self,
+        state: &mut Known,
+        ground: &mut Ground<'_>,
+    ) -> Result<Vec<Vec<u16>>, SearchError> {
+        let valid = state.trials.iter().filter(|trial| trial.told.valid).count();
+        if state.drawn < self.initial || valid < 2 {
+            return (0..self.batch).map(|_| ground.uniform()).collect();
+        }
+        let told: Vec<_> = state.trials.iter().map(|trial| &trial.told).collect();
+        let ranks = ranks(&told);
+        let front: Vec<usize> = (0..ranks.len()).filter(|&i| ranks[i] == 0).collect();
+        let candidates = self.candidates(state, &front, &ranks, ground);
+        let chances = chances(state, &front, &candidates, ground);
+        let mut order: Vec<usize> = (0..candidates.len()).collect();
+        order.sort_by(|&a, &b| chances[b].total_cmp(&chances[a]).then(a.cmp(&b)));
+        let mut points = Vec::with_capacity(self.batch);
+        for index in order {
+            if points.len() == self.batch {
+                break;
+            }
+            if ground.seen.insert((ground.searched.identity)(&candidates[index])) {
+                points.push(candidates[index].clone());
+            }
+        }
+        while points.len() < self.batch {
+            points.push(ground.uniform()?);
+        }
+        Ok(points)
+    }
+
+    fn absorb(&self, state: &mut Known, results: Vec<Judged>) {
+        state.drawn += results.len();
+        state.trials.extend(results);
+        if state.trials.len() > self.memory {
+            let told: Vec<_> = state.trials.iter().map(|trial| &trial.told).collect();
+            let ranks = ranks(&told);
+            let mut order: Vec<usize> = (0..ranks.len()).collect();
+            // The best half whatever their age, then the latest.
+            order.sort_by_key(|&i| (ranks[i], std::cmp::Reverse(i)));
+            let (best, rest) = order.split_at(self.memory / 2);
+            let mut kept: Vec<usize> = best.to_vec();
+            let mut rest = rest.to_vec();
+            rest.sort_unstable_by_key(|&i| std::cmp::Reverse(i));
+            kept.extend(rest.into_iter().take(self.memory - self.memory / 2));
+            kept.sort_unstable();
+            let mut keep = vec![false; state.trials.len()];
+            kept.into_iter().for_each(|i| keep[i] = true);
+            let mut keep = keep.into_iter();
+            state.trials.retain(|_| keep.next().unwrap_or(false));
+        }
+    }
+}
+
+impl Guided {
+    /// Points that were not proposed: neighbours of the frontier, children of good trials, and some drawn
+    /// uniformly.
+    fn candidates(
+        &self,
+        state: &Known,
+        front: &[usize],
+        ranks: &[u32],
+        ground: &mut Ground<'_>,
+    ) -> Vec<Vec<u16>> {
+        let searched = ground.searched;
+        let mut seen = rustc_hash::FxHashSet::default();
+        let mut points: Vec<Vec<u16>> = Vec::new();
+        let mut add = |point: Vec<u16>, ground: &Ground<'_>| {
+            let identity = (searched.identity)(&point);
+            if !ground.seen.contains(identity) && seen.insert(identity) {
+                points.push(point);
+            }
+        };
+        // The good: the first ranks, down to as many as the frontier and 20 more.
+        let mut good: Vec<usize> = (0..ranks.len()).collect();
+        good.sort_by_key(|&i| (ranks[i], std::cmp::Reverse(i)));
+        good.truncate(2 * front.len() + 20);
+        let near = self.candidates / 2;
+        let each = near.div_ceil(front.len());
+        for &member in front {
+            let around = neighbours(searched, &state.trials[member].point, ground.rng);
+            for point in around.into_iter().take(each) {
+                add(point, ground);
+            }
+        }
+        let bred = self.candidates / 4 + near;
+        for _ in 0..bred {
+            let pick =
+                |rng: &mut ChaCha12Rng| &state.trials[good[rng.random_range(0..good.len())]].point;
+            let mut point = pick(ground.rng).clone();
+            if ground.rng.random_bool(0.5) {
+                let other = pick(ground.rng);
+                point = cross(&point, other, ground.rng);
+            }
+            for _ in 0..ground.rng.random_range(1..=2) {
+                if let Some(changed) = mutate(searched, &point, ground.rng) {
+                    point = changed;
+                }
+            }
+            if (searched.legal)(&point) {
+                add(point, ground);
+            }
+        }
+        for _ in 0..self.candidates / 8 {
+            if let Ok(point) = draw_legal(searched, ground.rng) {
+                add(point, ground);
+            }
+        }
+        points
+    }
+}
+
+/// For each candidate how likely it is to be on the frontier.
+fn chances(
+    state: &Known,
+    front: &[usize],
+    candidates: &[Vec<u16>],
+    ground: &mut Ground<'_>,
+) -> Vec<f64> {
+    let features = Features::new(ground.searched);
+    let trials: Vec<&Judged> = state.trials.iter().filter(|trial| trial.told.valid).collect();
+    let of: Vec<Vec<u32>> = trials.iter().map(|trial| features.of(&trial.point)).collect();
+    let rows = Rows { of: &of, features: features.count() };
+    let costs: Vec<Vec<f64>> = trials.iter().map(|trial| costs_of(trial)).collect();
+    let many = costs[0].len();
+    let inputs: Vec<(Vec<u32>, Vec<bool>)> = candidates
+        .iter()
+        .map(|point| {
+            let of = features.of(point);
+            let mask = mask(&of, features.count());
+            (of, mask)
+        })
+        .collect();
+    let members: Vec<usize> = {
+        let mut index = vec![usize::MAX; state.trials.len()];
+        let valid = (0..state.trials.len()).filter(|&i| state.trials[i].told.valid);
+        valid.enumerate().for_each(|(at, i)| index[i] = at);
+        front.iter().map(|&i| index[i]).filter(|&i| i != usize::MAX).collect()
+    };
+    let mut limits: Vec<Vec<f64>> = vec![Vec::with_capacity(many); members.len()];
+    let mut expected: Vec<Vec<(f64, f64)>> = vec![Vec::with_capacity(many); candidates.len()];
+    for cost in 0..many {
+        let values: Vec<f64> = costs.iter().map(|costs| costs[cost]).collect();
+        let scores = ranked(&values);
+        let surrogate = Surrogate::fit(&rows, &scores, ground.rng);
+        for (limit, &member) in limits.iter_mut().zip(&members) {
+            limit.push(scores[member]);
+        }
+        for (expected, (of, mask)) in expected.iter_mut().zip(&inputs) {
+            expected.push(surrogate.predict(mask, of));
+        }
+    }
+    let noise: Vec<f64> = (0..DRAWS * many).map(|_| bell(ground.rng)).collect();
+    expected
+        .iter()
+        .map(|expected| {
+            let mut free = 0_u32;
+            let mut drawn = vec![0.0; many];
+            for noise in noise.chunks_exact(many) {
+                for ((drawn, noise), (mean, deviation)) in drawn.iter_mut().zip(noise).zip(expected)
+                {
+                    *drawn = mean + deviation * noise;
+                }
+                let beaten = |limit: &Vec<f64>| limit == &drawn || costs_dominate(limit, &drawn);
+                free += u32::from(!limits.iter().any(beaten));
+            }
+            f64::from(free) / DRAWS as f64
+        })
+        .collect()
+}
+
+/// The costs of a trial, or its reward as one.
+fn costs_of(trial: &Judged) -> Vec<f64> {
+    if trial.told.costs.is_empty() {
+        return vec![-trial.told.reward.unwrap_or(0.0)];
+    }
+    trial.told.costs.clone()
+}
+
+/// A number with mean 0 and variance 1, near the normal distribution: the sum of twelve uniform ones.
+fn bell(rng: &mut ChaCha12Rng) -> f64 {
+    (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0
+}

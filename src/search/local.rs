@@ -1,0 +1,101 @@
+//! Local search.
+
+use serde::{Deserialize, Serialize};
+
+use super::batched::{Ground, Judged, Strategy};
+use super::controller::{SearchError, setting};
+use super::neighbours::neighbours;
+use super::state::Format;
+
+/// Hill climbing with restarts: the neighbours of a point, which differ from it in one choice, are tried
+/// in a random order; the best of a batch that is better becomes the point; when none of them is, the
+/// climb begins again from the best of a batch drawn uniformly (White, Nolen and Savani, UAI 2021,
+/// have it a strong baseline on architecture search).
+///
+/// No point is proposed twice. A valid trial beats a rejected one, and that one a failed one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Local {
+    /// Points proposed before the first of them is judged, 1 to 4,096; as many may be evaluated at
+    /// once.
+    pub batch: usize,
+}
+
+impl Default for Local {
+    fn default() -> Self {
+        Self { batch: 8 }
+    }
+}
+
+impl Local {
+    /// Checks every setting against its range.
+    ///
+    /// # Errors
+    /// [`SearchError::Setting`] for the first that is out of range.
+    pub fn validate(&self) -> Result<(), SearchError> {
+        let fits = (1..=4096).contains(&self.batch);
+        setting("batch", self.batch, fits, "the points at once must be from 1 to 4096")
+    }
+}
+
+/// Where the climb is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Climb {
+    /// The best point of this climb; none at its start.
+    top: Option<Judged>,
+    /// The neighbours that are left, the next one last.
+    left: Vec<Vec<u16>>,
+    /// Whether `left` is of `top`.
+    listed: bool,
+}
+
+impl Strategy for Local {
+    type State = Climb;
+
+    const FORMAT: Format = Format { name: "local", kind: 4, version: 1 };
+
+    fn batch(&self) -> usize {
+        self.batch
+    }
+
+    fn propose(
+        &self,
+        state: &mut Climb,
+        ground: &mut Ground<'_>,
+    ) -> Result<Vec<Vec<u16>>, SearchError> {
+        if let Some(top) = &state.top {
+            if !state.listed {
+                state.left = neighbours(ground.searched, &top.point, ground.rng);
+                state.listed = true;
+            }
+            let mut points = Vec::with_capacity(self.batch);
+            while points.len() < self.batch
+                && let Some(point) = state.left.pop()
+            {
+                if ground.seen.insert((ground.searched.identity)(&point)) {
+                    points.push(point);
+                }
+            }
+            if !points.is_empty() {
+                // A climb that ends fills its last batch with the first points of the next.
+                while points.len() < self.batch {
+                    points.push(ground.uniform()?);
+                }
+                return Ok(points);
+            }
+            state.top = None;
+        }
+        (0..self.batch).map(|_| ground.uniform()).collect()
+    }
+
+    fn absorb(&self, state: &mut Climb, results: Vec<Judged>) {
+        for result in results {
+            let better =
+                state.top.as_ref().is_none_or(|top| result.told.compare(&top.told).is_gt());
+            if better {
+                state.top = Some(result);
+                state.listed = false;
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Points near a point.
+
+use rand::Rng;
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha12Rng;
+
+use super::controller::Searched;
+
+/// Options of one choice that a list of neighbours has at most.
+const MOST: usize = 32;
+
+/// A point with one choice changed; `None` where nothing can be changed.
+///
+/// The choice is drawn uniformly among those with two options or more; the option uniformly among
+/// the others, and for half the draws of an ordered choice among the next two.
+pub fn mutate(searched: &Searched, point: &[u16], rng: &mut ChaCha12Rng) -> Option<Vec<u16>> {
+    let open: Vec<usize> = (0..point.len()).filter(|&choice| searched.sizes[choice] > 1).collect();
+    let &choice = open.get(rng.random_range(0..open.len().max(1)))?;
+    let mut changed = point.to_vec();
+    changed[choice] = other(searched, choice, point[choice], rng);
+    Some(changed)
+}
+
+/// A point with each choice changed with probability `rate`, one at least.
+pub fn mutate_each(
+    searched: &Searched,
+    point: &[u16],
+    rate: f64,
+    rng: &mut ChaCha12Rng,
+) -> Option<Vec<u16>> {
+    let mut changed = point.to_vec();
+    for choice in 0..point.len() {
+        if searched.sizes[choice] > 1 && rng.random_bool(rate) {
+            changed[choice] = other(searched, choice, point[choice], rng);
+        }
+    }
+    if changed == point { mutate(searched, point, rng) } else { Some(changed) }
+}
+
+/// Another option of a choice with two options or more.
+fn other(searched: &Searched, choice: usize, option: u16, rng: &mut ChaCha12Rng) -> u16 {
+    let last = u16::try_from(searched.sizes[choice] - 1).unwrap_or(u16::MAX);
+    if searched.ordered[choice] && rng.random_bool(0.5) {
+        let up = option == 0 || option < last && rng.random_bool(0.5);
+        return if up { option + 1 } else { option - 1 };
+    }
+    let drawn = rng.random_range(0..last);
+    if drawn >= option { drawn + 1 } else { drawn }
+}
+
+/// Each choice taken from either of two points.
+pub fn cross(a: &[u16], b: &[u16], rng: &mut ChaCha12Rng) -> Vec<u16> {
+    a.iter().zip(b).map(|(&a, &b)| if rng.random_bool(0.5) { a } else { b }).collect()
+}
+
+/// All legal points with one choice changed, in a random order. Of a choice with many options the
+/// nearest 32 if they are ordered, 32 drawn ones if not.
+pub fn neighbours(searched: &Searched, point: &[u16], rng: &mut ChaCha12Rng) -> Vec<Vec<u16>> {
+    let mut all = Vec::new();
+    for (choice, &size) in searched.sizes.iter().enumerate() {
+        let own = point[choice];
+        let last = u16::try_from(size - 1).unwrap_or(u16::MAX);
+        let mut options: Vec<u16> = (0..=last).filter(|&option| option != own).collect();
+        if options.len() > MOST {
+            if searched.ordered[choice] {
+                options.sort_by_key(|&option| (option.abs_diff(own), option));
+            } else {
+                options.shuffle(rng);
+            }
+            options.truncate(MOST);
+        }
+        for option in options {
+            let mut changed = point.to_vec();
+            changed[choice] = option;
+            if (searched.legal)(&changed) {
+                all.push(changed);
+            }
+        }
+    }
+    all.shuffle(rng);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::seed;
+
+    #[test]
+    fn neighbours_differ_in_one_choice_and_are_legal() {
+        let searched = Searched::new(vec![3, 1, 4, 100], Arc::new(|point| point[0] != point[2]));
+        let mut rng = seed::stream(0, "test", 0);
+        let point = [0, 0, 1, 50];
+        let all = neighbours(&searched, &point, &mut rng);
+        // Of the first choice 1 is illegal, of the third 0.
+        assert_eq!(all.len(), 1 + 2 + 32);
+        for other in &all {
+            assert_eq!(other.iter().zip(&point).filter(|(a, b)| a != b).count(), 1);
+            assert!(searched.accepts(other));
+        }
+        let mut sorted = all.clone();
+        sorted.sort();
+        sorted.dedup();
+        assert_eq!(sorted.len(), all.len());
+    }
+
+    #[test]
+    fn a_mutation_changes_what_can_be_changed() {
+        let mut searched = Searched::new(vec![1, 2, 9], Arc::new(|_| true));
+        searched.ordered[2] = true;
+        let mut rng = seed::stream(1, "test", 0);
+        let mut counts = [[0_u32; 9]; 3];
+        for _ in 0..4_000 {
+            let changed = mutate(&searched, &[0, 1, 8], &mut rng).unwrap();
+            assert!(searched.fits(&changed));
+            let choice = (0..3).find(|&choice| changed[choice] != [0, 1, 8][choice]).unwrap();
+            counts[choice][usize::from(changed[choice])] += 1;
+        }
+        assert_eq!(counts[0], [0; 9]);
+        assert!((1_800..2_200).contains(&counts[1][0]));
+        // Of the third half go to the neighbour, and an eighth of the others too.
+        assert!((1_000..1_250).contains(&counts[2][7]), "{counts:?}");
+        assert_eq!(counts[2][8], 0);
+        let fixed = Searched::new(vec![1, 1], Arc::new(|_| true));
+        assert_eq!(mutate(&fixed, &[0, 0], &mut rng), None);
+    }
+}
