@@ -17,11 +17,6 @@ pub struct Planned<'a> {
 /// What happens in the runs of a study.
 #[derive(Clone, Copy, Debug)]
 pub enum ComparisonEvent<'a> {
-    /// Trials that an earlier process stored were taken over.
-    Resumed {
-        /// How many.
-        trials: u64,
-    },
     /// Trials were committed to the store.
     Committed {
         /// How many.
@@ -46,7 +41,7 @@ pub struct RunFailure {
     pub index: usize,
     /// Why.
     #[source]
-    pub error: StudyError,
+    pub error: Box<StudyError>,
 }
 
 /// Carries out runs, at most `threads` of them at once, each on a thread of its own.
@@ -78,7 +73,7 @@ pub fn run_all(
                     let run = planned.run.name.clone();
                     let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
                     if failed.as_ref().is_none_or(|first| index < first.index) {
-                        *failed = Some(RunFailure { run, index, error });
+                        *failed = Some(RunFailure { run, index, error: Box::new(error) });
                     }
                 }
             }
@@ -103,12 +98,10 @@ fn carry_out(
     stop: &AtomicBool,
     observer: &(dyn Fn(ComparisonEvent<'_>) + Sync),
 ) -> Result<End, StudyError> {
-    let mut observe = |event: Event<'_>| match event {
-        Event::Resumed { trials, .. } => observer(ComparisonEvent::Resumed { trials }),
-        Event::Committed { trials, .. } => {
+    let mut observe = |event: Event<'_>| {
+        if let Event::Committed { trials, .. } = event {
             observer(ComparisonEvent::Committed { trials: trials.len() as u64 });
         }
-        Event::PhaseStarted { .. } | Event::Checkpoint { .. } => {}
     };
     let study = Study {
         experiment: planned.experiment,

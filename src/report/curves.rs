@@ -224,14 +224,16 @@ fn draw_scatter(
         .label_style(("sans-serif", 13))
         .light_line_style(LIGHT)
         .bold_line_style(BOLD)
-        .x_label_formatter(&|value| number(if logarithmic { 10f64.powf(*value) } else { *value }))
+        .x_label_formatter(&|value| {
+            number(if logarithmic { rounded(10f64.powf(*value)) } else { *value })
+        })
         .draw()?;
     for marks in marks {
         let fill = marks.colour.map_or(FRONTIER, colour);
         let at = |point: &(f64, f64)| (place(point.0 * x_factor), point.1 * y_factor);
         if marks.large {
-            let rim = |point| TriangleMarker::new(at(point), 8, BLACK.filled());
-            let mark = |point| TriangleMarker::new(at(point), 6, fill.filled());
+            let rim = |point| TriangleMarker::new(at(point), 6, BLACK.filled());
+            let mark = |point| TriangleMarker::new(at(point), 4, fill.filled());
             chart.draw_series(marks.points.iter().map(rim))?;
             chart
                 .draw_series(marks.points.iter().map(mark))?
@@ -254,6 +256,12 @@ fn draw_scatter(
         .draw()?;
     root.present()?;
     Ok(())
+}
+
+/// A positive number to three digits: a tick within a decade is no round one.
+fn rounded(value: f64) -> f64 {
+    let scale = 10f64.powf(2.0 - value.log10().floor());
+    (value * scale).round() / scale
 }
 
 #[cfg(test)]

@@ -37,7 +37,6 @@ impl StudyBar {
     /// Shows what happened.
     pub fn observe(&self, event: ComparisonEvent<'_>) {
         match event {
-            ComparisonEvent::Resumed { .. } => {}
             ComparisonEvent::Committed { trials } => {
                 let trials = self.trials.fetch_add(trials, Ordering::Relaxed) + trials;
                 if let Some(bar) = &self.bar {

@@ -163,7 +163,7 @@ fn search(
     let bar = StudyBar::new(runs.len() as u64, (runs.len() - left.len()) as u64);
     let ended = run_all(store, &planned, threads, stop, &|event| bar.observe(event));
     drop(bar);
-    ended.map_err(|failure| match failure.error {
+    ended.map_err(|failure| match *failure.error {
         StudyError::OriginChanged { what, before, now, .. } => CliError::ChangedStudy {
             study: study.name.clone(),
             what: format!("what the {what} come from"),

@@ -52,7 +52,7 @@ pub fn outcomes(judged: &Judged) -> Table {
     columns.push("best reward: median (quartiles)".into());
     if exact.is_some() {
         columns.extend(["gap to best".into(), format!("gap to number {top}")]);
-        columns.extend([format!("in the best {top}"), "at step".into(), format!("found of {top}")]);
+        columns.extend([format!("in the best {top} at step"), format!("found of {top}")]);
     }
     let share = |share: &f64| format!("steps to {} %", number(100.0 * share));
     columns.extend(judged.fractions.iter().map(share));
@@ -68,10 +68,8 @@ pub fn outcomes(judged: &Judged) -> Table {
         if exact.is_some() {
             row.push(outcome.gap.and_then(|gap| finite(gap.median)).into());
             row.push(outcome.gap_to_last.and_then(|gap| finite(gap.median)).into());
-            let among = outcome.among_best.as_ref();
-            row.push(among.map(|among| format!("{} of {runs}", among.runs)).into());
-            row.push(among.and_then(|among| finite(among.steps.median)).into());
-            row.push(outcome.found.map(|found| spread(found)).into());
+            row.push(outcome.among_best.as_ref().map(|among| steps(among, *runs)).into());
+            row.push(outcome.found.map(spread).into());
         }
         row.extend(outcome.reached.iter().map(|reached| Cell::from(steps(reached, *runs))));
         row.resize(table_width(judged), Cell::Empty);
@@ -81,7 +79,7 @@ pub fn outcomes(judged: &Judged) -> Table {
 }
 
 fn table_width(judged: &Judged) -> usize {
-    4 + if judged.exact.is_some() { 5 } else { 0 } + judged.fractions.len()
+    4 + if judged.exact.is_some() { 4 } else { 0 } + judged.fractions.len()
 }
 
 /// The median steps, and how many runs get there where not all do.
