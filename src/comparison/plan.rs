@@ -366,7 +366,11 @@ strategies:
                 "s.yaml:10: strategy `phase` is the",
             ),
             ("one limit: one", "one limit: free", "s.yaml:7: scenario `one limit` is the same"),
-            ("one limit", "one-limit\": a.rhai\n  \"one_limit", "have the same name"),
+            (
+                "one limit: one.rhai",
+                "one limit: one.rhai\n  one-limit: b.rhai",
+                "have the same name",
+            ),
             ("trials: 60", "seed: 60", "s.yaml:10: `phase` sets `seed`"),
             ("trials: 60", "threads: 2", "s.yaml:10: `phase` sets `threads`"),
             ("seed: 5", "seed: 5\nfractions: [0.9, 0.5]", "s.yaml:3: fractions must rise"),

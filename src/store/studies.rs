@@ -51,11 +51,14 @@ impl Store {
         self.flush()
     }
 
-    /// The study of a file that was made last.
+    /// The study that was made last of those whose file is the one that is meant.
     ///
     /// # Errors
     /// The store fails.
-    pub fn latest_study(&self, file: &str) -> Result<Option<StudyRecord>, StoreError> {
+    pub fn latest_study(
+        &self,
+        is_meant: impl Fn(&str) -> bool,
+    ) -> Result<Option<StudyRecord>, StoreError> {
         let mut latest: Option<StudyRecord> = None;
         for entry in &self.studies {
             let (name, bytes) = entry.map_err(|error| self.failed(error))?;
@@ -64,7 +67,7 @@ impl Store {
                 self.damaged(format!("the record of study `{name}`: {error}"))
             })?;
             let later = latest.as_ref().is_none_or(|latest| latest.number < study.number);
-            if study.file == file && later {
+            if later && is_meant(&study.file) {
                 latest = Some(study);
             }
         }

@@ -105,7 +105,7 @@ fn a_study_compares_and_does_not_depend_on_threads() {
     assert!(two.ok(&["show", "s-1/-free-/combined/1"]).contains("finished"));
 
     // A finished study is reported again, and nothing is run.
-    let again = two.run(&["study", "s.yaml", "--format", "csv"]);
+    let again = two.run(&["study", "./s.yaml", "--format", "csv"]);
     assert_eq!((again.code, again.err.as_str()), (0, "study s-1: 12 runs\nwrote s-1.html\n"));
     let lines: Vec<&str> = again.out.lines().collect();
     assert_eq!(lines.len(), 5, "{}", again.out);

@@ -90,7 +90,11 @@ fn threads(asked: Option<usize>) -> Result<usize, CliError> {
 /// Refuses a file that says something else than it did, unless it only adds.
 fn started(store: &Store, args: &Args, plan: &Plan, text: &str) -> Result<StudyRecord, CliError> {
     let file = args.file.display().to_string();
-    let before = store.latest_study(&file)?;
+    let real = |file: &Path| std::fs::canonicalize(file).ok();
+    let meant = real(&args.file);
+    let before = store.latest_study(|known| {
+        known == file || (meant.is_some() && real(Path::new(known)) == meant)
+    })?;
     if let Some(study) = before.as_ref().filter(|_| !args.fork) {
         let known: Plan = serde_json::from_value(study.plan.clone()).map_err(|error| {
             CliError::usage(format!("the plan of study `{}` cannot be read: {error}", study.name))

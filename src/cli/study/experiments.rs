@@ -123,10 +123,10 @@ impl Experiments {
             if let Some((what, diff)) = change(store, &stored, self.of_run(index))? {
                 return Err(changed(what, diff));
             }
-            if stored.settings != run.settings {
+            let (before, now) = (deciding(&stored), deciding(&run));
+            if before != now {
                 let what = format!("a setting of {}", run.file);
-                let diff = format!("-{}\n+{}\n", stored.settings, run.settings);
-                return Err(changed(what, diff));
+                return Err(changed(what, format!("-{before}\n+{now}\n")));
             }
             known.push(stored);
         }
@@ -159,6 +159,15 @@ impl Entry {
     pub const fn loaded(&self) -> &Loaded {
         &self.loaded
     }
+}
+
+/// The settings of a run without those that only say where things are.
+fn deciding(run: &RunRecord) -> serde_json::Value {
+    let mut settings = run.settings.clone();
+    if let Some(settings) = settings.as_object_mut() {
+        settings.retain(|name, _| name != "script" && name != "data");
+    }
+    settings
 }
 
 /// Loads an experiment that can be run and whose schedule begins.
