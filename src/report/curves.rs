@@ -88,6 +88,7 @@ fn draw_curves(
     let mut chart = ChartBuilder::on(&root)
         .caption(title, ("sans-serif", 20))
         .margin(12)
+        .margin_right(32)
         .x_label_area_size(48)
         .y_label_area_size(76)
         .build_cartesian_2d((1.0..end).log_scale(), low..high)?;
@@ -213,6 +214,7 @@ fn draw_scatter(
     let mut chart = ChartBuilder::on(&root)
         .caption(title, ("sans-serif", 20))
         .margin(12)
+        .margin_right(32)
         .x_label_area_size(48)
         .y_label_area_size(64)
         .build_cartesian_2d(left - wide..right + wide, low - tall..high + tall)?;

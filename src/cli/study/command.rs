@@ -41,6 +41,7 @@ pub struct Args {
 
 /// Carries out the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
+    keep_matrices_on_their_thread();
     let threads = threads(args.threads)?;
     let (plan, text) = Plan::load(&args.file)?;
     let experiments = Experiments::load(common, &args.file, &plan)?;
@@ -73,6 +74,20 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let path = args.report.clone().unwrap_or_else(|| format!("{}.html", study.name).into());
     write(&path, &page::page(&plan, &text, &study, &judged)?)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Lets the products of matrices within a run stay on the run's thread.
+///
+/// Candle divides even small ones among all processors, which other runs are busy on, and reads
+/// /proc/cpuinfo before each to know how many there are: half of a run's time.
+fn keep_matrices_on_their_thread() {
+    const THREADS: &str = "RAYON_NUM_THREADS";
+    if std::env::var_os(THREADS).is_none() {
+        // SAFETY: no other thread runs yet that could read the environment meanwhile.
+        unsafe {
+            std::env::set_var(THREADS, "1");
+        }
+    }
 }
 
 fn threads(asked: Option<usize>) -> Result<usize, CliError> {

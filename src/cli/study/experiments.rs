@@ -39,7 +39,7 @@ impl Experiments {
         let mut entries = Vec::new();
         for (scenario, name) in &plan.scenarios.0 {
             let path = folder.join(name);
-            let own = read_settings(&path).map_err(|error| in_scenario(error, scenario))?;
+            let own = settings(&path).map_err(|error| in_scenario(error, scenario))?;
             if own.seed.is_some() {
                 return Err(CliError::Usage {
                     message: format!(
@@ -168,6 +168,13 @@ fn deciding(run: &RunRecord) -> serde_json::Value {
         settings.retain(|name, _| name != "script" && name != "data");
     }
     settings
+}
+
+/// The settings of an experiment's file, which must be there.
+fn settings(file: &Path) -> Result<Settings, CliError> {
+    std::fs::metadata(file)
+        .map_err(|source| ScriptError::Read { path: file.to_path_buf(), source })?;
+    read_settings(file)
 }
 
 /// Loads an experiment that can be run and whose schedule begins.
