@@ -251,7 +251,11 @@ fn a_study_that_cannot_be_is_refused_before_the_first_trial() {
             "error: strategy `separate & last` cannot run on scenario `fast`:\nerror: strategy is genetic; \
              it is combined or separate",
         ),
-        ("exact: x.rhai", "exact: y.rhai", "cannot read y.rhai"),
+        (
+            "exact: x.rhai",
+            "exact: y.rhai",
+            "error: `exact` cannot be used:\nerror: cannot read y.rhai: ",
+        ),
     ] {
         let err = refused(from, to);
         assert!(err.contains(expected), "{expected}: {err}");

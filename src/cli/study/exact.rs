@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use super::experiments::Experiments;
+use super::experiments::{Experiments, rendered};
 use crate::cli::context::{Common, Loaded};
 use crate::cli::error::CliError;
 use crate::cli::run::record;
@@ -41,8 +41,14 @@ impl Exact {
         experiments: &Experiments,
     ) -> Result<Self, CliError> {
         let file = study.parent().unwrap_or_else(|| Path::new("")).join(file);
-        let loaded = common.load(&file, &[])?;
-        let plan = loaded.script.sweep_plan()?;
+        let load = || {
+            let loaded = common.load(&file, &[])?;
+            let plan = loaded.script.sweep_plan()?;
+            Ok((loaded, plan))
+        };
+        let (loaded, plan) = load().map_err(|error: CliError| CliError::Experiment {
+            rendered: format!("error: `exact` cannot be used:\n{}", rendered(&error)),
+        })?;
         let refuse = |message: String, hint: &str| {
             let rendered = format!("error: {message}\nhint: {hint}");
             Err(CliError::Experiment { rendered })

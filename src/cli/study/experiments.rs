@@ -191,7 +191,7 @@ fn ready(common: &Common, file: &Path, settings: Settings) -> Result<Loaded, Cli
 }
 
 /// The message of an error, and of what is behind it, as it is printed.
-fn rendered(error: &CliError) -> String {
+pub fn rendered(error: &CliError) -> String {
     match error {
         CliError::Script(ScriptError::Script { diagnostic, sources }) => {
             diagnostic.render(sources, std::io::stderr().is_terminal())
