@@ -5,11 +5,13 @@
 //! so that any run can be interrupted, resumed and questioned later.
 //!
 //! Each room knows only what is above it here: [`space`], [`network`], [`accel`], [`train`],
-//! [`accuracy`], [`search`], [`pareto`], [`store`], [`study`], [`report`], [`script`], [`cli`].
+//! [`accuracy`], [`search`], [`pareto`], [`store`], [`study`], [`comparison`],
+//! [`report`], [`script`], [`cli`].
 
 pub mod accel;
 pub mod accuracy;
 pub mod cli;
+pub mod comparison;
 pub mod network;
 pub mod pareto;
 pub mod report;

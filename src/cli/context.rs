@@ -160,7 +160,8 @@ impl Loaded {
     }
 }
 
-fn read_settings(file: &Path) -> Result<Settings, CliError> {
+/// The settings of an experiment's file, before any override.
+pub fn read_settings(file: &Path) -> Result<Settings, CliError> {
     match file.extension().and_then(|extension| extension.to_str()) {
         Some("rhai") => Ok(Settings { script: Some(file.to_path_buf()), ..Settings::default() }),
         Some("yaml" | "yml") => Settings::load(file).map_err(|error| match error {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::accuracy::nasbench101::{ImportError, TableError};
+use crate::comparison::PlanError;
 use crate::pareto::ParseObjectiveError;
 use crate::script::{QueryError, ScriptError};
 use crate::store::StoreError;
@@ -67,6 +68,21 @@ pub enum CliError {
         /// The change, as a unified diff.
         diff: String,
     },
+    /// A study's file is wrong.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A study's file or experiments changed.
+    #[error("study `{study}` cannot go on: {what} changed since it started\n{diff}")]
+    ChangedStudy {
+        /// The study's name.
+        study: String,
+        /// What changed.
+        what: String,
+        /// The change, as a unified diff.
+        diff: String,
+        /// The study's file.
+        file: PathBuf,
+    },
     /// A file cannot be used.
     #[error("cannot use {path}: {source}")]
     File {
@@ -89,11 +105,13 @@ impl CliError {
     fn code(&self) -> u8 {
         match self {
             Self::Usage { .. } | Self::Objective(_) => 2,
-            Self::Script(ScriptError::Read { .. }) => 2,
+            Self::Script(ScriptError::Read { .. }) | Self::Plan(PlanError::Read { .. }) => 2,
             Self::Script(_)
             | Self::Experiment { .. }
             | Self::Query(_)
             | Self::Changed { .. }
+            | Self::ChangedStudy { .. }
+            | Self::Plan(PlanError::Wrong { .. })
             | Self::Study(
                 StudyError::Schedule(_)
                 | StudyError::Phase { .. }
@@ -121,6 +139,11 @@ impl CliError {
             Self::Usage { hint, .. } => hint.clone(),
             Self::Changed { run, .. } => Some(format!(
                 "undo the change, or `tandem resume {run} --fork` to start a new run with it"
+            )),
+            Self::ChangedStudy { file, .. } => Some(format!(
+                "undo the change, or `tandem study {} --fork` to start a new study with it; repeats, \
+                 strategies and scenarios may be added to the old one",
+                file.display()
             )),
             Self::Study(StudyError::OriginChanged { run, .. }) => Some(format!(
                 "bring back what it was, or `tandem resume {run} --fork` to start a new run"

@@ -14,6 +14,7 @@ mod resume;
 mod run;
 mod runs;
 mod show;
+mod study;
 mod summary;
 mod sweep;
 mod sweep_summary;
@@ -50,6 +51,7 @@ enum Command {
     Explain(explain::Args),
     Figure(figure::Args),
     Sweep(sweep::Args),
+    Study(study::Args),
     Check(check::Args),
     Estimate(estimate::Args),
     Data(data::Args),
@@ -82,6 +84,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Explain(args) => explain::run(common, &args),
         Command::Figure(args) => figure::run(common, &args),
         Command::Sweep(args) => sweep::run(common, &args),
+        Command::Study(args) => study::run(common, &args),
         Command::Check(args) => check::run(common, &args),
         Command::Estimate(args) => estimate::run(common, &args),
         Command::Data(args) => data::run(common, &args),

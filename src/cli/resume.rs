@@ -69,8 +69,22 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     carry_on(common, &loaded, &store, known)
 }
 
-/// Refuses to go on with other script texts than the run started with.
+/// Refuses to go on with other script texts, another program or other models than the run started
+/// with.
 fn refuse_changes(store: &Store, known: &RunRecord, loaded: &Loaded) -> Result<(), CliError> {
+    match change(store, known, loaded)? {
+        None => Ok(()),
+        Some((what, diff)) => Err(CliError::Changed { run: known.name.clone(), what, diff }),
+    }
+}
+
+/// The first thing that is not what it was when a run started, and how it changed: script texts, the
+/// program, models.
+pub fn change(
+    store: &Store,
+    known: &RunRecord,
+    loaded: &Loaded,
+) -> Result<Option<(String, String)>, CliError> {
     let now: BTreeMap<String, Arc<str>> = loaded.script.sources();
     let names = known.sources.keys().chain(now.keys());
     for name in names {
@@ -80,38 +94,32 @@ fn refuse_changes(store: &Store, known: &RunRecord, loaded: &Loaded) -> Result<(
         };
         let after = now.get(name).map_or("", |text| text.as_ref());
         if before != after {
-            let diff = TextDiff::from_lines(before.as_str(), after)
-                .unified_diff()
-                .header(&format!("{name} (at the start)"), &format!("{name} (now)"))
-                .to_string();
-            return Err(CliError::Changed {
-                run: known.name.clone(),
-                what: format!("`{name}`"),
-                diff,
-            });
+            return Ok(Some((format!("`{name}`"), diff(name, &before, after))));
         }
     }
-    let changed = |what: &str, before: String, now: String| CliError::Changed {
-        run: known.name.clone(),
-        what: what.to_owned(),
-        diff: format!("-{before}\n+{now}\n"),
+    let changed = |what: &str, before: String, now: String| {
+        Ok(Some((what.to_owned(), format!("-{before}\n+{now}\n"))))
     };
     let program = env!("CARGO_PKG_VERSION");
     if known.program != program {
         let before = format!("tandem {}", known.program);
-        return Err(changed("the program", before, format!("tandem {program}")));
+        return changed("the program", before, format!("tandem {program}"));
     }
     if known.sweep.is_none() {
         for (model, now) in models() {
             let before = known.data.get(&model).cloned().unwrap_or_default();
             if before != now {
-                return Err(changed(
-                    "a model",
-                    format!("{model} {before}"),
-                    format!("{model} {now}"),
-                ));
+                return changed("a model", format!("{model} {before}"), format!("{model} {now}"));
             }
         }
     }
-    Ok(())
+    Ok(None)
+}
+
+/// How a text changed, as a unified diff.
+pub fn diff(name: &str, before: &str, after: &str) -> String {
+    TextDiff::from_lines(before, after)
+        .unified_diff()
+        .header(&format!("{name} (at the start)"), &format!("{name} (now)"))
+        .to_string()
 }

@@ -158,7 +158,7 @@ pub fn listen(stop: &Arc<AtomicBool>) {
 }
 
 /// An error of a run, with the script's source line where one is behind it.
-fn explain(loaded: &Loaded, error: StudyError) -> CliError {
+pub fn explain(loaded: &Loaded, error: StudyError) -> CliError {
     let (prefix, message) = match &error {
         StudyError::Schedule(Failure(message)) | StudyError::Unusable(Failure(message)) => {
             (String::new(), message)

@@ -86,7 +86,7 @@ impl Prepared {
     }
 
     /// Notes in a record what the sweep is about.
-    fn describe(&self, loaded: &Loaded, record: &mut RunRecord) {
+    pub fn describe(&self, loaded: &Loaded, record: &mut RunRecord) {
         let (accuracies, left_out) = self.numbers();
         let networks = accuracies.len() as u64;
         let configurations = ChaidnnSpace::new().configurations().count() as u64;
@@ -120,32 +120,73 @@ pub fn carry_on(
     record: RunRecord,
 ) -> Result<ExitCode, CliError> {
     summary::print_name(common, &record.name)?;
-    let threads = loaded.threads();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(|source| CliError::Study(StudyError::Threads { threads, source }))?;
-    pool.install(|| match &prepared.networks {
-        SweepNetworks::Nasbench101(networks) => {
-            let space = Nasbench101Space::new();
-            let options = |index: usize| space.options(networks.family.cells[index]).to_vec();
-            sweep(common, loaded, prepared, store, record, networks, &options)
+    let name = record.name.clone();
+    let stop = Arc::new(AtomicBool::new(false));
+    listen(&stop);
+    let Swept { end, record, classes } = prepared.sweep(loaded, store, record, &stop)?;
+    match end {
+        End::Finished => {
+            sweep_summary::print(common, store, &record, classes)?;
+            Ok(ExitCode::SUCCESS)
         }
-        SweepNetworks::Nasbench201(networks) => {
-            let space = Nasbench201Space::new();
-            let options = |index: usize| space.options(networks.family.cells[index]).to_vec();
-            sweep(common, loaded, prepared, store, record, networks, &options)
+        End::Interrupted => {
+            let record = record.sweep.unwrap_or_default();
+            eprintln!(
+                "interrupted after {} of {} networks; `tandem resume {name}` goes on",
+                record.done, record.networks
+            );
+            Ok(ExitCode::from(130))
         }
-    })
+    }
+}
+
+/// How far a sweep came.
+pub struct Swept {
+    /// Whether it came to its end.
+    pub end: End,
+    /// Its record.
+    pub record: RunRecord,
+    /// Configurations that have latencies of their own.
+    pub classes: usize,
+}
+
+impl Prepared {
+    /// Sweeps from where the last checkpoint is.
+    pub fn sweep(
+        &self,
+        loaded: &Loaded,
+        store: &Store,
+        record: RunRecord,
+        stop: &AtomicBool,
+    ) -> Result<Swept, CliError> {
+        let threads = loaded.threads();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool =
+            pool.map_err(|source| CliError::Study(StudyError::Threads { threads, source }))?;
+        pool.install(|| match &self.networks {
+            SweepNetworks::Nasbench101(networks) => {
+                let space = Nasbench101Space::new();
+                let options = |index: usize| space.options(networks.family.cells[index]).to_vec();
+                sweep(loaded, self, store, record, stop, networks, &options)
+            }
+            SweepNetworks::Nasbench201(networks) => {
+                let space = Nasbench201Space::new();
+                let options = |index: usize| space.options(networks.family.cells[index]).to_vec();
+                sweep(loaded, self, store, record, stop, networks, &options)
+            }
+        })
+    }
 }
 
 fn sweep<F: Family + Clone>(
-    common: &Common,
     loaded: &Loaded,
     prepared: &Prepared,
     store: &Store,
     record: RunRecord,
+    stop: &AtomicBool,
     networks: &Accuracies<F>,
     options: &(dyn Fn(usize) -> Vec<u16> + Sync),
-) -> Result<ExitCode, CliError> {
+) -> Result<Swept, CliError> {
     let plan = &prepared.plan;
     let failed = |error: String| CliError::Study(StudyError::Sweep(error));
     let hardware = ChaidnnSpace::new();
@@ -165,14 +206,11 @@ fn sweep<F: Family + Clone>(
         let network = space.with(&blank, plan.parts.0, &options(network as usize));
         space.with(&network, plan.parts.1, &hardware_options[configuration as usize])
     };
-    let stop = Arc::new(AtomicBool::new(false));
-    listen(&stop);
     let bar = SweepBar::new(
         sweep.networks(),
         sweep.size() / sweep.networks().max(1),
         record.sweep.as_ref().map_or(0, |sweep| sweep.done),
     );
-    let name = record.name.clone();
     let study = SweepStudy {
         sweep: &sweep,
         space,
@@ -180,27 +218,14 @@ fn sweep<F: Family + Clone>(
         judge: &|point, metrics| judge(loaded, point, metrics),
         store,
         run: record,
-        stop: &stop,
+        stop,
         observer: &mut |progress| bar.observe(progress),
     };
     let ended = study.run();
     drop(bar);
     let (end, record) = ended.map_err(CliError::Study)?;
     store.sync()?;
-    match end {
-        End::Finished => {
-            sweep_summary::print(common, store, &record, pairs.batch.classes().len())?;
-            Ok(ExitCode::SUCCESS)
-        }
-        End::Interrupted => {
-            let record = record.sweep.unwrap_or_default();
-            eprintln!(
-                "interrupted after {} of {} networks; `tandem resume {name}` goes on",
-                record.done, record.networks
-            );
-            Ok(ExitCode::from(130))
-        }
-    }
+    Ok(Swept { end, record, classes: pairs.batch.classes().len() })
 }
 
 /// What the script says of a pair: its own metrics, which must agree with the sweep's, and reward.

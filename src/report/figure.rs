@@ -47,7 +47,7 @@ const BAR: u32 = 130;
 const STEPS: u32 = 64;
 
 /// A metric's name and unit for an axis, and what its values are multiplied with.
-fn label(metric: &str, note: &str) -> (String, f64) {
+pub(super) fn label(metric: &str, note: &str) -> (String, f64) {
     let (text, factor) = if metric == "accuracy" {
         ("accuracy (%)".to_owned(), 100.0)
     } else if metric == "img_s_cm2" {

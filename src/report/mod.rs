@@ -1,16 +1,22 @@
 //! What people and other programs see: tables, numbers, the course of runs and downloads.
 
+mod curves;
 mod download;
 mod figure;
+mod html;
 mod number;
+mod study;
 mod table;
 mod terminal;
 mod training;
 mod trials;
 
+pub use curves::{Curve, Marks, curves, scatter};
 pub use download::DownloadBar;
 pub use figure::{Axes, FigureError, Series, figure};
+pub use html::Page;
 pub use number::{grouped, number};
+pub use study::StudyBar;
 pub use table::{Cell, Format, Table};
 pub use terminal::{SweepBar, Terminal};
 pub use training::{TrainingBar, describe as describe_training};

@@ -74,7 +74,7 @@ impl<T: Into<Self>> From<Option<T>> for Cell {
 }
 
 impl Cell {
-    fn for_people(&self) -> String {
+    pub(super) fn for_people(&self) -> String {
         match self {
             Self::Empty => String::new(),
             Self::Flag(true) => "yes".to_owned(),
@@ -103,7 +103,7 @@ impl Cell {
         }
     }
 
-    const fn is_number(&self) -> bool {
+    pub(super) const fn is_number(&self) -> bool {
         matches!(self, Self::Int(_) | Self::Number(_))
     }
 }
@@ -138,6 +138,14 @@ impl Table {
     /// Whether there are no rows.
     pub const fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    pub(super) fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    pub(super) fn rows(&self) -> &[Vec<Cell>] {
+        &self.rows
     }
 
     /// Writes the table.

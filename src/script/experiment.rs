@@ -17,7 +17,7 @@ use super::options::number;
 use super::settings::Settings;
 use super::sources::Sources;
 use super::table::SummaryTable;
-use crate::pareto::Objective;
+use crate::pareto::{Objective, Weighted};
 use crate::search::{ControllerSpec, ReinforceSettings};
 use crate::space::{Part, Point, Space};
 use crate::study::{
@@ -162,6 +162,11 @@ impl Script {
     /// The function fails or gives no number.
     pub fn reward(&self, metrics: &Metrics) -> Result<Reward, Failure> {
         self.core.reward(None, metrics)
+    }
+
+    /// The script's own reward, if it is an objective and not a function.
+    pub fn objective(&self) -> Option<&Weighted> {
+        self.core.declared.as_deref()
     }
 
     /// How the network of a point is trained, as the script's `training(point)` says.

@@ -1,7 +1,8 @@
 //! The durable store of runs, trials and checkpoints, in a sled database.
 //!
-//! One tree for each kind: `runs` (name), `trials` (run, step), `checkpoints` (run, step),
-//! `scripts` (hash of the text), `accuracies` (hash of a training) and `meta` (the version of this layout; a newer one is refused).
+//! One tree for each kind: `runs` (name), `studies` (name), `trials` (run, step), `checkpoints` (run,
+//! step), `scripts` (hash of the text), `accuracies` (hash of a training) and `meta` (the version of this
+//! layout; a newer one is refused).
 //! Trials are appended to their run's journal and never change. One process at a time has a store
 //! open.
 
@@ -13,6 +14,7 @@ mod open;
 mod record;
 mod runs;
 mod sources;
+mod studies;
 mod trainings;
 mod trial;
 
@@ -20,6 +22,8 @@ pub use error::StoreError;
 pub use journal::Trials;
 pub use open::{OpenMode, Store};
 pub use record::{GoalRecord, PhaseRecord, RunRecord, Status, SweepRecord, now_s};
+pub use runs::plain_name;
+pub use studies::StudyRecord;
 pub use trial::{Outcome, Trial};
 
 #[cfg(test)]

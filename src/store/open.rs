@@ -52,6 +52,7 @@ pub struct Store {
     pub(super) path: PathBuf,
     pub(super) db: Db,
     pub(super) runs: Tree,
+    pub(super) studies: Tree,
     pub(super) trials: Tree,
     pub(super) checkpoints: Tree,
     pub(super) scripts: Tree,
@@ -112,6 +113,7 @@ impl Store {
         let store = Self {
             path: path.to_owned(),
             runs: tree("runs")?,
+            studies: tree("studies")?,
             trials: tree("trials")?,
             checkpoints: tree("checkpoints")?,
             scripts: tree("scripts")?,

@@ -8,6 +8,25 @@ use super::record::RunRecord;
 const SIMILAR: f64 = 0.7;
 const SUGGESTIONS: usize = 3;
 
+/// A name as it is easy to type: characters that are awkward on a command line become hyphens.
+pub fn plain_name(name: &str) -> String {
+    let plain = |c: char| if c.is_alphanumeric() || "._".contains(c) { c } else { '-' };
+    name.chars().map(plain).collect()
+}
+
+/// The first name that no tree has: the given one, a hyphen and a number; and the number.
+pub(super) fn first_free(trees: &[&sled::Tree], name: &str) -> (String, u32) {
+    let stem = plain_name(name);
+    let keys = trees.iter().flat_map(|tree| tree.scan_prefix(format!("{stem}-")).keys());
+    let taken = keys.filter_map(|key| {
+        let key = key.ok()?;
+        // A run of a study has the study's name and a slash before its own.
+        std::str::from_utf8(&key[stem.len() + 1..]).ok()?.split('/').next()?.parse::<u32>().ok()
+    });
+    let number = taken.max().map_or(1, |number| number.saturating_add(1));
+    (format!("{stem}-{number}"), number)
+}
+
 impl Store {
     /// Adds a run under the first free name: the given one, a hyphen and a number.
     ///
@@ -16,17 +35,23 @@ impl Store {
     /// # Errors
     /// The store fails.
     pub fn create_run(&self, mut run: RunRecord) -> Result<RunRecord, StoreError> {
-        let plain = |c: char| if c.is_alphanumeric() || "._".contains(c) { c } else { '-' };
-        let stem: String = run.name.chars().map(plain).collect();
-        let taken = self.runs.scan_prefix(format!("{stem}-")).keys().filter_map(|key| {
-            let key = key.ok()?;
-            std::str::from_utf8(&key[stem.len() + 1..]).ok()?.parse::<u32>().ok()
-        });
-        run.number = taken.max().map_or(1, |number| number.saturating_add(1));
-        run.name = format!("{stem}-{}", run.number);
+        (run.name, run.number) = first_free(&[&self.runs, &self.studies], &run.name);
         self.update_run(&run)?;
         self.flush()?;
         Ok(run)
+    }
+
+    /// Adds runs under the names that they have, unless there are runs of those names.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn add_runs(&self, runs: &[RunRecord]) -> Result<(), StoreError> {
+        for run in runs {
+            if !self.runs.contains_key(&run.name).map_err(|error| self.failed(error))? {
+                self.update_run(run)?;
+            }
+        }
+        self.flush()
     }
 
     /// Writes a run's record anew.

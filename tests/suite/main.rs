@@ -7,6 +7,7 @@ mod nasbench101;
 mod resuming;
 mod sandbox;
 mod server;
+mod study;
 mod support;
 mod sweep;
 mod training;

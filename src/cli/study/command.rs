@@ -1,0 +1,227 @@
+//! The course of the command.
+
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::exact::Exact;
+use super::experiments::Experiments;
+use super::judged::{Judged, judge};
+use super::{page, tables};
+use crate::cli::context::Common;
+use crate::cli::error::CliError;
+use crate::cli::resume::diff;
+use crate::cli::run::{explain, listen};
+use crate::comparison::{Plan, Planned, run_all};
+use crate::report::{Format, StudyBar};
+use crate::store::{RunRecord, Status, Store, StudyRecord, now_s};
+use crate::study::{End, StudyError};
+
+/// Runs strategies on scenarios, each repeated over seeds, and compares them: outcomes with quartiles
+/// and intervals, and a report with figures.
+///
+/// The same command goes on with an interrupted study, and runs what was added to its file. A finished
+/// study is reported again.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The study: a .yaml file with `scenarios`, `strategies` and `repeats`.
+    file: PathBuf,
+    /// Runs at once [default: the number of processors]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Where the report is written, one HTML file [default: the study's name with .html]
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Starts a new study with the file as it is now.
+    #[arg(long)]
+    fork: bool,
+}
+
+/// Carries out the command.
+pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
+    keep_matrices_on_their_thread();
+    let threads = threads(args.threads)?;
+    let (plan, text) = Plan::load(&args.file)?;
+    let experiments = Experiments::load(common, &args.file, &plan)?;
+    let exact = match &plan.exact {
+        Some(file) => Some(Exact::load(common, &args.file, file, &experiments)?),
+        None => None,
+    };
+    let store = common.store()?;
+    let study = started(&store, args, &plan, &text)?;
+    let runs = experiments.records(&store, &study, &plan)?;
+    let runs = experiments.known(&store, &study, runs)?;
+    note(&store, &study, &plan, &text)?;
+    print_name(common, &study, runs.len())?;
+
+    let stop = Arc::new(AtomicBool::new(false));
+    listen(&stop);
+    experiments.prepare(&store, &stop);
+    if search(&study, &store, &experiments, &runs, threads, &stop)? == End::Interrupted {
+        return interrupted(&store, &runs, "");
+    }
+    let swept = match &exact {
+        None => None,
+        Some(exact) => match exact.sweep(&store, &stop)? {
+            Some(swept) => Some(swept),
+            None => return interrupted(&store, &runs, ", and the sweep is not"),
+        },
+    };
+    let judged = judge(&store, &plan, &study, &experiments, swept.as_ref(), threads)?;
+    print(common, &judged)?;
+    let path = args.report.clone().unwrap_or_else(|| format!("{}.html", study.name).into());
+    write(&path, &page::page(&plan, &text, &study, &judged)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Lets the products of matrices within a run stay on the run's thread.
+///
+/// Candle divides even small ones among all processors, which other runs are busy on, and reads
+/// /proc/cpuinfo before each to know how many there are: half of a run's time.
+fn keep_matrices_on_their_thread() {
+    const THREADS: &str = "RAYON_NUM_THREADS";
+    if std::env::var_os(THREADS).is_none() {
+        // SAFETY: no other thread runs yet that could read the environment meanwhile.
+        unsafe {
+            std::env::set_var(THREADS, "1");
+        }
+    }
+}
+
+fn threads(asked: Option<usize>) -> Result<usize, CliError> {
+    match asked {
+        Some(threads @ (0 | 1_025..)) => {
+            Err(CliError::usage(format!("--threads is {threads}; it must be from 1 to 1024")))
+        }
+        Some(threads) => Ok(threads),
+        None => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
+    }
+}
+
+/// The study that the file began, or a new one.
+///
+/// Refuses a file that says something else than it did, unless it only adds.
+fn started(store: &Store, args: &Args, plan: &Plan, text: &str) -> Result<StudyRecord, CliError> {
+    let file = args.file.display().to_string();
+    let real = |file: &Path| std::fs::canonicalize(file).ok();
+    let meant = real(&args.file);
+    let before = store.latest_study(|known| {
+        known == file || (meant.is_some() && real(Path::new(known)) == meant)
+    })?;
+    if let Some(study) = before.as_ref().filter(|_| !args.fork) {
+        let known: Plan = serde_json::from_value(study.plan.clone()).map_err(|error| {
+            CliError::usage(format!("the plan of study `{}` cannot be read: {error}", study.name))
+        })?;
+        let conflicts = plan.conflicts(&known);
+        if !conflicts.is_empty() {
+            let name = args.file.file_name().map_or(file, |name| name.to_string_lossy().into());
+            let then = store.source(&study.source)?.unwrap_or_default();
+            return Err(CliError::ChangedStudy {
+                study: study.name.clone(),
+                what: format!("`{name}` ({})", conflicts.join(", ")),
+                diff: diff(&name, &then, text),
+                file: args.file.clone(),
+            });
+        }
+        return Ok(study.clone());
+    }
+    let stem = args.file.file_stem().map_or_else(|| "study".into(), |stem| stem.to_string_lossy());
+    let new = StudyRecord {
+        name: stem.into_owned(),
+        file,
+        source: store.put_source(text)?,
+        plan: stored(plan)?,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        forked_from: before.map(|study| study.name),
+        created_s: now_s(),
+        number: 0,
+    };
+    Ok(store.create_study(new)?)
+}
+
+/// Takes down what the file says now.
+fn note(store: &Store, study: &StudyRecord, plan: &Plan, text: &str) -> Result<(), CliError> {
+    let source = store.put_source(text)?;
+    Ok(store.update_study(&StudyRecord { source, plan: stored(plan)?, ..study.clone() })?)
+}
+
+fn stored(plan: &Plan) -> Result<serde_json::Value, CliError> {
+    serde_json::to_value(plan)
+        .map_err(|error| CliError::usage(format!("the study cannot be stored: {error}")))
+}
+
+fn print_name(common: &Common, study: &StudyRecord, runs: usize) -> Result<(), CliError> {
+    let line = format!("study {}: {runs} runs", study.name);
+    if common.format == Format::Table {
+        writeln!(stdout(), "{line}")?;
+        stdout().flush()?;
+    } else {
+        eprintln!("{line}");
+    }
+    Ok(())
+}
+
+/// Carries out the runs that are not finished.
+fn search(
+    study: &StudyRecord,
+    store: &Store,
+    experiments: &Experiments,
+    runs: &[RunRecord],
+    threads: usize,
+    stop: &AtomicBool,
+) -> Result<End, CliError> {
+    let left: Vec<(usize, &RunRecord)> =
+        runs.iter().enumerate().filter(|(_, run)| run.status != Status::Finished).collect();
+    let planned = |&(index, run): &(usize, &RunRecord)| Planned {
+        experiment: &experiments.of_run(index).script,
+        run: run.clone(),
+    };
+    let planned: Vec<Planned<'_>> = left.iter().map(planned).collect();
+    let bar = StudyBar::new(runs.len() as u64, (runs.len() - left.len()) as u64);
+    let ended = run_all(store, &planned, threads, stop, &|event| bar.observe(event));
+    drop(bar);
+    ended.map_err(|failure| match *failure.error {
+        StudyError::OriginChanged { what, before, now, .. } => CliError::ChangedStudy {
+            study: study.name.clone(),
+            what: format!("what the {what} come from"),
+            diff: format!("-{before}\n+{now}\n"),
+            file: study.file.clone().into(),
+        },
+        error => {
+            eprintln!("run `{}` stopped", failure.run);
+            explain(experiments.of_run(left[failure.index].0), error)
+        }
+    })
+}
+
+fn interrupted(store: &Store, runs: &[RunRecord], more: &str) -> Result<ExitCode, CliError> {
+    let mut finished = 0;
+    for run in runs {
+        finished += usize::from(store.run(&run.name)?.status == Status::Finished);
+    }
+    eprintln!(
+        "interrupted: {finished} of {} runs are finished{more}; the same command goes on",
+        runs.len()
+    );
+    Ok(ExitCode::from(130))
+}
+
+fn print(common: &Common, judged: &[Judged]) -> Result<(), CliError> {
+    let mut out = stdout().lock();
+    if common.format == Format::Table {
+        return Ok(tables::print(judged, &mut out)?);
+    }
+    for judged in judged.iter().filter(|judged| judged.predicted) {
+        eprintln!("note: the accuracies of scenario {} are predicted", judged.name);
+    }
+    Ok(tables::flat(judged).write(common.format, &mut out)?)
+}
+
+fn write(path: &Path, page: &str) -> Result<(), CliError> {
+    std::fs::write(path, page)
+        .map_err(|source| CliError::File { path: path.to_path_buf(), source })?;
+    eprintln!("wrote {}", path.display());
+    Ok(())
+}

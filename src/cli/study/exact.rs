@@ -1,0 +1,142 @@
+//! The exact best pairs of each scenario, from a sweep.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use super::experiments::{Experiments, rendered};
+use crate::cli::context::{Common, Loaded};
+use crate::cli::error::CliError;
+use crate::cli::run::record;
+use crate::cli::sweep::{Prepared, Swept};
+use crate::comparison::Target;
+use crate::pareto::Weighted;
+use crate::script::Settings;
+use crate::space::Space;
+use crate::store::{RunRecord, Status, Store, Trial};
+use crate::study::{End, Experiment};
+
+/// How many of the best pairs of all runs are judged by at most.
+const TOP: usize = 100;
+
+/// The experiment whose sweep gives the best pairs.
+pub struct Exact {
+    file: std::path::PathBuf,
+    loaded: Loaded,
+}
+
+/// A finished sweep.
+pub struct SweptPairs {
+    /// Its record.
+    pub record: RunRecord,
+    /// The frontier, then the best pairs for each objective.
+    pub trials: Vec<Trial>,
+}
+
+impl Exact {
+    /// Loads the experiment, and checks that it sweeps the scenarios' space for their rewards.
+    pub fn load(
+        common: &Common,
+        study: &Path,
+        file: &Path,
+        experiments: &Experiments,
+    ) -> Result<Self, CliError> {
+        let file = study.parent().unwrap_or_else(|| Path::new("")).join(file);
+        let load = || {
+            let loaded = common.load(&file, &[])?;
+            let plan = loaded.script.sweep_plan()?;
+            Ok((loaded, plan))
+        };
+        let (loaded, plan) = load().map_err(|error: CliError| CliError::Experiment {
+            rendered: format!("error: `exact` cannot be used:\n{}", rendered(&error)),
+        })?;
+        let refuse = |message: String, hint: &str| {
+            let rendered = format!("error: {message}\nhint: {hint}");
+            Err(CliError::Experiment { rendered })
+        };
+        for (name, scenario) in experiments.scenarios() {
+            let Some(objective) = scenario.script.objective() else {
+                let message = format!(
+                    "scenario `{name}` has a reward that is a function, of which the exact best pairs \
+                     cannot be found"
+                );
+                let hint =
+                    "return objective::weighted(...) from `fn reward()`, or leave `exact` out";
+                return refuse(message, hint);
+            };
+            if !plan.goals.iter().any(|goal| goal.weighted() == objective) {
+                let message = format!(
+                    "scenario `{name}` has the reward {objective}, which is no objective of sweep() in {}",
+                    file.display()
+                );
+                return refuse(message, "add it to `objectives` of sweep()");
+            }
+            if parts(loaded.script.space()) != parts(scenario.script.space()) {
+                let message =
+                    format!("scenario `{name}` has another space than {} sweeps", file.display());
+                return refuse(message, "name an experiment with the same space as `exact`");
+            }
+        }
+        if plan.top == 0 {
+            return refuse(
+                format!("sweep() in {} keeps no best pairs", file.display()),
+                "raise `top`",
+            );
+        }
+        Ok(Self { file, loaded })
+    }
+
+    /// The sweep: one that is stored, of the same sources, data and settings, or else a new one; none if
+    /// it was interrupted.
+    pub fn sweep(&self, store: &Store, stop: &AtomicBool) -> Result<Option<SweptPairs>, CliError> {
+        let prepared = Prepared::new(&self.loaded)?;
+        let mut new = record(&self.loaded, store, &self.file, None)?;
+        prepared.describe(&self.loaded, &mut new);
+        let same = |run: &RunRecord| {
+            let parts =
+                |run: &RunRecord| (run.sources.clone(), run.data.clone(), run.program.clone());
+            run.sweep.is_some() && parts(run) == parts(&new) && asked(run) == asked(&new)
+        };
+        let mut known: Vec<RunRecord> = store.runs()?.into_iter().filter(same).collect();
+        known.retain(|run| !matches!(run.status, Status::Failed { .. }));
+        known.sort_by_key(|run| run.status != Status::Finished);
+        let record = match known.into_iter().next() {
+            Some(known) => known,
+            None => store.create_run(new)?,
+        };
+        if record.status == Status::Finished {
+            return read(store, record).map(Some);
+        }
+        let Swept { end, record, .. } = prepared.sweep(&self.loaded, store, record, stop)?;
+        match end {
+            End::Finished => read(store, record).map(Some),
+            End::Interrupted => Ok(None),
+        }
+    }
+}
+
+fn read(store: &Store, record: RunRecord) -> Result<SweptPairs, CliError> {
+    let trials = store.trials(&record.name)?.collect::<Result<_, _>>()?;
+    Ok(SweptPairs { record, trials })
+}
+
+impl SweptPairs {
+    /// The best pairs of all for a reward, and how many pairs keep its limits.
+    pub fn target(&self, objective: &Weighted) -> Option<(Target, u64)> {
+        let goals = self.record.sweep.as_ref().map_or(&[][..], |sweep| &sweep.goals);
+        let index = goals.iter().position(|goal| goal.objective == *objective)?;
+        let of_goal = self.trials.iter().filter(|trial| trial.phase as usize == index + 1);
+        Some((Target::new(of_goal.take(TOP)), goals[index].valid))
+    }
+}
+
+/// What decides a sweep among its settings.
+fn asked(run: &RunRecord) -> Option<Settings> {
+    let settings: Settings = serde_json::from_value(run.settings.clone()).ok()?;
+    Some(Settings { script: None, seed: None, steps: None, threads: None, data: None, ..settings })
+}
+
+fn parts(space: &Space) -> Vec<(String, &'static str, u128)> {
+    let part =
+        |part: &crate::space::Part| (part.name.clone(), part.domain.kind(), part.domain.count());
+    space.parts().iter().map(part).collect()
+}

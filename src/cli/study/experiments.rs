@@ -1,0 +1,216 @@
+//! The experiments of a study: a script for each strategy on each scenario.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::cli::context::{Common, Loaded, read_settings};
+use crate::cli::error::CliError;
+use crate::cli::resume::change;
+use crate::cli::run::record;
+use crate::comparison::Plan;
+use crate::script::{ScriptError, Settings};
+use crate::store::{RunRecord, Store, StoreError, StudyRecord};
+use crate::study::{Experiment, Progress};
+
+/// A strategy on a scenario.
+pub struct Entry {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The strategy's name.
+    pub strategy: String,
+    file: PathBuf,
+    loaded: Loaded,
+}
+
+/// Every strategy on every scenario, loaded and ready to run.
+pub struct Experiments {
+    entries: Vec<Entry>,
+    repeats: usize,
+    file: PathBuf,
+}
+
+impl Experiments {
+    /// Loads the scripts with the arguments of each strategy, and asks each for its first phase: what is
+    /// wrong with one is said before anything runs.
+    pub fn load(common: &Common, file: &Path, plan: &Plan) -> Result<Self, CliError> {
+        let folder = file.parent().unwrap_or_else(|| Path::new(""));
+        let mut entries = Vec::new();
+        for (scenario, name) in &plan.scenarios.0 {
+            let path = folder.join(name);
+            let own = settings(&path).map_err(|error| in_scenario(error, scenario))?;
+            if own.seed.is_some() {
+                return Err(CliError::Usage {
+                    message: format!(
+                        "scenario `{scenario}`: {} sets `seed`, which the study gives",
+                        path.display()
+                    ),
+                    hint: Some("take it away; the study's own `seed` is the first".to_owned()),
+                });
+            }
+            for (strategy, arguments) in &plan.strategies.0 {
+                let mut settings = Settings { threads: Some(1), ..own.clone() };
+                settings.steps = plan.steps.or(settings.steps);
+                settings.args.extend(plan.arguments(arguments));
+                let loaded = ready(common, &path, settings)
+                    .map_err(|error| in_strategy(error, strategy, scenario))?;
+                let (scenario, strategy) = (scenario.clone(), strategy.clone());
+                entries.push(Entry { scenario, strategy, file: path.clone(), loaded });
+            }
+        }
+        Ok(Self { entries, repeats: plan.repeats as usize, file: file.to_path_buf() })
+    }
+
+    /// Lets trainings end by a request to stop, and keeps them in the store.
+    pub fn prepare(&self, store: &Arc<Store>, stop: &Arc<AtomicBool>) {
+        for entry in &self.entries {
+            entry.loaded.train_in(store);
+            entry.loaded.script.host().trainer().stop_at(stop.clone());
+        }
+    }
+
+    /// The records that the runs of a study begin with: scenario by scenario, strategy by strategy, seed
+    /// by seed.
+    pub fn records(
+        &self,
+        store: &Store,
+        study: &StudyRecord,
+        plan: &Plan,
+    ) -> Result<Vec<RunRecord>, CliError> {
+        let mut records = Vec::new();
+        for entry in &self.entries {
+            let blank = record(&entry.loaded, store, &entry.file, None)?;
+            for repeat in 0..plan.repeats {
+                let mut run = blank.clone();
+                run.name = Plan::run_name(&study.name, &entry.scenario, &entry.strategy, repeat);
+                run.number = u32::try_from(repeat + 1).unwrap_or(u32::MAX);
+                run.seed = plan.seed + repeat;
+                run.settings["seed"] = run.seed.into();
+                records.push(run);
+            }
+        }
+        Ok(records)
+    }
+
+    /// Adds runs to the store that it does not have, and gives all as they are there.
+    ///
+    /// Refuses to go on with runs whose scripts, settings, program or models changed.
+    pub fn known(
+        &self,
+        store: &Store,
+        study: &StudyRecord,
+        runs: Vec<RunRecord>,
+    ) -> Result<Vec<RunRecord>, CliError> {
+        let changed = |what: String, diff: String| CliError::ChangedStudy {
+            study: study.name.clone(),
+            what,
+            diff,
+            file: self.file.clone(),
+        };
+        let mut known = Vec::with_capacity(runs.len());
+        let mut new = Vec::new();
+        for (index, run) in runs.into_iter().enumerate() {
+            let stored = match store.run(&run.name) {
+                Ok(stored) => stored,
+                Err(StoreError::NoRun { .. }) => {
+                    new.push(run.clone());
+                    known.push(run);
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if let Some((what, diff)) = change(store, &stored, self.of_run(index))? {
+                return Err(changed(what, diff));
+            }
+            let (before, now) = (deciding(&stored), deciding(&run));
+            if before != now {
+                let what = format!("a setting of {}", run.file);
+                return Err(changed(what, format!("-{before}\n+{now}\n")));
+            }
+            known.push(stored);
+        }
+        store.add_runs(&new)?;
+        Ok(known)
+    }
+
+    /// The experiment of a run, by the run's place.
+    pub fn of_run(&self, index: usize) -> &Loaded {
+        &self.entries[index / self.repeats].loaded
+    }
+
+    /// The strategies on a scenario.
+    pub fn of_scenario<'a>(&'a self, scenario: &'a str) -> impl Iterator<Item = &'a Entry> {
+        self.entries.iter().filter(move |entry| entry.scenario == scenario)
+    }
+
+    /// One experiment of each scenario, with the scenario's name.
+    pub fn scenarios(&self) -> impl Iterator<Item = (&str, &Loaded)> {
+        let mut last = None;
+        let first = move |entry: &&Entry| {
+            last.replace(entry.scenario.clone()).as_ref() != Some(&entry.scenario)
+        };
+        self.entries.iter().filter(first).map(|entry| (entry.scenario.as_str(), &entry.loaded))
+    }
+}
+
+impl Entry {
+    /// The experiment.
+    pub const fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
+}
+
+/// The settings of a run without those that only say where things are.
+fn deciding(run: &RunRecord) -> serde_json::Value {
+    let mut settings = run.settings.clone();
+    if let Some(settings) = settings.as_object_mut() {
+        settings.retain(|name, _| name != "script" && name != "data");
+    }
+    settings
+}
+
+/// The settings of an experiment's file, which must be there.
+fn settings(file: &Path) -> Result<Settings, CliError> {
+    std::fs::metadata(file)
+        .map_err(|source| ScriptError::Read { path: file.to_path_buf(), source })?;
+    read_settings(file)
+}
+
+/// Loads an experiment that can be run and whose schedule begins.
+fn ready(common: &Common, file: &Path, settings: Settings) -> Result<Loaded, CliError> {
+    let loaded = common.load_with(file, settings)?;
+    let script = &loaded.script;
+    script.require_run()?;
+    let progress = Progress::new(script.objectives().to_vec(), 0);
+    let first = script.next_phase(&progress).map_err(|failure| loaded.failure(&failure))?;
+    if let Some(phase) = first {
+        phase.view(script.space()).map_err(CliError::Study)?;
+    }
+    Ok(loaded)
+}
+
+/// The message of an error, and of what is behind it, as it is printed.
+pub fn rendered(error: &CliError) -> String {
+    match error {
+        CliError::Script(ScriptError::Script { diagnostic, sources }) => {
+            diagnostic.render(sources, std::io::stderr().is_terminal())
+        }
+        CliError::Experiment { rendered } => rendered.clone(),
+        CliError::Study(error) => match std::error::Error::source(error) {
+            Some(cause) => format!("error: {error}\n  because: {cause}"),
+            None => format!("error: {error}"),
+        },
+        other => format!("error: {other}"),
+    }
+}
+
+fn in_scenario(error: CliError, scenario: &str) -> CliError {
+    let rendered = format!("error: scenario `{scenario}` cannot be used:\n{}", rendered(&error));
+    CliError::Experiment { rendered }
+}
+
+fn in_strategy(error: CliError, strategy: &str, scenario: &str) -> CliError {
+    let head = format!("error: strategy `{strategy}` cannot run on scenario `{scenario}`:\n");
+    CliError::Experiment { rendered: format!("{head}{}", rendered(&error)) }
+}

@@ -1,0 +1,154 @@
+//! What the runs of a study come to, scenario by scenario.
+
+use rayon::prelude::*;
+
+use super::exact::SweptPairs;
+use super::experiments::Experiments;
+use crate::cli::error::CliError;
+use crate::cli::sweep_summary::frontier;
+use crate::comparison::{Course, Outcomes, Plan, Target, compare};
+use crate::pareto::Objective;
+use crate::store::{RunRecord, Store, StoreError, StudyRecord, Trial};
+use crate::study::StudyError;
+
+/// A reward that is higher by more, relatively, is no matter of rounding.
+const ROUNDING: f64 = 1e-9;
+
+/// A scenario with what the strategies come to on it.
+pub struct Judged {
+    /// The scenario's name.
+    pub name: String,
+    /// What is rewarded.
+    pub reward: String,
+    /// The objectives of the frontier.
+    pub objectives: Vec<Objective>,
+    /// The runs of each strategy, in the order of the study.
+    pub strategies: Vec<(String, Vec<Course>)>,
+    /// What they come to.
+    pub outcomes: Outcomes,
+    /// The shares of the best reward of which it is reported how soon runs get there.
+    pub fractions: Vec<f64>,
+    /// The exact best pairs.
+    pub exact: Option<ExactBest>,
+    /// Whether accuracies are predicted.
+    pub predicted: bool,
+    /// Where the numbers come from.
+    pub origins: Vec<String>,
+}
+
+/// The exact best pairs of a scenario.
+pub struct ExactBest {
+    /// The sweep's name.
+    pub sweep: String,
+    /// The best pairs.
+    pub target: Target,
+    /// How many pairs keep the limits.
+    pub valid: u64,
+    /// The points of the exact frontier.
+    pub frontier: Vec<Trial>,
+}
+
+/// Judges the finished runs of a study, on some threads.
+pub fn judge(
+    store: &Store,
+    plan: &Plan,
+    study: &StudyRecord,
+    experiments: &Experiments,
+    swept: Option<&SweptPairs>,
+    threads: usize,
+) -> Result<Vec<Judged>, CliError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|source| CliError::Study(StudyError::Threads { threads, source }))?;
+    let scenario =
+        |(name, _): &(String, _)| judge_scenario(store, plan, study, experiments, swept, name);
+    pool.install(|| plan.scenarios.0.iter().map(scenario).collect())
+}
+
+fn judge_scenario(
+    store: &Store,
+    plan: &Plan,
+    study: &StudyRecord,
+    experiments: &Experiments,
+    swept: Option<&SweptPairs>,
+    name: &str,
+) -> Result<Judged, CliError> {
+    let mut judged = Judged {
+        name: name.to_owned(),
+        reward: "as the function `reward` of the script says".to_owned(),
+        objectives: Vec::new(),
+        strategies: Vec::new(),
+        outcomes: Outcomes { best_known: None, strategies: Vec::new(), differences: Vec::new() },
+        fractions: plan.fractions.clone(),
+        exact: None,
+        predicted: false,
+        origins: Vec::new(),
+    };
+    for entry in experiments.of_scenario(name) {
+        let script = &entry.loaded().script;
+        let names: Vec<String> = (0..plan.repeats)
+            .map(|repeat| Plan::run_name(&study.name, name, &entry.strategy, repeat))
+            .collect();
+        let runs = names.iter().map(|run| store.run(run)).collect::<Result<Vec<_>, _>>()?;
+        if judged.strategies.is_empty() {
+            if let Some(objective) = script.objective() {
+                judged.reward = objective.to_string();
+                judged.exact = swept.and_then(|swept| exact_best(swept, objective, &runs));
+            }
+            judged.objectives = runs.first().map(|run| run.objectives.clone()).unwrap_or_default();
+        }
+        judged.predicted |= runs.iter().any(RunRecord::is_predicted);
+        for origin in runs.iter().flat_map(|run| &run.origins) {
+            if !judged.origins.contains(origin) {
+                judged.origins.push(origin.clone());
+            }
+        }
+        let target = judged.exact.as_ref().map(|exact| &exact.target);
+        let course = |run: &String| {
+            let trials = store.trials(run)?;
+            let reward = |metrics: &_| script.reward(metrics);
+            Course::of(trials, reward, target, &judged.objectives)
+        };
+        // A store's iterator reads ahead of no other: each run is read by one thread.
+        let courses: Result<Vec<Course>, StoreError> = names.par_iter().map(course).collect();
+        judged.strategies.push((entry.strategy.clone(), courses?));
+    }
+    refuse_better(&judged)?;
+    let target = judged.exact.as_ref().map(|exact| &exact.target);
+    judged.outcomes = compare(name, &judged.strategies, target, &plan.fractions, plan.seed);
+    Ok(judged)
+}
+
+fn exact_best(
+    swept: &SweptPairs,
+    objective: &crate::pareto::Weighted,
+    runs: &[RunRecord],
+) -> Option<ExactBest> {
+    let (target, valid) = swept.target(objective)?;
+    let mut record = swept.record.clone();
+    if let Some(run) = runs.first() {
+        record.objectives.clone_from(&run.objectives);
+    }
+    let frontier = frontier(&record, &swept.trials).into_iter().cloned().collect();
+    Some(ExactBest { sweep: record.name, target, valid, frontier })
+}
+
+/// Refuses to judge by a sweep of other numbers: no pair is better than the best of all.
+fn refuse_better(judged: &Judged) -> Result<(), CliError> {
+    let Some(exact) = &judged.exact else { return Ok(()) };
+    let best = exact.target.best().unwrap_or(f64::NEG_INFINITY);
+    for (strategy, courses) in &judged.strategies {
+        for (course, repeat) in courses.iter().zip(1u64..) {
+            if course.score() > best + ROUNDING * best.abs() {
+                return Err(CliError::Study(StudyError::Sweep(format!(
+                    "run {repeat} of strategy `{strategy}` on scenario `{}` has a reward of {}, above \
+                     the best of all pairs of sweep `{}`, {best}; the scenario and `exact` must \
+                     evaluate pairs alike",
+                    judged.name,
+                    course.score(),
+                    exact.sweep
+                ))));
+            }
+        }
+    }
+    Ok(())
+}

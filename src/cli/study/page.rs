@@ -1,0 +1,156 @@
+//! The report of a study as one page.
+
+use super::judged::Judged;
+use super::tables;
+use crate::cli::error::CliError;
+use crate::comparison::statistics::{COVERAGE, Quartiles, RESAMPLES};
+use crate::comparison::{Course, Plan};
+use crate::pareto::{Frontier, costs};
+use crate::report::{Curve, FigureError, Marks, Page, curves, grouped, number, scatter};
+use crate::store::StudyRecord;
+
+/// Writes the page: for each scenario how the strategies come along, what they find, and how sure that
+/// is.
+pub fn page(
+    plan: &Plan,
+    text: &str,
+    study: &StudyRecord,
+    judged: &[Judged],
+) -> Result<String, CliError> {
+    let mut page = Page::new(&format!("Study {}", study.name));
+    let trials = judged.iter().flat_map(|j| &j.strategies).flat_map(|(_, courses)| courses);
+    let trials: u64 = trials.map(|course| course.trials).sum();
+    page.paragraph(&format!(
+        "{}: {} scenarios x {} strategies x {} repeats (seeds {} to {}), {} runs, {} trials.",
+        study.file,
+        plan.scenarios.0.len(),
+        plan.strategies.0.len(),
+        plan.repeats,
+        plan.seed,
+        plan.seed + plan.repeats - 1,
+        plan.runs(),
+        grouped(trials.into())
+    ));
+    for judged in judged {
+        scenario(&mut page, judged)?;
+    }
+    page.heading(2, "How to read this");
+    page.paragraph(&format!(
+        "Every run is judged by its scenario's reward, whatever its phases searched for; only pairs within \
+         the scenario's limits count, and a run without one counts below all others. Curves and tables \
+         give medians and quartiles over the repeats. Gaps are how far the best reward of the median run \
+         is below that of the best pair of all; below 0 for the last of the best means among them. \
+         Differences of medians have the percentile bootstrap interval of {} % ({} resamples, seed {}), \
+         where each run has a pair within the limits; \"first ahead\" is how often a run of the first \
+         strategy ends with more than one of the second, over all pairs of runs, equals counting half.",
+        number(100.0 * COVERAGE),
+        grouped(RESAMPLES as u128),
+        plan.seed
+    ));
+    page.heading(2, "Where the numbers come from");
+    let mut origins: Vec<&String> = judged.iter().flat_map(|judged| &judged.origins).collect();
+    origins.sort();
+    origins.dedup();
+    origins.into_iter().for_each(|origin| page.paragraph(origin));
+    page.folded("The study's file", |page| page.verbatim(text));
+    page.note(&format!("tandem {}, study {}", study.program, study.name));
+    Ok(page.finish())
+}
+
+fn scenario(page: &mut Page, judged: &Judged) -> Result<(), CliError> {
+    page.heading(2, &judged.name);
+    page.paragraph(&format!("Reward: {}", judged.reward));
+    page.paragraph(&tables::known(judged));
+    page.table(&tables::outcomes(judged));
+    if let Some(drawing) = drawn(reward_curves(judged))? {
+        let caption = "The best reward within the limits so far: median (line) and quartiles (band) over \
+                       the repeats. A median begins where half of the runs have found a pair.";
+        page.figure(&drawing, caption);
+    }
+    if let Some(drawing) = drawn(found(judged))? {
+        let caption = "Small points: the non-dominated pairs within the limits that a strategy's runs \
+                       found; triangles: the best pair of each run; grey: the exact frontier.";
+        page.figure(&drawing, caption);
+    }
+    let differences = tables::differences(judged);
+    if !differences.is_empty() {
+        page.heading(3, "Differences");
+        page.table(&differences);
+    }
+    page.folded("Every run", |page| page.table(&tables::runs(judged)));
+    Ok(())
+}
+
+/// A drawing; none if there is nothing to draw.
+fn drawn(drawing: Result<String, FigureError>) -> Result<Option<String>, CliError> {
+    match drawing {
+        Ok(drawing) => Ok(Some(drawing)),
+        Err(FigureError::Empty) => Ok(None),
+        Err(error) => Err(CliError::usage(error.to_string())),
+    }
+}
+
+fn reward_curves(judged: &Judged) -> Result<String, FigureError> {
+    let drawn: Vec<Curve> = judged
+        .strategies
+        .iter()
+        .map(|(name, courses)| Curve { name: name.clone(), points: course_quartiles(courses) })
+        .collect();
+    let mut lines = Vec::new();
+    if let Some(exact) = &judged.exact {
+        lines.extend(exact.target.best().map(|best| ("best of all pairs".to_owned(), best)));
+        let last = format!("number {}", exact.target.len());
+        lines.extend(exact.target.last().map(|reward| (last, reward)));
+    }
+    let label = if judged.predicted { "best reward, accuracies predicted" } else { "best reward" };
+    curves(&judged.name, label, &drawn, &lines)
+}
+
+/// The quartiles of the best rewards at each step at which one changes.
+fn course_quartiles(courses: &[Course]) -> Vec<(u64, f64, f64, f64)> {
+    let improved = courses.iter().flat_map(|course| &course.improvements).map(|best| best.step);
+    let ends = courses.iter().map(|course| course.trials);
+    let mut steps: Vec<u64> = improved.chain(ends).filter(|&step| step > 0).collect();
+    steps.sort_unstable();
+    steps.dedup();
+    let at = |step| {
+        let quartiles = Quartiles::of(courses.iter().map(|course| course.score_at(step)))?;
+        Some((step, quartiles.low, quartiles.median, quartiles.high))
+    };
+    steps.into_iter().filter_map(at).collect()
+}
+
+/// The exact frontier and what each strategy found, in the first two objectives.
+fn found(judged: &Judged) -> Result<String, FigureError> {
+    let [up, along, ..] = judged.objectives.as_slice() else { return Err(FigureError::Empty) };
+    let place = |metrics: &crate::study::Metrics| {
+        Some((*metrics.get(&along.metric)?, *metrics.get(&up.metric)?))
+    };
+    let mut marks = Vec::new();
+    if let Some(exact) = &judged.exact {
+        let points: Vec<_> =
+            exact.frontier.iter().filter_map(|trial| place(trial.outcome.metrics())).collect();
+        let name = format!("exact frontier ({} points)", points.len());
+        marks.push(Marks { name, colour: None, large: false, points });
+    }
+    for (index, (name, courses)) in judged.strategies.iter().enumerate() {
+        let mut frontier = Frontier::new();
+        for (_, metrics) in courses.iter().flat_map(|course| course.frontier.members()) {
+            if let Ok(costs) = costs(&judged.objectives, metrics) {
+                frontier.offer(costs, metrics);
+            }
+        }
+        let members = frontier.members().iter();
+        let points: Vec<_> = members.filter_map(|(_, metrics)| place(metrics)).collect();
+        let name = format!("{name} ({} points)", points.len());
+        marks.push(Marks { name, colour: Some(index), large: false, points });
+    }
+    for (index, (name, courses)) in judged.strategies.iter().enumerate() {
+        let best = courses.iter().filter_map(Course::best);
+        let points = best.filter_map(|best| place(&best.metrics)).collect();
+        let name = format!("{name}, best of each run");
+        marks.push(Marks { name, colour: Some(index), large: true, points });
+    }
+    let note = if judged.predicted { "predicted" } else { "" };
+    scatter(&judged.name, (&along.metric, &up.metric), note, &marks)
+}

@@ -1,0 +1,400 @@
+//! What a study's file says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_yaml::Value;
+
+use crate::store::plain_name;
+
+/// Repeats of a strategy on a scenario at most.
+const MOST_REPEATS: u64 = 10_000;
+
+/// The shares of the best reward whose steps are reported where the file does not say.
+const FRACTIONS: [f64; 3] = [0.9, 0.99, 0.999];
+
+/// Values for the arguments of scripts.
+pub type Arguments = BTreeMap<String, Value>;
+
+/// Named things in the order of the file; no name is there twice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Named<T>(pub Vec<(String, T)>);
+
+impl<T> Named<T> {
+    /// The thing of a name.
+    pub fn get(&self, name: &str) -> Option<&T> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, thing)| thing)
+    }
+}
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Serialize> Serialize for Named<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, thing) in &self.0 {
+            map.serialize_entry(name, thing)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = Named<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of names")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named<T>, A::Error> {
+                let mut entries: Vec<(String, T)> = Vec::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    if entries.iter().any(|(known, _)| *known == name) {
+                        return Err(A::Error::custom(format!("`{name}` is there twice")));
+                    }
+                    entries.push((name, map.next_value()?));
+                }
+                Ok(Named(entries))
+            }
+        }
+        deserializer.deserialize_map(Entries(PhantomData))
+    }
+}
+
+/// A study: each strategy on each scenario, repeated over seeds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Runs of each strategy on each scenario.
+    #[serde(default = "once", deserialize_with = "count")]
+    pub repeats: u64,
+    /// The seed of the first repeat; each further one has the next.
+    #[serde(default)]
+    pub seed: u64,
+    /// The most trials of a run.
+    #[serde(default)]
+    pub steps: Option<u64>,
+    /// Arguments of the scripts in every run.
+    #[serde(default)]
+    pub args: Arguments,
+    /// The experiments, relative to the file.
+    #[serde(default)]
+    pub scenarios: Named<PathBuf>,
+    /// The arguments of the scripts that make each strategy.
+    #[serde(default)]
+    pub strategies: Named<Arguments>,
+    /// The experiment whose sweep gives the exact best pairs, relative to the file.
+    #[serde(default)]
+    pub exact: Option<PathBuf>,
+    /// The shares of the best reward of which it is reported how soon a run gets there.
+    #[serde(default = "fractions")]
+    pub fractions: Vec<f64>,
+}
+
+const fn once() -> u64 {
+    1
+}
+
+fn fractions() -> Vec<f64> {
+    FRACTIONS.to_vec()
+}
+
+/// Reads the number of repeats, and says what to write in place of a list of them.
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    struct Count;
+    impl<'de> Visitor<'de> for Count {
+        type Value = u64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(
+                "a number: repeats differ in their seed alone, which the study gives; make what else \
+                 differs a strategy",
+            )
+        }
+
+        fn visit_u64<E>(self, count: u64) -> Result<u64, E> {
+            Ok(count)
+        }
+    }
+    deserializer.deserialize_any(Count)
+}
+
+/// A study's file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("{place}: {what}")]
+    Wrong {
+        /// The file, and the line where that is known.
+        place: String,
+        /// What is wrong, and what to write.
+        what: String,
+    },
+}
+
+impl Plan {
+    /// Reads a study's file; gives its text, too.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not YAML, has a key or a value that does not belong, or describes no
+    /// comparison: nothing to compare, repeats that differ in more than the seed, the same twice.
+    pub fn load(path: &Path) -> Result<(Self, String), PlanError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| PlanError::Read { path: path.to_path_buf(), source })?;
+        let wrong = |place: String, what: String| PlanError::Wrong { place, what };
+        let plan: Self = serde_yaml::from_str(&text).map_err(|error| {
+            let line = error.location().map_or_else(String::new, |at| format!(":{}", at.line()));
+            wrong(format!("{}{line}", path.display()), error.to_string())
+        })?;
+        plan.validate().map_err(|(key, what)| {
+            let line = line_of(&text, &key).map_or_else(String::new, |line| format!(":{line}"));
+            wrong(format!("{}{line}", path.display()), what)
+        })?;
+        Ok((plan, text))
+    }
+
+    /// The first thing that makes no sense: its key, and what is wrong with it.
+    fn validate(&self) -> Result<(), (String, String)> {
+        let refuse = |key: &str, what: String| Err((key.to_owned(), what));
+        if !(1..=MOST_REPEATS).contains(&self.repeats) {
+            let what = format!("repeats is {}; it must be from 1 to {MOST_REPEATS}", self.repeats);
+            return refuse("repeats", what);
+        }
+        if self.seed.checked_add(self.repeats).is_none() {
+            return refuse("seed", "seed is too large for so many repeats".to_owned());
+        }
+        if self.steps == Some(0) {
+            return refuse("steps", "steps is 0; it must be at least 1".to_owned());
+        }
+        let ascending = self.fractions.is_sorted_by(|a, b| a < b);
+        if !ascending || self.fractions.iter().any(|share| !(*share > 0.0 && *share <= 1.0)) {
+            let what = "fractions must rise and be above 0 and at most 1, such as [0.9, 0.99]";
+            return refuse("fractions", what.to_owned());
+        }
+        if self.scenarios.0.is_empty() {
+            let what = "the study has no scenarios; name experiments, such as `scenarios: { fast: \
+                        fast.rhai }`";
+            return refuse("scenarios", what.to_owned());
+        }
+        if self.strategies.0.is_empty() {
+            let what = "the study has no strategies; name some with the arguments that make them, such \
+                        as `strategies: { plain: {}, slow: { strategy: slow } }`";
+            return refuse("strategies", what.to_owned());
+        }
+        distinct("scenario", &self.scenarios.0, |file| file.clone())?;
+        distinct("strategy", &self.strategies.0, |own| format!("{:?}", self.arguments(own)))?;
+        arguments_only("args", &self.args)?;
+        self.strategies.0.iter().try_for_each(|(name, own)| arguments_only(name, own))
+    }
+
+    /// The arguments of a strategy: its own, and those of every run.
+    pub fn arguments(&self, own: &Arguments) -> Arguments {
+        let mut all = self.args.clone();
+        all.extend(own.clone());
+        all
+    }
+
+    /// How many runs there are.
+    pub fn runs(&self) -> u64 {
+        (self.scenarios.0.len() * self.strategies.0.len()) as u64 * self.repeats
+    }
+
+    /// The name of a run within a study, from 1.
+    pub fn run_name(study: &str, scenario: &str, strategy: &str, repeat: u64) -> String {
+        format!("{study}/{}/{}/{}", plain_name(scenario), plain_name(strategy), repeat + 1)
+    }
+
+    /// What keeps a study that was started with another plan from going on with this one: the names of
+    /// what changed. Scenarios, strategies and repeats may be added, and what is reported may change.
+    pub fn conflicts(&self, before: &Self) -> Vec<String> {
+        let mut changed = Vec::new();
+        let mut check = |same: bool, what: String| {
+            if !same {
+                changed.push(what);
+            }
+        };
+        check(self.repeats >= before.repeats, "fewer repeats".to_owned());
+        check(self.seed == before.seed, "seed".to_owned());
+        check(self.steps == before.steps, "steps".to_owned());
+        for (name, file) in &before.scenarios.0 {
+            check(self.scenarios.get(name) == Some(file), format!("scenario `{name}`"));
+        }
+        for (name, own) in &before.strategies.0 {
+            let now = self.strategies.get(name).map(|own| self.arguments(own));
+            check(now.as_ref() == Some(&before.arguments(own)), format!("strategy `{name}`"));
+        }
+        changed
+    }
+}
+
+/// Refuses names that come to the same in the names of runs, and things that are the same.
+fn distinct<T, K: Ord>(
+    kind: &str,
+    entries: &[(String, T)],
+    key: impl Fn(&T) -> K,
+) -> Result<(), (String, String)> {
+    let mut names: BTreeMap<String, &String> = BTreeMap::new();
+    let mut things: BTreeMap<K, &String> = BTreeMap::new();
+    for (name, thing) in entries {
+        if name.trim().is_empty() {
+            return Err((name.clone(), format!("a {kind} has no name")));
+        }
+        if let Some(other) = names.insert(plain_name(name), name) {
+            let what = format!(
+                "{kind} `{name}` and {kind} `{other}` have the same name in runs; rename one"
+            );
+            return Err((name.clone(), what));
+        }
+        if let Some(other) = things.insert(key(thing), name) {
+            let what = format!(
+                "{kind} `{name}` is the same as {kind} `{other}`; take one away, and raise `repeats` if \
+                 more runs are wanted"
+            );
+            return Err((name.clone(), what));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses settings among the arguments of a strategy.
+fn arguments_only(owner: &str, arguments: &Arguments) -> Result<(), (String, String)> {
+    const SETTINGS: [&str; 7] = ["script", "steps", "threads", "top", "data", "args", "limits"];
+    let names: BTreeSet<&str> = arguments.keys().map(String::as_str).collect();
+    if names.contains("seed") {
+        let what = format!(
+            "`{owner}` sets `seed`: runs of a strategy differ in their seed alone, which the study \
+             gives, from its own `seed` on"
+        );
+        return Err(("seed".to_owned(), what));
+    }
+    match SETTINGS.into_iter().find(|setting| names.contains(setting)) {
+        None => Ok(()),
+        Some(setting) => {
+            let what = format!(
+                "`{owner}` sets `{setting}`, which is not an argument of a script; what is set for all \
+                 runs is `steps` and `args` of the study"
+            );
+            Err((setting.to_owned(), what))
+        }
+    }
+}
+
+/// The last line of a YAML text that begins with a key, or has it in braces.
+fn line_of(text: &str, key: &str) -> Option<usize> {
+    let has = |line: &str| {
+        let quoted = [format!("{key}:"), format!("\"{key}\":"), format!("'{key}':")];
+        line.split(['{', ',']).any(|piece| quoted.iter().any(|q| piece.trim_start().starts_with(q)))
+    };
+    text.lines().enumerate().filter(|(_, line)| has(line)).last().map(|(index, _)| index + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAN: &str = "\
+repeats: 3
+seed: 5
+steps: 100
+args: { trials: 50 }
+scenarios:
+  free: free.rhai
+  one limit: one.rhai
+strategies:
+  combined: { strategy: combined }
+  phase: { strategy: phase, trials: 60 }
+";
+
+    fn load(text: &str) -> Result<Plan, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.yaml");
+        std::fs::write(&path, text).unwrap();
+        let shown =
+            |error: PlanError| error.to_string().replace(&format!("{}/", dir.path().display()), "");
+        Plan::load(&path).map(|(plan, _)| plan).map_err(shown)
+    }
+
+    #[test]
+    fn a_plan_keeps_its_order_and_survives_the_store() {
+        let plan = load(PLAN).unwrap();
+        let names: Vec<&str> = plan.scenarios.0.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["free", "one limit"]);
+        assert_eq!(plan.runs(), 12);
+        assert_eq!(plan.fractions, FRACTIONS);
+        let phase = plan.arguments(plan.strategies.get("phase").unwrap());
+        assert_eq!(phase["trials"], Value::from(60));
+        assert_eq!(Plan::run_name("s-1", "one limit", "phase", 0), "s-1/one-limit/phase/1");
+        let stored = serde_json::to_value(&plan).unwrap();
+        assert_eq!(serde_json::from_value::<Plan>(stored).unwrap(), plan);
+    }
+
+    #[test]
+    fn what_is_no_comparison_is_refused_with_its_line() {
+        let changed = |from: &str, to: &str| {
+            assert!(PLAN.contains(from), "{from}");
+            load(&PLAN.replace(from, to)).unwrap_err()
+        };
+        for (from, to, expected) in [
+            ("repeats: 3", "repeats: 0", "s.yaml:1: repeats is 0"),
+            ("repeats: 3", "repeats: [{ seed: 1 }]", "repeats differ in their seed alone"),
+            ("repeats: 3", "repeat: 3", "unknown field `repeat`"),
+            ("steps: 100", "steps: 0", "s.yaml:3: steps is 0"),
+            ("  phase:", "  combined:", "`combined` is there twice"),
+            (
+                "strategy: phase, trials: 60",
+                "strategy: combined",
+                "s.yaml:10: strategy `phase` is the",
+            ),
+            ("one limit: one", "one limit: free", "s.yaml:7: scenario `one limit` is the same"),
+            (
+                "one limit: one.rhai",
+                "one limit: one.rhai\n  one-limit: b.rhai",
+                "have the same name",
+            ),
+            ("trials: 60", "seed: 60", "s.yaml:10: `phase` sets `seed`"),
+            ("trials: 60", "threads: 2", "s.yaml:10: `phase` sets `threads`"),
+            ("seed: 5", "seed: 5\nfractions: [0.9, 0.5]", "s.yaml:3: fractions must rise"),
+        ] {
+            let message = changed(from, to);
+            assert!(message.contains(expected), "{message}");
+        }
+        let none = load("strategies: { a: {} }").unwrap_err();
+        assert!(none.starts_with("s.yaml: the study has no scenarios; name"), "{none}");
+        let none = load("scenarios: { a: a.rhai }").unwrap_err();
+        assert!(none.starts_with("s.yaml: the study has no strategies; name"), "{none}");
+    }
+
+    #[test]
+    fn only_additions_let_a_study_go_on() {
+        let before = load(PLAN).unwrap();
+        let changed =
+            |from: &str, to: &str| load(&PLAN.replace(from, to)).unwrap().conflicts(&before);
+        assert!(changed("repeats: 3", "repeats: 4").is_empty());
+        assert!(changed("  phase:", "  third: { strategy: third }\n  phase:").is_empty());
+        assert!(changed("steps: 100", "steps: 100\nfractions: [0.5]").is_empty());
+        assert_eq!(changed("repeats: 3", "repeats: 2"), ["fewer repeats"]);
+        assert_eq!(changed("trials: 50", "trials: 51"), ["strategy `combined`"]);
+        assert_eq!(changed("free: free", "free: other"), ["scenario `free`"]);
+        assert_eq!(changed("steps: 100\n", ""), ["steps"]);
+    }
+}

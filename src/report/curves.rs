@@ -1,0 +1,306 @@
+//! Drawings of a study: rewards against steps, and points of several kinds.
+
+use plotters::prelude::*;
+
+use super::figure::{FigureError, label};
+use super::number::number;
+
+const SIZE: (u32, u32) = (960, 540);
+
+/// Colours that can be told apart with any sight (Okabe and Ito).
+const COLOURS: [RGBColor; 7] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(60, 60, 60),
+];
+
+const LIGHT: RGBColor = RGBColor(240, 240, 240);
+const BOLD: RGBColor = RGBColor(215, 215, 215);
+const FRONTIER: RGBColor = RGBColor(170, 170, 170);
+
+fn colour(index: usize) -> RGBColor {
+    COLOURS[index % COLOURS.len()]
+}
+
+/// A curve with a band around it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curve {
+    /// Its name in the legend.
+    pub name: String,
+    /// Step, lower quartile, median, upper quartile, by ascending step; minus infinity is below the
+    /// drawing.
+    pub points: Vec<(u64, f64, f64, f64)>,
+}
+
+/// Draws curves over steps as SVG, the steps logarithmically, with horizontal lines of given names and
+/// heights.
+///
+/// The vertical axis begins with the lowest quartile that is reached after a hundredth of the steps.
+///
+/// # Errors
+/// There is nothing to draw, or the drawing fails.
+pub fn curves(
+    title: &str,
+    y_label: &str,
+    curves: &[Curve],
+    lines: &[(String, f64)],
+) -> Result<String, FigureError> {
+    let last = curves.iter().filter_map(|c| c.points.last()).map(|p| p.0).max().unwrap_or(0);
+    let settled = |point: &&(u64, f64, f64, f64)| point.0 * 100 >= last;
+    let values = curves.iter().flat_map(|curve| {
+        curve
+            .points
+            .iter()
+            .filter(settled)
+            .flat_map(|p| [p.1, p.2, p.3])
+            .chain(curve.points.last().map(|point| point.3))
+    });
+    let heights = values.chain(lines.iter().map(|line| line.1)).filter(|value| value.is_finite());
+    let (low, high) = heights.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+        (low.min(value), high.max(value))
+    });
+    if last == 0 || low > high {
+        return Err(FigureError::Empty);
+    }
+    let margin = (high - low).max(1e-6) * 0.05;
+    let mut text = String::new();
+    draw_curves(title, y_label, curves, lines, (low - margin, high + margin), last, &mut text)
+        .map_err(|error| FigureError::Draw(error.to_string()))?;
+    Ok(text)
+}
+
+fn draw_curves(
+    title: &str,
+    y_label: &str,
+    curves: &[Curve],
+    lines: &[(String, f64)],
+    (low, high): (f64, f64),
+    last: u64,
+    text: &mut String,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let end = (last as f64).max(2.0);
+    let root = SVGBackend::with_string(text, SIZE).into_drawing_area();
+    root.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(&root)
+        .caption(title, ("sans-serif", 20))
+        .margin(12)
+        .margin_right(32)
+        .x_label_area_size(48)
+        .y_label_area_size(76)
+        .build_cartesian_2d((1.0..end).log_scale(), low..high)?;
+    chart
+        .configure_mesh()
+        .x_desc("step")
+        .y_desc(y_label)
+        .axis_desc_style(("sans-serif", 16))
+        .label_style(("sans-serif", 13))
+        .light_line_style(LIGHT)
+        .bold_line_style(BOLD)
+        .x_label_formatter(&|value| number(*value))
+        .y_label_formatter(&|value| number(*value))
+        .draw()?;
+    let inside = |value: f64| value.clamp(low, high);
+    for (index, curve) in curves.iter().enumerate() {
+        let fill = colour(index);
+        let steps = stairs(&curve.points);
+        let seen = || steps.iter().filter(|point| point.3 > f64::NEG_INFINITY);
+        let upper = seen().map(|point| (point.0, inside(point.3)));
+        let lower = seen().rev().map(|point| (point.0, inside(point.1)));
+        let band: Vec<(f64, f64)> = upper.chain(lower).collect();
+        if band.len() > 2 {
+            chart.draw_series([Polygon::new(band, fill.mix(0.18).filled())])?;
+        }
+        let median = steps.iter().filter(|point| point.2 > f64::NEG_INFINITY);
+        let median: Vec<_> = median.map(|point| (point.0, inside(point.2))).collect();
+        chart
+            .draw_series(LineSeries::new(median, fill.stroke_width(2)))?
+            .label(&curve.name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], fill.stroke_width(2)));
+    }
+    for (index, (name, height)) in lines.iter().enumerate() {
+        let style = if index == 0 { BLACK.stroke_width(1) } else { FRONTIER.stroke_width(1) };
+        chart
+            .draw_series(DashedLineSeries::new([(1.0, *height), (end, *height)], 6, 4, style))?
+            .label(name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::LowerRight)
+        .background_style(WHITE.mix(0.85))
+        .border_style(RGBColor(200, 200, 200))
+        .label_font(("sans-serif", 14))
+        .draw()?;
+    root.present()?;
+    Ok(())
+}
+
+/// The corners of the steps of a curve: a value holds until the next point.
+fn stairs(points: &[(u64, f64, f64, f64)]) -> Vec<(f64, f64, f64, f64)> {
+    let mut corners: Vec<(f64, f64, f64, f64)> = Vec::with_capacity(2 * points.len());
+    for &(step, low, median, high) in points {
+        let step = (step as f64).max(1.0);
+        if let Some(&(_, low, median, high)) = corners.last() {
+            corners.push((step, low, median, high));
+        }
+        corners.push((step, low, median, high));
+    }
+    corners
+}
+
+/// Points of one kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Marks {
+    /// Their name in the legend.
+    pub name: String,
+    /// Which of the colours they have; `None` for the grey background.
+    pub colour: Option<usize>,
+    /// Whether they stand out.
+    pub large: bool,
+    /// Where they are.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// Draws points as SVG, one metric against another; the horizontal axis is logarithmic if it spans
+/// more than a factor of ten.
+///
+/// `note` qualifies the vertical axis, for example as predicted.
+///
+/// # Errors
+/// There are no points, or the drawing fails.
+pub fn scatter(
+    title: &str,
+    (x, y): (&str, &str),
+    note: &str,
+    marks: &[Marks],
+) -> Result<String, FigureError> {
+    let mut text = String::new();
+    let points = || marks.iter().flat_map(|marks| &marks.points);
+    if points().next().is_none() {
+        return Err(FigureError::Empty);
+    }
+    let is_accuracy = |metric: &str| metric == "accuracy";
+    let drawn = if is_accuracy(x) { label(x, note) } else { label(x, "") };
+    let up = if is_accuracy(y) { label(y, note) } else { label(y, "") };
+    draw_scatter(title, &drawn, &up, marks, &mut text)
+        .map_err(|error| FigureError::Draw(error.to_string()))?;
+    Ok(text)
+}
+
+fn draw_scatter(
+    title: &str,
+    (x_label, x_factor): &(String, f64),
+    (y_label, y_factor): &(String, f64),
+    marks: &[Marks],
+    text: &mut String,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let points = || marks.iter().flat_map(|marks| &marks.points);
+    let range = |values: &mut dyn Iterator<Item = f64>| {
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)))
+    };
+    let (left, right) = range(&mut points().map(|point| point.0 * x_factor));
+    let (low, high) = range(&mut points().map(|point| point.1 * y_factor));
+    let logarithmic = left > 0.0 && right / left > 10.0;
+    // A logarithmic axis is drawn as a linear one of logarithms.
+    let place = |value: f64| if logarithmic { value.log10() } else { value };
+    let (left, right) = (place(left), place(right));
+    let (wide, tall) = ((right - left).max(1e-9) * 0.03, (high - low).max(1e-9) * 0.04);
+    let root = SVGBackend::with_string(text, SIZE).into_drawing_area();
+    root.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(&root)
+        .caption(title, ("sans-serif", 20))
+        .margin(12)
+        .margin_right(32)
+        .x_label_area_size(48)
+        .y_label_area_size(64)
+        .build_cartesian_2d(left - wide..right + wide, low - tall..high + tall)?;
+    chart
+        .configure_mesh()
+        .x_desc(x_label)
+        .y_desc(y_label)
+        .axis_desc_style(("sans-serif", 16))
+        .label_style(("sans-serif", 13))
+        .light_line_style(LIGHT)
+        .bold_line_style(BOLD)
+        .x_label_formatter(&|value| {
+            number(if logarithmic { rounded(10f64.powf(*value)) } else { *value })
+        })
+        .draw()?;
+    for marks in marks {
+        let fill = marks.colour.map_or(FRONTIER, colour);
+        let at = |point: &(f64, f64)| (place(point.0 * x_factor), point.1 * y_factor);
+        if marks.large {
+            let rim = |point| TriangleMarker::new(at(point), 6, BLACK.filled());
+            let mark = |point| TriangleMarker::new(at(point), 4, fill.filled());
+            chart.draw_series(marks.points.iter().map(rim))?;
+            chart
+                .draw_series(marks.points.iter().map(mark))?
+                .label(&marks.name)
+                .legend(move |(x, y)| TriangleMarker::new((x + 8, y), 6, fill.filled()));
+        } else {
+            let mark = |point| Circle::new(at(point), 2, fill.filled());
+            chart
+                .draw_series(marks.points.iter().map(mark))?
+                .label(&marks.name)
+                .legend(move |(x, y)| Circle::new((x + 8, y), 4, fill.filled()));
+        }
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::LowerRight)
+        .background_style(WHITE.mix(0.85))
+        .border_style(RGBColor(200, 200, 200))
+        .label_font(("sans-serif", 14))
+        .draw()?;
+    root.present()?;
+    Ok(())
+}
+
+/// A positive number to three digits: a tick within a decade is no round one.
+fn rounded(value: f64) -> f64 {
+    let scale = 10f64.powf(2.0 - value.log10().floor());
+    (value * scale).round() / scale
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: f64 = f64::NEG_INFINITY;
+
+    #[test]
+    fn curves_have_bands_lines_and_a_legend() {
+        let points = vec![(1, NONE, NONE, 0.2), (10, NONE, 0.4, 0.5), (100, 0.5, 0.6, 0.7)];
+        let late = Curve { name: "a <late> one".into(), points: vec![(100, NONE, NONE, NONE)] };
+        let drawn = [Curve { name: "combined".into(), points }, late];
+        let text = curves("s & t", "reward", &drawn, &[("best".into(), 0.8)]).unwrap();
+        for part in ["<svg", "combined", "a &lt;late&gt; one", "s &amp; t", "best", "<polygon"] {
+            assert!(text.contains(part), "{part}");
+        }
+        assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
+        let nothing = curves("", "reward", &drawn[1..], &[]).unwrap_err();
+        assert_eq!(nothing.to_string(), "there are no points to draw");
+    }
+
+    #[test]
+    fn points_have_their_own_marks() {
+        let marks = [
+            Marks {
+                name: "all".into(),
+                colour: None,
+                large: false,
+                points: vec![(1.0, 0.9), (50.0, 0.95)],
+            },
+            Marks { name: "best".into(), colour: Some(1), large: true, points: vec![(2.0, 0.93)] },
+        ];
+        let text = scatter("t", ("latency_ms", "accuracy"), "predicted", &marks).unwrap();
+        for part in ["latency (ms)", "accuracy (%), predicted", "all", "best", "<polygon"] {
+            assert!(text.contains(part), "{part}");
+        }
+        assert!(scatter("t", ("a", "b"), "", &[]).is_err());
+    }
+}

@@ -1,0 +1,76 @@
+//! Records of studies.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::StoreError;
+use super::open::Store;
+use super::runs::first_free;
+
+/// A study: many runs, compared. Its runs have its name, a slash, and their own after it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StudyRecord {
+    /// Its name, unique in the store.
+    pub name: String,
+    /// The study's file, as it was given.
+    pub file: String,
+    /// The hash of the file's text.
+    pub source: String,
+    /// What the file says.
+    pub plan: serde_json::Value,
+    /// The name and version of the program.
+    pub program: String,
+    /// The study that it was forked from.
+    pub forked_from: Option<String>,
+    /// When it was made, in seconds since 1970.
+    pub created_s: u64,
+    /// How many studies of the name there were with it.
+    pub number: u32,
+}
+
+impl Store {
+    /// Adds a study under the first free name: the given one, a hyphen and a number.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn create_study(&self, mut study: StudyRecord) -> Result<StudyRecord, StoreError> {
+        (study.name, study.number) = first_free(&[&self.runs, &self.studies], &study.name);
+        self.update_study(&study)?;
+        Ok(study)
+    }
+
+    /// Writes a study's record anew.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn update_study(&self, study: &StudyRecord) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(study).map_err(|error| StoreError::Encode {
+            what: format!("study `{}`", study.name),
+            reason: error.to_string(),
+        })?;
+        self.studies.insert(&study.name, bytes).map_err(|error| self.failed(error))?;
+        self.flush()
+    }
+
+    /// The study that was made last of those whose file is the one that is meant.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn latest_study(
+        &self,
+        is_meant: impl Fn(&str) -> bool,
+    ) -> Result<Option<StudyRecord>, StoreError> {
+        let mut latest: Option<StudyRecord> = None;
+        for entry in &self.studies {
+            let (name, bytes) = entry.map_err(|error| self.failed(error))?;
+            let study: StudyRecord = serde_json::from_slice(&bytes).map_err(|error| {
+                let name = String::from_utf8_lossy(&name).into_owned();
+                self.damaged(format!("the record of study `{name}`: {error}"))
+            })?;
+            let later = latest.as_ref().is_none_or(|latest| latest.number < study.number);
+            if later && is_meant(&study.file) {
+                latest = Some(study);
+            }
+        }
+        Ok(latest)
+    }
+}
