@@ -99,6 +99,13 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
             ),
         ));
     }
+    for (part, rule) in space
+        .parts()
+        .iter()
+        .flat_map(|part| part.domain.rules().into_iter().map(move |rule| (part, rule)))
+    {
+        rows.push((format!("rule of {}", part.name), rule));
+    }
     let count = space.count().map_or_else(|| "more than 2^128".to_owned(), grouped);
     rows.push(("space".into(), format!("{count} points")));
     for (name, value) in loaded.args() {

@@ -12,7 +12,9 @@ use super::diagnostic::Diagnostic;
 use super::engine::engine;
 use super::error::ScriptError;
 use super::host::Host;
-use super::modules::{PhaseReward, ScriptPart, ScriptPhase, ScriptRun, TrainingPlan, script_point};
+use super::modules::{
+    PhaseReward, ScriptDraft, ScriptPart, ScriptPhase, ScriptRun, TrainingPlan, script_point,
+};
 use super::options::number;
 use super::settings::Settings;
 use super::sources::Sources;
@@ -310,10 +312,17 @@ fn read_space(core: &Core) -> Result<(Space, Vec<ScriptPart>), ScriptError> {
     let mut scripts = Vec::with_capacity(map.len());
     for (name, value) in map {
         let kind = value.type_name();
-        let part = value.try_cast::<ScriptPart>().ok_or_else(|| {
-            let message = format!("part `{name}` of the space is {kind}, not a space");
-            core.refuse(Diagnostic::new(message).with_help(help))
-        })?;
+        let draft = value.read_lock::<ScriptDraft>().map(|draft| draft.finish());
+        let part = match draft {
+            Some(finished) => finished.map_err(|error| {
+                let message = format!("part `{name}` of the space: {error}");
+                core.refuse(Diagnostic::new(message).with_help("see space() in the script"))
+            })?,
+            None => value.try_cast::<ScriptPart>().ok_or_else(|| {
+                let message = format!("part `{name}` of the space is {kind}, not a space");
+                core.refuse(Diagnostic::new(message).with_help(help))
+            })?,
+        };
         parts.push(Part { name: name.to_string(), domain: part.domain.clone() });
         scripts.push(part);
     }
