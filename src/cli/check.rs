@@ -75,6 +75,9 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
                 });
             }
         }
+        for threshold in script.thresholds() {
+            threshold.check(&values).map_err(|error| CliError::Study(error.into()))?;
+        }
         metrics = Some(values);
     }
     let left_out = trainer.left_out();
@@ -143,6 +146,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         }
         None => {}
     }
+    rows.extend(script.thresholds().iter().map(|t| ("threshold".into(), t.to_string())));
     for goal in plan.iter().flat_map(|plan| &plan.goals) {
         rows.push((format!("objective {}", goal.name()), goal.weighted().to_string()));
     }

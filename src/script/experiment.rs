@@ -23,7 +23,8 @@ use crate::pareto::Objective;
 use crate::search::{ControllerSpec, ReinforceSettings};
 use crate::space::{Part, Point, Space};
 use crate::study::{
-    Experiment, Failure, Metrics, Obstacle, Origins, Phase, Progress, Reward, RewardFn,
+    Experiment, Failure, Metrics, Obstacle, Origins, Phase, Progress, Reward, RewardFn, Threshold,
+    ThresholdError,
 };
 
 /// Trials of the single phase of a script without a schedule.
@@ -35,6 +36,7 @@ pub struct Script {
     space: Arc<Space>,
     parts: Arc<Vec<ScriptPart>>,
     objectives: Vec<Objective>,
+    thresholds: Vec<Threshold>,
     args: BTreeMap<String, Dynamic>,
 }
 
@@ -85,7 +87,9 @@ impl Script {
         let core = Arc::new(core);
         let (space, parts) = read_space(&core)?;
         let objectives = read_objectives(&core)?;
-        Ok(Self { core, space: Arc::new(space), parts: Arc::new(parts), objectives, args })
+        let thresholds = read_thresholds(&core, settings)?;
+        let (space, parts) = (Arc::new(space), Arc::new(parts));
+        Ok(Self { core, space, parts, objectives, thresholds, args })
     }
 
     /// The script texts by name: the experiment's file name, and imports as they are written.
@@ -233,6 +237,10 @@ impl Experiment for Script {
         &self.objectives
     }
 
+    fn thresholds(&self) -> &[Threshold] {
+        &self.thresholds
+    }
+
     fn evaluate(&self, point: &Point) -> Result<Metrics, Failure> {
         let point = script_point(&self.space, &self.parts, point).map_err(Failure)?;
         let value = self
@@ -356,4 +364,35 @@ fn read_objectives(core: &Core) -> Result<Vec<Objective>, ScriptError> {
         objectives.push(objective);
     }
     Ok(objectives)
+}
+
+/// What the script and the settings say must hold, in this order.
+fn read_thresholds(core: &Core, settings: &Settings) -> Result<Vec<Threshold>, ScriptError> {
+    let mut thresholds = Vec::new();
+    if core.defines("thresholds") {
+        let value = core.call("thresholds", Dynamic::UNIT).map_err(|d| core.refuse(d))?;
+        let wrong = |reason: String| {
+            let help = "write for example `[\"best.accuracy >= 0.93\", \"valid >= 100\"]`";
+            core.refuse(Diagnostic::new(format!("thresholds() {reason}")).with_help(help))
+        };
+        let kind = value.type_name();
+        let items = value
+            .into_array()
+            .map_err(|_| wrong(format!("returned {kind}, not an array of texts")))?;
+        for item in items {
+            let text =
+                item.into_string().map_err(|kind| wrong(format!("lists {kind}, not a text")))?;
+            thresholds.push(text.parse().map_err(|error: ThresholdError| {
+                let mut diagnostic = Diagnostic::new(error.to_string());
+                diagnostic.place = core.place_of(&text);
+                core.refuse(diagnostic)
+            })?);
+        }
+    }
+    for text in &settings.thresholds {
+        thresholds.push(text.parse().map_err(|error: ThresholdError| {
+            core.refuse(Diagnostic::new(format!("the setting `thresholds`: {error}")))
+        })?);
+    }
+    Ok(thresholds)
 }

@@ -7,6 +7,8 @@ mod nasbench101;
 mod resuming;
 mod sandbox;
 mod server;
+mod spaces;
 mod support;
 mod sweep;
+mod thresholds;
 mod training;
