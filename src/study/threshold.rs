@@ -46,19 +46,18 @@ impl Quantity {
         ("failed_share", Self::FailedShare),
     ];
 
-    /// How the others begin.
-    const OF_METRICS: [(&'static str, fn(String) -> Self); 3] =
-        [("best.", Self::Best), ("max.", Self::Most), ("min.", Self::Least)];
-
     fn read(name: &str) -> Option<Self> {
-        let plain = Self::PLAIN.into_iter().find(|(known, _)| *known == name);
-        let of_metric = || {
-            Self::OF_METRICS.into_iter().find_map(|(head, make)| {
-                let metric = name.strip_prefix(head).filter(|metric| !metric.is_empty())?;
-                Some(make(metric.to_owned()))
-            })
-        };
-        plain.map(|(_, quantity)| quantity).or_else(of_metric)
+        if let Some((_, plain)) = Self::PLAIN.into_iter().find(|(known, _)| *known == name) {
+            return Some(plain);
+        }
+        let (head, metric) = name.split_once('.').filter(|(_, metric)| !metric.is_empty())?;
+        let metric = metric.to_owned();
+        match head {
+            "best" => Some(Self::Best(metric)),
+            "max" => Some(Self::Most(metric)),
+            "min" => Some(Self::Least(metric)),
+            _ => None,
+        }
     }
 
     /// The metric that it is about.

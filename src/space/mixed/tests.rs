@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 
 use super::*;
-use crate::space::{Domain, Value};
+use crate::space::{Domain, Options, Part, Space, Value};
 
 fn rule(draft: &Draft, mut holds: impl FnMut(&mut Trail) -> bool) -> Rule {
     Rule::of(&draft.sizes(), |trail| Ok::<_, Infallible>(holds(trail))).unwrap()
@@ -336,4 +337,33 @@ fn draws_are_uniform() {
     let statistic: f64 =
         seen.values().map(|&count| (f64::from(count) - expected).powi(2) / expected).sum();
     assert!(statistic < 40.8, "{statistic}");
+}
+
+#[test]
+fn views_settle_and_draw_what_they_search() {
+    let part = |name: &str, domain: Arc<dyn Domain>| Part { name: name.to_owned(), domain };
+    let space = Space::new(vec![
+        part("hw", Arc::new(accelerator().finish().unwrap())),
+        part("a", Arc::new(Options::new(texts(&["x", "y"])))),
+        part("z", Arc::new(Options::new(vec![Value::Int(1), Value::Int(2)]))),
+    ])
+    .unwrap();
+    assert_eq!(space.count(), Some(2 * 840 * 2));
+    let mut rng = ChaCha12Rng::seed_from_u64(3);
+    let mut point = space.draw(&mut rng).unwrap();
+    assert_eq!(space.check(&point), Ok(()));
+    let view = space.view(&["hw".to_owned(), "z".to_owned()], &point).unwrap();
+    assert_eq!(view.ordered(), [false, true, true, false, true]);
+    assert_eq!(view.sizes(), [2, 16, 15, 3, 2]);
+    let mut options = [1, 2, 3, 2, 1];
+    assert!(!view.is_legal(&options));
+    view.settle(&mut options);
+    assert_eq!(options, [1, 2, 3, 0, 1]);
+    assert!(view.is_legal(&options));
+    for _ in 0..100 {
+        assert!(view.is_legal(&view.draw(&mut rng).unwrap()));
+    }
+    point.0[1..5].copy_from_slice(&[1, 0, 0, 2]);
+    space.settle(&mut point);
+    assert_eq!(point.0[1..5], [1, 0, 0, 0]);
 }
