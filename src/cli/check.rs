@@ -102,12 +102,11 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
             ),
         ));
     }
-    for (part, rule) in space
-        .parts()
-        .iter()
-        .flat_map(|part| part.domain.rules().into_iter().map(move |rule| (part, rule)))
-    {
-        rows.push((format!("rule of {}", part.name), rule));
+    for part in space.parts() {
+        for (what, points) in part.domain.rules() {
+            let points = points.map_or_else(|| "not counted".to_owned(), grouped);
+            rows.push((format!("rule of {}", part.name), format!("{what}: {points} points")));
+        }
     }
     let count = space.count().map_or_else(|| "more than 2^128".to_owned(), grouped);
     rows.push(("space".into(), format!("{count} points")));

@@ -59,8 +59,8 @@ pub trait Domain: Send + Sync + fmt::Debug {
         None
     }
 
-    /// What the rules of the part leave and take, a line each, for people.
-    fn rules(&self) -> Vec<String> {
+    /// What the rules of the part do, and to how many points if that can be counted.
+    fn rules(&self) -> Vec<(String, Option<u128>)> {
         Vec::new()
     }
 }

@@ -57,8 +57,8 @@ fn a_space_is_counted_checked_and_run() {
     assert_eq!(count, 9_600);
     for line in [
         "part hw,\"choices: 9,600 points, 6 choices\"",
-        "rule of hw,dataflow is decided in 7680 of 9600",
-        "rule of hw,`tall vector` forbids 1920 that other rules allow",
+        "rule of hw,\"dataflow is decided: 7,680 points\"",
+        "rule of hw,\"only `tall vector` forbids: 1,920 points\"",
         "space,\"9,600 points\"",
     ] {
         assert!(out.contains(line), "{out}");

@@ -155,30 +155,25 @@ impl Domain for Mixed {
         Some(values.into_iter().zip(&self.classes).map(&mut option).collect())
     }
 
-    fn rules(&self) -> Vec<String> {
+    fn rules(&self) -> Vec<(String, Option<u128>)> {
         let (draft, all) = (&self.draft, self.count());
-        let conditions = draft.conditions.iter().enumerate().filter(|(_, rule)| rule.is_some());
-        let mut lines: Vec<String> = conditions
-            .map(|(place, _)| {
-                let name = &draft.choices[place].name;
-                match count(draft, &self.classes, Some(place)) {
-                    Ok(counts) => format!("{name} is decided in {} of {all}", counts.total()),
-                    Err(_) => format!("{name} is decided in some"),
-                }
+        let conditional =
+            (0..draft.choices.len()).filter(|&place| draft.conditions[place].is_some());
+        let mut rules: Vec<_> = conditional
+            .map(|place| {
+                let counts = count(draft, &self.classes, Some(place));
+                let what = format!("{} is decided", draft.choices[place].name);
+                (what, counts.ok().map(|counts| counts.total()))
             })
             .collect();
         for (index, forbidden) in draft.forbidden.iter().enumerate() {
             let mut without = draft.clone();
             without.forbidden.remove(index);
-            lines.push(match count(&without, &self.classes, None) {
-                Ok(counts) => {
-                    let more = counts.total() - all;
-                    format!("`{}` forbids {more} that other rules allow", forbidden.name)
-                }
-                Err(_) => format!("`{}` forbids some", forbidden.name),
-            });
+            let counts = count(&without, &self.classes, None);
+            let what = format!("only `{}` forbids", forbidden.name);
+            rules.push((what, counts.ok().map(|counts| counts.total() - all)));
         }
-        lines
+        rules
     }
 }
 

@@ -52,7 +52,10 @@ fn an_accelerator_is_counted_written_and_read() {
     assert_eq!(values[3], ("dataflow", None));
     assert_eq!(
         part.rules(),
-        ["dataflow is decided in 720 of 840", "`tall vector` forbids 120 that other rules allow"]
+        [
+            ("dataflow is decided".to_owned(), Some(720)),
+            ("only `tall vector` forbids".to_owned(), Some(120))
+        ]
     );
     let mut options = [1, 2, 3, 2];
     part.settle(&mut options);
