@@ -75,6 +75,9 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
                 });
             }
         }
+        for threshold in script.thresholds() {
+            threshold.check(&values).map_err(|error| CliError::Study(error.into()))?;
+        }
         metrics = Some(values);
     }
     let left_out = trainer.left_out();
@@ -98,6 +101,12 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
                 domain.choices().len()
             ),
         ));
+    }
+    for part in space.parts() {
+        for (what, points) in part.domain.rules() {
+            let points = points.map_or_else(|| "not counted".to_owned(), grouped);
+            rows.push((format!("rule of {}", part.name), format!("{what}: {points} points")));
+        }
     }
     let count = space.count().map_or_else(|| "more than 2^128".to_owned(), grouped);
     rows.push(("space".into(), format!("{count} points")));
@@ -136,6 +145,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         }
         None => {}
     }
+    rows.extend(script.thresholds().iter().map(|t| ("threshold".into(), t.to_string())));
     for goal in plan.iter().flat_map(|plan| &plan.goals) {
         rows.push((format!("objective {}", goal.name()), goal.weighted().to_string()));
     }

@@ -120,6 +120,7 @@ impl CliError {
                 | StudyError::Unusable(_)
                 | StudyError::OriginChanged { .. }
                 | StudyError::MissingObjective { .. }
+                | StudyError::Threshold(_)
                 | StudyError::Contradiction { .. },
             ) => 3,
             Self::Store(error) | Self::Study(StudyError::Store(error)) => store_code(error),

@@ -198,6 +198,8 @@ fn others(loaded: &Loaded, point: &Point, metrics: &Metrics, objectives: &[Objec
         for option in (0..choice.options.len()).filter(|&option| option != now) {
             let mut other = point.clone();
             other.0[place] = option as u16;
+            // What the option leaves undecided goes with it.
+            space.settle(&mut other);
             if space.check(&other).is_err() {
                 continue;
             }

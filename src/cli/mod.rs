@@ -18,6 +18,7 @@ mod study;
 mod summary;
 mod sweep;
 mod sweep_summary;
+mod thresholds;
 mod train;
 mod train_predictor;
 mod trainings;
@@ -63,7 +64,7 @@ enum Command {
 /// Runs the program with the given arguments and says how it went.
 ///
 /// Exit codes: 0 done, 1 the work failed, 2 wrong usage, 3 the script or its settings are wrong,
-/// 4 the store is damaged or held by another process, 130 interrupted and resumable.
+/// 4 the store is damaged or held by another process, 99 a threshold does not hold, 130 interrupted and resumable.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::context::{Common, ExperimentArgs, Loaded};
 use super::error::CliError;
-use super::summary;
+use super::{summary, thresholds};
 use crate::accel::chaidnn;
 use crate::report::Terminal;
 use crate::store::{RunRecord, Status, Store, now_s};
@@ -112,7 +112,10 @@ pub fn carry_on(
     drop(terminal);
     let (end, progress) = ended.map_err(|error| explain(loaded, error))?;
     match end {
-        End::Finished => summary_to_the_end(common, loaded, store, &name, &progress),
+        End::Finished if summary_to_the_end(common, loaded, store, &name, &progress)? => {
+            Ok(thresholds::verdict(loaded, &progress))
+        }
+        End::Finished => Ok(ExitCode::from(130)),
         End::Interrupted => {
             eprintln!(
                 "interrupted after {} trials; `tandem resume {name}` goes on",
@@ -123,24 +126,24 @@ pub fn carry_on(
     }
 }
 
-/// Prints the summary of a run; trainings that it asks for can be interrupted.
+/// Prints the summary of a run; `false` if a training that it asks for was interrupted.
 pub fn summary_to_the_end(
     common: &Common,
     loaded: &Loaded,
     store: &Arc<Store>,
     name: &str,
     progress: &Progress,
-) -> Result<ExitCode, CliError> {
+) -> Result<bool, CliError> {
     loaded.stop();
     loaded.train_in(store);
     let trainer = loaded.script.host().trainer();
     let printed = summary::print(common, loaded, &store.run(name)?, progress);
     if printed.is_err() && trainer.was_interrupted() {
         eprintln!("interrupted; `tandem show {name} --summary` goes on with the summary");
-        return Ok(ExitCode::from(130));
+        return Ok(false);
     }
     printed?;
-    Ok(ExitCode::SUCCESS)
+    Ok(true)
 }
 
 /// The first Ctrl-C stops at the next opportunity, the second at once.

@@ -88,7 +88,8 @@ fn print_summary(
             .add(Arc::new(trial))
             .map_err(|metric| CliError::Study(StudyError::MissingObjective { step, metric }))?;
     }
-    summary_to_the_end(common, &loaded, store, &run.name, &progress)
+    let printed = summary_to_the_end(common, &loaded, store, &run.name, &progress)?;
+    Ok(if printed { ExitCode::SUCCESS } else { ExitCode::from(130) })
 }
 
 fn run_rows(store: &Store, run: &RunRecord) -> Result<Vec<(String, Cell)>, CliError> {

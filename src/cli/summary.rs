@@ -4,6 +4,7 @@ use std::io::{Write, stdout};
 
 use super::context::{Common, Loaded, label_predicted};
 use super::error::CliError;
+use super::thresholds;
 use crate::report::{Cell, Format, Table, TrialColumns};
 use crate::store::RunRecord;
 use crate::study::{Experiment, Progress};
@@ -73,6 +74,7 @@ pub fn print(
         table.write(Format::Table, &mut out)?;
     }
 
+    thresholds::print(&mut out, loaded, progress)?;
     let tables = loaded.script.summary(progress).map_err(|failure| loaded.failure(&failure))?;
     for summary in tables {
         writeln!(out, "\n{}", summary.title)?;

@@ -22,13 +22,32 @@ pub enum Relation {
 impl Relation {
     const ALL: [Self; 4] = [Self::AtMost, Self::AtLeast, Self::Below, Self::Above];
 
-    const fn symbol(self) -> &'static str {
+    /// How it is written.
+    pub const fn symbol(self) -> &'static str {
         match self {
             Self::Below => "<",
             Self::AtMost => "<=",
             Self::Above => ">",
             Self::AtLeast => ">=",
         }
+    }
+
+    /// Whether a value compares so with another.
+    pub fn holds(self, value: f64, with: f64) -> bool {
+        match self {
+            Self::Below => value < with,
+            Self::AtMost => value <= with,
+            Self::Above => value > with,
+            Self::AtLeast => value >= with,
+        }
+    }
+
+    /// Splits a text at the first relation that is written in it.
+    pub fn split(text: &str) -> Option<(&str, Self, &str)> {
+        let at = |relation: Self| {
+            text.split_once(relation.symbol()).map(|(left, right)| (left, relation, right))
+        };
+        Self::ALL.into_iter().find_map(at)
     }
 
     /// Whether the limit is an upper one.
@@ -51,12 +70,7 @@ pub struct Limit {
 impl Limit {
     /// Whether a value keeps the limit.
     pub fn holds(&self, value: f64) -> bool {
-        match self.relation {
-            Relation::Below => value < self.value,
-            Relation::AtMost => value <= self.value,
-            Relation::Above => value > self.value,
-            Relation::AtLeast => value >= self.value,
-        }
+        self.relation.holds(value, self.value)
     }
 
     /// How far a value is beyond the limit, relative to it; 0 within.
@@ -89,11 +103,7 @@ impl FromStr for Limit {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refuse = || ParseLimitError(text.to_owned());
-        let split = |relation: Relation| {
-            text.split_once(relation.symbol()).map(|(metric, value)| (metric, relation, value))
-        };
-        let (metric, relation, value) =
-            Relation::ALL.into_iter().find_map(split).ok_or_else(refuse)?;
+        let (metric, relation, value) = Relation::split(text).ok_or_else(refuse)?;
         let (metric, value) = (metric.trim(), value.trim().replace('_', ""));
         let value: f64 = value.parse().map_err(|_| refuse())?;
         let plain = |c: char| c.is_alphanumeric() || c == '_';

@@ -7,10 +7,11 @@ use rhai::{AST, Engine};
 use super::diagnostic::Diagnostic;
 
 /// The functions that an experiment may define, with their parameters.
-const CONTRACT: [(&str, &[&str]); 9] = [
+const CONTRACT: [(&str, &[&str]); 10] = [
     ("args", &[]),
     ("space", &[]),
     ("objectives", &[]),
+    ("thresholds", &[]),
     ("evaluate", &["point"]),
     ("reward", &["metrics"]),
     ("schedule", &["run"]),

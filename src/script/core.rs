@@ -7,7 +7,7 @@ use rhai::serde::to_dynamic;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Map, Module, Scope};
 
 use super::contract::SELF;
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Place};
 use super::error::ScriptError;
 use super::host::Host;
 use super::limits::Limits;
@@ -39,6 +39,22 @@ impl Core {
     pub(super) fn refuse(&self, diagnostic: Diagnostic) -> ScriptError {
         let diagnostic = Box::new(diagnostic);
         ScriptError::Script { diagnostic, sources: self.sources.clone() }
+    }
+
+    /// Where the script writes a text literally, if it does so once.
+    pub(super) fn place_of(&self, text: &str) -> Option<Place> {
+        let source = self.sources.get(&self.label)?;
+        let quoted = format!("\"{text}\"");
+        let mut found = source.match_indices(&quoted);
+        let (at, _) = found.next()?;
+        if found.next().is_some() {
+            return None;
+        }
+        let before = &source[..at];
+        let line = before.matches('\n').count() + 1;
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let column = before[start..].chars().count() + 1;
+        Some(Place { label: self.label.clone(), line, column })
     }
 
     pub(super) fn defines(&self, function: &str) -> bool {

@@ -76,11 +76,12 @@ impl Diagnostic {
         loop {
             match inner {
                 EvalAltResult::ErrorInFunctionCall(name, source, next, at) => {
+                    let name = function_name(name);
                     if !at.is_none() && !label.is_empty() {
                         position = *at;
-                        stack.insert(0, format!("in `{name}`, called at {}", at_text(&label, *at)));
+                        stack.insert(0, format!("in {name}, called at {}", at_text(&label, *at)));
                     } else {
-                        stack.insert(0, format!("in `{name}`"));
+                        stack.insert(0, format!("in {name}"));
                     }
                     if !source.is_empty() {
                         label.clone_from(source);
@@ -145,6 +146,11 @@ fn place(position: Position, label: &str) -> Option<Place> {
 
 fn at_text(label: &str, position: Position) -> String {
     place(position, label).map_or_else(|| label.to_owned(), |place| place.to_string())
+}
+
+/// A function as people know it: closures are named by hashes.
+fn function_name(name: &str) -> String {
+    if name.starts_with("anon$") { "a closure".to_owned() } else { format!("`{name}`") }
 }
 
 fn message_of(error: &EvalAltResult) -> String {

@@ -12,7 +12,9 @@ use super::diagnostic::Diagnostic;
 use super::engine::engine;
 use super::error::ScriptError;
 use super::host::Host;
-use super::modules::{PhaseReward, ScriptPart, ScriptPhase, ScriptRun, TrainingPlan, script_point};
+use super::modules::{
+    PhaseReward, ScriptDraft, ScriptPart, ScriptPhase, ScriptRun, TrainingPlan, script_point,
+};
 use super::options::number;
 use super::settings::Settings;
 use super::sources::Sources;
@@ -22,6 +24,7 @@ use crate::search::{ControllerSpec, ReinforceSettings};
 use crate::space::{Part, Point, Space};
 use crate::study::{
     Experiment, Failure, Metrics, Obstacle, Origins, Phase, Progress, Reward, RewardFn, ScreenFn,
+    Threshold, ThresholdError,
 };
 
 /// Trials of the single phase of a script without a schedule.
@@ -33,6 +36,7 @@ pub struct Script {
     space: Arc<Space>,
     parts: Arc<Vec<ScriptPart>>,
     objectives: Vec<Objective>,
+    thresholds: Vec<Threshold>,
     args: BTreeMap<String, Dynamic>,
 }
 
@@ -83,7 +87,9 @@ impl Script {
         let core = Arc::new(core);
         let (space, parts) = read_space(&core)?;
         let objectives = read_objectives(&core)?;
-        Ok(Self { core, space: Arc::new(space), parts: Arc::new(parts), objectives, args })
+        let thresholds = read_thresholds(&core, settings)?;
+        let (space, parts) = (Arc::new(space), Arc::new(parts));
+        Ok(Self { core, space, parts, objectives, thresholds, args })
     }
 
     /// The script texts by name: the experiment's file name, and imports as they are written.
@@ -247,6 +253,10 @@ impl Experiment for Script {
         &self.objectives
     }
 
+    fn thresholds(&self) -> &[Threshold] {
+        &self.thresholds
+    }
+
     fn evaluate(&self, point: &Point) -> Result<Metrics, Failure> {
         let point = script_point(&self.space, &self.parts, point).map_err(Failure)?;
         let value = self
@@ -332,10 +342,17 @@ fn read_space(core: &Core) -> Result<(Space, Vec<ScriptPart>), ScriptError> {
     let mut scripts = Vec::with_capacity(map.len());
     for (name, value) in map {
         let kind = value.type_name();
-        let part = value.try_cast::<ScriptPart>().ok_or_else(|| {
-            let message = format!("part `{name}` of the space is {kind}, not a space");
-            core.refuse(Diagnostic::new(message).with_help(help))
-        })?;
+        let draft = value.read_lock::<ScriptDraft>().map(|draft| draft.finish());
+        let part = match draft {
+            Some(finished) => finished.map_err(|error| {
+                let message = format!("part `{name}` of the space: {error}");
+                core.refuse(Diagnostic::new(message).with_help("see space() in the script"))
+            })?,
+            None => value.try_cast::<ScriptPart>().ok_or_else(|| {
+                let message = format!("part `{name}` of the space is {kind}, not a space");
+                core.refuse(Diagnostic::new(message).with_help(help))
+            })?,
+        };
         parts.push(Part { name: name.to_string(), domain: part.domain.clone() });
         scripts.push(part);
     }
@@ -369,4 +386,35 @@ fn read_objectives(core: &Core) -> Result<Vec<Objective>, ScriptError> {
         objectives.push(objective);
     }
     Ok(objectives)
+}
+
+/// What the script and the settings say must hold, in this order.
+fn read_thresholds(core: &Core, settings: &Settings) -> Result<Vec<Threshold>, ScriptError> {
+    let mut thresholds = Vec::new();
+    if core.defines("thresholds") {
+        let value = core.call("thresholds", Dynamic::UNIT).map_err(|d| core.refuse(d))?;
+        let wrong = |reason: String| {
+            let help = "write for example `[\"best.accuracy >= 0.93\", \"valid >= 100\"]`";
+            core.refuse(Diagnostic::new(format!("thresholds() {reason}")).with_help(help))
+        };
+        let kind = value.type_name();
+        let items = value
+            .into_array()
+            .map_err(|_| wrong(format!("returned {kind}, not an array of texts")))?;
+        for item in items {
+            let text =
+                item.into_string().map_err(|kind| wrong(format!("lists {kind}, not a text")))?;
+            thresholds.push(text.parse().map_err(|error: ThresholdError| {
+                let mut diagnostic = Diagnostic::new(error.to_string());
+                diagnostic.place = core.place_of(&text);
+                core.refuse(diagnostic)
+            })?);
+        }
+    }
+    for text in &settings.thresholds {
+        thresholds.push(text.parse().map_err(|error: ThresholdError| {
+            core.refuse(Diagnostic::new(format!("the setting `thresholds`: {error}")))
+        })?);
+    }
+    Ok(thresholds)
 }

@@ -69,6 +69,12 @@ impl<'a> Options<'a> {
         }
     }
 
+    /// A yes or no; no if it is not given.
+    pub(super) fn flag(&mut self, name: &'static str) -> Result<bool, Box<EvalAltResult>> {
+        let Some(value) = self.take(name) else { return Ok(false) };
+        value.as_bool().map_err(|_| self.wrong(name, "true or false", &value))
+    }
+
     /// A text.
     pub(super) fn text(
         &mut self,

@@ -72,7 +72,8 @@ impl Ground<'_> {
         mut draw: impl FnMut(&mut ChaCha12Rng) -> Option<Vec<u16>>,
     ) -> Result<Vec<u16>, SearchError> {
         for _ in 0..TRIES {
-            let Some(point) = draw(self.rng) else { continue };
+            let Some(mut point) = draw(self.rng) else { continue };
+            (self.searched.settle)(&mut point);
             if (self.searched.legal)(&point) && self.seen.insert((self.searched.identity)(&point)) {
                 return Ok(point);
             }

@@ -11,6 +11,9 @@ use crate::space::View;
 /// Says whether a combination of options is legal.
 pub type Legality = Arc<dyn Fn(&[u16]) -> bool + Send + Sync>;
 
+/// Settles what follows from other choices.
+pub type Settle = Arc<dyn Fn(&mut [u16]) + Send + Sync>;
+
 /// A number that is equal for two legal combinations that stand for the same thing, and in practice for no others.
 pub type Identity = Arc<dyn Fn(&[u16]) -> u64 + Send + Sync>;
 
@@ -25,6 +28,8 @@ pub struct Searched {
     pub legal: Legality,
     /// What tells legal combinations from one another.
     pub identity: Identity,
+    /// Gives choices that the others leave undecided the only option that they legally have.
+    pub settle: Settle,
 }
 
 impl Searched {
@@ -37,7 +42,8 @@ impl Searched {
             }
             first_bytes(&hasher)
         });
-        Self { ordered: vec![false; sizes.len()], sizes, legal, identity }
+        let settle: Settle = Arc::new(|_| ());
+        Self { ordered: vec![false; sizes.len()], sizes, legal, identity, settle }
     }
 
     /// Checks that there is something to choose and that every option has an index.
@@ -92,7 +98,11 @@ impl From<&View> for Searched {
                 first_bytes(&hasher)
             })
         };
-        Self { sizes: view.sizes(), ordered: view.ordered(), legal, identity }
+        let settle = {
+            let view = view.clone();
+            Arc::new(move |options: &mut [u16]| view.settle(options))
+        };
+        Self { sizes: view.sizes(), ordered: view.ordered(), legal, identity, settle }
     }
 }
 

@@ -17,7 +17,7 @@ mod random;
 mod reinforce;
 mod state;
 
-pub use controller::{Controller, Identity, Legality, SearchError, Searched, Told};
+pub use controller::{Controller, Identity, Legality, SearchError, Searched, Settle, Told};
 pub use evolution::Evolution;
 pub use factory::ControllerSpec;
 pub use guided::Guided;

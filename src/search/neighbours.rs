@@ -53,7 +53,7 @@ pub fn cross(a: &[u16], b: &[u16], rng: &mut ChaCha12Rng) -> Vec<u16> {
     a.iter().zip(b).map(|(&a, &b)| if rng.random_bool(0.5) { a } else { b }).collect()
 }
 
-/// All legal points with one choice changed, in a random order. Of a choice with many options the
+/// All legal points with one choice changed, and what follows from it, in a random order. Of a choice with many options the
 /// nearest 32 if they are ordered, 32 drawn ones if not.
 pub fn neighbours(searched: &Searched, point: &[u16], rng: &mut ChaCha12Rng) -> Vec<Vec<u16>> {
     let mut all = Vec::new();
@@ -72,6 +72,7 @@ pub fn neighbours(searched: &Searched, point: &[u16], rng: &mut ChaCha12Rng) -> 
         for option in options {
             let mut changed = point.to_vec();
             changed[choice] = option;
+            (searched.settle)(&mut changed);
             if (searched.legal)(&changed) {
                 all.push(changed);
             }

@@ -28,6 +28,18 @@ impl fmt::Display for Value {
     }
 }
 
+impl Value {
+    /// The number that the value is; `None` for flags and names.
+    #[expect(clippy::cast_precision_loss, reason = "options are compared as numbers, not stored")]
+    pub const fn number(&self) -> Option<f64> {
+        match self {
+            Self::Int(int) => Some(*int as f64),
+            Self::Float(float) => Some(*float),
+            Self::Flag(_) | Self::Text(_) => None,
+        }
+    }
+}
+
 /// One decision: a name and the options it has, in a fixed order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
@@ -35,11 +47,34 @@ pub struct Choice {
     pub name: String,
     /// What may be chosen; never empty.
     pub options: Vec<Value>,
+    /// Whether options that follow each other are alike: numbers that only rise or only fall.
+    #[serde(default)]
+    pub ordered: bool,
 }
 
 impl Choice {
-    /// Makes a choice of the given options.
+    /// Makes a choice of the given options; it is ordered if they are numbers in order.
     pub fn new(name: impl Into<String>, options: impl IntoIterator<Item = Value>) -> Self {
-        Self { name: name.into(), options: options.into_iter().collect() }
+        let options: Vec<Value> = options.into_iter().collect();
+        let numbers: Option<Vec<f64>> = options.iter().map(Value::number).collect();
+        let ordered = numbers.is_some_and(|numbers| {
+            numbers.is_sorted_by(|a, b| a < b) || numbers.is_sorted_by(|a, b| a > b)
+        });
+        Self { name: name.into(), options, ordered }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_order_are_ordered() {
+        let ordered = |options: &[Value]| Choice::new("x", options.to_vec()).ordered;
+        assert!(ordered(&[Value::Int(1), Value::Int(4)]));
+        assert!(ordered(&[Value::Float(0.75), Value::Float(0.5), Value::Int(0)]));
+        assert!(!ordered(&[Value::Int(1), Value::Int(4), Value::Int(2)]));
+        assert!(!ordered(&[Value::Flag(true), Value::Flag(false)]));
+        assert!(!ordered(&[Value::Text("a".to_owned()), Value::Text("b".to_owned())]));
     }
 }

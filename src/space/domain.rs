@@ -2,7 +2,12 @@
 
 use std::fmt;
 
+use rand::{Rng, RngCore};
+
 use super::Choice;
+
+/// Draws after which the legal combinations of a part count as too rare to be met by chance.
+const DRAWS: usize = 1_000_000;
 
 /// A combination of options that stands for nothing, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,4 +39,28 @@ pub trait Domain: Send + Sync + fmt::Debug {
 
     /// The options that a readable text stands for, [`Domain::canonical`] texts among them.
     fn parse(&self, text: &str) -> Result<Vec<u16>, Illegal>;
+
+    /// Gives the choices that the others leave undecided the only option they legally have, 0.
+    ///
+    /// Nothing happens where every choice is always decided. The options must exist.
+    fn settle(&self, _options: &mut [u16]) {}
+
+    /// A uniformly drawn legal combination; `None` if a million draws met none.
+    fn draw(&self, rng: &mut dyn RngCore) -> Option<Vec<u16>> {
+        let mut drawn = vec![0; self.choices().len()];
+        for _ in 0..DRAWS {
+            for (option, choice) in drawn.iter_mut().zip(self.choices()) {
+                *option = u16::try_from(rng.random_range(0..choice.options.len())).unwrap_or(0);
+            }
+            if self.check(&drawn).is_ok() {
+                return Some(drawn);
+            }
+        }
+        None
+    }
+
+    /// What the rules of the part do, and to how many points if that can be counted.
+    fn rules(&self) -> Vec<(String, Option<u128>)> {
+        Vec::new()
+    }
 }

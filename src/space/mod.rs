@@ -6,6 +6,7 @@
 
 mod choice;
 mod domain;
+pub mod mixed;
 pub mod nasbench101;
 pub mod nasbench201;
 mod options;

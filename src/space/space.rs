@@ -9,9 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Choice, Domain, Illegal};
 
-/// Draws after which the legal combinations of a part count as too rare to be met by chance.
-const DRAWS: usize = 1_000_000;
-
 /// One option for each choice of a space, by index, in the order of [`Space::choices`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -196,24 +193,26 @@ impl Space {
 
     /// A uniformly drawn legal point.
     ///
-    /// Each part is drawn until it is legal: legality never spans parts.
+    /// Parts are drawn one after the other: legality never spans parts.
     ///
     /// # Errors
     /// No legal combination of a part was met in a million draws.
     pub fn draw(&self, rng: &mut impl Rng) -> Result<Point, SpaceError> {
         let mut options = Vec::new();
         for part in &self.parts {
-            let choices = part.domain.choices();
-            let mut draw = || -> Vec<u16> {
-                choices
-                    .iter()
-                    .map(|c| u16::try_from(rng.random_range(0..c.options.len())).unwrap_or(0))
-                    .collect()
-            };
-            let legal = (0..DRAWS).map(|_| draw()).find(|drawn| part.domain.check(drawn).is_ok());
-            options.extend(legal.ok_or_else(|| SpaceError::Rare { part: part.name.clone() })?);
+            let drawn = part.domain.draw(rng);
+            options.extend(drawn.ok_or_else(|| SpaceError::Rare { part: part.name.clone() })?);
         }
         Ok(Point(options))
+    }
+
+    /// Gives every choice that the others leave undecided the only option it legally has.
+    ///
+    /// The point must have an existing option for each choice.
+    pub fn settle(&self, point: &mut Point) {
+        for (part, range) in self.parts.iter().zip(&self.ranges) {
+            part.domain.settle(&mut point.0[range.clone()]);
+        }
     }
 
     /// The part of the space that a phase searches, the other parts being held.
@@ -252,11 +251,6 @@ impl View {
         self.searched().flat_map(|part| part.domain.choices()).map(|c| c.options.len()).collect()
     }
 
-    /// Whether the options of each searched choice are in an order of their own, in order.
-    pub fn ordered(&self) -> Vec<bool> {
-        self.searched().flat_map(|part| part.domain.choices()).map(|_| false).collect()
-    }
-
     /// The canonical text of each searched part, for legal options.
     pub fn texts<'v>(&'v self, options: &'v [u16]) -> impl Iterator<Item = String> + 'v {
         let mut rest = options;
@@ -265,6 +259,37 @@ impl View {
             rest = tail;
             part.domain.canonical(head)
         })
+    }
+
+    /// Whether options that follow each other are alike, for each searched choice, in order.
+    pub fn ordered(&self) -> Vec<bool> {
+        self.searched().flat_map(|part| part.domain.choices()).map(|c| c.ordered).collect()
+    }
+
+    /// Gives every searched choice that the others leave undecided the only option it legally has.
+    ///
+    /// What is settled is legal unless it is forbidden. There must be an existing option for each
+    /// searched choice.
+    pub fn settle(&self, options: &mut [u16]) {
+        let mut rest = options;
+        for part in self.searched() {
+            let (head, tail) = rest.split_at_mut(part.domain.choices().len());
+            part.domain.settle(head);
+            rest = tail;
+        }
+    }
+
+    /// A uniformly drawn legal combination of the searched options.
+    ///
+    /// # Errors
+    /// No legal combination of a part was met in a million draws.
+    pub fn draw(&self, rng: &mut impl Rng) -> Result<Vec<u16>, SpaceError> {
+        let mut options = Vec::new();
+        for part in self.searched() {
+            let drawn = part.domain.draw(rng);
+            options.extend(drawn.ok_or_else(|| SpaceError::Rare { part: part.name.clone() })?);
+        }
+        Ok(options)
     }
 
     /// Says whether a combination of the searched options is legal.

@@ -34,6 +34,11 @@ impl Outcome {
         }
     }
 
+    /// Whether it has a reward and met the limits of its phase.
+    pub const fn is_valid(&self) -> bool {
+        matches!(self, Self::Done { valid: true, .. })
+    }
+
     /// A metric by its name.
     pub fn metric(&self, name: &str) -> Option<f64> {
         self.metrics().get(name).copied()

@@ -1,6 +1,7 @@
 //! What stops a run.
 
 use super::experiment::Failure;
+use super::threshold::ThresholdError;
 use crate::search::SearchError;
 use crate::space::SpaceError;
 use crate::store::StoreError;
@@ -48,6 +49,9 @@ pub enum StudyError {
         /// The metric that is missing.
         metric: String,
     },
+    /// A threshold about a metric that trials do not have.
+    #[error(transparent)]
+    Threshold(#[from] ThresholdError),
     /// The stored journal is not what the experiment and its controllers give.
     #[error("the journal of run `{run}` differs at step {step}: {difference}")]
     Diverged {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::error::StudyError;
 use super::progress::Progress;
+use super::threshold::Threshold;
 use crate::pareto::Objective;
 use crate::search::ControllerSpec;
 use crate::space::{Point, Space, View};
@@ -141,6 +142,11 @@ pub trait Experiment: Sync {
 
     /// The metrics that make the frontier.
     fn objectives(&self) -> &[Objective];
+
+    /// What must hold when a run ends.
+    fn thresholds(&self) -> &[Threshold] {
+        &[]
+    }
 
     /// The metrics of a legal point.
     ///

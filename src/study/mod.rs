@@ -10,6 +10,7 @@ mod experiment;
 mod progress;
 mod runner;
 mod sweep;
+mod threshold;
 mod trainings;
 
 pub use error::StudyError;
@@ -21,6 +22,7 @@ pub use experiment::{
 pub use progress::{PhaseProgress, Progress};
 pub use runner::{End, Study};
 pub use sweep::{FRONTIER, Judged, PAIRS, SweepProgress, SweepStudy};
+pub use threshold::{Judgement, Quantity, Threshold, ThresholdError};
 pub use trainings::{StoredTrainings, decode as decode_training};
 
 #[cfg(test)]

@@ -461,6 +461,12 @@ impl Study<'_> {
 
     fn add(&self, trial: Arc<Trial>, progress: &mut Progress) -> Result<(), StudyError> {
         let step = trial.step;
+        // The first finished trial says which metrics there are.
+        if let Outcome::Done { metrics, .. } = &trial.outcome
+            && progress.failed() == progress.steps()
+        {
+            self.experiment.thresholds().iter().try_for_each(|known| known.check(metrics))?;
+        }
         progress.add(trial).map_err(|metric| StudyError::MissingObjective { step, metric })
     }
 

@@ -176,7 +176,7 @@ fn an_unknown_setting() {
         (
             3,
             "error: x.yaml: unknown field `stpes`, expected one of `script`, `seed`, `steps`, \
-             `threads`, `top`, `data`, `args`, `limits` at line 2 column 1\n"
+             `threads`, `top`, `data`, `thresholds`, `args`, `limits` at line 2 column 1\n"
         )
     );
     let ran = place.run(&["run", "x.rhai", "--set", "depth=3"]);
@@ -194,7 +194,7 @@ fn an_unknown_setting() {
         (
             3,
             "error: there is no setting `limits.operatons`; there are seed, steps, threads, top, \
-             data, limits.<name> and the script's arguments\n"
+             data, thresholds, limits.<name> and the script's arguments\n"
         )
     );
     for (setting, message) in [

@@ -6,6 +6,7 @@ mod nasbench101;
 mod nasbench201;
 mod network;
 mod objective;
+mod part;
 mod phase;
 mod reward;
 mod run;
@@ -20,6 +21,7 @@ use super::host::Host;
 
 pub(super) use accuracy::{AccuracySource, Missing};
 pub(super) use chaidnn::ScriptAccelerator;
+pub(super) use part::ScriptDraft;
 pub(super) use phase::{Closure, PhaseReward, ScriptPhase};
 pub(super) use reward::read as reward_of;
 pub(super) use run::{ScriptRun, script_point};
@@ -29,6 +31,7 @@ pub use train::TrainingPlan;
 /// Registers everything.
 pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
     space::register(engine);
+    part::register(engine);
     network::register(engine);
     nasbench201::register(engine, host);
     nasbench101::register(engine, host);

@@ -54,6 +54,23 @@ pub(super) fn register(engine: &mut Engine) {
 }
 
 fn choice(context: NativeCallContext, values: Array) -> Result<ScriptPart, Box<EvalAltResult>> {
+    let options = options_of(&context, &values)?;
+    let mut texts: Vec<String> = options.iter().map(Value::to_string).collect();
+    texts.sort_unstable();
+    // Points are known by their texts: 1, 1.0 and "1" would be the same.
+    if let Some(pair) = texts.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(refuse(&context, format!("choice() lists {} twice", pair[0])));
+    }
+    Ok(ScriptPart::new(Options::new(options), |domain, options| {
+        domain.value(options).map(to_dynamic).ok_or_else(|| "no such option".to_owned())
+    }))
+}
+
+/// The options that a script lists.
+pub(super) fn options_of(
+    context: &NativeCallContext,
+    values: &[Dynamic],
+) -> Result<Vec<Value>, Box<EvalAltResult>> {
     let read = |value: &Dynamic| {
         if let Ok(flag) = value.as_bool() {
             Some(Value::Flag(flag))
@@ -65,25 +82,22 @@ fn choice(context: NativeCallContext, values: Array) -> Result<ScriptPart, Box<E
             value.clone().into_string().ok().map(Value::Text)
         }
     };
-    let mut options: Vec<Value> = Vec::with_capacity(values.len());
-    for value in &values {
-        let option = read(value).ok_or_else(|| {
+    let option = |value: &Dynamic| {
+        read(value).ok_or_else(|| {
             let kind = value.type_name();
             let expected = "flags, finite numbers and texts";
-            refuse(&context, format!("choice() takes {expected}, not {value} ({kind})"))
-        })?;
-        if options.contains(&option) {
-            return Err(refuse(&context, format!("choice() lists {option} twice")));
-        }
-        options.push(option);
-    }
-    Ok(ScriptPart::new(Options::new(options), |domain, options| {
-        let value = domain.value(options).ok_or("no such option")?;
-        Ok(match value {
-            Value::Flag(flag) => (*flag).into(),
-            Value::Int(int) => (*int).into(),
-            Value::Float(float) => (*float).into(),
-            Value::Text(text) => text.into(),
+            refuse(context, format!("choice() takes {expected}, not {value} ({kind})"))
         })
-    }))
+    };
+    values.iter().map(option).collect()
+}
+
+/// A value of an option as scripts see it.
+pub(super) fn to_dynamic(value: &Value) -> Dynamic {
+    match value {
+        Value::Flag(flag) => (*flag).into(),
+        Value::Int(int) => (*int).into(),
+        Value::Float(float) => (*float).into(),
+        Value::Text(text) => text.into(),
+    }
 }

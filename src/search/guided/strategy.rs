@@ -173,6 +173,7 @@ impl Guided {
                     point = changed;
                 }
             }
+            (searched.settle)(&mut point);
             if (searched.legal)(&point) {
                 add(point, ground);
             }

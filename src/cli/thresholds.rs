@@ -1,0 +1,45 @@
+//! What a run's thresholds say at its end.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use super::context::Loaded;
+use crate::report::{Format, Table};
+use crate::study::{Experiment, Progress};
+
+/// The exit code of a run that ended where a threshold does not hold.
+const MISSED: u8 = 99;
+
+/// Prints each threshold with its value; nothing if there are none.
+pub fn print(out: &mut impl Write, loaded: &Loaded, progress: &Progress) -> io::Result<()> {
+    let thresholds = loaded.script.thresholds();
+    if thresholds.is_empty() {
+        return Ok(());
+    }
+    let mut table = Table::new(["threshold", "value", "holds"]);
+    for threshold in thresholds {
+        let judgement = threshold.judge(progress);
+        let holds = if judgement.holds { "yes" } else { "no" };
+        table.push(vec![threshold.to_string().into(), judgement.value.into(), holds.into()]);
+    }
+    writeln!(out)?;
+    table.write(Format::Table, out)
+}
+
+/// The exit code of a finished run; says which thresholds do not hold.
+pub fn verdict(loaded: &Loaded, progress: &Progress) -> ExitCode {
+    let mut code = ExitCode::SUCCESS;
+    for threshold in loaded.script.thresholds() {
+        let judgement = threshold.judge(progress);
+        if !judgement.holds {
+            let value = match judgement.value {
+                // All digits: a value may miss the threshold by the last.
+                Some(value) => format!("{} is {value}", threshold.quantity),
+                None => format!("{} has no value", threshold.quantity),
+            };
+            eprintln!("threshold `{threshold}` does not hold: {value}");
+            code = ExitCode::from(MISSED);
+        }
+    }
+    code
+}

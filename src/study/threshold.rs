@@ -1,0 +1,363 @@
+//! What an experiment says must hold when a run ends.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::experiment::Metrics;
+use super::progress::Progress;
+use crate::pareto::{Direction, Objective, Relation, costs, hypervolume};
+use crate::store::Outcome;
+
+/// A number of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// A metric of the valid trial with the highest reward.
+    Best(String),
+    /// The highest value of a metric among the valid trials.
+    Most(String),
+    /// The lowest value of a metric among the valid trials.
+    Least(String),
+    /// The highest reward of a valid trial.
+    Reward,
+    /// The volume that the frontier dominates, in the product of the objectives' units, from the
+    /// worst value of each objective among the finished trials: that of `tandem pareto`.
+    Hypervolume,
+    /// The points of the frontier.
+    Frontier,
+    /// The trials.
+    Trials,
+    /// The trials that meet the limits of their phase.
+    Valid,
+    /// The trials that have no reward.
+    Failed,
+    /// The failed trials as a fraction of all.
+    FailedShare,
+}
+
+impl Quantity {
+    /// The quantities that are not about a metric, by name.
+    const PLAIN: [(&'static str, Self); 7] = [
+        ("reward", Self::Reward),
+        ("hypervolume", Self::Hypervolume),
+        ("frontier", Self::Frontier),
+        ("trials", Self::Trials),
+        ("valid", Self::Valid),
+        ("failed", Self::Failed),
+        ("failed_share", Self::FailedShare),
+    ];
+
+    fn read(name: &str) -> Option<Self> {
+        if let Some((_, plain)) = Self::PLAIN.into_iter().find(|(known, _)| *known == name) {
+            return Some(plain);
+        }
+        let (head, metric) = name.split_once('.').filter(|(_, metric)| !metric.is_empty())?;
+        let metric = metric.to_owned();
+        match head {
+            "best" => Some(Self::Best(metric)),
+            "max" => Some(Self::Most(metric)),
+            "min" => Some(Self::Least(metric)),
+            _ => None,
+        }
+    }
+
+    /// The metric that it is about.
+    fn metric(&self) -> Option<&str> {
+        match self {
+            Self::Best(metric) | Self::Most(metric) | Self::Least(metric) => Some(metric),
+            _ => None,
+        }
+    }
+
+    /// The number as it is now; `None` where no trial gives one.
+    fn value(&self, progress: &Progress) -> Option<f64> {
+        let best = || progress.best().map(|trial| &trial.outcome).filter(|o| o.is_valid());
+        #[expect(clippy::cast_precision_loss, reason = "trials stay far below 2^53")]
+        let count = |count: u64| count as f64;
+        match self {
+            Self::Best(metric) => best()?.metric(metric),
+            Self::Reward => best()?.reward(),
+            Self::Most(metric) => extreme(progress, metric, Direction::Max),
+            Self::Least(metric) => extreme(progress, metric, Direction::Min),
+            Self::Hypervolume => dominated(progress),
+            Self::Frontier => Some(count(progress.frontier_len() as u64)),
+            Self::Trials => Some(count(progress.steps())),
+            Self::Valid => Some(count(progress.valid())),
+            Self::Failed => Some(count(progress.failed())),
+            Self::FailedShare => {
+                (progress.steps() > 0).then(|| count(progress.failed()) / count(progress.steps()))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Best(metric) => write!(f, "best.{metric}"),
+            Self::Most(metric) => write!(f, "max.{metric}"),
+            Self::Least(metric) => write!(f, "min.{metric}"),
+            plain => {
+                let name = Self::PLAIN.iter().find(|(_, known)| known == plain);
+                f.write_str(name.map_or("", |(name, _)| name))
+            }
+        }
+    }
+}
+
+/// The highest or lowest value of a metric among the valid trials.
+fn extreme(progress: &Progress, metric: &str, direction: Direction) -> Option<f64> {
+    let objective = Objective { metric: metric.to_owned(), direction };
+    let valid = progress.trials().iter().map(|trial| &trial.outcome).filter(|o| o.is_valid());
+    let values = valid.filter_map(|outcome| outcome.metric(metric));
+    values.map(|value| objective.cost(value)).min_by(f64::total_cmp).map(|c| objective.value(c))
+}
+
+/// The hypervolume of the frontier from the worst value of each objective.
+fn dominated(progress: &Progress) -> Option<f64> {
+    let objectives = progress.objectives();
+    if objectives.is_empty() {
+        return None;
+    }
+    let of = |outcome: &Outcome| match outcome {
+        Outcome::Done { metrics, .. } => costs(objectives, metrics).ok(),
+        Outcome::Failed { .. } => None,
+    };
+    let mut worst = vec![f64::NEG_INFINITY; objectives.len()];
+    for costs in progress.trials().iter().filter_map(|trial| of(&trial.outcome)) {
+        for (worst, cost) in worst.iter_mut().zip(costs) {
+            *worst = worst.max(cost);
+        }
+    }
+    let frontier: Vec<Vec<f64>> =
+        progress.frontier().into_iter().filter_map(|trial| of(&trial.outcome)).collect();
+    (!frontier.is_empty()).then(|| hypervolume(&frontier, &worst))
+}
+
+/// A number of a run, and how it must compare with another when the run ends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Threshold {
+    /// What is compared.
+    pub quantity: Quantity,
+    /// How.
+    pub relation: Relation,
+    /// With what.
+    pub value: f64,
+}
+
+/// A threshold beside a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Judgement {
+    /// The quantity's value; `None` where no trial gives one.
+    pub value: Option<f64>,
+    /// Whether the threshold holds; without a value it does not.
+    pub holds: bool,
+}
+
+/// A text that is not a threshold, or one about something that there is not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ThresholdError {
+    /// It is no comparison of a quantity with a finite number.
+    #[error(
+        "`{0}` is not a threshold; write it like `best.accuracy >= 0.93` or `valid >= 100` (<, <=, \
+         >, >=)"
+    )]
+    Form(String),
+    /// It compares something that is not known of runs.
+    #[error(
+        "threshold `{threshold}`: there is no quantity `{quantity}`{}; there are {}, and best.METRIC, \
+         max.METRIC, min.METRIC",
+        meant(.near.as_deref()),
+        Quantity::PLAIN.map(|(name, _)| name).join(", ")
+    )]
+    Quantity {
+        /// The threshold.
+        threshold: String,
+        /// What is not known.
+        quantity: String,
+        /// What may be meant.
+        near: Option<String>,
+    },
+    /// It is about a metric that trials do not have.
+    #[error(
+        "threshold `{threshold}` is about `{metric}`, which evaluate(point) does not give{}; it gives \
+         {known}",
+        meant(.near.as_deref())
+    )]
+    Metric {
+        /// The threshold.
+        threshold: String,
+        /// The metric.
+        metric: String,
+        /// What may be meant.
+        near: Option<String>,
+        /// The metrics that there are.
+        known: String,
+    },
+}
+
+fn meant(near: Option<&str>) -> String {
+    near.map_or_else(String::new, |near| format!(" (is `{near}` meant?)"))
+}
+
+/// The known name that is most like another, if any is.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    let distances = known.map(|known| (strsim::damerau_levenshtein(known, name), known));
+    distances.min().filter(|(distance, _)| *distance <= 2).map(|(_, known)| known.to_owned())
+}
+
+impl FromStr for Threshold {
+    type Err = ThresholdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        let form = || ThresholdError::Form(text.to_owned());
+        let (name, relation, value) = Relation::split(text).ok_or_else(form)?;
+        let (name, value) = (name.trim(), value.trim().replace('_', ""));
+        let value: f64 = value.parse().map_err(|_| form())?;
+        let plain = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+        if name.is_empty() || !name.chars().all(plain) || !value.is_finite() {
+            return Err(form());
+        }
+        let quantity = Quantity::read(name).ok_or_else(|| ThresholdError::Quantity {
+            threshold: text.to_owned(),
+            quantity: name.to_owned(),
+            near: nearest(name, Quantity::PLAIN.iter().map(|(known, _)| *known)),
+        })?;
+        Ok(Self { quantity, relation, value })
+    }
+}
+
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.quantity, self.relation.symbol(), self.value)
+    }
+}
+
+impl Threshold {
+    /// Compares a run with the threshold.
+    pub fn judge(&self, progress: &Progress) -> Judgement {
+        let value = self.quantity.value(progress);
+        Judgement {
+            value,
+            holds: value.is_some_and(|value| self.relation.holds(value, self.value)),
+        }
+    }
+
+    /// Refuses a threshold about a metric that an evaluated point does not have.
+    ///
+    /// # Errors
+    /// The metric is not among `metrics`.
+    pub fn check(&self, metrics: &Metrics) -> Result<(), ThresholdError> {
+        match self.quantity.metric() {
+            Some(metric) if !metrics.contains_key(metric) => Err(ThresholdError::Metric {
+                threshold: self.to_string(),
+                metric: metric.to_owned(),
+                near: nearest(metric, metrics.keys().map(String::as_str)),
+                known: metrics.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::store::Trial;
+
+    fn progress() -> Progress {
+        let objectives = ["accuracy:max", "latency_ms:min"].map(|text| text.parse().unwrap());
+        let mut progress = Progress::new(objectives.to_vec(), 0);
+        progress.enter("all");
+        let done = |accuracy, latency_ms, reward, valid| Outcome::Done {
+            metrics: Metrics::from([
+                ("accuracy".to_owned(), accuracy),
+                ("latency_ms".to_owned(), latency_ms),
+            ]),
+            reward,
+            valid,
+        };
+        let outcomes = [
+            done(0.5, 1.0, 0.5, true),
+            done(0.75, 3.0, 0.25, true),
+            done(1.0, 5.0, 2.0, false),
+            Outcome::Failed { metrics: Metrics::new(), reason: "no".to_owned() },
+        ];
+        for (step, outcome) in (0..).zip(outcomes) {
+            let trial = Trial { step, phase: 0, point: vec![0], text: Default::default(), outcome };
+            progress.add(Arc::new(trial)).unwrap();
+        }
+        progress
+    }
+
+    #[test]
+    fn quantities_are_what_their_names_say() {
+        let progress = progress();
+        let value = |name: &str| {
+            let threshold: Threshold = format!("{name} > 0").parse().unwrap();
+            assert_eq!(threshold.to_string(), format!("{name} > 0"));
+            threshold.judge(&progress).value
+        };
+        for (name, expected) in [
+            ("best.accuracy", 0.5),
+            ("max.accuracy", 0.75),
+            ("min.latency_ms", 1.0),
+            ("max.latency_ms", 3.0),
+            ("reward", 0.5),
+            // From 0.5 and 5 ms: two points improve on neither bound, one by 0.25 and 2 ms.
+            ("hypervolume", 0.5),
+            ("frontier", 3.0),
+            ("trials", 4.0),
+            ("valid", 2.0),
+            ("failed", 1.0),
+            ("failed_share", 0.25),
+        ] {
+            assert_eq!(value(name), Some(expected), "{name}");
+        }
+        assert_eq!(value("best.area_mm2"), None);
+    }
+
+    #[test]
+    fn without_a_value_nothing_holds() {
+        let nothing = Progress::new(Vec::new(), 0);
+        for (text, holds) in [
+            ("trials < 1", true),
+            ("failed <= 0", true),
+            ("failed_share < 1", false),
+            ("hypervolume < 1", false),
+            ("reward > -1e9", false),
+            ("best.accuracy < 2", false),
+        ] {
+            assert_eq!(text.parse::<Threshold>().unwrap().judge(&nothing).holds, holds, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_threshold_is_refused() {
+        let refusal = |text: &str| text.parse::<Threshold>().unwrap_err().to_string();
+        for text in ["", "valid", "> 3", "valid == 3", "valid > x", "valid > inf", "a b > 1"] {
+            assert_eq!(
+                refusal(text),
+                format!(
+                    "`{text}` is not a threshold; write it like `best.accuracy >= 0.93` or `valid >= \
+                     100` (<, <=, >, >=)"
+                )
+            );
+        }
+        assert_eq!(
+            refusal("hypervolum > 1_000"),
+            "threshold `hypervolum > 1_000`: there is no quantity `hypervolum` (is `hypervolume` \
+             meant?); there are reward, hypervolume, frontier, trials, valid, failed, failed_share, \
+             and best.METRIC, max.METRIC, min.METRIC"
+        );
+        let threshold: Threshold = "best.acuracy >= 0.9".parse().unwrap();
+        let metrics = Metrics::from([("accuracy".to_owned(), 0.5), ("area".to_owned(), 1.0)]);
+        assert_eq!(
+            threshold.check(&metrics).unwrap_err().to_string(),
+            "threshold `best.acuracy >= 0.9` is about `acuracy`, which evaluate(point) does not give \
+             (is `accuracy` meant?); it gives accuracy, area"
+        );
+    }
+}
