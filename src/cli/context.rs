@@ -44,7 +44,7 @@ pub struct Common {
 pub struct ExperimentArgs {
     /// The experiment: a .rhai script, or a .yaml file that names one with its settings.
     pub file: PathBuf,
-    /// Overrides a setting (seed, steps, threads, top, data, thresholds, limits.NAME) or an argument of the script.
+    /// Overrides a setting (seed, steps, threads, top, data, limits.NAME) or an argument of the script.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
 }

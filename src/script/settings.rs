@@ -31,6 +31,9 @@ pub struct Settings {
     /// The folder of benchmark tables and image sets, relative to the settings file.
     pub data: Option<PathBuf>,
     /// What must hold when a run ends, beside what the script's `thresholds()` says.
+    ///
+    /// Only a settings file has it: on the command line the name is an argument's, as scripts have
+    /// thresholds of their own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<String>,
     /// Values for the arguments that the script's `args()` declares.
@@ -69,8 +72,8 @@ pub enum SettingsError {
     Form(String),
     /// An override of a setting there is not.
     #[error(
-        "there is no setting `{key}`; there are seed, steps, threads, top, data, thresholds, \
-         limits.<name> and the script's arguments"
+        "there is no setting `{key}`; there are seed, steps, threads, top, data, limits.<name> and \
+         the script's arguments"
     )]
     Unknown {
         /// The key.
@@ -104,8 +107,8 @@ impl Settings {
     }
 
     /// The names of the settings, which no argument of a script may have.
-    pub(super) const NAMES: [&str; 9] =
-        ["script", "seed", "steps", "threads", "top", "data", "thresholds", "args", "limits"];
+    pub(super) const NAMES: [&str; 8] =
+        ["script", "seed", "steps", "threads", "top", "data", "args", "limits"];
 
     /// Reads a settings file; paths in it are taken relative to it.
     ///
@@ -179,7 +182,6 @@ impl Settings {
             "threads" => self.threads = Some(read(value).map_err(wrong)?),
             "top" => self.top = Some(read(value).map_err(wrong)?),
             "data" => self.data = Some(read(value).map_err(wrong)?),
-            "thresholds" => self.thresholds = read(value).map_err(wrong)?,
             "script" => return Err(SettingsError::Unknown { key: key.to_owned() }),
             _ => match key.split_once('.') {
                 Some(("limits", name)) => {

@@ -194,7 +194,7 @@ fn an_unknown_setting() {
         (
             3,
             "error: there is no setting `limits.operatons`; there are seed, steps, threads, top, \
-             data, thresholds, limits.<name> and the script's arguments\n"
+             data, limits.<name> and the script's arguments\n"
         )
     );
     for (setting, message) in [

@@ -72,11 +72,12 @@ fn settings_add_thresholds() {
     for threshold in ["trials >= 1", "failed < 1", "max.accuracy > 0.9"] {
         assert!(ran.out.contains(threshold), "{}", ran.out);
     }
-    place.ok(&["run", "x.yaml", "--set", "thresholds=[max.accuracy > 0.7]"]);
+    place.write("y.yaml", "script: x.rhai\nthresholds: [max.accuracy > 0.7]\n");
+    place.ok(&["run", "y.yaml"]);
     // They are the run's own.
     let ran = place.run(&["run", "x.yaml", "--steps", "10"]);
     assert_eq!(ran.code, 99);
-    let ran = place.run(&["resume", "x-3", "--steps", "64"]);
+    let ran = place.run(&["resume", "x-2", "--steps", "64"]);
     assert_eq!(ran.code, 99, "{}", ran.err);
     assert!(ran.err.ends_with("does not hold: max.accuracy is 0.75\n"), "{}", ran.err);
 }
@@ -113,7 +114,8 @@ max.METRIC, min.METRIC
             .starts_with("error: `valid = 3` is not a threshold; write it like")
     );
     let place = Place::with(SCRIPT);
-    let ran = place.run(&["run", "x.rhai", "--set", "thresholds=[many > 3]"]);
+    place.write("x.yaml", "script: x.rhai\nthresholds: [many > 3]\n");
+    let ran = place.run(&["run", "x.yaml"]);
     assert_eq!(ran.code, 3);
     assert!(
         ran.err.starts_with("error: the setting `thresholds`: threshold `many > 3`: there is no"),
