@@ -49,6 +49,17 @@ pub struct ExperimentArgs {
     pub set: Vec<String>,
 }
 
+/// One pair of an experiment named on the command line.
+#[derive(Debug, Args)]
+pub struct PairArgs {
+    /// The experiment.
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    /// The text of a part, as results show it; parts that are not given are drawn by the seed.
+    #[arg(long = "at", value_name = "PART=TEXT")]
+    pub at: Vec<String>,
+}
+
 /// An experiment and the settings it was loaded with.
 pub struct Loaded {
     /// The script.

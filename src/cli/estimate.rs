@@ -3,7 +3,7 @@
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
-use super::context::{Common, ExperimentArgs};
+use super::context::{Common, PairArgs};
 use super::error::CliError;
 use super::summary;
 use crate::report::{Format, Table};
@@ -13,10 +13,7 @@ use crate::study::Experiment;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    experiment: ExperimentArgs,
-    /// The text of a part, as results show it; parts that are not given are drawn by the seed.
-    #[arg(long = "at", value_name = "PART=TEXT")]
-    at: Vec<String>,
+    pair: PairArgs,
     /// Prints the network's layers as text instead.
     #[arg(long, conflicts_with = "graphviz")]
     network: bool,
@@ -27,10 +24,10 @@ pub struct Args {
 
 /// Carries out the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
-    let loaded = common.load(&args.experiment.file, &args.experiment.set)?;
+    let loaded = common.load(&args.pair.experiment.file, &args.pair.experiment.set)?;
     loaded.script.require("evaluate")?;
     let space = loaded.script.space();
-    let point = loaded.point(&args.at)?;
+    let point = loaded.point(&args.pair.at)?;
     if let Ok(store) = common.existing_store() {
         loaded.train_in(&store);
     }

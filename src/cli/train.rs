@@ -5,7 +5,7 @@ use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::context::{Common, ExperimentArgs, Loaded};
+use super::context::{Common, PairArgs, Loaded};
 use super::error::CliError;
 use super::trainings::{curve_table, push_curve};
 use crate::accuracy::trained::TrainingRecord;
@@ -22,10 +22,7 @@ use crate::train::{Model, TrainError};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    experiment: ExperimentArgs,
-    /// The text of a part, as results show it; parts that are not given are drawn by the seed.
-    #[arg(long = "at", value_name = "PART=TEXT")]
-    at: Vec<String>,
+    pair: PairArgs,
     /// How many seeds, one after another [default: what the script says]
     #[arg(long)]
     seeds: Option<u64>,
@@ -36,9 +33,9 @@ pub struct Args {
 
 /// Carries out the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
-    let loaded = common.load(&args.experiment.file, &args.experiment.set)?;
+    let loaded = common.load(&args.pair.experiment.file, &args.pair.experiment.set)?;
     loaded.script.require("training")?;
-    let point = loaded.point(&args.at)?;
+    let point = loaded.point(&args.pair.at)?;
     let mut plan = loaded.script.training(&point).map_err(|failure| loaded.failure(&failure))?;
     plan.seeds = args.seeds.unwrap_or(plan.seeds).max(1);
     let store = common.store()?;

@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
+use rand::Rng as _;
+use rand_chacha::ChaCha12Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::space::View;
@@ -13,6 +15,9 @@ pub type Legality = Arc<dyn Fn(&[u16]) -> bool + Send + Sync>;
 
 /// Settles what follows from other choices.
 pub type Settle = Arc<dyn Fn(&mut [u16]) + Send + Sync>;
+
+/// A uniformly drawn legal combination; `None` if none was met.
+pub type Draw = Arc<dyn Fn(&mut ChaCha12Rng) -> Option<Vec<u16>> + Send + Sync>;
 
 /// A number that is equal for two legal combinations that stand for the same thing, and in practice for no others.
 pub type Identity = Arc<dyn Fn(&[u16]) -> u64 + Send + Sync>;
@@ -30,6 +35,8 @@ pub struct Searched {
     pub identity: Identity,
     /// Gives choices that the others leave undecided the only option that they legally have.
     pub settle: Settle,
+    /// Draws legal combinations.
+    pub draw: Draw,
 }
 
 impl Searched {
@@ -43,7 +50,11 @@ impl Searched {
             first_bytes(&hasher)
         });
         let settle: Settle = Arc::new(|_| ());
-        Self { ordered: vec![false; sizes.len()], sizes, legal, identity, settle }
+        let draw: Draw = {
+            let (sizes, legal) = (sizes.clone(), legal.clone());
+            Arc::new(move |rng| draw_until(&sizes, &legal, rng))
+        };
+        Self { ordered: vec![false; sizes.len()], sizes, legal, identity, settle, draw }
     }
 
     /// Checks that there is something to choose and that every option has an index.
@@ -102,8 +113,27 @@ impl From<&View> for Searched {
             let view = view.clone();
             Arc::new(move |options: &mut [u16]| view.settle(options))
         };
-        Self { sizes: view.sizes(), ordered: view.ordered(), legal, identity, settle }
+        let draw = {
+            let view = view.clone();
+            Arc::new(move |rng: &mut ChaCha12Rng| view.draw(rng).ok())
+        };
+        Self { sizes: view.sizes(), ordered: view.ordered(), legal, identity, settle, draw }
     }
+}
+
+/// Draws every choice uniformly, again until the combination is legal.
+fn draw_until(sizes: &[usize], legal: &Legality, rng: &mut ChaCha12Rng) -> Option<Vec<u16>> {
+    let mut point = vec![0; sizes.len()];
+    for _ in 0..MAX_DRAWS {
+        for (option, &size) in point.iter_mut().zip(sizes) {
+            let last = u16::try_from(size.saturating_sub(1)).unwrap_or(u16::MAX);
+            *option = rng.random_range(0..=last);
+        }
+        if legal(&point) {
+            return Some(point);
+        }
+    }
+    None
 }
 
 fn first_bytes(hasher: &blake3::Hasher) -> u64 {
@@ -146,6 +176,12 @@ impl Told {
         a_valid.cmp(&b_valid).then(a.total_cmp(&b))
     }
 }
+
+/// The most draws spent on one legal point.
+///
+/// A space of which one point in 100,000 is legal is still searched (a point is missed with
+/// probability e^-10), and one without any legal point is refused within seconds.
+pub(super) const MAX_DRAWS: usize = 1_000_000;
 
 /// The most options a choice may have: their indices are `u16`.
 const MAX_OPTIONS: usize = 1 << 16;

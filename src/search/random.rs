@@ -1,18 +1,13 @@
 //! Uniform random search.
 
-use rand::Rng;
 use rand_chacha::ChaCha12Rng;
 use serde::{Deserialize, Serialize};
 
-use super::controller::{Controller, NOTHING_ASKED, SearchError, Searched, Told, check_told};
+use super::controller::{
+    Controller, MAX_DRAWS, NOTHING_ASKED, SearchError, Searched, Told, check_told,
+};
 use super::state::Format;
 use crate::seed;
-
-/// The most draws spent on one legal point.
-///
-/// A space of which one point in 100,000 is legal is still searched (a point is missed with
-/// probability e^-10), and one without any legal point is refused within seconds.
-pub(super) const MAX_DRAWS: usize = 1_000_000;
 
 /// How many points may be asked for ahead; none of them depends on a reward.
 const BATCH: usize = 64;
@@ -98,17 +93,7 @@ pub(super) fn draw_legal(
     searched: &Searched,
     rng: &mut ChaCha12Rng,
 ) -> Result<Vec<u16>, SearchError> {
-    let mut point = vec![0; searched.sizes.len()];
-    for _ in 0..MAX_DRAWS {
-        for (option, &size) in point.iter_mut().zip(&searched.sizes) {
-            let last = u16::try_from(size.saturating_sub(1)).unwrap_or(u16::MAX);
-            *option = rng.random_range(0..=last);
-        }
-        if (searched.legal)(&point) {
-            return Ok(point);
-        }
-    }
-    Err(SearchError::NoLegalPoint(MAX_DRAWS))
+    (searched.draw)(rng).ok_or(SearchError::NoLegalPoint(MAX_DRAWS))
 }
 
 #[cfg(test)]

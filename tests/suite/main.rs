@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod commands;
+mod controllers;
 mod data;
 mod nasbench101;
 mod resuming;

@@ -30,7 +30,8 @@ const FORMAT: Format = Format { name: "reinforce", kind: 2, version: 1 };
 ///
 /// over the batch of `B` trials, with `H` the entropy of the choices on a trial's way.
 ///
-/// Illegal combinations met in sampling cost no trial: others are sampled in their place, and as
+/// Choices that others leave undecided are settled, and learnt from as if they were sampled so. Illegal
+/// combinations met in sampling cost no trial: others are sampled in their place, and as
 /// many of them as there are trials at most join the update with the advantage of a failed trial,
 /// so that the policy learns what is legal. If after 8 rounds of `B` samples places are
 /// still open, they are filled with legal points drawn uniformly, which the policy learns from as
@@ -113,10 +114,11 @@ impl Reinforce {
         let rng = &mut self.progress.rng;
         let (mut points, mut illegal) = (Vec::with_capacity(batch), Vec::new());
         for _ in 0..ROUNDS {
-            for point in self.policy.sample(batch, rng)? {
+            for mut point in self.policy.sample(batch, rng)? {
                 if points.len() == batch {
                     break;
                 }
+                (self.searched.settle)(&mut point);
                 if (self.searched.legal)(&point) {
                     points.push(point);
                 } else if illegal.len() < batch {
