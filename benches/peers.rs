@@ -24,7 +24,8 @@ fn main() {
         (budget.parse().expect("a budget"), seed.parse().expect("a seed"));
     let text = std::fs::read_to_string(table).expect("a table");
     let mut lines = text.lines();
-    let choices: usize = lines.next().and_then(|line| line.parse().ok()).expect("a number of choices");
+    let choices: usize =
+        lines.next().and_then(|line| line.parse().ok()).expect("a number of choices");
     let mut rows = HashMap::new();
     let mut costs = Vec::new();
     let mut sizes = vec![0; choices];

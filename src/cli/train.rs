@@ -5,7 +5,7 @@ use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::context::{Common, PairArgs, Loaded};
+use super::context::{Common, Loaded, PairArgs};
 use super::error::CliError;
 use super::trainings::{curve_table, push_curve};
 use crate::accuracy::trained::TrainingRecord;

@@ -25,7 +25,8 @@ use crate::search::state::Format;
 pub struct Guided {
     /// Points drawn uniformly at first, 2 to 65,536.
     pub initial: usize,
-    /// Points proposed from one fit, 1 to 4,096; as many may be evaluated at once.
+    /// Points proposed from one fit, 1 to 4,096; as many may be evaluated at once. With many trials a
+    /// fit serves for several batches, for one in 64 of the trials so far.
     pub batch: usize,
     /// Candidates that a batch is chosen from, 16 to 65,536.
     pub candidates: usize,
@@ -62,6 +63,9 @@ pub struct Known {
     drawn: usize,
 }
 
+/// A fit is used for at least one in so many of the trials so far.
+const PER_FIT: usize = 64;
+
 /// Draws by which the chance of a candidate is judged.
 const DRAWS: usize = 64;
 
@@ -83,6 +87,8 @@ impl Strategy for Guided {
         if state.drawn < self.initial || valid < 2 {
             return (0..self.batch).map(|_| ground.uniform()).collect();
         }
+        // Later a few more trials change little of what is predicted.
+        let count = self.batch * (state.drawn / (PER_FIT * self.batch)).max(1);
         let told: Vec<_> = state.trials.iter().map(|trial| &trial.told).collect();
         let ranks = ranks(&told);
         let front: Vec<usize> = (0..ranks.len()).filter(|&i| ranks[i] == 0).collect();
@@ -90,16 +96,16 @@ impl Strategy for Guided {
         let chances = chances(state, &front, &candidates, ground);
         let mut order: Vec<usize> = (0..candidates.len()).collect();
         order.sort_by(|&a, &b| chances[b].total_cmp(&chances[a]).then(a.cmp(&b)));
-        let mut points = Vec::with_capacity(self.batch);
+        let mut points = Vec::with_capacity(count);
         for index in order {
-            if points.len() == self.batch {
+            if points.len() == count {
                 break;
             }
             if ground.seen.insert((ground.searched.identity)(&candidates[index])) {
                 points.push(candidates[index].clone());
             }
         }
-        while points.len() < self.batch {
+        while points.len() < count {
             points.push(ground.uniform()?);
         }
         Ok(points)
@@ -197,7 +203,8 @@ fn chances(
     let features = Features::new(ground.searched);
     let trials: Vec<&Judged> = state.trials.iter().filter(|trial| trial.told.valid).collect();
     let of: Vec<Vec<u32>> = trials.iter().map(|trial| features.of(&trial.point)).collect();
-    let rows = Rows { of: &of, features: features.count() };
+    let masks: Vec<Vec<bool>> = of.iter().map(|of| mask(of, features.count())).collect();
+    let rows = Rows { of: &of, masks: &masks, features: features.count() };
     let costs: Vec<Vec<f64>> = trials.iter().map(|trial| costs_of(trial)).collect();
     let many = costs[0].len();
     let inputs: Vec<(Vec<u32>, Vec<bool>)> = candidates

@@ -35,6 +35,8 @@ pub struct Surrogate {
 pub struct Rows<'a> {
     /// For each point the features that are there.
     pub of: &'a [Vec<u32>],
+    /// For each point and feature whether it is there.
+    pub masks: &'a [Vec<bool>],
     /// How many there are in all.
     pub features: usize,
 }
@@ -67,7 +69,7 @@ impl Surrogate {
             }
             let member = Member::fit(rows, values, &times, rng);
             for (row, of) in rows.of.iter().enumerate().filter(|(row, _)| times[*row] == 0.0) {
-                let value = member.predict(&mask(of, rows.features), of);
+                let value = member.predict(&rows.masks[row], of);
                 unseen[row].0 += 1.0;
                 unseen[row].1 += value;
             }
@@ -191,9 +193,9 @@ impl Tree {
                     }
                 }
             }
-            for (row, node) in node.iter_mut().enumerate() {
+            for (node, mask) in node.iter_mut().zip(rows.masks) {
                 let feature = features[*node];
-                let there = feature != NONE && rows.of[row].contains(&feature);
+                let there = feature != NONE && mask[feature as usize];
                 *node = 2 * *node + 1 + usize::from(there);
             }
         }
