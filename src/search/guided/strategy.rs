@@ -66,6 +66,9 @@ pub struct Known {
 /// A fit is used for at least one in so many of the trials so far.
 const PER_FIT: usize = 64;
 
+/// What a trial far behind the frontier counts in a fit, of one on it.
+const FAR: f64 = 0.1;
+
 /// Draws by which the chance of a candidate is judged.
 const DRAWS: usize = 64;
 
@@ -93,7 +96,7 @@ impl Strategy for Guided {
         let ranks = ranks(&told);
         let front: Vec<usize> = (0..ranks.len()).filter(|&i| ranks[i] == 0).collect();
         let candidates = self.candidates(state, &front, &ranks, ground);
-        let chances = chances(state, &front, &candidates, ground);
+        let chances = chances(state, &ranks, &front, &candidates, ground);
         let mut order: Vec<usize> = (0..candidates.len()).collect();
         order.sort_by(|&a, &b| chances[b].total_cmp(&chances[a]).then(a.cmp(&b)));
         let mut points = Vec::with_capacity(count);
@@ -196,6 +199,7 @@ impl Guided {
 /// For each candidate how likely it is to be on the frontier.
 fn chances(
     state: &Known,
+    ranks: &[u32],
     front: &[usize],
     candidates: &[Vec<u16>],
     ground: &mut Ground<'_>,
@@ -206,6 +210,11 @@ fn chances(
     let masks: Vec<Vec<bool>> = of.iter().map(|of| mask(of, features.count())).collect();
     let rows = Rows { of: &of, masks: &masks, features: features.count() };
     let costs: Vec<Vec<f64>> = trials.iter().map(|trial| costs_of(trial)).collect();
+    // What matters is what lies near the frontier.
+    let weights: Vec<f64> = (0..state.trials.len())
+        .filter(|&i| state.trials[i].told.valid)
+        .map(|i| FAR + 1.0 / (1.0 + f64::from(ranks[i])))
+        .collect();
     let many = costs[0].len();
     let inputs: Vec<(Vec<u32>, Vec<bool>)> = candidates
         .iter()
@@ -226,7 +235,7 @@ fn chances(
     for cost in 0..many {
         let values: Vec<f64> = costs.iter().map(|costs| costs[cost]).collect();
         let scores = ranked(&values);
-        let surrogate = Surrogate::fit(&rows, &scores, ground.rng);
+        let surrogate = Surrogate::fit(&rows, &scores, &weights, ground.rng);
         for (limit, &member) in limits.iter_mut().zip(&members) {
             limit.push(scores[member]);
         }

@@ -57,15 +57,24 @@ struct Tree {
 const NONE: u32 = u32::MAX;
 
 impl Surrogate {
-    /// Learns values of points.
-    pub fn fit(rows: &Rows<'_>, values: &[f64], rng: &mut ChaCha12Rng) -> Self {
+    /// Learns values of points, of each as much as its weight says.
+    pub fn fit(rows: &Rows<'_>, values: &[f64], weights: &[f64], rng: &mut ChaCha12Rng) -> Self {
         let count = values.len();
+        let ends: Vec<f64> = weights
+            .iter()
+            .scan(0.0, |sum, weight| {
+                *sum += weight;
+                Some(*sum)
+            })
+            .collect();
+        let total = ends[count - 1];
         let mut members = Vec::with_capacity(MEMBERS);
         let mut unseen = vec![(0.0, 0.0); count];
         for _ in 0..MEMBERS {
             let mut times = vec![0.0; count];
             for _ in 0..count {
-                times[rng.random_range(0..count)] += 1.0;
+                let at = total * rng.random::<f64>();
+                times[ends.partition_point(|&end| end <= at).min(count - 1)] += 1.0;
             }
             let member = Member::fit(rows, values, &times, rng);
             for (row, of) in rows.of.iter().enumerate().filter(|(row, _)| times[*row] == 0.0) {
