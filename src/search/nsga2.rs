@@ -193,7 +193,7 @@ mod tests {
         let mut state = Generation::default();
         nsga2.absorb(&mut state, results);
         let kept: Vec<u16> = state.members.iter().map(|m| m.judged.point[0]).collect();
-        assert_eq!(kept, [1, 3, 2]);
+        assert_eq!(kept, [1, 3, 4]);
         assert!(!dominates(&state.members[0].judged.told, &state.members[1].judged.told));
     }
 }

@@ -26,8 +26,7 @@ mod tests {
 
     #[test]
     fn scores_keep_the_order_and_are_near_the_normal_ones() {
-        let values: Vec<f64> =
-            (0..999).map(|i| f64::from(i * 613 % 999).exp2().min(1e200)).collect();
+        let values: Vec<f64> = (0..999).map(|i| f64::from(i * 613 % 999).powi(3)).collect();
         let scores = ranked(&values);
         for (a, x) in values.iter().zip(&scores) {
             for (b, y) in values.iter().zip(&scores).step_by(37) {
