@@ -234,7 +234,7 @@ fn a_phase_that_cannot_be() {
     assert_eq!(
         refusal(&changed("steps: 64", "stepz: 64, steps: 64")).lines().next().unwrap(),
         "error: phase() has no option `stepz`; it takes search, fixed, steps, valid, controller, \
-         keep, reward"
+         keep, reward, screen"
     );
     assert_eq!(
         refusal(&changed("steps: 64, ", "")).lines().next().unwrap(),
