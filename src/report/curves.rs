@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::figure::{FigureError, label};
+use super::figure::{FigureError, label, legend, range};
 use super::number::number;
 
 const SIZE: (u32, u32) = (960, 540);
@@ -60,9 +60,7 @@ pub fn curves(
             .chain(curve.points.last().map(|point| point.3))
     });
     let heights = values.chain(lines.iter().map(|line| line.1)).filter(|value| value.is_finite());
-    let (low, high) = heights.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-        (low.min(value), high.max(value))
-    });
+    let (low, high) = range(heights);
     if last == 0 || low > high {
         return Err(FigureError::Empty);
     }
@@ -128,13 +126,7 @@ fn draw_curves(
             .label(name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
-        .background_style(WHITE.mix(0.85))
-        .border_style(RGBColor(200, 200, 200))
-        .label_font(("sans-serif", 14))
-        .draw()?;
+    legend(&mut chart)?;
     root.present()?;
     Ok(())
 }
@@ -199,11 +191,8 @@ fn draw_scatter(
     text: &mut String,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let points = || marks.iter().flat_map(|marks| &marks.points);
-    let range = |values: &mut dyn Iterator<Item = f64>| {
-        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)))
-    };
-    let (left, right) = range(&mut points().map(|point| point.0 * x_factor));
-    let (low, high) = range(&mut points().map(|point| point.1 * y_factor));
+    let (left, right) = range(points().map(|point| point.0 * x_factor));
+    let (low, high) = range(points().map(|point| point.1 * y_factor));
     let logarithmic = left > 0.0 && right / left > 10.0;
     // A logarithmic axis is drawn as a linear one of logarithms.
     let place = |value: f64| if logarithmic { value.log10() } else { value };
@@ -249,13 +238,7 @@ fn draw_scatter(
                 .legend(move |(x, y)| Circle::new((x + 8, y), 4, fill.filled()));
         }
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
-        .background_style(WHITE.mix(0.85))
-        .border_style(RGBColor(200, 200, 200))
-        .label_font(("sans-serif", 14))
-        .draw()?;
+    legend(&mut chart)?;
     root.present()?;
     Ok(())
 }

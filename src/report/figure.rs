@@ -1,5 +1,6 @@
 //! Trials as a scatter plot.
 
+use plotters::coord::CoordTranslate;
 use plotters::prelude::*;
 
 /// Which metrics a figure shows.
@@ -63,10 +64,25 @@ pub(super) fn label(metric: &str, note: &str) -> (String, f64) {
     (if note.is_empty() { text } else { format!("{text}, {note}") }, factor)
 }
 
-fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
+/// The least and the most of some values.
+pub(super) fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
     values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
         (low.min(value), high.max(value))
     })
+}
+
+/// Draws the names of the series into a corner.
+pub(super) fn legend<'a, CT: CoordTranslate>(
+    chart: &mut ChartContext<'a, SVGBackend<'a>, CT>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::LowerRight)
+        .background_style(WHITE.mix(0.85))
+        .border_style(RGBColor(200, 200, 200))
+        .label_font(("sans-serif", 14))
+        .draw()?;
+    Ok(())
 }
 
 /// Draws points as SVG: x logarithmically, y linearly, the third value as colour, each series with a
@@ -158,13 +174,7 @@ fn draw(
             chart.draw_series(series.points.iter().map(mark))?;
         }
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
-        .background_style(WHITE.mix(0.85))
-        .border_style(RGBColor(200, 200, 200))
-        .label_font(("sans-serif", 14))
-        .draw()?;
+    legend(&mut chart)?;
 
     // The colour bar.
     let (top, height, start) = (70, 440, 16);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::batched::Batched;
+use super::batched::{Batched, Strategy};
 use super::controller::{Controller, SearchError, Searched};
 use super::evolution::Evolution;
 use super::guided::Guided;
@@ -86,20 +86,21 @@ impl ControllerSpec {
             Self::Reinforce(settings) => {
                 Box::new(Reinforce::new(settings.clone(), searched, seed, stream_name)?)
             }
-            Self::Evolution(settings) => {
-                Box::new(Batched::new(settings.clone(), searched, seed, stream_name)?)
-            }
-            Self::Local(settings) => {
-                Box::new(Batched::new(settings.clone(), searched, seed, stream_name)?)
-            }
-            Self::Nsga2(settings) => {
-                Box::new(Batched::new(settings.clone(), searched, seed, stream_name)?)
-            }
-            Self::Guided(settings) => {
-                Box::new(Batched::new(settings.clone(), searched, seed, stream_name)?)
-            }
+            Self::Evolution(settings) => batched(settings, searched, seed, stream_name)?,
+            Self::Local(settings) => batched(settings, searched, seed, stream_name)?,
+            Self::Nsga2(settings) => batched(settings, searched, seed, stream_name)?,
+            Self::Guided(settings) => batched(settings, searched, seed, stream_name)?,
         })
     }
+}
+
+fn batched<S: Strategy + 'static>(
+    strategy: &S,
+    searched: Searched,
+    seed: u64,
+    stream_name: &str,
+) -> Result<Box<dyn Controller>, SearchError> {
+    Ok(Box::new(Batched::new(strategy.clone(), searched, seed, stream_name)?))
 }
 
 #[cfg(test)]
