@@ -91,6 +91,17 @@ impl Observer for Terminal {
                     bar.set_message(message(progress));
                 }
             }
+            Event::ThresholdLost { threshold, value, step } => {
+                let ends = if threshold.stops { "; the run ends" } else { "" };
+                let line = format!(
+                    "threshold `{threshold}` can no longer hold: {} is {value} after {step} trials{ends}",
+                    threshold.quantity
+                );
+                match &self.bar {
+                    Some(bar) => bar.suspend(|| eprintln!("{line}")),
+                    None => eprintln!("{line}"),
+                }
+            }
             Event::Checkpoint { .. } => {}
         }
     }

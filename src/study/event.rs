@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::progress::Progress;
+use super::threshold::Threshold;
 use crate::store::Trial;
 
 /// Something that happened in a run.
@@ -34,6 +35,15 @@ pub enum Event<'a> {
         trials: &'a [Arc<Trial>],
         /// The run so far, these trials included.
         progress: &'a Progress,
+    },
+    /// A threshold can no longer hold.
+    ThresholdLost {
+        /// The threshold.
+        threshold: &'a Threshold,
+        /// The value of its quantity.
+        value: f64,
+        /// The number of trials at which it was lost.
+        step: u64,
     },
     /// A checkpoint reached the disk.
     Checkpoint {

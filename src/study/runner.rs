@@ -70,6 +70,10 @@ struct State {
     restore: Option<Checkpoint>,
     covered: u64,
     remembered: HashMap<Point, Result<Metrics, Failure>>,
+    /// The trials that the thresholds were held against.
+    judged: usize,
+    /// Which thresholds can no longer hold.
+    lost: Vec<bool>,
 }
 
 impl Study<'_> {
@@ -126,6 +130,10 @@ impl Study<'_> {
             self.prepare_controller(&phase, &name, &view, &mut state)?;
             loop {
                 self.restore_if_due(&mut state)?;
+                if self.is_given_up(&mut state) {
+                    self.checkpoint(&mut state)?;
+                    return Ok((End::Finished, state.progress));
+                }
                 if is_over(&phase, &state.progress) {
                     break;
                 }
@@ -177,6 +185,8 @@ impl Study<'_> {
             restore,
             covered,
             remembered: HashMap::new(),
+            judged: 0,
+            lost: vec![false; self.experiment.thresholds().len()],
         })
     }
 
@@ -468,6 +478,23 @@ impl Study<'_> {
             self.experiment.thresholds().iter().try_for_each(|known| known.check(metrics))?;
         }
         progress.add(trial).map_err(|metric| StudyError::MissingObjective { step, metric })
+    }
+
+    /// Whether a threshold that stops the run can no longer hold; tells of each that is lost once.
+    ///
+    /// Asked between batches only, so that a run ends at the same trial however it was cut up.
+    fn is_given_up(&mut self, state: &mut State) -> bool {
+        let (progress, thresholds) = (&state.progress, self.experiment.thresholds());
+        let new = &progress.trials()[state.judged..];
+        for (threshold, lost) in thresholds.iter().zip(&mut state.lost) {
+            if let Some(value) = threshold.lost(progress, new).filter(|_| !*lost) {
+                *lost = true;
+                let step = progress.steps();
+                self.observer.observe(Event::ThresholdLost { threshold, value, step });
+            }
+        }
+        state.judged = progress.trials().len();
+        thresholds.iter().zip(&state.lost).any(|(threshold, lost)| threshold.stops && *lost)
     }
 
     /// Saves the controllers at a step at which none of them waits for a reward.

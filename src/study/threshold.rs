@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::experiment::Metrics;
 use super::progress::Progress;
 use crate::pareto::{Direction, Objective, Relation, costs, hypervolume};
-use crate::store::Outcome;
+use crate::store::{Outcome, Trial};
 
 /// A number of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,18 @@ impl Quantity {
         ("failed_share", Self::FailedShare),
     ];
 
+    /// In which direction it moves as trials are added, if it moves in one only.
+    const fn trend(&self) -> Option<Direction> {
+        match self {
+            Self::Most(_) | Self::Reward | Self::Trials | Self::Valid | Self::Failed => {
+                Some(Direction::Max)
+            }
+            Self::Least(_) => Some(Direction::Min),
+            // The reference of the hypervolume moves, and so may the best trial's metrics.
+            Self::Best(_) | Self::Hypervolume | Self::Frontier | Self::FailedShare => None,
+        }
+    }
+
     fn read(name: &str) -> Option<Self> {
         if let Some((_, plain)) = Self::PLAIN.into_iter().find(|(known, _)| *known == name) {
             return Some(plain);
@@ -76,8 +89,8 @@ impl Quantity {
         match self {
             Self::Best(metric) => best()?.metric(metric),
             Self::Reward => best()?.reward(),
-            Self::Most(metric) => extreme(progress, metric, Direction::Max),
-            Self::Least(metric) => extreme(progress, metric, Direction::Min),
+            Self::Most(metric) => extreme(progress.trials(), metric, Direction::Max),
+            Self::Least(metric) => extreme(progress.trials(), metric, Direction::Min),
             Self::Hypervolume => dominated(progress),
             Self::Frontier => Some(count(progress.frontier_len() as u64)),
             Self::Trials => Some(count(progress.steps())),
@@ -105,9 +118,9 @@ impl fmt::Display for Quantity {
 }
 
 /// The highest or lowest value of a metric among the valid trials.
-fn extreme(progress: &Progress, metric: &str, direction: Direction) -> Option<f64> {
+fn extreme(trials: &[Arc<Trial>], metric: &str, direction: Direction) -> Option<f64> {
     let objective = Objective { metric: metric.to_owned(), direction };
-    let valid = progress.trials().iter().map(|trial| &trial.outcome).filter(|o| o.is_valid());
+    let valid = trials.iter().map(|trial| &trial.outcome).filter(|o| o.is_valid());
     let values = valid.filter_map(|outcome| outcome.metric(metric));
     values.map(|value| objective.cost(value)).min_by(f64::total_cmp).map(|c| objective.value(c))
 }
@@ -142,7 +155,12 @@ pub struct Threshold {
     pub relation: Relation,
     /// With what.
     pub value: f64,
+    /// Whether the run ends as soon as it can no longer hold.
+    pub stops: bool,
 }
+
+/// What a threshold ends with that stops a run.
+const STOPS: &str = " or stop";
 
 /// A threshold beside a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -162,6 +180,12 @@ pub enum ThresholdError {
          >, >=)"
     )]
     Form(String),
+    /// It is to stop the run, and what it asks for may still come about until the run ends.
+    #[error(
+        "threshold `{0}` cannot stop a run: until the end it may come to hold; what can is an upper \
+         limit of max.METRIC, reward, trials, valid or failed, and a lower one of min.METRIC"
+    )]
+    Open(String),
     /// It compares something that is not known of runs.
     #[error(
         "threshold `{threshold}`: there is no quantity `{quantity}`{}; there are {}, and best.METRIC, \
@@ -209,8 +233,12 @@ impl FromStr for Threshold {
     type Err = ThresholdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let text = text.trim();
-        let form = || ThresholdError::Form(text.to_owned());
+        let whole = text.trim();
+        let (text, stops) = match whole.strip_suffix(STOPS) {
+            Some(text) => (text.trim_end(), true),
+            None => (whole, false),
+        };
+        let form = || ThresholdError::Form(whole.to_owned());
         let (name, relation, value) = Relation::split(text).ok_or_else(form)?;
         let (name, value) = (name.trim(), value.trim().replace('_', ""));
         let value: f64 = value.parse().map_err(|_| form())?;
@@ -223,13 +251,18 @@ impl FromStr for Threshold {
             quantity: name.to_owned(),
             near: nearest(name, Quantity::PLAIN.iter().map(|(known, _)| *known)),
         })?;
-        Ok(Self { quantity, relation, value })
+        let threshold = Self { quantity, relation, value, stops };
+        if stops && !threshold.can_be_lost() {
+            return Err(ThresholdError::Open(whole.to_owned()));
+        }
+        Ok(threshold)
     }
 }
 
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.quantity, self.relation.symbol(), self.value)
+        write!(f, "{} {} {}", self.quantity, self.relation.symbol(), self.value)?;
+        f.write_str(if self.stops { STOPS } else { "" })
     }
 }
 
@@ -241,6 +274,29 @@ impl Threshold {
             value,
             holds: value.is_some_and(|value| self.relation.holds(value, self.value)),
         }
+    }
+
+    /// Whether it can be known before a run ends that it does not hold.
+    fn can_be_lost(&self) -> bool {
+        match self.quantity.trend() {
+            Some(Direction::Max) => self.relation.is_upper(),
+            Some(Direction::Min) => !self.relation.is_upper(),
+            None => false,
+        }
+    }
+
+    /// The value by which it can no longer hold, whatever follows; `new` are the trials that were added
+    /// since it was last asked.
+    pub fn lost(&self, progress: &Progress, new: &[Arc<Trial>]) -> Option<f64> {
+        if !self.can_be_lost() {
+            return None;
+        }
+        let value = match &self.quantity {
+            Quantity::Most(metric) => extreme(new, metric, Direction::Max),
+            Quantity::Least(metric) => extreme(new, metric, Direction::Min),
+            other => other.value(progress),
+        };
+        value.filter(|&value| !self.relation.holds(value, self.value))
     }
 
     /// Refuses a threshold about a metric that an evaluated point does not have.
@@ -262,10 +318,7 @@ impl Threshold {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::store::Trial;
 
     fn progress() -> Progress {
         let objectives = ["accuracy:max", "latency_ms:min"].map(|text| text.parse().unwrap());
@@ -332,6 +385,40 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Threshold>().unwrap().judge(&nothing).holds, holds, "{text}");
         }
+    }
+
+    #[test]
+    fn a_threshold_is_lost_where_nothing_can_mend_it() {
+        let progress = progress();
+        let lost = |text: &str| {
+            let threshold: Threshold = text.parse().unwrap();
+            threshold.lost(&progress, progress.trials())
+        };
+        for (text, expected) in [
+            ("failed < 1", Some(1.0)),
+            ("failed <= 1 or stop", None),
+            ("trials <= 3 or stop", Some(4.0)),
+            ("valid < 3", None),
+            ("reward <= 0.25", Some(0.5)),
+            ("max.latency_ms < 3", Some(3.0)),
+            ("min.accuracy > 0.5 or stop", Some(0.5)),
+            // May still come about, or go away.
+            ("valid >= 100", None),
+            ("min.latency_ms < 0.5", None),
+            ("best.accuracy < 0.1", None),
+            ("failed_share < 0.1", None),
+        ] {
+            assert_eq!(lost(text), expected, "{text}");
+        }
+        let threshold: Threshold = "max.latency_ms < 3".parse().unwrap();
+        assert_eq!(threshold.lost(&progress, &progress.trials()[2..]), None);
+        let refused = "valid >= 9 or stop".parse::<Threshold>().unwrap_err().to_string();
+        assert!(
+            refused.starts_with("threshold `valid >= 9 or stop` cannot stop a run"),
+            "{refused}"
+        );
+        let text = "failed < 3 or stop";
+        assert_eq!(text.parse::<Threshold>().unwrap().to_string(), text);
     }
 
     #[test]

@@ -134,3 +134,34 @@ fn an_unknown_metric_is_refused_at_the_first_finished_trial() {
         assert_eq!((ran.code, ran.err.ends_with(message)), (3, true), "{}", ran.err);
     }
 }
+
+#[test]
+fn what_can_no_longer_hold_is_said_and_may_end_the_run() {
+    // Batches of seven: a run ends at the end of one.
+    let script = SCRIPT.replace("random()", "evolution(#{ batch: 7 })");
+    let thresholds = r#"["max.accuracy < 0.5", "trials <= 20 or stop"]"#;
+    let place = Place::with(&format!("{script}fn thresholds() {{ {thresholds} }}\n"));
+    let ran = place.run(&["run", "x.rhai"]);
+    assert_eq!(ran.code, 99, "{}", ran.err);
+    assert!(
+        ran.err.contains("threshold `max.accuracy < 0.5` can no longer hold: max.accuracy is"),
+        "{}",
+        ran.err
+    );
+    assert!(ran.err.contains("after 21 trials; the run ends"), "{}", ran.err);
+    assert_eq!(ran.err.matches("can no longer hold").count(), 2, "{}", ran.err);
+    assert!(ran.out.contains("21 trials (21 valid, 0 failed)"), "{}", ran.out);
+    assert!(place.ok(&["runs"]).contains("finished"));
+    // It ended for good: more steps change nothing.
+    let more = place.run(&["resume", "x-1", "--steps", "60"]);
+    assert_eq!(more.code, 99, "{}", more.err);
+    assert!(more.out.contains("21 trials"), "{}", more.out);
+}
+
+#[test]
+fn a_threshold_that_is_open_to_the_end_stops_nothing() {
+    let place = with(r#"["valid >= 20 or stop"]"#);
+    let ran = place.run(&["run", "x.rhai"]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    assert!(ran.err.contains("threshold `valid >= 20 or stop` cannot stop a run"), "{}", ran.err);
+}
