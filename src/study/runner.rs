@@ -24,6 +24,10 @@ const HOPELESS: u64 = 32;
 /// Trials between two checkpoints.
 const CHECKPOINT_EVERY: u64 = 500;
 
+/// A checkpoint follows evaluations that took longer. What comes before a checkpoint is never asked of a
+/// controller again, so that expensive trials outlive a move to a processor that rounds otherwise.
+const COSTLY: Duration = Duration::from_secs(1);
+
 /// Points whose metrics are kept in memory, so that a controller that comes back to one does not
 /// pay for it again.
 const REMEMBERED: usize = 100_000;
@@ -70,6 +74,8 @@ struct State {
     restore: Option<Checkpoint>,
     covered: u64,
     remembered: HashMap<Point, Result<Metrics, Failure>>,
+    /// Time spent on evaluations since the last checkpoint.
+    spent: Duration,
     /// The trials that the thresholds were held against.
     judged: usize,
     /// Which thresholds can no longer hold.
@@ -148,7 +154,8 @@ impl Study<'_> {
                     self.checkpoint(&mut state)?;
                     return Ok((End::Interrupted, state.progress));
                 }
-                if state.progress.steps() >= state.covered + CHECKPOINT_EVERY {
+                let due = state.progress.steps() >= state.covered + CHECKPOINT_EVERY;
+                if due || state.spent >= COSTLY {
                     self.checkpoint(&mut state)?;
                 }
             }
@@ -185,6 +192,7 @@ impl Study<'_> {
             restore,
             covered,
             remembered: HashMap::new(),
+            spent: Duration::ZERO,
             judged: 0,
             lost: vec![false; self.experiment.thresholds().len()],
         })
@@ -347,6 +355,7 @@ impl Study<'_> {
             let (now, later) = rest.split_at(stretch.min(hopeful).min(rest.len()));
             let started = Instant::now();
             let outcomes = self.evaluate(now, phase, pool, &mut state.remembered);
+            state.spent += started.elapsed();
             match self.experiment.obstacle() {
                 Some(Obstacle::Interrupted) => return Ok(false),
                 Some(Obstacle::Unusable) => {
@@ -529,7 +538,7 @@ impl Study<'_> {
         self.store.update_run(&self.run)?;
         self.store.save_checkpoint(&self.run.name, step, &bytes)?;
         self.store.sync()?;
-        state.covered = step;
+        (state.covered, state.spent) = (step, Duration::ZERO);
         self.observer.observe(Event::Checkpoint { step });
         Ok(())
     }

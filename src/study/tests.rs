@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::pareto::Objective;
-use crate::search::{ControllerSpec, ReinforceSettings};
+use crate::search::{ControllerSpec, Local, ReinforceSettings};
 use crate::space::{Options, Part, Point, Space, Value};
 use crate::store::{OpenMode, Outcome, RunRecord, Status, Store, Trial, now_s};
 
@@ -315,4 +315,45 @@ proptest! {
         prop_assert_eq!(run.phases, record_expected.phases);
         prop_assert_eq!((run.trials, run.failed), (record_expected.trials, record_expected.failed));
     }
+}
+
+/// A problem of which each trial takes more than a second.
+struct Slow(Toy);
+
+impl Experiment for Slow {
+    fn space(&self) -> &Space {
+        self.0.space()
+    }
+
+    fn objectives(&self) -> &[Objective] {
+        self.0.objectives()
+    }
+
+    fn evaluate(&self, point: &Point) -> Result<Metrics, Failure> {
+        std::thread::sleep(std::time::Duration::from_millis(1_050));
+        self.0.evaluate(point)
+    }
+
+    fn next_phase(&self, progress: &Progress) -> Result<Option<Phase>, Failure> {
+        self.0.next_phase(progress)
+    }
+}
+
+#[test]
+fn a_checkpoint_follows_each_expensive_trial() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let run = store.create_run(record(1, Some(2))).unwrap();
+    let one = ControllerSpec::Local(Local { batch: 1 });
+    let experiment = &Slow(Toy::new(vec![(one, None)], 150));
+    let mut checkpoints = Vec::new();
+    let mut observer = |event: Event<'_>| {
+        if let Event::Checkpoint { step } = event {
+            checkpoints.push(step);
+        }
+    };
+    let stop = &AtomicBool::new(false);
+    let study = Study { experiment, store: &store, run, threads: 1, stop, observer: &mut observer };
+    assert_eq!(study.run().unwrap().0, End::Finished);
+    assert_eq!(checkpoints, [1, 2]);
 }
