@@ -77,6 +77,10 @@ impl Phase {
         if self.valid == Some(0) {
             return refuse("`valid` must be at least 1");
         }
+        if self.search.is_empty() {
+            let parts: Vec<&str> = space.parts().iter().map(|part| part.name.as_str()).collect();
+            return refuse(&format!("`search` names no part; the space has {}", parts.join(", ")));
+        }
         let whole = space.parts().iter().all(|part| self.search.contains(&part.name));
         let known = |name: &String| space.parts().iter().any(|part| part.name == *name);
         let held = match &self.held {

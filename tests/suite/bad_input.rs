@@ -279,6 +279,11 @@ fn check_finds_what_a_run_would() {
         ("{ m.accuracy }", "{ 0.0 / 0.0 }", "the reward is NaN"),
         ("area_mm2: 1.0", "area_mm2: 0.0 / 0.0", "metric `area_mm2` is NaN"),
         ("steps: 64", "steps: 64, search: [\"cnn\"]", "phase `all` cannot be searched"),
+        (
+            "steps: 64",
+            "steps: 64, search: []",
+            "phase `all` cannot be searched: `search` names no part; the space has hw, x",
+        ),
         ("m.accuracy", "m.acuracy", "there is no property `acuracy`"),
     ] {
         let ran = Place::with(&changed(from, to)).run(&["check", "x.rhai"]);
