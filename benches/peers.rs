@@ -1,62 +1,158 @@
-//! Controllers on a table of costs, for `benches/peers/run`.
+//! Controllers on a problem of several costs, for `benches/peers/run`.
 //!
-//! `peers TABLE CONTROLLER BUDGET SEED`: the table's first line says how many columns are choices, each further line has
-//! the options of a point and then its costs, smaller being better. The controller is its JSON
-//! (`{"nsga2": {}}`). Prints, as JSON, the rows proposed, in order, and the seconds that asking and telling took
-//! on one thread.
+//! A problem is a table (the first line says how many columns are choices, each further line has the options of a
+//! point and then its costs) or an experiment's script, whose objectives are the costs; smaller is better.
+//!
+//! `peers PROBLEM CONTROLLER BUDGET SEED`: the controller is its JSON (`{"nsga2": {}}`). Prints, as JSON, the
+//! points proposed in order with their costs, and the seconds that asking and telling took on one thread.
+//!
+//! `peers PROBLEM serve`: prints the number of options of each choice, as JSON; then answers each line of options
+//! (`0,1,0`) with its costs, as JSON, or `null` if it is not legal.
 
 use std::collections::HashMap;
+use std::io::{BufRead, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tandem::pareto::costs;
+use tandem::script::{Script, Settings};
 use tandem::search::{ControllerSpec, Searched, Told};
+use tandem::space::{Point, View};
+use tandem::study::Experiment;
+
+/// What is minimised, and over what.
+trait Problem {
+    fn searched(&self) -> Searched;
+    /// The costs of a legal point.
+    fn costs(&self, point: &[u16]) -> Vec<f64>;
+}
+
+struct Table {
+    sizes: Vec<usize>,
+    costs: Arc<HashMap<Vec<u16>, Vec<f64>>>,
+}
+
+impl Table {
+    fn read(path: &str) -> Self {
+        let text = std::fs::read_to_string(path).expect("a table");
+        let mut lines = text.lines();
+        let choices: usize =
+            lines.next().and_then(|line| line.parse().ok()).expect("a number of choices");
+        let mut costs = HashMap::new();
+        let mut sizes = vec![0; choices];
+        for line in lines {
+            let mut cells = line.split(',');
+            let point: Vec<u16> =
+                cells.by_ref().take(choices).map(|cell| cell.parse().expect("an option")).collect();
+            for (size, &option) in sizes.iter_mut().zip(&point) {
+                *size = usize::max(*size, usize::from(option) + 1);
+            }
+            costs.insert(point, cells.map(|cell| cell.parse().expect("a cost")).collect());
+        }
+        Self { sizes, costs: Arc::new(costs) }
+    }
+}
+
+impl Problem for Table {
+    fn searched(&self) -> Searched {
+        let costs = self.costs.clone();
+        Searched::new(self.sizes.clone(), Arc::new(move |point: &[u16]| costs.contains_key(point)))
+    }
+
+    fn costs(&self, point: &[u16]) -> Vec<f64> {
+        self.costs[point].clone()
+    }
+}
+
+struct Scripted {
+    script: Script,
+    view: View,
+}
+
+impl Scripted {
+    fn load(path: &str) -> Self {
+        let data = std::env::var_os("TANDEM_DATA").map_or_else(|| "data".into(), PathBuf::from);
+        let script =
+            Script::load(Path::new(path), &Settings::default(), data).expect("an experiment");
+        let parts: Vec<String> =
+            script.space().parts().iter().map(|part| part.name.clone()).collect();
+        let blank = Point(vec![0; script.space().choices().count()]);
+        let view = script.space().view(&parts, &blank).expect("all parts");
+        Self { script, view }
+    }
+}
+
+impl Problem for Scripted {
+    fn searched(&self) -> Searched {
+        Searched::from(&self.view)
+    }
+
+    fn costs(&self, point: &[u16]) -> Vec<f64> {
+        let metrics = self.script.evaluate(&self.view.point(point)).expect("metrics");
+        costs(self.script.objectives(), &metrics).expect("every objective")
+    }
+}
 
 fn main() {
     let arguments: Vec<String> =
         std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let [table, controller, budget, seed] = arguments.as_slice() else {
-        println!("nothing measured: benches/peers/run calls this with a table");
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let [path, rest @ ..] = arguments.as_slice() else {
+        println!("nothing measured: benches/peers/run calls this with a problem");
         return;
     };
-    let spec: ControllerSpec = serde_json::from_str(controller).expect("a controller");
-    let (budget, seed): (usize, u64) =
-        (budget.parse().expect("a budget"), seed.parse().expect("a seed"));
-    let text = std::fs::read_to_string(table).expect("a table");
-    let mut lines = text.lines();
-    let choices: usize =
-        lines.next().and_then(|line| line.parse().ok()).expect("a number of choices");
-    let mut rows = HashMap::new();
-    let mut costs = Vec::new();
-    let mut sizes = vec![0; choices];
-    for line in lines {
-        let mut cells = line.split(',');
-        let point: Vec<u16> =
-            cells.by_ref().take(choices).map(|cell| cell.parse().expect("an option")).collect();
-        for (size, &option) in sizes.iter_mut().zip(&point) {
-            *size = usize::max(*size, usize::from(option) + 1);
-        }
-        rows.insert(point, costs.len());
-        costs.push(cells.map(|cell| cell.parse().expect("a cost")).collect::<Vec<f64>>());
-    }
-    let rows = Arc::new(rows);
-    let legal = {
-        let rows = rows.clone();
-        Arc::new(move |point: &[u16]| rows.contains_key(point))
+    let problem: Box<dyn Problem> = match Path::new(path).extension() {
+        Some(extension) if extension == "rhai" => Box::new(Scripted::load(path)),
+        _ => Box::new(Table::read(path)),
     };
-    let mut controller =
-        spec.build(Searched::new(sizes, legal), seed, "peers").expect("a controller");
-    let mut proposed = Vec::with_capacity(budget);
+    match rest {
+        ["serve"] => serve(problem.as_ref()),
+        [controller, budget, seed] => {
+            let spec = serde_json::from_str(controller).expect("a controller");
+            let (budget, seed) = (budget.parse().expect("a budget"), seed.parse().expect("a seed"));
+            search(problem.as_ref(), &spec, budget, seed);
+        }
+        _ => panic!("after the problem comes `serve`, or a controller, a budget and a seed"),
+    }
+}
+
+fn serve(problem: &dyn Problem) {
+    let searched = problem.searched();
+    let mut out = std::io::stdout().lock();
+    let mut answer = |answer: serde_json::Value| {
+        writeln!(out, "{answer}").and_then(|()| out.flush()).expect("a reader of answers");
+    };
+    answer(json!(searched.sizes));
+    for line in std::io::stdin().lock().lines() {
+        let line = line.expect("a line");
+        let point: Vec<u16> =
+            line.split(',').map(|option| option.parse().expect("an option")).collect();
+        answer(match searched.accepts(&point) {
+            true => json!(problem.costs(&point)),
+            false => json!(null),
+        });
+    }
+}
+
+fn search(problem: &dyn Problem, spec: &ControllerSpec, budget: usize, seed: u64) {
+    let mut controller = spec.build(problem.searched(), seed, "peers").expect("a controller");
+    let mut points = Vec::with_capacity(budget);
+    let mut judged = Vec::with_capacity(budget);
+    let mut evaluating = Duration::ZERO;
     let started = Instant::now();
     for _ in 0..budget {
         let point = controller.ask().expect("a point");
-        let row = rows[&point];
-        proposed.push(row);
-        let costs = costs[row].clone();
-        // What follows a single reward is told the sum of the costs, which the table has on one scale.
+        let evaluated = Instant::now();
+        let costs = problem.costs(&point);
+        evaluating += evaluated.elapsed();
+        // What follows a single reward is told the sum of the costs, which tables have on one scale.
         let reward = Some(-costs.iter().sum::<f64>());
-        controller.tell(Told { reward, valid: true, costs }).expect("a turn");
+        controller.tell(Told { reward, valid: true, costs: costs.clone() }).expect("a turn");
+        points.push(point);
+        judged.push(costs);
     }
-    let seconds = started.elapsed().as_secs_f64();
-    println!("{}", json!({ "rows": proposed, "seconds": seconds }));
+    let seconds = (started.elapsed() - evaluating).as_secs_f64();
+    println!("{}", json!({ "points": points, "costs": judged, "seconds": seconds }));
 }

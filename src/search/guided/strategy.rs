@@ -10,14 +10,15 @@ use super::surrogate::{Rows, Surrogate, mask};
 use crate::search::batched::{Ground, Judged, Strategy};
 use crate::search::controller::{SearchError, setting};
 use crate::search::dominance::{costs_dominate, ranks};
-use crate::search::neighbours::{cross, mutate, neighbours};
+use crate::search::neighbours::{cross, mutate, mutate_each, neighbours};
 use crate::search::random::draw_legal;
 use crate::search::state::Format;
 
 /// Search guided by a surrogate, for budgets of hundreds to thousands of evaluations.
 ///
 /// An ensemble of models is fitted to the costs of the trials so far. Of many candidates, most of them
-/// near the frontier, those are proposed that are likeliest to be on it once they are evaluated. It
+/// near the frontier, those are proposed that are likeliest to be on it once they are evaluated; from the
+/// 1,000th trial on, half of the points are children of the trials with the least of each cost. It
 /// minimises the costs told, or maximises the reward where none are; of rejected trials it learns
 /// where they lie. No point is proposed twice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,13 +70,23 @@ const PER_FIT: usize = 64;
 /// What a trial far behind the frontier counts in a fit, of one on it.
 const FAR: f64 = 0.1;
 
+/// From so many trials on, one in [`ENDS`] points is a child of the trials with the least of a cost instead,
+/// each cost in turn: what is likeliest to be on the frontier lies where the frontier is dense, and models
+/// say least of its ends.
+const ENDS_FROM: usize = 1_000;
+const ENDS: usize = 2;
+
+/// How many trials at an end of the frontier have children. They differ in the cost, for many points may
+/// have the same part that decides it.
+const PARENTS: usize = 20;
+
 /// Draws by which the chance of a candidate is judged.
 const DRAWS: usize = 64;
 
 impl Strategy for Guided {
     type State = Known;
 
-    const FORMAT: Format = Format { name: "guided", kind: 6, version: 1 };
+    const FORMAT: Format = Format { name: "guided", kind: 6, version: 2 };
 
     fn batch(&self) -> usize {
         self.batch
@@ -95,23 +106,13 @@ impl Strategy for Guided {
         let told: Vec<_> = state.trials.iter().map(|trial| &trial.told).collect();
         let ranks = ranks(&told);
         let front: Vec<usize> = (0..ranks.len()).filter(|&i| ranks[i] == 0).collect();
-        let candidates = self.candidates(state, &front, &ranks, ground);
-        let chances = chances(state, &ranks, &front, &candidates, ground);
-        let mut order: Vec<usize> = (0..candidates.len()).collect();
-        order.sort_by(|&a, &b| chances[b].total_cmp(&chances[a]).then(a.cmp(&b)));
-        let mut points = Vec::with_capacity(count);
-        for index in order {
-            if points.len() == count {
-                break;
-            }
-            if ground.seen.insert((ground.searched.identity)(&candidates[index])) {
-                points.push(candidates[index].clone());
-            }
+        if state.drawn >= ENDS_FROM {
+            let bred = breed(state, count / ENDS, ground)?;
+            let mut points = self.likeliest(state, &front, &ranks, count - bred.len(), ground)?;
+            points.extend(bred);
+            return Ok(points);
         }
-        while points.len() < count {
-            points.push(ground.uniform()?);
-        }
-        Ok(points)
+        self.likeliest(state, &front, &ranks, count, ground)
     }
 
     fn absorb(&self, state: &mut Known, results: Vec<Judged>) {
@@ -138,6 +139,34 @@ impl Strategy for Guided {
 }
 
 impl Guided {
+    /// The points that are likeliest to be on the frontier, of many candidates.
+    fn likeliest(
+        &self,
+        state: &Known,
+        front: &[usize],
+        ranks: &[u32],
+        count: usize,
+        ground: &mut Ground<'_>,
+    ) -> Result<Vec<Vec<u16>>, SearchError> {
+        let candidates = self.candidates(state, front, ranks, ground);
+        let chances = chances(state, ranks, front, &candidates, ground);
+        let mut order: Vec<usize> = (0..candidates.len()).collect();
+        order.sort_by(|&a, &b| chances[b].total_cmp(&chances[a]).then(a.cmp(&b)));
+        let mut points = Vec::with_capacity(count);
+        for index in order {
+            if points.len() == count {
+                break;
+            }
+            if ground.seen.insert((ground.searched.identity)(&candidates[index])) {
+                points.push(candidates[index].clone());
+            }
+        }
+        while points.len() < count {
+            points.push(ground.uniform()?);
+        }
+        Ok(points)
+    }
+
     /// Points that were not proposed: neighbours of the frontier, children of good trials, and some drawn
     /// uniformly.
     fn candidates(
@@ -194,6 +223,36 @@ impl Guided {
         }
         points
     }
+}
+
+/// Children of the trials at the ends of the frontier.
+fn breed(
+    state: &Known,
+    count: usize,
+    ground: &mut Ground<'_>,
+) -> Result<Vec<Vec<u16>>, SearchError> {
+    let valid = || state.trials.iter().filter(|trial| trial.told.valid);
+    let many = valid().next().map_or(0, |trial| costs_of(trial).len());
+    let parents: Vec<Vec<&Judged>> = (0..many)
+        .map(|cost| {
+            let mut least: Vec<(f64, &Judged)> =
+                valid().map(|trial| (costs_of(trial)[cost], trial)).collect();
+            least.sort_by(|a, b| a.0.total_cmp(&b.0));
+            least.dedup_by_key(|(value, _)| *value);
+            least.into_iter().take(PARENTS).map(|(_, trial)| trial).collect()
+        })
+        .collect();
+    let searched = ground.searched;
+    let rate = 1.0 / searched.sizes.len() as f64;
+    (0..count)
+        .map(|turn| {
+            let parents = &parents[(state.drawn + turn) % many];
+            ground.fresh(|rng| {
+                let parent = parents[rng.random_range(0..parents.len())];
+                mutate_each(searched, &parent.point, rate, rng)
+            })
+        })
+        .collect()
 }
 
 /// For each candidate how likely it is to be on the frontier.
