@@ -106,13 +106,11 @@ impl Strategy for Guided {
         let told: Vec<_> = state.trials.iter().map(|trial| &trial.told).collect();
         let ranks = ranks(&told);
         let front: Vec<usize> = (0..ranks.len()).filter(|&i| ranks[i] == 0).collect();
-        if state.drawn >= ENDS_FROM {
-            let bred = breed(state, count / ENDS, ground)?;
-            let mut points = self.likeliest(state, &front, &ranks, count - bred.len(), ground)?;
-            points.extend(bred);
-            return Ok(points);
-        }
-        self.likeliest(state, &front, &ranks, count, ground)
+        let ends = if state.drawn >= ENDS_FROM { count / ENDS } else { 0 };
+        let bred = breed(state, ends, ground)?;
+        let mut points = self.likeliest(state, &front, &ranks, count - ends, ground)?;
+        points.extend(bred);
+        Ok(points)
     }
 
     fn absorb(&self, state: &mut Known, results: Vec<Judged>) {
@@ -231,12 +229,17 @@ fn breed(
     count: usize,
     ground: &mut Ground<'_>,
 ) -> Result<Vec<Vec<u16>>, SearchError> {
-    let valid = || state.trials.iter().filter(|trial| trial.told.valid);
-    let many = valid().next().map_or(0, |trial| costs_of(trial).len());
+    let valid: Vec<(Vec<f64>, &Judged)> = state
+        .trials
+        .iter()
+        .filter(|trial| trial.told.valid)
+        .map(|trial| (costs_of(trial), trial))
+        .collect();
+    let many = valid.first().map_or(0, |(costs, _)| costs.len());
     let parents: Vec<Vec<&Judged>> = (0..many)
         .map(|cost| {
             let mut least: Vec<(f64, &Judged)> =
-                valid().map(|trial| (costs_of(trial)[cost], trial)).collect();
+                valid.iter().map(|(costs, trial)| (costs[cost], *trial)).collect();
             least.sort_by(|a, b| a.0.total_cmp(&b.0));
             least.dedup_by_key(|(value, _)| *value);
             least.into_iter().take(PARENTS).map(|(_, trial)| trial).collect()
