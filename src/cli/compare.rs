@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::sweep_summary::frontier;
 use crate::pareto::{Objective, costs, hypervolume};
 use crate::report::{Format, Table};
-use crate::store::{Outcome, RunRecord, Store, SweepRecord, Trial};
+use crate::store::{Outcome, Reader, RunRecord, SweepRecord, Trial};
 
 /// Prints the share of a sweep's frontier and hypervolume that trials reach, and how far their best
 /// are from the sweep's.
@@ -17,7 +17,7 @@ use crate::store::{Outcome, RunRecord, Store, SweepRecord, Trial};
 /// from the costs of a reference point.
 pub fn print(
     common: &Common,
-    store: &Store,
+    store: &dyn Reader,
     name: &str,
     objectives: &[Objective],
     reference: Option<&[f64]>,

@@ -16,7 +16,7 @@ use crate::report::Format;
 use crate::script::{Script, ScriptError, Settings, SettingsError};
 use crate::seed::stream;
 use crate::space::Point;
-use crate::store::{OpenMode, RunRecord, Store};
+use crate::store::{OpenMode, Reader, RunRecord, Store};
 use crate::study::{Experiment, Failure, StoredTrainings};
 
 /// Options of every command.
@@ -75,6 +75,11 @@ impl Common {
     /// Opens the store for writing; makes it if there is none.
     pub fn store(&self) -> Result<Arc<Store>, CliError> {
         Ok(Arc::new(Store::open(&self.store, OpenMode::ReadWrite)?))
+    }
+
+    /// What can be read of a store that must be there.
+    pub fn reader(&self) -> Result<Arc<dyn Reader>, CliError> {
+        Ok(self.existing_store()?)
     }
 
     /// Opens a store that must be there.

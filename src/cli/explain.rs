@@ -11,7 +11,7 @@ use crate::pareto::{Direction, Objective};
 use crate::report::{Cell, Format, Table};
 use crate::script::{Source, Traced};
 use crate::space::{Point, Space};
-use crate::store::{RunRecord, Trial};
+use crate::store::{Entry, RunRecord, Trial};
 use crate::study::{Experiment, Metrics, evaluate_finite};
 
 /// Says why a stored pair is where it is: what each layer costs and what binds it, the area by part,
@@ -34,9 +34,9 @@ const SHOWN: usize = 20;
 
 /// Carries out the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
-    let store = common.existing_store()?;
+    let store = common.reader()?;
     let record = store.run(&args.run)?;
-    let trial = store.trial(&record.name, args.step)?.ok_or_else(|| {
+    let Entry { trial, .. } = store.entry(&record.name, args.step)?.ok_or_else(|| {
         CliError::usage(format!("run `{}` has no step {}", record.name, args.step))
     })?;
     let loaded = stored_experiment(common, &record)?;

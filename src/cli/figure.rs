@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::query::selected;
 use crate::pareto::{Frontier, costs};
 use crate::report::{Axes, Series, figure};
-use crate::store::{Outcome, RunRecord, Store, Trial};
+use crate::store::{Outcome, Reader, RunRecord, Trial};
 
 /// Draws the frontiers of runs and sweeps as SVG: accuracy against latency, with area as colour.
 #[derive(Debug, clap::Args)]
@@ -32,12 +32,14 @@ pub struct Args {
 
 /// Carries out the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
-    let store = common.existing_store()?;
-    let runs = selected(&store, &args.runs)?;
+    let store = common.reader()?;
+    let runs = selected(store.as_ref(), &args.runs)?;
     let axes = Axes { x: args.x.clone(), y: args.y.clone(), colour: args.colour.clone() };
     let series = runs
         .iter()
-        .map(|run| Ok(Series { name: run.name.clone(), points: points(&store, run, &axes)? }))
+        .map(|run| {
+            Ok(Series { name: run.name.clone(), points: points(store.as_ref(), run, &axes)? })
+        })
         .collect::<Result<Vec<_>, CliError>>()?;
     let predicted = axes.y == "accuracy" && runs.iter().any(RunRecord::is_predicted);
     let title = format!("Frontier of {}", args.runs.join(", "));
@@ -50,7 +52,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
 }
 
 /// The frontier of a run in its objectives.
-fn points(store: &Store, run: &RunRecord, axes: &Axes) -> Result<Vec<[f64; 3]>, CliError> {
+fn points(store: &dyn Reader, run: &RunRecord, axes: &Axes) -> Result<Vec<[f64; 3]>, CliError> {
     let mut frontier: Frontier<[f64; 3]> = Frontier::new();
     for trial in store.trials(&run.name)? {
         let trial: Trial = trial?;

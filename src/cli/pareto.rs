@@ -34,8 +34,8 @@ pub struct Args {
 
 /// Carries out the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
-    let store = common.existing_store()?;
-    let runs = selected(&store, &args.runs)?;
+    let store = common.reader()?;
+    let runs = selected(store.as_ref(), &args.runs)?;
     let objectives = match (&args.objectives[..], runs.first()) {
         ([], Some(run)) => run.objectives.clone(),
         (given, _) => given.to_vec(),
@@ -113,7 +113,15 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     }
     if let Some(sweep) = &args.sweep {
         let given = (!args.reference.is_empty()).then_some(reference.as_slice());
-        compare::print(common, &store, sweep, &objectives, given, &all, &mut stdout().lock())?;
+        compare::print(
+            common,
+            store.as_ref(),
+            sweep,
+            &objectives,
+            given,
+            &all,
+            &mut stdout().lock(),
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -9,7 +9,7 @@ use super::error::CliError;
 use crate::pareto::{Direction, Objective};
 use crate::report::{TrialColumns, metric_names};
 use crate::script::Query;
-use crate::store::{RunRecord, Store, Trial};
+use crate::store::{Reader, RunRecord, Trial};
 
 /// Prints the stored trials for which a Rhai expression holds.
 ///
@@ -34,8 +34,8 @@ pub struct Args {
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let query = Query::new(&args.expression)?;
     let sort = args.sort.as_deref().map(sort_key).transpose()?;
-    let store = common.existing_store()?;
-    let runs = selected(&store, &args.run)?;
+    let store = common.reader()?;
+    let runs = selected(store.as_ref(), &args.run)?;
     // A metric of any of the runs is known in all of them.
     let mut names = BTreeSet::new();
     let mut stored = Vec::with_capacity(runs.len());
@@ -85,7 +85,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
 }
 
 /// The named runs, or all.
-pub fn selected(store: &Store, names: &[String]) -> Result<Vec<RunRecord>, CliError> {
+pub fn selected(store: &dyn Reader, names: &[String]) -> Result<Vec<RunRecord>, CliError> {
     if names.is_empty() {
         return Ok(store.runs()?);
     }

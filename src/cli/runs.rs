@@ -13,13 +13,13 @@ pub struct Args {}
 
 /// Carries out the command.
 pub fn run(common: &Common, _args: &Args) -> Result<ExitCode, CliError> {
-    let store = common.existing_store()?;
+    let store = common.reader()?;
     let mut table =
         Table::new(["run", "status", "trials", "failed", "phases", "seed", "file", "forked_from"]);
     for run in store.runs()? {
         table.push(vec![
             run.name.as_str().into(),
-            run.seen_status().to_string().into(),
+            run.status.to_string().into(),
             store.trial_count(&run.name)?.into(),
             run.failed.into(),
             (run.phases.len() as u64).into(),

@@ -3,12 +3,13 @@
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::context::{Common, stored_experiment};
 use super::error::CliError;
 use super::run::summary_to_the_end;
 use crate::report::{Cell, Format, Table};
-use crate::store::{Outcome, RunRecord, Status, Store, SweepRecord, Trial};
+use crate::store::{Entry, Outcome, Reader, RunRecord, Status, Store, SweepRecord};
 use crate::study::{Progress, StudyError};
 
 /// Shows a run, or one trial of it, in full.
@@ -28,26 +29,27 @@ pub struct Args {
 
 /// Carries out the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
-    let store = common.existing_store()?;
+    if args.summary {
+        let store = common.existing_store()?;
+        return print_summary(common, &store, &store.run(&args.run)?);
+    }
+    let store = common.reader()?;
     let run = store.run(&args.run)?;
     if args.script {
-        print_sources(&store, &run)?;
+        print_sources(store.as_ref(), &run)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if args.summary {
-        return print_summary(common, &store, &run);
-    }
     let rows = match args.step {
-        None => run_rows(&store, &run)?,
+        None => run_rows(store.as_ref(), &run)?,
         Some(step) => {
-            let trial = store.trial(&run.name, step)?.ok_or_else(|| CliError::Usage {
+            let entry = store.entry(&run.name, step)?.ok_or_else(|| CliError::Usage {
                 message: format!("run `{}` has no step {step}", run.name),
                 hint: store.trial_count(&run.name).ok().map(|count| match count {
                     0 => "it has no trials yet".to_owned(),
                     count => format!("its steps are 0 to {}", count - 1),
                 }),
             })?;
-            trial_rows(&run, &trial)
+            trial_rows(&run, &entry)
         }
     };
     if common.format == Format::Table {
@@ -92,8 +94,8 @@ fn print_summary(
     Ok(if printed { ExitCode::SUCCESS } else { ExitCode::from(130) })
 }
 
-fn run_rows(store: &Store, run: &RunRecord) -> Result<Vec<(String, Cell)>, CliError> {
-    let checkpoint = store.latest_checkpoint(&run.name)?.map(|(step, _)| step);
+fn run_rows(store: &dyn Reader, run: &RunRecord) -> Result<Vec<(String, Cell)>, CliError> {
+    let checkpoint = store.checkpoint_step(&run.name)?;
     let reason = match &run.status {
         Status::Failed { reason } => Some(reason.as_str()),
         _ => None,
@@ -101,7 +103,7 @@ fn run_rows(store: &Store, run: &RunRecord) -> Result<Vec<(String, Cell)>, CliEr
     let objectives: Vec<String> = run.objectives.iter().map(ToString::to_string).collect();
     let mut rows: Vec<(String, Cell)> = vec![
         ("run".into(), run.name.as_str().into()),
-        ("status".into(), run.seen_status().to_string().into()),
+        ("status".into(), run.status.to_string().into()),
         ("reason".into(), reason.into()),
         ("file".into(), run.file.as_str().into()),
         ("seed".into(), run.seed.into()),
@@ -152,7 +154,8 @@ fn sweep_rows(sweep: &SweepRecord) -> Vec<(String, Cell)> {
     rows
 }
 
-fn trial_rows(run: &RunRecord, trial: &Trial) -> Vec<(String, Cell)> {
+fn trial_rows(run: &RunRecord, entry: &Entry) -> Vec<(String, Cell)> {
+    let Entry { trial, effort } = entry;
     let phase = run.phases.get(trial.phase as usize).map(|phase| phase.name.clone());
     let mut rows: Vec<(String, Cell)> = vec![
         ("run".into(), run.name.as_str().into()),
@@ -175,10 +178,13 @@ fn trial_rows(run: &RunRecord, trial: &Trial) -> Vec<(String, Cell)> {
         }
         Outcome::Failed { reason, .. } => rows.push(("failed".into(), reason.as_str().into())),
     }
+    let seconds = Duration::from_micros(effort.micros).as_secs_f64();
+    rows.push(("duration_s".into(), seconds.into()));
+    rows.push(("from_cache".into(), effort.reused.text().into()));
     rows
 }
 
-fn print_sources(store: &Store, run: &RunRecord) -> Result<(), CliError> {
+fn print_sources(store: &dyn Reader, run: &RunRecord) -> Result<(), CliError> {
     let mut out = stdout().lock();
     for (name, digest) in &run.sources {
         writeln!(out, "// {name}")?;

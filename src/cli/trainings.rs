@@ -21,11 +21,12 @@ pub struct Args {
 
 /// Carries out the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
-    let store = common.existing_store()?;
+    let store = common.reader()?;
     let mut found = Vec::new();
-    for entry in store.trainings() {
-        let (key, bytes) = entry?;
-        if args.key.as_ref().is_none_or(|start| key.starts_with(start.as_str())) {
+    for key in store.training_keys()? {
+        if args.key.as_ref().is_none_or(|start| key.starts_with(start.as_str()))
+            && let Some(bytes) = store.training(&key)?
+        {
             let record = decode_training(&key, &bytes).map_err(CliError::usage)?;
             found.push((key, record));
         }

@@ -1,39 +1,29 @@
 //! The trials of a run, in order.
+//!
+//! Every full stretch of [`Stretch::LEN`] trials is one packed entry under the key of its first
+//! step; the trials after the last full stretch are an entry each. What is written depends on the
+//! trials alone, not on how many were appended at once.
 
-use std::collections::hash_map::Entry;
-use std::sync::PoisonError;
+use std::collections::HashMap;
+use std::collections::hash_map;
+use std::sync::{MutexGuard, PoisonError};
 
 use sled::Batch;
 
 use super::error::StoreError;
 use super::keys;
 use super::open::Store;
-use super::trial::Trial;
+use super::packing::{self, Packing};
+use super::stretch::Stretch;
+use super::trial::Entry;
 
-/// The stored trials of a run, in order.
-pub struct Trials<'a> {
-    store: &'a Store,
-    run: String,
-    entries: sled::Iter,
+/// The end of a journal that this process appends to.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    /// The step of the next trial.
     next: u64,
-}
-
-impl Iterator for Trials<'_> {
-    type Item = Result<Trial, StoreError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (key, value) = match self.entries.next()? {
-            Ok(entry) => entry,
-            Err(error) => return Some(Err(self.store.failed(error))),
-        };
-        let expected = self.next;
-        self.next += 1;
-        if keys::step(&key) != Some(expected) {
-            let what = format!("trial {expected} of run `{}` is missing", self.run);
-            return Some(Err(self.store.damaged(what)));
-        }
-        Some(self.store.decode_trial(&self.run, expected, &value))
-    }
+    /// The entries after the last full stretch.
+    rest: Vec<Entry>,
 }
 
 impl Store {
@@ -43,14 +33,13 @@ impl Store {
     /// # Errors
     /// They do not go on where the journal ends, one has a number that is not finite, or the store
     /// fails.
-    pub fn append(&self, run: &str, trials: &[Trial]) -> Result<(), StoreError> {
-        let mut next_steps = self.next_steps.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = match next_steps.entry(run.to_owned()) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(self.trial_count(run)?),
+    pub fn append(&self, run: &str, entries: &[Entry]) -> Result<(), StoreError> {
+        let mut tails = self.tails();
+        let tail = match tails.entry(run.to_owned()) {
+            hash_map::Entry::Occupied(known) => known.into_mut(),
+            hash_map::Entry::Vacant(unknown) => unknown.insert(self.read_tail(run)?),
         };
-        let mut batch = Batch::default();
-        for (trial, expected) in trials.iter().zip(*next..) {
+        for (Entry { trial, .. }, expected) in entries.iter().zip(tail.next..) {
             if trial.step != expected {
                 let (run, given) = (run.to_owned(), trial.step);
                 return Err(StoreError::JournalConflict { run, given, expected });
@@ -58,58 +47,126 @@ impl Store {
             if let Some(what) = trial.not_finite() {
                 return Err(StoreError::NotFinite { run: run.to_owned(), step: trial.step, what });
             }
-            let bytes = postcard::to_stdvec(trial).map_err(|error| StoreError::Encode {
-                what: format!("trial {} of run `{run}`", trial.step),
-                reason: error.to_string(),
-            })?;
-            batch.insert(keys::key(run, trial.step), bytes);
         }
-        self.trials.apply_batch(batch).map_err(|error| self.failed(error))?;
+        let (batch, rest) = pack(run, &tail.rest, entries)?;
+        self.journal.apply_batch(batch).map_err(|error| self.failed(error))?;
         self.flush()?;
-        *next += trials.len() as u64;
+        *tail = Tail { next: tail.next + entries.len() as u64, rest };
         Ok(())
     }
 
-    /// The trials of a run, in order.
+    /// The trials of a run whose steps begin at a multiple of [`Stretch::LEN`]: all of that stretch
+    /// that there are; `None` if the run ends before it.
     ///
     /// # Errors
-    /// There is no such run, or the store fails.
-    pub fn trials(&self, run: &str) -> Result<Trials<'_>, StoreError> {
-        self.run(run)?;
-        let entries = self.trials.scan_prefix(keys::prefix(run));
-        Ok(Trials { store: self, run: run.to_owned(), entries, next: 0 })
+    /// A trial is missing or damaged, or the store fails.
+    pub fn stretch(&self, run: &str, number: u64) -> Result<Option<Stretch>, StoreError> {
+        // Packing a stretch moves its trials; nobody may read meanwhile.
+        let _still = self.tails();
+        self.read_stretch(run, number)
     }
 
-    /// One trial of a run; `None` if the run has fewer.
-    ///
-    /// # Errors
-    /// The store fails.
-    pub fn trial(&self, run: &str, step: u64) -> Result<Option<Trial>, StoreError> {
-        let value = self.trials.get(keys::key(run, step)).map_err(|error| self.failed(error))?;
-        value.map(|value| self.decode_trial(run, step, &value)).transpose()
-    }
-
-    /// The number of trials of a run, read off its last key.
+    /// The number of trials of a run, read off its last entry.
     ///
     /// # Errors
     /// The store fails.
     pub fn trial_count(&self, run: &str) -> Result<u64, StoreError> {
-        match self.trials.scan_prefix(keys::prefix(run)).keys().next_back() {
-            None => Ok(0),
-            Some(Err(error)) => Err(self.failed(error)),
-            Some(Ok(key)) => keys::step(&key)
-                .map(|step| step + 1)
-                .ok_or_else(|| self.damaged(format!("a key of run `{run}` has no step"))),
-        }
+        let _still = self.tails();
+        self.count(run)
     }
 
-    fn decode_trial(&self, run: &str, step: u64, value: &[u8]) -> Result<Trial, StoreError> {
-        let trial: Trial = postcard::from_bytes(value)
-            .map_err(|error| self.damaged(format!("trial {step} of run `{run}`: {error}")))?;
-        if trial.step != step {
-            let what = format!("trial {step} of run `{run}` says that it is {}", trial.step);
-            return Err(self.damaged(what));
-        }
-        Ok(trial)
+    fn count(&self, run: &str) -> Result<u64, StoreError> {
+        let last = self.journal.scan_prefix(keys::prefix(run)).next_back();
+        let Some((key, value)) = last.transpose().map_err(|error| self.failed(error))? else {
+            return Ok(0);
+        };
+        let step = keys::step(&key)
+            .ok_or_else(|| self.damaged(format!("a key of run `{run}` has no step")))?;
+        Ok(step + if packing::is_packed(&value) { Stretch::LEN } else { 1 })
     }
+
+    fn tails(&self) -> MutexGuard<'_, HashMap<String, Tail>> {
+        self.tails.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read_tail(&self, run: &str) -> Result<Tail, StoreError> {
+        let next = self.count(run)?;
+        let rest = match next % Stretch::LEN {
+            0 => Vec::new(),
+            _ => self.read_stretch(run, next / Stretch::LEN)?.map_or_else(Vec::new, |stretch| {
+                (0..stretch.len()).map(|at| stretch.entry(at)).collect()
+            }),
+        };
+        Ok(Tail { next, rest })
+    }
+
+    fn read_stretch(&self, run: &str, number: u64) -> Result<Option<Stretch>, StoreError> {
+        let first = number * Stretch::LEN;
+        let missing = |step| self.damaged(format!("trial {step} of run `{run}` is missing"));
+        let prefix = keys::prefix(run);
+        let mut singles: Vec<Entry> = Vec::new();
+        for entry in self.journal.range(keys::key(run, first)..) {
+            let (key, value) = entry.map_err(|error| self.failed(error))?;
+            if !key.starts_with(&prefix) {
+                break;
+            }
+            let expected = first + singles.len() as u64;
+            if keys::step(&key) != Some(expected) || expected == first + Stretch::LEN {
+                return Err(missing(expected));
+            }
+            let wrong =
+                |what: String| self.damaged(format!("trial {expected} of run `{run}`: {what}"));
+            match packing::read(&key, &value).map_err(wrong)? {
+                Packing::Packed(stretch)
+                    if expected == first
+                        && stretch.first() == first
+                        && stretch.len() as u64 == Stretch::LEN =>
+                {
+                    return Ok(Some(*stretch));
+                }
+                Packing::Packed(_) => return Err(wrong("its stretch is out of place".to_owned())),
+                Packing::Single(entry) if entry.trial.step == expected => singles.push(*entry),
+                Packing::Single(entry) => {
+                    return Err(wrong(format!("it says that it is {}", entry.trial.step)));
+                }
+            }
+        }
+        Ok((!singles.is_empty()).then(|| Stretch::of(singles.iter())))
+    }
+}
+
+/// What appending entries to those after the last full stretch changes, and what is then after it.
+pub(super) fn pack(
+    run: &str,
+    stored: &[Entry],
+    new: &[Entry],
+) -> Result<(Batch, Vec<Entry>), StoreError> {
+    let encode = |step: u64, reason: String| StoreError::Encode {
+        what: format!("trial {step} of run `{run}`"),
+        reason,
+    };
+    let mut batch = Batch::default();
+    let all: Vec<&Entry> = stored.iter().chain(new).collect();
+    let stretches = all.chunks_exact(Stretch::LEN as usize);
+    let rest = stretches.remainder();
+    for stretch in stretches {
+        let first = stretch[0].trial.step;
+        let key = keys::key(run, first);
+        let value = packing::packed(&key, &Stretch::of(stretch.iter().copied()))
+            .map_err(|reason| encode(first, reason))?;
+        batch.insert(key, value);
+    }
+    if rest.len() < all.len() {
+        // The first one's key is the stretch's.
+        for entry in stored.iter().skip(1) {
+            batch.remove(keys::key(run, entry.trial.step));
+        }
+    }
+    for entry in &rest[rest.len().saturating_sub(new.len())..] {
+        let step = entry.trial.step;
+        let key = keys::key(run, step);
+        let value = packing::single(&key, entry).map_err(|reason| encode(step, reason))?;
+        batch.insert(key, value);
+    }
+    Ok((batch, rest.iter().copied().cloned().collect()))
 }

@@ -17,6 +17,12 @@ pub(super) fn key(run: &str, step: u64) -> Vec<u8> {
     key
 }
 
+/// The run of a key.
+pub(super) fn run(key: &[u8]) -> Option<&str> {
+    let (name, _) = key.split_last_chunk::<8>()?;
+    std::str::from_utf8(name.strip_suffix(&[0])?).ok()
+}
+
 /// The step of a key.
 pub(super) fn step(key: &[u8]) -> Option<u64> {
     let (_, step) = key.split_last_chunk::<8>()?;
@@ -34,6 +40,8 @@ mod tests {
             runs.iter().flat_map(|run| [0, 1, 255, 256, u64::MAX].map(|s| key(run, s))).collect();
         assert!(keys.is_sorted());
         assert_eq!(step(&key("a", 77)), Some(77));
+        assert_eq!(run(&key("a-1", 77)), Some("a-1"));
+        assert_eq!(run(b"short"), None);
         assert!(!key("a-10", 3).starts_with(&prefix("a-1")));
         assert_eq!(step(b"short"), None);
     }

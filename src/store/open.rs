@@ -1,7 +1,7 @@
 //! Opening a store: its lock, its format, its health.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::panic::{self, AssertUnwindSafe};
@@ -13,9 +13,11 @@ use std::time::{Duration, Instant};
 use sled::{Db, Tree};
 
 use super::error::StoreError;
+use super::journal::Tail;
+use super::migration;
 
 /// The version of the layout that this program writes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const FORMAT_KEY: &str = "format";
 
 /// Memory that sled may use for pages.
@@ -53,15 +55,17 @@ pub struct Store {
     pub(super) db: Db,
     pub(super) runs: Tree,
     pub(super) studies: Tree,
-    pub(super) trials: Tree,
+    pub(super) journal: Tree,
     pub(super) checkpoints: Tree,
     pub(super) scripts: Tree,
     pub(super) accuracies: Tree,
     meta: Tree,
     /// The number of the last `sync`.
     synced: Mutex<u64>,
-    /// The next step of each run that was written to.
-    pub(super) next_steps: Mutex<HashMap<String, u64>>,
+    /// The end of each journal that was written to.
+    pub(super) tails: Mutex<HashMap<String, Tail>>,
+    /// The runs that this process works on.
+    pub(super) own_runs: Mutex<HashSet<String>>,
 }
 
 impl Store {
@@ -88,18 +92,18 @@ impl Store {
         let db = open_database(path)?;
         let failed = |error| StoreError::of(path, error);
         let meta = db.open_tree("meta").map_err(failed)?;
-        match meta.get(FORMAT_KEY).map_err(failed)? {
-            Some(bytes) => {
-                let found = <[u8; 4]>::try_from(bytes.as_ref())
-                    .map(u32::from_be_bytes)
-                    .map_err(|_| damaged(path, "its format version cannot be read"))?;
-                if found > FORMAT {
-                    return Err(StoreError::Newer { path: path.to_owned(), found, known: FORMAT });
-                }
-            }
+        let format = match meta.get(FORMAT_KEY).map_err(failed)? {
+            Some(bytes) => <[u8; 4]>::try_from(bytes.as_ref())
+                .map(u32::from_be_bytes)
+                .map_err(|_| damaged(path, "its format version cannot be read"))?,
             None => {
                 meta.insert(FORMAT_KEY, &FORMAT.to_be_bytes()).map_err(failed)?;
+                FORMAT
             }
+        };
+        if format > FORMAT {
+            let path = path.to_owned();
+            return Err(StoreError::Newer { path, found: format, known: FORMAT });
         }
         let synced = meta.get(SYNCED_KEY).map_err(failed)?;
         let synced = synced.and_then(|bytes| <[u8; 8]>::try_from(bytes.as_ref()).ok());
@@ -114,11 +118,12 @@ impl Store {
             path: path.to_owned(),
             runs: tree("runs")?,
             studies: tree("studies")?,
-            trials: tree("trials")?,
+            journal: tree("journal")?,
             checkpoints: tree("checkpoints")?,
             scripts: tree("scripts")?,
             accuracies: tree("accuracies")?,
-            next_steps: Mutex::default(),
+            tails: Mutex::default(),
+            own_runs: Mutex::default(),
             synced: Mutex::new(synced),
             meta,
             db,
@@ -126,12 +131,34 @@ impl Store {
         if !exists {
             store.sync()?;
         }
+        store.migrate(format)?;
         // Who holds a store is a courtesy: a folder that takes no more files is no reason to stop.
         let holder = format!("process {}", std::process::id());
         if let Err(error) = fs::write(path.join(HOLDER), holder) {
             tracing::debug!(%error, "cannot note who holds the store");
         }
         Ok(store)
+    }
+
+    /// Brings the layout of an older program to the present one. Whatever moment it is interrupted
+    /// at, the next one that opens the store goes on.
+    fn migrate(&self, format: u32) -> Result<(), StoreError> {
+        if format < FORMAT {
+            tracing::info!(format, "bringing the store to format {FORMAT}");
+            migration::copy_trials(self)?;
+            // Only what is on the disk may be what is counted on.
+            self.sync()?;
+            self.meta
+                .insert(FORMAT_KEY, &FORMAT.to_be_bytes())
+                .map_err(|error| self.failed(error))?;
+            self.sync()?;
+        }
+        if self.db.tree_names().iter().any(|name| name.as_ref() == migration::OLD_TRIALS.as_bytes())
+        {
+            self.db.drop_tree(migration::OLD_TRIALS).map_err(|error| self.failed(error))?;
+            self.flush()?;
+        }
+        Ok(())
     }
 
     /// The folder of the store.

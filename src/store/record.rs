@@ -137,15 +137,6 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// How far the run has come, as the only process that has the store open sees it: what the record says
-    /// is running was killed.
-    pub fn seen_status(&self) -> Status {
-        match &self.status {
-            Status::Running => Status::Interrupted,
-            status => status.clone(),
-        }
-    }
-
     /// Whether its accuracies are predicted, not measured.
     pub fn is_predicted(&self) -> bool {
         self.origins.iter().any(|origin| origin.starts_with("predicted"))

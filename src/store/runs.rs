@@ -1,8 +1,10 @@
 //! Records of runs.
 
+use std::sync::PoisonError;
+
 use super::error::StoreError;
 use super::open::Store;
-use super::record::RunRecord;
+use super::record::{RunRecord, Status};
 
 /// Names that are more alike than this are suggested.
 const SIMILAR: f64 = 0.7;
@@ -54,7 +56,8 @@ impl Store {
         self.flush()
     }
 
-    /// Writes a run's record anew.
+    /// Writes a run's record anew. A run that is written as running is this process's from then
+    /// on.
     ///
     /// # Errors
     /// The store fails.
@@ -64,10 +67,15 @@ impl Store {
             reason: error.to_string(),
         })?;
         self.runs.insert(&run.name, bytes).map_err(|error| self.failed(error))?;
+        let mut own = self.own_runs.lock().unwrap_or_else(PoisonError::into_inner);
+        match run.status {
+            Status::Running => own.insert(run.name.clone()),
+            _ => own.remove(&run.name),
+        };
         Ok(())
     }
 
-    /// The record of a run.
+    /// The record of a run. One that was running when its process was killed is interrupted.
     ///
     /// # Errors
     /// There is no such run, or the store fails.
@@ -99,8 +107,13 @@ impl Store {
     }
 
     fn decode_run(&self, name: &str, bytes: &[u8]) -> Result<RunRecord, StoreError> {
-        serde_json::from_slice(bytes)
-            .map_err(|error| self.damaged(format!("the record of run `{name}`: {error}")))
+        let mut run: RunRecord = serde_json::from_slice(bytes)
+            .map_err(|error| self.damaged(format!("the record of run `{name}`: {error}")))?;
+        let own = || self.own_runs.lock().unwrap_or_else(PoisonError::into_inner);
+        if run.status == Status::Running && !own().contains(name) {
+            run.status = Status::Interrupted;
+        }
+        Ok(run)
     }
 
     fn nearest(&self, name: &str) -> Result<Vec<String>, StoreError> {

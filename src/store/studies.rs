@@ -51,26 +51,18 @@ impl Store {
         self.flush()
     }
 
-    /// The study that was made last of those whose file is the one that is meant.
+    /// All studies, in the order of their names.
     ///
     /// # Errors
     /// The store fails.
-    pub fn latest_study(
-        &self,
-        is_meant: impl Fn(&str) -> bool,
-    ) -> Result<Option<StudyRecord>, StoreError> {
-        let mut latest: Option<StudyRecord> = None;
-        for entry in &self.studies {
+    pub fn studies(&self) -> Result<Vec<StudyRecord>, StoreError> {
+        let records = self.studies.iter().map(|entry| {
             let (name, bytes) = entry.map_err(|error| self.failed(error))?;
-            let study: StudyRecord = serde_json::from_slice(&bytes).map_err(|error| {
+            serde_json::from_slice(&bytes).map_err(|error| {
                 let name = String::from_utf8_lossy(&name).into_owned();
                 self.damaged(format!("the record of study `{name}`: {error}"))
-            })?;
-            let later = latest.as_ref().is_none_or(|latest| latest.number < study.number);
-            if later && is_meant(&study.file) {
-                latest = Some(study);
-            }
-        }
-        Ok(latest)
+            })
+        });
+        records.collect()
     }
 }

@@ -30,8 +30,8 @@ fn record(name: &str) -> RunRecord {
     }
 }
 
-fn trial(step: u64, reward: f64) -> Trial {
-    Trial {
+fn entry(step: u64, reward: f64) -> Entry {
+    let trial = Trial {
         step,
         phase: 0,
         point: vec![1, u16::MAX],
@@ -41,7 +41,12 @@ fn trial(step: u64, reward: f64) -> Trial {
             reward,
             valid: step.is_multiple_of(2),
         },
-    }
+    };
+    Entry { trial, effort: Effort { micros: step, reused: Reused::ACCURACY } }
+}
+
+fn stored(store: &Store, run: &str) -> Result<Vec<Entry>, StoreError> {
+    (store as &dyn Reader).entries(run)?.collect()
 }
 
 fn open(path: &Path) -> Store {
@@ -58,9 +63,9 @@ fn everything_is_there_after_opening_again() {
     let path = dir.path().join("store");
     let store = open(&path);
     let run = store.create_run(record("quick")).unwrap();
-    let trials: Vec<Trial> = (0..300).map(|step| trial(step, step as f64 / 3.0)).collect();
-    store.append(&run.name, &trials[..1]).unwrap();
-    store.append(&run.name, &trials[1..]).unwrap();
+    let entries: Vec<Entry> = (0..1300).map(|step| entry(step, step as f64 / 3.0)).collect();
+    store.append(&run.name, &entries[..1]).unwrap();
+    store.append(&run.name, &entries[1..]).unwrap();
     for step in [100, 200, 300] {
         store.save_checkpoint(&run.name, step, &[step as u8; 5]).unwrap();
     }
@@ -70,11 +75,14 @@ fn everything_is_there_after_opening_again() {
 
     let store = Store::open(&path, OpenMode::ReadOnlyMustExist).unwrap();
     assert_eq!(store.run(&run.name).unwrap(), run);
-    let stored: Vec<Trial> = store.trials(&run.name).unwrap().map(Result::unwrap).collect();
-    assert_eq!(stored, trials);
-    assert_eq!(store.trial_count(&run.name).unwrap(), 300);
-    assert_eq!(store.trial(&run.name, 299).unwrap().as_ref(), trials.last());
-    assert_eq!(store.trial(&run.name, 300).unwrap(), None);
+    assert_eq!(stored(&store, &run.name).unwrap(), entries);
+    assert_eq!(store.trial_count(&run.name).unwrap(), 1300);
+    let reader: &dyn Reader = &store;
+    for step in [0, 511, 512, 1299] {
+        assert_eq!(reader.entry(&run.name, step).unwrap().as_ref(), entries.get(step as usize));
+    }
+    assert_eq!(reader.entry(&run.name, 1300).unwrap(), None);
+    assert_eq!(reader.entry(&run.name, 99_999).unwrap(), None);
     assert_eq!(store.latest_checkpoint(&run.name).unwrap(), Some((300, vec![44; 5])));
     assert_eq!(store.checkpoints.iter().count(), 2);
     assert_eq!(store.source(&digest).unwrap().as_deref(), Some("fn space() {}"));
@@ -106,16 +114,16 @@ fn a_journal_only_goes_on_where_it_ends() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir.path().join("store"));
     let run = store.create_run(record("r")).unwrap().name;
-    store.append(&run, &[trial(0, 1.0)]).unwrap();
-    for wrong in [vec![trial(0, 1.0)], vec![trial(2, 1.0)], vec![trial(1, 1.0), trial(1, 1.0)]] {
+    store.append(&run, &[entry(0, 1.0)]).unwrap();
+    for wrong in [vec![entry(0, 1.0)], vec![entry(2, 1.0)], vec![entry(1, 1.0), entry(1, 1.0)]] {
         assert!(matches!(store.append(&run, &wrong), Err(StoreError::JournalConflict { .. })));
     }
     assert_eq!(
-        store.append(&run, &[trial(1, 0.5), trial(2, f64::NAN)]).unwrap_err().to_string(),
+        store.append(&run, &[entry(1, 0.5), entry(2, f64::NAN)]).unwrap_err().to_string(),
         "trial 2 of run `r-1` has reward NaN, which is not a finite number"
     );
     assert_eq!(store.trial_count(&run).unwrap(), 1);
-    store.append(&run, &[trial(1, 0.5)]).unwrap();
+    store.append(&run, &[entry(1, 0.5)]).unwrap();
     assert_eq!(store.trial_count(&run).unwrap(), 2);
 }
 
@@ -145,6 +153,114 @@ fn a_damaged_checkpoint_gives_way_to_the_one_before() {
     );
 }
 
+fn everything(tree: &sled::Tree) -> Vec<(sled::IVec, sled::IVec)> {
+    tree.iter().map(Result::unwrap).collect()
+}
+
+#[test]
+fn what_a_journal_holds_does_not_depend_on_how_it_was_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let entries: Vec<Entry> = (0..1500).map(|step| entry(step, step as f64)).collect();
+    let mut trees = Vec::new();
+    for (number, cut) in [1500, 1, 7, 511, 512, 513].into_iter().enumerate() {
+        let path = dir.path().join(number.to_string());
+        let store = open(&path);
+        let run = store.create_run(record("r")).unwrap().name;
+        for (place, part) in entries.chunks(cut).enumerate() {
+            store.append(&run, part).unwrap();
+            if place == 3 {
+                assert_eq!(stored(&store, &run).unwrap(), entries[..(4 * cut).min(1500)]);
+            }
+        }
+        assert_eq!(stored(&store, &run).unwrap(), entries);
+        trees.push(everything(&store.journal));
+    }
+    assert_eq!(trees[0].len(), 2 + 1500 % 512);
+    for other in &trees[1..] {
+        assert_eq!(trees[0], *other);
+    }
+}
+
+#[test]
+fn a_journal_goes_on_after_its_process_has_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let entries: Vec<Entry> = (0..1100).map(|step| entry(step, step as f64)).collect();
+    let run = open(&path).create_run(record("r")).unwrap().name;
+    for part in entries.chunks(300) {
+        open(&path).append(&run, part).unwrap();
+    }
+    let store = open(&path);
+    assert_eq!(stored(&store, &run).unwrap(), entries);
+    assert_eq!(store.journal.iter().count(), 2 + 1100 % 512);
+}
+
+#[test]
+fn whatever_is_wrong_with_a_journal_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("store"));
+    let entries: Vec<Entry> = (0..1100).map(|step| entry(step, step as f64)).collect();
+    let run = store.create_run(record("r")).unwrap().name;
+    store.append(&run, &entries).unwrap();
+    let whole = everything(&store.journal);
+    let refusal = || stored(&store, &run).unwrap_err().to_string();
+    for (at, expected) in [
+        (0, "trial 0 of run `r-1` is missing"),
+        (1, "trial 512 of run `r-1` is missing"),
+        (2, "trial 1024 of run `r-1` is missing"),
+        (40, "trial 1062 of run `r-1` is missing"),
+    ] {
+        let (key, value) = &whole[at];
+        store.journal.remove(key).unwrap();
+        assert!(refusal().contains(expected), "{}", refusal());
+        // Another's place.
+        store.journal.insert(key, &whole[(at + 1) % 40].1).unwrap();
+        assert!(refusal().contains("its checksum does not hold"), "{}", refusal());
+        let mut spoiled = value.to_vec();
+        *spoiled.last_mut().unwrap() ^= 1;
+        store.journal.insert(key, spoiled).unwrap();
+        assert!(refusal().contains("its checksum does not hold"), "{}", refusal());
+        store.journal.insert(key, &[][..]).unwrap();
+        assert!(refusal().contains("it is empty"), "{}", refusal());
+        store.journal.insert(key, value).unwrap();
+    }
+    assert_eq!(stored(&store, &run).unwrap(), entries);
+}
+
+/// A store as format 1 had it: a tree `trials` with a trial in each entry.
+#[test]
+fn the_format_before_is_brought_to_the_present_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let entries = |count| (0..count).map(|step| entry(step, step as f64).trial.into());
+    let store = open(&path);
+    let runs: Vec<String> =
+        ["a", "b", "a"].map(|name| store.create_run(record(name)).unwrap().name).into();
+    let counts = [1300, 3, 512];
+    let old = store.db.open_tree("trials").unwrap();
+    for (run, count) in runs.iter().zip(counts) {
+        for entry in entries(count) {
+            let Entry { trial, .. } = entry;
+            old.insert(keys::key(run, trial.step), postcard::to_stdvec(&trial).unwrap()).unwrap();
+        }
+    }
+    let meta = store.db.open_tree("meta").unwrap();
+    meta.insert("format", &1u32.to_be_bytes()).unwrap();
+    // An interrupted migration left something behind.
+    store.journal.insert(keys::key("a-1", 4), "half").unwrap();
+    store.sync().unwrap();
+    drop((meta, old, store));
+
+    let store = Store::open(&path, OpenMode::ReadOnlyMustExist).unwrap();
+    for (run, count) in runs.iter().zip(counts) {
+        assert_eq!(stored(&store, run).unwrap(), entries(count).collect::<Vec<Entry>>());
+    }
+    assert!(!store.db.tree_names().iter().any(|name| name.as_ref() == b"trials"));
+    store.append(&runs[0], &[entry(1300, 0.0)]).unwrap();
+    drop(store);
+    assert_eq!(open(&path).trial_count(&runs[0]).unwrap(), 1301);
+}
+
 #[test]
 fn a_newer_format_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
@@ -154,7 +270,7 @@ fn a_newer_format_is_refused_and_left_alone() {
     store.db.open_tree("meta").unwrap().insert("format", &7u32.to_be_bytes()).unwrap();
     drop(store);
     let expected = format!(
-        "the store at {} has format 7, and this program knows formats up to 1; use a newer \
+        "the store at {} has format 7, and this program knows formats up to 2; use a newer \
          tandem. Nothing was changed",
         path.display()
     );
@@ -212,8 +328,8 @@ fn a_spoiled_file_is_never_read_as_something_else() {
     let path = dir.path().join("store");
     let store = open(&path);
     let run = store.create_run(record("r")).unwrap();
-    let trials: Vec<Trial> = (0..50).map(|step| trial(step, step as f64)).collect();
-    store.append(&run.name, &trials).unwrap();
+    let entries: Vec<Entry> = (0..600).map(|step| entry(step, step as f64)).collect();
+    store.append(&run.name, &entries).unwrap();
     store.sync().unwrap();
     drop(store);
 
@@ -234,8 +350,8 @@ fn a_spoiled_file_is_never_read_as_something_else() {
             continue;
         };
         assert_eq!(found, run);
-        match store.trials(&run.name).unwrap().collect::<Result<Vec<Trial>, _>>() {
-            Ok(stored) => assert_eq!(stored, trials),
+        match stored(&store, &run.name) {
+            Ok(stored) => assert_eq!(stored, entries),
             Err(_) => refused += 1,
         }
     }

@@ -25,14 +25,17 @@ impl Store {
         self.sync()
     }
 
-    /// The records of all trainings with their keys, in the order of the keys.
-    pub fn trainings(&self) -> impl Iterator<Item = Result<(String, Vec<u8>), StoreError>> + '_ {
-        self.accuracies.iter().map(|entry| {
-            let (key, value) = entry.map_err(|error| self.failed(error))?;
-            let key = String::from_utf8_lossy(&key).into_owned();
-            let record = self.whole(&key, &value)?;
-            Ok((key, record))
+    /// The keys of all trainings, in order.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn training_keys(&self) -> Result<Vec<String>, StoreError> {
+        let keys = self.accuracies.iter().keys();
+        keys.map(|key| {
+            let key = key.map_err(|error| self.failed(error))?;
+            Ok(String::from_utf8_lossy(&key).into_owned())
         })
+        .collect()
     }
 
     /// Where a training keeps its own checkpoint while it lasts.

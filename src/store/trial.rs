@@ -67,6 +67,74 @@ pub struct Trial {
     pub outcome: Outcome,
 }
 
+/// What of an evaluation was known before it was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reused(u8);
+
+impl Reused {
+    /// Nothing.
+    pub const NOTHING: Self = Self(0);
+    /// All metrics: the run had evaluated the point before.
+    pub const METRICS: Self = Self(1);
+    /// An accuracy.
+    pub const ACCURACY: Self = Self(2);
+    /// An estimate of an accelerator.
+    pub const ESTIMATE: Self = Self(4);
+
+    /// Both together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The names of what was known.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let all = [
+            (Self::METRICS, "metrics"),
+            (Self::ACCURACY, "accuracy"),
+            (Self::ESTIMATE, "estimate"),
+        ];
+        all.into_iter().filter(move |(one, _)| self.0 & one.0 != 0).map(|(_, name)| name)
+    }
+
+    /// The names of what was known, joined by commas.
+    pub fn text(self) -> String {
+        self.names().collect::<Vec<_>>().join(",")
+    }
+
+    pub(super) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    pub(super) const fn of_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+}
+
+/// What a trial took. It differs from run to run, so it is kept beside the trial, not in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effort {
+    /// The time of the evaluation, in microseconds.
+    pub micros: u64,
+    /// What of it was known before.
+    pub reused: Reused,
+}
+
+/// A trial and what it took: one entry of a run's journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The trial.
+    pub trial: Trial,
+    /// What it took.
+    pub effort: Effort,
+}
+
+impl From<Trial> for Entry {
+    fn from(trial: Trial) -> Self {
+        Self { trial, effort: Effort::default() }
+    }
+}
+
 impl Trial {
     /// The first number of the trial that is infinite or not a number.
     pub(super) fn not_finite(&self) -> Option<String> {

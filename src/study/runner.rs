@@ -15,7 +15,7 @@ use super::progress::Progress;
 use crate::pareto::{Objective, costs};
 use crate::search::{Controller, Searched, Told};
 use crate::space::{Point, View};
-use crate::store::{Outcome, PhaseRecord, RunRecord, Status, Store, Trial};
+use crate::store::{Effort, Entry, Outcome, PhaseRecord, Reused, RunRecord, Status, Store, Trial};
 
 /// A run whose first trials all fail is stopped after this many: the script is wrong, not the
 /// pairs.
@@ -354,26 +354,31 @@ impl Study<'_> {
             };
             let (now, later) = rest.split_at(stretch.min(hopeful).min(rest.len()));
             let started = Instant::now();
-            let outcomes = self.evaluate(now, phase, pool, &mut state.remembered);
+            let evaluated = self.evaluate(now, phase, pool, &mut state.remembered);
             state.spent += started.elapsed();
             match self.experiment.obstacle() {
                 Some(Obstacle::Interrupted) => return Ok(false),
                 Some(Obstacle::Unusable) => {
-                    if let Some(reason) = outcomes.iter().find_map(failure) {
+                    if let Some(reason) = evaluated.iter().find_map(|(outcome, _)| failure(outcome))
+                    {
                         return Err(StudyError::Unusable(Failure(reason)));
                     }
                 }
                 None => {}
             }
             self.note_origins()?;
-            let trials: Vec<Trial> = now
+            let entries: Vec<Entry> = now
                 .iter()
-                .zip(outcomes)
+                .zip(evaluated)
                 .zip(step..)
-                .map(|((point, outcome), step)| self.trial(step, phase_index, point, outcome))
+                .map(|((point, (outcome, effort)), step)| Entry {
+                    trial: self.trial(step, phase_index, point, outcome),
+                    effort,
+                })
                 .collect();
-            self.store.append(&self.run.name, &trials)?;
-            let trials: Vec<Arc<Trial>> = trials.into_iter().map(Arc::new).collect();
+            self.store.append(&self.run.name, &entries)?;
+            let trials: Vec<Arc<Trial>> =
+                entries.into_iter().map(|entry| Arc::new(entry.trial)).collect();
             for trial in &trials {
                 done.push(trial.clone());
                 self.add(trial.clone(), &mut state.progress)?;
@@ -409,15 +414,22 @@ impl Study<'_> {
         phase: &Phase,
         pool: &rayon::ThreadPool,
         remembered: &mut HashMap<Point, Result<Metrics, Failure>>,
-    ) -> Vec<Outcome> {
+    ) -> Vec<(Outcome, Effort)> {
         let evaluate = |point: &Point| {
+            let started = Instant::now();
+            let took = |reused| {
+                let micros = started.elapsed().as_micros();
+                Effort { micros: u64::try_from(micros).unwrap_or(u64::MAX), reused }
+            };
             if let Some(outcome) = phase.screened(point) {
-                return (None, outcome);
+                return (None, (outcome, took(Reused::NOTHING)));
             }
-            let known = remembered.get(point).cloned();
-            let metrics = known.unwrap_or_else(|| evaluate_finite(self.experiment, point));
+            let (metrics, reused) = match remembered.get(point) {
+                Some(known) => (known.clone(), Reused::METRICS),
+                None => (evaluate_finite(self.experiment, point), Reused::NOTHING),
+            };
             let outcome = phase.judge(&metrics);
-            (Some(metrics), outcome)
+            (Some(metrics), (outcome, took(reused)))
         };
         let results: Vec<_> = if self.threads > 1 && points.len() > 1 {
             pool.install(|| points.par_iter().map(evaluate).collect())
@@ -427,14 +439,14 @@ impl Study<'_> {
         if remembered.len() + points.len() > REMEMBERED {
             remembered.clear();
         }
-        let mut outcomes = Vec::with_capacity(points.len());
-        for (point, (metrics, outcome)) in points.iter().zip(results) {
+        let mut evaluated = Vec::with_capacity(points.len());
+        for (point, (metrics, judged)) in points.iter().zip(results) {
             if let Some(metrics) = metrics {
                 remembered.insert(point.clone(), metrics);
             }
-            outcomes.push(outcome);
+            evaluated.push(judged);
         }
-        outcomes
+        evaluated
     }
 
     /// Takes down what the numbers come from, before they are stored.

@@ -11,7 +11,7 @@ use super::runner::End;
 use crate::pareto::sweep::{Member, Pairs, Ranked, Sweep, SweepMetric, SweepState, Values};
 use crate::space::{Point, Space};
 use crate::store::{
-    GoalRecord, Outcome, PhaseRecord, RunRecord, Status, Store, SweepRecord, Trial,
+    Entry, GoalRecord, Outcome, PhaseRecord, RunRecord, Status, Store, SweepRecord, Trial,
 };
 
 /// Time between two checkpoints.
@@ -157,7 +157,8 @@ impl<P: Pairs> SweepStudy<'_, P> {
     fn finish(&mut self, state: &SweepState, seconds: f64) -> Result<(), StudyError> {
         let (trials, phases) = self.trials(state)?;
         if self.store.trial_count(&self.run.name)? == 0 {
-            self.store.append(&self.run.name, &trials)?;
+            let entries: Vec<Entry> = trials.iter().cloned().map(Entry::from).collect();
+            self.store.append(&self.run.name, &entries)?;
         }
         let goals = self.sweep.goals().iter().zip(&state.valid).map(|(goal, &valid)| {
             // Excesses never fall when a pair gets worse: the nearest pair is on the frontier.

@@ -10,7 +10,7 @@ use super::*;
 use crate::pareto::Objective;
 use crate::search::{ControllerSpec, Local, ReinforceSettings};
 use crate::space::{Options, Part, Point, Space, Value};
-use crate::store::{OpenMode, Outcome, RunRecord, Status, Store, Trial, now_s};
+use crate::store::{Entry, OpenMode, Outcome, RunRecord, Status, Store, Trial, now_s};
 
 /// A made-up problem on two parts of a few options; one combination in seven fails.
 struct Toy {
@@ -228,7 +228,8 @@ fn another_seed_or_schedule_is_found_out() {
     let copy = open(fresh.path());
     run.name = "toy".to_owned();
     copy.create_run(run).unwrap();
-    copy.append("toy-1", &before).unwrap();
+    let entries: Vec<Entry> = before.iter().cloned().map(Entry::from).collect();
+    copy.append("toy-1", &entries).unwrap();
     let error = go(&Toy::mixed(), &copy, copy.run("toy-1").unwrap(), 2, u64::MAX).unwrap_err();
     assert!(
         error.to_string().starts_with("the journal of run `toy-1` differs at step 0: stored is ["),

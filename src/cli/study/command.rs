@@ -16,7 +16,7 @@ use crate::cli::resume::diff;
 use crate::cli::run::{explain, listen};
 use crate::comparison::{Plan, Planned, run_all};
 use crate::report::{Format, StudyBar};
-use crate::store::{RunRecord, Status, Store, StudyRecord, now_s};
+use crate::store::{RunRecord, Status, Store, StoreError, StudyRecord, now_s};
 use crate::study::{End, StudyError};
 
 /// Runs strategies on scenarios, each repeated over seeds, and compares them: outcomes with quartiles
@@ -107,7 +107,7 @@ fn started(store: &Store, args: &Args, plan: &Plan, text: &str) -> Result<StudyR
     let file = args.file.display().to_string();
     let real = |file: &Path| std::fs::canonicalize(file).ok();
     let meant = real(&args.file);
-    let before = store.latest_study(|known| {
+    let before = latest_study(store, |known| {
         known == file || (meant.is_some() && real(Path::new(known)) == meant)
     })?;
     if let Some(study) = before.as_ref().filter(|_| !args.fork) {
@@ -139,6 +139,15 @@ fn started(store: &Store, args: &Args, plan: &Plan, text: &str) -> Result<StudyR
         number: 0,
     };
     Ok(store.create_study(new)?)
+}
+
+/// The study that was made last of those whose file is the one that is meant.
+fn latest_study(
+    store: &Store,
+    is_meant: impl Fn(&str) -> bool,
+) -> Result<Option<StudyRecord>, StoreError> {
+    let meant = store.studies()?.into_iter().filter(|study| is_meant(&study.file));
+    Ok(meant.max_by_key(|study| study.number))
 }
 
 /// Takes down what the file says now.

@@ -1,0 +1,88 @@
+//! How an entry of a journal is written: a kind, a checksum, and one or many trials.
+//!
+//! The bytes are the kind (1 byte), the CRC-32C of key, kind and rest (4 bytes, little-endian), and
+//! the rest: for [`SINGLE`] an [`Entry`] in postcard's encoding, for [`PACKED`] the length of a
+//! [`Stretch`] in postcard's encoding (4 bytes, little-endian) and the stretch, compressed by
+//! Zstandard.
+
+use super::stretch::Stretch;
+use super::trial::Entry;
+
+/// One trial.
+const SINGLE: u8 = 0;
+/// A whole stretch.
+const PACKED: u8 = 1;
+
+/// Zstandard's default: higher levels take several times as long for a few per cent.
+const LEVEL: i32 = 3;
+
+/// No stretch is longer: 512 trials of a million bytes each.
+const MOST_BYTES: usize = 512 << 20;
+
+/// What an entry of a journal holds.
+pub(super) enum Packing {
+    /// One trial.
+    Single(Box<Entry>),
+    /// A whole stretch.
+    Packed(Box<Stretch>),
+}
+
+/// Writes one trial.
+pub(super) fn single(key: &[u8], entry: &Entry) -> Result<Vec<u8>, String> {
+    let rest = postcard::to_stdvec(entry).map_err(|error| error.to_string())?;
+    Ok(framed(key, SINGLE, &rest))
+}
+
+/// Writes a whole stretch.
+pub(super) fn packed(key: &[u8], stretch: &Stretch) -> Result<Vec<u8>, String> {
+    let bytes = postcard::to_stdvec(stretch).map_err(|error| error.to_string())?;
+    let length = u32::try_from(bytes.len()).ok().filter(|&length| length as usize <= MOST_BYTES);
+    let length = length.ok_or_else(|| format!("{} bytes are too many", bytes.len()))?;
+    let small = zstd::bulk::compress(&bytes, LEVEL).map_err(|error| error.to_string())?;
+    Ok(framed(key, PACKED, &[&length.to_le_bytes(), small.as_slice()].concat()))
+}
+
+/// Whether an entry holds a whole stretch, by its first byte.
+pub(super) fn is_packed(value: &[u8]) -> bool {
+    value.first() == Some(&PACKED)
+}
+
+/// Reads an entry of a journal, and checks it.
+pub(super) fn read(key: &[u8], value: &[u8]) -> Result<Packing, String> {
+    let (&kind, checked) = value.split_first().ok_or("it is empty")?;
+    let (sum, rest) = checked.split_first_chunk::<4>().ok_or("it is cut short")?;
+    if u32::from_le_bytes(*sum) != checksum(key, kind, rest) {
+        return Err("its checksum does not hold".to_owned());
+    }
+    match kind {
+        SINGLE => {
+            let entry = postcard::from_bytes(rest).map_err(|error| error.to_string())?;
+            Ok(Packing::Single(Box::new(entry)))
+        }
+        PACKED => {
+            let (length, small) = rest.split_first_chunk::<4>().ok_or("it is cut short")?;
+            let length = (u32::from_le_bytes(*length) as usize).min(MOST_BYTES);
+            let bytes = zstd::bulk::decompress(small, length).map_err(|error| error.to_string())?;
+            let stretch: Stretch =
+                postcard::from_bytes(&bytes).map_err(|error| error.to_string())?;
+            if !stretch.is_sound() {
+                return Err("its columns do not fit each other".to_owned());
+            }
+            Ok(Packing::Packed(Box::new(stretch)))
+        }
+        other => Err(format!("its kind {other} is unknown")),
+    }
+}
+
+fn framed(key: &[u8], kind: u8, rest: &[u8]) -> Vec<u8> {
+    let mut value = Vec::with_capacity(rest.len() + 5);
+    value.push(kind);
+    value.extend_from_slice(&checksum(key, kind, rest).to_le_bytes());
+    value.extend_from_slice(rest);
+    value
+}
+
+/// With the key, so that an entry in another's place does not pass.
+fn checksum(key: &[u8], kind: u8, rest: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c_append(crc32c::crc32c(key), &[kind]), rest)
+}

@@ -1,0 +1,216 @@
+//! What can be read of a store, by the process that has it open or by another that asks that one.
+
+use std::path::Path;
+
+use super::error::StoreError;
+use super::open::Store;
+use super::record::RunRecord;
+use super::stretch::Stretch;
+use super::studies::StudyRecord;
+use super::trial::{Entry, Trial};
+
+/// What can be read of a store.
+pub trait Reader: Send + Sync {
+    /// The folder of the store.
+    fn path(&self) -> &Path;
+
+    /// All runs, in the order in which they were made.
+    ///
+    /// # Errors
+    /// The store fails.
+    fn runs(&self) -> Result<Vec<RunRecord>, StoreError>;
+
+    /// The record of a run.
+    ///
+    /// # Errors
+    /// There is no such run, or the store fails.
+    fn run(&self, name: &str) -> Result<RunRecord, StoreError>;
+
+    /// All studies, in the order of their names.
+    ///
+    /// # Errors
+    /// The store fails.
+    fn studies(&self) -> Result<Vec<StudyRecord>, StoreError>;
+
+    /// The number of trials of a run.
+    ///
+    /// # Errors
+    /// The store fails.
+    fn trial_count(&self, run: &str) -> Result<u64, StoreError>;
+
+    /// The trials of a run whose steps begin at a multiple of [`Stretch::LEN`]: all of that stretch
+    /// that there are; `None` if the run ends before it.
+    ///
+    /// # Errors
+    /// A trial is missing or damaged, or the store fails.
+    fn stretch(&self, run: &str, number: u64) -> Result<Option<Stretch>, StoreError>;
+
+    /// How many trials the last checkpoint of a run covers.
+    ///
+    /// # Errors
+    /// The store fails, or there are checkpoints and none is whole.
+    fn checkpoint_step(&self, run: &str) -> Result<Option<u64>, StoreError>;
+
+    /// The text of a script by its hash.
+    ///
+    /// # Errors
+    /// The store fails, or the text is not what its hash says.
+    fn source(&self, digest: &str) -> Result<Option<String>, StoreError>;
+
+    /// The record of a training by its key.
+    ///
+    /// # Errors
+    /// The store fails, or the record is not what was written.
+    fn training(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The keys of all trainings, in order.
+    ///
+    /// # Errors
+    /// The store fails.
+    fn training_keys(&self) -> Result<Vec<String>, StoreError>;
+}
+
+impl Reader for Store {
+    fn path(&self) -> &Path {
+        Self::path(self)
+    }
+
+    fn runs(&self) -> Result<Vec<RunRecord>, StoreError> {
+        Self::runs(self)
+    }
+
+    fn run(&self, name: &str) -> Result<RunRecord, StoreError> {
+        Self::run(self, name)
+    }
+
+    fn studies(&self) -> Result<Vec<StudyRecord>, StoreError> {
+        Self::studies(self)
+    }
+
+    fn trial_count(&self, run: &str) -> Result<u64, StoreError> {
+        Self::trial_count(self, run)
+    }
+
+    fn stretch(&self, run: &str, number: u64) -> Result<Option<Stretch>, StoreError> {
+        Self::stretch(self, run, number)
+    }
+
+    fn checkpoint_step(&self, run: &str) -> Result<Option<u64>, StoreError> {
+        Ok(self.latest_checkpoint(run)?.map(|(step, _)| step))
+    }
+
+    fn source(&self, digest: &str) -> Result<Option<String>, StoreError> {
+        Self::source(self, digest)
+    }
+
+    fn training(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Self::training(self, key)
+    }
+
+    fn training_keys(&self) -> Result<Vec<String>, StoreError> {
+        Self::training_keys(self)
+    }
+}
+
+impl<'a> dyn Reader + 'a {
+    /// The stretches of a run's trials, in order.
+    ///
+    /// # Errors
+    /// There is no such run, or the store fails.
+    pub fn stretches(&self, run: &str) -> Result<Stretches<'_>, StoreError> {
+        self.run(run)?;
+        Ok(Stretches { reader: self, run: run.to_owned(), next: Some(0) })
+    }
+
+    /// The trials of a run with what they took, in order.
+    ///
+    /// # Errors
+    /// There is no such run, or the store fails.
+    pub fn entries(&self, run: &str) -> Result<Entries<'_>, StoreError> {
+        Ok(Entries { stretches: self.stretches(run)?, now: None })
+    }
+
+    /// The trials of a run, in order.
+    ///
+    /// # Errors
+    /// There is no such run, or the store fails.
+    pub fn trials(
+        &self,
+        run: &str,
+    ) -> Result<impl Iterator<Item = Result<Trial, StoreError>> + '_, StoreError> {
+        Ok(self.entries(run)?.map(|entry| entry.map(|entry| entry.trial)))
+    }
+
+    /// One trial of a run with what it took; `None` if the run has fewer.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn entry(&self, run: &str, step: u64) -> Result<Option<Entry>, StoreError> {
+        let stretch = self.stretch(run, step / Stretch::LEN)?;
+        Ok(stretch.and_then(|stretch| {
+            let at = (step % Stretch::LEN) as usize;
+            (at < stretch.len()).then(|| stretch.entry(at))
+        }))
+    }
+}
+
+impl Store {
+    /// The trials of a run, in order.
+    ///
+    /// # Errors
+    /// There is no such run, or the store fails.
+    pub fn trials(
+        &self,
+        run: &str,
+    ) -> Result<impl Iterator<Item = Result<Trial, StoreError>> + '_, StoreError> {
+        (self as &dyn Reader).trials(run)
+    }
+}
+
+/// The stretches of a run's trials, in order.
+pub struct Stretches<'a> {
+    reader: &'a dyn Reader,
+    run: String,
+    /// `None` after the last one.
+    next: Option<u64>,
+}
+
+impl Iterator for Stretches<'_> {
+    type Item = Result<Stretch, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let number = self.next.take()?;
+        let stretch = self.reader.stretch(&self.run, number).transpose()?;
+        if let Ok(stretch) = &stretch
+            && stretch.len() as u64 == Stretch::LEN
+        {
+            self.next = Some(number + 1);
+        }
+        Some(stretch)
+    }
+}
+
+/// The trials of a run with what they took, in order.
+pub struct Entries<'a> {
+    stretches: Stretches<'a>,
+    now: Option<(Stretch, usize)>,
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Result<Entry, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some((stretch, at)) = &mut self.now
+                && *at < stretch.len()
+            {
+                *at += 1;
+                return Some(Ok(stretch.entry(*at - 1)));
+            }
+            match self.stretches.next()? {
+                Ok(stretch) => self.now = Some((stretch, 0)),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
