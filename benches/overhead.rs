@@ -102,6 +102,7 @@ fn stored(experiment: &dyn Experiment) -> Result<(), StudyError> {
         file: String::new(),
         sources: Default::default(),
         settings: serde_json::Value::Null,
+        defaults: serde_json::Value::Null,
         seed: 0,
         steps: Some(TRIALS),
         objectives: Vec::new(),

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::changes::Change;
 use crate::accuracy::nasbench101::{ImportError, TableError};
 use crate::comparison::PlanError;
 use crate::pareto::ParseObjectiveError;
@@ -59,27 +60,23 @@ pub enum CliError {
     #[error(transparent)]
     Objective(#[from] ParseObjectiveError),
     /// A run's experiment changed.
-    #[error("run `{run}` cannot go on: {what} changed since it started\n{diff}")]
+    #[error("run `{run}` cannot go on: {}", list(changes))]
     Changed {
         /// The run's name.
         run: String,
         /// What changed.
-        what: String,
-        /// The change, as a unified diff.
-        diff: String,
+        changes: Vec<Change>,
     },
     /// A study's file is wrong.
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// A study's file or experiments changed.
-    #[error("study `{study}` cannot go on: {what} changed since it started\n{diff}")]
+    #[error("study `{study}` cannot go on: {}", list(changes))]
     ChangedStudy {
         /// The study's name.
         study: String,
         /// What changed.
-        what: String,
-        /// The change, as a unified diff.
-        diff: String,
+        changes: Vec<Change>,
         /// The study's file.
         file: PathBuf,
     },
@@ -193,6 +190,10 @@ impl CliError {
         }
         ExitCode::from(self.code())
     }
+}
+
+fn list(changes: &[Change]) -> String {
+    changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 const fn store_code(error: &StoreError) -> u8 {

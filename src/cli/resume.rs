@@ -1,18 +1,15 @@
 //! `tandem resume`: goes on with an interrupted run.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use similar::TextDiff;
-
-use super::context::{Common, Loaded};
+use super::changes::{changes, forked};
+use super::context::Common;
 use super::error::CliError;
-use super::run::{carry_on, models, record, settings_of};
+use super::run::{carry_on, record, settings_of};
 use super::sweep;
 use crate::script::Settings;
-use crate::store::{RunRecord, Status, Store};
+use crate::store::Status;
 
 /// Goes on with an interrupted run, to the same trials as if it had never been interrupted.
 #[derive(Debug, clap::Args)]
@@ -38,6 +35,8 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     settings.steps = args.steps.or(settings.steps);
     if args.fork {
         let file = known.file.clone();
+        let mut settings = forked(&known)?;
+        settings.steps = args.steps.or(settings.steps);
         let loaded = common.load_with(Path::new(&file), settings)?;
         if known.sweep.is_some() {
             return sweep::fork(common, &loaded, &store, Path::new(&file), known.name);
@@ -47,7 +46,10 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         return carry_on(common, &loaded, &store, record);
     }
     let loaded = common.load_with(Path::new(&known.file), settings)?;
-    refuse_changes(&store, &known, &loaded)?;
+    let changes = changes(&store, &known, &loaded)?;
+    if !changes.is_empty() {
+        return Err(CliError::Changed { run: known.name, changes });
+    }
     let more = args.steps.is_some_and(|steps| steps > known.trials);
     if known.status == Status::Finished && !more {
         return Err(CliError::Usage {
@@ -67,59 +69,4 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         return sweep::resume(common, &loaded, &store, known);
     }
     carry_on(common, &loaded, &store, known)
-}
-
-/// Refuses to go on with other script texts, another program or other models than the run started
-/// with.
-fn refuse_changes(store: &Store, known: &RunRecord, loaded: &Loaded) -> Result<(), CliError> {
-    match change(store, known, loaded)? {
-        None => Ok(()),
-        Some((what, diff)) => Err(CliError::Changed { run: known.name.clone(), what, diff }),
-    }
-}
-
-/// The first thing that is not what it was when a run started, and how it changed: script texts, the
-/// program, models.
-pub fn change(
-    store: &Store,
-    known: &RunRecord,
-    loaded: &Loaded,
-) -> Result<Option<(String, String)>, CliError> {
-    let now: BTreeMap<String, Arc<str>> = loaded.script.sources();
-    let names = known.sources.keys().chain(now.keys());
-    for name in names {
-        let before = match known.sources.get(name) {
-            Some(digest) => store.source(digest)?.unwrap_or_default(),
-            None => String::new(),
-        };
-        let after = now.get(name).map_or("", |text| text.as_ref());
-        if before != after {
-            return Ok(Some((format!("`{name}`"), diff(name, &before, after))));
-        }
-    }
-    let changed = |what: &str, before: String, now: String| {
-        Ok(Some((what.to_owned(), format!("-{before}\n+{now}\n"))))
-    };
-    let program = env!("CARGO_PKG_VERSION");
-    if known.program != program {
-        let before = format!("tandem {}", known.program);
-        return changed("the program", before, format!("tandem {program}"));
-    }
-    if known.sweep.is_none() {
-        for (model, now) in models() {
-            let before = known.data.get(&model).cloned().unwrap_or_default();
-            if before != now {
-                return changed("a model", format!("{model} {before}"), format!("{model} {now}"));
-            }
-        }
-    }
-    Ok(None)
-}
-
-/// How a text changed, as a unified diff.
-pub fn diff(name: &str, before: &str, after: &str) -> String {
-    TextDiff::from_lines(before, after)
-        .unified_diff()
-        .header(&format!("{name} (at the start)"), &format!("{name} (now)"))
-        .to_string()
 }

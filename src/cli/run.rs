@@ -6,11 +6,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::context::{Common, ExperimentArgs, Loaded};
+use super::context::{Common, ExperimentArgs, Loaded, read_settings};
 use super::error::CliError;
 use super::{summary, thresholds};
 use crate::accel::chaidnn;
 use crate::report::Terminal;
+use crate::script::Settings;
 use crate::store::{RunRecord, Status, Store, now_s};
 use crate::study::{End, Experiment, Failure, Progress, Study, StudyError};
 
@@ -59,6 +60,7 @@ pub fn record(
         file: file.display().to_string(),
         sources,
         settings: settings_of(loaded)?,
+        defaults: to_stored(&read_settings(file)?)?,
         seed: loaded.settings.seed.unwrap_or(0),
         steps: loaded.settings.steps,
         objectives: loaded.script.objectives().to_vec(),
@@ -83,7 +85,12 @@ pub fn models() -> BTreeMap<String, String> {
 
 /// The settings that decide a run, as the store keeps them.
 pub fn settings_of(loaded: &Loaded) -> Result<serde_json::Value, CliError> {
-    serde_json::to_value(&loaded.settings)
+    to_stored(&loaded.settings)
+}
+
+/// Settings as the store keeps them.
+pub fn to_stored(settings: &Settings) -> Result<serde_json::Value, CliError> {
+    serde_json::to_value(settings)
         .map_err(|error| CliError::usage(format!("the settings cannot be stored: {error}")))
 }
 

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::changes::{Change, one_line};
 use super::context::{Common, ExperimentArgs, Loaded, cache_dir};
 use super::error::CliError;
 use super::run::{listen, models, record};
@@ -267,8 +268,11 @@ pub fn resume(
     if record.data != prepared.data() {
         return Err(CliError::Changed {
             run: record.name.clone(),
-            what: "what its numbers come from".to_owned(),
-            diff: format!("-{:?}\n+{:?}\n", record.data, prepared.data()),
+            changes: vec![Change {
+                what: "what its numbers come from".to_owned(),
+                affects: "the metrics of every pair".to_owned(),
+                diff: one_line(&format!("{:?}", record.data), &format!("{:?}", prepared.data())),
+            }],
         });
     }
     carry_on(common, loaded, &prepared, store, record)

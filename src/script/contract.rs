@@ -20,6 +20,24 @@ const CONTRACT: [(&str, &[&str]); 10] = [
     ("training", &["point"]),
 ];
 
+/// A function of the contract by its name, with what depends on it.
+pub(super) fn effect(name: &str) -> Option<(&'static str, &'static str)> {
+    let (name, _) = CONTRACT.into_iter().find(|(known, _)| *known == name)?;
+    let effect = match name {
+        "args" => "the arguments, and by them everything",
+        "space" => "which points there are",
+        "objectives" => "the frontier, and what some controllers are told",
+        "thresholds" => "when the run ends and its verdict",
+        "evaluate" => "the metrics of every trial",
+        "reward" => "every reward, and by it the points that controllers propose",
+        "schedule" => "the phases and the points that their controllers propose",
+        "sweep" => "what is swept",
+        "summary" => "nothing but the printed summary",
+        _ => "nothing but `tandem train`",
+    };
+    Some((name, effect))
+}
+
 /// The functions without which there is no experiment, and without which nothing can be run; a
 /// script that defines `sweep` can do without the latter.
 const REQUIRED: [&str; 1] = ["space"];

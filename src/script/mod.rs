@@ -4,6 +4,7 @@
 //! no file, network, process or clock; imports are jailed, and every call is limited. What goes
 //! wrong in a script is a [`Diagnostic`] with its place.
 
+mod changes;
 mod contract;
 mod core;
 mod diagnostic;
@@ -21,6 +22,7 @@ mod sources;
 mod sweep;
 mod table;
 
+pub use changes::ScriptChanges;
 pub use diagnostic::{Diagnostic, Place};
 pub use error::ScriptError;
 pub use experiment::Script;

@@ -104,6 +104,9 @@ pub struct RunRecord {
     pub sources: BTreeMap<String, String>,
     /// The settings, overrides included.
     pub settings: serde_json::Value,
+    /// What the settings file said, before any override.
+    #[serde(default)]
+    pub defaults: serde_json::Value,
     /// The seed.
     pub seed: u64,
     /// The limit of trials, if it has one.

@@ -13,6 +13,7 @@ fn record(name: &str) -> RunRecord {
         file: format!("{name}.rhai"),
         sources: BTreeMap::new(),
         settings: serde_json::json!({"threads": 2, "seed": u64::MAX, "args": {"x": 0.1}}),
+        defaults: serde_json::Value::Null,
         seed: u64::MAX,
         steps: Some(10),
         objectives: vec!["accuracy:max".parse().unwrap()],

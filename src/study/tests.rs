@@ -100,6 +100,7 @@ fn record(seed: u64, steps: Option<u64>) -> RunRecord {
         file: "toy.rhai".to_owned(),
         sources: Default::default(),
         settings: serde_json::Value::Null,
+        defaults: serde_json::Value::Null,
         seed,
         steps,
         objectives: Vec::new(),

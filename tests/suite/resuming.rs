@@ -117,7 +117,8 @@ fn a_changed_script_is_shown_and_refused_and_can_be_forked() {
     assert_eq!(
         ran.err,
         "\
-error: run `x-1` cannot go on: `x.rhai` changed since it started
+error: run `x-1` cannot go on: `x.rhai` changed since it started, which affects every reward, and by \
+it the points that controllers propose (reward)
 --- x.rhai (at the start)
 +++ x.rhai (now)
 @@ -1,4 +1,4 @@
@@ -138,6 +139,58 @@ hint: undo the change, or `tandem resume x-1 --fork` to start a new run with it
     assert!(runs.lines().nth(2).unwrap().ends_with(",x-1"), "{runs}");
     let before = place.ok(&["show", "x-1", "--script"]);
     assert_eq!(before, format!("// x.rhai\n{SCRIPT}"));
+}
+
+#[test]
+fn all_that_changed_is_shown_with_what_it_affects() {
+    let place = Place::with(&SCRIPT.replace(
+        "fn space",
+        "import \"own\" as own;\nfn args() { #{ at: 1.0, low: 2 } }\nfn space",
+    ));
+    place.write("own.rhai", "fn half(x) { x / 2 }\n");
+    let settings = "script: x.rhai\nsteps: 10\nthreads: 1\nargs: { at: 0.5, low: 3 }\n";
+    place.write("s.yaml", settings);
+    place.ok(&["run", "s.yaml", "--set", "low=4"]);
+    // What decides nothing: comments, layout, threads, and what the command line overrode.
+    let script = std::fs::read_to_string(place.path().join("x.rhai")).unwrap();
+    place.write("x.rhai", &format!("// A remark.\n\n{}", script.replace("; fn", ";\nfn")));
+    place.write("s.yaml", "script: x.rhai\nsteps: 10\nthreads: 2\nargs: { at: 0.5, low: 5 }\n");
+    place.ok(&["resume", "s-1", "--steps", "12"]);
+    place.write("own.rhai", "fn half(x) { x / 3 }\n");
+    place.write("x.rhai", &script.replace("area_mm2: 1.0", "area_mm2: 2.0"));
+    place.write("s.yaml", "script: x.rhai\nsteps: 20\nargs: { at: 0.75, low: 3 }\n");
+    let ran = place.run(&["resume", "s-1", "--steps", "14"]);
+    assert_eq!(ran.code, 3);
+    let said: Vec<&str> =
+        ran.err.lines().filter(|line| !line.starts_with([' ', '@']) && *line != "+").collect();
+    assert_eq!(
+        said.join("\n"),
+        "\
+error: run `s-1` cannot go on: `own.rhai` changed since it started, which affects the metrics of every \
+trial (evaluate)
+--- own.rhai (at the start)
++++ own.rhai (now)
+-fn half(x) { x / 2 }
++fn half(x) { x / 3 }
+
+`x.rhai` changed since it started, which affects the metrics of every trial (evaluate)
+--- x.rhai (at the start)
++++ x.rhai (now)
+-fn evaluate(p) { #{ accuracy: p.x / 4.0, area_mm2: 1.0 } }
++fn evaluate(p) { #{ accuracy: p.x / 4.0, area_mm2: 2.0 } }
+
+the settings in `s.yaml` changed since it started, which affects whatever uses this argument (args.at)
+-args.at: 0.5
++args.at: 0.75
+
+hint: undo the change, or `tandem resume s-1 --fork` to start a new run with it"
+    );
+    // A fork has the file's settings, and keeps what the command line said.
+    place.ok(&["resume", "s-1", "--fork"]);
+    let shown = place.ok(&["show", "s-2"]);
+    assert!(shown.contains("args.at") && shown.contains("0.75"), "{shown}");
+    assert!(shown.lines().any(|line| line.contains("args.low") && line.ends_with(" 4")), "{shown}");
+    assert_eq!(place.trials("s-2").lines().count(), 12);
 }
 
 #[test]

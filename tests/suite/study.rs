@@ -181,7 +181,8 @@ fn a_study_can_be_added_to_and_not_changed() {
     assert_eq!(
         ran.err,
         "\
-error: study `s-1` cannot go on: `s.yaml` (seed) changed since it started
+error: study `s-1` cannot go on: `s.yaml` (seed) changed since it started, which affects the runs of \
+the study
 --- s.yaml (at the start)
 +++ s.yaml (now)
 @@ -1,5 +1,5 @@
@@ -203,7 +204,8 @@ strategies and scenarios may be added to the old one
     place.write("x.rhai", &SCRIPT.replace("latency_ms < 2", "latency_ms < 3"));
     let ran = place.run(&["study", "s.yaml"]);
     assert_eq!(ran.code, 3);
-    let message = "error: study `s-2` cannot go on: `x.rhai` changed since it started\n";
+    let message =
+        "error: study `s-2` cannot go on: `x.rhai` changed since it started, which affects ";
     assert!(ran.err.starts_with(message), "{}", ran.err);
 }
 

@@ -10,9 +10,9 @@ use super::exact::Exact;
 use super::experiments::Experiments;
 use super::judged::{Judged, judge};
 use super::{page, tables};
+use crate::cli::changes::{Change, diff, one_line};
 use crate::cli::context::Common;
 use crate::cli::error::CliError;
-use crate::cli::resume::diff;
 use crate::cli::run::{explain, listen};
 use crate::comparison::{Plan, Planned, run_all};
 use crate::report::{Format, StudyBar};
@@ -120,8 +120,11 @@ fn started(store: &Store, args: &Args, plan: &Plan, text: &str) -> Result<StudyR
             let then = store.source(&study.source)?.unwrap_or_default();
             return Err(CliError::ChangedStudy {
                 study: study.name.clone(),
-                what: format!("`{name}` ({})", conflicts.join(", ")),
-                diff: diff(&name, &then, text),
+                changes: vec![Change {
+                    what: format!("`{name}` ({})", conflicts.join(", ")),
+                    affects: "the runs of the study".to_owned(),
+                    diff: diff(&name, &then, text),
+                }],
                 file: args.file.clone(),
             });
         }
@@ -194,8 +197,11 @@ fn search(
     ended.map_err(|failure| match *failure.error {
         StudyError::OriginChanged { what, before, now, .. } => CliError::ChangedStudy {
             study: study.name.clone(),
-            what: format!("what the {what} come from"),
-            diff: format!("-{before}\n+{now}\n"),
+            changes: vec![Change {
+                what: format!("what the {what} come from"),
+                affects: "the metrics of every trial".to_owned(),
+                diff: one_line(&before, &now),
+            }],
             file: study.file.clone().into(),
         },
         error => {

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::cli::changes::{Change, changes, one_line};
 use crate::cli::context::{Common, Loaded, read_settings};
 use crate::cli::error::CliError;
-use crate::cli::resume::change;
 use crate::cli::run::record;
 use crate::comparison::Plan;
 use crate::script::{ScriptError, Settings};
@@ -102,10 +102,9 @@ impl Experiments {
         study: &StudyRecord,
         runs: Vec<RunRecord>,
     ) -> Result<Vec<RunRecord>, CliError> {
-        let changed = |what: String, diff: String| CliError::ChangedStudy {
+        let changed = |changes: Vec<Change>| CliError::ChangedStudy {
             study: study.name.clone(),
-            what,
-            diff,
+            changes,
             file: self.file.clone(),
         };
         let mut known = Vec::with_capacity(runs.len());
@@ -120,13 +119,17 @@ impl Experiments {
                 }
                 Err(error) => return Err(error.into()),
             };
-            if let Some((what, diff)) = change(store, &stored, self.of_run(index))? {
-                return Err(changed(what, diff));
+            let changes = changes(store, &stored, self.of_run(index))?;
+            if !changes.is_empty() {
+                return Err(changed(changes));
             }
             let (before, now) = (deciding(&stored), deciding(&run));
             if before != now {
-                let what = format!("a setting of {}", run.file);
-                return Err(changed(what, format!("-{before}\n+{now}\n")));
+                return Err(changed(vec![Change {
+                    what: format!("a setting of {}", run.file),
+                    affects: "its runs".to_owned(),
+                    diff: one_line(&before.to_string(), &now.to_string()),
+                }]));
             }
             known.push(stored);
         }

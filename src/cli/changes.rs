@@ -1,0 +1,204 @@
+//! What is not as it was when a run started, and what that affects.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use similar::TextDiff;
+
+use super::context::{Loaded, read_settings};
+use super::error::CliError;
+use super::run::{models, to_stored};
+use crate::script::{ScriptChanges, Settings};
+use crate::store::{RunRecord, Store};
+
+/// Something that is not as it was when a run started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What changed.
+    pub what: String,
+    /// What depends on it.
+    pub affects: String,
+    /// How it changed, as a unified diff.
+    pub diff: String,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, affects, diff } = self;
+        write!(f, "{what} changed since it started, which affects {affects}\n{diff}")
+    }
+}
+
+/// All that is not as it was when a run started: script texts, the file with its settings, the
+/// program, models.
+///
+/// Comments and layout of scripts, and settings that decide nothing but speed, count for nothing.
+pub fn changes(store: &Store, known: &RunRecord, loaded: &Loaded) -> Result<Vec<Change>, CliError> {
+    let mut changes = script_changes(store, known, loaded)?;
+    changes.extend(setting_changes(known)?);
+    let program = env!("CARGO_PKG_VERSION");
+    if known.program != program {
+        changes.push(Change {
+            what: "the program".to_owned(),
+            affects: "everything: another version may propose and compute something else"
+                .to_owned(),
+            diff: one_line(&format!("tandem {}", known.program), &format!("tandem {program}")),
+        });
+    }
+    if known.sweep.is_none() {
+        for (model, now) in models() {
+            let before = known.data.get(&model).cloned().unwrap_or_default();
+            if before != now {
+                changes.push(Change {
+                    what: "a model".to_owned(),
+                    affects: "the metrics of every trial".to_owned(),
+                    diff: one_line(&format!("{model} {before}"), &format!("{model} {now}")),
+                });
+            }
+        }
+    }
+    Ok(changes)
+}
+
+fn script_changes(
+    store: &Store,
+    known: &RunRecord,
+    loaded: &Loaded,
+) -> Result<Vec<Change>, CliError> {
+    let mut before = BTreeMap::new();
+    for (name, digest) in &known.sources {
+        before.insert(name.clone(), store.source(digest)?.unwrap_or_default());
+    }
+    let now: BTreeMap<String, String> = loaded
+        .script
+        .sources()
+        .into_iter()
+        .map(|(name, text)| (name, text.as_ref().to_owned()))
+        .collect();
+    if before == now {
+        return Ok(Vec::new());
+    }
+    let changes = ScriptChanges::between(&before, &now);
+    let effects: Vec<String> =
+        changes.effects.iter().map(|(name, effect)| format!("{effect} ({name})")).collect();
+    let affects = if effects.is_empty() {
+        "nothing that the experiment calls".to_owned()
+    } else {
+        effects.join("; ")
+    };
+    let text =
+        |texts: &BTreeMap<String, String>, name| texts.get(name).cloned().unwrap_or_default();
+    Ok(changes
+        .files
+        .iter()
+        .map(|name| Change {
+            what: format!("`{name}`"),
+            affects: affects.clone(),
+            diff: diff(name, &text(&before, name), &text(&now, name)),
+        })
+        .collect())
+}
+
+/// What the settings file says otherwise than when the run started.
+fn setting_changes(known: &RunRecord) -> Result<Option<Change>, CliError> {
+    let Some(before) = known.defaults.as_object() else { return Ok(None) };
+    let now = to_stored(&read_settings(Path::new(&known.file))?)?;
+    let (before, now) = (flat(before), now.as_object().map(flat).unwrap_or_default());
+    let used = known.settings.as_object().map(flat).unwrap_or_default();
+    let mut names: Vec<&String> = before.keys().chain(now.keys()).collect();
+    names.sort();
+    names.dedup();
+    let line = |sign: char, name: &str, value: Option<&String>| {
+        value.map_or_else(String::new, |value| format!("{sign}{name}: {value}\n"))
+    };
+    let mut text = String::new();
+    let mut affects: Vec<String> = Vec::new();
+    for name in names {
+        let (old, new) = (before.get(name), now.get(name));
+        // What the command line said counts, not what the file says.
+        let is_overridden = used.get(name) != old;
+        let Some(effect) = effect(name).filter(|_| old != new && !is_overridden) else { continue };
+        text += &line('-', name, old);
+        text += &line('+', name, new);
+        affects.push(format!("{effect} ({name})"));
+    }
+    Ok((!affects.is_empty()).then(|| Change {
+        what: format!("the settings in `{}`", known.file),
+        affects: affects.join("; "),
+        diff: text,
+    }))
+}
+
+/// The settings of a fork of a run: what the settings file says, and what the command line said when the
+/// run started.
+pub fn forked(known: &RunRecord) -> Result<Settings, CliError> {
+    let file = read_settings(Path::new(&known.file))?;
+    let unreadable = |error| {
+        CliError::usage(format!("the settings of run `{}` cannot be read: {error}", known.name))
+    };
+    let Some(before) = known.defaults.as_object() else {
+        return serde_json::from_value(known.settings.clone()).map_err(unreadable);
+    };
+    let mut now = to_stored(&file)?;
+    let groups = ["args", "limits"];
+    for (name, used) in known.settings.as_object().into_iter().flatten() {
+        let was = before.get(name);
+        match used.as_object().filter(|_| groups.contains(&name.as_str())) {
+            Some(group) => {
+                for (inner, used) in group {
+                    if was.and_then(|was| was.get(inner)) != Some(used) {
+                        now[name.as_str()][inner.as_str()] = used.clone();
+                    }
+                }
+            }
+            None if was != Some(used) => now[name.as_str()] = used.clone(),
+            None => {}
+        }
+    }
+    serde_json::from_value(now).map_err(unreadable)
+}
+
+/// What a setting decides; `None` if it is nothing but speed.
+fn effect(name: &str) -> Option<&'static str> {
+    match name.split_once('.').map_or(name, |(group, _)| group) {
+        "threads" => None,
+        "seed" => Some("every point"),
+        "steps" => Some("where the run ends"),
+        "top" => Some("how many pairs are kept"),
+        "data" => Some("where tables and images are read"),
+        "args" => Some("whatever uses this argument"),
+        "limits" => Some("which calls of the script fail"),
+        "thresholds" => Some("when the run ends and its verdict"),
+        "script" => Some("everything"),
+        _ => Some("the run"),
+    }
+}
+
+/// Names and values of settings, those of groups under `group.name`.
+fn flat(settings: &serde_json::Map<String, serde_json::Value>) -> BTreeMap<String, String> {
+    let mut flat = BTreeMap::new();
+    for (name, value) in settings {
+        match value.as_object() {
+            Some(group) => flat.extend(
+                group.iter().map(|(inner, value)| (format!("{name}.{inner}"), value.to_string())),
+            ),
+            None => drop(flat.insert(name.clone(), value.to_string())),
+        }
+    }
+    flat.retain(|_, value| value != "null");
+    flat
+}
+
+/// How a text changed, as a unified diff.
+pub fn diff(name: &str, before: &str, after: &str) -> String {
+    TextDiff::from_lines(before, after)
+        .unified_diff()
+        .header(&format!("{name} (at the start)"), &format!("{name} (now)"))
+        .to_string()
+}
+
+/// How a line changed, as the body of a unified diff.
+pub fn one_line(before: &str, now: &str) -> String {
+    format!("-{before}\n+{now}\n")
+}

@@ -1,0 +1,203 @@
+//! What changed between two states of a script, and which of its functions that affects.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rhai::{AST, Engine, Position};
+
+use super::contract::effect;
+
+/// What changed between two states of a script and the files that it imports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScriptChanges {
+    /// The files whose code differs; comments and layout are no code.
+    pub files: BTreeSet<String>,
+    /// What the experiment's functions give that the changes can reach, by function.
+    pub effects: BTreeMap<&'static str, &'static str>,
+    /// Whether a statement outside of functions differs, which every function may depend on.
+    pub outside: bool,
+}
+
+/// What the code of one file comes to.
+struct Code {
+    /// By name and number of parameters, the code of each function.
+    functions: BTreeMap<(String, usize), String>,
+    /// All code.
+    whole: String,
+    /// The code outside of functions.
+    outside: String,
+}
+
+impl ScriptChanges {
+    /// Compares texts by their files' names.
+    pub fn between(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Self {
+        let mut engine = Engine::new();
+        engine.set_max_expr_depths(0, 0);
+        let mut changes = Self::default();
+        let mut changed: BTreeSet<String> = BTreeSet::new();
+        let mut calls: Vec<(String, BTreeSet<String>)> = Vec::new();
+        for name in before.keys().chain(now.keys()).collect::<BTreeSet<_>>() {
+            let read = |texts: &BTreeMap<String, String>| {
+                texts.get(name).map(|text| Code::read(&engine, text))
+            };
+            let (before, now) = (read(before), read(now));
+            let function = |code: &Option<Code>, key| {
+                code.as_ref().and_then(|code| code.functions.get(key).cloned())
+            };
+            let both = [&before, &now].into_iter().flatten();
+            for key in both.flat_map(|code| code.functions.keys()) {
+                let (old, new) = (function(&before, key), function(&now, key));
+                for text in [&old, &new].into_iter().flatten() {
+                    calls.push((key.0.clone(), words(text)));
+                }
+                if old != new {
+                    changed.insert(key.0.clone());
+                }
+            }
+            let text =
+                |code: &Option<Code>, of: fn(&Code) -> &String| code.as_ref().map(of).cloned();
+            if text(&before, |code| &code.whole) != text(&now, |code| &code.whole) {
+                changes.files.insert(name.clone());
+            }
+            changes.outside |=
+                text(&before, |code| &code.outside) != text(&now, |code| &code.outside);
+        }
+        // Whoever names a function that changed may come to something else; by the name alone, which
+        // errs on the safe side.
+        loop {
+            let reached = calls
+                .iter()
+                .filter(|(name, words)| !changed.contains(name) && !words.is_disjoint(&changed));
+            let reached: Vec<String> = reached.map(|(name, _)| name.clone()).collect();
+            if reached.is_empty() {
+                break;
+            }
+            changed.extend(reached);
+        }
+        let reached = |name: &str| changes.outside || changed.contains(name);
+        let defined = calls.iter().filter_map(|(name, _)| effect(name));
+        changes.effects = defined.filter(|(name, _)| reached(name)).collect();
+        changes
+    }
+
+    /// Whether no code differs.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+}
+
+impl Code {
+    /// A text that is no script counts as one statement.
+    fn read(engine: &Engine, text: &str) -> Self {
+        let compact = |text: &str| engine.compact_script(text).unwrap_or_else(|_| text.to_owned());
+        let whole = compact(text);
+        let mut outside = text.to_owned();
+        let mut functions = BTreeMap::new();
+        if let Ok(ast) = engine.compile(text) {
+            let mut bodies = bodies(&ast, text);
+            bodies.sort_by_key(|body| std::cmp::Reverse(body.start));
+            for Body { name, parameters, start, end } in bodies {
+                let code = format!("({}){}", parameters.join(","), compact(&text[start..end]));
+                functions.insert((name, parameters.len()), code);
+                // Its head stays: a function that comes or goes is a change outside, too, unless
+                // it is taken out.
+                let head = outside[..start].rfind("fn ").unwrap_or(start);
+                let private = outside[..head].trim_end().strip_suffix("private");
+                let head = private.map_or(head, str::len);
+                outside.replace_range(head..end, "");
+            }
+        }
+        Self { functions, whole, outside: compact(&outside) }
+    }
+}
+
+struct Body {
+    name: String,
+    parameters: Vec<String>,
+    start: usize,
+    end: usize,
+}
+
+/// The functions of a script, with where their bodies are in its text. Closures are part of the
+/// functions that they are written in.
+fn bodies(ast: &AST, text: &str) -> Vec<Body> {
+    let starts: Vec<usize> =
+        std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+    let offset = |position: Position| {
+        let line = *starts.get(position.line()?.checked_sub(1)?)?;
+        let column = position.position()?.checked_sub(1)?;
+        let (at, _) = text[line..].char_indices().nth(column)?;
+        Some(line + at)
+    };
+    let named = ast.iter_fn_def().filter(|function| !function.name.starts_with("anon$"));
+    named
+        .filter_map(|function| {
+            let body = &function.body;
+            let (start, end) = (offset(body.start_position())?, offset(body.end_position())? + 1);
+            (text.get(start..end)?.starts_with('{') && start < end).then(|| Body {
+                name: function.name.to_string(),
+                parameters: function.params.iter().map(ToString::to_string).collect(),
+                start,
+                end,
+            })
+        })
+        .collect()
+}
+
+fn words(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCRIPT: &str = r#"
+        import "costs" as costs;
+        // How much.
+        const LIMIT = 3;
+        fn space() { #{ x: choice([1, 2, 3]) } }
+        fn half(x) { x / 2.0 }
+        fn evaluate(point) { #{ accuracy: half(point.x), cost: costs::cost(point) } }
+        fn reward(metrics) { metrics.accuracy }
+        fn schedule(run) {
+            phase("all", #{ reward: |m| m.accuracy * 2, label: "a } brace" })
+        }
+        private fn unused(x) { x }
+    "#;
+    const COSTS: &str = "fn cost(p) { price(p) + 1 } fn price(p) { p.x * 2 }";
+
+    fn between(from: &str, to: &str) -> (Vec<String>, Vec<&'static str>, bool) {
+        let texts = |change: bool| {
+            let edit = |text: &str| match change {
+                true => text.replace(from, to),
+                false => text.to_owned(),
+            };
+            assert!(SCRIPT.contains(from) || COSTS.contains(from), "{from}");
+            BTreeMap::from([
+                ("x.rhai".to_owned(), edit(SCRIPT)),
+                ("costs.rhai".to_owned(), edit(COSTS)),
+            ])
+        };
+        let changes = ScriptChanges::between(&texts(false), &texts(true));
+        let effects = changes.effects.keys().copied().collect();
+        (changes.files.into_iter().collect(), effects, changes.outside)
+    }
+
+    #[test]
+    fn a_change_reaches_the_functions_that_use_it() {
+        let x = || vec!["x.rhai".to_owned()];
+        assert_eq!(between("// How much.", "// How little.\n\n"), (vec![], vec![], false));
+        assert_eq!(between("fn half(x) { x / 2.0 }", "fn half(x) {\n x /2.0 }").0, x()[..0]);
+        assert_eq!(between("x / 2.0", "x / 3.0"), (x(), vec!["evaluate"], false));
+        assert_eq!(between("m.accuracy * 2", "m.accuracy"), (x(), vec!["schedule"], false));
+        assert_eq!(between("a } brace", "a } b"), (x(), vec!["schedule"], false));
+        assert_eq!(between("fn unused(x) { x }", "fn unused(x) { 1 }"), (x(), vec![], false));
+        assert_eq!(between("private fn unused(x) { x }", ""), (x(), vec![], false));
+        let all = vec!["evaluate", "reward", "schedule", "space"];
+        assert_eq!(between("LIMIT = 3", "LIMIT = 4"), (x(), all.clone(), true));
+        let imported = (vec!["costs.rhai".to_owned()], vec!["evaluate"], false);
+        assert_eq!(between("p.x * 2", "p.x * 3"), imported);
+        assert_eq!(between("fn half(x) {", "fn half(x {"), (x(), all, true));
+    }
+}
