@@ -12,6 +12,7 @@ pub mod accel;
 pub mod accuracy;
 pub mod cli;
 pub mod comparison;
+pub mod flight;
 pub mod network;
 pub mod pareto;
 pub mod report;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
+use crate::flight::Flights;
 use crate::network::Network;
 use crate::train::data::{DataSpec, Dataset, open};
 use crate::train::{
@@ -60,6 +61,9 @@ pub trait Trainings: Send + Sync {
 
     /// Where a training keeps its checkpoint while it lasts.
     fn checkpoint(&self, key: &str) -> PathBuf;
+
+    /// What is being trained, by whichever trainer.
+    fn flights(&self) -> &Flights;
 }
 
 /// Something that happened to a training.
@@ -194,7 +198,7 @@ impl Trainer {
         Ok(training_key(network, &*self.dataset(data)?, recipe, seed))
     }
 
-    /// The record of a training: one that is kept, or a new one, which is.
+    /// The record of a training, and whether it was known: one that is kept, or a new one, which is.
     ///
     /// # Errors
     /// The training makes no sense, diverges or is interrupted; images, records or checkpoints fail; or
@@ -205,8 +209,9 @@ impl Trainer {
         data: &str,
         recipe: &Recipe,
         seed: u64,
-    ) -> Result<TrainingRecord, TrainError> {
-        Ok(self.run(network, data, recipe, seed, false)?.0)
+    ) -> Result<(TrainingRecord, bool), TrainError> {
+        let (record, model) = self.run(network, data, recipe, seed, false)?;
+        Ok((record, model.is_none()))
     }
 
     /// As [`Trainer::train`], with the trained model, for which a training that is known is done again.
@@ -236,11 +241,12 @@ impl Trainer {
         recipe.check(network, &data)?;
         let key = training_key(network, &data, recipe, seed);
         // Whoever asks for the same while it is trained waits here, and finds it.
-        let mut executor = lock(&self.executor);
+        let _claim = self.kept.get().map(|kept| kept.flights().claim(&key));
         if !with_model && let Some(record) = self.known(&key)? {
             self.tell(&TrainingEvent::Done { record: &record, known: true });
             return Ok((record, None));
         }
+        let mut executor = lock(&self.executor);
         let executor = executor.get_or_insert_with(|| Executor::new(self.threads));
         let job = Job { network, data: &data, recipe, seed };
         if let Some(left_out) = lock(&self.dry).as_mut() {

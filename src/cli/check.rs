@@ -42,7 +42,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
 
     let trainer = script.host().trainer();
     if let Ok(store) = common.existing_store() {
-        loaded.train_in(&store);
+        loaded.keep_in(&store);
     }
     trainer.dry_run();
     let mut rng = stream(seed, "check", 0);

@@ -17,7 +17,7 @@ use crate::script::{Script, ScriptError, Settings, SettingsError};
 use crate::seed::stream;
 use crate::space::Point;
 use crate::store::{OpenMode, Reader, RunRecord, Store};
-use crate::study::{Experiment, Failure, StoredTrainings};
+use crate::study::{Experiment, Failure, StoredEstimates, StoredTrainings};
 
 /// Options of every command.
 #[derive(Debug, Args)]
@@ -132,8 +132,9 @@ impl Loaded {
         self.stop.get_or_init(listening).clone()
     }
 
-    /// Keeps the experiment's trainings in a store.
-    pub fn train_in(&self, store: &Arc<Store>) {
+    /// Keeps the experiment's trainings and estimates in a store.
+    pub fn keep_in(&self, store: &Arc<Store>) {
+        self.script.host().estimates().keep_in(Arc::new(StoredEstimates(store.clone())));
         self.script.host().trainer().keep_in(Arc::new(StoredTrainings(store.clone())));
     }
 

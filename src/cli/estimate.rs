@@ -29,7 +29,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let space = loaded.script.space();
     let point = loaded.point(&args.pair.at)?;
     if let Ok(store) = common.existing_store() {
-        loaded.train_in(&store);
+        loaded.keep_in(&store);
     }
     let (metrics, traced) = loaded.script.host().traced(|| loaded.script.evaluate(&point));
     let metrics = metrics.map_err(|failure| loaded.failure(&failure))?;

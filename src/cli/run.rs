@@ -105,7 +105,7 @@ pub fn carry_on(
     summary::print_name(common, &name)?;
     let stop = loaded.stop();
     let mut terminal = Terminal::new(record.steps);
-    loaded.train_in(store);
+    loaded.keep_in(store);
     loaded.script.host().trainer().observe(terminal.trainings());
     let study = Study {
         experiment: &loaded.script,
@@ -142,7 +142,7 @@ pub fn summary_to_the_end(
     progress: &Progress,
 ) -> Result<bool, CliError> {
     loaded.stop();
-    loaded.train_in(store);
+    loaded.keep_in(store);
     let trainer = loaded.script.host().trainer();
     let printed = summary::print(common, loaded, &store.run(name)?, progress);
     if printed.is_err() && trainer.was_interrupted() {

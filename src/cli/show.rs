@@ -1,5 +1,6 @@
 //! `tandem show`: one run or one trial in full.
 
+use std::collections::BTreeMap;
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -95,6 +96,7 @@ fn print_summary(
 }
 
 fn run_rows(store: &dyn Reader, run: &RunRecord) -> Result<Vec<(String, Cell)>, CliError> {
+    let effort = Efforts::of(store, run)?;
     let checkpoint = store.checkpoint_step(&run.name)?;
     let reason = match &run.status {
         Status::Failed { reason } => Some(reason.as_str()),
@@ -111,6 +113,8 @@ fn run_rows(store: &dyn Reader, run: &RunRecord) -> Result<Vec<(String, Cell)>, 
         ("trials".into(), store.trial_count(&run.name)?.into()),
         ("failed".into(), run.failed.into()),
         ("checkpoint".into(), checkpoint.into()),
+        ("evaluation_s".into(), effort.seconds.into()),
+        ("from_cache".into(), effort.from_cache().into()),
         ("objectives".into(), objectives.join(", ").into()),
         ("program".into(), run.program.as_str().into()),
         ("forked_from".into(), run.forked_from.clone().into()),
@@ -130,6 +134,39 @@ fn run_rows(store: &dyn Reader, run: &RunRecord) -> Result<Vec<(String, Cell)>, 
         rows.push((format!("source {name}"), digest.as_str().into()));
     }
     Ok(rows)
+}
+
+/// What the trials of a run took.
+#[derive(Default)]
+struct Efforts {
+    /// The time of all evaluations, in seconds; those at the same time count each.
+    seconds: f64,
+    /// How many trials used what was known before, by what that was.
+    reused: BTreeMap<&'static str, u64>,
+}
+
+impl Efforts {
+    fn of(store: &dyn Reader, run: &RunRecord) -> Result<Self, CliError> {
+        let mut all = Self::default();
+        for stretch in store.stretches(&run.name)? {
+            let stretch = stretch?;
+            for at in 0..stretch.len() {
+                let effort = stretch.effort(at);
+                all.seconds += Duration::from_micros(effort.micros).as_secs_f64();
+                for name in effort.reused.names() {
+                    *all.reused.entry(name).or_default() += 1;
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// What was not paid for again; nothing if all was.
+    fn from_cache(&self) -> Option<String> {
+        let counts: Vec<String> =
+            self.reused.iter().map(|(name, count)| format!("{name} of {count}")).collect();
+        (!counts.is_empty()).then(|| format!("{} trials", counts.join(", ")))
+    }
 }
 
 fn sweep_rows(sweep: &SweepRecord) -> Vec<(String, Cell)> {

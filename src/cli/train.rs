@@ -39,7 +39,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let mut plan = loaded.script.training(&point).map_err(|failure| loaded.failure(&failure))?;
     plan.seeds = args.seeds.unwrap_or(plan.seeds).max(1);
     let store = common.store()?;
-    loaded.train_in(&store);
+    loaded.keep_in(&store);
     loaded.stop();
     let bar = TrainingBar::new();
     loaded.script.host().trainer().observe(move |event| bar.observe(event));
@@ -77,7 +77,7 @@ fn train(
     let key = trainer.key(plan.network(), data, recipe, seed)?;
     let weights = folder.join(format!("{key}.safetensors"));
     if weights.is_file() {
-        return Ok((trainer.train(plan.network(), data, recipe, seed)?, weights));
+        return Ok((trainer.train(plan.network(), data, recipe, seed)?.0, weights));
     }
     let (record, model) = trainer.train_model(plan.network(), data, recipe, seed)?;
     save(&model, &weights)?;

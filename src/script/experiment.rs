@@ -22,6 +22,7 @@ use super::table::SummaryTable;
 use crate::pareto::{Objective, Weighted};
 use crate::search::{ControllerSpec, ReinforceSettings};
 use crate::space::{Part, Point, Space};
+use crate::store::Reused;
 use crate::study::{
     Experiment, Failure, Metrics, Obstacle, Origins, Phase, Progress, Reward, RewardFn, ScreenFn,
     Threshold, ThresholdError,
@@ -264,6 +265,10 @@ impl Experiment for Script {
             .call("evaluate", Dynamic::from(point))
             .map_err(|diagnostic| self.core.failure(diagnostic))?;
         metrics_of("evaluate(point)", value)
+    }
+
+    fn take_reused(&self) -> Reused {
+        self.core.host.take_reused()
     }
 
     fn obstacle(&self) -> Option<Obstacle> {

@@ -1,5 +1,6 @@
 //! What native functions share: tables, networks and the record of where numbers came from.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use crate::accel::EstimateCache;
 use crate::accel::chaidnn::{Configuration, Platform, Program};
 use crate::accuracy::nasbench101::predictor::Predictor;
 use crate::accuracy::nasbench101::{Nasbench101Table, TableError};
@@ -15,6 +17,7 @@ use crate::accuracy::trained::Trainer;
 use crate::network::{Nasbench101Settings, Nasbench201Settings, Network};
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
+use crate::store::Reused;
 use crate::study::Origins;
 
 /// Networks kept in memory for the next pair that needs them.
@@ -131,6 +134,11 @@ impl Traced {
     }
 }
 
+thread_local! {
+    /// An evaluation runs on one thread from its start to its end.
+    static REUSED: Cell<Reused> = const { Cell::new(Reused::NOTHING) };
+}
+
 /// What the native functions of one experiment share.
 pub struct Host {
     data: PathBuf,
@@ -140,6 +148,7 @@ pub struct Host {
     used: [AtomicBool; Source::ALL.len()],
     traced: Mutex<Option<Vec<Traced>>>,
     trainer: Trainer,
+    estimates: EstimateCache,
     unusable: AtomicBool,
     /// The version of each source, once it is known.
     versions: [OnceLock<String>; Source::ALL.len()],
@@ -152,6 +161,7 @@ impl Host {
     pub(super) fn new(data: PathBuf, threads: usize) -> Self {
         Self {
             trainer: Trainer::new(data.clone(), threads),
+            estimates: EstimateCache::default(),
             data,
             table101: OnceLock::new(),
             networks101: Mutex::default(),
@@ -213,6 +223,21 @@ impl Host {
     /// What trains networks.
     pub const fn trainer(&self) -> &Trainer {
         &self.trainer
+    }
+
+    /// Estimates of accelerators that are kept.
+    pub const fn estimates(&self) -> &EstimateCache {
+        &self.estimates
+    }
+
+    /// Notes that something that this thread's evaluation asks for was known before.
+    pub(super) fn reused(&self, what: Reused) {
+        REUSED.set(REUSED.get().and(what));
+    }
+
+    /// What this thread's evaluations asked for and was known before, since the last call.
+    pub(super) fn take_reused(&self) -> Reused {
+        REUSED.take()
     }
 
     /// Notes that a source gave a number.

@@ -1,13 +1,15 @@
 //! The durable store of runs, trials and checkpoints, in a sled database.
 //!
 //! One tree for each kind: `runs` (name), `studies` (name), `journal` (run, step), `checkpoints` (run,
-//! step), `scripts` (hash of the text), `accuracies` (hash of a training) and `meta` (the version of this
+//! step), `scripts` (hash of the text), `accuracies` (hash of a training),
+//! `estimates` (hash of what is estimated) and `meta` (the version of this
 //! layout; a newer one is refused).
 //! Trials are appended to their run's journal and never change. One process at a time has a store
 //! open.
 
 mod checkpoints;
 mod error;
+mod estimates;
 mod journal;
 mod keys;
 mod migration;

@@ -15,6 +15,7 @@ use sled::{Db, Tree};
 use super::error::StoreError;
 use super::journal::Tail;
 use super::migration;
+use crate::flight::Flights;
 
 /// The version of the layout that this program writes.
 const FORMAT: u32 = 2;
@@ -59,6 +60,7 @@ pub struct Store {
     pub(super) checkpoints: Tree,
     pub(super) scripts: Tree,
     pub(super) accuracies: Tree,
+    pub(super) estimates: Tree,
     meta: Tree,
     /// The number of the last `sync`.
     synced: Mutex<u64>,
@@ -66,6 +68,7 @@ pub struct Store {
     pub(super) tails: Mutex<HashMap<String, Tail>>,
     /// The runs that this process works on.
     pub(super) own_runs: Mutex<HashSet<String>>,
+    flights: Flights,
 }
 
 impl Store {
@@ -122,8 +125,10 @@ impl Store {
             checkpoints: tree("checkpoints")?,
             scripts: tree("scripts")?,
             accuracies: tree("accuracies")?,
+            estimates: tree("estimates")?,
             tails: Mutex::default(),
             own_runs: Mutex::default(),
+            flights: Flights::default(),
             synced: Mutex::new(synced),
             meta,
             db,
@@ -159,6 +164,11 @@ impl Store {
             self.flush()?;
         }
         Ok(())
+    }
+
+    /// What this process is computing to be kept in the store.
+    pub const fn flights(&self) -> &Flights {
+        &self.flights
     }
 
     /// The folder of the store.

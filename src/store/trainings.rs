@@ -12,7 +12,7 @@ impl Store {
     /// The store fails, or the record is not what was written.
     pub fn training(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let value = self.accuracies.get(key).map_err(|error| self.failed(error))?;
-        value.map(|value| self.whole(key, &value)).transpose()
+        value.map(|value| self.whole(&format!("the record of training {key}"), &value)).transpose()
     }
 
     /// Keeps the record of a training, and brings it to the disk: it was paid for.
@@ -43,10 +43,11 @@ impl Store {
         self.path.join("trainings").join(key)
     }
 
-    fn whole(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
+    /// What follows its own hash, if that holds.
+    pub(super) fn whole(&self, what: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
         match value.split_first_chunk::<32>() {
             Some((hash, record)) if blake3::hash(record) == *hash => Ok(record.to_vec()),
-            _ => Err(self.damaged(format!("the record of training {key} has another hash"))),
+            _ => Err(self.damaged(format!("{what} has another hash"))),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::threshold::Threshold;
 use crate::pareto::Objective;
 use crate::search::ControllerSpec;
 use crate::space::{Point, Space, View};
-use crate::store::Outcome;
+use crate::store::{Outcome, Reused};
 
 /// Named numbers of a pair; every one is finite.
 pub type Metrics = BTreeMap<String, f64>;
@@ -157,6 +157,11 @@ pub trait Experiment: Sync {
     /// # Errors
     /// The pair cannot be evaluated; the trial is recorded as failed.
     fn evaluate(&self, point: &Point) -> Result<Metrics, Failure>;
+
+    /// What the evaluations of this thread asked for and was known before, since the last call.
+    fn take_reused(&self) -> Reused {
+        Reused::NOTHING
+    }
 
     /// The phase that follows; `None` ends the run.
     ///

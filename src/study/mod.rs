@@ -5,6 +5,8 @@
 
 mod checkpoint;
 mod error;
+mod estimates;
+mod evaluator;
 mod event;
 mod experiment;
 mod progress;
@@ -14,6 +16,7 @@ mod threshold;
 mod trainings;
 
 pub use error::StudyError;
+pub use estimates::StoredEstimates;
 pub use event::{Event, Observer};
 pub use experiment::{
     Experiment, Failure, Metrics, Obstacle, Origins, Phase, Reward, RewardFn, ScreenFn,

@@ -1,21 +1,20 @@
 //! The loop: ask, evaluate, commit, tell.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rayon::prelude::*;
-
 use super::checkpoint::{Checkpoint, SavedController};
 use super::error::StudyError;
+use super::evaluator::Evaluator;
 use super::event::{Event, Observer};
-use super::experiment::{Experiment, Failure, Metrics, Obstacle, Origins, Phase, evaluate_finite};
+use super::experiment::{Experiment, Failure, Obstacle, Origins, Phase};
 use super::progress::Progress;
 use crate::pareto::{Objective, costs};
 use crate::search::{Controller, Searched, Told};
 use crate::space::{Point, View};
-use crate::store::{Effort, Entry, Outcome, PhaseRecord, Reused, RunRecord, Status, Store, Trial};
+use crate::store::{Entry, Outcome, PhaseRecord, RunRecord, Status, Store, Trial};
 
 /// A run whose first trials all fail is stopped after this many: the script is wrong, not the
 /// pairs.
@@ -27,10 +26,6 @@ const CHECKPOINT_EVERY: u64 = 500;
 /// A checkpoint follows evaluations that took longer. What comes before a checkpoint is never asked of a
 /// controller again, so that expensive trials outlive a move to a processor that rounds otherwise.
 const COSTLY: Duration = Duration::from_secs(1);
-
-/// Points whose metrics are kept in memory, so that a controller that comes back to one does not
-/// pay for it again.
-const REMEMBERED: usize = 100_000;
 
 /// Evaluation of a stretch of points that takes longer is committed in smaller stretches.
 const COMMIT_WITHIN: Duration = Duration::from_millis(50);
@@ -73,7 +68,6 @@ struct State {
     journal: std::vec::IntoIter<Trial>,
     restore: Option<Checkpoint>,
     covered: u64,
-    remembered: HashMap<Point, Result<Metrics, Failure>>,
     /// Time spent on evaluations since the last checkpoint.
     spent: Duration,
     /// The trials that the thresholds were held against.
@@ -115,10 +109,7 @@ impl Study<'_> {
     }
 
     fn go(&mut self) -> Result<(End, Progress), StudyError> {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(self.threads)
-            .build()
-            .map_err(|source| StudyError::Threads { threads: self.threads, source })?;
+        let mut evaluator = Evaluator::new(self.experiment, self.threads)?;
         let mut state = self.load()?;
         loop {
             let next = self.experiment.next_phase(&state.progress);
@@ -147,7 +138,7 @@ impl Study<'_> {
                     self.checkpoint(&mut state)?;
                     return Ok((End::Finished, state.progress));
                 }
-                if !self.batch(&phase, &name, &view, &pool, &mut state)? {
+                if !self.batch(&phase, &name, &view, &mut evaluator, &mut state)? {
                     return Ok((End::Interrupted, state.progress));
                 }
                 if self.stop.load(Ordering::Relaxed) {
@@ -191,7 +182,6 @@ impl Study<'_> {
             journal: trials.into_iter(),
             restore,
             covered,
-            remembered: HashMap::new(),
             spent: Duration::ZERO,
             judged: 0,
             lost: vec![false; self.experiment.thresholds().len()],
@@ -290,7 +280,7 @@ impl Study<'_> {
         phase: &Phase,
         name: &str,
         view: &View,
-        pool: &rayon::ThreadPool,
+        evaluator: &mut Evaluator<'_>,
         state: &mut State,
     ) -> Result<bool, StudyError> {
         let first = state.progress.steps();
@@ -354,7 +344,7 @@ impl Study<'_> {
             };
             let (now, later) = rest.split_at(stretch.min(hopeful).min(rest.len()));
             let started = Instant::now();
-            let evaluated = self.evaluate(now, phase, pool, &mut state.remembered);
+            let evaluated = evaluator.evaluate(now, phase);
             state.spent += started.elapsed();
             match self.experiment.obstacle() {
                 Some(Obstacle::Interrupted) => return Ok(false),
@@ -406,47 +396,6 @@ impl Study<'_> {
             }
         }
         Ok(true)
-    }
-
-    fn evaluate(
-        &self,
-        points: &[Point],
-        phase: &Phase,
-        pool: &rayon::ThreadPool,
-        remembered: &mut HashMap<Point, Result<Metrics, Failure>>,
-    ) -> Vec<(Outcome, Effort)> {
-        let evaluate = |point: &Point| {
-            let started = Instant::now();
-            let took = |reused| {
-                let micros = started.elapsed().as_micros();
-                Effort { micros: u64::try_from(micros).unwrap_or(u64::MAX), reused }
-            };
-            if let Some(outcome) = phase.screened(point) {
-                return (None, (outcome, took(Reused::NOTHING)));
-            }
-            let (metrics, reused) = match remembered.get(point) {
-                Some(known) => (known.clone(), Reused::METRICS),
-                None => (evaluate_finite(self.experiment, point), Reused::NOTHING),
-            };
-            let outcome = phase.judge(&metrics);
-            (Some(metrics), (outcome, took(reused)))
-        };
-        let results: Vec<_> = if self.threads > 1 && points.len() > 1 {
-            pool.install(|| points.par_iter().map(evaluate).collect())
-        } else {
-            points.iter().map(evaluate).collect()
-        };
-        if remembered.len() + points.len() > REMEMBERED {
-            remembered.clear();
-        }
-        let mut evaluated = Vec::with_capacity(points.len());
-        for (point, (metrics, judged)) in points.iter().zip(results) {
-            if let Some(metrics) = metrics {
-                remembered.insert(point.clone(), metrics);
-            }
-            evaluated.push(judged);
-        }
-        evaluated
     }
 
     /// Takes down what the numbers come from, before they are stored.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::accuracy::trained::{TrainingRecord, Trainings};
+use crate::flight::Flights;
 use crate::store::Store;
 
 /// Trainings kept in a store, shared by its runs.
@@ -23,6 +24,10 @@ impl Trainings for StoredTrainings {
 
     fn checkpoint(&self, key: &str) -> PathBuf {
         self.0.training_checkpoint(key)
+    }
+
+    fn flights(&self) -> &Flights {
+        self.0.flights()
     }
 }
 

@@ -193,6 +193,49 @@ hint: undo the change, or `tandem resume s-1 --fork` to start a new run with it"
     assert_eq!(place.trials("s-2").lines().count(), 12);
 }
 
+/// The best accelerator of a network takes all its estimates: runs share it.
+#[test]
+fn a_new_pair_costs_only_its_new_half() {
+    let place = Place::with(
+        r#"
+fn args() { #{ weight: 1.0 } }
+fn space() { #{ cnn: nasbench201::space(), x: choice([1, 2, 3, 4]) } }
+fn evaluate(p) {
+    let best = chaidnn::best(nasbench201::network(p.cnn, #{ classes: 10 }));
+    #{ area_mm2: best.estimate.area_mm2, value: p.x * args::weight, best: 1.0 }
+}
+fn objectives() { ["value:max", "area_mm2:min"] }
+fn reward(m) { m.value }
+fn schedule(run) {
+    let at = nasbench201::cell("|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|skip_connect~2|");
+    if run.phases == 0 {
+        phase("all", #{ search: ["x"], fixed: #{ cnn: at }, steps: 8, controller: random() })
+    }
+}
+"#,
+    );
+    let from_cache = |run: &str| -> Vec<String> {
+        let text = |step: usize| place.ok(&["show", run, &step.to_string(), "--format", "jsonl"]);
+        let known = (0..place.trials(run).lines().count()).map(|step| {
+            let shown: serde_json::Value = serde_json::from_str(&text(step)).unwrap();
+            shown["from_cache"].as_str().unwrap_or_default().to_owned()
+        });
+        known.collect()
+    };
+    place.ok(&["run", "x.rhai"]);
+    let first = from_cache("x-1");
+    assert_eq!(first.iter().filter(|known| known.is_empty()).count(), 1, "{first:?}");
+    // Another run, in which the script gives other metrics.
+    place.ok(&["run", "x.rhai", "--set", "weight=2.0"]);
+    let second = from_cache("x-2");
+    assert!(second.iter().all(|known| known == "estimate" || known == "metrics"), "{second:?}");
+    let shown = place.ok(&["show", "x-2", "--format", "jsonl"]);
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let estimates = second.iter().filter(|known| *known == "estimate").count();
+    let expected = format!("estimate of {estimates}, metrics of {} trials", 8 - estimates);
+    assert_eq!(shown["from_cache"], expected);
+}
+
 #[test]
 fn seeds_and_threads() {
     let place = Place::with(SCRIPT);

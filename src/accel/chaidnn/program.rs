@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::area::Area;
 use super::operation::{Bound, Cycles, Engine, Engines, Infeasible, Work};
 use super::queue::Queue;
@@ -128,14 +126,9 @@ impl Program {
     /// Whether it fits the device is not asked: the paper's designs with the largest engine would
     /// not. Of equally good ones, the first in the order of the space.
     pub fn best_configuration(&self, platform: &Platform) -> Option<(Configuration, Estimate)> {
-        let configurations: Vec<Configuration> = ChaidnnSpace::new().configurations().collect();
-        let estimates: Vec<Option<Estimate>> = configurations
-            .par_iter()
-            .map(|configuration| self.estimate(configuration, platform).ok())
-            .collect();
         let mut best: Option<(Configuration, Estimate)> = None;
-        for (configuration, estimate) in configurations.into_iter().zip(estimates) {
-            if let Some(estimate) = estimate
+        for configuration in ChaidnnSpace::new().configurations() {
+            if let Ok(estimate) = self.estimate(&configuration, platform)
                 && best.is_none_or(|(_, known)| estimate.img_s_cm2() > known.img_s_cm2())
             {
                 best = Some((configuration, estimate));

@@ -65,7 +65,7 @@ impl Experiments {
     /// Lets trainings end by a request to stop, and keeps them in the store.
     pub fn prepare(&self, store: &Arc<Store>, stop: &Arc<AtomicBool>) {
         for entry in &self.entries {
-            entry.loaded.train_in(store);
+            entry.loaded.keep_in(store);
             entry.loaded.script.host().trainer().stop_at(stop.clone());
         }
     }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use rhai::{Dynamic, Engine, EvalAltResult, FuncRegistration, Map, Module, NativeCallContext};
 
 use super::space::ScriptPart;
-use crate::accel::chaidnn::{ChaidnnSpace, Configuration, Estimate, Platform};
+use crate::accel::chaidnn::{ChaidnnSpace, Configuration, Estimate, Platform, model_version};
 use crate::script::host::{Host, ScriptNetwork, Source, Traced};
 use crate::script::options::{Options, refuse};
+use crate::store::Reused;
 
 /// The accelerator with all its configurations, for a sweep.
 #[derive(Clone, Copy, Debug)]
@@ -131,10 +132,26 @@ fn best_of(
     net: &ScriptNetwork,
     platform: Platform,
 ) -> Result<Map, Box<EvalAltResult>> {
-    let program = net.program().map_err(|reason| refuse(context, reason))?;
-    let (configuration, estimate) = program
-        .best_configuration(&platform)
-        .ok_or_else(|| refuse(context, "no configuration can run the network"))?;
+    let refused = |reason: String| refuse(context, reason);
+    let program = net.program().map_err(refused)?;
+    // The estimates of all configurations take some ten milliseconds. A single one takes two
+    // microseconds, less than its look-up would.
+    let version = model_version();
+    let key = format!("{version} best {platform:?} {}", net.network.digest());
+    let (best, is_known) = host
+        .estimates()
+        .get_or(blake3::hash(key.as_bytes()).to_hex().as_str(), || {
+            let best = program.best_configuration(&platform);
+            let (best, _) = best.ok_or("no configuration can run the network")?;
+            Ok(best.to_string())
+        })
+        .map_err(refused)?;
+    if is_known {
+        host.reused(Reused::ESTIMATE);
+    }
+    let configuration = Configuration::from_str(&best).map_err(|e| refused(e.to_string()))?;
+    let estimate =
+        program.estimate(&configuration, &platform).map_err(|e| refused(e.to_string()))?;
     host.used(Source::Chaidnn);
     Ok(Map::from([
         ("configuration".into(), Dynamic::from(configuration)),

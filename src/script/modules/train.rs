@@ -11,6 +11,7 @@ use crate::network::Network;
 use crate::script::host::{Host, ScriptNetwork, Source};
 use crate::script::limits::untimed;
 use crate::script::options::{Options, number, refuse};
+use crate::store::Reused;
 use crate::train::{Recipe, Rule, Schedule, TrainError, Training};
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
@@ -80,7 +81,11 @@ fn fit(context: &NativeCallContext, host: &Host, plan: &TrainingPlan) -> Fallibl
             refuse(context, error.to_string())
         })
     };
-    let records = plan.seeds().map(train).collect::<Fallible<Vec<_>>>()?;
+    let trained = plan.seeds().map(train).collect::<Fallible<Vec<_>>>()?;
+    if trained.iter().any(|(_, is_known)| *is_known) {
+        host.reused(Reused::ACCURACY);
+    }
+    let records = trained.into_iter().map(|(record, _)| record).collect();
     host.used(Source::Trained);
     Ok(Trained { records: Arc::new(records) })
 }

@@ -1,0 +1,100 @@
+//! Evaluation of points, each paid for once.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use rayon::prelude::*;
+
+use super::error::StudyError;
+use super::experiment::{Experiment, Failure, Metrics, Phase, evaluate_finite};
+use crate::space::Point;
+use crate::store::{Effort, Outcome, Reused};
+
+/// Points whose metrics are kept in memory, so that a controller that comes back to one does not
+/// pay for it again.
+const REMEMBERED: usize = 100_000;
+
+/// Evaluates points of a run.
+pub(super) struct Evaluator<'a> {
+    experiment: &'a dyn Experiment,
+    pool: rayon::ThreadPool,
+    remembered: HashMap<Point, Result<Metrics, Failure>>,
+}
+
+impl<'a> Evaluator<'a> {
+    /// Evaluates as many points at once as there are threads.
+    pub(super) fn new(experiment: &'a dyn Experiment, threads: usize) -> Result<Self, StudyError> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .map_err(|source| StudyError::Threads { threads, source })?;
+        Ok(Self { experiment, pool, remembered: HashMap::new() })
+    }
+
+    /// What becomes of each point in a phase, and what that took. Equal points are evaluated once,
+    /// however many of them are asked for together.
+    pub(super) fn evaluate(&mut self, points: &[Point], phase: &Phase) -> Vec<(Outcome, Effort)> {
+        let mut places: HashMap<&Point, usize> = HashMap::new();
+        let mut different: Vec<&Point> = Vec::with_capacity(points.len());
+        let place_of: Vec<usize> = points
+            .iter()
+            .map(|point| {
+                *places.entry(point).or_insert_with(|| {
+                    different.push(point);
+                    different.len() - 1
+                })
+            })
+            .collect();
+        let judge = |point: &&Point| self.judge(point, phase);
+        let results: Vec<_> = if self.pool.current_num_threads() > 1 && different.len() > 1 {
+            self.pool.install(|| different.par_iter().map(judge).collect())
+        } else {
+            different.iter().map(judge).collect()
+        };
+        if self.remembered.len() + different.len() > REMEMBERED {
+            self.remembered.clear();
+        }
+        let mut is_told = vec![false; different.len()];
+        let mut evaluated = Vec::with_capacity(points.len());
+        for place in place_of {
+            let (metrics, outcome, effort) = &results[place];
+            if std::mem::replace(&mut is_told[place], true) {
+                let effort = Effort { micros: 0, reused: Reused::METRICS };
+                evaluated.push((outcome.clone(), effort));
+                continue;
+            }
+            if let Some(metrics) = metrics {
+                self.remembered.insert(different[place].clone(), metrics.clone());
+            }
+            evaluated.push((outcome.clone(), *effort));
+        }
+        evaluated
+    }
+
+    /// The metrics of a point, unless it need not be evaluated, what becomes of it, and what that
+    /// took.
+    fn judge(
+        &self,
+        point: &Point,
+        phase: &Phase,
+    ) -> (Option<Result<Metrics, Failure>>, Outcome, Effort) {
+        let started = Instant::now();
+        let took = |reused| {
+            let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            Effort { micros, reused }
+        };
+        self.experiment.take_reused();
+        if let Some(outcome) = phase.screened(point) {
+            return (None, outcome, took(self.experiment.take_reused()));
+        }
+        let (metrics, reused) = match self.remembered.get(point) {
+            Some(known) => (known.clone(), Reused::METRICS),
+            None => {
+                let metrics = evaluate_finite(self.experiment, point);
+                (metrics, self.experiment.take_reused())
+            }
+        };
+        let outcome = phase.judge(&metrics);
+        (Some(metrics), outcome, took(reused))
+    }
+}
