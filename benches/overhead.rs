@@ -1,8 +1,10 @@
 //! What the host costs a trial beside its evaluation.
 //!
 //! Every case runs in turn, round after round; the median of the rounds is printed beside its ratio
-//! to the first case. `cargo bench --bench overhead`
+//! to the first case. Then one long run, in which the last trials are compared with the first.
+//! `cargo bench --bench overhead`
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -13,21 +15,26 @@ use tandem::search::{ControllerSpec, ReinforceSettings, Searched, Told};
 use tandem::space::{Domain, Options, Part, Point, Space, Value};
 use tandem::store::{OpenMode, Outcome, RunRecord, Status, Store, Trial};
 use tandem::study::{
-    Event, Experiment, Failure, Metrics, Phase, Progress, Reward, Study, StudyError,
+    Event, Experiment, Failure, Metrics, Observer, Phase, Progress, Reward, Study, StudyError,
 };
 
 const TRIALS: u64 = 2_000;
 const ROUNDS: usize = 9;
+
+/// The trials of the long run, and how many of them are timed at its start and at its end.
+const MANY: u64 = 1_000_000;
+const TIMED: u64 = 10_000;
 
 /// A space as large as NAS-Bench-201 with CHaiDNN: 14 choices of 5 options.
 struct Free {
     space: Space,
     objectives: Vec<Objective>,
     controller: ControllerSpec,
+    steps: u64,
 }
 
 impl Free {
-    fn new(controller: ControllerSpec) -> Self {
+    fn new(controller: ControllerSpec, steps: u64) -> Self {
         let part = |index: usize| {
             let options = Options::new((0..5).map(Value::Int).collect());
             Part { name: format!("part{index}"), domain: Arc::new(options) as Arc<dyn Domain> }
@@ -35,7 +42,7 @@ impl Free {
         let space = Space::new((0..14).map(part).collect()).expect("14 parts are a space");
         let objectives = ["accuracy:max", "area_mm2:min"];
         let objectives = objectives.map(|text| text.parse().expect("an objective")).to_vec();
-        Self { space, objectives, controller }
+        Self { space, objectives, controller, steps }
     }
 }
 
@@ -58,7 +65,7 @@ impl Experiment for Free {
             name: "all".to_owned(),
             search: self.space.parts().iter().map(|part| part.name.clone()).collect(),
             held: None,
-            steps: Some(TRIALS),
+            steps: Some(self.steps),
             valid: None,
             controller: self.controller.clone(),
             keep: None,
@@ -95,7 +102,35 @@ fn in_memory(experiment: &Free) -> Result<(), StudyError> {
 /// A whole run into a new store.
 fn stored(experiment: &dyn Experiment) -> Result<(), StudyError> {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let store = Store::open(dir.path(), OpenMode::ReadWrite)?;
+    run(&dir.path().join("store"), experiment, TRIALS, &mut |_: Event<'_>| {})
+}
+
+/// Milliseconds a trial of a long run: the first trials and the last ones.
+fn long(experiment: &Free) -> Result<(f64, f64), StudyError> {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let started = Instant::now();
+    let mut at: Vec<(u64, f64)> = vec![(0, 0.0)];
+    let mut observe = |event: Event<'_>| {
+        if let Event::Committed { progress, .. } = event {
+            at.push((progress.steps(), started.elapsed().as_secs_f64()));
+        }
+    };
+    run(&dir.path().join("store"), experiment, experiment.steps, &mut observe)?;
+    let time_at = |step: u64| at.iter().rfind(|(steps, _)| *steps <= step).copied();
+    let between = |from: u64, to: u64| {
+        let (a, b) = (time_at(from).expect("a start"), time_at(to).expect("an end"));
+        (b.1 - a.1) * 1e3 / (b.0 - a.0) as f64
+    };
+    Ok((between(0, TIMED), between(experiment.steps - TIMED, experiment.steps)))
+}
+
+fn run(
+    path: &Path,
+    experiment: &dyn Experiment,
+    steps: u64,
+    observer: &mut dyn Observer,
+) -> Result<(), StudyError> {
+    let store = Store::open(path, OpenMode::ReadWrite)?;
     let run = store.create_run(RunRecord {
         name: "bench".to_owned(),
         number: 0,
@@ -104,7 +139,7 @@ fn stored(experiment: &dyn Experiment) -> Result<(), StudyError> {
         settings: serde_json::Value::Null,
         defaults: serde_json::Value::Null,
         seed: 0,
-        steps: Some(TRIALS),
+        steps: Some(steps),
         objectives: Vec::new(),
         status: Status::Created,
         program: String::new(),
@@ -118,10 +153,10 @@ fn stored(experiment: &dyn Experiment) -> Result<(), StudyError> {
         origins: Vec::new(),
         sweep: None,
     })?;
-    let (stop, observer) = (AtomicBool::new(false), &mut |_: Event<'_>| {});
+    let stop = AtomicBool::new(false);
     let study = Study { experiment, store: &store, run, threads: 1, stop: &stop, observer };
     let (_, progress) = study.run()?;
-    assert_eq!(progress.steps(), TRIALS);
+    assert_eq!(progress.steps(), steps);
     Ok(())
 }
 
@@ -138,8 +173,8 @@ fn main() {
     std::fs::write(&path, SCRIPT).expect("a script can be written");
     let script = Script::load(&path, &Settings::default(), dir.path().to_owned());
     let script = script.expect("the script is right");
-    let random = Free::new(ControllerSpec::Random);
-    let reinforce = Free::new(ControllerSpec::Reinforce(ReinforceSettings::default()));
+    let random = Free::new(ControllerSpec::Random, TRIALS);
+    let reinforce = Free::new(ControllerSpec::Reinforce(ReinforceSettings::default()), TRIALS);
 
     type Case<'a> = (&'a str, f64, Box<dyn Fn() -> Result<(), StudyError> + 'a>);
     let cases: [Case<'_>; 5] = [
@@ -165,4 +200,10 @@ fn main() {
         let ratio = each_ms / *first.get_or_insert(each_ms);
         println!("{name:26} {each_ms:12.5} {ratio:8.1} {limit:12}");
     }
+    let many = Free::new(ControllerSpec::Random, MANY);
+    let (start, end) = long(&many).expect("a run without failures");
+    println!(
+        "{MANY} trials: {start:.5} ms a trial at the start, {end:.5} at the end, {:.2}",
+        end / start
+    );
 }
