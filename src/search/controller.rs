@@ -217,9 +217,6 @@ pub enum SearchError {
     /// The policy's gradient or weights are no longer finite numbers.
     #[error("the policy has diverged after {0} updates: lower `learning_rate` or `clip_norm`")]
     Diverged(u64),
-    /// The tensor library failed.
-    #[error("the policy's arithmetic failed")]
-    Tensor(#[from] candle_core::Error),
 }
 
 /// A search strategy that is asked for combinations of options and told their rewards.
@@ -252,7 +249,7 @@ pub trait Controller: Send {
     /// exactly as this one would.
     ///
     /// # Errors
-    /// [`SearchError::Tensor`] or [`SearchError::State`] if it cannot be written down.
+    /// [`SearchError::State`] if it cannot be written down.
     fn save(&self) -> Result<Vec<u8>, SearchError>;
 
     /// Takes over a state that `save` gave, whatever this controller has done before.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::advantage::Baseline;
 use super::optimiser::{Adam, clip};
-use super::policy::{Policy, Sample};
+use super::policy::{Loss, Policy, Sample};
 use super::settings::ReinforceSettings;
 use crate::search::controller::{NOTHING_ASKED, check_told};
 use crate::search::random::{check_sizes, draw_legal};
@@ -95,7 +95,7 @@ impl Reinforce {
         settings.validate()?;
         searched.validate()?;
         let mut rng = seed::stream(seed, &format!("{stream_name}/weights"), 0);
-        let policy = Policy::new(&searched.sizes, &settings, &mut rng)?;
+        let policy = Policy::new(&searched.sizes, &settings, &mut rng);
         let progress = Progress {
             adam: Adam::new(&policy.lengths()),
             baseline: Baseline::default(),
@@ -114,7 +114,7 @@ impl Reinforce {
         let rng = &mut self.progress.rng;
         let (mut points, mut illegal) = (Vec::with_capacity(batch), Vec::new());
         for _ in 0..ROUNDS {
-            for mut point in self.policy.sample(batch, rng)? {
+            for mut point in self.policy.sample(batch, rng) {
                 if points.len() == batch {
                     break;
                 }
@@ -152,14 +152,12 @@ impl Reinforce {
         let failure = -self.settings.failure_penalty * share;
         let illegal =
             illegal.iter().map(|point| Sample { point, advantage: failure, entropy: 0.0 });
-        let loss = self.policy.loss(&trials.chain(illegal).collect::<Vec<_>>())?;
-        let mut gradients = self.policy.gradients(&loss)?;
-        if !clip(&mut gradients, self.settings.clip_norm).is_finite() {
+        let samples = trials.chain(illegal).collect::<Vec<_>>();
+        let Loss { value, mut gradients } = self.policy.loss(&samples);
+        if !value.is_finite() || !clip(&mut gradients, self.settings.clip_norm).is_finite() {
             return Err(SearchError::Diverged(adam.steps()));
         }
-        let mut weights = self.policy.weights()?;
-        adam.step(&mut weights, &gradients, self.settings.learning_rate);
-        self.policy.set_weights(weights)?;
+        adam.step(self.policy.weights_mut(), &gradients, self.settings.learning_rate);
         self.progress.points.clear();
         self.progress.rewards.clear();
         self.progress.illegal.clear();
@@ -242,7 +240,7 @@ impl Controller for Reinforce {
         FORMAT.encode(&State {
             settings: self.settings.clone(),
             sizes: self.searched.sizes.clone(),
-            weights: self.policy.weights()?,
+            weights: self.policy.weights().to_vec(),
             progress: self.progress.clone(),
         })
     }
@@ -250,7 +248,7 @@ impl Controller for Reinforce {
     fn restore(&mut self, state: &[u8]) -> Result<(), SearchError> {
         let state: State = FORMAT.decode(state)?;
         self.check(&state)?;
-        self.policy.set_weights(state.weights)?;
+        self.policy.set_weights(state.weights);
         self.progress = state.progress;
         Ok(())
     }

@@ -41,8 +41,9 @@ impl Adam {
     pub fn step(&mut self, weights: &mut [Vec<f32>], gradients: &[Vec<f32>], learning_rate: f64) {
         self.steps += 1;
         let steps = self.steps as f64;
-        let correction1 = 1.0 - BETA1.powf(steps);
-        let correction2 = 1.0 - BETA2.powf(steps);
+        // Unlike the standard library's function, that of `libm` is the same on every machine.
+        let correction1 = 1.0 - libm::pow(BETA1, steps);
+        let correction2 = 1.0 - libm::pow(BETA2, steps);
         let rate = (learning_rate / correction1) as f32;
         let scale = (1.0 / correction2).sqrt() as f32;
         let (beta1, beta2) = (BETA1 as f32, BETA2 as f32);

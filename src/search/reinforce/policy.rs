@@ -1,14 +1,11 @@
 //! The policy: an LSTM that makes one choice after the other.
 
-use candle_core::{Device, Result, Tensor, Var};
 use rand::Rng;
 use rand_chacha::ChaCha12Rng;
 
-use super::cell::{self, Cell, GATES};
+use super::arithmetic::{add_multiple, dot};
+use super::cell::{Cell, CellWeights, GATES, Sequence};
 use super::settings::ReinforceSettings;
-
-/// What is added to the logit of an option that a choice does not have.
-const NO_OPTION: f32 = -1e9;
 
 /// What is added to the forget gates at first, so that early choices are remembered over a long
 /// sequence (R. Jozefowicz et al., "An Empirical Exploration of Recurrent Network Architectures",
@@ -17,27 +14,21 @@ const FORGET_BIAS: f32 = 1.0;
 
 /// The weights and the shapes of the policy.
 ///
-/// With `T` choices, `N` options in all and a cell of width `H`:
-/// - `inputs [1 + N - last, 4 H]`: what the start (row 0) and each option of all choices but the
+/// With `T` choices, `N` options in all and a cell of width `H`, the weights are
+/// - inputs, `[1 + N - last, 4 H]`: what the start (row 0) and each option of all choices but the
 ///   last add to the gates, that is an embedding already multiplied with the cell's input weights,
 ///   and the cell's biases;
-/// - `recurrent [H, 4 H]`: the cell's weights on its own output;
-/// - `heads [N, H]` and `biases [N]`: a softmax head for each choice, one below the other.
+/// - recurrent, `[H, 4 H]`: the cell's weights on its own output;
+/// - heads, `[N, H]`, and their biases, `[N]`: a softmax head for each choice, one below the other.
 pub struct Policy {
     sizes: Vec<usize>,
-    /// The first row of each choice in `heads`.
+    /// The first row of each choice in the heads.
     offsets: Vec<usize>,
     hidden: usize,
-    temperature: f64,
-    tanh_constant: Option<f64>,
-    inputs: Var,
-    recurrent: Var,
-    heads: Var,
-    biases: Var,
-    /// The row of `heads` for each choice and padded option, `[T * largest]`.
-    padded: Tensor,
-    /// Zero for an option that exists, `NO_OPTION` for padding, `[T, 1, largest]`.
-    padding: Tensor,
+    temperature: f32,
+    tanh_constant: Option<f32>,
+    /// Inputs, recurrent, heads, biases.
+    weights: Vec<Vec<f32>>,
 }
 
 /// The rows that an update learns from, with the weight of each in the loss.
@@ -50,61 +41,40 @@ pub struct Sample<'a> {
     pub entropy: f64,
 }
 
+/// The loss of several rows, whose gradient is the update's.
+pub struct Loss {
+    /// The sum over the rows of `-advantage * ln p(point) - entropy * H`, where `ln p` and `H` are
+    /// sums over the choices, given the point's earlier choices.
+    pub value: f64,
+    /// Its gradient by each of the weights.
+    pub gradients: Vec<Vec<f32>>,
+}
+
 impl Policy {
     /// Makes a policy with weights drawn from `rng`: uniform in plus or minus `init_range`, the
     /// forget gates' plus one, the heads' biases zero.
-    pub fn new(
-        sizes: &[usize],
-        settings: &ReinforceSettings,
-        rng: &mut ChaCha12Rng,
-    ) -> Result<Self> {
+    pub fn new(sizes: &[usize], settings: &ReinforceSettings, rng: &mut ChaCha12Rng) -> Self {
         let hidden = settings.hidden;
-        let lengths = lengths(sizes, hidden);
         let range = settings.init_range as f32;
-        let mut weights = lengths.map(|length| vec![0.0; length]);
+        let mut weights = lengths(sizes, hidden).map(|length| vec![0.0; length]);
         for weight in weights[..3].iter_mut().flatten() {
             *weight = range * (2.0 * rng.random::<f32>() - 1.0);
         }
         for gates in weights[0].chunks_exact_mut(GATES * hidden) {
             gates[hidden..2 * hidden].iter_mut().for_each(|weight| *weight += FORGET_BIAS);
         }
-
-        let largest = sizes.iter().copied().max().unwrap_or(1);
-        let mut padded = Vec::with_capacity(sizes.len() * largest);
-        let mut padding = Vec::with_capacity(sizes.len() * largest);
-        let mut offsets = Vec::with_capacity(sizes.len());
-        let mut offset = 0;
-        for &size in sizes {
-            for option in 0..largest {
-                let exists = option < size;
-                padded.push(if exists { (offset + option) as u32 } else { 0 });
-                padding.push(if exists { 0.0 } else { NO_OPTION });
-            }
-            offsets.push(offset);
-            offset += size;
-        }
-        let [inputs, recurrent, heads, biases] = weights;
-        let variable = |values: Vec<f32>, columns: usize| {
-            let rows = values.len() / columns;
-            Var::from_tensor(&Tensor::from_vec(values, (rows, columns), &Device::Cpu)?)
+        let first = |sum: &mut usize, &size: &usize| {
+            *sum += size;
+            Some(*sum - size)
         };
-        Ok(Self {
+        Self {
             sizes: sizes.to_vec(),
-            offsets,
+            offsets: sizes.iter().scan(0, first).collect(),
             hidden,
-            temperature: settings.temperature,
-            tanh_constant: settings.tanh_constant,
-            inputs: variable(inputs, GATES * hidden)?,
-            recurrent: variable(recurrent, GATES * hidden)?,
-            heads: variable(heads, hidden)?,
-            biases: variable(biases, 1)?,
-            padded: Tensor::from_vec(padded, sizes.len() * largest, &Device::Cpu)?,
-            padding: Tensor::from_vec(padding, (sizes.len(), 1, largest), &Device::Cpu)?,
-        })
-    }
-
-    fn variables(&self) -> [&Var; 4] {
-        [&self.inputs, &self.recurrent, &self.heads, &self.biases]
+            temperature: settings.temperature as f32,
+            tanh_constant: settings.tanh_constant.map(|bound| bound as f32),
+            weights: weights.into(),
+        }
     }
 
     /// How many weights each of the arrays has.
@@ -113,106 +83,86 @@ impl Policy {
     }
 
     /// All weights: inputs, recurrent, heads, biases.
-    pub fn weights(&self) -> Result<Vec<Vec<f32>>> {
-        self.variables().into_iter().map(|variable| variable.flatten_all()?.to_vec1()).collect()
+    pub fn weights(&self) -> &[Vec<f32>] {
+        &self.weights
+    }
+
+    /// All weights, to be changed.
+    pub fn weights_mut(&mut self) -> &mut [Vec<f32>] {
+        &mut self.weights
     }
 
     /// Replaces all weights; they have the lengths of `lengths`.
-    pub fn set_weights(&self, weights: Vec<Vec<f32>>) -> Result<()> {
-        for (variable, weights) in self.variables().into_iter().zip(weights) {
-            variable.set(&Tensor::from_vec(weights, variable.shape(), &Device::Cpu)?)?;
-        }
-        Ok(())
+    pub fn set_weights(&mut self, weights: Vec<Vec<f32>>) {
+        self.weights = weights;
     }
 
-    /// The gradients of a loss, in the order of `weights`.
-    pub fn gradients(&self, loss: &Tensor) -> Result<Vec<Vec<f32>>> {
-        let gradients = loss.backward()?;
-        let of = |variable: &Var| match gradients.get(variable) {
-            Some(gradient) => gradient.flatten_all()?.to_vec1(),
-            None => Ok(vec![0.0; variable.elem_count()]),
-        };
-        self.variables().into_iter().map(of).collect()
+    fn cell(&self) -> CellWeights<'_> {
+        CellWeights { table: &self.weights[0], recurrent: &self.weights[1], hidden: self.hidden }
     }
 
     /// Draws `rows` combinations, legal or not.
     ///
     /// Every choice of every row takes one number from `rng`, choice by choice and in each row by
     /// row, and goes to the option at which the cumulative probability passes it.
-    pub fn sample(&self, rows: usize, rng: &mut ChaCha12Rng) -> Result<Vec<Vec<u16>>> {
-        let recurrent = self.recurrent.as_detached_tensor();
+    pub fn sample(&self, rows: usize, rng: &mut ChaCha12Rng) -> Vec<Vec<u16>> {
         let mut points = vec![Vec::with_capacity(self.sizes.len()); rows];
         let mut cell = Cell::new(rows, self.hidden);
+        let mut options = Options::default();
         for step in 0..self.sizes.len() {
-            let h_w = if step > 0 { Some(cell.output()?.matmul(&recurrent)?) } else { None };
-            let input_rows = points.iter().map(|point| self.input_row(step, point));
-            cell::with_values(&self.inputs, |inputs| cell.step(inputs, input_rows, h_w.as_ref()))??;
-            let probabilities = self.step_probabilities(step, &cell)?;
-            for (point, probabilities) in points.iter_mut().zip(probabilities) {
-                point.push(draw(&probabilities, rng.random()));
+            cell.step(self.cell(), points.iter().map(|point| self.input_row(step, point)));
+            for (point, output) in points.iter_mut().zip(cell.output().chunks_exact(self.hidden)) {
+                self.judge(step, output, &mut options);
+                point.push(draw(&options.exponentials, rng.random()));
             }
         }
-        Ok(points)
+        points
     }
 
-    /// The unnormalised probabilities of a step's options in each row, the largest of a row one.
-    ///
-    /// The products with a head are too small to be worth an operation of the tensor library.
-    fn step_probabilities(&self, step: usize, cell: &Cell) -> Result<Vec<Vec<f32>>> {
-        let options = self.offsets[step]..self.offsets[step] + self.sizes[step];
-        let weights = options.start * self.hidden..options.end * self.hidden;
-        cell::with_values(&self.heads, |heads| {
-            cell::with_values(&self.biases, |biases| {
-                let (heads, biases) = (&heads[weights], &biases[options]);
-                let of_row = |output: &[f32]| {
-                    let heads = heads.chunks_exact(self.hidden).zip(biases);
-                    let logits = heads.map(|(head, bias)| self.shape_one(dot(head, output) + bias));
-                    exponentials(logits.collect())
-                };
-                cell.last_output().chunks_exact(self.hidden).map(of_row).collect()
-            })
-        })?
-    }
-
-    /// The loss of several rows, whose gradient is the update's.
-    ///
-    /// It is the sum over the rows of `-advantage * ln p(point) - entropy * H`, where `ln p` and
-    /// `H` are sums over the choices, given the point's earlier choices.
-    pub fn loss(&self, samples: &[Sample<'_>]) -> Result<Tensor> {
-        let (steps, rows) = (self.sizes.len(), samples.len());
-        let largest = self.padding.dim(2)?;
-        let mut input_rows = Vec::with_capacity(steps * rows);
-        let mut scores = vec![0.0_f32; steps * rows * largest];
+    /// The loss of several rows.
+    pub fn loss(&self, samples: &[Sample<'_>]) -> Loss {
+        let (steps, rows, hidden) = (self.sizes.len(), samples.len(), self.hidden);
+        let inputs = (0..steps)
+            .flat_map(|step| samples.iter().map(move |sample| self.input_row(step, sample.point)))
+            .collect();
+        let sequence = Sequence::run(self.cell(), inputs, rows);
+        let heads = &self.weights[2];
+        let mut value = 0.0;
+        let mut d_outputs = vec![0.0; steps * rows * hidden];
+        let mut d_heads = vec![0.0; heads.len()];
+        let mut d_biases = vec![0.0; self.weights[3].len()];
+        let mut options = Options::default();
         for step in 0..steps {
-            for (row, sample) in samples.iter().enumerate() {
-                input_rows.push(self.input_row(step, sample.point) as u32);
-                let chosen = usize::from(sample.point[step]);
-                scores[(step * rows + row) * largest + chosen] = -sample.advantage as f32;
+            let outputs = sequence.output(step).chunks_exact(hidden);
+            let d_outputs = d_outputs[step * rows * hidden..].chunks_exact_mut(hidden);
+            for ((sample, output), d_output) in samples.iter().zip(outputs).zip(d_outputs) {
+                self.judge(step, output, &mut options);
+                value += options.differentiate(step, sample);
+                for (option, &raw) in options.d_logits.iter().enumerate() {
+                    let d_logit = raw * self.shape_slope(options.logits[option]);
+                    let option = self.offsets[step] + option;
+                    let head = option * hidden..(option + 1) * hidden;
+                    d_biases[option] += d_logit;
+                    add_multiple(d_output, d_logit, &heads[head.clone()]);
+                    add_multiple(&mut d_heads[head], d_logit, output);
+                }
             }
         }
-        let scores = Tensor::from_vec(scores, (steps, rows, largest), &Device::Cpu)?;
-        let entropies: Vec<f32> = samples.iter().map(|sample| sample.entropy as f32).collect();
-        let entropies = Tensor::from_vec(entropies, (1, rows, 1), &Device::Cpu)?;
-
-        let log_p = self.log_probabilities(&input_rows)?;
-        let bonus = log_p.exp()?.broadcast_mul(&entropies)?;
-        log_p.mul(&bonus.add(&scores)?)?.sum_all()
+        let (d_inputs, d_recurrent) = sequence.gradients(d_outputs);
+        Loss { value, gradients: vec![d_inputs, d_recurrent, d_heads, d_biases] }
     }
 
-    /// The logarithms of the options' probabilities, `[T, R, largest]`, given the rows of `inputs`
-    /// that each step of each row reads; very negative for padding.
-    fn log_probabilities(&self, input_rows: &[u32]) -> Result<Tensor> {
-        let (steps, largest) = (self.sizes.len(), self.padding.dim(2)?);
-        let h = cell::outputs(&self.inputs, &self.recurrent, input_rows, steps)?;
-        let heads = self.heads.index_select(&self.padded, 0)?;
-        let heads = heads.reshape((steps, largest, self.hidden))?.transpose(1, 2)?;
-        let biases = self.biases.index_select(&self.padded, 0)?;
-        let biases = biases.reshape((steps, 1, largest))?;
-        let logits = self.shape(h.matmul(&heads)?.broadcast_add(&biases)?)?;
-        candle_nn::ops::log_softmax(&logits.broadcast_add(&self.padding)?, 2)
+    /// Computes the logits and the probabilities of a step's options from the cell's output.
+    fn judge(&self, step: usize, output: &[f32], options: &mut Options) {
+        let rows = self.offsets[step]..self.offsets[step] + self.sizes[step];
+        let heads = &self.weights[2][rows.start * self.hidden..rows.end * self.hidden];
+        let heads = heads.chunks_exact(self.hidden).zip(&self.weights[3][rows]);
+        options.logits.clear();
+        options.logits.extend(heads.map(|(head, bias)| self.shape(dot(head, output) + bias)));
+        options.exponentiate();
     }
 
-    /// The row of `inputs` that a step reads.
+    /// The row of the inputs that a step reads.
     fn input_row(&self, step: usize, point: &[u16]) -> usize {
         match step.checked_sub(1) {
             None => 0,
@@ -220,19 +170,19 @@ impl Policy {
         }
     }
 
-    /// Applies the temperature and the bound to logits.
-    fn shape(&self, logits: Tensor) -> Result<Tensor> {
-        let logits = if self.temperature == 1.0 { logits } else { (logits / self.temperature)? };
-        match self.tanh_constant {
-            None => Ok(logits),
-            Some(bound) => (logits / bound)?.tanh()? * bound,
-        }
+    /// Applies the temperature and the bound to a logit.
+    fn shape(&self, logit: f32) -> f32 {
+        let logit = logit / self.temperature;
+        self.tanh_constant.map_or(logit, |bound| bound * libm::tanhf(logit / bound))
     }
 
-    /// Applies the temperature and the bound to one logit.
-    fn shape_one(&self, logit: f32) -> f32 {
-        let logit = logit / self.temperature as f32;
-        self.tanh_constant.map_or(logit, |bound| bound as f32 * (logit / bound as f32).tanh())
+    /// The derivative of `shape` where it has the value `shaped`.
+    fn shape_slope(&self, shaped: f32) -> f32 {
+        let slope = self.tanh_constant.map_or(1.0, |bound| {
+            let share = shaped / bound;
+            1.0 - share * share
+        });
+        slope / self.temperature
     }
 }
 
@@ -243,25 +193,51 @@ fn lengths(sizes: &[usize], hidden: usize) -> [usize; 4] {
     [read * GATES * hidden, hidden * GATES * hidden, options * hidden, options]
 }
 
-/// The inner product, summed in eight lanes.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 8;
-    let (a_parts, b_parts) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f32 = a_parts.remainder().iter().zip(b_parts.remainder()).map(|(a, b)| a * b).sum();
-    let mut lanes = [0.0; LANES];
-    for (a, b) in a_parts.zip(b_parts) {
-        for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
-            *lane += a * b;
-        }
-    }
-    lanes.iter().sum::<f32>() + rest
+/// The options of a choice, as the policy judges them.
+#[derive(Default)]
+struct Options {
+    /// The logarithms of the probabilities but for a constant.
+    logits: Vec<f32>,
+    largest: f32,
+    /// The probabilities but for a factor, the largest one.
+    exponentials: Vec<f32>,
+    /// The gradient of the loss by the logits.
+    d_logits: Vec<f32>,
 }
 
-/// The exponentials of the logits' distances from the largest.
-fn exponentials(mut logits: Vec<f32>) -> Vec<f32> {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    logits.iter_mut().for_each(|logit| *logit = (*logit - largest).exp());
-    logits
+impl Options {
+    fn exponentiate(&mut self) {
+        self.largest = self.logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        self.exponentials.clear();
+        // Unlike the standard library's functions, those of `libm` are the same on every machine.
+        let exponential = |&logit: &f32| libm::expf(logit - self.largest);
+        self.exponentials.extend(self.logits.iter().map(exponential));
+    }
+
+    /// What a step of a row adds to the loss; leaves the gradient by the logits.
+    fn differentiate(&mut self, step: usize, sample: &Sample<'_>) -> f64 {
+        let chosen = usize::from(sample.point[step]);
+        let (advantage, entropy) = (sample.advantage as f32, sample.entropy as f32);
+        let whole = self.exponentials.iter().sum::<f32>();
+        let normaliser = self.largest + libm::logf(whole);
+        let mut loss = 0.0;
+        let mut sum = 0.0;
+        self.d_logits.clear();
+        // First the gradient by the logarithms of the probabilities.
+        for (option, (logit, exponential)) in self.logits.iter().zip(&self.exponentials).enumerate()
+        {
+            let (log_p, p) = (logit - normaliser, exponential / whole);
+            let score = if option == chosen { -advantage } else { 0.0 };
+            let d_log_p = score + entropy * p * (1.0 + log_p);
+            loss += f64::from((score + entropy * p) * log_p);
+            sum += d_log_p;
+            self.d_logits.push(d_log_p);
+        }
+        for (d_logit, exponential) in self.d_logits.iter_mut().zip(&self.exponentials) {
+            *d_logit -= exponential / whole * sum;
+        }
+        loss
+    }
 }
 
 /// Draws an option with a number in [0, 1): that at which the sum of the probabilities, which need
@@ -285,11 +261,13 @@ fn draw(probabilities: &[f32], number: f32) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::{Device, Tensor, Var};
+
     use super::*;
     use crate::seed;
 
     fn policy(sizes: &[usize], settings: &ReinforceSettings) -> Policy {
-        Policy::new(sizes, settings, &mut seed::stream(7, "test", 0)).unwrap()
+        Policy::new(sizes, settings, &mut seed::stream(7, "test", 0))
     }
 
     fn small(tanh_constant: Option<f64>) -> ReinforceSettings {
@@ -359,25 +337,19 @@ mod tests {
             .collect();
         for tanh_constant in [None, Some(0.9)] {
             let settings = small(tanh_constant);
-            let policy = policy(&sizes, &settings);
-            let mut weights: Vec<Vec<f64>> = policy
-                .weights()
-                .unwrap()
-                .into_iter()
-                .map(|array| array.into_iter().map(f64::from).collect())
-                .collect();
+            let mut policy = policy(&sizes, &settings);
+            let double = |array: &Vec<f32>| array.iter().copied().map(f64::from).collect();
+            let mut weights: Vec<Vec<f64>> = policy.weights().iter().map(double).collect();
             for (k, bias) in weights[3].iter_mut().enumerate() {
                 *bias = (k as f64).sin();
             }
             let single = |array: &Vec<f64>| array.iter().map(|&weight| weight as f32).collect();
-            policy.set_weights(weights.iter().map(single).collect()).unwrap();
-            let loss = policy.loss(&samples).unwrap();
-            let value = f64::from(loss.to_scalar::<f32>().unwrap());
+            policy.set_weights(weights.iter().map(single).collect());
+            let Loss { value, gradients } = policy.loss(&samples);
             let reference =
                 |weights: &[Vec<f64>]| reference_loss(&sizes, &settings, weights, &samples);
             assert!((value - reference(&weights)).abs() < 1e-5, "{value}");
 
-            let gradients = policy.gradients(&loss).unwrap();
             let mut moved = 0;
             for array in 0..weights.len() {
                 for k in 0..weights[array].len() {
@@ -400,6 +372,125 @@ mod tests {
         }
     }
 
+    /// The logits of every step, and the loss with its gradients, from Candle's operations in double
+    /// precision.
+    fn from_candle(
+        sizes: &[usize],
+        settings: &ReinforceSettings,
+        weights: &[Vec<f32>],
+        samples: &[Sample<'_>],
+    ) -> (Vec<Vec<f64>>, f64, Vec<Vec<f64>>) {
+        let (hidden, rows) = (settings.hidden, samples.len());
+        let tensor = |values: Vec<f64>, dims: &[usize]| {
+            Tensor::from_vec(values, dims, &Device::Cpu).unwrap()
+        };
+        let variables: Vec<Var> = weights
+            .iter()
+            .zip([4 * hidden, 4 * hidden, hidden, 1])
+            .map(|(array, columns)| {
+                let values = array.iter().copied().map(f64::from).collect();
+                Var::from_tensor(&tensor(values, &[array.len() / columns, columns])).unwrap()
+            })
+            .collect();
+        let [inputs, recurrent, heads, biases] = &variables[..] else { panic!("four arrays") };
+        let mut h = tensor(vec![0.0; rows * hidden], &[rows, hidden]);
+        let mut c = h.clone();
+        let mut loss = tensor(vec![0.0], &[1]);
+        let mut all_logits = Vec::new();
+        let (mut read, mut offset) = (vec![0; rows], 0);
+        for (step, &size) in sizes.iter().enumerate() {
+            let read_now = Tensor::from_vec(read, rows, &Device::Cpu).unwrap();
+            let x = inputs.index_select(&read_now, 0).unwrap();
+            let sums = (x + h.matmul(recurrent).unwrap()).unwrap();
+            let gate = |index: usize| sums.narrow(1, index * hidden, hidden).unwrap();
+            let sigmoid = |x: Tensor| candle_nn::ops::sigmoid(&x).unwrap();
+            let added = (sigmoid(gate(0)) * gate(2).tanh().unwrap()).unwrap();
+            c = ((sigmoid(gate(1)) * &c).unwrap() + added).unwrap();
+            h = (sigmoid(gate(3)) * c.tanh().unwrap()).unwrap();
+            let head = heads.narrow(0, offset, size).unwrap().t().unwrap();
+            let bias = biases.narrow(0, offset, size).unwrap().t().unwrap();
+            let logits = h.matmul(&head).unwrap().broadcast_add(&bias).unwrap();
+            let logits = (logits / settings.temperature).unwrap();
+            let logits = settings.tanh_constant.map_or(logits.clone(), |bound| {
+                ((logits / bound).unwrap().tanh().unwrap() * bound).unwrap()
+            });
+            all_logits.push(logits.flatten_all().unwrap().to_vec1().unwrap());
+            let log_p = candle_nn::ops::log_softmax(&logits, 1).unwrap();
+            let mut scores = vec![0.0; rows * size];
+            for (row, sample) in samples.iter().enumerate() {
+                scores[row * size + usize::from(sample.point[step])] = -sample.advantage;
+            }
+            let entropies = samples.iter().map(|sample| sample.entropy).collect();
+            let bonus = log_p.exp().unwrap().broadcast_mul(&tensor(entropies, &[rows, 1])).unwrap();
+            let scores = (tensor(scores, &[rows, size]) + bonus).unwrap();
+            loss = loss.broadcast_add(&(log_p * scores).unwrap().sum_all().unwrap()).unwrap();
+            let row = |sample: &Sample<'_>| 1 + offset as u32 + u32::from(sample.point[step]);
+            read = samples.iter().map(row).collect();
+            offset += size;
+        }
+        let gradients = loss.backward().unwrap();
+        let of = |variable: &Var| {
+            gradients.get(variable).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+        };
+        let loss = loss.to_vec1::<f64>().unwrap()[0];
+        (all_logits, loss, variables.iter().map(of).collect())
+    }
+
+    #[test]
+    fn logits_and_gradients_are_those_of_candle() {
+        let sizes = [3, 2, 5, 1, 7, 4];
+        let mut rng = seed::stream(9, "test", 0);
+        for tanh_constant in [None, Some(1.5)] {
+            let settings = ReinforceSettings {
+                hidden: 21,
+                temperature: 1.3,
+                tanh_constant,
+                init_range: 0.4,
+                ..Default::default()
+            };
+            let policy = policy(&sizes, &settings);
+            let points = policy.sample(11, &mut rng);
+            let samples: Vec<Sample<'_>> = points
+                .iter()
+                .map(|point| Sample {
+                    point,
+                    advantage: rng.random_range(-1.0..1.0),
+                    entropy: rng.random_range(0.0..0.2),
+                })
+                .collect();
+            let (logits, value, gradients) =
+                from_candle(&sizes, &settings, policy.weights(), &samples);
+            let near = |ours: f64, expected: f64| {
+                let off = (ours - expected).abs();
+                assert!(off < 1e-5 * expected.abs().max(1.0), "{ours}, expected {expected}");
+            };
+
+            let mut cell = Cell::new(samples.len(), settings.hidden);
+            let mut options = Options::default();
+            for (step, expected) in logits.iter().enumerate() {
+                let inputs = points.iter().map(|point| policy.input_row(step, point));
+                cell.step(policy.cell(), inputs);
+                let mut ours = Vec::new();
+                for output in cell.output().chunks_exact(settings.hidden) {
+                    policy.judge(step, output, &mut options);
+                    ours.extend_from_slice(&options.logits);
+                }
+                assert_eq!(ours.len(), expected.len());
+                ours.iter()
+                    .zip(expected)
+                    .for_each(|(&ours, &expected)| near(ours.into(), expected));
+            }
+            let loss = policy.loss(&samples);
+            near(loss.value, value);
+            for (ours, expected) in loss.gradients.iter().zip(&gradients) {
+                assert_eq!(ours.len(), expected.len());
+                ours.iter()
+                    .zip(expected)
+                    .for_each(|(&ours, &expected)| near(ours.into(), expected));
+            }
+        }
+    }
+
     #[test]
     fn samples_follow_the_probabilities_of_the_loss() {
         let sizes = [2, 3];
@@ -407,14 +498,13 @@ mod tests {
         let policy = policy(&sizes, &settings);
         let mut rng = seed::stream(8, "test", 0);
         let draws = 20_000;
-        let points = policy.sample(draws, &mut rng).unwrap();
+        let points = policy.sample(draws, &mut rng);
         let mut statistic = 0.0;
         for first in 0..2 {
             for second in 0..3 {
                 let point = [first, second];
                 let sample = Sample { point: &point, advantage: -1.0, entropy: 0.0 };
-                let log_p = policy.loss(&[sample]).unwrap().to_scalar::<f32>().unwrap();
-                let expected = f64::from(log_p).exp() * draws as f64;
+                let expected = policy.loss(&[sample]).value.exp() * draws as f64;
                 let count = points.iter().filter(|&drawn| *drawn == point).count() as f64;
                 statistic += (count - expected).powi(2) / expected;
             }
@@ -425,8 +515,12 @@ mod tests {
 
     #[test]
     fn draws_invert_the_cumulative_distribution() {
-        let logits = vec![0.0, 2.0_f32.ln(), f32::NEG_INFINITY, 0.0];
-        let probabilities = exponentials(logits);
+        let exponentials = |logits: Vec<f32>| {
+            let mut options = Options { logits, ..Default::default() };
+            options.exponentiate();
+            options.exponentials
+        };
+        let probabilities = exponentials(vec![0.0, 2.0_f32.ln(), f32::NEG_INFINITY, 0.0]);
         for (number, option) in [(0.0, 0), (0.24, 0), (0.26, 1), (0.74, 1), (0.76, 3)] {
             assert_eq!(draw(&probabilities, number), option, "{number}");
         }
