@@ -199,8 +199,14 @@ impl<'a> Sequence<'a> {
 
 /// The transpose of a matrix with so many columns.
 fn transpose(matrix: &[f32], columns: usize) -> Vec<f32> {
-    let column = |column: usize| matrix.iter().skip(column).step_by(columns);
-    (0..columns).flat_map(column).copied().collect()
+    let rows = matrix.len() / columns;
+    let mut transposed = vec![0.0; matrix.len()];
+    for (row, values) in matrix.chunks_exact(columns).enumerate() {
+        for (column, &value) in values.iter().enumerate() {
+            transposed[column * rows + row] = value;
+        }
+    }
+    transposed
 }
 
 #[cfg(test)]
