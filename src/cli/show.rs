@@ -114,7 +114,7 @@ fn run_rows(store: &dyn Reader, run: &RunRecord) -> Result<Vec<(String, Cell)>, 
         ("failed".into(), run.failed.into()),
         ("checkpoint".into(), checkpoint.into()),
         ("evaluation_s".into(), effort.seconds.into()),
-        ("from_cache".into(), effort.from_cache().into()),
+        ("from_cache".into(), effort.reused().into()),
         ("objectives".into(), objectives.join(", ").into()),
         ("program".into(), run.program.as_str().into()),
         ("forked_from".into(), run.forked_from.clone().into()),
@@ -162,7 +162,7 @@ impl Efforts {
     }
 
     /// What was not paid for again; nothing if all was.
-    fn from_cache(&self) -> Option<String> {
+    fn reused(&self) -> Option<String> {
         let counts: Vec<String> =
             self.reused.iter().map(|(name, count)| format!("{name} of {count}")).collect();
         (!counts.is_empty()).then(|| format!("{} trials", counts.join(", ")))
