@@ -157,7 +157,8 @@ pub fn reals(low: f64, high: f64, steps: u64, log: bool) -> Result<Vec<Value>, R
             (0, _) => low,
             _ if index == steps - 1 => high,
             (_, false) => between(low, high, share),
-            (_, true) => between(low.ln(), high.ln(), share).exp(),
+            // Not the system's functions, which round differently on different processors.
+            (_, true) => libm::exp(between(libm::log(low), libm::log(high), share)),
         }
     };
     let exact: Vec<f64> = (0..steps).map(at).collect();
