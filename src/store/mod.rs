@@ -17,6 +17,7 @@ mod open;
 mod packing;
 mod reader;
 mod record;
+mod remains;
 mod runs;
 mod sources;
 mod stretch;

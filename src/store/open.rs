@@ -15,6 +15,7 @@ use sled::{Db, Tree};
 use super::error::StoreError;
 use super::journal::Tail;
 use super::migration;
+use super::remains;
 use crate::flight::Flights;
 
 /// The version of the layout that this program writes.
@@ -33,9 +34,9 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
 /// The database file within the folder.
-const DATABASE: &str = "db";
+pub(super) const DATABASE: &str = "db";
 /// The file with the number of the last `sync` that reached the disk; the database has it too.
-const SYNCED: &str = "synced";
+pub(super) const SYNCED: &str = "synced";
 const SYNCED_KEY: &str = "synced";
 /// The file that says who has the store open.
 const HOLDER: &str = "holder";
@@ -83,7 +84,11 @@ impl Store {
             if mode == OpenMode::ReadOnlyMustExist {
                 return Err(StoreError::NoStore { path: path.to_owned() });
             }
-            if is_used(path)? {
+            if path.join(SYNCED).is_file() {
+                return Err(damaged(path, "its database, the file `db`, is missing"));
+            }
+            let io = |source| StoreError::Io { path: path.to_owned(), source };
+            if !remains::is_all_there_is(path).map_err(io)? {
                 return Err(StoreError::NotAStore { path: path.to_owned() });
             }
         }
@@ -260,6 +265,7 @@ fn open_database(path: &Path) -> Result<Db, StoreError> {
         .flush_every_ms(None);
     let started = Instant::now();
     loop {
+        remains::clear(path).map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
         let opened = without_panic(|| config.open())
             .map_err(|reason| damaged(path, format!("it cannot be opened ({reason})")))?;
         match opened {
@@ -295,15 +301,6 @@ fn without_panic<T>(run: impl FnOnce() -> T) -> Result<T, String> {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
     })
-}
-
-/// Whether a folder has files in it.
-fn is_used(path: &Path) -> Result<bool, StoreError> {
-    match fs::read_dir(path) {
-        Ok(mut entries) => Ok(entries.next().is_some()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(StoreError::Io { path: path.to_owned(), source }),
-    }
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {

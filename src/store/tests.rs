@@ -322,6 +322,50 @@ fn what_is_no_store_is_left_alone() {
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 }
 
+/// A process can be killed before the database is there, and while sled writes a snapshot.
+#[test]
+fn what_a_killed_opening_leaves_is_no_obstacle() {
+    let dir = tempfile::tempdir().unwrap();
+    for conf in [&b""[..], b"segment_size: 5242"] {
+        let path = dir.path().join(format!("store{}", conf.len()));
+        fs::create_dir_all(path.join("blobs")).unwrap();
+        fs::write(path.join("conf"), conf).unwrap();
+        let store = open(&path);
+        let run = store.create_run(record("r")).unwrap();
+        store.sync().unwrap();
+        drop(store);
+        drop(open(&path));
+        let mut files = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path());
+        let snapshot = files.find(|path| path.to_string_lossy().contains("snap."));
+        let mut unfinished = snapshot.unwrap().into_os_string();
+        unfinished.push(".generating");
+        fs::write(&unfinished, b"half").unwrap();
+        let store = open(&path);
+        assert_eq!(store.run(&run.name).unwrap(), run);
+        assert!(!Path::new(&unfinished).exists());
+        // What belongs to a process that has the store open is left to it.
+        fs::write(&unfinished, b"half").unwrap();
+        remains::clear(&path).unwrap();
+        assert!(Path::new(&unfinished).exists());
+    }
+}
+
+#[test]
+fn a_store_without_its_database_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    drop(open(&path));
+    fs::remove_file(path.join("db")).unwrap();
+    assert_eq!(
+        refusal(&path, OpenMode::ReadWrite),
+        format!(
+            "the store at {} is damaged: its database, the file `db`, is missing; restore it from a \
+             copy, or use another store with `--store`",
+            path.display()
+        )
+    );
+}
+
 /// Whatever byte is spoiled, opening and reading either gives what was stored or an error.
 #[test]
 fn a_spoiled_file_is_never_read_as_something_else() {
