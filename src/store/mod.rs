@@ -8,6 +8,7 @@
 //! open.
 
 mod checkpoints;
+mod durable;
 mod error;
 mod estimates;
 mod journal;

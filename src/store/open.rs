@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use sled::{Db, Tree};
 
+use super::durable::{Durable, make_folder, sync_folder};
 use super::error::StoreError;
 use super::journal::Tail;
 use super::migration;
@@ -63,13 +64,20 @@ pub struct Store {
     pub(super) accuracies: Tree,
     pub(super) estimates: Tree,
     meta: Tree,
-    /// The number of the last `sync`.
-    synced: Mutex<u64>,
+    synced: Mutex<Synced>,
     /// The end of each journal that was written to.
     pub(super) tails: Mutex<HashMap<String, Tail>>,
     /// The runs that this process works on.
     pub(super) own_runs: Mutex<HashSet<String>>,
     flights: Flights,
+}
+
+/// What was brought to the disk.
+#[derive(Debug)]
+struct Synced {
+    /// The number of the last `sync`.
+    number: u64,
+    files: Durable,
 }
 
 impl Store {
@@ -92,8 +100,7 @@ impl Store {
                 return Err(StoreError::NotAStore { path: path.to_owned() });
             }
         }
-        fs::create_dir_all(path)
-            .map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
+        make_folder(path).map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
         if mode == OpenMode::ReadWrite {
             check_room(path, FREE_BYTES)?;
         }
@@ -134,7 +141,7 @@ impl Store {
             tails: Mutex::default(),
             own_runs: Mutex::default(),
             flights: Flights::default(),
-            synced: Mutex::new(synced),
+            synced: Mutex::new(Synced { number: synced, files: Durable::default() }),
             meta,
             db,
         };
@@ -186,26 +193,25 @@ impl Store {
     /// # Errors
     /// The disk is full or fails.
     pub fn sync(&self) -> Result<(), StoreError> {
-        let io = |source| StoreError::Io { path: self.path.clone(), source };
         let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = *synced + 1;
+        let next = synced.number + 1;
         self.meta.insert(SYNCED_KEY, &next.to_be_bytes()).map_err(|error| self.failed(error))?;
         self.flush()?;
-        // sled's flush hands its pages to the operating system and leaves them there.
-        File::open(self.path.join(DATABASE)).and_then(|file| file.sync_all()).map_err(io)?;
-        sync_folder(&self.path.join("blobs")).map_err(io)?;
+        self.bring_to_disk(next, &mut synced.files)
+            .map_err(|source| StoreError::Io { path: self.path.clone(), source })?;
+        synced.number = next;
+        Ok(())
+    }
+
+    fn bring_to_disk(&self, number: u64, files: &mut Durable) -> io::Result<()> {
+        files.bring(&self.path)?;
         // Only when the database has the number may the file beside it ask for it.
         let (file, temporary) = (self.path.join(SYNCED), self.path.join("synced.new"));
-        let write = || {
-            let mut new = File::create(&temporary)?;
-            writeln!(new, "{next}")?;
-            new.sync_all()?;
-            fs::rename(&temporary, &file)
-        };
-        write().map_err(io)?;
-        sync_folder(&self.path).map_err(io)?;
-        *synced = next;
-        Ok(())
+        let mut new = File::create(&temporary)?;
+        writeln!(new, "{number}")?;
+        new.sync_all()?;
+        fs::rename(&temporary, &file)?;
+        sync_folder(&self.path)
     }
 
     /// Hands everything written so far to the operating system, so that the death of this process
@@ -301,14 +307,6 @@ fn without_panic<T>(run: impl FnOnce() -> T) -> Result<T, String> {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
     })
-}
-
-fn sync_folder(path: &Path) -> io::Result<()> {
-    match File::open(path) {
-        Ok(folder) => folder.sync_all(),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
 }
 
 #[cfg(test)]

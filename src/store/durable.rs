@@ -1,0 +1,79 @@
+//! Bringing a store's files to the disk.
+//!
+//! sled's flush hands its log to the operating system, and writes large values to files below `blobs`
+//! that it never brings to the disk; nor does it the names of its files.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use super::open::DATABASE;
+
+const BLOBS: &str = "blobs";
+
+/// What is known to be on the disk.
+#[derive(Debug, Default)]
+pub(super) struct Durable {
+    /// The files of large values; they never change.
+    blobs: HashSet<OsString>,
+    /// Whether the files that only opening a store writes are.
+    opening: bool,
+}
+
+impl Durable {
+    /// Brings everything that sled has written to the disk, except the names in the store's folder.
+    pub(super) fn bring(&mut self, path: &Path) -> io::Result<()> {
+        if !self.opening {
+            for entry in fs::read_dir(path)? {
+                let entry = entry?;
+                if entry.file_type()?.is_file() {
+                    sync_file(&entry.path())?;
+                }
+            }
+            self.opening = true;
+        }
+        let folder = path.join(BLOBS);
+        let mut blobs = HashSet::new();
+        for entry in fs::read_dir(&folder)? {
+            let name = entry?.file_name();
+            if !self.blobs.contains(&name) {
+                sync_file(&folder.join(&name))?;
+            }
+            blobs.insert(name);
+        }
+        if blobs != self.blobs {
+            sync_folder(&folder)?;
+            self.blobs = blobs;
+        }
+        File::open(path.join(DATABASE))?.sync_all()
+    }
+}
+
+/// Makes a folder with its parents, and brings their names to the disk.
+pub(super) fn make_folder(path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|path| !path.exists()).collect();
+    fs::create_dir_all(path)?;
+    for made in missing {
+        if let Some(parent) = made.parent() {
+            let here = parent.as_os_str().is_empty();
+            sync_folder(if here { Path::new(".") } else { parent })?;
+        }
+    }
+    Ok(())
+}
+
+/// Brings the names in a folder to the disk.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// A file that sled removes meanwhile is one that it has no more use for.
+fn sync_file(path: &Path) -> io::Result<()> {
+    match File::open(path) {
+        Ok(file) => file.sync_all(),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
