@@ -158,6 +158,12 @@ impl CliError {
         }
     }
 
+    /// Prints what the store can return to nobody and gives the exit code.
+    pub fn report_store(error: &StoreError) -> i32 {
+        eprintln!("error: {error}");
+        i32::from(store_code(error))
+    }
+
     /// Prints the failure to standard error and gives its exit code.
     pub fn report(&self) -> ExitCode {
         if let Self::Output(error) = self
@@ -199,7 +205,7 @@ fn list(changes: &[Change]) -> String {
 const fn store_code(error: &StoreError) -> u8 {
     match error {
         StoreError::NoRun { .. } | StoreError::NoStore { .. } | StoreError::NotAStore { .. } => 2,
-        StoreError::Io { .. } | StoreError::Full { .. } => 1,
+        StoreError::Io { .. } | StoreError::Full { .. } | StoreError::Stuck { .. } => 1,
         _ => 4,
     }
 }

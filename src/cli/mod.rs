@@ -29,6 +29,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::store;
+
 pub use context::Common;
 pub use error::CliError;
 
@@ -75,6 +77,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     context::log();
+    store::end_with(CliError::report_store);
     let common = &cli.common;
     let result = match cli.command {
         Command::Run(args) => run::run(common, &args),

@@ -1,5 +1,6 @@
 //! How the store refuses.
 
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
 /// How the store refuses.
@@ -106,14 +107,48 @@ pub enum StoreError {
         /// The bytes that have to be.
         needed: u64,
     },
+    /// The database does not come to the end of a write.
+    #[error(
+        "the store at {path} has not finished a write for {seconds} s: its disk does not answer, or \
+         failed within a write; see to the disk and resume. What was stored before is there"
+    )]
+    Stuck {
+        /// The folder of the store.
+        path: PathBuf,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// The database met what it does not expect.
+    #[error(
+        "the database of the store at {path} stopped ({reason}); resume, and if it stops again, \
+         restore the store from a copy, or use another store with `--store`"
+    )]
+    Stopped {
+        /// The folder of the store.
+        path: PathBuf,
+        /// What it met.
+        reason: String,
+    },
     /// Reading or writing failed.
-    #[error("cannot read or write the store at {path}")]
+    #[error("cannot read or write the store at {path}; {}", way_out(source))]
     Io {
         /// The folder of the store.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
+}
+
+/// What helps when the system refuses to read or write.
+fn way_out(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room and resume",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "allow writing there, or use another store with `--store`"
+        }
+        ErrorKind::NotADirectory | ErrorKind::NotFound => "name another folder with `--store`",
+        _ => "see to its disk and resume: what was stored before is there",
+    }
 }
 
 fn suggest(nearest: &[String]) -> String {

@@ -8,11 +8,13 @@
 //! open.
 
 mod checkpoints;
+mod database;
 mod durable;
 mod error;
 mod estimates;
 mod journal;
 mod keys;
+mod last_resort;
 mod migration;
 mod open;
 mod packing;
@@ -27,6 +29,7 @@ mod trainings;
 mod trial;
 
 pub use error::StoreError;
+pub use last_resort::{Report, end_with};
 pub use open::{OpenMode, Store};
 pub use reader::{Entries, Reader, Stretches};
 pub use record::{GoalRecord, PhaseRecord, RunRecord, Status, SweepRecord, now_s};

@@ -1,10 +1,8 @@
 //! Opening a store: its lock, its format, its health.
 
-use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
-use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -12,9 +10,11 @@ use std::time::{Duration, Instant};
 
 use sled::{Db, Tree};
 
+use super::database::Database;
 use super::durable::{Durable, make_folder, sync_folder};
 use super::error::StoreError;
 use super::journal::Tail;
+use super::last_resort::{Watch, without_panic};
 use super::migration;
 use super::remains;
 use crate::flight::Flights;
@@ -55,7 +55,6 @@ pub enum OpenMode {
 #[derive(Debug)]
 pub struct Store {
     pub(super) path: PathBuf,
-    pub(super) db: Db,
     pub(super) runs: Tree,
     pub(super) studies: Tree,
     pub(super) journal: Tree,
@@ -64,12 +63,15 @@ pub struct Store {
     pub(super) accuracies: Tree,
     pub(super) estimates: Tree,
     meta: Tree,
-    synced: Mutex<Synced>,
     /// The end of each journal that was written to.
     pub(super) tails: Mutex<HashMap<String, Tail>>,
     /// The runs that this process works on.
     pub(super) own_runs: Mutex<HashSet<String>>,
     flights: Flights,
+    synced: Mutex<Synced>,
+    watch: Watch,
+    /// Dropped after all of its trees.
+    pub(super) db: Database,
 }
 
 /// What was brought to the disk.
@@ -104,7 +106,8 @@ impl Store {
         if mode == OpenMode::ReadWrite {
             check_room(path, FREE_BYTES)?;
         }
-        let db = open_database(path)?;
+        let watch = Watch::start(path);
+        let db = Database::new(open_database(path)?);
         let failed = |error| StoreError::of(path, error);
         let meta = db.open_tree("meta").map_err(failed)?;
         let format = match meta.get(FORMAT_KEY).map_err(failed)? {
@@ -142,6 +145,7 @@ impl Store {
             own_runs: Mutex::default(),
             flights: Flights::default(),
             synced: Mutex::new(Synced { number: synced, files: Durable::default() }),
+            watch,
             meta,
             db,
         };
@@ -197,8 +201,11 @@ impl Store {
         let next = synced.number + 1;
         self.meta.insert(SYNCED_KEY, &next.to_be_bytes()).map_err(|error| self.failed(error))?;
         self.flush()?;
-        self.bring_to_disk(next, &mut synced.files)
-            .map_err(|source| StoreError::Io { path: self.path.clone(), source })?;
+        self.watch.over(|| self.bring_to_disk(next, &mut synced.files)).map_err(|source| {
+            // What the disk refused once it does not have, even if it says so when it is asked again.
+            self.db.give_up(&source);
+            StoreError::Io { path: self.path.clone(), source }
+        })?;
         synced.number = next;
         Ok(())
     }
@@ -220,11 +227,16 @@ impl Store {
     /// # Errors
     /// The disk is nearly full or fails.
     pub(super) fn flush(&self) -> Result<(), StoreError> {
+        self.db.check(&self.path)?;
         check_room(&self.path, FREE_BYTES)?;
-        self.db.flush().map(|_| ()).map_err(|error| self.failed(error))
+        let flushed = self.watch.over(|| self.db.flush());
+        flushed.map(|_| ()).map_err(|error| self.failed(error))
     }
 
     pub(super) fn failed(&self, error: sled::Error) -> StoreError {
+        if let sled::Error::Io(error) = &error {
+            self.db.give_up(error);
+        }
         StoreError::of(&self.path, error)
     }
 
@@ -242,6 +254,9 @@ impl Drop for Store {
 impl StoreError {
     fn of(path: &Path, error: sled::Error) -> Self {
         match error {
+            sled::Error::Io(error) if is_loss(&error) => {
+                damaged(path, format!("a file of it is missing or cut short ({error})"))
+            }
             sled::Error::Io(source) => Self::Io { path: path.to_owned(), source },
             sled::Error::Corruption { .. } => damaged(path, "a checksum in it does not hold"),
             other => damaged(path, other.to_string()),
@@ -295,18 +310,9 @@ fn is_lock(error: &io::Error) -> bool {
     error.kind() == ErrorKind::WouldBlock || error.to_string().contains("could not acquire lock")
 }
 
-/// Runs something that panics on input it does not expect, and turns that into its message.
-fn without_panic<T>(run: impl FnOnce() -> T) -> Result<T, String> {
-    static HOOK: Mutex<()> = Mutex::new(());
-    let _alone = HOOK.lock().unwrap_or_else(PoisonError::into_inner);
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
-    let result = panic::catch_unwind(AssertUnwindSafe(run));
-    panic::set_hook(hook);
-    result.map_err(|panic: Box<dyn Any + Send>| {
-        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
-    })
+/// Whether a file ended, or was not there, where sled had reason to read on.
+fn is_loss(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::NotFound)
 }
 
 #[cfg(test)]

@@ -378,8 +378,8 @@ fn a_store_that_is_cut_short_or_cannot_be_made() {
         (ran.code, ran.err.as_str()),
         (
             1,
-            "error: cannot read or write the store at x.rhai/store\n  because: Not a directory \
-             (os error 20)\n"
+            "error: cannot read or write the store at x.rhai/store; name another folder with \
+             `--store`\n  because: Not a directory (os error 20)\n"
         )
     );
 }

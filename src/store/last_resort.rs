@@ -1,0 +1,166 @@
+//! What is done when sled neither answers nor returns an error.
+//!
+//! A write that fails within one of sled's own threads can leave whoever waits for it waiting for ever,
+//! and contents that sled does not expect make it panic. A program asks to be told of both.
+
+use std::any::Any;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::error::StoreError;
+
+/// How long no write may come to its end while one is waited for. A disk that is alive takes seconds at
+/// the worst.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often it is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// What the path of each of sled's sources has in it.
+const SOURCES: &str = "sled-0.34";
+
+/// Tells the user of an error that nobody can return, and gives the exit code.
+pub type Report = fn(&StoreError) -> i32;
+
+static REPORT: OnceLock<Report> = OnceLock::new();
+
+/// The store that was opened last.
+static OPENED: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// Has the process end with a report when the database of a store panics or does not answer for a minute.
+///
+/// To be called once, before a store is opened, by a program that has nothing else to save.
+pub fn end_with(report: Report) {
+    if REPORT.set(report).is_err() {
+        return;
+    }
+    let others = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if info.location().is_none_or(|location| !location.file().contains(SOURCES)) {
+            return others(info);
+        }
+        let path = OPENED.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let error =
+            StoreError::Stopped { path: path.unwrap_or_default(), reason: text(info.payload()) };
+        process::exit(report(&error));
+    }));
+}
+
+/// Runs something that panics on input it does not expect, and turns that into its message.
+pub(super) fn without_panic<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    static HOOK: Mutex<()> = Mutex::new(());
+    let _alone = HOOK.lock().unwrap_or_else(PoisonError::into_inner);
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let result = panic::catch_unwind(AssertUnwindSafe(run));
+    panic::set_hook(hook);
+    result.map_err(|panic| text(&*panic))
+}
+
+fn text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+}
+
+/// Looks after the writes of a store that are waited for.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    state: Arc<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: AtomicUsize,
+    done: AtomicU64,
+    closed: Mutex<bool>,
+    closing: Condvar,
+}
+
+impl Watch {
+    /// Looks after the store in a folder, which is about to be opened, if there is someone to report to.
+    pub(super) fn start(path: &Path) -> Self {
+        let watch = Self::default();
+        *OPENED.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.to_owned());
+        let Some(&report) = REPORT.get() else { return watch };
+        let (state, path) = (watch.state.clone(), path.to_owned());
+        let look = move || {
+            if state.is_stuck(PATIENCE, LOOK_EVERY) {
+                process::exit(report(&StoreError::Stuck { path, seconds: PATIENCE.as_secs() }));
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("store watch".to_owned()).spawn(look) {
+            tracing::debug!(%error, "nobody looks after the store");
+        }
+        watch
+    }
+
+    /// Waits for a write.
+    pub(super) fn over<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.state.waiting.fetch_add(1, Ordering::Relaxed);
+        let result = write();
+        self.state.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.state.done.fetch_add(1, Ordering::Relaxed);
+        result
+    }
+}
+
+impl State {
+    /// Waits until a write has been waited for too long; `false` when the store was closed before.
+    fn is_stuck(&self, patience: Duration, every: Duration) -> bool {
+        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut done, mut since) = (0, Instant::now());
+        while !*closed {
+            closed =
+                self.closing.wait_timeout(closed, every).unwrap_or_else(PoisonError::into_inner).0;
+            let now = self.done.load(Ordering::Relaxed);
+            if now != done || self.waiting.load(Ordering::Relaxed) == 0 {
+                (done, since) = (now, Instant::now());
+            } else if since.elapsed() >= patience {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        *self.state.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.state.closing.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_write_that_does_not_end_is_stuck() {
+        let (patience, every) = (Duration::from_millis(60), Duration::from_millis(2));
+        let watch = Watch::default();
+        let state = watch.state.clone();
+        let looking = thread::spawn(move || state.is_stuck(patience, every));
+        for _ in 0..20 {
+            watch.over(|| thread::sleep(Duration::from_millis(5)));
+        }
+        assert!(!looking.is_finished());
+        drop(watch);
+        assert!(!looking.join().unwrap());
+
+        let watch = Watch::default();
+        let state = watch.state.clone();
+        assert!(watch.over(|| state.is_stuck(patience, every)));
+    }
+
+    #[test]
+    fn a_panic_becomes_its_message() {
+        assert_eq!(without_panic(|| 1), Ok(1));
+        assert_eq!(without_panic(|| panic!("a {}", 1)), Err::<(), _>("a 1".to_owned()));
+        assert_eq!(without_panic(|| panic!("b")), Err::<(), _>("b".to_owned()));
+    }
+}
