@@ -78,10 +78,22 @@ impl Store {
     /// The record of a run. One that was running when its process was killed is interrupted.
     ///
     /// # Errors
-    /// There is no such run, or the store fails.
+    /// There is no such run, trials are missing that its record counts, or the store fails.
     pub fn run(&self, name: &str) -> Result<RunRecord, StoreError> {
+        // sled passes over what it cannot read of its log, and may so have lost one of the two.
+        let trials = self.trial_count(name)?;
         match self.runs.get(name).map_err(|error| self.failed(error))? {
-            Some(bytes) => self.decode_run(name, &bytes),
+            Some(bytes) => {
+                let run = self.decode_run(name, &bytes)?;
+                if trials < run.trials {
+                    let what = format!("run `{name}` had {} trials and has {trials}", run.trials);
+                    return Err(self.damaged(what));
+                }
+                Ok(run)
+            }
+            None if trials > 0 => {
+                Err(self.damaged(format!("the record of run `{name}` is missing")))
+            }
             None => Err(StoreError::NoRun {
                 name: name.to_owned(),
                 store: self.path.clone(),

@@ -322,6 +322,30 @@ fn what_is_no_store_is_left_alone() {
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 }
 
+#[test]
+fn a_run_that_has_lost_trials_or_its_record_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("store"));
+    let mut run = store.create_run(record("r")).unwrap();
+    store.append(&run.name, &[entry(0, 1.0), entry(1, 2.0)]).unwrap();
+    run.trials = 2;
+    store.update_run(&run).unwrap();
+    store.run(&run.name).unwrap();
+    let message = |what: &str| {
+        format!(
+            "the store at {} is damaged: {what}; restore it from a copy, or use another store with \
+             `--store`",
+            store.path().display()
+        )
+    };
+    store.journal.remove(keys::key(&run.name, 1)).unwrap();
+    let error = store.run(&run.name).unwrap_err();
+    assert_eq!(error.to_string(), message("run `r-1` had 2 trials and has 1"));
+    store.runs.remove(&run.name).unwrap();
+    let error = store.run(&run.name).unwrap_err();
+    assert_eq!(error.to_string(), message("the record of run `r-1` is missing"));
+}
+
 /// A process can be killed before the database is there, and while sled writes a snapshot.
 #[test]
 fn what_a_killed_opening_leaves_is_no_obstacle() {
