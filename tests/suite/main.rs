@@ -3,6 +3,7 @@
 mod bad_input;
 mod commands;
 mod controllers;
+mod crash;
 mod data;
 mod nasbench101;
 mod resuming;

@@ -1,4 +1,4 @@
-//! Runs that are stopped, killed, changed and gone on with.
+//! Runs that are stopped, changed and gone on with.
 
 use std::process::{Child, Command};
 use std::thread::sleep;
@@ -31,41 +31,6 @@ fn expected() -> (String, String) {
     let place = Place::new();
     let out = place.ok(&[&["run", &quickstart()], &QUICKSTART[..]].concat());
     (place.trials("quickstart-1"), out)
-}
-
-#[test]
-fn a_killed_run_comes_to_the_same_end() {
-    let (trials, summary) = expected();
-    let place = Place::new();
-    let mut child = place.start(&[&["run", &quickstart()], &QUICKSTART[..]].concat());
-    wait_for_store(&place);
-    let mut kills = 0;
-    for delay in [100, 300, 500, 200] {
-        sleep(Duration::from_millis(delay));
-        if child.try_wait().unwrap().is_none() {
-            kills += 1;
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let stored = place.run(&["query", "true", "--run", "quickstart-1", "--format", "jsonl"]);
-        // The very first kill may come before the run is known.
-        if stored.code == 0 {
-            assert!(trials.starts_with(&stored.out), "a stored trial differs");
-            child = place.start(&["resume", "quickstart-1"]);
-        } else {
-            child = place.start(&[&["run", &quickstart()], &QUICKSTART[..]].concat());
-        }
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(kills >= 2, "the run is over too soon to be killed: {kills}");
-    let last = place.run(&["resume", "quickstart-1"]);
-    if last.code == 0 {
-        assert_eq!(last.out, summary);
-    } else {
-        assert_eq!(last.err.lines().next(), Some("error: run `quickstart-1` is finished"));
-    }
-    assert_eq!(place.trials("quickstart-1"), trials);
 }
 
 #[cfg(unix)]

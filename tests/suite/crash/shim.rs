@@ -1,0 +1,96 @@
+//! Commands with a disk that fails: `tests/crash/faults.c` compiled and loaded into them.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::support::{Place, project};
+
+/// The program gives up a write that does not end after a minute; no command takes that long twice.
+const TOO_LONG: Duration = Duration::from_secs(120);
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit code; none if it was killed.
+    pub code: Option<i32>,
+    pub err: String,
+}
+
+/// The library, or `None` where there is none; in continuous integration that fails.
+pub fn library() -> Option<&'static Path> {
+    static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
+    LIBRARY.get_or_init(compile).as_deref()
+}
+
+fn compile() -> Option<PathBuf> {
+    if !cfg!(all(target_os = "linux", target_env = "gnu")) {
+        eprintln!("skipped: faults of the disk are made on Linux with glibc");
+        return None;
+    }
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (library, new) =
+        (folder.join("faults.so"), folder.join(format!("{}.so", std::process::id())));
+    let mut compiler = Command::new("cc");
+    compiler.args(["-O1", "-shared", "-fPIC", "-o"]).arg(&new);
+    compiler.arg(project().join("tests/crash/faults.c")).arg("-lpthread");
+    match compiler.status() {
+        Ok(status) => assert!(status.success(), "tests/crash/faults.c does not compile"),
+        Err(error) => {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "no C compiler: {error}");
+            eprintln!("skipped: no C compiler: {error}");
+            return None;
+        }
+    }
+    std::fs::rename(&new, &library).unwrap();
+    Some(library)
+}
+
+/// The store of a place, as the library and the command have to name it.
+pub fn store(place: &Place) -> PathBuf {
+    place.path().canonicalize().unwrap().join(".tandem")
+}
+
+/// Runs a command with faults, as `faults.c` explains them.
+pub fn run(library: &Path, place: &Place, arguments: &[&str], faults: &[(&str, &str)]) -> Ended {
+    let store = store(place);
+    let mut command = place.command(arguments);
+    command.arg("--store").arg(&store);
+    command.env("LD_PRELOAD", library).env("FAULTS_DIR", &store);
+    for (name, value) in faults {
+        command.env(format!("FAULTS_{name}"), value);
+    }
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let started = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if started.elapsed() > TOO_LONG {
+            child.kill().unwrap();
+            panic!("{arguments:?} hangs with {faults:?}");
+        }
+        sleep(Duration::from_millis(2));
+    }
+    let output = child.wait_with_output().unwrap();
+    Ended { code: output.status.code(), err: String::from_utf8(output.stderr).unwrap() }
+}
+
+/// How many calls of a kind a command makes.
+pub fn count(library: &Path, place: &Place, arguments: &[&str], op: &str) -> u64 {
+    let file = place.path().join("count");
+    let faults = [("KIND", "count"), ("OP", op), ("COUNT", file.to_str().unwrap())];
+    let ended = run(library, place, arguments, &faults);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    std::fs::read_to_string(file).unwrap().parse().unwrap()
+}
+
+/// The command ended with an error that names the store and the way out.
+pub fn assert_clear(ended: &Ended, store: &Path, what: &str) {
+    assert!(matches!(ended.code, Some(1 | 4)), "{what}: {ended:?}");
+    let error = ended.err.find("error: ").unwrap_or_else(|| panic!("{what}: {}", ended.err));
+    let error = &ended.err[error..];
+    assert!(error.contains(&store.display().to_string()), "{what}: {error}");
+    let ways = ["resume", "--store", "from a copy"];
+    assert!(ways.iter().any(|way| error.contains(way)), "{what}: {error}");
+    assert!(!ended.err.contains("panicked"), "{what}: {}", ended.err);
+}
