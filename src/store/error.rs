@@ -28,6 +28,15 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
+    /// An import did not come to its end.
+    #[error(
+        "an import into the store at {path} was cut off; `tandem store import` begins it again, or \
+         remove the folder"
+    )]
+    Unfinished {
+        /// The folder of the store.
+        path: PathBuf,
+    },
     /// Another process has the store open.
     #[error(
         "the store at {path} is in use by {holder}; wait for it to end, or use another store with \
@@ -54,7 +63,8 @@ pub enum StoreError {
     },
     /// What is in the store cannot be right.
     #[error(
-        "the store at {path} is damaged: {what}; restore it from a copy, or use another store with `--store`"
+        "the store at {path} is damaged: {what}; `tandem store verify` lists all that is wrong, \
+         `tandem store import` makes a store of an archive, and `--store` names another"
     )]
     Damaged {
         /// The folder of the store.
@@ -121,13 +131,58 @@ pub enum StoreError {
     /// The database met what it does not expect.
     #[error(
         "the database of the store at {path} stopped ({reason}); resume, and if it stops again, \
-         restore the store from a copy, or use another store with `--store`"
+         `tandem store verify` lists what is wrong, and `tandem store import` restores an export"
     )]
     Stopped {
         /// The folder of the store.
         path: PathBuf,
         /// What it met.
         reason: String,
+    },
+    /// A store is to be filled that is not empty.
+    #[error(
+        "the store at {path} has {what}, and an archive goes into an empty store; name a new or \
+         empty folder with `--store`"
+    )]
+    NotEmpty {
+        /// The folder of the store.
+        path: PathBuf,
+        /// Something that it has.
+        what: String,
+    },
+    /// What is to be imported is no whole archive of a store.
+    #[error(
+        "{path} is not a whole archive of a store: {what}; take another copy of it. Nothing was \
+         imported"
+    )]
+    Archive {
+        /// What messages call the archive.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// An archive was written by a newer program.
+    #[error(
+        "{path} is {what} of version {found}, and this program knows versions up to {known}; use a \
+         newer tandem. Nothing was imported"
+    )]
+    NewerArchive {
+        /// What messages call the archive.
+        path: PathBuf,
+        /// Whether the archive is too new, or the store within it.
+        what: &'static str,
+        /// The version there.
+        found: u32,
+        /// The newest version that this program knows.
+        known: u32,
+    },
+    /// A file that is not the store's database cannot be used.
+    #[error("cannot read or write {path}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
     },
     /// Reading or writing failed.
     #[error("cannot read or write the store at {path}; {}", way_out(source))]

@@ -7,7 +7,9 @@
 //! Trials are appended to their run's journal and never change. One process at a time has a store
 //! open.
 
+mod archive;
 mod checkpoints;
+mod compact;
 mod database;
 mod durable;
 mod error;
@@ -15,6 +17,7 @@ mod estimates;
 mod journal;
 mod keys;
 mod last_resort;
+mod lock;
 mod migration;
 mod open;
 mod packing;
@@ -23,20 +26,28 @@ mod record;
 mod remains;
 mod runs;
 mod sources;
+mod space;
 mod stretch;
 mod studies;
+mod swap;
 mod trainings;
+mod trees;
 mod trial;
+mod verify;
 
+pub use archive::{Totals, TreeTotals};
+pub use compact::Compacted;
 pub use error::StoreError;
 pub use last_resort::{Report, end_with};
 pub use open::{OpenMode, Store};
 pub use reader::{Entries, Reader, Stretches};
 pub use record::{GoalRecord, PhaseRecord, RunRecord, Status, SweepRecord, now_s};
 pub use runs::plain_name;
+pub use space::{Part, Space};
 pub use stretch::Stretch;
 pub use studies::StudyRecord;
 pub use trial::{Effort, Entry, Outcome, Reused, Trial};
+pub use verify::{Finding, Findings, Weight};
 
 #[cfg(test)]
 mod tests;

@@ -15,20 +15,20 @@ use super::durable::{Durable, make_folder, sync_folder};
 use super::error::StoreError;
 use super::journal::Tail;
 use super::last_resort::{Watch, without_panic};
-use super::migration;
-use super::remains;
+use super::lock::Lock;
+use super::{migration, remains, swap};
 use crate::flight::Flights;
 
 /// The version of the layout that this program writes.
-const FORMAT: u32 = 2;
-const FORMAT_KEY: &str = "format";
+pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT_KEY: &str = "format";
 
 /// Memory that sled may use for pages.
 const CACHE_BYTES: u64 = 64 << 20;
 
 /// What must be free on the disk before a write. sled waits for ever for a write that the disk had no
 /// room for, so the end is not to be reached.
-const FREE_BYTES: u64 = 8 << 20;
+pub(super) const FREE_BYTES: u64 = 8 << 20;
 
 /// The lock of a process that was killed can last for a moment.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
@@ -38,10 +38,9 @@ const LOCK_PAUSE: Duration = Duration::from_millis(25);
 pub(super) const DATABASE: &str = "db";
 /// The file with the number of the last `sync` that reached the disk; the database has it too.
 pub(super) const SYNCED: &str = "synced";
-const SYNCED_KEY: &str = "synced";
+pub(super) const SYNCED_KEY: &str = "synced";
 /// The file that says who has the store open.
-const HOLDER: &str = "holder";
-
+pub(super) const HOLDER: &str = "holder";
 /// What is wanted of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenMode {
@@ -62,7 +61,7 @@ pub struct Store {
     pub(super) scripts: Tree,
     pub(super) accuracies: Tree,
     pub(super) estimates: Tree,
-    meta: Tree,
+    pub(super) meta: Tree,
     /// The end of each journal that was written to.
     pub(super) tails: Mutex<HashMap<String, Tail>>,
     /// The runs that this process works on.
@@ -72,6 +71,8 @@ pub struct Store {
     watch: Watch,
     /// Dropped after all of its trees.
     pub(super) db: Database,
+    /// Dropped when all else is closed.
+    pub(super) lock: Lock,
 }
 
 /// What was brought to the disk.
@@ -89,8 +90,8 @@ impl Store {
     /// It is missing, not a store, held by another process, of a newer format or damaged, or the
     /// folder cannot be used.
     pub fn open(path: &Path, mode: OpenMode) -> Result<Self, StoreError> {
-        let exists = path.join(DATABASE).is_file();
-        if !exists {
+        let is_there = || path.join(DATABASE).is_file();
+        if !is_there() && !swap::is_ready(path) && !swap::is_unfinished(path) {
             if mode == OpenMode::ReadOnlyMustExist {
                 return Err(StoreError::NoStore { path: path.to_owned() });
             }
@@ -102,7 +103,17 @@ impl Store {
                 return Err(StoreError::NotAStore { path: path.to_owned() });
             }
         }
-        make_folder(path).map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
+        let io = |source| StoreError::Io { path: path.to_owned(), source };
+        make_folder(path).map_err(io)?;
+        let lock = lock(path)?;
+        swap::recover(path).map_err(io)?;
+        let exists = is_there();
+        if exists {
+            // What is left of a compaction that was cut off, or of an import into an empty store.
+            swap::discard(path).map_err(io)?;
+        } else if swap::is_unfinished(path) {
+            return Err(StoreError::Unfinished { path: path.to_owned() });
+        }
         if mode == OpenMode::ReadWrite {
             check_room(path, FREE_BYTES)?;
         }
@@ -147,6 +158,7 @@ impl Store {
             synced: Mutex::new(Synced { number: synced, files: Durable::default() }),
             watch,
             meta,
+            lock,
             db,
         };
         if !exists {
@@ -252,7 +264,7 @@ impl Drop for Store {
 }
 
 impl StoreError {
-    fn of(path: &Path, error: sled::Error) -> Self {
+    pub(super) fn of(path: &Path, error: sled::Error) -> Self {
         match error {
             sled::Error::Io(error) if is_loss(&error) => {
                 damaged(path, format!("a file of it is missing or cut short ({error})"))
@@ -268,7 +280,7 @@ fn damaged(path: &Path, what: impl Into<String>) -> StoreError {
     StoreError::Damaged { path: path.to_owned(), what: what.into() }
 }
 
-fn check_room(path: &Path, needed: u64) -> Result<(), StoreError> {
+pub(super) fn check_room(path: &Path, needed: u64) -> Result<(), StoreError> {
     let free = fs4::available_space(path)
         .map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
     if free < needed {
@@ -277,7 +289,21 @@ fn check_room(path: &Path, needed: u64) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn open_database(path: &Path) -> Result<Db, StoreError> {
+/// Takes the lock of a store's folder.
+pub(super) fn lock(path: &Path) -> Result<Lock, StoreError> {
+    Lock::take(path, LOCK_PATIENCE, LOCK_PAUSE)
+        .map_err(|source| StoreError::Io { path: path.to_owned(), source })?
+        .ok_or_else(|| held(path))
+}
+
+fn held(path: &Path) -> StoreError {
+    let holder =
+        fs::read_to_string(path.join(HOLDER)).unwrap_or_else(|_| "another process".to_owned());
+    StoreError::Held { path: path.to_owned(), holder }
+}
+
+/// Opens a database, which is made if it is missing.
+pub(super) fn open_database(path: &Path) -> Result<Db, StoreError> {
     let config = sled::Config::new()
         .path(path)
         .cache_capacity(CACHE_BYTES)
@@ -293,9 +319,7 @@ fn open_database(path: &Path) -> Result<Db, StoreError> {
             Ok(db) => return Ok(db),
             Err(sled::Error::Io(error)) if is_lock(&error) => {
                 if started.elapsed() > LOCK_PATIENCE {
-                    let holder = fs::read_to_string(path.join(HOLDER))
-                        .unwrap_or_else(|_| "another process".to_owned());
-                    return Err(StoreError::Held { path: path.to_owned(), holder });
+                    return Err(held(path));
                 }
                 thread::sleep(LOCK_PAUSE);
             }

@@ -16,7 +16,7 @@ const PACKED: u8 = 1;
 /// Zstandard's default: higher levels take several times as long for a few per cent.
 const LEVEL: i32 = 3;
 
-/// No stretch is longer: 512 trials of a million bytes each.
+/// No stretch is longer: 128 trials of four million bytes each.
 const MOST_BYTES: usize = 512 << 20;
 
 /// What an entry of a journal holds.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::*;
 
-fn record(name: &str) -> RunRecord {
+pub(super) fn record(name: &str) -> RunRecord {
     RunRecord {
         name: name.to_owned(),
         number: 0,
@@ -31,7 +31,7 @@ fn record(name: &str) -> RunRecord {
     }
 }
 
-fn entry(step: u64, reward: f64) -> Entry {
+pub(super) fn entry(step: u64, reward: f64) -> Entry {
     let trial = Trial {
         step,
         phase: 0,
@@ -50,7 +50,7 @@ fn stored(store: &Store, run: &str) -> Result<Vec<Entry>, StoreError> {
     (store as &dyn Reader).entries(run)?.collect()
 }
 
-fn open(path: &Path) -> Store {
+pub(super) fn open(path: &Path) -> Store {
     Store::open(path, OpenMode::ReadWrite).unwrap()
 }
 
@@ -79,7 +79,7 @@ fn everything_is_there_after_opening_again() {
     assert_eq!(stored(&store, &run.name).unwrap(), entries);
     assert_eq!(store.trial_count(&run.name).unwrap(), 1300);
     let reader: &dyn Reader = &store;
-    for step in [0, 511, 512, 1299] {
+    for step in [0, 127, 128, 1299] {
         assert_eq!(reader.entry(&run.name, step).unwrap().as_ref(), entries.get(step as usize));
     }
     assert_eq!(reader.entry(&run.name, 1300).unwrap(), None);
@@ -147,8 +147,9 @@ fn a_damaged_checkpoint_gives_way_to_the_one_before() {
     assert_eq!(
         store.latest_checkpoint("r").unwrap_err().to_string(),
         format!(
-            "the store at {} is damaged: no checkpoint of run `r` is whole; restore it from a \
-             copy, or use another store with `--store`",
+            "the store at {} is damaged: no checkpoint of run `r` is whole; `tandem store \
+             verify` lists all that is wrong, `tandem store import` makes a store of an archive, \
+             and `--store` names another",
             store.path().display()
         )
     );
@@ -163,7 +164,7 @@ fn what_a_journal_holds_does_not_depend_on_how_it_was_written() {
     let dir = tempfile::tempdir().unwrap();
     let entries: Vec<Entry> = (0..1500).map(|step| entry(step, step as f64)).collect();
     let mut trees = Vec::new();
-    for (number, cut) in [1500, 1, 7, 511, 512, 513].into_iter().enumerate() {
+    for (number, cut) in [1500, 1, 7, 127, 128, 129].into_iter().enumerate() {
         let path = dir.path().join(number.to_string());
         let store = open(&path);
         let run = store.create_run(record("r")).unwrap().name;
@@ -176,7 +177,7 @@ fn what_a_journal_holds_does_not_depend_on_how_it_was_written() {
         assert_eq!(stored(&store, &run).unwrap(), entries);
         trees.push(everything(&store.journal));
     }
-    assert_eq!(trees[0].len(), 2 + 1500 % 512);
+    assert_eq!(trees[0].len(), 11 + 1500 % 128);
     for other in &trees[1..] {
         assert_eq!(trees[0], *other);
     }
@@ -193,7 +194,7 @@ fn a_journal_goes_on_after_its_process_has_ended() {
     }
     let store = open(&path);
     assert_eq!(stored(&store, &run).unwrap(), entries);
-    assert_eq!(store.journal.iter().count(), 2 + 1100 % 512);
+    assert_eq!(store.journal.iter().count(), 8 + 1100 % 128);
 }
 
 #[test]
@@ -207,9 +208,9 @@ fn whatever_is_wrong_with_a_journal_is_found() {
     let refusal = || stored(&store, &run).unwrap_err().to_string();
     for (at, expected) in [
         (0, "trial 0 of run `r-1` is missing"),
-        (1, "trial 512 of run `r-1` is missing"),
-        (2, "trial 1024 of run `r-1` is missing"),
-        (40, "trial 1062 of run `r-1` is missing"),
+        (1, "trial 128 of run `r-1` is missing"),
+        (8, "trial 1024 of run `r-1` is missing"),
+        (40, "trial 1056 of run `r-1` is missing"),
     ] {
         let (key, value) = &whole[at];
         store.journal.remove(key).unwrap();
@@ -333,8 +334,8 @@ fn a_run_that_has_lost_trials_or_its_record_is_damaged() {
     store.run(&run.name).unwrap();
     let message = |what: &str| {
         format!(
-            "the store at {} is damaged: {what}; restore it from a copy, or use another store with \
-             `--store`",
+            "the store at {} is damaged: {what}; `tandem store verify` lists all that is \
+             wrong, `tandem store import` makes a store of an archive, and `--store` names another",
             store.path().display()
         )
     };
@@ -383,8 +384,9 @@ fn a_store_without_its_database_is_damaged() {
     assert_eq!(
         refusal(&path, OpenMode::ReadWrite),
         format!(
-            "the store at {} is damaged: its database, the file `db`, is missing; restore it from a \
-             copy, or use another store with `--store`",
+            "the store at {} is damaged: its database, the file `db`, is missing; `tandem store \
+             verify` lists all that is wrong, `tandem store import` makes a store of an archive, and \
+             `--store` names another",
             path.display()
         )
     );

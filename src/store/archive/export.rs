@@ -1,0 +1,189 @@
+//! Writing an archive.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use tar::{Builder, EntryType, Header};
+use zstd::Encoder;
+
+use super::super::durable::sync_folder;
+use super::super::error::StoreError;
+use super::super::open::{FORMAT, Store};
+use super::super::trees::{is_local, trees};
+use super::format::{self, End, Manifest, Totals, TreeTotals};
+
+/// A part of a tree ends with the record that makes it at least as long.
+const PART: usize = 1 << 20;
+
+/// How hard zstd tries, which the bytes of an archive depend on.
+const LEVEL: i32 = 9;
+
+impl Store {
+    /// Writes the store as an archive. Equal stores give equal bytes.
+    ///
+    /// `name` is what messages call the archive.
+    ///
+    /// # Errors
+    /// The store or the writer fails, or a record is longer than an archive can have.
+    pub fn export(&self, out: impl Write, name: &Path) -> Result<Totals, StoreError> {
+        let write = |source| StoreError::File { path: name.to_owned(), source };
+        let mut archive = Archive::new(out).map_err(write)?;
+        let manifest =
+            Manifest { kind: format::KIND.to_owned(), version: format::VERSION, format: FORMAT };
+        archive.json(format::MANIFEST, &manifest).map_err(write)?;
+        let mut totals = Totals::default();
+        for (tree_name, tree) in trees(&self.db).map_err(|error| self.failed(error))? {
+            let mut found = TreeTotals::default();
+            let mut records = tree.iter().peekable();
+            for number in 0_u64.. {
+                let mut part = Vec::new();
+                while part.len() < PART
+                    && let Some(record) = records.next()
+                {
+                    let (key, value) = record.map_err(|error| self.failed(error))?;
+                    if is_local(&tree_name, &key) {
+                        continue;
+                    }
+                    format::push_record(&mut part, &key, &value).ok_or_else(|| {
+                        let what = "a record".to_owned();
+                        StoreError::Encode { what, reason: "it is longer than 4 GiB".to_owned() }
+                    })?;
+                    found.records += 1;
+                    found.bytes += (key.len() + value.len()) as u64;
+                }
+                archive.entry(&format::part_name(&tree_name, number), &part).map_err(write)?;
+                if records.peek().is_none() {
+                    break;
+                }
+            }
+            totals.trees.insert(format::encode_name(&tree_name), found);
+        }
+        for (file_name, path) in self.training_files()? {
+            let read = |source| StoreError::File { path: path.clone(), source };
+            let file = File::open(&path).map_err(read)?;
+            let size = file.metadata().map_err(read)?.len();
+            let entry =
+                format!("{}{}", format::FILES, format::encode_name(file_name.as_encoded_bytes()));
+            archive.stream(&entry, size, file).map_err(write)?;
+            totals.files += 1;
+        }
+        archive.end(totals.clone()).map_err(write)?;
+        Ok(totals)
+    }
+
+    /// Writes the store as an archive into a file, whose place it takes when all of it is on the disk.
+    ///
+    /// # Errors
+    /// As [`export`](Self::export).
+    pub fn export_to(&self, path: &Path) -> Result<Totals, StoreError> {
+        let failed = |source| StoreError::File { path: path.to_owned(), source };
+        let mut part = path.as_os_str().to_owned();
+        part.push(".part");
+        let part = PathBuf::from(part);
+        let write = || {
+            let mut file = BufWriter::new(File::create(&part).map_err(failed)?);
+            let totals = self.export(&mut file, path)?;
+            let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
+            file.sync_all().map_err(failed)?;
+            fs::rename(&part, path).map_err(failed)?;
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            sync_folder(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+            Ok(totals)
+        };
+        write().inspect_err(|_| {
+            let _ = fs::remove_file(&part);
+        })
+    }
+
+    /// The files of checkpoints of trainings with their names, in the order of the names. What was not
+    /// written to its end is none.
+    pub(in super::super) fn training_files(&self) -> Result<Vec<(OsString, PathBuf)>, StoreError> {
+        let folder = self.path.join("trainings");
+        let failed = |source| StoreError::File { path: folder.clone(), source };
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut files = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            let path = entry.path();
+            let whole = path.extension().is_none_or(|extension| extension != "new");
+            if whole && entry.file_type().map_err(failed)?.is_file() {
+                files.push((entry.file_name(), path));
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+}
+
+/// An archive that is being written.
+pub(super) struct Archive<W: Write> {
+    tar: Builder<Encoder<'static, W>>,
+    /// The hash of each entry so far.
+    checksums: String,
+}
+
+impl<W: Write> Archive<W> {
+    pub(super) fn new(out: W) -> io::Result<Self> {
+        let mut zstd = Encoder::new(out, LEVEL)?;
+        zstd.include_checksum(true)?;
+        Ok(Self { tar: Builder::new(zstd), checksums: String::new() })
+    }
+
+    pub(super) fn json(&mut self, name: &str, value: &impl serde::Serialize) -> io::Result<()> {
+        let mut text = serde_json::to_vec_pretty(value)?;
+        text.push(b'\n');
+        self.entry(name, &text)
+    }
+
+    pub(super) fn entry(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.stream(name, bytes.len() as u64, bytes)
+    }
+
+    fn stream(&mut self, name: &str, size: u64, bytes: impl Read) -> io::Result<()> {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(EntryType::Regular);
+        header.set_mode(0o644);
+        header.set_size(size);
+        // Who wrote it and when is no part of what is in it.
+        header.set_mtime(0);
+        header.set_uid(0);
+        header.set_gid(0);
+        let mut hashed = Hashed { inner: bytes.take(size), hasher: blake3::Hasher::new(), read: 0 };
+        self.tar.append_data(&mut header, name, &mut hashed)?;
+        if hashed.read != size {
+            return Err(io::Error::other(format!("{name} became shorter while it was read")));
+        }
+        self.checksums += &format!("{}  {name}\n", hashed.hasher.finalize().to_hex());
+        Ok(())
+    }
+
+    pub(super) fn end(mut self, totals: Totals) -> io::Result<()> {
+        let checksums = std::mem::take(&mut self.checksums);
+        self.entry(format::CHECKSUMS, checksums.as_bytes())?;
+        let blake3 = blake3::hash(checksums.as_bytes()).to_hex().to_string();
+        self.json(format::END, &End { totals, blake3 })?;
+        self.tar.into_inner()?.finish()?.flush()
+    }
+}
+
+/// Hashes and counts what is read through it.
+pub(super) struct Hashed<R> {
+    pub(super) inner: R,
+    pub(super) hasher: blake3::Hasher,
+    pub(super) read: u64,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..read]);
+        self.read += read as u64;
+        Ok(read)
+    }
+}

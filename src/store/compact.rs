@@ -1,0 +1,192 @@
+//! Giving space back.
+
+use std::path::Path;
+
+use sled::{Db, Tree};
+
+use super::error::StoreError;
+use super::open::{Store, open_database};
+use super::space::database_bytes;
+use super::swap;
+use super::trees::{Filling, trees};
+
+/// What a compaction did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compacted {
+    /// Bytes of the database on the disk before.
+    pub before: u64,
+    /// Bytes after; as before where a fresh database is no smaller.
+    pub after: u64,
+}
+
+impl Store {
+    /// Writes all that the store holds into a fresh database, compares the two, and puts the fresh one in
+    /// the place of the old.
+    ///
+    /// sled appends and gives little back; a database that was written in one go is small. If it is no
+    /// smaller than the old one, that one stays. The folder stays locked all the time. A kill leaves the old database or the fresh one, which the next
+    /// opening sees to.
+    ///
+    /// # Errors
+    /// The store fails, is damaged, or the disk has no room for a second database; the store is as it was.
+    pub fn compact(self) -> Result<Compacted, StoreError> {
+        let path = self.path.clone();
+        let failed = |source| StoreError::Io { path: path.clone(), source };
+        // Whatever is waiting is part of what is there before.
+        self.sync()?;
+        let before = database_bytes(&path).map_err(failed)?;
+        let staged = swap::stage(&path).map_err(failed)?;
+        let write = || {
+            copy(&self, &staged)?;
+            // Read from the disk, not from what was just in memory.
+            compare(&self, &open_database(&staged)?)
+        };
+        if let Err(error) = write() {
+            let _ = swap::discard(&path);
+            return Err(error);
+        }
+        if database_bytes(&staged).map_err(failed)? >= before {
+            swap::discard(&path).map_err(failed)?;
+            return Ok(Compacted { before, after: before });
+        }
+        // sled writes into the folder as long as it is open.
+        let lock = self.lock.clone();
+        drop(self);
+        swap::replace(&path).map_err(failed)?;
+        let after = database_bytes(&path).map_err(failed)?;
+        drop(lock);
+        Ok(Compacted { before, after })
+    }
+}
+
+/// Writes all records of a store into a new database.
+fn copy(store: &Store, folder: &Path) -> Result<(), StoreError> {
+    let failed = |error| store.failed(error);
+    let mut filling = Filling::new(&store.path, folder)?;
+    for (name, tree) in trees(&store.db).map_err(failed)? {
+        let copy = filling.tree(&name)?;
+        for record in &tree {
+            let (key, value) = record.map_err(failed)?;
+            filling.insert(&copy, &key, &value)?;
+        }
+    }
+    filling.close()
+}
+
+/// Refuses a copy that is not what it was made of.
+fn compare(store: &Store, copy: &Db) -> Result<(), StoreError> {
+    let failed = |error| store.failed(error);
+    let (ours, theirs) = (trees(&store.db).map_err(failed)?, trees(copy).map_err(failed)?);
+    let names = |trees: &[(sled::IVec, Tree)]| -> Vec<sled::IVec> {
+        trees.iter().map(|(name, _)| name.clone()).collect()
+    };
+    let mut same = names(&ours) == names(&theirs);
+    for ((_, ours), (_, theirs)) in ours.iter().zip(&theirs) {
+        let mut theirs = theirs.iter();
+        for record in ours {
+            let copied = theirs.next().transpose().map_err(failed)?;
+            same &= copied == Some(record.map_err(failed)?);
+        }
+        same &= theirs.next().is_none();
+    }
+    if same { Ok(()) } else { Err(store.damaged("a copy of its database differs from it")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::tests::{entry, open, record};
+    use super::*;
+
+    fn records(store: &Store) -> Vec<(Vec<u8>, Vec<u8>, Vec<u8>)> {
+        let mut all = Vec::new();
+        for (name, tree) in trees(&store.db).unwrap() {
+            for record in &tree {
+                let (key, value) = record.unwrap();
+                if !super::super::trees::is_local(&name, &key) {
+                    all.push((name.to_vec(), key.to_vec(), value.to_vec()));
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn a_compacted_store_is_the_same_and_smaller() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        let store = open(&path);
+        let run = store.create_run(record("r")).unwrap().name;
+        store.append(&run, &(0..2000).map(|step| entry(step, 0.5)).collect::<Vec<_>>()).unwrap();
+        for step in 0..40 {
+            store.save_checkpoint(&run, step, &vec![step as u8; 300_000]).unwrap();
+        }
+        store.save_checkpoint(&run, 2000, &vec![1; 2_000_000]).unwrap();
+        fs::create_dir_all(path.join("trainings")).unwrap();
+        fs::write(path.join("trainings/a"), "kept").unwrap();
+        store.sync().unwrap();
+        let before = records(&store);
+
+        let done = store.compact().unwrap();
+        assert!(done.after < done.before, "{done:?}");
+        let store = open(&path);
+        assert_eq!(records(&store), before);
+        assert_eq!(fs::read_to_string(path.join("trainings/a")).unwrap(), "kept");
+        // Another time there is little or nothing to gain, and nothing is lost.
+        let again = store.compact().unwrap();
+        assert!(again.before <= done.after + (1 << 20) && again.after <= again.before, "{again:?}");
+        let store = open(&path);
+        assert!(!swap::is_unfinished(&path) && !swap::is_ready(&path));
+        assert_eq!(records(&store), before);
+        let mut trials = store.trials(&run).unwrap();
+        assert!(trials.all(|trial| trial.is_ok()));
+        store.append(&run, &[entry(2000, 0.5)]).unwrap();
+        store.sync().unwrap();
+        drop(trials);
+        drop(store);
+        assert_eq!(open(&path).trial_count(&run).unwrap(), 2001);
+    }
+
+    #[test]
+    fn what_was_cut_off_before_the_fresh_database_was_whole_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        let store = open(&path);
+        let run = store.create_run(record("r")).unwrap().name;
+        copy(&store, &swap::stage(&path).unwrap()).unwrap();
+        store.append(&run, &[entry(0, 0.5)]).unwrap();
+        drop(store);
+        let store = open(&path);
+        assert!(!swap::is_unfinished(&path));
+        assert_eq!(store.trial_count(&run).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_copy_that_differs_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        let store = open(&path);
+        store.create_run(record("r")).unwrap();
+        let staged = swap::stage(&path).unwrap();
+        copy(&store, &staged).unwrap();
+        let other = open_database(&staged).unwrap();
+        compare(&store, &other).unwrap();
+        let runs = other.open_tree("runs").unwrap();
+        let (key, value) = runs.first().unwrap().unwrap();
+        let spoils: [&dyn Fn(); 4] = [
+            &|| drop(runs.insert("s", "x").unwrap()),
+            &|| drop(runs.insert(&key, "x").unwrap()),
+            &|| drop(runs.remove(&key).unwrap()),
+            &|| drop(other.open_tree("more").unwrap()),
+        ];
+        for spoil in spoils {
+            spoil();
+            assert!(matches!(compare(&store, &other), Err(StoreError::Damaged { .. })));
+            runs.remove("s").unwrap();
+            runs.insert(&key, value.clone()).unwrap();
+        }
+        other.drop_tree("more").unwrap();
+        compare(&store, &other).unwrap();
+    }
+}

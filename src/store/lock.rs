@@ -1,0 +1,96 @@
+//! The lock of a store's folder.
+//!
+//! sled locks its database file. That is not enough where the file itself is replaced, so the folder has a
+//! lock of its own, which is taken before anything in it is looked at.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The file that is locked.
+pub(super) const FILE: &str = "lock";
+
+/// A folder that no other process uses. Clones share the lock; it goes with the last.
+#[derive(Clone, Debug)]
+pub(super) struct Lock {
+    _file: Arc<File>,
+}
+
+impl Lock {
+    /// Takes the lock of a folder, which must be there; `None` if somebody else has it for as long as
+    /// `patience` lasts.
+    pub fn take(folder: &Path, patience: Duration, pause: Duration) -> io::Result<Option<Self>> {
+        let path = folder.join(FILE);
+        let started = Instant::now();
+        loop {
+            let file = File::options().create(true).truncate(false).write(true).open(&path)?;
+            match file.try_lock() {
+                Ok(()) if is_there(&file, &path)? => {
+                    return Ok(Some(Self { _file: Arc::new(file) }));
+                }
+                // Who had it took the whole folder away.
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) if started.elapsed() > patience => return Ok(None),
+                Err(TryLockError::WouldBlock) => thread::sleep(pause),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Whether a path still leads to a file that was opened by it.
+#[cfg(unix)]
+fn is_there(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let opened = file.metadata()?;
+    let there = fs::metadata(path);
+    Ok(there.is_ok_and(|there| (there.dev(), there.ino()) == (opened.dev(), opened.ino())))
+}
+
+#[cfg(not(unix))]
+fn is_there(_file: &File, path: &Path) -> io::Result<bool> {
+    fs::exists(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: Duration = Duration::ZERO;
+    const PAUSE: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn one_at_a_time_has_a_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let take = || Lock::take(dir.path(), NONE, PAUSE).unwrap();
+        let lock = take().unwrap();
+        let clone = lock.clone();
+        assert!(take().is_none());
+        drop(lock);
+        assert!(take().is_none());
+        drop(clone);
+        assert!(take().is_some());
+        assert!(Lock::take(&dir.path().join("missing"), NONE, PAUSE).is_err());
+    }
+
+    /// Who waits for a folder that is taken away and made anew gets the lock of the one that is there.
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_that_was_removed_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().to_owned();
+        let lock = Lock::take(&path, NONE, PAUSE).unwrap().unwrap();
+        let waiting = {
+            let path = path.clone();
+            thread::spawn(move || Lock::take(&path, Duration::from_secs(60), PAUSE))
+        };
+        thread::sleep(Duration::from_millis(30));
+        fs::remove_file(path.join(FILE)).unwrap();
+        drop(lock);
+        let _theirs = waiting.join().unwrap().unwrap().unwrap();
+        assert!(Lock::take(&path, NONE, PAUSE).unwrap().is_none());
+    }
+}

@@ -1,0 +1,238 @@
+//! A whole database put in the place of another, or of none, so that a kill at any moment leaves
+//! either the one or the other.
+//!
+//! It is written into a folder within the store's, `incoming.part`. Once all of it is on the disk, that
+//! folder is renamed to `incoming`: from then on it is what the store holds, and whoever opens the store
+//! first moves its files into their places. The database file goes last, so that as long as it is in
+//! `incoming` every move can be done again. All of this happens under the store's [`Lock`](super::lock::Lock).
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use super::durable::sync_folder;
+use super::open::DATABASE;
+
+/// Holds what is being written; worth nothing.
+const UNFINISHED: &str = "incoming.part";
+/// Holds what is whole and not in its place yet.
+const READY: &str = "incoming";
+/// sled's settings of a database.
+const CONF: &str = "conf";
+/// Folders of a store beside its database file: sled's long values, and checkpoints of trainings.
+const FOLDERS: [&str; 2] = ["blobs", "trainings"];
+/// What the names of sled's snapshots begin with. They shorten an opening and are made anew by it.
+const SNAPSHOT: &str = "snap.";
+
+/// Whether a database is whole and not in its place yet.
+pub(super) fn is_ready(store: &Path) -> bool {
+    store.join(READY).is_dir()
+}
+
+/// Whether there is a database that was not written to its end.
+pub(super) fn is_unfinished(store: &Path) -> bool {
+    store.join(UNFINISHED).is_dir()
+}
+
+/// Makes an empty folder to write a database into.
+pub(super) fn stage(store: &Path) -> io::Result<PathBuf> {
+    discard(store)?;
+    let staged = store.join(UNFINISHED);
+    fs::create_dir(&staged)?;
+    Ok(staged)
+}
+
+/// Removes what is not finished.
+pub(super) fn discard(store: &Path) -> io::Result<()> {
+    remove_folder(&store.join(UNFINISHED))
+}
+
+/// Puts the database that was staged, and which nobody has open, in the place of the store's.
+pub(super) fn replace(store: &Path) -> io::Result<()> {
+    commit(store)?;
+    place(store, &mut |_| Ok(()))
+}
+
+/// Ends what a kill cut off: a database that is whole gets its place.
+pub(super) fn recover(store: &Path) -> io::Result<()> {
+    if is_ready(store) {
+        place(store, &mut |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+/// Brings the staged database to the disk and makes it what the store holds.
+fn commit(store: &Path) -> io::Result<()> {
+    let staged = store.join(UNFINISHED);
+    remove_snapshots(&staged)?;
+    sync_all(&staged)?;
+    fs::rename(&staged, store.join(READY))?;
+    sync_folder(store)
+}
+
+/// Moves the files of a whole database into their places. `step` hears what is done next, and its error
+/// stops everything, as a kill would.
+fn place(store: &Path, step: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
+    let ready = store.join(READY);
+    if ready.join(DATABASE).exists() {
+        step("remove the old database")?;
+        remove_file(&store.join(DATABASE))?;
+        step("remove its snapshots")?;
+        remove_snapshots(store)?;
+        for name in FOLDERS {
+            let (from, to) = (ready.join(name), store.join(name));
+            if from.exists() {
+                step("remove a folder")?;
+                remove_folder(&to)?;
+                step("move a folder")?;
+                fs::rename(from, to)?;
+            }
+        }
+        if ready.join(CONF).exists() {
+            step("move the settings")?;
+            fs::rename(ready.join(CONF), store.join(CONF))?;
+        }
+        sync_folder(store)?;
+        step("move the database")?;
+        fs::rename(ready.join(DATABASE), store.join(DATABASE))?;
+        sync_folder(store)?;
+    }
+    step("remove what is left")?;
+    remove_folder(&ready)?;
+    sync_folder(store)
+}
+
+fn remove_snapshots(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(SNAPSHOT) {
+            remove_file(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Brings all files below a folder to the disk.
+fn sync_all(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_all(&entry.path())?;
+        } else {
+            File::open(entry.path())?.sync_all()?;
+        }
+    }
+    sync_folder(folder)
+}
+
+fn remove_file(path: &Path) -> io::Result<()> {
+    missing_is_fine(fs::remove_file(path))
+}
+
+fn remove_folder(path: &Path) -> io::Result<()> {
+    missing_is_fine(fs::remove_dir_all(path))
+}
+
+fn missing_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: [(&str, &str); 5] = [
+        ("db", "old"),
+        ("conf", "old"),
+        ("blobs/1", "old"),
+        ("snap.7", "old"),
+        ("trainings/a", "kept"),
+    ];
+    const NEW: [(&str, &str); 4] =
+        [("db", "new"), ("conf", "new"), ("blobs/2", "new"), ("snap.9", "new")];
+
+    fn write(folder: &Path, files: &[(&str, &str)]) {
+        for (name, text) in files {
+            let path = folder.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+    }
+
+    fn files(folder: &Path, below: &str, found: &mut Vec<(String, String)>) {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let name = format!("{below}{}", entry.file_name().display());
+            if entry.path().is_dir() {
+                files(&entry.path(), &format!("{name}/"), found);
+            } else {
+                found.push((name, fs::read_to_string(entry.path()).unwrap()));
+            }
+        }
+        found.sort();
+    }
+
+    fn contents(folder: &Path) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        files(folder, "", &mut found);
+        found
+    }
+
+    fn owned(files: &[(&str, &str)]) -> Vec<(String, String)> {
+        files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    }
+
+    /// Stops before each step in turn, goes on as an opening would, and wants the same end.
+    #[test]
+    fn a_kill_before_any_step_leaves_the_new_database() {
+        let expected =
+            owned(&[("blobs/2", "new"), ("conf", "new"), ("db", "new"), ("trainings/a", "kept")]);
+        for last in 0.. {
+            let dir = tempfile::tempdir().unwrap();
+            let store = dir.path();
+            write(store, &OLD);
+            write(&stage(store).unwrap(), &NEW);
+            commit(store).unwrap();
+            let mut steps = 0..last;
+            let stopped = place(store, &mut |_| match steps.next() {
+                Some(_) => Ok(()),
+                None => Err(io::Error::other("killed")),
+            });
+            let ready = is_ready(store);
+            recover(store).unwrap();
+            assert_eq!(contents(store), expected, "killed before step {last}");
+            assert!(!is_ready(store) && !is_unfinished(store));
+            if stopped.is_ok() {
+                assert!(!ready && last == 7, "{last} steps");
+                break;
+            }
+            assert!(ready);
+        }
+    }
+
+    #[test]
+    fn what_is_not_finished_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = dir.path();
+        write(store, &OLD);
+        let before = contents(store);
+        write(&stage(store).unwrap(), &NEW);
+        assert!(is_unfinished(store));
+        recover(store).unwrap();
+        discard(store).unwrap();
+        assert_eq!(contents(store), before);
+        write(&stage(store).unwrap(), &[("db", "half")]);
+        assert_eq!(contents(&stage(store).unwrap()), []);
+    }
+
+    #[test]
+    fn a_folder_that_comes_along_replaces_the_one_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = dir.path();
+        write(&stage(store).unwrap(), &[("db", "new"), ("trainings/b", "new")]);
+        replace(store).unwrap();
+        assert_eq!(contents(store), owned(&[("db", "new"), ("trainings/b", "new")]));
+    }
+}

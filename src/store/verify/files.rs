@@ -1,0 +1,38 @@
+//! Files beside the database: checkpoints of trainings that were cut off.
+
+use std::fs;
+
+use super::super::open::Store;
+use super::Findings;
+
+impl Store {
+    /// Looks at the files of checkpoints of trainings.
+    pub(super) fn verify_training_files(&self, findings: &mut Findings) {
+        let files = match self.training_files() {
+            Ok(files) => files,
+            Err(error) => {
+                return findings.damage("trainings", error.to_string(), "see to its permissions");
+            }
+        };
+        for (name, path) in files {
+            findings.files += 1;
+            let place = path.display().to_string();
+            let bytes = match fs::read(&path) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    findings.damage(place, error.to_string(), "see to its permissions");
+                    continue;
+                }
+            };
+            let whole = bytes
+                .split_first_chunk::<32>()
+                .is_some_and(|(hash, bytes)| blake3::hash(bytes) == *hash);
+            if !whole {
+                let remedy = "remove it: the training starts anew";
+                findings.damage(place, "has another hash", remedy);
+            } else if self.accuracies.contains_key(name.as_encoded_bytes()).unwrap_or(false) {
+                findings.note(place, "is of a training that is done", "it can be removed");
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Trials and checkpoints of runs.
+
+use super::super::error::StoreError;
+use super::super::keys;
+use super::super::open::Store;
+use super::super::packing::{self, Packing};
+use super::super::record::RunRecord;
+use super::super::stretch::Stretch;
+use super::super::trial::Trial;
+use super::{Findings, IMPORT};
+
+impl Store {
+    /// The trials of a run, and what its record says of them.
+    pub(super) fn verify_journal(&self, run: &RunRecord, findings: &mut Findings) {
+        let place = format!("run `{}`", run.name);
+        let again = format!("`tandem resume {} --fork` searches anew, or {IMPORT}", run.name);
+        let count = match self.trial_count(&run.name) {
+            Ok(count) => count,
+            Err(error) => return findings.damage(place, text(&error), again),
+        };
+        findings.trials += count;
+        if run.trials > count {
+            let what = format!("its record counts {} trials, and {count} are there", run.trials);
+            findings.damage(&place, what, &again);
+        }
+        for (index, phase) in run.phases.iter().enumerate() {
+            if phase.index as usize != index {
+                let what = format!("phase {index} says that it is phase {}", phase.index);
+                findings.damage(&place, what, &again);
+            }
+            let after = index.checked_sub(1).map_or(0, |before| run.phases[before].first_step);
+            if phase.first_step > count || phase.first_step < after {
+                let what = format!(
+                    "phase {index} begins with trial {}, and the phase before with {after}; the \
+                     run has {count}",
+                    phase.first_step
+                );
+                findings.damage(&place, what, &again);
+            }
+        }
+        let mut journal = Journal { run, place: &place, remedy: &again, findings, failed: 0 };
+        let all_read = journal.entries(self);
+        let failed = journal.failed;
+        // A sweep counts pairs, which are no trials.
+        if all_read && run.sweep.is_none() && run.trials <= count && failed != run.failed {
+            let what = format!(
+                "its record counts {} failed trials of {}, and {failed} are there",
+                run.failed, run.trials
+            );
+            findings.damage(place, what, again);
+        }
+    }
+
+    /// That the journals' tree holds nothing but trials of runs that are there.
+    pub(super) fn verify_journal_keys(&self, findings: &mut Findings) {
+        let mut lost: Option<(String, u64)> = None;
+        let mut known = String::new();
+        self.walk("journal", &self.journal, findings, |findings, key, _| {
+            let Some(run) = keys::run(key) else {
+                let place = format!("tree `journal`, `{}`", key.escape_ascii());
+                return findings.damage(place, "is no trial's key", "nothing reads it");
+            };
+            if run == known {
+                return;
+            }
+            match &mut lost {
+                Some((name, entries)) if name == run => *entries += 1,
+                _ if self.runs.contains_key(run).unwrap_or(true) => run.clone_into(&mut known),
+                _ => {
+                    if let Some(lost) = lost.replace((run.to_owned(), 1)) {
+                        tell_lost(&lost, findings);
+                    }
+                }
+            }
+        });
+        if let Some(lost) = lost {
+            tell_lost(&lost, findings);
+        }
+    }
+
+    /// Checkpoints of runs.
+    pub(super) fn verify_checkpoints(&self, findings: &mut Findings) {
+        self.walk("checkpoints", &self.checkpoints, findings, |findings, key, value| {
+            findings.checkpoints += 1;
+            let (Some(run), Some(step)) = (keys::run(key), keys::step(key)) else {
+                let place = format!("tree `checkpoints`, `{}`", key.escape_ascii());
+                return findings.damage(place, "is no checkpoint's key", "nothing reads it");
+            };
+            let place = format!("run `{run}`, checkpoint {step}");
+            let whole = value
+                .split_first_chunk::<32>()
+                .is_some_and(|(hash, bytes)| blake3::hash(bytes) == *hash);
+            if !whole {
+                let remedy = format!(
+                    "`tandem resume {run}` takes the one before, or `--fork` searches anew"
+                );
+                findings.damage(&place, "has another hash", remedy);
+            }
+            if !self.runs.contains_key(run).unwrap_or(true) {
+                return findings.damage(place, "there is no such run", IMPORT);
+            }
+            match self.run(run) {
+                // A record that cannot be read is told with the others.
+                Err(_) => {}
+                // A sweep's checkpoints count networks.
+                Ok(record) if record.sweep.is_some() => {}
+                Ok(_) => {
+                    let count = self.trial_count(run).unwrap_or(u64::MAX);
+                    if step > count {
+                        let what = format!("covers more than the {count} trials of the run");
+                        findings.damage(place, what, IMPORT);
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// A run's journal that is being looked at.
+struct Journal<'a> {
+    run: &'a RunRecord,
+    place: &'a str,
+    remedy: &'a str,
+    findings: &'a mut Findings,
+    /// Failed trials among those that the run's record counts.
+    failed: u64,
+}
+
+impl Journal<'_> {
+    /// Looks at every entry, and says whether all of them are right.
+    fn entries(&mut self, store: &Store) -> bool {
+        let before = self.findings.damages;
+        let (mut next, mut first_single) = (0, None);
+        for entry in store.journal.scan_prefix(keys::prefix(&self.run.name)) {
+            let (key, value) = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    let what = format!("cannot be read: {}", text(&store.failed(error)));
+                    self.damage(next, next, what);
+                    return false;
+                }
+            };
+            // A key without a step is told with the keys.
+            let Some(step) = keys::step(&key) else { continue };
+            let length = if packing::is_packed(&value) { Stretch::LEN } else { 1 };
+            if step < next {
+                let what = "lies within the stretch of trials before it";
+                self.damage(step, step + length - 1, what);
+                continue;
+            }
+            if step > next {
+                self.damage(next, step - 1, "missing");
+            }
+            next = step + length;
+            match packing::read(&key, &value) {
+                Err(what) => self.damage(step, next - 1, what),
+                Ok(Packing::Single(entry)) => {
+                    first_single = first_single.or(Some(step));
+                    self.trial(step, &entry.trial);
+                }
+                Ok(Packing::Packed(stretch))
+                    if stretch.first() != step
+                        || !step.is_multiple_of(Stretch::LEN)
+                        || stretch.len() as u64 != Stretch::LEN =>
+                {
+                    self.damage(step, next - 1, "the stretch is out of place");
+                }
+                Ok(Packing::Packed(stretch)) => {
+                    for (at, step) in (0..stretch.len()).zip(step..) {
+                        self.trial(step, &stretch.entry(at).trial);
+                    }
+                }
+            }
+        }
+        let packed = next - next % Stretch::LEN;
+        if let Some(step) = first_single.filter(|&step| step < packed) {
+            self.damage(step, packed - 1, "not packed, though the stretch is full");
+        }
+        self.findings.damages == before
+    }
+
+    fn trial(&mut self, step: u64, trial: &Trial) {
+        let counts = step < self.run.trials && trial.outcome.reward().is_none();
+        self.failed += u64::from(counts);
+        if let Err(what) = right(self.run, step, trial) {
+            self.damage(step, step, what);
+        }
+    }
+
+    fn damage(&mut self, first: u64, last: u64, what: impl Into<String>) {
+        let place = match last - first {
+            0 => format!("{}, trial {first}", self.place),
+            _ => format!("{}, trials {first} to {last}", self.place),
+        };
+        self.findings.damage(place, what, self.remedy);
+    }
+}
+
+/// Holds a trial against its place and its run's record.
+fn right(run: &RunRecord, step: u64, trial: &Trial) -> Result<(), String> {
+    if trial.step != step {
+        return Err(format!("says that it is trial {}", trial.step));
+    }
+    if let Some(what) = trial.not_finite() {
+        return Err(format!("has {what}, which is not a finite number"));
+    }
+    // A sweep has phases only when it is done.
+    let entered = run.phases.partition_point(|phase| phase.first_step <= step);
+    if run.sweep.is_none() && trial.phase as usize + 1 != entered {
+        return Err(match entered {
+            0 => "is in no phase of the run's record".to_owned(),
+            _ => format!("says that it is in phase {}, and is in {}", trial.phase, entered - 1),
+        });
+    }
+    Ok(())
+}
+
+fn tell_lost((run, entries): &(String, u64), findings: &mut Findings) {
+    let place = format!("run `{run}`");
+    let what = format!("there is no such run, and the journal has {entries} entries of it");
+    findings.damage(place, what, IMPORT);
+}
+
+/// What an error says of the store; where the store is goes without saying.
+fn text(error: &StoreError) -> String {
+    match error {
+        StoreError::Damaged { what, .. } => what.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,177 @@
+//! Records of runs, studies, scripts and trainings.
+
+use sled::Tree;
+
+use super::super::open::{FORMAT_KEY, SYNCED_KEY, Store};
+use super::super::record::RunRecord;
+use super::super::studies::StudyRecord;
+use super::super::trees::trees;
+use super::{Findings, IMPORT};
+
+/// The trees of a store.
+const KNOWN: [&str; 8] =
+    ["accuracies", "checkpoints", "estimates", "journal", "meta", "runs", "scripts", "studies"];
+
+impl Store {
+    /// Trees that the program does not know.
+    pub(super) fn verify_trees(&self, findings: &mut Findings) {
+        let unknown = match trees(&self.db) {
+            Ok(trees) => trees,
+            Err(error) => return findings.damage("database", error.to_string(), IMPORT),
+        };
+        for (name, _) in unknown {
+            if !KNOWN.iter().any(|known| name == known.as_bytes()) {
+                let place = format!("tree `{}`", name.escape_ascii());
+                findings.note(place, "is no tree of a store", "nothing reads it");
+            }
+        }
+        self.walk("meta", &self.meta, findings, |findings, key, value| {
+            let length = match key {
+                key if key == FORMAT_KEY.as_bytes() => 4,
+                key if key == SYNCED_KEY.as_bytes() => 8,
+                _ => return,
+            };
+            if value.len() != length {
+                let place = format!("meta, `{}`", key.escape_ascii());
+                findings.damage(place, "has another length than it should", IMPORT);
+            }
+        });
+    }
+
+    /// Records of runs with all that they name.
+    pub(super) fn verify_runs(&self, findings: &mut Findings) {
+        self.walk("runs", &self.runs, findings, |findings, key, value| {
+            findings.runs += 1;
+            let place = format!("run `{}`", key.escape_ascii());
+            let run: RunRecord = match serde_json::from_slice(value) {
+                Ok(run) => run,
+                Err(error) => {
+                    return findings.damage(place, format!("its record: {error}"), IMPORT);
+                }
+            };
+            if run.name.as_bytes() != key {
+                let what = format!("its record is that of run `{}`", run.name);
+                return findings.damage(place, what, IMPORT);
+            }
+            for (file, digest) in &run.sources {
+                self.verify_source(&place, file, digest, findings);
+            }
+            self.verify_forked_from(&self.runs, &place, run.forked_from.as_deref(), findings);
+            if let Some((study, _)) = run.name.split_once('/')
+                && !self.studies.contains_key(study).unwrap_or(true)
+            {
+                let what = format!("there is no study `{study}`, of which it is a run");
+                findings.damage(place, what, IMPORT);
+            }
+            self.verify_journal(&run, findings);
+        });
+    }
+
+    /// Records of studies with all that they name.
+    pub(super) fn verify_studies(&self, findings: &mut Findings) {
+        self.walk("studies", &self.studies, findings, |findings, key, value| {
+            findings.studies += 1;
+            let place = format!("study `{}`", key.escape_ascii());
+            let study: StudyRecord = match serde_json::from_slice(value) {
+                Ok(study) => study,
+                Err(error) => {
+                    return findings.damage(place, format!("its record: {error}"), IMPORT);
+                }
+            };
+            if study.name.as_bytes() != key {
+                let what = format!("its record is that of study `{}`", study.name);
+                return findings.damage(place, what, IMPORT);
+            }
+            self.verify_source(&place, &study.file, &study.source, findings);
+            self.verify_forked_from(&self.studies, &place, study.forked_from.as_deref(), findings);
+            let runs = self.runs.scan_prefix(format!("{}/", study.name)).keys().next();
+            if runs.is_none() {
+                let remedy = format!("`tandem study {}` goes on with it", study.file);
+                findings.note(place, "it has no runs", remedy);
+            }
+        });
+    }
+
+    /// Texts of scripts.
+    pub(super) fn verify_scripts(&self, findings: &mut Findings) {
+        self.walk("scripts", &self.scripts, findings, |findings, key, value| {
+            findings.scripts += 1;
+            if blake3::hash(value).to_hex().as_bytes() != key {
+                let place = format!("script {}", key.escape_ascii());
+                findings.damage(place, "its text has another hash", IMPORT);
+            }
+        });
+    }
+
+    /// Records of trainings.
+    pub(super) fn verify_trainings(&self, findings: &mut Findings) {
+        self.walk("accuracies", &self.accuracies, findings, |findings, key, value| {
+            findings.trainings += 1;
+            self.verify_hash("training", key, value, findings);
+        });
+    }
+
+    /// Estimates of accelerators.
+    pub(super) fn verify_estimates(&self, findings: &mut Findings) {
+        self.walk("estimates", &self.estimates, findings, |findings, key, value| {
+            findings.estimates += 1;
+            self.verify_hash("estimate", key, value, findings);
+        });
+    }
+
+    fn verify_hash(&self, what: &str, key: &[u8], value: &[u8], findings: &mut Findings) {
+        let place = format!("{what} {}", key.escape_ascii());
+        if self.whole(&place, value).is_err() {
+            findings.damage(place, "its record has another hash", IMPORT);
+        }
+    }
+
+    /// Hands over each record of a tree; what cannot be read ends it.
+    pub(super) fn walk(
+        &self,
+        name: &str,
+        tree: &Tree,
+        findings: &mut Findings,
+        mut each: impl FnMut(&mut Findings, &[u8], &[u8]),
+    ) {
+        let mut last = None;
+        for record in tree {
+            match record {
+                Ok((key, value)) => {
+                    each(findings, &key, &value);
+                    last = Some(key);
+                }
+                Err(error) => {
+                    let place = match last {
+                        None => format!("tree `{name}`"),
+                        Some(key) => format!("tree `{name}`, after `{}`", key.escape_ascii()),
+                    };
+                    let what = format!("cannot be read: {}", self.failed(error));
+                    return findings.damage(place, what, IMPORT);
+                }
+            }
+        }
+    }
+
+    fn verify_source(&self, place: &str, file: &str, digest: &str, findings: &mut Findings) {
+        // Whether the text is what its hash says is looked at where all texts are.
+        if !self.scripts.contains_key(digest).unwrap_or(true) {
+            findings.damage(place, format!("the text of {file} is missing ({digest})"), IMPORT);
+        }
+    }
+
+    fn verify_forked_from(
+        &self,
+        tree: &Tree,
+        place: &str,
+        from: Option<&str>,
+        findings: &mut Findings,
+    ) {
+        if let Some(from) = from
+            && !tree.contains_key(from).unwrap_or(true)
+        {
+            let what = format!("was forked from `{from}`, which the store does not have");
+            findings.note(place, what, "it needs it for nothing");
+        }
+    }
+}
