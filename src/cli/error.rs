@@ -204,8 +204,16 @@ fn list(changes: &[Change]) -> String {
 
 const fn store_code(error: &StoreError) -> u8 {
     match error {
-        StoreError::NoRun { .. } | StoreError::NoStore { .. } | StoreError::NotAStore { .. } => 2,
-        StoreError::Io { .. } | StoreError::Full { .. } | StoreError::Stuck { .. } => 1,
+        StoreError::NoRun { .. }
+        | StoreError::NoStore { .. }
+        | StoreError::NotAStore { .. }
+        | StoreError::NotEmpty { .. } => 2,
+        StoreError::Io { .. }
+        | StoreError::Full { .. }
+        | StoreError::Stuck { .. }
+        | StoreError::File { .. }
+        | StoreError::Archive { .. }
+        | StoreError::NewerArchive { .. } => 1,
         _ => 4,
     }
 }

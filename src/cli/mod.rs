@@ -15,6 +15,7 @@ mod resume;
 mod run;
 mod runs;
 mod show;
+mod store;
 mod study;
 mod summary;
 mod sweep;
@@ -29,7 +30,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::store;
+use crate::store::end_with;
 
 pub use context::Common;
 pub use error::CliError;
@@ -59,6 +60,7 @@ enum Command {
     Check(check::Args),
     Estimate(estimate::Args),
     Data(data::Args),
+    Store(store::Args),
     Train(train::Args),
     Trainings(trainings::Args),
     TrainPredictor(train_predictor::Args),
@@ -77,7 +79,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     context::log();
-    store::end_with(CliError::report_store);
+    end_with(CliError::report_store);
     let common = &cli.common;
     let result = match cli.command {
         Command::Run(args) => run::run(common, &args),
@@ -93,6 +95,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(args) => check::run(common, &args),
         Command::Estimate(args) => estimate::run(common, &args),
         Command::Data(args) => data::run(common, &args),
+        Command::Store(args) => store::run(common, &args),
         Command::Train(args) => train::run(common, &args),
         Command::Trainings(args) => trainings::run(common, &args),
         Command::TrainPredictor(args) => train_predictor::run(common, &args),

@@ -332,17 +332,17 @@ fn a_store_of_a_newer_format_is_refused_and_left_alone() {
         db.open_tree("meta").unwrap().insert("format", &format.to_be_bytes()).unwrap();
         db.flush().unwrap();
     };
-    set_format(2);
+    set_format(3);
     for command in [&["run", "x.rhai"][..], &["resume", "x-1"], &["runs"]] {
         let ran = place.run(command);
         assert_eq!(ran.code, 4);
         assert_eq!(
             ran.err,
-            "error: the store at .tandem has format 2, and this program knows formats up to 1; use \
+            "error: the store at .tandem has format 3, and this program knows formats up to 2; use \
              a newer tandem. Nothing was changed\n"
         );
     }
-    set_format(1);
+    set_format(2);
     assert_eq!(place.trials("x-1").lines().count(), 64);
 }
 
@@ -370,7 +370,8 @@ fn a_store_that_is_cut_short_or_cannot_be_made() {
     assert_eq!(
         ran.err,
         "error: the store at .tandem is damaged: its database has lost what was written last; \
-         restore it from a copy, or use another store with `--store`\n"
+         `tandem store verify` lists all that is wrong, `tandem store import` makes a store of an \
+         archive, and `--store` names another\n"
     );
 
     let ran = place.run(&["run", "x.rhai", "--store", "x.rhai/store"]);

@@ -10,6 +10,7 @@ mod resuming;
 mod sandbox;
 mod server;
 mod spaces;
+mod store;
 mod study;
 mod support;
 mod sweep;

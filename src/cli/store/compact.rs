@@ -1,0 +1,26 @@
+//! `tandem store compact`: giving space back.
+
+use std::process::ExitCode;
+
+use super::super::context::Common;
+use super::super::error::CliError;
+use super::size;
+use crate::store::{OpenMode, Store};
+
+/// Writes the store's database anew, without what is no longer needed.
+///
+/// It needs room for a second database while it lasts. Nothing is lost if it is killed.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Carries out the command.
+pub fn run(common: &Common, _args: &Args) -> Result<ExitCode, CliError> {
+    let store = Store::open(&common.store, OpenMode::ReadOnlyMustExist)?;
+    let done = store.compact()?;
+    if done.after < done.before {
+        eprintln!("the database took {} and takes {}", size(done.before), size(done.after));
+    } else {
+        eprintln!("the database takes {}, and a fresh one would not take less", size(done.before));
+    }
+    Ok(ExitCode::SUCCESS)
+}

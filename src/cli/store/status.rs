@@ -1,0 +1,46 @@
+//! `tandem store status`: the space that the store takes.
+
+use std::io::stdout;
+use std::process::ExitCode;
+
+use super::super::context::Common;
+use super::super::error::CliError;
+use super::size;
+use crate::report::{Table, grouped};
+
+/// Measures what the store holds and the space it takes.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Carries out the command.
+pub fn run(common: &Common, _args: &Args) -> Result<ExitCode, CliError> {
+    let space = common.existing_store()?.space()?;
+    let mut table = Table::new(["part", "records", "live_bytes", "disk_bytes"]);
+    for part in &space.parts {
+        table.push(vec![
+            part.name.as_str().into(),
+            part.records.into(),
+            part.live.into(),
+            part.disk.into(),
+        ]);
+    }
+    if let Some(trials) = std::num::NonZero::new(space.trials) {
+        table.push(vec![
+            "a trial".into(),
+            space.trials.into(),
+            (space.journals / trials).into(),
+            (space.database / trials).into(),
+        ]);
+    }
+    table.write(common.format, stdout().lock())?;
+    eprintln!(
+        "{} trials; the database holds {} and takes {}",
+        grouped(space.trials.into()),
+        size(space.live),
+        size(space.database)
+    );
+    if let Some(bytes) = space.reclaimable() {
+        eprintln!("`tandem store compact` would give back about {}", size(bytes));
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,63 @@
+//! `tandem store verify`: whether all that is in the store is right.
+
+use std::io::stdout;
+use std::process::ExitCode;
+
+use super::super::context::Common;
+use super::super::error::CliError;
+use crate::report::{Format, Table, grouped};
+use crate::store::{Findings, Weight};
+
+/// Reads everything that is in the store and lists what is wrong with it; changes nothing.
+///
+/// The exit code is 4 if anything is damaged.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Carries out the command.
+pub fn run(common: &Common, _args: &Args) -> Result<ExitCode, CliError> {
+    let findings = common.existing_store()?.verify();
+    let mut table = Table::new(["weight", "where", "what", "way_out"]);
+    for finding in &findings.list {
+        let weight = match finding.weight {
+            Weight::Damage => "damage",
+            Weight::Note => "note",
+        };
+        table.push(vec![
+            weight.into(),
+            finding.place.as_str().into(),
+            finding.what.as_str().into(),
+            finding.remedy.as_str().into(),
+        ]);
+    }
+    if !table.is_empty() || common.format != Format::Table {
+        table.write(common.format, stdout().lock())?;
+    }
+    if findings.omitted() > 0 {
+        eprintln!("{} more are not listed", grouped(findings.omitted().into()));
+    }
+    eprintln!("{}", totals(&findings));
+    Ok(ExitCode::from(if findings.damages > 0 { 4 } else { 0 }))
+}
+
+fn totals(findings: &Findings) -> String {
+    let looked_at = [
+        (findings.runs, "runs"),
+        (findings.trials, "trials"),
+        (findings.checkpoints, "checkpoints"),
+        (findings.studies, "studies"),
+        (findings.scripts, "scripts"),
+        (findings.trainings, "trainings"),
+        (findings.estimates, "estimates"),
+        (findings.files, "files"),
+    ]
+    .map(|(count, kind)| format!("{} {kind}", grouped(count.into())))
+    .join(", ");
+    let found = match (findings.damages, findings.notes) {
+        (0, 0) => "nothing is wrong".to_owned(),
+        (0, notes) => format!("nothing is wrong, notes: {notes}"),
+        (damages, 0) => format!("damages: {damages}"),
+        (damages, notes) => format!("damages: {damages}, notes: {notes}"),
+    };
+    format!("{looked_at}: {found}")
+}
