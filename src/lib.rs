@@ -6,7 +6,7 @@
 //!
 //! Each room knows only what is above it here: [`space`], [`network`], [`accel`], [`train`],
 //! [`accuracy`], [`search`], [`pareto`], [`store`], [`study`], [`comparison`],
-//! [`report`], [`script`], [`cli`].
+//! [`report`], [`script`], [`query`], [`cli`].
 
 pub mod accel;
 pub mod accuracy;
@@ -15,6 +15,7 @@ pub mod comparison;
 pub mod flight;
 pub mod network;
 pub mod pareto;
+pub mod query;
 pub mod report;
 pub mod script;
 pub mod search;

@@ -9,6 +9,7 @@ use super::changes::Change;
 use crate::accuracy::nasbench101::{ImportError, TableError};
 use crate::comparison::PlanError;
 use crate::pareto::ParseObjectiveError;
+use crate::query::QuestionError;
 use crate::script::{QueryError, ScriptError};
 use crate::store::StoreError;
 use crate::study::StudyError;
@@ -91,6 +92,15 @@ pub enum CliError {
     /// Writing the results failed.
     #[error("cannot write the results: {0}")]
     Output(#[from] std::io::Error),
+}
+
+impl From<QuestionError> for CliError {
+    fn from(error: QuestionError) -> Self {
+        match error {
+            QuestionError::Store(error) => Self::Store(error),
+            QuestionError::Query(error) => Self::Query(error),
+        }
+    }
 }
 
 impl CliError {

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use super::context::Common;
 use super::error::CliError;
-use super::query::selected;
 use crate::pareto::{Frontier, costs};
+use crate::query::select;
 use crate::report::{Axes, Series, figure};
 use crate::store::{Outcome, Reader, RunRecord, Trial};
 
@@ -33,7 +33,7 @@ pub struct Args {
 /// Carries out the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let store = common.reader()?;
-    let runs = selected(store.as_ref(), &args.runs)?;
+    let runs = select(store.as_ref(), &args.runs)?;
     let axes = Axes { x: args.x.clone(), y: args.y.clone(), colour: args.colour.clone() };
     let series = runs
         .iter()

@@ -8,9 +8,13 @@ mod data;
 mod error;
 mod estimate;
 mod explain;
+mod export;
 mod figure;
+mod output;
 mod pareto;
 mod query;
+mod query_text;
+mod rescore;
 mod resume;
 mod run;
 mod runs;
@@ -52,6 +56,8 @@ enum Command {
     Runs(runs::Args),
     Show(show::Args),
     Query(query::Args),
+    Export(export::Args),
+    Rescore(rescore::Args),
     Pareto(pareto::Args),
     Explain(explain::Args),
     Figure(figure::Args),
@@ -87,6 +93,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Runs(args) => runs::run(common, &args),
         Command::Show(args) => show::run(common, &args),
         Command::Query(args) => query::run(common, &args),
+        Command::Export(args) => export::run(common, &args),
+        Command::Rescore(args) => rescore::run(common, &args),
         Command::Pareto(args) => pareto::run(common, &args),
         Command::Explain(args) => explain::run(common, &args),
         Command::Figure(args) => figure::run(common, &args),

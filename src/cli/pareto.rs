@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use super::compare;
 use super::context::{Common, label_predicted};
 use super::error::CliError;
-use super::query::selected;
 use crate::pareto::{Frontier, Objective, costs, hypervolume};
+use crate::query::select;
 use crate::report::{Format, TrialColumns, number};
 use crate::store::{Outcome, Trial};
 
@@ -35,7 +35,7 @@ pub struct Args {
 /// Carries out the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let store = common.reader()?;
-    let runs = selected(store.as_ref(), &args.runs)?;
+    let runs = select(store.as_ref(), &args.runs)?;
     let objectives = match (&args.objectives[..], runs.first()) {
         ([], Some(run)) => run.objectives.clone(),
         (given, _) => given.to_vec(),

@@ -1,109 +1,400 @@
 //! `tandem query`: the trials for which an expression holds.
 
-use std::collections::BTreeSet;
-use std::io::stdout;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use super::context::{Common, label_predicted};
+use super::context::{Common, label_predicted, read_settings};
 use super::error::CliError;
-use crate::pareto::{Direction, Objective};
-use crate::report::{TrialColumns, metric_names};
-use crate::script::Query;
-use crate::store::{Reader, RunRecord, Trial};
+use super::output::Output;
+use super::query_text::{named, sort_key, split};
+use crate::query::{
+    Aggregate, Found, Function, Grouping, Order, Subject, Value, find, frontier, group, known,
+    select,
+};
+use crate::report::{Cell, Column, Rows, TrialColumns};
+use crate::script::{Asker, Bound, Expression, Known};
+use crate::store::{Reader, RunRecord, Stretch};
 
-/// Prints the stored trials for which a Rhai expression holds.
+/// Prints the stored trials for which a Rhai expression holds, or what groups of them come to.
 ///
-/// The expression sees the metrics by name, and step, phase, reward, valid, failed, run and point
-/// (for example `point.cnn`).
+/// An expression sees the metrics by their names (together as the map `m`), the parts of the point
+/// (`hw`, `point.hw`), step, phase, reward, valid, failed, reason, run, duration_s, from_cache,
+/// on_frontier (of its run, by the run's objectives), and the run's args, seed, file and settings. What
+/// a trial lacks is `()`. Where one run is named, or with --script, the functions of the script are at
+/// hand.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The condition, for example 'accuracy > 0.73 && latency_ms < 5'.
     expression: String,
-    /// The runs to look in; all of them if none is named.
+    /// The runs to look in, by their names or a study's; all of them if none is named.
     #[arg(long)]
     run: Vec<String>,
-    /// Sorts by a metric, `reward` or `step`: KEY for ascending, KEY:max for descending order.
-    #[arg(long, value_name = "KEY")]
-    sort: Option<String>,
-    /// Prints at most this many trials.
+    /// Sorts by an expression such as a metric: KEY for ascending, KEY:max for descending order; the
+    /// next ones decide between equals.
+    #[arg(long, value_name = "KEY[:max]", allow_hyphen_values = true)]
+    sort: Vec<String>,
+    /// Prints at most this many trials or groups.
     #[arg(long)]
     limit: Option<usize>,
+    /// Groups the trials by an expression such as phase, run, a metric or a part.
+    #[arg(long, value_name = "KEY")]
+    by: Vec<String>,
+    /// What the trials, or each group, come to: count, or min, max, sum, mean, median or q0 to q100
+    /// with a colon and what of, for example count,max:accuracy,q90:latency_ms.
+    #[arg(long, value_name = "AGGREGATES")]
+    agg: Vec<String>,
+    /// The columns: expressions, each with `name=` before it or not, separated by commas.
+    #[arg(long, visible_alias = "columns", value_name = "EXPRESSIONS")]
+    select: Vec<String>,
+    /// The script whose functions are at hand.
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+    /// Writes into a file, which is there whole or not at all.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 /// Carries out the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
-    let query = Query::new(&args.expression)?;
-    let sort = args.sort.as_deref().map(sort_key).transpose()?;
     let store = common.reader()?;
-    let runs = selected(store.as_ref(), &args.run)?;
-    // A metric of any of the runs is known in all of them.
-    let mut names = BTreeSet::new();
-    let mut stored = Vec::with_capacity(runs.len());
-    for run in &runs {
-        let trials = store.trials(&run.name)?.collect::<Result<Vec<_>, _>>()?;
-        names.extend(metric_names(&trials));
-        stored.push(trials);
+    let reader = store.as_ref();
+    let records = select(reader, &args.run)?;
+    let texts = Texts::read(args)?;
+    let asker = asker(common, reader, args, &records, &texts)?;
+    let condition = asker.expression("query", &args.expression)?;
+    if texts.aggregates.is_empty() && texts.by.is_empty() {
+        trials(common, reader, args, records, (&texts, &asker, condition))
+    } else {
+        groups(common, reader, args, records, (&texts, &asker, condition))
     }
-    let mut found: Vec<(String, Trial)> = Vec::new();
-    for (run, trials) in runs.iter().zip(stored) {
-        for trial in trials {
-            let phase = run.phases.get(trial.phase as usize).map_or("", |phase| &phase.name);
-            if query.holds(&run.name, phase, &trial, &names)? {
-                found.push((run.name.clone(), trial));
-            }
+}
+
+/// The options that hold expressions, taken apart.
+struct Texts {
+    /// The text and whether the highest come first.
+    sort: Vec<(String, bool)>,
+    /// The name of the column and the text.
+    by: Vec<(String, String)>,
+    aggregates: Vec<Aggregate>,
+    /// The name of the column and the text.
+    select: Vec<(String, String)>,
+}
+
+impl Texts {
+    fn read(args: &Args) -> Result<Self, CliError> {
+        let column = |text: &str| {
+            let (name, text) = named(text);
+            (name.unwrap_or(text).to_owned(), text.to_owned())
+        };
+        let mut aggregates = Vec::new();
+        for text in args.agg.iter().flat_map(|list| split(list)) {
+            let (name, text) = named(text);
+            let read = Aggregate::parse(name, text);
+            aggregates.push(read.map_err(|error| CliError::usage(error.to_string()))?);
         }
-    }
-    if let Some(key) = &sort {
-        if !names.contains(&key.metric) && !["reward", "step"].contains(&key.metric.as_str()) {
-            let names: Vec<String> = names.into_iter().collect();
+        let texts = Self {
+            sort: args.sort.iter().map(|text| sort_key(text)).collect(),
+            by: args.by.iter().map(|text| column(text)).collect(),
+            select: args.select.iter().flat_map(|list| split(list)).map(column).collect(),
+            aggregates,
+        };
+        if texts.grouped() && !texts.select.is_empty() {
             return Err(CliError::Usage {
-                message: format!("the trials have no metric `{}` to sort by", key.metric),
-                hint: Some(format!("there are step, reward, {}", names.join(", "))),
+                message: "--select is about trials, --by and --agg are about groups".to_owned(),
+                hint: Some("the columns of groups are what --by and --agg name".to_owned()),
             });
         }
-        // Trials without the value come last.
-        found.sort_by(|(_, a), (_, b)| {
-            let value = |trial| value(trial, &key.metric).map_or(f64::INFINITY, |v| key.cost(v));
-            value(a).total_cmp(&value(b))
-        });
+        let groups = texts.by.iter().map(|(name, _)| name);
+        let groups = groups.chain(texts.aggregates.iter().map(|aggregate| &aggregate.name));
+        let names: Vec<&String> = groups.chain(texts.select.iter().map(|(name, _)| name)).collect();
+        if let Some(twice) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name))
+        {
+            return Err(CliError::Usage {
+                message: format!("there are two columns `{}`", twice.1),
+                hint: Some("give one of them another name: name=expression".to_owned()),
+            });
+        }
+        Ok(texts)
     }
-    if let Some(limit) = args.limit {
-        found.truncate(limit);
+
+    fn grouped(&self) -> bool {
+        !self.by.is_empty() || !self.aggregates.is_empty()
     }
-    let trials: Vec<&Trial> = found.iter().map(|(_, trial)| trial).collect();
-    let predicted = label_predicted(common, &runs);
-    let columns = TrialColumns::new(trials, [], runs.len() > 1).labelled(predicted);
-    let mut table = columns.table();
-    for (run, trial) in &found {
-        table.push(columns.row(run, trial));
+
+    fn all(&self) -> impl Iterator<Item = &str> {
+        let sort = self.sort.iter().filter(|_| !self.grouped()).map(|(text, _)| text.as_str());
+        let rest = self.by.iter().chain(&self.select).map(|(_, text)| text.as_str());
+        let of = self.aggregates.iter().filter_map(|aggregate| aggregate.of.as_deref());
+        sort.chain(rest).chain(of)
     }
-    table.write(common.format, stdout().lock())?;
-    if found.is_empty() {
+}
+
+/// What compiles the expressions: with the functions of a script at hand if one is named, or if they
+/// call one of the only run's.
+fn asker(
+    common: &Common,
+    reader: &dyn Reader,
+    args: &Args,
+    records: &[RunRecord],
+    texts: &Texts,
+) -> Result<Asker, CliError> {
+    if let Some(file) = &args.script {
+        let settings = read_settings(file)?;
+        let path = settings.script.clone().unwrap_or_else(|| file.clone());
+        return Ok(Asker::of_file(&path, &settings, common.data_dir(Some(&settings)))?);
+    }
+    let [record] = records else { return Ok(Asker::default()) };
+    let all: Vec<&str> = texts.all().chain([args.expression.as_str()]).collect();
+    Ok(Asker::of_run(reader, record, common.data_dir(None), &all)??)
+}
+
+/// The runs as far as some expressions ask for them, and the names that there are.
+fn subjects(
+    common: &Common,
+    reader: &dyn Reader,
+    records: Vec<RunRecord>,
+    expressions: &[&Expression],
+) -> Result<(Vec<Subject>, Known), CliError> {
+    let mentioned = |name: &str| expressions.iter().any(|expression| expression.mentions(name));
+    let mut subjects = Vec::with_capacity(records.len());
+    for record in records {
+        let mut subject = Subject::new(reader, record)?;
+        if mentioned("args") {
+            subject.facts = subject.facts.with_defaults(reader, &common.data_dir(None))?;
+        }
+        if mentioned("on_frontier") {
+            let record = subject.facts.record.clone();
+            if record.objectives.is_empty() {
+                return Err(CliError::Usage {
+                    message: format!("run `{}` has no objectives, so no frontier", record.name),
+                    hint: Some("`--run` names the runs to look in".to_owned()),
+                });
+            }
+            let steps = frontier(reader, &subject, &record.objectives)?;
+            subject.facts.frontier = Some(Arc::new(steps));
+        }
+        subjects.push(subject);
+    }
+    let known = known(reader, &subjects, Some(expressions))?;
+    Ok((subjects, known))
+}
+
+fn trials(
+    common: &Common,
+    reader: &dyn Reader,
+    args: &Args,
+    records: Vec<RunRecord>,
+    (texts, asker, condition): (&Texts, &Asker, Expression),
+) -> Result<ExitCode, CliError> {
+    let mut sort = Vec::new();
+    for (index, (text, descending)) in texts.sort.iter().enumerate() {
+        sort.push((
+            asker.expression(&label("--sort", index, texts.sort.len()), text)?,
+            *descending,
+        ));
+    }
+    let mut columns = Vec::new();
+    for (index, (name, text)) in texts.select.iter().enumerate() {
+        let expression = asker.expression(&label("--select", index, texts.select.len()), text)?;
+        columns.push((name.clone(), expression));
+    }
+    let all: Vec<&Expression> = [&condition]
+        .into_iter()
+        .chain(sort.iter().map(|(expression, _)| expression))
+        .chain(columns.iter().map(|(_, expression)| expression))
+        .collect();
+    let (subjects, known) = subjects(common, reader, records.clone(), &all)?;
+    let condition = condition.bind(&known)?;
+    let mut order = Vec::new();
+    for (expression, descending) in sort {
+        order.push(Order { key: expression.bind(&known)?, descending });
+    }
+    let mut selected = Vec::new();
+    for (name, expression) in columns {
+        selected.push((name, expression.bind(&known)?));
+    }
+    let found = find(reader, &subjects, &condition, &order, args.limit)?;
+    let predicted = label_predicted(common, &records);
+    let shape = if selected.is_empty() {
+        let (metrics, parts) = (found.metrics.iter().cloned(), found.parts.iter().cloned());
+        let columns = TrialColumns::of_names(
+            metrics.collect(),
+            parts.collect(),
+            found.failed,
+            subjects.len() > 1,
+        );
+        Shape::Whole(columns.labelled(predicted))
+    } else {
+        Shape::Selected(selected)
+    };
+    let output = Output::new(args.output.as_deref(), common.format)?;
+    let mut rows = Rows::new(common.format, shape.columns(), output)?;
+    write_rows(reader, &subjects, &found, &shape, &mut rows)?;
+    if rows.count() == 0 {
         eprintln!("no trial matches");
     }
+    rows.finish()?.finish()?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The named runs, or all.
-pub fn selected(store: &dyn Reader, names: &[String]) -> Result<Vec<RunRecord>, CliError> {
-    if names.is_empty() {
-        return Ok(store.runs()?);
-    }
-    names.iter().map(|name| Ok(store.run(name)?)).collect()
+/// What an option is called in messages.
+fn label(option: &str, index: usize, count: usize) -> String {
+    if count > 1 { format!("{option} {}", index + 1) } else { option.to_owned() }
 }
 
-fn sort_key(text: &str) -> Result<Objective, CliError> {
-    if text.contains(':') {
-        return Ok(text.parse()?);
-    }
-    Ok(Objective { metric: text.to_owned(), direction: Direction::Min })
+/// The columns of trials.
+enum Shape {
+    Whole(TrialColumns),
+    Selected(Vec<(String, Bound)>),
 }
 
-fn value(trial: &Trial, key: &str) -> Option<f64> {
-    #[expect(clippy::cast_precision_loss, reason = "steps stay far below 2^53")]
-    match key {
-        "step" => Some(trial.step as f64),
-        "reward" => trial.outcome.reward(),
-        metric => trial.outcome.metric(metric),
+impl Shape {
+    fn columns(&self) -> Vec<Column> {
+        match self {
+            Self::Whole(columns) => columns.columns(),
+            Self::Selected(columns) => {
+                columns.iter().map(|(name, _)| Column { name: name.clone(), kind: None }).collect()
+            }
+        }
     }
+
+    /// The rows of some trials of a stretch.
+    fn rows(
+        &self,
+        subject: &Subject,
+        stretch: &Stretch,
+        places: &[usize],
+    ) -> Result<Vec<Vec<Cell>>, CliError> {
+        match self {
+            Self::Whole(columns) => {
+                let name = &subject.facts.record.name;
+                Ok(places.iter().map(|&at| columns.row(name, &stretch.trial(at))).collect())
+            }
+            Self::Selected(columns) => {
+                let mut rows = vec![Vec::with_capacity(columns.len()); places.len()];
+                for (_, bound) in columns {
+                    let values = bound.values(&subject.facts, stretch, places)?;
+                    rows.iter_mut()
+                        .zip(values)
+                        .for_each(|(row, value)| row.push(Value::from(value).into()));
+                }
+                Ok(rows)
+            }
+        }
+    }
+}
+
+fn write_rows(
+    reader: &dyn Reader,
+    subjects: &[Subject],
+    found: &Found,
+    shape: &Shape,
+    rows: &mut Rows<Output>,
+) -> Result<(), CliError> {
+    let stretch_of = |run: usize, number| reader.stretch(&subjects[run].facts.record.name, number);
+    for (run, number, places) in &found.stretches {
+        if let Some(stretch) = stretch_of(*run, *number)? {
+            let places: Vec<usize> = places.iter().map(|&at| at.into()).collect();
+            for row in shape.rows(&subjects[*run], &stretch, &places)? {
+                rows.push(row)?;
+            }
+        }
+    }
+    let Some(hits) = &found.sorted else { return Ok(()) };
+    // Each stretch is read once, whatever the order.
+    let mut ranked: Vec<usize> = (0..hits.len()).collect();
+    ranked.sort_by_key(|&rank| (hits[rank].run, hits[rank].step));
+    let place = |rank: usize| (hits[rank].run, hits[rank].step / Stretch::LEN);
+    let mut made: Vec<Vec<Cell>> = vec![Vec::new(); hits.len()];
+    for ranks in ranked.chunk_by(|&a, &b| place(a) == place(b)) {
+        let (run, number) = place(ranks[0]);
+        if let Some(stretch) = stretch_of(run, number)? {
+            let at = |&rank: &usize| (hits[rank].step - stretch.first()) as usize;
+            let places: Vec<usize> = ranks.iter().map(at).collect();
+            for (row, &rank) in
+                shape.rows(&subjects[run], &stretch, &places)?.into_iter().zip(ranks)
+            {
+                made[rank] = row;
+            }
+        }
+    }
+    for row in made {
+        rows.push(row)?;
+    }
+    Ok(())
+}
+
+fn groups(
+    common: &Common,
+    reader: &dyn Reader,
+    args: &Args,
+    records: Vec<RunRecord>,
+    (texts, asker, condition): (&Texts, &Asker, Expression),
+) -> Result<ExitCode, CliError> {
+    let count = Aggregate { name: "count".to_owned(), function: Function::Count, of: None };
+    let aggregates =
+        if texts.aggregates.is_empty() { vec![count] } else { texts.aggregates.clone() };
+    let mut keys = Vec::new();
+    for (index, (_, text)) in texts.by.iter().enumerate() {
+        keys.push(asker.expression(&label("--by", index, texts.by.len()), text)?);
+    }
+    let mut of = Vec::new();
+    for (index, aggregate) in aggregates.iter().enumerate() {
+        let label = label("--agg", index, aggregates.len());
+        let of_one =
+            aggregate.of.as_ref().map(|text| asker.expression(&label, text)).transpose()?;
+        of.push((aggregate.function, of_one));
+    }
+    let all: Vec<&Expression> = [&condition]
+        .into_iter()
+        .chain(&keys)
+        .chain(of.iter().filter_map(|(_, expression)| expression.as_ref()))
+        .collect();
+    let names: Vec<&String> = texts
+        .by
+        .iter()
+        .map(|(name, _)| name)
+        .chain(aggregates.iter().map(|aggregate| &aggregate.name))
+        .collect();
+    let mut order = Vec::new();
+    for (name, descending) in &texts.sort {
+        let place = names.iter().position(|known| *known == name);
+        let place = place.ok_or_else(|| CliError::Usage {
+            message: format!("the groups have no column `{name}` to sort by"),
+            hint: Some(format!(
+                "there are {}",
+                names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
+            )),
+        })?;
+        order.push((place, *descending));
+    }
+    let (subjects, known) = subjects(common, reader, records.clone(), &all)?;
+    let condition = condition.bind(&known)?;
+    let mut grouping = Grouping { keys: Vec::new(), aggregates: Vec::new() };
+    for key in keys {
+        grouping.keys.push(key.bind(&known)?);
+    }
+    for (function, of) in of {
+        grouping.aggregates.push((function, of.map(|of| of.bind(&known)).transpose()?));
+    }
+    let groups = group(reader, &subjects, &condition, &grouping)?;
+    let mut table: Vec<Vec<Value>> =
+        groups.into_iter().map(|group| [group.keys, group.values].concat()).collect();
+    table.sort_by(|a, b| {
+        let by = order.iter().map(|&(at, descending)| a[at].compare(&b[at], descending));
+        by.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+    });
+    table.truncate(args.limit.unwrap_or(usize::MAX));
+    if label_predicted(common, &records) {
+        eprintln!("note: the accuracies are predicted");
+    }
+    let output = Output::new(args.output.as_deref(), common.format)?;
+    let columns = names.into_iter().map(|name| Column { name: name.clone(), kind: None });
+    let mut rows = Rows::new(common.format, columns.collect(), output)?;
+    for row in table {
+        rows.push(row.into_iter().map(Cell::from).collect())?;
+    }
+    rows.finish()?.finish()?;
+    Ok(ExitCode::SUCCESS)
 }

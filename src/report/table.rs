@@ -4,9 +4,10 @@ use std::io::{self, Write};
 
 use clap::ValueEnum;
 use comfy_table::{CellAlignment, presets};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::number::number;
+use super::rows::{Column, Rows};
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -20,6 +21,8 @@ pub enum Format {
     Json,
     /// One JSON object a line.
     Jsonl,
+    /// An Apache Parquet file, for a file or a pipe.
+    Parquet,
 }
 
 /// One value of a table.
@@ -31,6 +34,8 @@ pub enum Cell {
     Flag(bool),
     /// A count.
     Int(u64),
+    /// A whole number that may be below zero.
+    Signed(i64),
     /// A measure.
     Number(f64),
     /// A text.
@@ -80,12 +85,13 @@ impl Cell {
             Self::Flag(true) => "yes".to_owned(),
             Self::Flag(false) => "no".to_owned(),
             Self::Int(int) => int.to_string(),
+            Self::Signed(int) => int.to_string(),
             Self::Number(value) => number(*value),
             Self::Text(text) => text.clone(),
         }
     }
 
-    fn in_full(&self) -> String {
+    pub(super) fn in_full(&self) -> String {
         match self {
             Self::Flag(flag) => flag.to_string(),
             Self::Number(value) => value.to_string(),
@@ -93,18 +99,19 @@ impl Cell {
         }
     }
 
-    fn to_json(&self) -> Value {
+    pub(super) fn to_json(&self) -> Value {
         match self {
             Self::Empty => Value::Null,
             Self::Flag(flag) => (*flag).into(),
             Self::Int(int) => (*int).into(),
+            Self::Signed(int) => (*int).into(),
             Self::Number(value) => (*value).into(),
             Self::Text(text) => text.as_str().into(),
         }
     }
 
     pub(super) const fn is_number(&self) -> bool {
-        matches!(self, Self::Int(_) | Self::Number(_))
+        matches!(self, Self::Int(_) | Self::Signed(_) | Self::Number(_))
     }
 }
 
@@ -153,34 +160,17 @@ impl Table {
     /// # Errors
     /// The writer's.
     pub fn write(&self, format: Format, mut out: impl Write) -> io::Result<()> {
-        match format {
-            Format::Table => writeln!(out, "{}", self.for_people()),
-            Format::Csv => {
-                let mut csv = csv::Writer::from_writer(out);
-                csv.write_record(&self.columns).map_err(of_csv)?;
-                for row in &self.rows {
-                    csv.write_record(row.iter().map(Cell::in_full)).map_err(of_csv)?;
-                }
-                csv.flush()
-            }
-            Format::Json => {
-                let rows: Vec<Value> = self.rows.iter().map(|row| self.object(row)).collect();
-                serde_json::to_writer_pretty(&mut out, &rows)?;
-                writeln!(out)
-            }
-            Format::Jsonl => {
-                for row in &self.rows {
-                    serde_json::to_writer(&mut out, &self.object(row))?;
-                    writeln!(out)?;
-                }
-                Ok(())
-            }
+        if format == Format::Table {
+            return writeln!(out, "{}", self.for_people());
         }
-    }
-
-    fn object(&self, row: &[Cell]) -> Value {
-        let entries = self.columns.iter().cloned().zip(row.iter().map(Cell::to_json));
-        Value::Object(entries.collect::<Map<_, _>>())
+        let mut bytes = Vec::new();
+        let columns = self.columns.iter().map(|name| Column { name: name.clone(), kind: None });
+        let mut rows = Rows::new(format, columns.collect(), &mut bytes)?;
+        for row in &self.rows {
+            rows.push(row.clone())?;
+        }
+        rows.finish()?;
+        out.write_all(&bytes)
     }
 
     fn for_people(&self) -> String {
@@ -201,13 +191,5 @@ impl Table {
             }
         }
         table.trim_fmt()
-    }
-}
-
-/// The writer's error behind one of the csv library, with its kind: a closed pipe is no failure.
-fn of_csv(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::rows::{Column, Kind};
 use super::table::{Cell, Table};
 use crate::store::{Outcome, Trial};
 
@@ -60,18 +61,40 @@ impl TrialColumns {
         self
     }
 
+    /// Columns of given names: metrics, parts of the point, whether there is one for the reasons of
+    /// failures, and one for the run.
+    pub const fn of_names(
+        metrics: Vec<String>,
+        parts: Vec<String>,
+        failed: bool,
+        with_run: bool,
+    ) -> Self {
+        Self { run: with_run, metrics, failed, parts, predicted: false }
+    }
+
     /// A table with these columns and no rows.
     pub fn table(&self) -> Table {
-        let run = self.run.then(|| "run".to_owned());
-        let head = run.into_iter().chain(["step".to_owned()]);
-        let failed = self.failed.then(|| "failed".to_owned());
-        let tail = ["reward".to_owned(), "valid".to_owned()].into_iter().chain(failed);
-        let label = |name: &String| match name.as_str() {
-            "accuracy" if self.predicted => "accuracy (predicted)".to_owned(),
-            _ => name.clone(),
-        };
-        let metrics = self.metrics.iter().map(label);
-        Table::new(head.chain(metrics).chain(tail).chain(self.parts.clone()))
+        Table::new(self.columns().into_iter().map(|column| column.name))
+    }
+
+    /// The columns.
+    pub fn columns(&self) -> Vec<Column> {
+        let mut columns = Vec::new();
+        if self.run {
+            columns.push(Column::new("run", Kind::Text));
+        }
+        columns.push(Column::new("step", Kind::Int));
+        columns.extend(self.metrics.iter().map(|name| match name.as_str() {
+            "accuracy" if self.predicted => Column::new("accuracy (predicted)", Kind::Number),
+            name => Column::new(name, Kind::Number),
+        }));
+        columns.push(Column::new("reward", Kind::Number));
+        columns.push(Column::new("valid", Kind::Flag));
+        if self.failed {
+            columns.push(Column::new("failed", Kind::Text));
+        }
+        columns.extend(self.parts.iter().map(|part| Column::new(part, Kind::Text)));
+        columns
     }
 
     /// The row of a trial.

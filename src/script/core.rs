@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rhai::serde::to_dynamic;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Map, Module, Scope};
 
-use super::contract::SELF;
+use super::contract::{SELF, contract};
 use super::diagnostic::{Diagnostic, Place};
+use super::engine::engine;
 use super::error::ScriptError;
 use super::host::Host;
 use super::limits::Limits;
 use super::modules::{Closure, PhaseReward, reward_of};
+use super::resolver::Resolver;
 use super::settings::Settings;
 use super::sources::Sources;
 use crate::pareto::{Weighted, Worth};
@@ -36,6 +38,42 @@ pub(super) struct Core {
 }
 
 impl Core {
+    /// Compiles a script, gives it its arguments and makes its functions callable; `label` is what
+    /// messages call its text. The values of the arguments come with it.
+    pub(super) fn load(
+        (label, text): (&str, &str),
+        (resolver, sources): (Resolver, Sources),
+        settings: &Settings,
+        host: Arc<Host>,
+    ) -> Result<(Self, BTreeMap<String, Dynamic>), ScriptError> {
+        sources.put(label, text);
+        let engine = engine(resolver, &host, &settings.limits);
+        let refuse = |diagnostic: Diagnostic| ScriptError::Script {
+            diagnostic: Box::new(diagnostic),
+            sources: sources.clone(),
+        };
+        let mut ast = engine
+            .compile(text)
+            .map_err(|error| refuse(Diagnostic::of_parse_error(&error, label)))?;
+        ast.set_source(label);
+        let calls = contract(&engine, &ast, text).map_err(&refuse)?;
+        let mut core = Self {
+            engine,
+            ast,
+            calls,
+            declared: None,
+            label: label.to_owned(),
+            sources: sources.clone(),
+            limits: settings.limits,
+            host,
+            messages: Mutex::default(),
+        };
+        let args = core.bind_args(settings)?;
+        core.bind_self(&core.ast.clone())?;
+        core.bind_declared_reward()?;
+        Ok((core, args))
+    }
+
     pub(super) fn refuse(&self, diagnostic: Diagnostic) -> ScriptError {
         let diagnostic = Box::new(diagnostic);
         ScriptError::Script { diagnostic, sources: self.sources.clone() }
@@ -129,7 +167,7 @@ impl Core {
     }
 
     /// Makes the script's functions callable as a module of their own.
-    pub(super) fn bind_self(&mut self, ast: &AST) -> Result<(), ScriptError> {
+    fn bind_self(&mut self, ast: &AST) -> Result<(), ScriptError> {
         let module = self
             .limits
             .timed(|| Module::eval_ast_as_new(Scope::new(), ast, &self.engine))
@@ -139,7 +177,7 @@ impl Core {
     }
 
     /// Reads the objective that `reward()` without a parameter gives.
-    pub(super) fn bind_declared_reward(&mut self) -> Result<(), ScriptError> {
+    fn bind_declared_reward(&mut self) -> Result<(), ScriptError> {
         let takes_none = |f: &rhai::ScriptFnMetadata| f.name == "reward" && f.params.is_empty();
         if !self.defines("reward") || !self.ast.iter_functions().any(|f| takes_none(&f)) {
             return Ok(());
@@ -158,10 +196,7 @@ impl Core {
 
     /// Reads the arguments that the script declares, applies the settings and makes them known as
     /// `args::<name>`.
-    pub(super) fn bind_args(
-        &mut self,
-        settings: &Settings,
-    ) -> Result<BTreeMap<String, Dynamic>, ScriptError> {
+    fn bind_args(&mut self, settings: &Settings) -> Result<BTreeMap<String, Dynamic>, ScriptError> {
         let mut args = BTreeMap::new();
         if self.defines("args") {
             // The statements around the functions may use the arguments: functions first.

@@ -60,6 +60,12 @@ impl Diagnostic {
         self
     }
 
+    /// Adds where it is in a text.
+    #[must_use]
+    pub(super) fn at(self, position: Position, label: &str) -> Self {
+        Self { place: place(position, label), ..self }
+    }
+
     /// The message of a text that does not parse.
     pub(super) fn of_parse_error(error: &ParseError, label: &str) -> Self {
         let place = place(error.position(), label);

@@ -1,6 +1,5 @@
 //! The Rhai engine of an experiment.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use rhai::Engine;
@@ -10,18 +9,12 @@ use super::host::Host;
 use super::limits::Limits;
 use super::modules;
 use super::resolver::Resolver;
-use super::sources::Sources;
 
 /// Makes an engine that reaches nothing but the native modules and jailed imports.
-pub(super) fn engine(
-    folder: &Path,
-    sources: &Sources,
-    host: &Arc<Host>,
-    limits: &Limits,
-) -> Engine {
+pub(super) fn engine(resolver: Resolver, host: &Arc<Host>, limits: &Limits) -> Engine {
     let mut engine = Engine::new_raw();
     engine.register_global_module(StandardPackage::new().as_shared_module());
-    engine.set_module_resolver(Resolver::new(folder, sources.clone()));
+    engine.set_module_resolver(resolver);
     engine.set_fail_on_invalid_map_property(true);
     // A clock would let a script decide by the time of day; `eval` would escape the parse limits.
     for symbol in ["eval", "timestamp", "sleep"] {

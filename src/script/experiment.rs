@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use rhai::{Dynamic, Map};
 
-use super::contract::{TO_RUN, contract, undefined};
+use super::contract::{TO_RUN, undefined};
 use super::core::Core;
 use super::diagnostic::Diagnostic;
-use super::engine::engine;
 use super::error::ScriptError;
 use super::host::Host;
 use super::modules::{
     PhaseReward, ScriptDraft, ScriptPart, ScriptPhase, ScriptRun, TrainingPlan, script_point,
 };
 use super::options::number;
+use super::resolver::Resolver;
 use super::settings::Settings;
 use super::sources::Sources;
 use super::table::SummaryTable;
@@ -55,36 +55,13 @@ impl Script {
             .map_err(|source| ScriptError::Read { path: path.to_path_buf(), source })?;
         let label = path.display().to_string();
         let sources = Sources::default();
-        sources.put(&label, &text);
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
         let host = Arc::new(Host::new(data, settings.threads()));
-        let engine = engine(folder, &sources, &host, &settings.limits);
-        let refuse = |diagnostic: Diagnostic| ScriptError::Script {
-            diagnostic: Box::new(diagnostic),
-            sources: sources.clone(),
-        };
-        let mut ast = engine
-            .compile(&text)
-            .map_err(|error| refuse(Diagnostic::of_parse_error(&error, &label)))?;
-        ast.set_source(label.as_str());
-        let calls = contract(&engine, &ast, &text).map_err(&refuse)?;
-        let mut core = Core {
-            engine,
-            ast,
-            calls,
-            declared: None,
-            label,
-            sources: sources.clone(),
-            limits: settings.limits,
-            host,
-            messages: Mutex::default(),
-        };
-        let args = core.bind_args(settings)?;
-        core.bind_self(&core.ast.clone())?;
-        core.bind_declared_reward()?;
+        let resolver = Resolver::new(folder, sources.clone());
+        let (core, args) = Core::load((&label, &text), (resolver, sources), settings, host)?;
         let core = Arc::new(core);
         let (space, parts) = read_space(&core)?;
         let objectives = read_objectives(&core)?;

@@ -29,7 +29,7 @@ pub use experiment::Script;
 pub use host::{Host, Source, Traced, Trust};
 pub use limits::Limits;
 pub use modules::TrainingPlan;
-pub use query::{Query, QueryError};
+pub use query::{Asker, Bound, Expression, Facts, Known, QueryError};
 pub use settings::{Settings, SettingsError};
 pub use sources::Sources;
 pub use sweep::{Accuracies, SweepNetworks, SweepPlan};

@@ -1,6 +1,6 @@
 //! Imports: script modules from the experiment's folder and from `scripts/`, nothing else.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,9 +20,12 @@ const BUILT_IN: [(&str, &str); 2] = [
 /// Finds and loads what scripts import.
 ///
 /// A name is looked for below the experiment's folder, then below the nearest `scripts/` folder
-/// beside or above it, then among the modules that come with the program.
+/// beside or above it, then among the modules that come with the program. The script of a stored run
+/// finds what the run has imported, and nothing else.
 pub(super) struct Resolver {
     folders: Vec<PathBuf>,
+    /// The texts of a stored run, by their labels.
+    stored: Option<BTreeMap<String, String>>,
     sources: Sources,
     loaded: Mutex<HashMap<String, Slot>>,
 }
@@ -48,11 +51,24 @@ impl Resolver {
         {
             folders.push(scripts);
         }
-        Self { folders, sources, loaded: Mutex::new(HashMap::new()) }
+        Self { folders, stored: None, sources, loaded: Mutex::default() }
+    }
+
+    /// A resolver for the script of a stored run, with the texts by the labels that
+    /// [`Self::find`] gave them.
+    pub(super) fn of_stored(texts: BTreeMap<String, String>, sources: Sources) -> Self {
+        Self { folders: Vec::new(), stored: Some(texts), sources, loaded: Mutex::default() }
     }
 
     fn find(&self, name: &str) -> Result<Found, String> {
         let relative = relative_path(name)?;
+        if let Some(stored) = &self.stored {
+            let own = relative.display().to_string();
+            let found = [own.clone(), format!("scripts/{own}")]
+                .into_iter()
+                .find_map(|label| Some(Found { text: stored.get(&label)?.clone(), label }));
+            return found.ok_or_else(|| format!("the run has stored no `{own}`"));
+        }
         for (index, folder) in self.folders.iter().enumerate() {
             let path = folder.join(&relative);
             let Ok(real) = path.canonicalize() else { continue };

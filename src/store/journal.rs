@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::collections::hash_map;
 use std::sync::{MutexGuard, PoisonError};
 
-use sled::Batch;
+use sled::{Batch, IVec};
 
 use super::error::StoreError;
 use super::keys;
@@ -61,9 +61,12 @@ impl Store {
     /// # Errors
     /// A trial is missing or damaged, or the store fails.
     pub fn stretch(&self, run: &str, number: u64) -> Result<Option<Stretch>, StoreError> {
-        // Packing a stretch moves its trials; nobody may read meanwhile.
-        let _still = self.tails();
-        self.read_stretch(run, number)
+        // Packing a stretch moves its trials; nobody may look for them meanwhile. What is found can be
+        // decoded at leisure, by many threads at once.
+        let still = self.tails();
+        let entries = self.raw_stretch(run, number)?;
+        drop(still);
+        self.decode_stretch(run, number, &entries)
     }
 
     /// The number of trials of a run, read off its last entry.
@@ -101,22 +104,44 @@ impl Store {
     }
 
     fn read_stretch(&self, run: &str, number: u64) -> Result<Option<Stretch>, StoreError> {
-        let first = number * Stretch::LEN;
-        let missing = |step| self.damaged(format!("trial {step} of run `{run}` is missing"));
+        self.decode_stretch(run, number, &self.raw_stretch(run, number)?)
+    }
+
+    /// The entries of a stretch as they are written, and one more if there is one behind it.
+    fn raw_stretch(&self, run: &str, number: u64) -> Result<Vec<(IVec, IVec)>, StoreError> {
         let prefix = keys::prefix(run);
-        let mut singles: Vec<Entry> = Vec::new();
-        for entry in self.journal.range(keys::key(run, first)..) {
+        let mut entries = Vec::new();
+        for entry in self.journal.range(keys::key(run, number * Stretch::LEN)..) {
             let (key, value) = entry.map_err(|error| self.failed(error))?;
             if !key.starts_with(&prefix) {
                 break;
             }
+            let whole = packing::is_packed(&value) || entries.len() as u64 == Stretch::LEN;
+            entries.push((key, value));
+            if whole {
+                break;
+            }
+        }
+        Ok(entries)
+    }
+
+    fn decode_stretch(
+        &self,
+        run: &str,
+        number: u64,
+        entries: &[(IVec, IVec)],
+    ) -> Result<Option<Stretch>, StoreError> {
+        let first = number * Stretch::LEN;
+        let missing = |step| self.damaged(format!("trial {step} of run `{run}` is missing"));
+        let mut singles: Vec<Entry> = Vec::new();
+        for (key, value) in entries {
             let expected = first + singles.len() as u64;
-            if keys::step(&key) != Some(expected) || expected == first + Stretch::LEN {
+            if keys::step(key) != Some(expected) || expected == first + Stretch::LEN {
                 return Err(missing(expected));
             }
             let wrong =
                 |what: String| self.damaged(format!("trial {expected} of run `{run}`: {what}"));
-            match packing::read(&key, &value).map_err(wrong)? {
+            match packing::read(key, value).map_err(wrong)? {
                 Packing::Packed(stretch)
                     if expected == first
                         && stretch.first() == first

@@ -399,11 +399,13 @@ fn a_wrong_query() {
         "{}",
         ran.err
     );
-    let ran = place.run(&["query", "true", "--sort", "speed"]);
-    assert_eq!(ran.code, 2);
-    assert_eq!(
-        ran.err,
-        "error: the trials have no metric `speed` to sort by\nhint: there are step, reward, \
-         accuracy, area_mm2\n"
+    assert!(ran.err.contains("help: is `accuracy` meant?"), "{}", ran.err);
+    let ran = place.run(&["query", "true", "--sort", "spoed"]);
+    assert_eq!(ran.code, 3);
+    assert!(
+        ran.err.starts_with("error: there is no variable `spoed`\n --> --sort:1:1"),
+        "{}",
+        ran.err
     );
+    assert!(ran.err.contains("help: there are accuracy, area_mm2, step, phase"), "{}", ran.err);
 }

@@ -6,6 +6,7 @@ mod controllers;
 mod crash;
 mod data;
 mod nasbench101;
+mod queries;
 mod resuming;
 mod sandbox;
 mod server;

@@ -1,0 +1,131 @@
+//! `tandem export`: all trials of a run, for other tools.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::context::Common;
+use super::error::CliError;
+use super::output::Output;
+use crate::query::{Subject, known, scan};
+use crate::report::{Cell, Column, Format, Kind, Rows};
+use crate::script::Known;
+use crate::store::{StoreError, Stretch};
+
+/// Writes all trials of a run, for other tools.
+///
+/// The columns are, in this order: run, step, phase (its name), the metrics, reward, valid, failed (the
+/// reason), the parts of the point, options (the option of each choice, by its number), duration_s and
+/// from_cache. Metrics and parts are those that any trial of the run has, by name; one with the name of
+/// another column has `metric.` or `point.` before it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run's name.
+    run: String,
+    /// Leaves out duration_s and from_cache, which differ between runs with the same trials.
+    #[arg(long)]
+    no_effort: bool,
+    /// Writes into a file, which is there whole or not at all.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Carries out the command.
+pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
+    let format = match common.format {
+        Format::Table => Format::Csv,
+        format => format,
+    };
+    let store = common.reader()?;
+    let reader = store.as_ref();
+    let subjects = [Subject::new(reader, reader.run(&args.run)?)?];
+    let phases: Vec<String> =
+        subjects[0].facts.record.phases.iter().map(|phase| phase.name.clone()).collect();
+    let known = known(reader, &subjects, None)?;
+    let shape = Shape { known, effort: !args.no_effort };
+    let output = Output::new(args.output.as_deref(), format)?;
+    let mut rows = Rows::new(format, shape.columns(), output)?;
+    let look = |_, stretch: &Stretch| {
+        let row = |at| shape.row(&args.run, &phases, stretch, at);
+        Ok((0..stretch.len()).map(row).collect::<Vec<_>>())
+    };
+    let mut written = Ok(());
+    scan(reader, &subjects, look, |found| {
+        written = found.into_iter().try_for_each(|row| rows.push(row));
+        let more = if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
+        Ok::<_, StoreError>(more)
+    })?;
+    written?;
+    rows.finish()?.finish()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The columns of an export.
+struct Shape {
+    known: Known,
+    effort: bool,
+}
+
+/// The columns that every export has, and those at its end.
+const FIXED: [(&str, Kind); 7] = [
+    ("run", Kind::Text),
+    ("step", Kind::Int),
+    ("phase", Kind::Text),
+    ("reward", Kind::Number),
+    ("valid", Kind::Flag),
+    ("failed", Kind::Text),
+    ("options", Kind::Text),
+];
+const EFFORT: [(&str, Kind); 2] = [("duration_s", Kind::Number), ("from_cache", Kind::Text)];
+
+impl Shape {
+    fn columns(&self) -> Vec<Column> {
+        let fixed = |range: std::ops::Range<usize>| {
+            FIXED[range].iter().map(|&(name, kind)| Column::new(name, kind))
+        };
+        let taken = |name: &str| FIXED.iter().chain(&EFFORT).any(|(known, _)| *known == name);
+        let metrics = self.known.metrics.iter().map(|name| match taken(name) {
+            true => Column::new(format!("metric.{name}"), Kind::Number),
+            false => Column::new(name, Kind::Number),
+        });
+        let parts = self.known.parts.iter().map(|name| {
+            match taken(name) || self.known.metrics.contains(name) {
+                true => Column::new(format!("point.{name}"), Kind::Text),
+                false => Column::new(name, Kind::Text),
+            }
+        });
+        let effort = EFFORT.iter().filter(|_| self.effort);
+        fixed(0..3)
+            .chain(metrics)
+            .chain(fixed(3..6))
+            .chain(parts)
+            .chain(fixed(6..7))
+            .chain(effort.map(|&(name, kind)| Column::new(name, kind)))
+            .collect()
+    }
+
+    fn row(&self, run: &str, phases: &[String], stretch: &Stretch, at: usize) -> Vec<Cell> {
+        let phase = phases.get(stretch.phase(at) as usize).map(String::as_str);
+        let mut row: Vec<Cell> = vec![run.into(), stretch.step(at).into(), phase.into()];
+        row.extend(self.known.metrics.iter().map(|name| {
+            let value = stretch.values(name).map(|values| values[at]);
+            Cell::from(value.filter(|value| !value.is_nan()))
+        }));
+        let reward = stretch.reward(at);
+        row.push(reward.into());
+        row.push(reward.map(|_| stretch.is_valid(at)).into());
+        row.push(stretch.reason(at).into());
+        row.extend(self.known.parts.iter().map(|name| {
+            let part = stretch.parts().iter().position(|part| part == name);
+            Cell::from(part.and_then(|part| stretch.text(at, part)))
+        }));
+        let options: Vec<String> = stretch.point(at).iter().map(u16::to_string).collect();
+        row.push(options.join(" ").into());
+        if self.effort {
+            let effort = stretch.effort(at);
+            let seconds = std::time::Duration::from_micros(effort.micros).as_secs_f64();
+            row.extend([seconds.into(), effort.reused.text().into()]);
+        }
+        row
+    }
+}

@@ -1,0 +1,47 @@
+//! Which trials of a run are on its frontier.
+
+use std::ops::ControlFlow;
+
+use rustc_hash::FxHashSet;
+
+use super::scan::scan;
+use super::subject::Subject;
+use crate::pareto::{Frontier, Objective};
+use crate::store::{Reader, StoreError, Stretch};
+
+/// The steps of a run's frontier by the given objectives, as a run has it: of the trials that have a
+/// reward and all these metrics, those that no other dominates, the first of equals.
+///
+/// # Errors
+/// The store fails.
+pub fn frontier(
+    reader: &dyn Reader,
+    subject: &Subject,
+    objectives: &[Objective],
+) -> Result<FxHashSet<u64>, StoreError> {
+    let mut whole: Frontier<u64> = Frontier::new();
+    let of = |_, stretch: &Stretch| Ok(of_stretch(stretch, objectives));
+    scan(reader, std::slice::from_ref(subject), of, |part: Frontier<u64>| {
+        for (costs, step) in part.members() {
+            whole.offer(costs.clone(), *step);
+        }
+        Ok::<_, StoreError>(ControlFlow::Continue(()))
+    })?;
+    Ok(whole.members().iter().map(|(_, step)| *step).collect())
+}
+
+/// The frontier of a stretch, its members in the order of their steps.
+fn of_stretch(stretch: &Stretch, objectives: &[Objective]) -> Frontier<u64> {
+    let mut frontier = Frontier::new();
+    let columns: Option<Vec<(&Objective, &[f64])>> =
+        objectives.iter().map(|o| Some((o, stretch.values(&o.metric)?))).collect();
+    for at in 0..stretch.len() {
+        let Some(columns) = &columns else { break };
+        if stretch.reward(at).is_none() || columns.iter().any(|(_, values)| values[at].is_nan()) {
+            continue;
+        }
+        let costs = columns.iter().map(|(o, values)| o.cost(values[at])).collect();
+        frontier.offer(costs, stretch.step(at));
+    }
+    frontier
+}

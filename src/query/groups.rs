@@ -1,0 +1,119 @@
+//! Trials by groups.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use super::aggregate::{Function, Gathered};
+use super::scan::{QuestionError, scan};
+use super::subject::Subject;
+use super::value::Value;
+use crate::script::Bound;
+use crate::store::{Reader, Stretch};
+
+/// How trials are grouped, and what each group comes to.
+pub struct Grouping {
+    /// What the trials of a group have in common; without any there is one group.
+    pub keys: Vec<Bound>,
+    /// What a group comes to.
+    pub aggregates: Vec<(Function, Option<Bound>)>,
+}
+
+/// A group of trials.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// What its trials have in common.
+    pub keys: Vec<Value>,
+    /// What it comes to.
+    pub values: Vec<Value>,
+}
+
+/// The groups of a stretch in the order of their first trials.
+#[derive(Default)]
+struct Partial {
+    places: HashMap<String, usize>,
+    groups: Vec<(Vec<Value>, Vec<Gathered>)>,
+}
+
+impl Partial {
+    fn group(&mut self, keys: Vec<Value>, grouping: &Grouping) -> &mut Vec<Gathered> {
+        // Texts of values tell every value from every other.
+        let text = format!("{keys:?}");
+        let place = *self.places.entry(text).or_insert_with(|| {
+            let empty = grouping.aggregates.iter().map(|(function, _)| Gathered::new(*function));
+            self.groups.push((keys, empty.collect()));
+            self.groups.len() - 1
+        });
+        &mut self.groups[place].1
+    }
+}
+
+/// Groups the trials for which a condition holds; the groups are in the order of their keys.
+///
+/// # Errors
+/// The store fails, an expression fails for a trial, or gives a text where a number is needed.
+pub fn group(
+    reader: &dyn Reader,
+    subjects: &[Subject],
+    condition: &Bound,
+    grouping: &Grouping,
+) -> Result<Vec<Group>, QuestionError> {
+    let look = |run: usize, stretch: &Stretch| {
+        let facts = &subjects[run].facts;
+        let holds = condition.holds(facts, stretch)?;
+        let places: Vec<usize> = (0..holds.len()).filter(|&at| holds[at]).collect();
+        let values = |bound: &Bound| -> Result<Vec<Value>, QuestionError> {
+            let values = bound.values(facts, stretch, &places)?;
+            Ok(values.into_iter().map(Value::from).collect())
+        };
+        let keys = grouping.keys.iter().map(values).collect::<Result<Vec<_>, _>>()?;
+        let mut columns = Vec::with_capacity(grouping.aggregates.len());
+        for (function, of) in &grouping.aggregates {
+            let column = of.as_ref().map(|of| values(of).map(|values| (of, values))).transpose();
+            columns.push((*function, column?));
+        }
+        let mut partial = Partial::default();
+        for at in 0..places.len() {
+            let key = keys.iter().map(|column| column[at].clone()).collect();
+            let gathered = partial.group(key, grouping);
+            for (gathered, (function, column)) in gathered.iter_mut().zip(&columns) {
+                match column.as_ref().map(|(of, values)| (of, &values[at])) {
+                    None => gathered.add(0.0),
+                    Some((_, Value::Missing)) => {}
+                    Some((of, Value::Text(text))) if *function != Function::Count => {
+                        let message = format!("`{text}` is a text; only numbers have a {function}");
+                        return Err(QuestionError::Query(of.refuse(message)));
+                    }
+                    Some((_, value)) => gathered.add(value.number().unwrap_or(0.0)),
+                }
+            }
+        }
+        Ok(partial.groups)
+    };
+    let mut whole = Partial::default();
+    if grouping.keys.is_empty() {
+        whole.group(Vec::new(), grouping);
+    }
+    scan(reader, subjects, look, |groups| {
+        for (keys, gathered) in groups {
+            let known = whole.group(keys, grouping);
+            known.iter_mut().zip(gathered).for_each(|(known, more)| known.merge(more));
+        }
+        Ok::<_, QuestionError>(ControlFlow::Continue(()))
+    })?;
+    let mut groups: Vec<Group> = whole
+        .groups
+        .into_iter()
+        .map(|(keys, gathered)| {
+            let values = gathered.into_iter().map(Gathered::finish).collect();
+            Group { keys, values }
+        })
+        .collect();
+    groups.sort_by(|a, b| {
+        let pairs = a.keys.iter().zip(&b.keys);
+        pairs
+            .map(|(a, b)| a.compare(b, false))
+            .find(|ordering| ordering.is_ne())
+            .unwrap_or(std::cmp::Ordering::Equal)
+    });
+    Ok(groups)
+}

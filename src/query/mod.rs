@@ -1,0 +1,23 @@
+//! Questions about stored trials: which there are, in what order, what groups of them come to, and
+//! what another reward would make of them.
+//!
+//! Trials are read a stretch at a time, some stretches at once on all threads; what is found does not
+//! depend on how many. No more than some stretches are in memory, and what was found of them.
+
+mod aggregate;
+mod find;
+mod frontier;
+mod groups;
+mod rescore;
+mod scan;
+mod subject;
+mod value;
+
+pub use aggregate::{Aggregate, AggregateError, Function};
+pub use find::{Found, Hit, Order, find};
+pub use frontier::frontier;
+pub use groups::{Group, Grouping, group};
+pub use rescore::{Judged, Ranking, Rescored, rank, rescore};
+pub use scan::{QuestionError, scan};
+pub use subject::{Subject, known, select};
+pub use value::Value;

@@ -1,0 +1,146 @@
+//! What another reward makes of the metrics that are stored.
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use super::scan::scan;
+use super::subject::Subject;
+use crate::accuracy::nasbench101::predictor::{kendall_tau, spearman};
+use crate::store::{Reader, StoreError, Stretch};
+use crate::study::{Failure, Metrics, Reward};
+
+/// A trial under the reward that it had and under another.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// Its step.
+    pub step: u64,
+    /// What tells its point from others.
+    point: Box<[u16]>,
+    /// The reward that it had.
+    pub before: Option<Reward>,
+    /// The reward that it has now.
+    pub after: Option<Reward>,
+}
+
+impl Judged {
+    /// Whether another trial is of the same point.
+    pub fn is_same_point(&self, other: &Self) -> bool {
+        self.point == other.point
+    }
+}
+
+/// The trials of a run under another reward.
+#[derive(Clone, Debug, Default)]
+pub struct Rescored {
+    /// Those that have metrics.
+    pub trials: Vec<Judged>,
+    /// Those that have none: their points could not be evaluated.
+    pub without_metrics: u64,
+    /// Why the other reward fails, each reason with the first step and how many trials have it, in
+    /// the order of these steps.
+    pub failures: Vec<(Failure, u64, u64)>,
+}
+
+/// The order of the trials under one reward.
+#[derive(Clone, Debug)]
+pub struct Ranking {
+    /// The places of the trials among [`Rescored::trials`], the best of each point, best first.
+    pub order: Vec<usize>,
+}
+
+impl Rescored {
+    /// The rewards of the trials that have both.
+    fn pairs(&self) -> (Vec<f64>, Vec<f64>) {
+        let both = self.trials.iter().filter_map(|trial| Some((trial.before?, trial.after?)));
+        both.map(|(before, after)| (before.value, after.value)).unzip()
+    }
+
+    /// Spearman's rank correlation and Kendall's tau-b of the rewards of all trials that have both;
+    /// nothing of fewer than two, or where all rewards are the same.
+    pub fn correlation(&self) -> Option<(f64, f64)> {
+        let (before, after) = self.pairs();
+        let (rho, tau) = (spearman(&before, &after), kendall_tau(&before, &after));
+        (rho.is_finite() && tau.is_finite()).then_some((rho, tau))
+    }
+}
+
+/// Judges every trial of a run that has metrics anew: `reward` is given the number of its phase and
+/// the metrics.
+///
+/// # Errors
+/// The store fails.
+pub fn rescore(
+    reader: &dyn Reader,
+    subject: &Subject,
+    reward: impl Fn(u32, &Metrics) -> Result<Reward, Failure> + Sync,
+) -> Result<Rescored, StoreError> {
+    let look = |_, stretch: &Stretch| {
+        let mut found = Rescored::default();
+        let columns: Vec<(&String, &[f64])> = stretch
+            .metrics()
+            .iter()
+            .filter_map(|name| Some((name, stretch.values(name)?)))
+            .collect();
+        for at in 0..stretch.len() {
+            let present = columns.iter().filter(|(_, values)| !values[at].is_nan());
+            let metrics: Metrics =
+                present.map(|(name, values)| ((*name).clone(), values[at])).collect();
+            if metrics.is_empty() {
+                found.without_metrics += 1;
+                continue;
+            }
+            let step = stretch.step(at);
+            let finite = |reward: Reward| match reward.value.is_finite() {
+                true => Ok(reward),
+                false => Err(Failure(format!("the reward is {}", reward.value))),
+            };
+            let after = reward(stretch.phase(at), &metrics).and_then(finite);
+            let before = stretch.reward(at);
+            found.trials.push(Judged {
+                step,
+                point: stretch.point(at).into(),
+                before: before.map(|value| Reward { value, valid: stretch.is_valid(at) }),
+                after: after.as_ref().ok().copied(),
+            });
+            if let Err(failure) = after {
+                found.fail(failure, step, 1);
+            }
+        }
+        Ok(found)
+    };
+    let mut whole = Rescored::default();
+    scan(reader, std::slice::from_ref(subject), look, |part| {
+        whole.trials.extend(part.trials);
+        whole.without_metrics += part.without_metrics;
+        for (failure, step, count) in part.failures {
+            whole.fail(failure, step, count);
+        }
+        Ok::<_, StoreError>(ControlFlow::Continue(()))
+    })?;
+    Ok(whole)
+}
+
+impl Rescored {
+    fn fail(&mut self, failure: Failure, step: u64, count: u64) {
+        match self.failures.iter_mut().find(|(known, ..)| *known == failure) {
+            Some((_, _, known)) => *known += count,
+            None => self.failures.push((failure, step, count)),
+        }
+    }
+}
+
+/// Ranks the trials by one of their rewards: valid ones before rejected ones, then the higher reward
+/// first, then the earlier step. Of the trials of a point the best counts.
+pub fn rank(trials: &[Judged], of: impl Fn(&Judged) -> Option<Reward>) -> Ranking {
+    let mut order: Vec<(usize, Reward)> =
+        (0..trials.len()).filter_map(|place| Some((place, of(&trials[place])?))).collect();
+    order.sort_by(|(a, one), (b, other)| {
+        let by_valid = other.valid.cmp(&one.valid);
+        let by_value = other.value.partial_cmp(&one.value).unwrap_or(Ordering::Equal);
+        by_valid.then(by_value).then(a.cmp(b))
+    });
+    let mut seen = HashSet::new();
+    order.retain(|(place, _)| seen.insert(&trials[*place].point));
+    Ranking { order: order.into_iter().map(|(place, _)| place).collect() }
+}

@@ -1,0 +1,101 @@
+//! The runs that a question is about.
+
+use std::ops::ControlFlow;
+
+use super::scan::scan;
+use crate::script::{Expression, Facts, Known};
+use crate::store::{Reader, RunRecord, StoreError, Stretch};
+
+/// A run that a question is about.
+#[derive(Clone)]
+pub struct Subject {
+    /// What expressions see of it.
+    pub facts: Facts,
+    /// Its trials.
+    pub trials: u64,
+}
+
+impl Subject {
+    /// A run with the trials that it has.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn new(reader: &dyn Reader, record: RunRecord) -> Result<Self, StoreError> {
+        let trials = reader.trial_count(&record.name)?;
+        Ok(Self { facts: Facts::new(record), trials })
+    }
+
+    pub(super) const fn stretches(&self) -> u64 {
+        self.trials.div_ceil(Stretch::LEN)
+    }
+}
+
+/// The runs of some names, each once: a run's name, or a study's, which stands for all its runs. All
+/// runs of the store if there are no names.
+///
+/// # Errors
+/// There is no run or study of a name, or the store fails.
+pub fn select(reader: &dyn Reader, names: &[String]) -> Result<Vec<RunRecord>, StoreError> {
+    if names.is_empty() {
+        return reader.runs();
+    }
+    let mut selected: Vec<RunRecord> = Vec::new();
+    let mut add = |run: RunRecord| {
+        if selected.iter().all(|known| known.name != run.name) {
+            selected.push(run);
+        }
+    };
+    for name in names {
+        match reader.run(name) {
+            Ok(run) => add(run),
+            Err(error @ StoreError::NoRun { .. }) => {
+                if !reader.studies()?.iter().any(|study| study.name == *name) {
+                    return Err(error);
+                }
+                let prefix = format!("{name}/");
+                let runs = reader.runs()?.into_iter();
+                runs.filter(|run| run.name.starts_with(&prefix)).for_each(&mut add);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(selected)
+}
+
+/// The names that expressions may mention of some runs; all names if there are no expressions.
+///
+/// The first and last stretches of the runs have them almost always; all stretches are looked at only
+/// if an expression mentions a name that those lack, or for all names.
+///
+/// # Errors
+/// The store fails.
+pub fn known(
+    reader: &dyn Reader,
+    subjects: &[Subject],
+    expressions: Option<&[&Expression]>,
+) -> Result<Known, StoreError> {
+    let mut known = Known::default();
+    for subject in subjects {
+        known.add_facts(&subject.facts);
+        let last = subject.stretches().saturating_sub(1);
+        for number in [0, last].iter().take(1 + usize::from(last > 0)) {
+            if let Some(stretch) = reader.stretch(&subject.facts.record.name, *number)? {
+                known.add(&stretch);
+            }
+        }
+    }
+    if expressions.is_some_and(|all| all.iter().all(|expression| expression.is_known(&known))) {
+        return Ok(known);
+    }
+    let of = |_, stretch: &Stretch| {
+        let mut known = Known::default();
+        known.add(stretch);
+        Ok::<_, StoreError>(known)
+    };
+    scan(reader, subjects, of, |more| {
+        known.metrics.extend(more.metrics);
+        known.parts.extend(more.parts);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(known)
+}

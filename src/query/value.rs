@@ -1,0 +1,104 @@
+//! What an expression gives for a trial.
+
+use std::cmp::Ordering;
+
+use rhai::Dynamic;
+
+use crate::report::Cell;
+
+/// What an expression gives for a trial.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Nothing; also what is not a number.
+    Missing,
+    /// True or false.
+    Flag(bool),
+    /// A whole number.
+    Int(i64),
+    /// A number.
+    Number(f64),
+    /// A text.
+    Text(String),
+}
+
+impl From<Dynamic> for Value {
+    fn from(value: Dynamic) -> Self {
+        if let Ok(number) = value.as_float() {
+            return if number.is_nan() { Self::Missing } else { Self::Number(number) };
+        }
+        if let Ok(int) = value.as_int() {
+            return Self::Int(int);
+        }
+        if let Ok(flag) = value.as_bool() {
+            return Self::Flag(flag);
+        }
+        if value.is_unit() { Self::Missing } else { Self::Text(value.to_string()) }
+    }
+}
+
+impl From<Value> for Cell {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Missing => Self::Empty,
+            Value::Flag(flag) => Self::Flag(flag),
+            Value::Int(int) => u64::try_from(int).map_or(Self::Signed(int), Self::Int),
+            Value::Number(number) => Self::Number(number),
+            Value::Text(text) => Self::Text(text),
+        }
+    }
+}
+
+impl Value {
+    /// The value as a number: 1 for true, 0 for false.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Flag(flag) => Some(f64::from(u8::from(*flag))),
+            Self::Int(int) => Some(*int as f64),
+            Self::Number(number) => Some(*number),
+            Self::Missing | Self::Text(_) => None,
+        }
+    }
+
+    /// Compares two values: numbers by size, false before true, then texts.
+    ///
+    /// Nothing comes last, and it does so in descending order too.
+    pub fn compare(&self, other: &Self, descending: bool) -> Ordering {
+        let ordered = match (self, other) {
+            (Self::Missing, Self::Missing) => return Ordering::Equal,
+            (Self::Missing, _) => return Ordering::Greater,
+            (_, Self::Missing) => return Ordering::Less,
+            (Self::Int(a), Self::Int(b)) => a.cmp(b),
+            (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            (Self::Text(_), _) => Ordering::Greater,
+            (_, Self::Text(_)) => Ordering::Less,
+            _ => {
+                let (a, b) = (self.number(), other.number());
+                // Equal whatever the sign of zero.
+                a.partial_cmp(&b).unwrap_or(Ordering::Equal)
+            }
+        };
+        if descending { ordered.reverse() } else { ordered }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_comes_last_in_both_orders() {
+        let mut values = [
+            Value::Missing,
+            Value::Text("a".into()),
+            Value::Number(1.5),
+            Value::Int(1),
+            Value::Flag(false),
+        ];
+        values.sort_by(|a, b| a.compare(b, false));
+        assert_eq!(values[0], Value::Flag(false));
+        assert_eq!(values[4], Value::Missing);
+        values.sort_by(|a, b| a.compare(b, true));
+        assert_eq!(values[..2], [Value::Text("a".into()), Value::Number(1.5)]);
+        assert_eq!(values[4], Value::Missing);
+    }
+}

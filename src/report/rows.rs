@@ -1,0 +1,225 @@
+//! Rows of a table that are written one after another, as they come.
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value};
+
+use super::parquet::ParquetRows;
+use super::table::{Cell, Format, Table};
+
+/// What the cells of a column are; any of them may be empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Yes or no.
+    Flag,
+    /// Whole numbers of 64 bits, with a sign.
+    Int,
+    /// Measures.
+    Number,
+    /// Texts.
+    Text,
+}
+
+impl Kind {
+    /// The narrowest kind that holds all of some cells without a loss: texts, where they are of
+    /// several kinds or nothing is known of any.
+    fn of<'c>(cells: impl Iterator<Item = &'c Cell>) -> Self {
+        let mut found = None;
+        for cell in cells {
+            let kind = match cell {
+                Cell::Empty => continue,
+                Cell::Flag(_) => Self::Flag,
+                Cell::Int(int) if i64::try_from(*int).is_err() => Self::Text,
+                Cell::Int(_) | Cell::Signed(_) => Self::Int,
+                Cell::Number(_) => Self::Number,
+                Cell::Text(_) => Self::Text,
+            };
+            found = match (found, kind) {
+                (None, kind) => Some(kind),
+                (Some(known), kind) if known == kind => Some(kind),
+                (Some(Self::Int), Self::Number) | (Some(Self::Number), Self::Int) => {
+                    Some(Self::Number)
+                }
+                _ => return Self::Text,
+            };
+        }
+        found.unwrap_or(Self::Text)
+    }
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// What its cells are, if that is known before them.
+    pub kind: Option<Kind>,
+}
+
+impl Column {
+    /// A column whose cells are of one kind.
+    pub fn new(name: impl Into<String>, kind: Kind) -> Self {
+        Self { name: name.into(), kind: Some(kind) }
+    }
+}
+
+/// Writes rows as they come.
+///
+/// A table for people, and a Parquet file with a column of an unknown kind, are written at the end,
+/// when all rows are known; the other formats hold no more than some ten thousand rows.
+pub struct Rows<W: Write + Send> {
+    columns: Vec<Column>,
+    sink: Sink<W>,
+    count: u64,
+}
+
+enum Sink<W: Write + Send> {
+    Csv(Box<csv::Writer<W>>),
+    Json(W),
+    Jsonl(W),
+    Parquet(Box<ParquetRows<W>>),
+    /// Rows that wait for the end.
+    Waiting(Format, Vec<Vec<Cell>>, W),
+}
+
+impl<W: Write + Send> Rows<W> {
+    /// Starts with a head.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn new(format: Format, columns: Vec<Column>, mut out: W) -> io::Result<Self> {
+        let kinds: Option<Vec<Kind>> = columns.iter().map(|column| column.kind).collect();
+        let sink = match (format, kinds) {
+            (Format::Csv, _) => {
+                let mut csv = csv::Writer::from_writer(out);
+                csv.write_record(columns.iter().map(|column| &column.name)).map_err(of_csv)?;
+                Sink::Csv(Box::new(csv))
+            }
+            (Format::Json, _) => {
+                write!(out, "[")?;
+                Sink::Json(out)
+            }
+            (Format::Jsonl, _) => Sink::Jsonl(out),
+            (Format::Parquet, Some(kinds)) => {
+                let names = columns.iter().map(|column| column.name.as_str());
+                Sink::Parquet(Box::new(ParquetRows::new(names.zip(kinds), out)?))
+            }
+            (Format::Parquet, None) | (Format::Table, _) => Sink::Waiting(format, Vec::new(), out),
+        };
+        Ok(Self { columns, sink, count: 0 })
+    }
+
+    /// How many rows there are.
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Adds a row with a value for every column.
+    ///
+    /// # Errors
+    /// The writer's, or a value is of another kind than its column.
+    pub fn push(&mut self, row: Vec<Cell>) -> io::Result<()> {
+        debug_assert_eq!(row.len(), self.columns.len(), "a value for every column");
+        self.count += 1;
+        match &mut self.sink {
+            Sink::Csv(csv) => csv.write_record(row.iter().map(Cell::in_full)).map_err(of_csv),
+            Sink::Json(out) => {
+                let text = serde_json::to_string_pretty(&object(&self.columns, &row))?;
+                let comma = if self.count > 1 { "," } else { "" };
+                write!(out, "{comma}\n  {}", text.replace('\n', "\n  "))
+            }
+            Sink::Jsonl(out) => {
+                serde_json::to_writer(&mut *out, &object(&self.columns, &row))?;
+                writeln!(out)
+            }
+            Sink::Parquet(rows) => rows.push(&row),
+            Sink::Waiting(_, rows, _) => {
+                rows.push(row);
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes what is left, and gives the writer back.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn finish(self) -> io::Result<W> {
+        let mut out = match self.sink {
+            Sink::Csv(csv) => csv.into_inner().map_err(csv::IntoInnerError::into_error)?,
+            Sink::Json(mut out) => {
+                writeln!(out, "{}]", if self.count > 0 { "\n" } else { "" })?;
+                out
+            }
+            Sink::Jsonl(out) => out,
+            Sink::Parquet(rows) => rows.finish()?,
+            Sink::Waiting(Format::Parquet, rows, out) => {
+                let kinds = self.columns.iter().enumerate().map(|(index, column)| {
+                    let cells = rows.iter().map(|row| &row[index]);
+                    (column.name.as_str(), column.kind.unwrap_or_else(|| Kind::of(cells)))
+                });
+                let mut sink = ParquetRows::new(kinds, out)?;
+                rows.iter().try_for_each(|row| sink.push(row))?;
+                sink.finish()?
+            }
+            Sink::Waiting(format, rows, mut out) => {
+                let mut table = Table::new(self.columns.into_iter().map(|column| column.name));
+                rows.into_iter().for_each(|row| table.push(row));
+                table.write(format, &mut out)?;
+                out
+            }
+        };
+        out.flush()?;
+        Ok(out)
+    }
+}
+
+fn object(columns: &[Column], row: &[Cell]) -> Value {
+    let entries = columns.iter().map(|column| column.name.clone());
+    Value::Object(entries.zip(row.iter().map(Cell::to_json)).collect::<Map<_, _>>())
+}
+
+/// The writer's error behind one of the csv library, with its kind: a closed pipe is no failure.
+fn of_csv(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(format: Format, rows: &[Vec<Cell>]) -> String {
+        let columns = vec![Column::new("a", Kind::Int), Column { name: "b".into(), kind: None }];
+        let mut sink = Rows::new(format, columns, Vec::new()).unwrap();
+        rows.iter().for_each(|row| sink.push(row.clone()).unwrap());
+        String::from_utf8(sink.finish().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn rows_are_written_as_they_come() {
+        let rows = [vec![Cell::Int(1), "x\ny".into()], vec![Cell::Signed(-2), Cell::Empty]];
+        assert_eq!(written(Format::Csv, &rows), "a,b\n1,\"x\ny\"\n-2,\n");
+        assert_eq!(
+            written(Format::Jsonl, &rows),
+            "{\"a\":1,\"b\":\"x\\ny\"}\n{\"a\":-2,\"b\":null}\n"
+        );
+        let json: Vec<Value> = serde_json::from_str(&written(Format::Json, &rows)).unwrap();
+        let pretty = serde_json::to_string_pretty(&json).unwrap() + "\n";
+        assert_eq!(written(Format::Json, &rows), pretty);
+        assert_eq!(written(Format::Json, &[]), "[]\n");
+        assert_eq!(written(Format::Csv, &[]), "a,b\n");
+    }
+
+    #[test]
+    fn a_kind_loses_nothing() {
+        let of = |cells: &[Cell]| Kind::of(cells.iter());
+        assert_eq!(of(&[Cell::Int(1), Cell::Empty, Cell::Signed(-1)]), Kind::Int);
+        assert_eq!(of(&[Cell::Int(1), Cell::Number(0.5)]), Kind::Number);
+        assert_eq!(of(&[Cell::Int(u64::MAX)]), Kind::Text);
+        assert_eq!(of(&[Cell::Flag(true), Cell::Int(1)]), Kind::Text);
+        assert_eq!(of(&[Cell::Empty]), Kind::Text);
+    }
+}

@@ -1,0 +1,46 @@
+//! The script of a run as it was when the run started.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rhai::Dynamic;
+
+use super::facts::sources_of;
+use crate::script::core::Core;
+use crate::script::error::ScriptError;
+use crate::script::host::Host;
+use crate::script::resolver::Resolver;
+use crate::script::settings::Settings;
+use crate::script::sources::Sources;
+use crate::store::{Reader, RunRecord, StoreError};
+
+type Loaded = Result<(Core, BTreeMap<String, Dynamic>), ScriptError>;
+
+/// Loads the script of a run from the texts and settings that the store has of it; `None` if it has
+/// lost them.
+pub(super) fn load_stored(
+    reader: &dyn Reader,
+    record: &RunRecord,
+    data: PathBuf,
+) -> Result<Option<Loaded>, StoreError> {
+    let Some((main, texts)) = sources_of(reader, record)? else { return Ok(None) };
+    let Ok(settings) = serde_json::from_value::<Settings>(record.settings.clone()) else {
+        return Ok(None);
+    };
+    let text = texts[&main].clone();
+    let sources = Sources::default();
+    let resolver = Resolver::of_stored(texts, sources.clone());
+    let host = Arc::new(Host::new(data, settings.threads()));
+    Ok(Some(Core::load((&main, &text), (resolver, sources), &settings, host)))
+}
+
+/// The values of all arguments of a run's script, if it can be loaded.
+pub(super) fn stored_arguments(
+    reader: &dyn Reader,
+    record: &RunRecord,
+    data: PathBuf,
+) -> Result<Option<BTreeMap<String, Dynamic>>, StoreError> {
+    let loaded = load_stored(reader, record, data)?;
+    Ok(loaded.and_then(Result::ok).map(|(_, args)| args))
+}
