@@ -12,7 +12,7 @@ use crate::report::{Cell, Column, Format, Kind, Rows};
 use crate::script::Known;
 use crate::store::{StoreError, Stretch};
 
-/// Writes all trials of a run, for other tools.
+/// Writes all trials of a run for other tools, as CSV unless --format asks for another format.
 ///
 /// The columns are, in this order: run, step, phase (its name), the metrics, reward, valid, failed (the
 /// reason), the parts of the point, options (the option of each choice, by its number), duration_s and

@@ -87,6 +87,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     context::log();
     end_with(CliError::report_store);
     let common = &cli.common;
+    let has_output =
+        matches!(cli.command, Command::Query(_) | Command::Export(_) | Command::Rescore(_));
+    if !has_output && let Err(error) = output::refuse_terminal(common.format) {
+        return error.report();
+    }
     let result = match cli.command {
         Command::Run(args) => run::run(common, &args),
         Command::Resume(args) => resume::run(common, &args),

@@ -45,6 +45,8 @@ impl Default for Limits {
 
 thread_local! {
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// Operations of the thread.
+    static OPERATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Runs native work whose time does not count: it is long because the script asks for much, not because it
@@ -88,7 +90,10 @@ impl Limits {
             .set_max_variables(1_000)
             .set_max_functions(1_000);
         let seconds = self.seconds;
-        engine.on_progress(move |operations| {
+        engine.on_progress(move |_| {
+            // The engine forgets what the closures that native functions call have used up.
+            let operations = OPERATIONS.get().wrapping_add(1);
+            OPERATIONS.set(operations);
             let late = operations.is_multiple_of(CLOCK_EVERY)
                 && DEADLINE.get().is_some_and(|deadline| Instant::now() > deadline);
             late.then(|| Dynamic::from(format!("the call took longer than {seconds} s")))

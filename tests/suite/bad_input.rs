@@ -400,10 +400,10 @@ fn a_wrong_query() {
         ran.err
     );
     assert!(ran.err.contains("help: is `accuracy` meant?"), "{}", ran.err);
-    let ran = place.run(&["query", "true", "--sort", "spoed"]);
+    let ran = place.run(&["query", "true", "--sort", "zzz"]);
     assert_eq!(ran.code, 3);
     assert!(
-        ran.err.starts_with("error: there is no variable `spoed`\n --> --sort:1:1"),
+        ran.err.starts_with("error: there is no variable `zzz`\n --> --sort:1:1"),
         "{}",
         ran.err
     );

@@ -89,11 +89,8 @@ impl Asker {
             .filter_map(|text| plain.engine.compile_expression(text).ok())
             .flat_map(|ast| Mentioned::of(&ast).functions)
             .collect();
-        let defines_one = sources_of(reader, record)?.is_some_and(|(main, texts)| {
-            Engine::new_raw()
-                .compile(&texts[&main])
-                .is_ok_and(|ast| ast.iter_functions().any(|f| called.contains(f.name)))
-        });
+        let defines_one = sources_of(reader, record)?
+            .is_some_and(|(main, texts)| called.iter().any(|name| defines(&texts[&main], name)));
         if !defines_one {
             return Ok(Ok(plain));
         }
@@ -168,4 +165,12 @@ impl Asker {
         diagnostic.help = Some(format!("the limit of a query is {limit}"));
         diagnostic
     }
+}
+
+/// Whether a script seems to define a function, without compiling it.
+fn defines(text: &str, name: &str) -> bool {
+    text.split("fn ").skip(1).any(|rest| {
+        let rest = rest.trim_start().strip_prefix(name);
+        rest.is_some_and(|rest| rest.trim_start().starts_with('('))
+    })
 }
