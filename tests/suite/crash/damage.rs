@@ -76,6 +76,9 @@ impl Part {
         for file in files(&self.store()) {
             let name = file.strip_prefix(self.store()).unwrap();
             let bytes = fs::read(&file).unwrap();
+            if bytes.is_empty() {
+                continue;
+            }
             let used = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
             let times = if name == Path::new("db") { of_database } else { of_others };
             for number in 0..times {
