@@ -6,7 +6,7 @@
 //!
 //! Each room knows only what is above it here: [`space`], [`network`], [`accel`], [`train`],
 //! [`accuracy`], [`search`], [`pareto`], [`store`], [`study`], [`comparison`],
-//! [`report`], [`script`], [`query`], [`cli`].
+//! [`serve`], [`report`], [`script`], [`query`], [`cli`].
 
 pub mod accel;
 pub mod accuracy;
@@ -20,6 +20,7 @@ pub mod report;
 pub mod script;
 pub mod search;
 pub mod seed;
+pub mod serve;
 pub mod space;
 pub mod store;
 pub mod study;

@@ -41,8 +41,9 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     }
 
     let trainer = script.host().trainer();
-    if let Ok(store) = common.existing_store() {
-        loaded.keep_in(&store);
+    let store = common.existing_store().ok();
+    if let Some(store) = &store {
+        loaded.keep_in(store);
     }
     trainer.dry_run();
     let mut rng = stream(seed, "check", 0);

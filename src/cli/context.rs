@@ -15,6 +15,7 @@ use super::run::listen;
 use crate::report::Format;
 use crate::script::{Script, ScriptError, Settings, SettingsError};
 use crate::seed::stream;
+use crate::serve::{self, Served};
 use crate::space::Point;
 use crate::store::{OpenMode, Reader, RunRecord, Store};
 use crate::study::{Experiment, Failure, StoredEstimates, StoredTrainings};
@@ -73,18 +74,18 @@ pub struct Loaded {
 
 impl Common {
     /// Opens the store for writing; makes it if there is none.
-    pub fn store(&self) -> Result<Arc<Store>, CliError> {
-        Ok(Arc::new(Store::open(&self.store, OpenMode::ReadWrite)?))
+    pub fn store(&self) -> Result<Served, CliError> {
+        Ok(Served::new(Store::open(&self.store, OpenMode::ReadWrite)?))
     }
 
-    /// What can be read of a store that must be there.
+    /// What can be read of a store that must be there, whichever process has it open.
     pub fn reader(&self) -> Result<Arc<dyn Reader>, CliError> {
-        Ok(self.existing_store()?)
+        Ok(serve::open(&self.store)?)
     }
 
     /// Opens a store that must be there.
-    pub fn existing_store(&self) -> Result<Arc<Store>, CliError> {
-        Ok(Arc::new(Store::open(&self.store, OpenMode::ReadOnlyMustExist)?))
+    pub fn existing_store(&self) -> Result<Served, CliError> {
+        Ok(Served::new(Store::open(&self.store, OpenMode::ReadOnlyMustExist)?))
     }
 
     /// The folder of benchmark tables: the option or `TANDEM_DATA`, else the setting, else `data`.

@@ -28,8 +28,9 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     loaded.script.require("evaluate")?;
     let space = loaded.script.space();
     let point = loaded.point(&args.pair.at)?;
-    if let Ok(store) = common.existing_store() {
-        loaded.keep_in(&store);
+    let store = common.existing_store().ok();
+    if let Some(store) = &store {
+        loaded.keep_in(store);
     }
     let (metrics, traced) = loaded.script.host().traced(|| loaded.script.evaluate(&point));
     let metrics = metrics.map_err(|failure| loaded.failure(&failure))?;

@@ -48,6 +48,28 @@ pub enum StoreError {
         /// Who has it open.
         holder: String,
     },
+    /// The process that has the store open was asked, and is gone.
+    #[error(
+        "{holder}, which had the store at {path} open, went away while it was asked; try again"
+    )]
+    Lost {
+        /// The folder of the store.
+        path: PathBuf,
+        /// Who was asked.
+        holder: String,
+        /// How that showed.
+        source: std::io::Error,
+    },
+    /// The process that has the store open was asked, and does not answer the question.
+    #[error("the store at {path} is open in {holder}, which was asked and {reason}")]
+    Unanswered {
+        /// The folder of the store.
+        path: PathBuf,
+        /// Who was asked.
+        holder: String,
+        /// What it does instead, as what follows "it".
+        reason: String,
+    },
     /// The store was written by a newer program.
     #[error(
         "the store at {path} has format {found}, and this program knows formats up to {known}; use \

@@ -13,6 +13,7 @@ use sled::{Db, Tree};
 use super::database::Database;
 use super::durable::{Durable, make_folder, sync_folder};
 use super::error::StoreError;
+use super::holder::{Holder, Holding};
 use super::journal::Tail;
 use super::last_resort::{Watch, without_panic};
 use super::lock::Lock;
@@ -32,6 +33,8 @@ pub(super) const FREE_BYTES: u64 = 8 << 20;
 
 /// The lock of a process that was killed can last for a moment.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+/// A process that only reads has a store open for a moment, and does not answer at a socket.
+const READER_PATIENCE: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
 /// The database file within the folder.
@@ -39,8 +42,7 @@ pub(super) const DATABASE: &str = "db";
 /// The file with the number of the last `sync` that reached the disk; the database has it too.
 pub(super) const SYNCED: &str = "synced";
 pub(super) const SYNCED_KEY: &str = "synced";
-/// The file that says who has the store open.
-pub(super) const HOLDER: &str = "holder";
+
 /// What is wanted of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenMode {
@@ -54,6 +56,8 @@ pub enum OpenMode {
 #[derive(Debug)]
 pub struct Store {
     pub(super) path: PathBuf,
+    /// Dropped before the database: the file goes while the lock is held.
+    pub(super) holding: Holding,
     pub(super) runs: Tree,
     pub(super) studies: Tree,
     pub(super) journal: Tree,
@@ -106,6 +110,7 @@ impl Store {
         let io = |source| StoreError::Io { path: path.to_owned(), source };
         make_folder(path).map_err(io)?;
         let lock = lock(path)?;
+        let holding = Holding::new(path);
         swap::recover(path).map_err(io)?;
         let exists = is_there();
         if exists {
@@ -145,6 +150,7 @@ impl Store {
         let tree = |name| db.open_tree(name).map_err(failed);
         let store = Self {
             path: path.to_owned(),
+            holding,
             runs: tree("runs")?,
             studies: tree("studies")?,
             journal: tree("journal")?,
@@ -165,11 +171,6 @@ impl Store {
             store.sync()?;
         }
         store.migrate(format)?;
-        // Who holds a store is a courtesy: a folder that takes no more files is no reason to stop.
-        let holder = format!("process {}", std::process::id());
-        if let Err(error) = fs::write(path.join(HOLDER), holder) {
-            tracing::debug!(%error, "cannot note who holds the store");
-        }
         Ok(store)
     }
 
@@ -257,12 +258,6 @@ impl Store {
     }
 }
 
-impl Drop for Store {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(self.path.join(HOLDER));
-    }
-}
-
 impl StoreError {
     pub(super) fn of(path: &Path, error: sled::Error) -> Self {
         match error {
@@ -291,14 +286,25 @@ pub(super) fn check_room(path: &Path, needed: u64) -> Result<(), StoreError> {
 
 /// Takes the lock of a store's folder.
 pub(super) fn lock(path: &Path) -> Result<Lock, StoreError> {
-    Lock::take(path, LOCK_PATIENCE, LOCK_PAUSE)
-        .map_err(|source| StoreError::Io { path: path.to_owned(), source })?
-        .ok_or_else(|| held(path))
+    let started = Instant::now();
+    loop {
+        let taken = Lock::take(path, Duration::ZERO, LOCK_PAUSE);
+        if let Some(lock) = taken.map_err(|source| StoreError::Io { path: path.to_owned(), source })? {
+            return Ok(lock);
+        }
+        let answers = Holder::of(path).is_some_and(|holder| holder.socket.is_some());
+        if started.elapsed() > if answers { LOCK_PATIENCE } else { READER_PATIENCE } {
+            return Err(held(path));
+        }
+        thread::sleep(LOCK_PAUSE);
+    }
 }
 
 fn held(path: &Path) -> StoreError {
-    let holder =
-        fs::read_to_string(path.join(HOLDER)).unwrap_or_else(|_| "another process".to_owned());
+    let holder = Holder::of(path).map_or_else(
+        || "another process".to_owned(),
+        |holder| format!("{}, last heard of {} s ago", holder.describe(), holder.silent_s()),
+    );
     StoreError::Held { path: path.to_owned(), holder }
 }
 

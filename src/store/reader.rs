@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::error::StoreError;
+use super::holder::Holder;
 use super::open::Store;
 use super::record::RunRecord;
 use super::stretch::Stretch;
@@ -13,6 +14,12 @@ use super::trial::{Entry, Trial};
 pub trait Reader: Send + Sync {
     /// The folder of the store.
     fn path(&self) -> &Path;
+
+    /// The other process that has the store open and is asked; `None` if this process has it open.
+    ///
+    /// # Errors
+    /// It does not answer.
+    fn holder(&self) -> Result<Option<Holder>, StoreError>;
 
     /// All runs, in the order in which they were made.
     ///
@@ -73,6 +80,10 @@ pub trait Reader: Send + Sync {
 impl Reader for Store {
     fn path(&self) -> &Path {
         Self::path(self)
+    }
+
+    fn holder(&self) -> Result<Option<Holder>, StoreError> {
+        Ok(None)
     }
 
     fn runs(&self) -> Result<Vec<RunRecord>, StoreError> {

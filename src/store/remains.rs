@@ -9,7 +9,8 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::lock;
-use super::open::{DATABASE, HOLDER, SYNCED};
+use super::holder;
+use super::open::{DATABASE, SYNCED};
 
 const CONFIGURATION: &str = "conf";
 const BLOBS: &str = "blobs";
@@ -27,7 +28,7 @@ pub(super) fn is_all_there_is(path: &Path) -> io::Result<bool> {
         let entry = entry?;
         let name = entry.file_name();
         let left = match name.to_str() {
-            Some(CONFIGURATION | HOLDER | lock::FILE) => true,
+            Some(CONFIGURATION | holder::FILE | holder::TEMPORARY | lock::FILE) => true,
             Some(BLOBS) => fs::read_dir(entry.path()).is_ok_and(|mut blobs| blobs.next().is_none()),
             _ => false,
         };

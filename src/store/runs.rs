@@ -118,6 +118,14 @@ impl Store {
         Ok(runs)
     }
 
+    /// The runs that this process works on, in the order of their names.
+    pub(super) fn own_runs(&self) -> Vec<String> {
+        let own = self.own_runs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names: Vec<String> = own.iter().cloned().collect();
+        names.sort();
+        names
+    }
+
     fn decode_run(&self, name: &str, bytes: &[u8]) -> Result<RunRecord, StoreError> {
         let mut run: RunRecord = serde_json::from_slice(bytes)
             .map_err(|error| self.damaged(format!("the record of run `{name}`: {error}")))?;

@@ -239,7 +239,7 @@ impl Stretch {
 
     /// Whether columns fit each other, so that no question about a place below [`Self::len`] can
     /// fail.
-    pub(super) fn is_sound(&self) -> bool {
+    pub fn is_sound(&self) -> bool {
         let trials = self.states.len();
         let texts = self.pool.ends.len();
         let is_index = |column: &Vec<u32>| {

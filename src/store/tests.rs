@@ -287,15 +287,19 @@ fn a_held_store_names_its_holder() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store");
     let store = open(&path);
-    assert_eq!(
-        refusal(&path, OpenMode::ReadWrite),
-        format!(
-            "the store at {} is in use by process {}; wait for it to end, or use another store \
-             with `--store`",
-            path.display(),
-            std::process::id()
-        )
+    // It would be waited for if it did not answer.
+    store.answer_at(Some("here".into()));
+    let message = refusal(&path, OpenMode::ReadWrite);
+    let holder = store.holder();
+    let begin = format!(
+        "the store at {} is in use by process {} on {} (`tandem {}`) for ",
+        path.display(),
+        std::process::id(),
+        holder.host,
+        holder.command
     );
+    let end = " ago; wait for it to end, or use another store with `--store`";
+    assert!(message.starts_with(&begin) && message.ends_with(end), "{message}");
     drop(store);
     drop(open(&path));
 }

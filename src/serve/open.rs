@@ -1,0 +1,164 @@
+//! Reading a store, whoever has it open.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::store::{Holder, OpenMode, Reader, RunRecord, Store, StoreError, Stretch, StudyRecord};
+
+/// How long it is tried to read a store that another process has open and that cannot be asked: it may
+/// just have begun, or be about to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often a question is asked again when the process that was asked goes away.
+const ATTEMPTS: usize = 5;
+
+/// What can be read of a store that must be there: by asking the process that has it open, or else by
+/// opening it.
+///
+/// # Errors
+/// There is no store, another process has it open and does not answer, or it cannot be opened.
+pub fn open(path: &Path) -> Result<Arc<dyn Reader>, StoreError> {
+    Ok(match find(path)? {
+        Found::Own(store) => store,
+        Found::Other(client) => {
+            Arc::new(Asking { path: path.to_owned(), source: Mutex::new(client) })
+        }
+    })
+}
+
+/// What can be read of a store by asking the process that has it open; `None` if nobody answers.
+///
+/// When that process goes away, so does the reader: it says [`StoreError::Lost`].
+///
+/// # Errors
+/// A process has it open and will not answer.
+pub fn ask_holder(path: &Path) -> Result<Option<Arc<dyn Reader>>, StoreError> {
+    Ok(match ask(path)? {
+        Asked::Client(client) => Some(client),
+        Asked::Busy(_) | Asked::Nobody => None,
+    })
+}
+
+enum Found {
+    /// This process has the store open.
+    Own(Arc<dyn Reader>),
+    /// Another one has, and answers.
+    Other(Arc<dyn Reader>),
+}
+
+fn find(path: &Path) -> Result<Found, StoreError> {
+    let started = Instant::now();
+    loop {
+        let busy = match ask(path)? {
+            Asked::Client(client) => return Ok(Found::Other(client)),
+            Asked::Busy(error) => Some(error),
+            Asked::Nobody => None,
+        };
+        match Store::open(path, OpenMode::ReadOnlyMustExist) {
+            Ok(store) => return Ok(Found::Own(Arc::new(store))),
+            Err(StoreError::Held { .. }) if started.elapsed() < PATIENCE => {}
+            Err(error @ StoreError::Held { .. }) => return Err(busy.unwrap_or(error)),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg_attr(not(unix), expect(dead_code, reason = "there is nobody to ask"))]
+enum Asked {
+    Client(Arc<dyn Reader>),
+    Busy(StoreError),
+    Nobody,
+}
+
+#[cfg(unix)]
+fn ask(path: &Path) -> Result<Asked, StoreError> {
+    use super::client::{Client, Unconnected};
+
+    let Some(holder) = Holder::of(path) else { return Ok(Asked::Nobody) };
+    match Client::connect(path, &holder) {
+        Ok(client) => Ok(Asked::Client(Arc::new(client))),
+        Err(Unconnected::Nobody) => Ok(Asked::Nobody),
+        Err(Unconnected::Busy(error)) => Ok(Asked::Busy(error)),
+        Err(Unconnected::Refused(error)) => Err(error),
+    }
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "as where there are sockets")]
+fn ask(_path: &Path) -> Result<Asked, StoreError> {
+    Ok(Asked::Nobody)
+}
+
+/// A store that another process has open. When that process goes away, whoever has the store open then
+/// is asked, or it is opened here: trials never change, so that what was read before still holds.
+struct Asking {
+    path: PathBuf,
+    source: Mutex<Arc<dyn Reader>>,
+}
+
+impl Asking {
+    fn with<T>(
+        &self,
+        question: impl Fn(&dyn Reader) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut attempts = 1;
+        loop {
+            match question(source.as_ref()) {
+                Err(StoreError::Lost { .. }) if attempts < ATTEMPTS => {
+                    let (Found::Own(found) | Found::Other(found)) = find(&self.path)?;
+                    *source = found;
+                }
+                other => return other,
+            }
+            attempts += 1;
+        }
+    }
+}
+
+impl Reader for Asking {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn holder(&self) -> Result<Option<Holder>, StoreError> {
+        self.with(|reader| reader.holder())
+    }
+
+    fn runs(&self) -> Result<Vec<RunRecord>, StoreError> {
+        self.with(|reader| reader.runs())
+    }
+
+    fn run(&self, name: &str) -> Result<RunRecord, StoreError> {
+        self.with(|reader| reader.run(name))
+    }
+
+    fn studies(&self) -> Result<Vec<StudyRecord>, StoreError> {
+        self.with(|reader| reader.studies())
+    }
+
+    fn trial_count(&self, run: &str) -> Result<u64, StoreError> {
+        self.with(|reader| reader.trial_count(run))
+    }
+
+    fn stretch(&self, run: &str, number: u64) -> Result<Option<Stretch>, StoreError> {
+        self.with(|reader| reader.stretch(run, number))
+    }
+
+    fn checkpoint_step(&self, run: &str) -> Result<Option<u64>, StoreError> {
+        self.with(|reader| reader.checkpoint_step(run))
+    }
+
+    fn source(&self, digest: &str) -> Result<Option<String>, StoreError> {
+        self.with(|reader| reader.source(digest))
+    }
+
+    fn training(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.with(|reader| reader.training(key))
+    }
+
+    fn training_keys(&self) -> Result<Vec<String>, StoreError> {
+        self.with(|reader| reader.training_keys())
+    }
+}

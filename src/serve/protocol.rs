@@ -1,0 +1,232 @@
+//! What is said between the process that has a store open and one that asks.
+//!
+//! Both begin with a greeting: eight bytes that say what this is and the version of the protocol (4
+//! bytes, little-endian); the server adds a byte, its [`Verdict`]. This much is the same in every
+//! version. Then the client sends requests, one at a time, and the server replies to each: a length (4
+//! bytes, little-endian) and so many bytes in postcard's encoding. Records of runs, studies and holders
+//! are JSON within it, as they are in the store.
+//!
+//! A change of [`Request`], [`Reply`] or of a stretch's columns is another version.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::store::Stretch;
+
+/// What both begin with.
+const MAGIC: [u8; 8] = *b"tandem\0s";
+/// The version of the protocol.
+pub(super) const VERSION: u32 = 1;
+
+/// The longest request, in bytes. The longest part of one is the name of a run.
+pub(super) const MOST_REQUEST: usize = 64 << 10;
+/// The longest reply, in bytes: no stretch is longer in the store.
+pub(super) const MOST_REPLY: usize = 512 << 20;
+/// A list is cut into replies of about so many bytes.
+pub(super) const PART_BYTES: usize = 256 << 10;
+
+/// What a server says to a client that greets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Requests are answered.
+    Welcome,
+    /// The client speaks another version; nothing is answered.
+    OtherVersion,
+    /// There are too many clients.
+    Busy,
+}
+
+impl Verdict {
+    const ALL: [Self; 3] = [Self::Welcome, Self::OtherVersion, Self::Busy];
+}
+
+/// What is asked for: the methods of [`Reader`](crate::store::Reader).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Request {
+    /// Who has the store open.
+    Holder,
+    /// All runs.
+    Runs,
+    /// A run by its name.
+    Run(String),
+    /// All studies.
+    Studies,
+    /// The number of trials of a run.
+    TrialCount(String),
+    /// The trials of a run from a multiple of [`Stretch::LEN`] on.
+    Stretch(String, u64),
+    /// How many trials the last checkpoint of a run covers.
+    CheckpointStep(String),
+    /// A text by its hash.
+    Source(String),
+    /// The record of a training by its key.
+    Training(String),
+    /// The keys of all trainings.
+    TrainingKeys,
+}
+
+/// What is replied.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Reply {
+    /// A part of a list; another reply follows.
+    Part(Vec<Vec<u8>>),
+    /// The last part of a list.
+    Last(Vec<Vec<u8>>),
+    /// A record, or a text.
+    Bytes(Option<Vec<u8>>),
+    /// A number.
+    Number(Option<u64>),
+    /// Trials.
+    Stretch(Option<Box<Stretch>>),
+    /// The store refuses.
+    Refused(Refusal),
+}
+
+/// How the store, or the server, refuses; the client knows the store's folder under its own name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Refusal {
+    /// There is no such run.
+    NoRun {
+        /// The name that was asked for.
+        name: String,
+        /// The runs with the most similar names.
+        nearest: Vec<String>,
+    },
+    /// What is in the store cannot be right.
+    Damaged(String),
+    /// Reading failed.
+    Io(String),
+    /// Something else, as what follows "it".
+    Other(String),
+}
+
+/// Says hello to a server; gives its version and verdict.
+pub(super) fn greet(
+    stream: &mut UnixStream,
+    version: u32,
+    patience: Duration,
+) -> io::Result<(u32, Verdict)> {
+    stream.set_write_timeout(Some(patience))?;
+    stream.write_all(&greeting(version))?;
+    let mut bytes = [0; 13];
+    fill(stream, &mut bytes, Instant::now() + patience)?;
+    let (greeting, verdict) = bytes.split_at(12);
+    let verdict = Verdict::ALL.get(usize::from(verdict[0])).copied();
+    Ok((understood(greeting)?, verdict.unwrap_or(Verdict::OtherVersion)))
+}
+
+/// Listens to a client's hello; gives its version.
+pub(super) fn greeted(stream: &mut UnixStream, patience: Duration) -> io::Result<u32> {
+    let mut bytes = [0; 12];
+    fill(stream, &mut bytes, Instant::now() + patience)?;
+    understood(&bytes)
+}
+
+/// Answers a client's hello.
+pub(super) fn judge(stream: &mut UnixStream, verdict: Verdict) -> io::Result<()> {
+    let mut bytes = greeting(VERSION).to_vec();
+    bytes.push(verdict as u8);
+    stream.write_all(&bytes)
+}
+
+fn greeting(version: u32) -> [u8; 12] {
+    let mut bytes = [0; 12];
+    bytes[..8].copy_from_slice(&MAGIC);
+    bytes[8..].copy_from_slice(&version.to_le_bytes());
+    bytes
+}
+
+fn understood(greeting: &[u8]) -> io::Result<u32> {
+    match greeting.strip_prefix(&MAGIC).map(<[u8; 4]>::try_from) {
+        Some(Ok(version)) => Ok(u32::from_le_bytes(version)),
+        _ => Err(io::Error::new(ErrorKind::InvalidData, "the other end is not tandem")),
+    }
+}
+
+/// Sends a request or a reply. Each write has to go on within the stream's timeout.
+pub(super) fn send<T: Serialize>(stream: &mut UnixStream, message: &T) -> io::Result<()> {
+    let mut bytes = postcard::to_extend(message, vec![0; 4])
+        .map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))?;
+    let length = u32::try_from(bytes.len() - 4)
+        .map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))?;
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    stream.write_all(&bytes)
+}
+
+/// What is received.
+#[derive(Debug)]
+pub(super) enum Received<T> {
+    /// A message.
+    Message(T),
+    /// The other end has closed the connection, between two messages.
+    Closed,
+    /// What no other end that keeps to the protocol sends, as what follows "it".
+    Nonsense(String),
+}
+
+/// Receives a request or a reply of at most `most` bytes: it begins within `idle`, and is there within
+/// `whole` from then on.
+pub(super) fn receive<T: DeserializeOwned>(
+    stream: &mut UnixStream,
+    most: usize,
+    idle: Duration,
+    whole: Duration,
+) -> io::Result<Received<T>> {
+    let mut length = [0; 4];
+    match read(stream, &mut length, Instant::now() + idle)? {
+        0 => return Ok(Received::Closed),
+        got => fill(stream, &mut length[got..], Instant::now() + whole)?,
+    }
+    let length = u32::from_le_bytes(length) as usize;
+    if length > most {
+        return Ok(Received::Nonsense(format!(
+            "got {length} bytes at once, and {most} are the most"
+        )));
+    }
+    let deadline = Instant::now() + whole;
+    // Memory is taken for what has come, not for what is announced.
+    let mut bytes = Vec::new();
+    while bytes.len() < length {
+        let start = bytes.len();
+        bytes.resize(length.min(start + PART_BYTES), 0);
+        fill(stream, &mut bytes[start..], deadline)?;
+    }
+    Ok(match postcard::take_from_bytes(&bytes) {
+        Ok((message, [])) => Received::Message(message),
+        Ok((_, rest)) => Received::Nonsense(format!("got {} bytes too many", rest.len())),
+        Err(error) => Received::Nonsense(format!("got what it cannot read ({error})")),
+    })
+}
+
+/// Fills a buffer before a moment.
+fn fill(stream: &mut UnixStream, mut rest: &mut [u8], deadline: Instant) -> io::Result<()> {
+    while !rest.is_empty() {
+        match read(stream, rest, deadline)? {
+            0 => return Err(ErrorKind::UnexpectedEof.into()),
+            got => rest = &mut rest[got..],
+        }
+    }
+    Ok(())
+}
+
+/// Reads something before a moment; nothing at the end.
+fn read(stream: &mut UnixStream, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            other => return other,
+        }
+    }
+}

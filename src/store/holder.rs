@@ -1,0 +1,292 @@
+//! Who has a store open: a file in its folder that says so, for messages and for those that want to
+//! ask.
+//!
+//! The lock of the database alone decides who may open it. The file is a courtesy: one that a dead
+//! process left behind is recognised and overwritten.
+
+use std::env;
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::open::Store;
+use super::record::now_s;
+
+/// The file within the store's folder.
+pub(super) const FILE: &str = "holder";
+/// What it is written as before it is renamed.
+pub(super) const TEMPORARY: &str = "holder.new";
+/// The version of the file's layout.
+const FORMAT: u32 = 1;
+/// How long a holder waits between two signs of life.
+pub const HEARTBEAT: Duration = Duration::from_secs(2);
+/// No holder's file is longer.
+const MOST_BYTES: u64 = 64 << 10;
+/// The most characters of a command that are shown.
+const MOST_COMMAND: usize = 200;
+
+/// The process that has a store open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The version of this record's layout.
+    pub format: u32,
+    /// The number of the process.
+    pub process: u32,
+    /// When the process started, in ticks since its machine did, where the system says so: a number
+    /// of a process is used again.
+    pub process_start: Option<u64>,
+    /// The name of its machine.
+    pub host: String,
+    /// Its command line without the program's name.
+    pub command: String,
+    /// The runs that it works on.
+    pub runs: Vec<String>,
+    /// When it opened the store, in seconds since 1970.
+    pub since_s: u64,
+    /// When it last said that it is alive, in seconds since 1970.
+    pub heartbeat_s: u64,
+    /// The socket at which it answers.
+    pub socket: Option<PathBuf>,
+}
+
+impl Holder {
+    fn this_process() -> Self {
+        let process = std::process::id();
+        let words: Vec<String> =
+            env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+        let now = now_s();
+        Self {
+            format: FORMAT,
+            process,
+            process_start: started(process),
+            host: host(),
+            command: words.join(" ").chars().take(MOST_COMMAND).collect(),
+            runs: Vec::new(),
+            since_s: now,
+            heartbeat_s: now,
+            socket: None,
+        }
+    }
+
+    /// What a store's folder says of who has it open; `None` if it says nothing that this program
+    /// understands, or if that process is dead.
+    pub fn of(store: &Path) -> Option<Self> {
+        Self::noted(store).filter(Self::is_alive)
+    }
+
+    /// What a store's folder says of who has it open, or had when it died.
+    pub fn noted(store: &Path) -> Option<Self> {
+        let mut text = Vec::new();
+        let file = fs::File::open(store.join(FILE)).ok()?;
+        file.take(MOST_BYTES).read_to_end(&mut text).ok()?;
+        let holder: Self = serde_json::from_slice(&text).ok()?;
+        (holder.format == FORMAT).then_some(holder)
+    }
+
+    /// Whether the process is there, as far as this machine can tell.
+    pub fn is_alive(&self) -> bool {
+        self.host != host() || is_alive(self.process, self.process_start)
+    }
+
+    /// Whether it is the same opening of the store as another.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.process, self.process_start, &self.host, self.since_s)
+            == (other.process, other.process_start, &other.host, other.since_s)
+    }
+
+    /// The process for people, with its command and since when it has had the store open.
+    pub fn describe(&self) -> String {
+        let since = span(now_s().saturating_sub(self.since_s));
+        format!(
+            "process {} on {} (`tandem {}`) for {since}",
+            self.process, self.host, self.command
+        )
+    }
+
+    /// How many seconds ago it last said that it is alive.
+    pub fn silent_s(&self) -> u64 {
+        now_s().saturating_sub(self.heartbeat_s)
+    }
+}
+
+/// A number of seconds for people.
+fn span(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// The file that says that this process has a store open, for as long as it has.
+#[derive(Debug)]
+pub(super) struct Holding {
+    store: PathBuf,
+    holder: Mutex<Holder>,
+}
+
+impl Holding {
+    /// Writes the file. The store's lock has to be held.
+    pub(super) fn new(store: &Path) -> Self {
+        let holding = Self { store: store.to_owned(), holder: Mutex::new(Holder::this_process()) };
+        holding.write(&holding.holder());
+        holding
+    }
+
+    fn holder(&self) -> MutexGuard<'_, Holder> {
+        self.holder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A folder that takes no more files is no reason to stop.
+    fn write(&self, holder: &Holder) {
+        let write = || {
+            let text = serde_json::to_string(holder).map_err(io::Error::other)?;
+            // Whoever reads it finds the one before or this one, whole.
+            let temporary = self.store.join(TEMPORARY);
+            fs::write(&temporary, text + "\n")?;
+            fs::rename(&temporary, self.store.join(FILE))
+        };
+        if let Err(error) = write() {
+            tracing::debug!(%error, "cannot note who holds the store");
+        }
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(self.store.join(FILE));
+    }
+}
+
+impl Store {
+    /// This process as the holder of the store, with its last sign of life.
+    pub fn holder(&self) -> Holder {
+        Holder { runs: self.own_runs(), ..self.holding.holder().clone() }
+    }
+
+    /// Says in the store's folder that this process is alive, and what it works on.
+    pub fn beat(&self) {
+        self.holding.holder().heartbeat_s = now_s();
+        self.holding.write(&self.holder());
+    }
+
+    /// Says in the store's folder at which socket this process answers.
+    pub fn answer_at(&self, socket: Option<PathBuf>) {
+        self.holding.holder().socket = socket;
+        self.beat();
+    }
+}
+
+#[cfg(unix)]
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn host() -> String {
+    env::var("COMPUTERNAME").unwrap_or_else(|_| "this machine".to_owned())
+}
+
+/// When a process started, in ticks since the machine did, and whether it is more than an entry that
+/// its parent has not read yet.
+#[cfg(target_os = "linux")]
+fn status(process: u32) -> Option<(u64, bool)> {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The second field is the program's name in brackets, which may have anything in it. The third is
+    // the state, the 22nd the start: proc_pid_stat(5).
+    let (_, rest) = text.rsplit_once(')')?;
+    let mut fields = rest.split_ascii_whitespace();
+    let runs = !matches!(fields.next()?, "Z" | "X" | "x");
+    Some((fields.nth(18)?.parse().ok()?, runs))
+}
+
+#[cfg(target_os = "linux")]
+fn started(process: u32) -> Option<u64> {
+    status(process).map(|(start, _)| start)
+}
+
+#[cfg(target_os = "linux")]
+fn is_alive(process: u32, start: Option<u64>) -> bool {
+    status(process).is_some_and(|(now, runs)| runs && start.is_none_or(|start| start == now))
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn started(_process: u32) -> Option<u64> {
+    None
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn is_alive(process: u32, _start: Option<u64>) -> bool {
+    let Some(process) = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw) else {
+        return false;
+    };
+    rustix::process::test_kill_process(process) != Err(rustix::io::Errno::SRCH)
+}
+
+/// Nobody to ask: the lock alone says whether somebody has the store open.
+#[cfg(not(unix))]
+const fn is_alive(_process: u32, _start: Option<u64>) -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::sleep;
+
+    use super::*;
+    use crate::store::OpenMode;
+
+    #[test]
+    fn a_store_says_who_holds_it_while_it_is_held() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), OpenMode::ReadWrite).unwrap();
+        let holder = Holder::of(dir.path()).unwrap();
+        assert_eq!(holder.process, std::process::id());
+        assert!(holder.is_same(&store.holder()) && holder.socket.is_none());
+        assert!(holder.silent_s() < 60 && holder.describe().contains("`) for "));
+        store.answer_at(Some("there".into()));
+        assert_eq!(Holder::of(dir.path()).unwrap().socket, Some("there".into()));
+        sleep(Duration::from_millis(1100));
+        store.beat();
+        assert!(Holder::of(dir.path()).unwrap().heartbeat_s > holder.heartbeat_s);
+        drop(store);
+        assert_eq!(Holder::noted(dir.path()), None);
+    }
+
+    #[test]
+    fn the_dead_hold_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |holder: &Holder| {
+            fs::write(dir.path().join(FILE), serde_json::to_string(holder).unwrap()).unwrap();
+        };
+        let alive = Holder::this_process();
+        write(&alive);
+        assert_eq!(Holder::of(dir.path()), Some(alive.clone()));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let dead = Holder { process: child.id(), process_start: None, ..alive.clone() };
+        write(&dead);
+        assert_eq!((Holder::of(dir.path()), Holder::noted(dir.path())), (None, Some(dead)));
+        if let Some(start) = alive.process_start {
+            write(&Holder { process_start: Some(start - 1), ..alive.clone() });
+            assert_eq!(Holder::of(dir.path()), None, "the number is another process's now");
+        }
+        write(&Holder { host: "elsewhere".to_owned(), process: child.id(), ..alive.clone() });
+        assert!(Holder::of(dir.path()).is_some(), "nobody knows of another machine's processes");
+        write(&Holder { format: FORMAT + 1, ..alive });
+        assert_eq!(Holder::of(dir.path()), None);
+        fs::write(dir.path().join(FILE), "process 12").unwrap();
+        assert_eq!(Holder::of(dir.path()), None);
+    }
+
+    #[test]
+    fn times_are_short() {
+        let texts = [0, 119, 120, 7_199, 7_200, 172_800].map(span);
+        assert_eq!(texts, ["0 s", "119 s", "2 min", "119 min", "2 h", "2 days"]);
+    }
+}
