@@ -28,6 +28,7 @@ mod thresholds;
 mod train;
 mod train_predictor;
 mod trainings;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -55,6 +56,7 @@ enum Command {
     Resume(resume::Args),
     Runs(runs::Args),
     Show(show::Args),
+    Watch(watch::Args),
     Query(query::Args),
     Export(export::Args),
     Rescore(rescore::Args),
@@ -97,6 +99,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Resume(args) => resume::run(common, &args),
         Command::Runs(args) => runs::run(common, &args),
         Command::Show(args) => show::run(common, &args),
+        Command::Watch(args) => watch::run(common, &args),
         Command::Query(args) => query::run(common, &args),
         Command::Export(args) => export::run(common, &args),
         Command::Rescore(args) => rescore::run(common, &args),

@@ -102,15 +102,21 @@ fn run_rows(store: &dyn Reader, run: &RunRecord) -> Result<Vec<(String, Cell)>, 
         Status::Failed { reason } => Some(reason.as_str()),
         _ => None,
     };
+    let trials = store.trial_count(&run.name)?;
+    let holder = store.holder()?.filter(|_| run.status == Status::Running);
+    let heartbeat = holder.as_ref().map(|holder| format!("{} s ago", holder.silent_s()));
     let objectives: Vec<String> = run.objectives.iter().map(ToString::to_string).collect();
     let mut rows: Vec<(String, Cell)> = vec![
         ("run".into(), run.name.as_str().into()),
         ("status".into(), run.status.to_string().into()),
         ("reason".into(), reason.into()),
+        ("held_by".into(), holder.map(|holder| holder.describe()).into()),
+        ("heartbeat".into(), heartbeat.into()),
         ("file".into(), run.file.as_str().into()),
         ("seed".into(), run.seed.into()),
         ("steps".into(), run.steps.into()),
-        ("trials".into(), store.trial_count(&run.name)?.into()),
+        ("trials".into(), trials.into()),
+        ("remaining".into(), run.steps.map(|steps| steps.saturating_sub(trials)).into()),
         ("failed".into(), run.failed.into()),
         ("checkpoint".into(), checkpoint.into()),
         ("evaluation_s".into(), effort.seconds.into()),

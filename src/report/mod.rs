@@ -12,6 +12,7 @@ mod table;
 mod terminal;
 mod training;
 mod trials;
+mod watching;
 
 pub use curves::{Curve, Marks, curves, scatter};
 pub use download::DownloadBar;
@@ -24,3 +25,4 @@ pub use table::{Cell, Format, Table};
 pub use terminal::{SweepBar, Terminal};
 pub use training::{TrainingBar, describe as describe_training};
 pub use trials::{TrialColumns, metric_names};
+pub use watching::{Pace, Sight, WatchBar};

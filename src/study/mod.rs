@@ -12,6 +12,7 @@ mod experiment;
 mod progress;
 mod runner;
 mod sweep;
+mod tally;
 mod threshold;
 mod trainings;
 
@@ -25,6 +26,7 @@ pub use experiment::{
 pub use progress::{PhaseProgress, Progress};
 pub use runner::{End, Study};
 pub use sweep::{FRONTIER, Judged, PAIRS, SweepProgress, SweepStudy};
+pub use tally::{Best, Tally};
 pub use threshold::{Judgement, Quantity, Threshold, ThresholdError};
 pub use trainings::{StoredTrainings, decode as decode_training};
 

@@ -168,7 +168,7 @@ fn is_better(a: &Outcome, b: &Outcome) -> bool {
 }
 
 /// The metrics whose names say what is wanted of them.
-fn customary(metrics: &Metrics) -> Vec<Objective> {
+pub(super) fn customary(metrics: &Metrics) -> Vec<Objective> {
     let direction = |name: &str| {
         if name == "accuracy" {
             return Some(Direction::Max);

@@ -1,0 +1,260 @@
+//! A run as it is seen from another process.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::number::number;
+use super::table::{Cell, Format, Table};
+use crate::store::{Holder, RunRecord};
+use crate::study::Tally;
+
+/// A rate is that of so long.
+const RECENT: Duration = Duration::from_secs(30);
+
+/// How far a run has come at some moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sight {
+    run: String,
+    status: String,
+    phase: Option<String>,
+    trials: u64,
+    steps: Option<u64>,
+    valid: u64,
+    failed: u64,
+    best: Option<(f64, u64)>,
+    frontier: u64,
+    /// Of a sweep: networks that are done, and all.
+    networks: Option<(u64, u64)>,
+    process: Option<u32>,
+}
+
+impl Sight {
+    /// What is seen of a run in its record, its trials and who works on it.
+    pub fn new(run: &RunRecord, tally: &Tally, holder: Option<&Holder>) -> Self {
+        // The trials of a sweep come at its end.
+        let sweep = run.sweep.as_ref();
+        Self {
+            run: run.name.clone(),
+            status: run.status.to_string(),
+            phase: run.phases.last().filter(|_| sweep.is_none()).map(|phase| phase.name.clone()),
+            trials: tally.trials(),
+            steps: run.steps.filter(|_| sweep.is_none()),
+            valid: tally.valid(),
+            failed: tally.failed(),
+            best: tally.best().filter(|_| sweep.is_none()).map(|best| (best.reward, best.step)),
+            frontier: sweep.map_or(tally.frontier_len() as u64, |sweep| sweep.frontier),
+            networks: sweep.map(|sweep| (sweep.done, sweep.networks)),
+            process: holder.map(|holder| holder.process),
+        }
+    }
+
+    /// What is done and what there is to do, if that is known: trials, or networks of a sweep.
+    fn work(&self) -> (u64, Option<u64>) {
+        match self.networks {
+            Some((done, all)) => (done, Some(all)),
+            None => (self.trials, self.steps),
+        }
+    }
+
+    const fn unit(&self) -> &'static str {
+        if self.networks.is_some() { "networks" } else { "trials" }
+    }
+
+    /// All of it in one line, with what is known of its pace.
+    pub fn line(&self, pace: &Pace) -> String {
+        let phase = self.phase.as_ref().map_or_else(String::new, |name| format!(", phase {name}"));
+        let (done, all) = self.work();
+        let of = all.map_or_else(String::new, |all| format!("/{all}"));
+        let unit = self.unit();
+        format!("{}: {}{phase}, {done}{of} {unit}{}", self.run, self.status, self.rest(pace))
+    }
+
+    fn rest(&self, pace: &Pace) -> String {
+        let mut text = String::new();
+        if self.networks.is_none() {
+            text += &format!(" ({} valid, {} failed)", self.valid, self.failed);
+            if let Some((reward, _)) = self.best {
+                text += &format!(", best reward {}", number(reward));
+            }
+        }
+        text += &format!(", frontier {}", self.frontier);
+        if let Some(per_s) = pace.per_s() {
+            text += &format!(", {} {}/s", number(per_s), self.unit());
+        }
+        if let Some(left) = pace.left(self) {
+            text += &format!(", {} left", HumanDuration(Duration::from_secs_f64(left)));
+        }
+        text
+    }
+
+    /// All of it for other programs, as a table of one row.
+    pub fn table(&self, pace: &Pace) -> Table {
+        let cells: [(&str, Cell); 15] = [
+            ("run", self.run.as_str().into()),
+            ("status", self.status.as_str().into()),
+            ("phase", self.phase.clone().into()),
+            ("trials", self.trials.into()),
+            ("steps", self.steps.into()),
+            ("valid", self.valid.into()),
+            ("failed", self.failed.into()),
+            ("best_reward", self.best.map(|best| best.0).into()),
+            ("best_step", self.best.map(|best| best.1).into()),
+            ("frontier", self.frontier.into()),
+            ("networks_done", self.networks.map(|networks| networks.0).into()),
+            ("networks", self.networks.map(|networks| networks.1).into()),
+            ("per_s", pace.per_s().into()),
+            ("seconds_left", pace.left(self).into()),
+            ("process", self.process.map(u64::from).into()),
+        ];
+        let (names, values): (Vec<_>, Vec<_>) = cells.into_iter().unzip();
+        let mut table = Table::new(names);
+        table.push(values);
+        table
+    }
+
+    /// Writes it for a format: a line for people, an object for other programs.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn write(
+        &self,
+        pace: &Pace,
+        format: Format,
+        mut out: impl std::io::Write,
+    ) -> std::io::Result<()> {
+        match format {
+            Format::Table => writeln!(out, "{}", self.line(pace))?,
+            other => self.table(pace).write(other, &mut out)?,
+        }
+        out.flush()
+    }
+}
+
+/// How fast a run goes on.
+#[derive(Clone, Debug, Default)]
+pub struct Pace {
+    seen: VecDeque<(Instant, u64)>,
+}
+
+impl Pace {
+    /// Takes note of a sight.
+    pub fn note(&mut self, at: Instant, sight: &Sight) {
+        self.seen.push_back((at, sight.work().0));
+        while self.seen.len() > 2 && at.duration_since(self.seen[1].0) > RECENT {
+            self.seen.pop_front();
+        }
+    }
+
+    /// Trials or networks a second of late, if there is anything to tell it by.
+    fn per_s(&self) -> Option<f64> {
+        let (first, last) = (self.seen.front()?, self.seen.back()?);
+        let seconds = last.0.duration_since(first.0).as_secs_f64();
+        (seconds > 0.0).then(|| last.1.saturating_sub(first.1) as f64 / seconds)
+    }
+
+    /// The seconds to the end at this rate, if there is an end.
+    fn left(&self, sight: &Sight) -> Option<f64> {
+        let (done, all) = sight.work();
+        let (left, per_s) = (all?.saturating_sub(done), self.per_s()?);
+        (left > 0 && per_s > 0.0).then(|| left as f64 / per_s)
+    }
+}
+
+/// A run on the terminal, kept up to date.
+pub struct WatchBar {
+    bar: ProgressBar,
+}
+
+impl WatchBar {
+    /// Two lines that are redrawn.
+    pub fn new() -> Self {
+        let bar = ProgressBar::no_length();
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+        Self { bar }
+    }
+
+    /// Shows a sight.
+    pub fn show(&self, sight: &Sight, pace: &Pace) {
+        let (done, all) = sight.work();
+        let template = match all {
+            Some(_) => "{prefix} {wide_bar} {pos}/{len}\n{msg}",
+            None => "{prefix} {pos}\n{msg}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style);
+        }
+        if let Some(all) = all {
+            self.bar.set_length(all);
+        }
+        self.bar.set_position(done);
+        let phase = sight.phase.as_ref().map_or_else(String::new, |name| format!(", {name}"));
+        self.bar.set_prefix(format!("{} {}{phase}", sight.run, sight.status));
+        self.bar.set_message(sight.rest(pace).trim_start_matches([',', ' ']).to_owned());
+        self.bar.tick();
+    }
+
+    /// Takes it off the terminal.
+    pub fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Drop for WatchBar {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sight_is_one_line_and_its_pace_is_of_late() {
+        let mut sight = Sight {
+            run: "x-1".to_owned(),
+            status: "running".to_owned(),
+            phase: Some("joint".to_owned()),
+            trials: 0,
+            steps: Some(1_000),
+            valid: 0,
+            failed: 0,
+            best: None,
+            frontier: 0,
+            networks: None,
+            process: Some(1),
+        };
+        let mut pace = Pace::default();
+        let start = Instant::now();
+        pace.note(start, &sight);
+        assert_eq!(
+            sight.line(&pace),
+            "x-1: running, phase joint, 0/1000 trials (0 valid, 0 failed), frontier 0"
+        );
+        for second in 1..=40 {
+            sight.trials = if second <= 5 { 0 } else { 10 * (second - 5) };
+            pace.note(start + Duration::from_secs(second), &sight);
+        }
+        (sight.valid, sight.failed, sight.best, sight.frontier) = (300, 7, Some((0.5, 4)), 12);
+        assert_eq!(
+            sight.line(&pace),
+            "x-1: running, phase joint, 350/1000 trials (300 valid, 7 failed), best reward 0.5, \
+             frontier 12, 10 trials/s, 65 seconds left"
+        );
+        let mut json = Vec::new();
+        sight.write(&pace, Format::Jsonl, &mut json).unwrap();
+        assert_eq!(
+            String::from_utf8(json).unwrap(),
+            "{\"run\":\"x-1\",\"status\":\"running\",\"phase\":\"joint\",\"trials\":350,\"steps\":1000,\
+             \"valid\":300,\"failed\":7,\"best_reward\":0.5,\"best_step\":4,\"frontier\":12,\
+             \"networks_done\":null,\"networks\":null,\"per_s\":10.0,\"seconds_left\":65.0,\
+             \"process\":1}\n"
+        );
+        sight.networks = Some((7, 9));
+        sight.steps = None;
+        sight.best = None;
+        assert_eq!(sight.line(&Pace::default()), "x-1: running, phase joint, 7/9 networks, frontier 12");
+    }
+}
