@@ -120,7 +120,8 @@ impl Watch<'_> {
         let run = store.run(self.name)?;
         let tally = self.tally.get_or_insert_with(|| Tally::new(run.objectives.clone()));
         tally.read(store.as_ref(), self.name)?;
-        let sight = Sight::new(&run, tally, holder.as_ref().filter(|_| run.status == Status::Running));
+        let sight =
+            Sight::new(&run, tally, holder.as_ref().filter(|_| run.status == Status::Running));
         let end = match &run.status {
             Status::Running => {
                 self.worked = holder;

@@ -255,6 +255,9 @@ mod tests {
         sight.networks = Some((7, 9));
         sight.steps = None;
         sight.best = None;
-        assert_eq!(sight.line(&Pace::default()), "x-1: running, phase joint, 7/9 networks, frontier 12");
+        assert_eq!(
+            sight.line(&Pace::default()),
+            "x-1: running, phase joint, 7/9 networks, frontier 12"
+        );
     }
 }

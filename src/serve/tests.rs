@@ -15,8 +15,7 @@ use super::protocol::{
 use super::server::{MOST_CLIENTS, Patience};
 use super::{Served, open};
 use crate::store::{
-    Entry, Holder, OpenMode, Outcome, RunRecord, Status, Store, StoreError, StudyRecord,
-    Trial,
+    Entry, Holder, OpenMode, Outcome, RunRecord, Status, Store, StoreError, StudyRecord, Trial,
 };
 
 const LONG: Duration = Duration::from_secs(20);

@@ -101,10 +101,7 @@ impl Holder {
     /// The process for people, with its command and since when it has had the store open.
     pub fn describe(&self) -> String {
         let since = span(now_s().saturating_sub(self.since_s));
-        format!(
-            "process {} on {} (`tandem {}`) for {since}",
-            self.process, self.host, self.command
-        )
+        format!("process {} on {} (`tandem {}`) for {since}", self.process, self.host, self.command)
     }
 
     /// How many seconds ago it last said that it is alive.

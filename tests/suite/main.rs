@@ -10,6 +10,8 @@ mod queries;
 mod resuming;
 mod sandbox;
 mod server;
+#[cfg(unix)]
+mod serving;
 mod spaces;
 mod store;
 mod study;

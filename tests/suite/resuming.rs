@@ -213,24 +213,3 @@ fn seeds_and_threads() {
     assert_eq!(place.trials("x-1"), place.trials("x-2"));
     assert_ne!(place.trials("x-1"), place.trials("x-3"));
 }
-
-#[test]
-fn a_second_process_is_refused_while_the_first_works() {
-    let place = Place::new();
-    let mut child = place.start(&["run", &quickstart()]);
-    wait_for_store(&place);
-    sleep(Duration::from_millis(200));
-    let ran = place.run(&["runs"]);
-    let id = child.id();
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert_eq!(ran.code, 4, "{}", ran.err);
-    assert_eq!(
-        ran.err,
-        format!(
-            "error: the store at .tandem is in use by process {id}; wait for it to end, or use \
-             another store with `--store`\n"
-        )
-    );
-    assert!(place.ok(&["runs"]).contains("quickstart-1"));
-}
