@@ -49,7 +49,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         });
     }
     let live = common.format == Format::Table && stdout().is_terminal() && stderr().is_terminal();
-    let bar = live.then(WatchBar::new);
+    let bar = live.then(WatchBar::default);
     let mut watch = Watch { common, name: &args.run, tally: None, worked: None };
     let (mut pace, mut shown) = (Pace::default(), None);
     let end = loop {

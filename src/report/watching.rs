@@ -167,14 +167,16 @@ pub struct WatchBar {
     bar: ProgressBar,
 }
 
-impl WatchBar {
+impl Default for WatchBar {
     /// Two lines that are redrawn.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let bar = ProgressBar::no_length();
         bar.set_draw_target(ProgressDrawTarget::stderr());
         Self { bar }
     }
+}
 
+impl WatchBar {
     /// Shows a sight.
     pub fn show(&self, sight: &Sight, pace: &Pace) {
         let (done, all) = sight.work();

@@ -42,7 +42,7 @@ pub(super) struct Client {
 impl Client {
     /// Connects to the process that has a store open.
     pub(super) fn connect(store: &Path, holder: &Holder) -> Result<Self, Unconnected> {
-        let name = holder.describe();
+        let name = holder.name();
         let unanswered = |reason: String| StoreError::Unanswered {
             path: store.to_owned(),
             holder: name.clone(),

@@ -49,9 +49,7 @@ pub enum StoreError {
         holder: String,
     },
     /// The process that has the store open was asked, and is gone.
-    #[error(
-        "{holder}, which had the store at {path} open, went away while it was asked; try again"
-    )]
+    #[error("{holder}, which had the store at {path} open, went away when it was asked; try again")]
     Lost {
         /// The folder of the store.
         path: PathBuf,

@@ -98,10 +98,14 @@ impl Holder {
             == (other.process, other.process_start, &other.host, other.since_s)
     }
 
-    /// The process for people, with its command and since when it has had the store open.
+    /// The process for people.
+    pub fn name(&self) -> String {
+        format!("process {} on {} (`tandem {}`)", self.process, self.host, self.command)
+    }
+
+    /// The process for people, and for how long it has had the store open.
     pub fn describe(&self) -> String {
-        let since = span(now_s().saturating_sub(self.since_s));
-        format!("process {} on {} (`tandem {}`) for {since}", self.process, self.host, self.command)
+        format!("{} for {}", self.name(), span(now_s().saturating_sub(self.since_s)))
     }
 
     /// How many seconds ago it last said that it is alive.
