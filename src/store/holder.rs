@@ -1,7 +1,7 @@
 //! Who has a store open: a file in its folder that says so, for messages and for those that want to
 //! ask.
 //!
-//! The lock of the database alone decides who may open it. The file is a courtesy: one that a dead
+//! The lock of the folder alone decides who may open it. The file is a courtesy: one that a dead
 //! process left behind is recognised and overwritten.
 
 use std::env;

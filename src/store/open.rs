@@ -289,7 +289,9 @@ pub(super) fn lock(path: &Path) -> Result<Lock, StoreError> {
     let started = Instant::now();
     loop {
         let taken = Lock::take(path, Duration::ZERO, LOCK_PAUSE);
-        if let Some(lock) = taken.map_err(|source| StoreError::Io { path: path.to_owned(), source })? {
+        if let Some(lock) =
+            taken.map_err(|source| StoreError::Io { path: path.to_owned(), source })?
+        {
             return Ok(lock);
         }
         let answers = Holder::of(path).is_some_and(|holder| holder.socket.is_some());

@@ -8,8 +8,8 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::lock;
 use super::holder;
+use super::lock;
 use super::open::{DATABASE, SYNCED};
 
 const CONFIGURATION: &str = "conf";
