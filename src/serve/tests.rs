@@ -15,7 +15,8 @@ use super::protocol::{
 use super::server::{MOST_CLIENTS, Patience};
 use super::{Served, open};
 use crate::store::{
-    Entry, Holder, OpenMode, Outcome, RunRecord, Status, Store, StoreError, StudyRecord, Trial,
+    Entry, Holder, OpenMode, Outcome, RunRecord, Status, Store, StoreError, Stretch, StudyRecord,
+    Trial,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -114,7 +115,7 @@ fn what_is_read_through_the_holder_is_what_it_has() {
     assert_eq!(reader.trial_count("nothing").unwrap(), 0);
     let entries: Result<Vec<Entry>, _> = reader.entries("run-1").unwrap().collect();
     assert_eq!(entries.unwrap(), (0..700).map(entry).collect::<Vec<_>>());
-    assert!(reader.stretch("run-1", 2).unwrap().is_none());
+    assert!(reader.stretch("run-1", 700 / Stretch::LEN + 1).unwrap().is_none());
     assert_eq!(reader.checkpoint_step("run-1").unwrap(), Some(600));
     assert_eq!(reader.checkpoint_step("run-2").unwrap(), None);
     let digest = blake3::hash(b"fn space() {}").to_hex();
