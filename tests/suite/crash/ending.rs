@@ -107,15 +107,16 @@ pub fn copy_of(path: &Path) -> TempDir {
     copy
 }
 
-/// Copies what is in a folder into another.
+/// Copies what is in a folder into another; the socket of a dead process is nothing that could be.
 pub fn copy_into(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
             copy_into(&entry.path(), &target);
-        } else {
+        } else if kind.is_file() {
             fs::copy(entry.path(), target).unwrap();
         }
     }
