@@ -154,6 +154,20 @@ pub const IMPORT: Case = Case {
     timed: NEVER,
 };
 
+/// `tandem store import`, which starts anew unless the store is there.
+pub const STORE_IMPORT: Case = Case {
+    name: "store import",
+    prepare: |place| {
+        place.write("x.rhai", SEARCH);
+        place.ok(&["run", "x.rhai", "--store", "exported"]);
+        place.ok(&["store", "export", "a.tar.zst", "--store", "exported"]);
+    },
+    start: &["store", "import", "a.tar.zst"],
+    go_on: |_| owned(&["store", "import", "a.tar.zst"]),
+    ending: ending::of_store,
+    timed: NEVER,
+};
+
 fn owned(arguments: &[&str]) -> Vec<String> {
     arguments.iter().map(|&argument| argument.to_owned()).collect()
 }

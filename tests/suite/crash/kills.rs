@@ -10,7 +10,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use tandem::store::Trial;
 
-use super::cases::{Case, IMPORT, RUN, STUDIED, SWEEP, TRAINED};
+use super::cases::{Case, IMPORT, RUN, STORE_IMPORT, STUDIED, SWEEP, TRAINED};
 use super::draw;
 use super::ending::{Ending, assert_same, stored};
 use crate::support::Place;
@@ -55,6 +55,11 @@ fn a_killed_study_comes_to_the_same_end() {
 #[test]
 fn a_killed_import_comes_to_the_same_end() {
     kill(&IMPORT, 3);
+}
+
+#[test]
+fn a_killed_import_of_a_store_comes_to_the_same_end() {
+    kill(&STORE_IMPORT, 3);
 }
 
 /// Kills a command and what goes on with it until it was done often enough; compares all ends.
@@ -193,7 +198,7 @@ fn finish(case: &Case, place: &Place, expected: &Expected, moments: &[String]) {
     let started = Instant::now();
     let last = place.run(&arguments);
     assert!(started.elapsed() < TOO_LONG, "{moments:?}");
-    let done = ["is finished", "is already in "];
+    let done = ["is finished", "is already in ", "an archive goes into an empty store"];
     if last.code == 0 {
         let lines = |out: &str| -> Vec<String> {
             out.lines().filter(|line| !(case.timed)(line)).map(str::to_owned).collect()
