@@ -129,6 +129,7 @@ fn record(trials: u64) -> RunRecord {
         index,
         name: name.to_owned(),
         first_step: u64::from(index) * trials / 2,
+        steps: None,
         digest: String::new(),
     };
     let objectives = ["accuracy:max", "latency_ms:min", "area_mm2:min"];

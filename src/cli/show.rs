@@ -103,6 +103,8 @@ fn run_rows(store: &dyn Reader, run: &RunRecord) -> Result<Vec<(String, Cell)>, 
         _ => None,
     };
     let trials = store.trial_count(&run.name)?;
+    let goes_on = run.status != Status::Finished;
+    let remaining = run.end().filter(|_| goes_on).map(|end| end.saturating_sub(trials));
     let holder = store.holder()?.filter(|_| run.status == Status::Running);
     let heartbeat = holder.as_ref().map(|holder| format!("{} s ago", holder.silent_s()));
     let objectives: Vec<String> = run.objectives.iter().map(ToString::to_string).collect();
@@ -116,7 +118,7 @@ fn run_rows(store: &dyn Reader, run: &RunRecord) -> Result<Vec<(String, Cell)>, 
         ("seed".into(), run.seed.into()),
         ("steps".into(), run.steps.into()),
         ("trials".into(), trials.into()),
-        ("remaining".into(), run.steps.map(|steps| steps.saturating_sub(trials)).into()),
+        ("remaining".into(), remaining.into()),
         ("failed".into(), run.failed.into()),
         ("checkpoint".into(), checkpoint.into()),
         ("evaluation_s".into(), effort.seconds.into()),
@@ -133,7 +135,8 @@ fn run_rows(store: &dyn Reader, run: &RunRecord) -> Result<Vec<(String, Cell)>, 
         }
     }
     for phase in &run.phases {
-        let text = format!("{} from step {}", phase.name, phase.first_step);
+        let most = phase.steps.map_or_else(String::new, |n| format!(", at most {n} trials"));
+        let text = format!("{} from step {}{most}", phase.name, phase.first_step);
         rows.push((format!("phase {}", phase.index), text.into()));
     }
     for (name, digest) in &run.sources {

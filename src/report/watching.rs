@@ -40,7 +40,7 @@ impl Sight {
             status: run.status.to_string(),
             phase: run.phases.last().filter(|_| sweep.is_none()).map(|phase| phase.name.clone()),
             trials: tally.trials(),
-            steps: run.steps.filter(|_| sweep.is_none()),
+            steps: run.end().filter(|_| sweep.is_none()),
             valid: tally.valid(),
             failed: tally.failed(),
             best: tally.best().filter(|_| sweep.is_none()).map(|best| (best.reward, best.step)),

@@ -48,6 +48,9 @@ pub struct PhaseRecord {
     pub name: String,
     /// The step of its first trial.
     pub first_step: u64,
+    /// After how many trials it ends at the latest, if that is known.
+    #[serde(default)]
+    pub steps: Option<u64>,
     /// A hash of everything that defines it.
     pub digest: String,
 }
@@ -140,6 +143,17 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
+    /// The number of trials at which the run ends at the latest, or its present phase if that comes
+    /// first; `None` if neither is known.
+    pub fn end(&self) -> Option<u64> {
+        let phase = self.phases.last();
+        let phase_end = phase.and_then(|phase| Some(phase.first_step + phase.steps?));
+        match (self.steps, phase_end) {
+            (Some(steps), Some(end)) => Some(steps.min(end)),
+            (steps, end) => steps.or(end),
+        }
+    }
+
     /// Whether its accuracies are predicted, not measured.
     pub fn is_predicted(&self) -> bool {
         self.origins.iter().any(|origin| origin.starts_with("predicted"))

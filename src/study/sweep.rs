@@ -257,7 +257,7 @@ impl<P: Pairs> SweepStudy<'_, P> {
 }
 
 fn phase(index: u32, name: &str, first_step: u64) -> PhaseRecord {
-    PhaseRecord { index, name: name.to_owned(), first_step, digest: String::new() }
+    PhaseRecord { index, name: name.to_owned(), first_step, steps: None, digest: String::new() }
 }
 
 fn values(ranked: &Ranked) -> Values {

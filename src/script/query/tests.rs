@@ -34,6 +34,7 @@ fn record() -> RunRecord {
                 index: index as u32,
                 name: name.to_owned(),
                 first_step: index as u64,
+                steps: None,
                 digest: String::new(),
             })
             .collect(),

@@ -33,6 +33,7 @@ fn filled(path: &Path) -> Store {
                 index,
                 name: format!("phase {index}"),
                 first_step,
+                steps: None,
                 digest: String::new(),
             })
             .collect();
