@@ -13,6 +13,7 @@ pub mod accuracy;
 pub mod cli;
 pub mod comparison;
 pub mod flight;
+pub mod hashed;
 pub mod network;
 pub mod pareto;
 pub mod query;

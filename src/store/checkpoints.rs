@@ -3,6 +3,7 @@
 use super::error::StoreError;
 use super::keys;
 use super::open::Store;
+use crate::hashed::{body, hashed};
 
 /// How many checkpoints of a run are kept: the last, and one to fall back to.
 const KEPT: usize = 2;
@@ -14,8 +15,7 @@ impl Store {
     /// The store fails.
     pub fn save_checkpoint(&self, run: &str, step: u64, bytes: &[u8]) -> Result<(), StoreError> {
         let failed = |error| self.failed(error);
-        let value = [blake3::hash(bytes).as_bytes().as_slice(), bytes].concat();
-        self.checkpoints.insert(keys::key(run, step), value).map_err(failed)?;
+        self.checkpoints.insert(keys::key(run, step), hashed(bytes)).map_err(failed)?;
         let older = self.checkpoints.scan_prefix(keys::prefix(run)).keys().rev().skip(KEPT);
         for key in older.collect::<Result<Vec<_>, _>>().map_err(failed)? {
             self.checkpoints.remove(key).map_err(failed)?;
@@ -32,9 +32,7 @@ impl Store {
         for entry in self.checkpoints.scan_prefix(keys::prefix(run)).rev() {
             let (key, value) = entry.map_err(|error| self.failed(error))?;
             let step = keys::step(&key);
-            if let (Some(step), Some((hash, bytes))) = (step, value.split_first_chunk::<32>())
-                && blake3::hash(bytes) == *hash
-            {
+            if let (Some(step), Some(bytes)) = (step, body(&value)) {
                 return Ok(Some((step, bytes.to_vec())));
             }
             tracing::warn!(run, step, "a checkpoint is damaged; the one before is used");

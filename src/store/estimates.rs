@@ -2,6 +2,7 @@
 
 use super::error::StoreError;
 use super::open::Store;
+use crate::hashed::hashed;
 
 impl Store {
     /// An estimate, if it is known.
@@ -18,8 +19,7 @@ impl Store {
     /// # Errors
     /// The store fails.
     pub fn put_estimate(&self, key: &str, estimate: &[u8]) -> Result<(), StoreError> {
-        let value = [blake3::hash(estimate).as_bytes().as_slice(), estimate].concat();
-        self.estimates.insert(key, value).map_err(|error| self.failed(error))?;
+        self.estimates.insert(key, hashed(estimate)).map_err(|error| self.failed(error))?;
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::error::StoreError;
 use super::open::Store;
+use crate::hashed::{body, hashed};
 
 impl Store {
     /// The record of a training, if it is known.
@@ -20,8 +21,7 @@ impl Store {
     /// # Errors
     /// The store fails.
     pub fn put_training(&self, key: &str, record: &[u8]) -> Result<(), StoreError> {
-        let value = [blake3::hash(record).as_bytes().as_slice(), record].concat();
-        self.accuracies.insert(key, value).map_err(|error| self.failed(error))?;
+        self.accuracies.insert(key, hashed(record)).map_err(|error| self.failed(error))?;
         self.sync()
     }
 
@@ -45,9 +45,7 @@ impl Store {
 
     /// What follows its own hash, if that holds.
     pub(super) fn whole(&self, what: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
-        match value.split_first_chunk::<32>() {
-            Some((hash, record)) if blake3::hash(record) == *hash => Ok(record.to_vec()),
-            _ => Err(self.damaged(format!("{what} has another hash"))),
-        }
+        let whole = body(value).map(<[u8]>::to_vec);
+        whole.ok_or_else(|| self.damaged(format!("{what} has another hash")))
     }
 }

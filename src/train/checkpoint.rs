@@ -12,6 +12,7 @@ use super::executor::{Outcome, with_values};
 use super::model::Model;
 use super::optimiser::OptimiserState;
 use super::trainer::EpochScore;
+use crate::hashed::body;
 
 /// A training between two steps.
 #[derive(Serialize, Deserialize)]
@@ -105,10 +106,8 @@ impl Checkpoint {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(TrainError::Checkpoint { path: path.into(), source }),
         };
-        let whole = bytes
-            .split_first_chunk::<32>()
-            .filter(|(hash, bytes)| blake3::hash(bytes) == **hash)
-            .and_then(|(_, bytes)| postcard::from_bytes::<Self>(bytes).ok())
+        let whole = body(&bytes)
+            .and_then(|bytes| postcard::from_bytes::<Self>(bytes).ok())
             .filter(|checkpoint| checkpoint.key == key);
         if whole.is_none() {
             tracing::warn!("{} is damaged; the training starts anew", path.display());

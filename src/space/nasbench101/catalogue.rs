@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::cell::{Cell101, MOST_EDGES, MOST_VERTICES};
 use super::hash::CellHash;
 use super::order::{Graph, Order, label_rank, labels_in};
+use crate::hashed::{body, hashed};
 
 /// The number of cells up to isomorphism.
 pub const CELL_COUNT: usize = 423_624;
@@ -84,14 +85,11 @@ impl Catalogue {
             .iter()
             .flat_map(|(hash, cell)| hash.0.into_iter().chain(cell.packed().to_le_bytes()))
             .collect();
-        [blake3::hash(&body).as_bytes().as_slice(), &body].concat()
+        hashed(&body)
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let (digest, body) = bytes.split_first_chunk::<32>()?;
-        if body.len() != CELL_COUNT * ENTRY || blake3::hash(body) != *digest {
-            return None;
-        }
+        let body = body(bytes).filter(|body| body.len() == CELL_COUNT * ENTRY)?;
         let entry = |entry: &[u8]| {
             let (hash, packed) = entry.split_first_chunk::<16>()?;
             let packed = u32::from_le_bytes(packed.try_into().ok()?);

@@ -4,6 +4,7 @@ use std::fs;
 
 use super::super::open::Store;
 use super::Findings;
+use crate::hashed;
 
 impl Store {
     /// Looks at the files of checkpoints of trainings.
@@ -24,10 +25,7 @@ impl Store {
                     continue;
                 }
             };
-            let whole = bytes
-                .split_first_chunk::<32>()
-                .is_some_and(|(hash, bytes)| blake3::hash(bytes) == *hash);
-            if !whole {
+            if hashed::body(&bytes).is_none() {
                 let remedy = "remove it: the training starts anew";
                 findings.damage(place, "has another hash", remedy);
             } else if self.accuracies.contains_key(name.as_encoded_bytes()).unwrap_or(false) {

@@ -8,6 +8,7 @@ use super::super::record::RunRecord;
 use super::super::stretch::Stretch;
 use super::super::trial::Trial;
 use super::{Findings, IMPORT};
+use crate::hashed;
 
 impl Store {
     /// The trials of a run, and what its record says of them.
@@ -87,10 +88,7 @@ impl Store {
                 return findings.damage(place, "is no checkpoint's key", "nothing reads it");
             };
             let place = format!("run `{run}`, checkpoint {step}");
-            let whole = value
-                .split_first_chunk::<32>()
-                .is_some_and(|(hash, bytes)| blake3::hash(bytes) == *hash);
-            if !whole {
+            if hashed::body(value).is_none() {
                 let remedy = format!(
                     "`tandem resume {run}` takes the one before, or `--fork` searches anew"
                 );

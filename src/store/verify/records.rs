@@ -7,6 +7,7 @@ use super::super::record::RunRecord;
 use super::super::studies::StudyRecord;
 use super::super::trees::trees;
 use super::{Findings, IMPORT};
+use crate::hashed;
 
 /// The trees of a store.
 const KNOWN: [&str; 8] =
@@ -107,7 +108,7 @@ impl Store {
     pub(super) fn verify_trainings(&self, findings: &mut Findings) {
         self.walk("accuracies", &self.accuracies, findings, |findings, key, value| {
             findings.trainings += 1;
-            self.verify_hash("training", key, value, findings);
+            verify_hash("training", key, value, findings);
         });
     }
 
@@ -115,15 +116,8 @@ impl Store {
     pub(super) fn verify_estimates(&self, findings: &mut Findings) {
         self.walk("estimates", &self.estimates, findings, |findings, key, value| {
             findings.estimates += 1;
-            self.verify_hash("estimate", key, value, findings);
+            verify_hash("estimate", key, value, findings);
         });
-    }
-
-    fn verify_hash(&self, what: &str, key: &[u8], value: &[u8], findings: &mut Findings) {
-        let place = format!("{what} {}", key.escape_ascii());
-        if self.whole(&place, value).is_err() {
-            findings.damage(place, "its record has another hash", IMPORT);
-        }
     }
 
     /// Hands over each record of a tree; what cannot be read ends it.
@@ -173,5 +167,12 @@ impl Store {
             let what = format!("was forked from `{from}`, which the store does not have");
             findings.note(place, what, "it needs it for nothing");
         }
+    }
+}
+
+fn verify_hash(what: &str, key: &[u8], value: &[u8], findings: &mut Findings) {
+    if hashed::body(value).is_none() {
+        let place = format!("{what} {}", key.escape_ascii());
+        findings.damage(place, "its record has another hash", IMPORT);
     }
 }

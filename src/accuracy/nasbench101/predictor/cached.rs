@@ -5,9 +5,8 @@ use std::io;
 use std::path::Path;
 
 use super::model::Predictor;
+use crate::hashed::{body, hashed};
 use crate::space::nasbench101::Cell101;
-
-const HASH: usize = 32;
 
 impl Predictor {
     /// The predicted test accuracies of cells, from a folder of cached files; where they are not
@@ -34,10 +33,7 @@ impl Predictor {
 }
 
 fn decode(bytes: &[u8], count: usize) -> Option<Vec<f64>> {
-    let (hash, body) = bytes.split_first_chunk::<HASH>()?;
-    if body.len() != 8 * count || blake3::hash(body) != *hash {
-        return None;
-    }
+    let body = body(bytes).filter(|body| body.len() == 8 * count)?;
     let numbers = body.as_chunks::<8>().0.iter();
     Some(numbers.map(|number| f64::from_le_bytes(*number)).collect())
 }
@@ -49,7 +45,7 @@ fn write(file: &Path, accuracies: &[f64]) -> io::Result<()> {
     }
     let body: Vec<u8> = accuracies.iter().flat_map(|number| number.to_le_bytes()).collect();
     let temporary = file.with_extension(std::process::id().to_string());
-    fs::write(&temporary, [blake3::hash(&body).as_bytes().as_slice(), &body].concat())?;
+    fs::write(&temporary, hashed(&body))?;
     fs::rename(&temporary, file).inspect_err(|_| {
         let _ = fs::remove_file(&temporary);
     })
