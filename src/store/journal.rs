@@ -48,10 +48,15 @@ impl Store {
                 return Err(StoreError::NotFinite { run: run.to_owned(), step: trial.step, what });
             }
         }
-        let (batch, rest) = pack(run, &tail.rest, entries)?;
+        let (batch, packed) = pack(run, &tail.rest, entries)?;
         self.journal.apply_batch(batch).map_err(|error| self.failed(error))?;
         self.flush()?;
-        *tail = Tail { next: tail.next + entries.len() as u64, rest };
+        tail.next += entries.len() as u64;
+        // Whatever is packed goes past the end of what was there before.
+        match packed {
+            0 => tail.rest.extend_from_slice(entries),
+            _ => tail.rest = entries[packed - tail.rest.len()..].to_vec(),
+        }
         Ok(())
     }
 
@@ -162,12 +167,13 @@ impl Store {
     }
 }
 
-/// What appending entries to those after the last full stretch changes, and what is then after it.
+/// What appending entries to those after the last full stretch changes, and how many of both together
+/// are then in full stretches.
 pub(super) fn pack(
     run: &str,
     stored: &[Entry],
     new: &[Entry],
-) -> Result<(Batch, Vec<Entry>), StoreError> {
+) -> Result<(Batch, usize), StoreError> {
     let encode = |step: u64, reason: String| StoreError::Encode {
         what: format!("trial {step} of run `{run}`"),
         reason,
@@ -195,5 +201,5 @@ pub(super) fn pack(
         let value = packing::single(&key, entry).map_err(|reason| encode(step, reason))?;
         batch.insert(key, value);
     }
-    Ok((batch, rest.iter().copied().cloned().collect()))
+    Ok((batch, all.len() - rest.len()))
 }
