@@ -13,7 +13,7 @@ use tandem::pareto::Objective;
 use tandem::script::{Script, Settings};
 use tandem::search::{ControllerSpec, ReinforceSettings, Searched, Told};
 use tandem::space::{Domain, Options, Part, Point, Space, Value};
-use tandem::store::{OpenMode, Outcome, RunRecord, Status, Store, Trial};
+use tandem::store::{OpenMode, Outcome, RunRecord, Store, Trial};
 use tandem::study::{
     Event, Experiment, Failure, Metrics, Observer, Phase, Progress, Reward, Study, StudyError,
 };
@@ -132,26 +132,10 @@ fn run(
 ) -> Result<(), StudyError> {
     let store = Store::open(path, OpenMode::ReadWrite)?;
     let run = store.create_run(RunRecord {
-        name: "bench".to_owned(),
-        number: 0,
-        file: String::new(),
-        sources: Default::default(),
-        settings: serde_json::Value::Null,
-        defaults: serde_json::Value::Null,
-        seed: 0,
         steps: Some(steps),
-        objectives: Vec::new(),
-        status: Status::Created,
-        program: String::new(),
-        data: Default::default(),
-        forked_from: None,
         created_s: 0,
         updated_s: 0,
-        phases: Vec::new(),
-        trials: 0,
-        failed: 0,
-        origins: Vec::new(),
-        sweep: None,
+        ..RunRecord::new("bench", "")
     })?;
     let stop = AtomicBool::new(false);
     let study = Study { experiment, store: &store, run, threads: 1, stop: &stop, observer };

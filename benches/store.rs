@@ -134,26 +134,16 @@ fn record(trials: u64) -> RunRecord {
     };
     let objectives = ["accuracy:max", "latency_ms:min", "area_mm2:min"];
     RunRecord {
-        name: "bench".to_owned(),
-        number: 0,
-        file: "bench.rhai".to_owned(),
-        sources: [].into(),
         settings: json!({}),
         defaults: json!({}),
-        seed: 0,
         steps: Some(trials),
         objectives: objectives.map(|text| text.parse().expect("an objective")).to_vec(),
         status: Status::Finished,
-        program: String::new(),
-        data: [].into(),
-        origins: Vec::new(),
-        sweep: None,
-        forked_from: None,
         created_s: 0,
         updated_s: 0,
         phases: vec![phase(0, "first"), phase(1, "second")],
         trials,
-        failed: 0,
+        ..RunRecord::new("bench", "bench.rhai")
     }
 }
 

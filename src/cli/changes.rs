@@ -6,7 +6,7 @@ use std::path::Path;
 
 use similar::TextDiff;
 
-use super::context::{Loaded, read_settings};
+use super::context::{Loaded, read_settings, stored_settings};
 use super::error::CliError;
 use super::run::{models, to_stored};
 use crate::script::{ScriptChanges, Settings};
@@ -133,14 +133,10 @@ fn setting_changes(known: &RunRecord) -> Result<Option<Change>, CliError> {
 /// The settings of a fork of a run: what the settings file says, and what the command line said when the
 /// run started.
 pub fn forked(known: &RunRecord) -> Result<Settings, CliError> {
-    let file = read_settings(Path::new(&known.file))?;
-    let unreadable = |error| {
-        CliError::usage(format!("the settings of run `{}` cannot be read: {error}", known.name))
-    };
+    let mut now = to_stored(&read_settings(Path::new(&known.file))?)?;
     let Some(before) = known.defaults.as_object() else {
-        return serde_json::from_value(known.settings.clone()).map_err(unreadable);
+        return stored_settings(known);
     };
-    let mut now = to_stored(&file)?;
     let groups = ["args", "limits"];
     for (name, used) in known.settings.as_object().into_iter().flatten() {
         let was = before.get(name);
@@ -156,7 +152,7 @@ pub fn forked(known: &RunRecord) -> Result<Settings, CliError> {
             None => {}
         }
     }
-    serde_json::from_value(now).map_err(unreadable)
+    stored_settings(&RunRecord { settings: now, ..known.clone() })
 }
 
 /// What a setting decides; `None` if it is nothing but speed.

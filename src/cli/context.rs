@@ -112,13 +112,17 @@ impl Common {
     }
 }
 
-/// Loads the experiment of a stored run as it is now, with the run's settings.
-pub fn stored_experiment(common: &Common, record: &RunRecord) -> Result<Loaded, CliError> {
-    let settings: Settings = serde_json::from_value(record.settings.clone()).map_err(|error| {
+/// The settings that a stored run was started with.
+pub fn stored_settings(record: &RunRecord) -> Result<Settings, CliError> {
+    serde_json::from_value(record.settings.clone()).map_err(|error| {
         let name = &record.name;
         CliError::usage(format!("the settings of run `{name}` cannot be read: {error}"))
-    })?;
-    common.load_with(Path::new(&record.file), settings)
+    })
+}
+
+/// Loads the experiment of a stored run as it is now, with the run's settings.
+pub fn stored_experiment(common: &Common, record: &RunRecord) -> Result<Loaded, CliError> {
+    common.load_with(Path::new(&record.file), stored_settings(record)?)
 }
 
 impl Loaded {

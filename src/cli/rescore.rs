@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::context::{Common, Loaded, label_predicted};
+use super::context::{Common, Loaded, label_predicted, stored_settings};
 use super::error::CliError;
 use super::output::Output;
 use crate::query::{Judged, Ranking, Rescored, Subject, known, rank, rescore};
@@ -87,11 +87,7 @@ fn load(common: &Common, args: &Args, record: &RunRecord) -> Result<Loaded, CliE
     if let Some(file) = &args.script {
         return common.load(file, &args.set);
     }
-    let mut settings: crate::script::Settings = serde_json::from_value(record.settings.clone())
-        .map_err(|error| {
-            let name = &record.name;
-            CliError::usage(format!("the settings of run `{name}` cannot be read: {error}"))
-        })?;
+    let mut settings = stored_settings(record)?;
     for assignment in &args.set {
         settings.set(assignment).map_err(ScriptError::from)?;
     }

@@ -4,11 +4,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::changes::{changes, forked};
-use super::context::Common;
+use super::context::{Common, stored_settings};
 use super::error::CliError;
-use super::run::{carry_on, record, settings_of};
+use super::run::{carry_on, record, to_stored};
 use super::sweep;
-use crate::script::Settings;
 use crate::store::Status;
 
 /// Goes on with an interrupted run, to the same trials as if it had never been interrupted.
@@ -28,11 +27,6 @@ pub struct Args {
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let store = common.store()?;
     let mut known = store.run(&args.run)?;
-    let mut settings: Settings =
-        serde_json::from_value(known.settings.clone()).map_err(|error| {
-            CliError::usage(format!("the settings of run `{}` cannot be read: {error}", args.run))
-        })?;
-    settings.steps = args.steps.or(settings.steps);
     if args.fork {
         let file = known.file.clone();
         let mut settings = forked(&known)?;
@@ -45,6 +39,8 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         let record = store.create_run(record)?;
         return carry_on(common, &loaded, &store, record);
     }
+    let mut settings = stored_settings(&known)?;
+    settings.steps = args.steps.or(settings.steps);
     let loaded = common.load_with(Path::new(&known.file), settings)?;
     let changes = changes(&store, &known, &loaded)?;
     if !changes.is_empty() {
@@ -63,7 +59,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     }
     if args.steps.is_some() {
         known.steps = args.steps;
-        known.settings = settings_of(&loaded)?;
+        known.settings = to_stored(&loaded.settings)?;
     }
     if known.sweep.is_some() {
         return sweep::resume(common, &loaded, &store, known);

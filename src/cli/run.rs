@@ -12,7 +12,7 @@ use super::{summary, thresholds};
 use crate::accel::chaidnn;
 use crate::report::Terminal;
 use crate::script::Settings;
-use crate::store::{RunRecord, Status, Store, now_s};
+use crate::store::{RunRecord, Store};
 use crate::study::{End, Experiment, Failure, Progress, Study, StudyError};
 
 /// Runs an experiment: prints the run's name, then a summary with the frontier.
@@ -53,39 +53,23 @@ pub fn record(
         sources.insert(name, store.put_source(&text)?);
     }
     let stem = file.file_stem().map_or_else(|| "run".into(), |stem| stem.to_string_lossy());
-    let now = now_s();
     Ok(RunRecord {
-        name: stem.into_owned(),
-        number: 0,
-        file: file.display().to_string(),
         sources,
-        settings: settings_of(loaded)?,
+        settings: to_stored(&loaded.settings)?,
         defaults: to_stored(&read_settings(file)?)?,
         seed: loaded.settings.seed.unwrap_or(0),
         steps: loaded.settings.steps,
         objectives: loaded.script.objectives().to_vec(),
-        status: Status::Created,
         program: env!("CARGO_PKG_VERSION").to_owned(),
         data: models(),
-        origins: Vec::new(),
-        sweep: None,
         forked_from,
-        created_s: now,
-        updated_s: now,
-        phases: Vec::new(),
-        trials: 0,
-        failed: 0,
+        ..RunRecord::new(&stem, &file.display().to_string())
     })
 }
 
 /// The versions of the models that metrics come from.
 pub fn models() -> BTreeMap<String, String> {
     BTreeMap::from([("chaidnn".to_owned(), chaidnn::model_version().to_owned())])
-}
-
-/// The settings that decide a run, as the store keeps them.
-pub fn settings_of(loaded: &Loaded) -> Result<serde_json::Value, CliError> {
-    to_stored(&loaded.settings)
 }
 
 /// Settings as the store keeps them.

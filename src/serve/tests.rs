@@ -24,26 +24,15 @@ const SHORT: Duration = Duration::from_millis(150);
 
 fn record(name: &str) -> RunRecord {
     RunRecord {
-        name: name.to_owned(),
-        number: 0,
-        file: format!("{name}.rhai"),
-        sources: BTreeMap::new(),
-        defaults: serde_json::Value::Null,
         settings: serde_json::json!({"args": {"x": 0.1, "text": "x".repeat(20_000)}}),
         seed: 1,
         steps: Some(10),
         objectives: vec!["accuracy:max".parse().unwrap()],
         status: Status::Running,
         program: "tandem".to_owned(),
-        data: BTreeMap::new(),
-        origins: Vec::new(),
-        sweep: None,
-        forked_from: None,
         created_s: 1,
         updated_s: 1,
-        phases: Vec::new(),
-        trials: 0,
-        failed: 0,
+        ..RunRecord::new(name, &format!("{name}.rhai"))
     }
 }
 

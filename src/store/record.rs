@@ -143,6 +143,34 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
+    /// A run of an experiment's file that is made now and has not started, with nothing else known of
+    /// it.
+    pub fn new(name: &str, file: &str) -> Self {
+        let now = now_s();
+        Self {
+            name: name.to_owned(),
+            number: 0,
+            file: file.to_owned(),
+            sources: BTreeMap::new(),
+            settings: serde_json::Value::Null,
+            defaults: serde_json::Value::Null,
+            seed: 0,
+            steps: None,
+            objectives: Vec::new(),
+            status: Status::Created,
+            program: String::new(),
+            data: BTreeMap::new(),
+            origins: Vec::new(),
+            sweep: None,
+            forked_from: None,
+            created_s: now,
+            updated_s: now,
+            phases: Vec::new(),
+            trials: 0,
+            failed: 0,
+        }
+    }
+
     /// The number of trials at which the run ends at the latest, or its present phase if that comes
     /// first; `None` if neither is known.
     pub fn end(&self) -> Option<u64> {

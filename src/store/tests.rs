@@ -8,26 +8,14 @@ use super::*;
 
 pub(super) fn record(name: &str) -> RunRecord {
     RunRecord {
-        name: name.to_owned(),
-        number: 0,
-        file: format!("{name}.rhai"),
-        sources: BTreeMap::new(),
         settings: serde_json::json!({"threads": 2, "seed": u64::MAX, "args": {"x": 0.1}}),
-        defaults: serde_json::Value::Null,
         seed: u64::MAX,
         steps: Some(10),
         objectives: vec!["accuracy:max".parse().unwrap()],
-        status: Status::Created,
         program: "tandem".to_owned(),
-        data: BTreeMap::new(),
-        origins: Vec::new(),
-        sweep: None,
-        forked_from: None,
         created_s: 1,
         updated_s: 1,
-        phases: Vec::new(),
-        trials: 0,
-        failed: 0,
+        ..RunRecord::new(name, &format!("{name}.rhai"))
     }
 }
 

@@ -10,9 +10,7 @@ use super::*;
 use crate::pareto::Objective;
 use crate::search::{ControllerSpec, Local, ReinforceSettings};
 use crate::space::{Options, Part, Point, Space, Value};
-use crate::store::{
-    Entry, OpenMode, Outcome, Reader, Reused, RunRecord, Status, Store, Trial, now_s,
-};
+use crate::store::{Entry, OpenMode, Outcome, Reader, Reused, RunRecord, Status, Store, Trial};
 
 /// A made-up problem on two parts of a few options; one combination in seven fails.
 struct Toy {
@@ -96,28 +94,7 @@ impl Experiment for Toy {
 }
 
 fn record(seed: u64, steps: Option<u64>) -> RunRecord {
-    RunRecord {
-        name: "toy".to_owned(),
-        number: 0,
-        file: "toy.rhai".to_owned(),
-        sources: Default::default(),
-        settings: serde_json::Value::Null,
-        defaults: serde_json::Value::Null,
-        seed,
-        steps,
-        objectives: Vec::new(),
-        status: Status::Created,
-        program: String::new(),
-        data: Default::default(),
-        origins: Vec::new(),
-        sweep: None,
-        forked_from: None,
-        created_s: now_s(),
-        updated_s: now_s(),
-        phases: Vec::new(),
-        trials: 0,
-        failed: 0,
-    }
+    RunRecord { seed, steps, ..RunRecord::new("toy", "toy.rhai") }
 }
 
 fn open(path: &Path) -> Store {

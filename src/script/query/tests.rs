@@ -10,21 +10,10 @@ use crate::store::{Effort, Entry, Outcome, Reused, RunRecord, Status, Stretch, T
 
 fn record() -> RunRecord {
     RunRecord {
-        name: "x-1".to_owned(),
         number: 1,
-        file: "x.rhai".to_owned(),
-        sources: [].into(),
         settings: serde_json::json!({ "seed": 7, "args": { "depth": 3, "rate": 0.5 } }),
-        defaults: serde_json::Value::Null,
         seed: 7,
-        steps: None,
-        objectives: Vec::new(),
         status: Status::Finished,
-        program: String::new(),
-        data: [].into(),
-        origins: Vec::new(),
-        sweep: None,
-        forked_from: None,
         created_s: 0,
         updated_s: 0,
         phases: ["first", "second"]
@@ -38,8 +27,7 @@ fn record() -> RunRecord {
                 digest: String::new(),
             })
             .collect(),
-        trials: 0,
-        failed: 0,
+        ..RunRecord::new("x-1", "x.rhai")
     }
 }
 
