@@ -115,16 +115,17 @@ impl Shape {
         row.push(reward.into());
         row.push(reward.map(|_| stretch.is_valid(at)).into());
         row.push(stretch.reason(at).into());
-        row.extend(self.known.parts.iter().map(|name| {
-            let part = stretch.parts().iter().position(|part| part == name);
-            Cell::from(part.and_then(|part| stretch.text(at, part)))
-        }));
+        row.extend(
+            self.known
+                .parts
+                .iter()
+                .map(|name| Cell::from(stretch.part(name).and_then(|part| stretch.text(at, part)))),
+        );
         let options: Vec<String> = stretch.point(at).iter().map(u16::to_string).collect();
         row.push(options.join(" ").into());
         if self.effort {
             let effort = stretch.effort(at);
-            let seconds = std::time::Duration::from_micros(effort.micros).as_secs_f64();
-            row.extend([seconds.into(), effort.reused.text().into()]);
+            row.extend([effort.seconds().into(), effort.reused.text().into()]);
         }
         row
     }

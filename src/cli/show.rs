@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::context::{Common, stored_experiment};
 use super::error::CliError;
@@ -161,7 +160,7 @@ impl Efforts {
             let stretch = stretch?;
             for at in 0..stretch.len() {
                 let effort = stretch.effort(at);
-                all.seconds += Duration::from_micros(effort.micros).as_secs_f64();
+                all.seconds += effort.seconds();
                 for name in effort.reused.names() {
                     *all.reused.entry(name).or_default() += 1;
                 }
@@ -224,8 +223,7 @@ fn trial_rows(run: &RunRecord, entry: &Entry) -> Vec<(String, Cell)> {
         }
         Outcome::Failed { reason, .. } => rows.push(("failed".into(), reason.as_str().into())),
     }
-    let seconds = Duration::from_micros(effort.micros).as_secs_f64();
-    rows.push(("duration_s".into(), seconds.into()));
+    rows.push(("duration_s".into(), effort.seconds().into()));
     rows.push(("from_cache".into(), effort.reused.text().into()));
     rows
 }

@@ -190,7 +190,8 @@ fn unsorted(
     Ok(found)
 }
 
-fn places(holds: &[bool]) -> Vec<usize> {
+/// The places of the trials for which a condition holds.
+pub(super) fn places(holds: &[bool]) -> Vec<usize> {
     (0..holds.len()).filter(|&at| holds[at]).collect()
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use super::aggregate::{Function, Gathered};
+use super::find::places;
 use super::scan::{QuestionError, scan};
 use super::subject::Subject;
 use super::value::Value;
@@ -59,8 +60,7 @@ pub fn group(
 ) -> Result<Vec<Group>, QuestionError> {
     let look = |run: usize, stretch: &Stretch| {
         let facts = &subjects[run].facts;
-        let holds = condition.holds(facts, stretch)?;
-        let places: Vec<usize> = (0..holds.len()).filter(|&at| holds[at]).collect();
+        let places = places(&condition.holds(facts, stretch)?);
         let values = |bound: &Bound| -> Result<Vec<Value>, QuestionError> {
             let values = bound.values(facts, stretch, &places)?;
             Ok(values.into_iter().map(Value::from).collect())

@@ -25,7 +25,7 @@ pub(super) const VERSION: u32 = 1;
 /// The longest request, in bytes. The longest part of one is the name of a run.
 pub(super) const MOST_REQUEST: usize = 64 << 10;
 /// The longest reply, in bytes: no stretch is longer in the store.
-pub(super) const MOST_REPLY: usize = 512 << 20;
+pub(super) const MOST_REPLY: usize = Stretch::MOST_BYTES;
 /// A list is cut into replies of about so many bytes.
 pub(super) const PART_BYTES: usize = 256 << 10;
 

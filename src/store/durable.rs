@@ -56,12 +56,15 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = path.ancestors().take_while(|path| !path.exists()).collect();
     fs::create_dir_all(path)?;
     for made in missing {
-        if let Some(parent) = made.parent() {
-            let here = parent.as_os_str().is_empty();
-            sync_folder(if here { Path::new(".") } else { parent })?;
-        }
+        sync_parent(made)?;
     }
     Ok(())
+}
+
+/// Brings the name of a file or folder to the disk.
+pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
+    let Some(parent) = path.parent() else { return Ok(()) };
+    sync_folder(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
 }
 
 /// Brings the names in a folder to the disk.

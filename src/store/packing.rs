@@ -16,9 +16,6 @@ const PACKED: u8 = 1;
 /// Zstandard's default: higher levels take several times as long for a few per cent.
 const LEVEL: i32 = 3;
 
-/// No stretch is longer: 128 trials of four million bytes each.
-const MOST_BYTES: usize = 512 << 20;
-
 /// What an entry of a journal holds.
 pub(super) enum Packing {
     /// One trial.
@@ -36,7 +33,8 @@ pub(super) fn single(key: &[u8], entry: &Entry) -> Result<Vec<u8>, String> {
 /// Writes a whole stretch.
 pub(super) fn packed(key: &[u8], stretch: &Stretch) -> Result<Vec<u8>, String> {
     let bytes = postcard::to_stdvec(stretch).map_err(|error| error.to_string())?;
-    let length = u32::try_from(bytes.len()).ok().filter(|&length| length as usize <= MOST_BYTES);
+    let length =
+        u32::try_from(bytes.len()).ok().filter(|&length| length as usize <= Stretch::MOST_BYTES);
     let length = length.ok_or_else(|| format!("{} bytes are too many", bytes.len()))?;
     let small = zstd::bulk::compress(&bytes, LEVEL).map_err(|error| error.to_string())?;
     Ok(framed(key, PACKED, &[&length.to_le_bytes(), small.as_slice()].concat()))
@@ -61,7 +59,7 @@ pub(super) fn read(key: &[u8], value: &[u8]) -> Result<Packing, String> {
         }
         PACKED => {
             let (length, small) = rest.split_first_chunk::<4>().ok_or("it is cut short")?;
-            let length = (u32::from_le_bytes(*length) as usize).min(MOST_BYTES);
+            let length = (u32::from_le_bytes(*length) as usize).min(Stretch::MOST_BYTES);
             let bytes = zstd::bulk::decompress(small, length).map_err(|error| error.to_string())?;
             let stretch: Stretch =
                 postcard::from_bytes(&bytes).map_err(|error| error.to_string())?;

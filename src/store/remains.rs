@@ -11,6 +11,7 @@ use std::path::Path;
 use super::holder;
 use super::lock;
 use super::open::{DATABASE, SYNCED};
+use super::swap::remove_file;
 
 const CONFIGURATION: &str = "conf";
 const BLOBS: &str = "blobs";
@@ -51,7 +52,7 @@ pub(super) fn clear(path: &Path) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     if !path.join(SYNCED).exists() {
-        remove(&path.join(CONFIGURATION))?;
+        remove_file(&path.join(CONFIGURATION))?;
     }
     for entry in fs::read_dir(path)? {
         let entry = entry?;
@@ -59,15 +60,8 @@ pub(super) fn clear(path: &Path) -> io::Result<()> {
         let name = name.to_string_lossy();
         if name.starts_with(SNAPSHOT) && name.ends_with(UNFINISHED) {
             tracing::debug!(%name, "removing an unfinished snapshot");
-            remove(&entry.path())?;
+            remove_file(&entry.path())?;
         }
     }
     Ok(())
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }

@@ -83,6 +83,9 @@ impl Stretch {
     /// trials a stretch, a run took three times the space.
     pub const LEN: u64 = 128;
 
+    /// The most bytes of a stretch as it is written, before it is compressed: four million a trial.
+    pub const MOST_BYTES: usize = 512 << 20;
+
     /// Entries of a journal whose steps follow each other.
     pub fn of<'a>(entries: impl ExactSizeIterator<Item = &'a Entry> + Clone) -> Self {
         let trials = || entries.clone().map(|entry| &entry.trial);
@@ -171,6 +174,11 @@ impl Stretch {
     /// The names of the parts that any trial has a text of.
     pub fn parts(&self) -> &[String] {
         &self.parts
+    }
+
+    /// The place of a part in [`Self::parts`], if any trial has a text of it.
+    pub fn part(&self, name: &str) -> Option<usize> {
+        self.parts.iter().position(|part| part == name)
     }
 
     /// The text of a part, by the part's place in [`Self::parts`].

@@ -125,7 +125,8 @@ fn sync_all(folder: &Path) -> io::Result<()> {
     sync_folder(folder)
 }
 
-fn remove_file(path: &Path) -> io::Result<()> {
+/// Removes a file, if it is there.
+pub(super) fn remove_file(path: &Path) -> io::Result<()> {
     missing_is_fine(fs::remove_file(path))
 }
 

@@ -1,6 +1,7 @@
 //! A trial: a point with its metrics and reward.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -118,6 +119,13 @@ pub struct Effort {
     pub micros: u64,
     /// What of it was known before.
     pub reused: Reused,
+}
+
+impl Effort {
+    /// The time of the evaluation, in seconds.
+    pub fn seconds(self) -> f64 {
+        Duration::from_micros(self.micros).as_secs_f64()
+    }
 }
 
 /// A trial and what it took: one entry of a run's journal.

@@ -156,8 +156,9 @@ impl<P: Pairs> SweepStudy<'_, P> {
     /// Stores the trials, unless they are, and closes the run.
     fn finish(&mut self, state: &SweepState, seconds: f64) -> Result<(), StudyError> {
         let (trials, phases) = self.trials(state)?;
+        let count = trials.len() as u64;
         if self.store.trial_count(&self.run.name)? == 0 {
-            let entries: Vec<Entry> = trials.iter().cloned().map(Entry::from).collect();
+            let entries: Vec<Entry> = trials.into_iter().map(Entry::from).collect();
             self.store.append(&self.run.name, &entries)?;
         }
         let goals = self.sweep.goals().iter().zip(&state.valid).map(|(goal, &valid)| {
@@ -176,7 +177,7 @@ impl<P: Pairs> SweepStudy<'_, P> {
         let goals = goals.collect();
         let ranges = self.ranges(state);
         self.run.phases = phases;
-        self.run.trials = trials.len() as u64;
+        self.run.trials = count;
         self.run.status = Status::Finished;
         if let Some(record) = &mut self.run.sweep {
             record.goals = goals;

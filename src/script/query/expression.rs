@@ -345,7 +345,7 @@ enum Column<'s> {
 
 impl<'s> Column<'s> {
     fn of(input: &'s Input, facts: &Facts, stretch: &'s Stretch) -> Self {
-        let part = |name: &str| stretch.parts().iter().position(|part| part == name);
+        let part = |name: &str| stretch.part(name);
         match input {
             Input::Metric(name) => match stretch.values(name) {
                 Some(values) => Self::Values(values),
@@ -407,7 +407,7 @@ impl<'s> Column<'s> {
 }
 
 pub(super) fn duration_s(stretch: &Stretch, at: usize) -> f64 {
-    std::time::Duration::from_micros(stretch.effort(at).micros).as_secs_f64()
+    stretch.effort(at).seconds()
 }
 
 pub(super) fn on_frontier(facts: &Facts, stretch: &Stretch, at: usize) -> bool {

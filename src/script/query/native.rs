@@ -151,7 +151,7 @@ impl Condition {
             }
             Self::Text(column, text, is) => {
                 let part = match column {
-                    TextColumn::Part(name) => stretch.parts().iter().position(|part| part == name),
+                    TextColumn::Part(name) => stretch.part(name),
                     _ => None,
                 };
                 let same = |at| match column {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tar::{Builder, EntryType, Header};
 use zstd::Encoder;
 
-use super::super::durable::sync_folder;
+use super::super::durable::sync_parent;
 use super::super::error::StoreError;
 use super::super::open::{FORMAT, Store};
 use super::super::trees::{is_local, trees};
@@ -88,8 +88,7 @@ impl Store {
             let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
             file.sync_all().map_err(failed)?;
             fs::rename(&part, path).map_err(failed)?;
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            sync_folder(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+            sync_parent(path).map_err(failed)?;
             Ok(totals)
         };
         write().inspect_err(|_| {
