@@ -14,6 +14,7 @@ mod experiment;
 mod host;
 mod limits;
 mod modules;
+mod native;
 mod options;
 mod query;
 mod resolver;

@@ -3,11 +3,12 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use rhai::{Dynamic, Engine, EvalAltResult, FuncRegistration, Map, Module, NativeCallContext};
+use rhai::{Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext};
 
 use super::space::ScriptPart;
 use crate::accel::chaidnn::{ChaidnnSpace, Configuration, Estimate, Platform, model_version};
 use crate::script::host::{Host, ScriptNetwork, Source, Traced};
+use crate::script::native::{name_type, native};
 use crate::script::options::{Options, refuse};
 use crate::store::Reused;
 
@@ -16,72 +17,120 @@ use crate::store::Reused;
 pub(in crate::script) struct ScriptAccelerator(pub Platform);
 
 pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
-    register_configuration(engine);
-    register_estimate(engine);
-    engine.register_type_with_name::<ScriptAccelerator>("ChaidnnAccelerator");
+    let mut globals = Module::new();
+    register_configuration(&mut globals);
+    register_estimate(&mut globals);
+    name_type::<ScriptAccelerator>(
+        &mut globals,
+        "ChaidnnAccelerator",
+        "The CHaiDNN accelerator with all its configurations, for a sweep.",
+    );
+    engine.register_global_module(globals.into());
+    engine.register_static_module("chaidnn", module(host).into());
+}
 
+fn module(host: &Arc<Host>) -> Module {
     let mut module = Module::new();
-    FuncRegistration::new("space").set_into_module(&mut module, || {
-        ScriptPart::new(ChaidnnSpace::new(), |space, options| {
-            Ok(Dynamic::from(space.configuration(options)))
-        })
-    });
-    FuncRegistration::new("configuration").set_into_module(
-        &mut module,
-        |context: NativeCallContext, text: &str| -> Result<Configuration, Box<EvalAltResult>> {
-            Configuration::from_str(text).map_err(|error| refuse(&context, error.to_string()))
-        },
+    module.set_doc(
+        "The CHaiDNN accelerator: 8,640 configurations, with a model of their latency and area.",
     );
-    FuncRegistration::new("accelerator")
-        .set_into_module(&mut module, || ScriptAccelerator(Platform::codesign_nas()));
-    FuncRegistration::new("accelerator").set_into_module(
-        &mut module,
-        |context: NativeCallContext, options: Map| {
+    let hosts = || host.clone();
+    let (first, second, third, fourth) = (hosts(), hosts(), hosts(), hosts());
+    native! { &mut module =>
+        /// All configurations of the accelerator, as a part of a space.
+        ///
+        /// ```rhai
+        /// fn space() { #{ hw: chaidnn::space() } }
+        /// ```
+        fn space() -> SpacePart = || {
+            ScriptPart::new(ChaidnnSpace::new(), |space, options| {
+                Ok(Dynamic::from(space.configuration(options)))
+            })
+        };
+        /// The configuration that a text stands for, written as results show it.
+        ///
+        /// ```rhai
+        /// chaidnn::configuration("8x32-i1K-w1K-o1K-m512-nopool-r1").pixel_par // => 32
+        /// ```
+        fn configuration(text: String) -> ChaidnnConfiguration = read_configuration;
+        /// The accelerator at 100 MHz, for `sweep()`.
+        ///
+        /// ```rhai
+        /// let accelerator = chaidnn::accelerator();
+        /// ```
+        fn accelerator() -> ChaidnnAccelerator = || ScriptAccelerator(Platform::codesign_nas());
+        /// The accelerator on a platform of one's own, for `sweep()`: `clock_mhz`, `luts_per_clb`, `bits` (6 or
+        /// 8).
+        ///
+        /// ```rhai
+        /// let accelerator = chaidnn::accelerator(#{ clock_mhz: 200.0, bits: 6 });
+        /// ```
+        fn accelerator(platform: Map) -> ChaidnnAccelerator = |context: NativeCallContext, options: Map| {
             platform(&context, "chaidnn::accelerator", options).map(ScriptAccelerator)
-        },
-    );
-    for with_options in [false, true] {
-        let shared = host.clone();
-        let estimate = FuncRegistration::new("estimate");
-        let best = FuncRegistration::new("best");
-        let other = host.clone();
-        if with_options {
-            estimate.set_into_module(
-                &mut module,
-                move |context: NativeCallContext,
-                      net: ScriptNetwork,
-                      configuration: Configuration,
-                      options: Map| {
-                    let platform = platform(&context, "chaidnn::estimate", options)?;
-                    estimate_pair(&context, &shared, &net, configuration, platform)
-                },
-            );
-            best.set_into_module(
-                &mut module,
-                move |context: NativeCallContext, net: ScriptNetwork, options: Map| {
-                    let platform = platform(&context, "chaidnn::best", options)?;
-                    best_of(&context, &other, &net, platform)
-                },
-            );
-        } else {
-            estimate.set_into_module(
-                &mut module,
-                move |context: NativeCallContext,
-                      net: ScriptNetwork,
-                      configuration: Configuration| {
-                    let platform = Platform::codesign_nas();
-                    estimate_pair(&context, &shared, &net, configuration, platform)
-                },
-            );
-            best.set_into_module(
-                &mut module,
-                move |context: NativeCallContext, net: ScriptNetwork| {
-                    best_of(&context, &other, &net, Platform::codesign_nas())
-                },
-            );
-        }
+        };
+        /// What a network costs on a configuration, at 100 MHz with 8 bits.
+        ///
+        /// ```rhai
+        /// let net = nasbench201::network(nasbench201::cell(
+        ///     "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"));
+        /// let hw = chaidnn::configuration("8x32-i1K-w1K-o1K-m512-nopool-r1");
+        /// chaidnn::estimate(net, hw).fits // => true
+        /// ```
+        fn estimate(net: Network, configuration: ChaidnnConfiguration) -> ChaidnnEstimate =
+            move |context: NativeCallContext, net: ScriptNetwork, configuration: Configuration| {
+                estimate_pair(&context, &first, &net, configuration, Platform::codesign_nas())
+            };
+        /// The same on a platform of one's own: `clock_mhz`, `luts_per_clb`, `bits` (6 or 8).
+        ///
+        /// ```rhai
+        /// let net = nasbench201::network(nasbench201::cell(
+        ///     "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"));
+        /// let hw = chaidnn::configuration("8x32-i1K-w1K-o1K-m512-nopool-r1");
+        /// let slow = chaidnn::estimate(net, hw, #{ clock_mhz: 100.0 });
+        /// let fast = chaidnn::estimate(net, hw, #{ clock_mhz: 200.0 });
+        /// fast.latency_ms < slow.latency_ms // => true
+        /// ```
+        fn estimate(net: Network, configuration: ChaidnnConfiguration, platform: Map) -> ChaidnnEstimate =
+            move |context: NativeCallContext,
+                  net: ScriptNetwork,
+                  configuration: Configuration,
+                  options: Map| {
+                let platform = platform(&context, "chaidnn::estimate", options)?;
+                estimate_pair(&context, &second, &net, configuration, platform)
+            };
+        /// The configuration with the highest performance per area for a network, and its estimate, as `#{
+        /// configuration, estimate }`.
+        ///
+        /// ```rhai
+        /// let net = nasbench201::network(nasbench201::cell(
+        ///     "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"));
+        /// let best = chaidnn::best(net);
+        /// best.estimate.latency_ms == chaidnn::estimate(net, best.configuration).latency_ms // => true
+        /// ```
+        fn best(net: Network) -> Map = move |context: NativeCallContext, net: ScriptNetwork| {
+            best_of(&context, &third, &net, Platform::codesign_nas())
+        };
+        /// The same on a platform of one's own: `clock_mhz`, `luts_per_clb`, `bits` (6 or 8).
+        ///
+        /// ```rhai
+        /// let net = nasbench201::network(nasbench201::cell(
+        ///     "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"));
+        /// chaidnn::best(net, #{ bits: 6 }).estimate.fits // => true
+        /// ```
+        fn best(net: Network, platform: Map) -> Map =
+            move |context: NativeCallContext, net: ScriptNetwork, options: Map| {
+                let platform = platform(&context, "chaidnn::best", options)?;
+                best_of(&context, &fourth, &net, platform)
+            };
     }
-    engine.register_static_module("chaidnn", module.into());
+    module
+}
+
+fn read_configuration(
+    context: NativeCallContext,
+    text: &str,
+) -> Result<Configuration, Box<EvalAltResult>> {
+    Configuration::from_str(text).map_err(|error| refuse(&context, error.to_string()))
 }
 
 fn platform(
@@ -159,31 +208,63 @@ fn best_of(
     ]))
 }
 
-fn register_configuration(engine: &mut Engine) {
+fn register_configuration(globals: &mut Module) {
     type C = Configuration;
     let int = i64::from;
-    engine.register_type_with_name::<C>("ChaidnnConfiguration");
-    engine.register_fn("to_string", |c: &mut C| c.to_string());
-    engine.register_fn("==", |a: C, b: C| a == b);
-    engine.register_get("filter_par", move |c: &mut C| int(c.filter_par));
-    engine.register_get("pixel_par", move |c: &mut C| int(c.pixel_par));
-    engine.register_get("input_buffer_depth", move |c: &mut C| int(c.input_buffer_depth));
-    engine.register_get("weight_buffer_depth", move |c: &mut C| int(c.weight_buffer_depth));
-    engine.register_get("output_buffer_depth", move |c: &mut C| int(c.output_buffer_depth));
-    engine.register_get("pool_engine", |c: &mut C| c.pool_engine);
-    engine.register_get("mem_interface_width", move |c: &mut C| int(c.mem_interface_width));
-    engine.register_get("ratio_conv_engines", |c: &mut C| c.ratio_conv_engines);
+    name_type::<C>(globals, "ChaidnnConfiguration", "A configuration of the CHaiDNN accelerator.");
+    native! { globals =>
+        /// The text of the configuration, as results show it.
+        ///
+        /// ```rhai
+        /// let hw = chaidnn::configuration("8x32-i1K-w1K-o1K-m512-nopool-r1");
+        /// hw.to_string() // => 8x32-i1K-w1K-o1K-m512-nopool-r1
+        /// ```
+        fn to_string(configuration: ChaidnnConfiguration) -> String = |c: &mut C| c.to_string();
+        /// Whether two configurations are the same.
+        op ==(a: ChaidnnConfiguration, b: ChaidnnConfiguration) -> bool = |a: C, b: C| a == b;
+        /// Kernels computed in parallel.
+        get filter_par(configuration: ChaidnnConfiguration) -> int = move |c: &mut C| int(c.filter_par);
+        /// Pixels computed in parallel.
+        get pixel_par(configuration: ChaidnnConfiguration) -> int = move |c: &mut C| int(c.pixel_par);
+        /// Words of each input buffer.
+        get input_buffer_depth(configuration: ChaidnnConfiguration) -> int =
+            move |c: &mut C| int(c.input_buffer_depth);
+        /// Words of each weight buffer.
+        get weight_buffer_depth(configuration: ChaidnnConfiguration) -> int =
+            move |c: &mut C| int(c.weight_buffer_depth);
+        /// Words of each output buffer.
+        get output_buffer_depth(configuration: ChaidnnConfiguration) -> int =
+            move |c: &mut C| int(c.output_buffer_depth);
+        /// Whether max pooling has an engine of its own.
+        get pool_engine(configuration: ChaidnnConfiguration) -> bool = |c: &mut C| c.pool_engine;
+        /// Bits of the memory interface that weights are read through.
+        get mem_interface_width(configuration: ChaidnnConfiguration) -> int =
+            move |c: &mut C| int(c.mem_interface_width);
+        /// 1 for one convolution engine; below 1, the share of the pixels of the engine for kernels above 1x1.
+        get ratio_conv_engines(configuration: ChaidnnConfiguration) -> float =
+            |c: &mut C| c.ratio_conv_engines;
+    }
 }
 
-fn register_estimate(engine: &mut Engine) {
+fn register_estimate(globals: &mut Module) {
     type E = Estimate;
-    engine.register_type_with_name::<E>("ChaidnnEstimate");
-    engine.register_get("latency_ms", |e: &mut E| e.latency_ms);
-    engine.register_get("area_mm2", |e: &mut E| e.area.area_mm2);
-    engine.register_get("images_per_s", |e: &mut E| e.images_per_s());
-    engine.register_get("img_s_cm2", |e: &mut E| e.img_s_cm2());
-    engine.register_get("clb", |e: &mut E| e.area.clb);
-    engine.register_get("bram36", |e: &mut E| e.area.bram36);
-    engine.register_get("dsp", |e: &mut E| e.area.dsp);
-    engine.register_get("fits", |e: &mut E| e.area.fits);
+    name_type::<E>(globals, "ChaidnnEstimate", "What a network costs on the CHaiDNN accelerator.");
+    native! { globals =>
+        /// The time from the start of a batch of two images to its end, in ms.
+        get latency_ms(estimate: ChaidnnEstimate) -> float = |e: &mut E| e.latency_ms;
+        /// The area of the accelerator in mm2.
+        get area_mm2(estimate: ChaidnnEstimate) -> float = |e: &mut E| e.area.area_mm2;
+        /// Throughput: the two images of a batch over its latency, in images/s.
+        get images_per_s(estimate: ChaidnnEstimate) -> float = |e: &mut E| e.images_per_s();
+        /// The paper's performance per area, 1 / (latency x area), in 1/s/cm2.
+        get img_s_cm2(estimate: ChaidnnEstimate) -> float = |e: &mut E| e.img_s_cm2();
+        /// Configurable logic blocks.
+        get clb(estimate: ChaidnnEstimate) -> float = |e: &mut E| e.area.clb;
+        /// Block RAMs of 36 Kib.
+        get bram36(estimate: ChaidnnEstimate) -> float = |e: &mut E| e.area.bram36;
+        /// Digital signal processors.
+        get dsp(estimate: ChaidnnEstimate) -> float = |e: &mut E| e.area.dsp;
+        /// Whether the accelerator fits the device.
+        get fits(estimate: ChaidnnEstimate) -> bool = |e: &mut E| e.area.fits;
+    }
 }

@@ -1,0 +1,69 @@
+//! Registration of native functions with their documentation.
+
+use rhai::{FuncRegistration, Module};
+
+/// Adds native functions to a module, each with its documentation, its signature in the words of scripts,
+/// and what computes it.
+///
+/// ```ignore
+/// native! { module =>
+///     /// What a network costs.
+///     ///
+///     /// ```rhai
+///     /// chaidnn::estimate(net, hw).latency_ms // => 41.9
+///     /// ```
+///     fn estimate(net: Network, configuration: ChaidnnConfiguration) -> ChaidnnEstimate = estimate;
+///     /// The latency of a batch in ms.
+///     get latency_ms(estimate: ChaidnnEstimate) -> float = |it: &mut Estimate| it.latency_ms;
+/// }
+/// ```
+///
+/// `fn` is a function of the module, or a function and method of everybody where the module is a global
+/// one; `get` is a property, `index` what `value[key]` gives, `op` an operator. Types are those of editor
+/// definitions: `int`, `float`, `bool`, `String`, `Array`, `Map`, `FnPtr`, `Dynamic` for anything, and the
+/// names under which types are registered.
+///
+/// Documentation reaches people three ways: `tandem definitions`, docs/script-api.md, and the suggestions
+/// of messages. An example is a block of Rhai; the text behind `// =>` is what the line prints, and a
+/// test runs it.
+macro_rules! native {
+    ($module:expr => $(
+        $(#[doc = $doc:literal])*
+        $kind:ident $name:tt ( $($argument:ident : $type:ident),* $(,)? ) -> $result:ident = $function:expr;
+    )+) => {$(
+        $crate::script::native::registration(
+            stringify!($kind),
+            stringify!($name),
+            &[$($doc),*],
+            &[$(concat!(stringify!($argument), ": ", stringify!($type))),*],
+            stringify!($result),
+        )
+        .set_into_module($module, $function);
+    )+};
+}
+pub(super) use native;
+
+/// What is known of a function before what computes it; [`native`] calls this.
+pub(super) fn registration(
+    kind: &str,
+    name: &str,
+    docs: &[&str],
+    parameters: &[&str],
+    result: &str,
+) -> FuncRegistration {
+    let registration = match kind {
+        "get" => FuncRegistration::new_getter(name),
+        "index" => FuncRegistration::new_index_getter(),
+        _ => FuncRegistration::new(name),
+    };
+    let lines: Vec<String> = docs.iter().map(|line| format!("///{line}")).collect();
+    let comments = (!lines.is_empty()).then(|| lines.join("\n"));
+    registration
+        .with_comments(comments)
+        .with_params_info(parameters.iter().copied().chain([result]))
+}
+
+/// Names a type and says what it is; `module` is a global one.
+pub(super) fn name_type<T: 'static>(module: &mut Module, name: &str, doc: &str) {
+    module.set_custom_type_with_comments::<T>(name, &[&format!("/// {doc}")]);
+}
