@@ -1,7 +1,8 @@
 //! The tables that a script's `summary(run)` gives, made with `table(title, columns, rows)`.
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, Module, NativeCallContext};
 
+use super::native::{name_type, native};
 use super::options::refuse;
 
 /// A titled table of a script.
@@ -38,8 +39,21 @@ impl SummaryTable {
 
 /// Registers `table`.
 pub(super) fn register(engine: &mut Engine) {
-    engine.register_type_with_name::<SummaryTable>("Table");
-    engine.register_fn("table", table);
+    let mut globals = Module::new();
+    name_type::<SummaryTable>(&mut globals, "Table", "A titled table, as `table` gives it.");
+    native! { &mut globals =>
+        /// A table for `summary(run)` to return: a title, the columns' heads, and rows that are arrays with a
+        /// value for each column. Values are shown as text, floats to five digits.
+        ///
+        /// ```rhai
+        /// fn summary(run) {
+        ///     let rows = run.frontier.map(|trial| [trial.step, trial.metrics.accuracy]);
+        ///     table("Frontier", ["step", "accuracy"], rows)
+        /// }
+        /// ```
+        fn table(title: String, columns: Array, rows: Array) -> Table = table;
+    }
+    engine.register_global_module(globals.into());
 }
 
 fn table(

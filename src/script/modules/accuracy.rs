@@ -3,10 +3,11 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use rhai::{Engine, EvalAltResult, FuncRegistration, Map, Module, NativeCallContext};
+use rhai::{Engine, EvalAltResult, Map, Module, NativeCallContext};
 
 use crate::accuracy::nasbench201::{Dataset, Nasbench201Table};
 use crate::script::host::{Host, Source};
+use crate::script::native::{name_type, native};
 use crate::script::options::{Options, refuse};
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
@@ -35,8 +36,18 @@ pub(in crate::script) enum AccuracySource {
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
-    engine.register_type_with_name::<AccuracySource>("AccuracySource");
+    let mut globals = Module::new();
+    name_type::<AccuracySource>(
+        &mut globals,
+        "AccuracySource",
+        "Where a sweep takes the accuracies of all its networks from.",
+    );
+    engine.register_global_module(globals.into());
     let mut module = Module::new();
+    module.set_doc(
+        "What networks reach: the accuracies of benchmarks' tables, and predicted ones. Trained ones are \
+         `train`'s.",
+    );
     register_nasbench201(&mut module, host);
     register_nasbench101(&mut module, host);
     engine.register_static_module("accuracy", module.into());
@@ -46,57 +57,111 @@ fn register_nasbench201(module: &mut Module, host: &Arc<Host>) {
     let read = |context: &NativeCallContext, dataset: &str| {
         Dataset::from_str(dataset).map_err(|error| refuse(context, error.to_string()))
     };
-    FuncRegistration::new("nasbench201").set_into_module(
-        module,
-        move |context: NativeCallContext, dataset: &str| {
-            read(&context, dataset).map(AccuracySource::Nasbench201)
-        },
-    );
-    let shared = host.clone();
-    FuncRegistration::new("nasbench201").set_into_module(
-        module,
-        move |context: NativeCallContext, cell: Cell201, dataset: &str| -> Fallible<f64> {
-            let dataset = read(&context, dataset)?;
-            let table = Nasbench201Table::embedded()
-                .map_err(|error| refuse(&context, error.to_string()))?;
-            shared.used(Source::Nasbench201);
-            Ok(table.accuracy(cell, dataset))
-        },
-    );
+    let host = host.clone();
+    native! { module =>
+        /// The accuracies of all NAS-Bench-201 cells, for `sweep()`: those of `accuracy::nasbench201(cell,
+        /// dataset)`.
+        ///
+        /// ```rhai
+        /// fn space() { #{ cnn: nasbench201::space(), hw: chaidnn::space() } }
+        ///
+        /// fn sweep() {
+        ///     #{
+        ///         networks: nasbench201::networks(#{ classes: 100 }),
+        ///         accuracy: accuracy::nasbench201("cifar100"),
+        ///         accelerator: chaidnn::accelerator(),
+        ///     }
+        /// }
+        /// ```
+        fn nasbench201(dataset: String) -> AccuracySource =
+            move |context: NativeCallContext, dataset: &str| {
+                read(&context, dataset).map(AccuracySource::Nasbench201)
+            };
+        /// The validation accuracy of a cell after 200 epochs, a fraction: the mean of its trainings in
+        /// NAS-Bench-201 (up to three). `dataset` is `"cifar10"`, `"cifar100"` or `"imagenet16"`. The table is
+        /// part of the program.
+        ///
+        /// ```rhai
+        /// let cell = nasbench201::cell(
+        ///     "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|");
+        /// accuracy::nasbench201(cell, "cifar100") // => 0.705
+        /// ```
+        fn nasbench201(cell: Cell201, dataset: String) -> float =
+            move |context: NativeCallContext, cell: Cell201, dataset: &str| -> Fallible<f64> {
+                let dataset = read(&context, dataset)?;
+                let table = Nasbench201Table::embedded()
+                    .map_err(|error| refuse(&context, error.to_string()))?;
+                host.used(Source::Nasbench201);
+                Ok(table.accuracy(cell, dataset))
+            };
+    }
 }
 
 fn register_nasbench101(module: &mut Module, host: &Arc<Host>) {
-    FuncRegistration::new("nasbench101")
-        .set_into_module(module, || AccuracySource::Nasbench101(Missing::Fail));
-    FuncRegistration::new("nasbench101").set_into_module(
-        module,
-        |context: NativeCallContext, options: Map| {
+    let (first, second, third) = (host.clone(), host.clone(), host.clone());
+    native! { module =>
+        /// The accuracies of all NASBench-101 cells, for `sweep()`: those of `accuracy::nasbench101(cell)`.
+        ///
+        /// ```rhai
+        /// fn space() { #{ cnn: nasbench101::space(), hw: chaidnn::space() } }
+        ///
+        /// fn sweep() {
+        ///     #{
+        ///         networks: nasbench101::networks(),
+        ///         accuracy: accuracy::nasbench101(),
+        ///         accelerator: chaidnn::accelerator(),
+        ///     }
+        /// }
+        /// ```
+        fn nasbench101() -> AccuracySource = || AccuracySource::Nasbench101(Missing::Fail);
+        /// The same, with what happens where the table is not imported: `missing` is `"fail"` (the default) or
+        /// `"predict"`.
+        ///
+        /// ```rhai
+        /// let source = accuracy::nasbench101(#{ missing: "predict" });
+        /// ```
+        fn nasbench101(options: Map) -> AccuracySource = |context: NativeCallContext, options: Map| {
             missing(&context, options).map(AccuracySource::Nasbench101)
-        },
-    );
-    FuncRegistration::new("predicted").set_into_module(module, || AccuracySource::Predicted);
-    let shared = host.clone();
-    FuncRegistration::new("predicted").set_into_module(
-        module,
-        move |context: NativeCallContext, cell: Cell101| -> Fallible<f64> {
-            shared.predicted101(&cell).map_err(|reason| refuse(&context, reason))
-        },
-    );
-    let shared = host.clone();
-    FuncRegistration::new("nasbench101").set_into_module(
-        module,
-        move |context: NativeCallContext, cell: Cell101| {
-            nasbench101(&context, &shared, cell, Missing::Fail)
-        },
-    );
-    let shared = host.clone();
-    FuncRegistration::new("nasbench101").set_into_module(
-        module,
-        move |context: NativeCallContext, cell: Cell101, options: Map| {
-            let missing = missing(&context, options)?;
-            nasbench101(&context, &shared, cell, missing)
-        },
-    );
+        };
+        /// The test accuracy of a cell after 108 epochs on CIFAR-10, a fraction: the mean of its three trainings
+        /// in NASBench-101. It needs the benchmark's table, which `tandem data import nasbench101 FILE` imports;
+        /// where there is none, the run stops and says so.
+        ///
+        /// ```rhai
+        /// fn evaluate(point) { #{ accuracy: accuracy::nasbench101(point.cnn) } }
+        /// ```
+        fn nasbench101(cell: Cell101) -> float = move |context: NativeCallContext, cell: Cell101| {
+            nasbench101(&context, &first, cell, Missing::Fail)
+        };
+        /// The same, with what happens where the table is not imported: `missing` is `"fail"` (the default) or
+        /// `"predict"`, which gives what `accuracy::predicted(cell)` does.
+        ///
+        /// ```rhai
+        /// let cell = nasbench101::cell("resnet");
+        /// accuracy::nasbench101(cell, #{ missing: "predict" }) > 0.9 // => true
+        /// ```
+        fn nasbench101(cell: Cell101, options: Map) -> float =
+            move |context: NativeCallContext, cell: Cell101, options: Map| {
+                let missing = missing(&context, options)?;
+                nasbench101(&context, &second, cell, missing)
+            };
+        /// Predicted accuracies of all NASBench-101 cells, for `sweep()`: those of `accuracy::predicted(cell)`.
+        ///
+        /// ```rhai
+        /// let source = accuracy::predicted();
+        /// ```
+        fn predicted() -> AccuracySource = || AccuracySource::Predicted;
+        /// What a predictor trained on a tenth of NASBench-101 expects of a cell: its test accuracy after 108
+        /// epochs on CIFAR-10, a fraction. docs/predictor.md says how good it is.
+        ///
+        /// ```rhai
+        /// accuracy::predicted(nasbench101::cell("inception")) // => 0.927
+        /// ```
+        fn predicted(cell: Cell101) -> float =
+            move |context: NativeCallContext, cell: Cell101| -> Fallible<f64> {
+                third.predicted101(&cell).map_err(|reason| refuse(&context, reason))
+            };
+    }
 }
 
 fn missing(context: &NativeCallContext, options: Map) -> Fallible<Missing> {

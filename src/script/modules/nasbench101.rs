@@ -3,58 +3,127 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use rhai::{Dynamic, Engine, EvalAltResult, FuncRegistration, Map, Module, NativeCallContext};
+use rhai::{Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext};
 
 use super::space::ScriptPart;
 use crate::network::Nasbench101Settings;
 use crate::script::host::{Host, ScriptNetwork};
+use crate::script::native::{name_type, native};
 use crate::script::options::{Options, refuse};
 use crate::space::nasbench101::{Cell101, Nasbench101Space};
 
 pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
-    engine.register_type_with_name::<Cell101>("Cell101");
-    engine.register_fn("to_string", |cell: &mut Cell101| cell.to_string());
-    engine.register_get("hash", |cell: &mut Cell101| cell.hash().to_string());
+    let mut globals = Module::new();
+    register_types(&mut globals);
+    engine.register_global_module(globals.into());
+    engine.register_static_module("nasbench101", module(host).into());
+}
 
-    engine.register_type_with_name::<Nasbench101Settings>("Nasbench101Networks");
+fn register_types(globals: &mut Module) {
+    name_type::<Cell101>(
+        globals,
+        "Cell101",
+        "A cell of NASBench-101: at most 7 vertices and 9 edges, with one of three operations on each vertex \
+         between the first and the last.",
+    );
+    name_type::<Nasbench101Settings>(
+        globals,
+        "Nasbench101Networks",
+        "The networks of all NASBench-101 cells, for a sweep.",
+    );
+    native! { globals =>
+        /// The text of the cell, as results show it and `nasbench101::cell` reads it.
+        ///
+        /// ```rhai
+        /// nasbench101::cell("resnet").to_string() // => conv3x3(0) conv3x3(1) output(0,2)
+        /// ```
+        fn to_string(cell: Cell101) -> String = |cell: &mut Cell101| cell.to_string();
+        /// The benchmark's hash of the cell: 32 hexadecimal digits, the same for isomorphic cells and for no
+        /// others.
+        get hash(cell: Cell101) -> String = |cell: &mut Cell101| cell.hash().to_string();
+    }
+}
+
+fn module(host: &Arc<Host>) -> Module {
+    let (first, second) = (host.clone(), host.clone());
     let mut module = Module::new();
-    FuncRegistration::new("space").set_into_module(&mut module, || {
-        ScriptPart::new(Nasbench101Space::new(), |space, options| {
-            space.cell(options).map(Dynamic::from).map_err(|illegal| illegal.to_string())
-        })
-    });
-    FuncRegistration::new("cell").set_into_module(
-        &mut module,
-        |context: NativeCallContext, text: &str| -> Result<Cell101, Box<EvalAltResult>> {
-            match text {
-                "resnet" => Ok(Cell101::resnet_like()),
-                "inception" => Ok(Cell101::inception_like()),
-                _ => Cell101::from_str(text).map_err(|error| refuse(&context, error.to_string())),
-            }
-        },
+    module.set_doc(
+        "NASBench-101 (Ying et al., ICML 2019): a space of 423,624 cells, and their networks.",
     );
-    let shared = host.clone();
-    FuncRegistration::new("network").set_into_module(
-        &mut module,
-        move |context: NativeCallContext, cell: Cell101| {
-            network(&context, &shared, cell, Map::new())
-        },
-    );
-    let shared = host.clone();
-    FuncRegistration::new("network").set_into_module(
-        &mut module,
-        move |context: NativeCallContext, cell: Cell101, options: Map| {
-            network(&context, &shared, cell, options)
-        },
-    );
-    FuncRegistration::new("networks").set_into_module(&mut module, Nasbench101Settings::default);
-    FuncRegistration::new("networks").set_into_module(
-        &mut module,
-        |context: NativeCallContext, options: Map| {
+    native! { &mut module =>
+        /// All cells, as a part of a space. Its value in a point is the cell.
+        ///
+        /// ```rhai
+        /// fn space() { #{ cnn: nasbench101::space(), hw: chaidnn::space() } }
+        /// ```
+        fn space() -> SpacePart = || {
+            ScriptPart::new(Nasbench101Space::new(), |space, options| {
+                space.cell(options).map(Dynamic::from).map_err(|illegal| illegal.to_string())
+            })
+        };
+        /// A cell by its name, `"resnet"` or `"inception"`, the baselines of Codesign-NAS; or by its text: for
+        /// each vertex after the first, its operation with the numbers of the vertices that feed it. The
+        /// operations are `conv1x1`, `conv3x3` and `maxpool3x3`, and the last vertex is `output`. Vertices that
+        /// are not on a path from the first to the last are left out.
+        ///
+        /// ```rhai
+        /// nasbench101::cell("conv3x3(0) conv3x3(1) output(0,2)") // => conv3x3(0) conv3x3(1) output(0,2)
+        /// ```
+        fn cell(text: String) -> Cell101 =
+            |context: NativeCallContext, text: &str| -> Result<Cell101, Box<EvalAltResult>> {
+                match text {
+                    "resnet" => Ok(Cell101::resnet_like()),
+                    "inception" => Ok(Cell101::inception_like()),
+                    _ => Cell101::from_str(text)
+                        .map_err(|error| refuse(&context, error.to_string())),
+                }
+            };
+        /// The network of a cell as the benchmark builds it on CIFAR-10.
+        ///
+        /// ```rhai
+        /// nasbench101::network(nasbench101::cell("resnet")).parameters // => 20346506
+        /// ```
+        fn network(cell: Cell101) -> Network = move |context: NativeCallContext, cell: Cell101| {
+            network(&context, &first, cell, Map::new())
+        };
+        /// The same with other sizes.
+        ///
+        /// | option | default | what |
+        /// |---|---|---|
+        /// | `stem_channels` | 128 | channels of the stem and of the first stack; they double with each further stack |
+        /// | `stacks` | 3 | stacks, with 2x2 max pooling between |
+        /// | `cells` | 3 | cells in each stack |
+        /// | `classes` | 10 | classes that the network tells apart |
+        /// | `image_size` | 32 | rows and columns of the image |
+        /// | `image_channels` | 3 | channels of the image |
+        ///
+        /// All are whole numbers from 1 to a million.
+        ///
+        /// ```rhai
+        /// let cell = nasbench101::cell("resnet");
+        /// let net = nasbench101::network(cell, #{ stem_channels: 16, stacks: 2, cells: 1 });
+        /// net.parameters // => 25754
+        /// ```
+        fn network(cell: Cell101, options: Map) -> Network =
+            move |context: NativeCallContext, cell: Cell101, options: Map| {
+                network(&context, &second, cell, options)
+            };
+        /// The networks of all cells as the benchmark builds them on CIFAR-10, for `sweep()`.
+        ///
+        /// ```rhai
+        /// let networks = nasbench101::networks();
+        /// ```
+        fn networks() -> Nasbench101Networks = Nasbench101Settings::default;
+        /// The same with other sizes: the options of `nasbench101::network`.
+        ///
+        /// ```rhai
+        /// let networks = nasbench101::networks(#{ stem_channels: 64 });
+        /// ```
+        fn networks(options: Map) -> Nasbench101Networks = |context: NativeCallContext, options: Map| {
             settings(&context, "nasbench101::networks", options)
-        },
-    );
-    engine.register_static_module("nasbench101", module.into());
+        };
+    }
+    module
 }
 
 fn network(

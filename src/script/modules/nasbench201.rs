@@ -3,54 +3,125 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use rhai::{Engine, EvalAltResult, FuncRegistration, Map, Module, NativeCallContext};
+use rhai::{Engine, EvalAltResult, Map, Module, NativeCallContext};
 
 use super::space::ScriptPart;
 use crate::network::Nasbench201Settings;
 use crate::script::host::{Host, ScriptNetwork};
+use crate::script::native::{name_type, native};
 use crate::script::options::{Options, refuse};
 use crate::space::nasbench201::{Cell201, Nasbench201Space};
 
 pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
-    engine.register_type_with_name::<Cell201>("Cell201");
-    engine.register_fn("to_string", |cell: &mut Cell201| cell.to_string());
-    engine.register_fn("==", |a: Cell201, b: Cell201| a == b);
+    let mut globals = Module::new();
+    register_types(&mut globals);
+    engine.register_global_module(globals.into());
+    engine.register_static_module("nasbench201", module(host).into());
+}
 
-    engine.register_type_with_name::<Nasbench201Settings>("Nasbench201Networks");
+fn register_types(globals: &mut Module) {
+    name_type::<Cell201>(
+        globals,
+        "Cell201",
+        "A cell of NAS-Bench-201: four nodes, and one of five operations on each of its six edges.",
+    );
+    name_type::<Nasbench201Settings>(
+        globals,
+        "Nasbench201Networks",
+        "The networks of all NAS-Bench-201 cells, for a sweep.",
+    );
+    native! { globals =>
+        /// The text of the cell, as results show it and `nasbench201::cell` reads it.
+        ///
+        /// ```rhai
+        /// let cell = nasbench201::cell(
+        ///     "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|");
+        /// cell.to_string().len() // => 79
+        /// ```
+        fn to_string(cell: Cell201) -> String = |cell: &mut Cell201| cell.to_string();
+        /// Whether two cells have the same operations. Cells that compute the same by others differ: the
+        /// benchmark gives each its own accuracies.
+        op ==(a: Cell201, b: Cell201) -> bool = |a: Cell201, b: Cell201| a == b;
+    }
+}
+
+fn module(host: &Arc<Host>) -> Module {
+    let (first, second) = (host.clone(), host.clone());
     let mut module = Module::new();
-    FuncRegistration::new("space").set_into_module(&mut module, || {
-        ScriptPart::new(Nasbench201Space::new(), |space, options| {
-            Ok(rhai::Dynamic::from(space.cell(options)))
-        })
-    });
-    FuncRegistration::new("cell").set_into_module(
-        &mut module,
-        |context: NativeCallContext, text: &str| -> Result<Cell201, Box<EvalAltResult>> {
-            Cell201::from_str(text).map_err(|error| refuse(&context, error.to_string()))
-        },
+    module.set_doc(
+        "NAS-Bench-201 (Dong and Yang, ICLR 2020): a space of 15,625 cells, and their networks.",
     );
-    let shared = host.clone();
-    FuncRegistration::new("network").set_into_module(
-        &mut module,
-        move |context: NativeCallContext, cell: Cell201| {
-            network(&context, &shared, cell, Map::new())
-        },
-    );
-    let shared = host.clone();
-    FuncRegistration::new("network").set_into_module(
-        &mut module,
-        move |context: NativeCallContext, cell: Cell201, options: Map| {
-            network(&context, &shared, cell, options)
-        },
-    );
-    FuncRegistration::new("networks").set_into_module(&mut module, Nasbench201Settings::default);
-    FuncRegistration::new("networks").set_into_module(
-        &mut module,
-        |context: NativeCallContext, options: Map| {
+    native! { &mut module =>
+        /// All cells, as a part of a space. Its value in a point is the cell.
+        ///
+        /// ```rhai
+        /// fn space() { #{ cnn: nasbench201::space(), hw: chaidnn::space() } }
+        /// ```
+        fn space() -> SpacePart = || {
+            ScriptPart::new(Nasbench201Space::new(), |space, options| {
+                Ok(rhai::Dynamic::from(space.cell(options)))
+            })
+        };
+        /// The cell of a text in the benchmark's form: for each node after the first, `OPERATION~NODE` for the
+        /// edge from each node before it. The operations are `none`, `skip_connect`, `nor_conv_1x1`,
+        /// `nor_conv_3x3` and `avg_pool_3x3`.
+        ///
+        /// ```rhai
+        /// let cell = nasbench201::cell(
+        ///     "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|");
+        /// ```
+        fn cell(text: String) -> Cell201 =
+            |context: NativeCallContext, text: &str| -> Result<Cell201, Box<EvalAltResult>> {
+                Cell201::from_str(text).map_err(|error| refuse(&context, error.to_string()))
+            };
+        /// The network of a cell as the benchmark builds it on CIFAR-10.
+        ///
+        /// ```rhai
+        /// let cell = nasbench201::cell(
+        ///     "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|");
+        /// nasbench201::network(cell).parameters // => 559386
+        /// ```
+        fn network(cell: Cell201) -> Network = move |context: NativeCallContext, cell: Cell201| {
+            network(&context, &first, cell, Map::new())
+        };
+        /// The same with other sizes.
+        ///
+        /// | option | default | what |
+        /// |---|---|---|
+        /// | `stem_channels` | 16 | channels of the stem and of the first stage; each of the two reductions doubles them |
+        /// | `cells` | 5 | cells in each of the three stages |
+        /// | `classes` | 10 | classes that the network tells apart |
+        /// | `image_size` | 32 | rows and columns of the image |
+        /// | `image_channels` | 3 | channels of the image |
+        ///
+        /// All are whole numbers from 1 to a million.
+        ///
+        /// ```rhai
+        /// let cell = nasbench201::cell(
+        ///     "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|");
+        /// let net = nasbench201::network(cell, #{ stem_channels: 4, cells: 1, image_size: 16 });
+        /// net.parameters // => 11054
+        /// ```
+        fn network(cell: Cell201, options: Map) -> Network =
+            move |context: NativeCallContext, cell: Cell201, options: Map| {
+                network(&context, &second, cell, options)
+            };
+        /// The networks of all cells as the benchmark builds them on CIFAR-10, for `sweep()`.
+        ///
+        /// ```rhai
+        /// let networks = nasbench201::networks();
+        /// ```
+        fn networks() -> Nasbench201Networks = Nasbench201Settings::default;
+        /// The same with other sizes: the options of `nasbench201::network`.
+        ///
+        /// ```rhai
+        /// let networks = nasbench201::networks(#{ classes: 100 });
+        /// ```
+        fn networks(options: Map) -> Nasbench201Networks = |context: NativeCallContext, options: Map| {
             settings(&context, "nasbench201::networks", options)
-        },
-    );
-    engine.register_static_module("nasbench201", module.into());
+        };
+    }
+    module
 }
 
 fn network(

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rhai::{Dynamic, Engine, EvalAltResult, FuncRegistration, Map, Module, NativeCallContext};
+use rhai::{Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext};
 
 use super::reward::Rejected;
 use crate::pareto::{Limit, Term, Weighted};
+use crate::script::native::{name_type, native};
 use crate::script::options::{number, refuse};
 
 /// The ranges that are used where a script gives none, each from worst to best.
@@ -16,22 +17,74 @@ const RANGES: [(&str, f64, f64); 3] =
     [("accuracy", 0.0, 1.0), ("latency_ms", 2_000.0, 0.0), ("area_mm2", 400.0, 0.0)];
 
 pub(super) fn register(engine: &mut Engine) {
-    type O = Arc<Weighted>;
-    engine.register_type_with_name::<O>("Objective");
-    engine.register_fn("to_string", |objective: &mut O| objective.to_string());
-    engine.register_fn("subject_to", subject_to);
-    engine.register_fn("reward", reward);
-
+    let mut globals = Module::new();
+    register_objective(&mut globals);
+    engine.register_global_module(globals.into());
     let mut module = Module::new();
-    FuncRegistration::new("weighted")
-        .set_into_module(&mut module, |context: NativeCallContext, weights: Map| {
+    module.set_doc(
+        "Objectives as values. They may stand wherever a reward may: the host evaluates them without the \
+         script, over billions of pairs in a sweep.",
+    );
+    native! { &mut module =>
+        /// A weighted sum of metrics, each normalised linearly so that its worst value counts 0 and its best 1:
+        /// the reward of Codesign-NAS. `weights` has a finite number for each metric. The ranges are those that
+        /// span NASBench-101 and NAS-Bench-201 on CHaiDNN at 100 MHz, from worst to best: `accuracy` 0 to 1,
+        /// `latency_ms` 2000 to 0, `area_mm2` 400 to 0. A metric beyond its range counts below 0 or above 1.
+        ///
+        /// ```rhai
+        /// let objective = objective::weighted(#{ accuracy: 0.9, area_mm2: 0.1 });
+        /// objective.reward(#{ accuracy: 0.8, area_mm2: 200.0 }) // => 0.77
+        /// ```
+        fn weighted(weights: Map) -> Objective = |context: NativeCallContext, weights: Map| {
             weighted(&context, weights, Map::new())
-        });
-    FuncRegistration::new("weighted")
-        .set_into_module(&mut module, |context: NativeCallContext, weights: Map, ranges: Map| {
-            weighted(&context, weights, ranges)
-        });
+        };
+        /// The same with ranges of one's own, `[worst, best]` for each metric: two different finite numbers. A
+        /// metric that has none, here or by default, is refused.
+        ///
+        /// ```rhai
+        /// let objective = objective::weighted(#{ energy_mj: 1.0 }, #{ energy_mj: [50.0, 0.0] });
+        /// objective.reward(#{ energy_mj: 10.0 }) // => 0.8
+        /// ```
+        fn weighted(weights: Map, ranges: Map) -> Objective =
+            |context: NativeCallContext, weights: Map, ranges: Map| {
+                weighted(&context, weights, ranges)
+            };
+    }
     engine.register_static_module("objective", module.into());
+}
+
+fn register_objective(globals: &mut Module) {
+    type O = Arc<Weighted>;
+    name_type::<O>(
+        globals,
+        "Objective",
+        "A weighted sum of normalised metrics, for the pairs within its limits.",
+    );
+    native! { globals =>
+        /// The objective in words.
+        ///
+        /// ```rhai
+        /// objective::weighted(#{ accuracy: 1.0 }).subject_to("latency_ms <= 100").to_string() // => 1 accuracy [0, 1] subject to latency_ms <= 100
+        /// ```
+        fn to_string(objective: Objective) -> String = |objective: &mut O| objective.to_string();
+        /// The objective with one limit more, written as a metric, one of `<`, `<=`, `>`, `>=`, and a number. A
+        /// pair beyond a limit is rejected, and its reward is minus the sum of what it is beyond, relative to
+        /// the limits, at least -1.
+        ///
+        /// ```rhai
+        /// let objective = objective::weighted(#{ accuracy: 1.0 }).subject_to("latency_ms <= 100");
+        /// objective.reward(#{ accuracy: 0.9, latency_ms: 80.0 })  // => 0.9
+        /// objective.reward(#{ accuracy: 0.9, latency_ms: 120.0 }) // => reject(-0.2)
+        /// ```
+        fn subject_to(objective: Objective, limit: String) -> Objective = subject_to;
+        /// The reward of a pair with these metrics: a number, or for a pair beyond a limit what `reject` gives.
+        /// A metric that the objective is about must be there.
+        ///
+        /// ```rhai
+        /// objective::weighted(#{ accuracy: 2.0 }).reward(#{ accuracy: 0.75 }) // => 1.5
+        /// ```
+        fn reward(objective: Objective, metrics: Map) -> Dynamic = reward;
+    }
 }
 
 fn weighted(

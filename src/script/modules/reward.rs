@@ -1,7 +1,8 @@
 //! `reject`: the reward of a pair that misses a limit.
 
-use rhai::{Dynamic, Engine};
+use rhai::{Dynamic, Engine, Module};
 
+use crate::script::native::{name_type, native};
 use crate::script::options::number;
 use crate::study::{Failure, Reward};
 
@@ -10,12 +11,44 @@ use crate::study::{Failure, Reward};
 pub(super) struct Rejected(pub f64);
 
 pub(super) fn register(engine: &mut Engine) {
-    engine.register_type_with_name::<Rejected>("Rejected");
-    engine.register_fn("reject", |reward: f64| Rejected(reward));
-    #[expect(clippy::cast_precision_loss, reason = "a reward is a small number")]
-    engine.register_fn("reject", |reward: i64| Rejected(reward as f64));
-    engine.register_fn("to_string", |rejected: &mut Rejected| format!("reject({})", rejected.0));
-    engine.register_get("reward", |rejected: &mut Rejected| rejected.0);
+    let mut globals = Module::new();
+    name_type::<Rejected>(
+        &mut globals,
+        "Rejected",
+        "The reward of a pair that misses a limit, as `reject` gives it.",
+    );
+    native! { &mut globals =>
+        /// The reward of a pair that misses a limit, for `reward(metrics)` to return: the trial is not valid.
+        /// Controllers prefer every valid pair to it, and among rejected ones the higher reward, so that minus
+        /// the distance from the limit leads back.
+        ///
+        /// ```rhai
+        /// fn reward(m) { if m.latency_ms > 5.0 { reject(5.0 - m.latency_ms) } else { m.accuracy } }
+        /// reward(#{ accuracy: 0.9, latency_ms: 7.0 }) // => reject(-2)
+        /// ```
+        fn reject(reward: float) -> Rejected = |reward: f64| Rejected(reward);
+        /// The same of a whole number.
+        ///
+        /// ```rhai
+        /// reject(-1) // => reject(-1)
+        /// ```
+        fn reject(reward: int) -> Rejected = whole;
+        /// The reward in words.
+        ///
+        /// ```rhai
+        /// reject(-0.5).to_string() // => reject(-0.5)
+        /// ```
+        fn to_string(rejected: Rejected) -> String =
+            |rejected: &mut Rejected| format!("reject({})", rejected.0);
+        /// The number that was rejected with.
+        get reward(rejected: Rejected) -> float = |rejected: &mut Rejected| rejected.0;
+    }
+    engine.register_global_module(globals.into());
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a reward is a small number")]
+const fn whole(reward: i64) -> Rejected {
+    Rejected(reward as f64)
 }
 
 /// What a reward function returned, as a reward.

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, FuncArgs, Map, NativeCallContext};
+use rhai::{
+    Array, Dynamic, Engine, EvalAltResult, FnPtr, FuncArgs, Map, Module, NativeCallContext,
+};
 
 use super::space::{ScriptPart, ScriptPoint};
 use crate::pareto::{Direction, Objective};
+use crate::script::native::{name_type, native};
 use crate::script::options::refuse;
 use crate::seed::stream;
 use crate::space::{Point, Space};
@@ -103,31 +106,93 @@ pub(in crate::script) fn script_point(
 pub(super) fn register(engine: &mut Engine) {
     type R = ScriptRun;
     type Shown = Result<Dynamic, Box<EvalAltResult>>;
-    engine.register_type_with_name::<R>("Run");
-    engine.register_get("steps", |run: &mut R| int(run.progress.steps()));
-    engine.register_get("valid", |run: &mut R| int(run.progress.valid()));
-    engine.register_get("failed", |run: &mut R| int(run.progress.failed()));
-    engine.register_get("phases", |run: &mut R| int(run.progress.phases().len() as u64));
-    engine.register_get("start", |run: &mut R| -> Shown { run.start() });
-    engine.register_get("best", |run: &mut R| -> Shown { run.trial(run.progress.best()) });
-    engine.register_get("last", |run: &mut R| -> Shown { run.phase(run.progress.phases().last()) });
-    engine.register_get("frontier", |run: &mut R| -> Result<Array, Box<EvalAltResult>> {
-        run.progress.frontier().into_iter().map(|trial| run.trial(Some(trial))).collect()
-    });
-    for (name, direction) in [("most", Direction::Max), ("least", Direction::Min)] {
-        engine.register_fn(
-            name,
-            move |context: NativeCallContext, run: &mut R, metric: &str| -> Shown {
-                run.extreme(&context, (metric, direction), None)
-            },
-        );
-        engine.register_fn(
-            name,
-            move |context: NativeCallContext, run: &mut R, metric: &str, filter: FnPtr| -> Shown {
-                run.extreme(&context, (metric, direction), Some(&filter))
-            },
-        );
+    let mut globals = Module::new();
+    name_type::<R>(
+        &mut globals,
+        "Run",
+        "A run so far, as `schedule(run)` and `summary(run)` see it. A trial of it is a map of `step`, `phase` \
+         (its number), `point` and, unless it failed, `metrics`, `reward` and `valid`.",
+    );
+    native! { &mut globals =>
+        /// The number of trials.
+        get steps(run: Run) -> int = |run: &mut R| int(run.progress.steps());
+        /// The number of trials that met the limits of their phase.
+        get valid(run: Run) -> int = |run: &mut R| int(run.progress.valid());
+        /// The number of trials that failed.
+        get failed(run: Run) -> int = |run: &mut R| int(run.progress.failed());
+        /// The number of phases so far: 0 when the first is asked for.
+        get phases(run: Run) -> int = |run: &mut R| int(run.progress.phases().len() as u64);
+        /// A legal point that the run's seed draws, always the same: what a phase may hold parts at before there
+        /// is a trial.
+        get start(run: Run) -> Point = |run: &mut R| -> Shown { run.start() };
+        /// The trial with the highest reward of any phase, a valid one before any other, the first of equals;
+        /// `()` if there is none.
+        get best(run: Run) -> Dynamic = |run: &mut R| -> Shown { run.trial(run.progress.best()) };
+        /// The last phase, as a map of `name`, `steps` (trials), `valid` (valid trials) and `best` (its best
+        /// trial, or `()`); `()` before the first.
+        get last(run: Run) -> Dynamic = |run: &mut R| -> Shown { run.phase(run.progress.phases().last()) };
+        /// The trials of the frontier, best first by the first objective.
+        get frontier(run: Run) -> Array = |run: &mut R| -> Result<Array, Box<EvalAltResult>> {
+            run.progress.frontier().into_iter().map(|trial| run.trial(Some(trial))).collect()
+        };
+        /// The trial with the most of a metric, the first of equals; `()` if no finished trial has it.
+        ///
+        /// ```rhai
+        /// fn space() { #{ x: choice([1, 2, 3]) } }
+        /// fn evaluate(point) { #{ accuracy: point.x / 4.0 } }
+        /// fn reward(m) { m.accuracy }
+        /// fn summary(run) { table("Best", ["x"], [[run.most("accuracy").point.x]]) }
+        /// ```
+        fn most(run: Run, metric: String) -> Dynamic =
+            |context: NativeCallContext, run: &mut R, metric: &str| -> Shown {
+                run.extreme(&context, (metric, Direction::Max), None)
+            };
+        /// The same of the trials whose metrics pass a filter, a function that gives true or false.
+        ///
+        /// ```rhai
+        /// fn space() { #{ x: choice([1, 2, 3]) } }
+        /// fn evaluate(point) { #{ accuracy: point.x / 4.0, latency_ms: point.x * 10 } }
+        /// fn reward(m) { m.accuracy }
+        ///
+        /// fn summary(run) {
+        ///     let best = run.most("accuracy", |m| m.latency_ms < 25.0);
+        ///     table("Fast enough", ["x", "accuracy"], [[best.point.x, best.metrics.accuracy]])
+        /// }
+        /// ```
+        fn most(run: Run, metric: String, filter: FnPtr) -> Dynamic =
+            |context: NativeCallContext, run: &mut R, metric: &str, filter: FnPtr| -> Shown {
+                run.extreme(&context, (metric, Direction::Max), Some(&filter))
+            };
+        /// The trial with the least of a metric, the first of equals; `()` if no finished trial has it.
+        ///
+        /// ```rhai
+        /// fn space() { #{ x: choice([1, 2, 3]) } }
+        /// fn evaluate(point) { #{ latency_ms: point.x * 10 } }
+        /// fn reward(m) { -m.latency_ms }
+        /// fn summary(run) { table("Fastest", ["x"], [[run.least("latency_ms").point.x]]) }
+        /// ```
+        fn least(run: Run, metric: String) -> Dynamic =
+            |context: NativeCallContext, run: &mut R, metric: &str| -> Shown {
+                run.extreme(&context, (metric, Direction::Min), None)
+            };
+        /// The same of the trials whose metrics pass a filter, a function that gives true or false.
+        ///
+        /// ```rhai
+        /// fn space() { #{ x: choice([1, 2, 3]) } }
+        /// fn evaluate(point) { #{ accuracy: point.x / 4.0, latency_ms: point.x * 10 } }
+        /// fn reward(m) { m.accuracy }
+        ///
+        /// fn summary(run) {
+        ///     let fastest = run.least("latency_ms", |m| m.accuracy >= 0.5);
+        ///     table("Good enough", ["x", "ms"], [[fastest.point.x, fastest.metrics.latency_ms]])
+        /// }
+        /// ```
+        fn least(run: Run, metric: String, filter: FnPtr) -> Dynamic =
+            |context: NativeCallContext, run: &mut R, metric: &str, filter: FnPtr| -> Shown {
+                run.extreme(&context, (metric, Direction::Min), Some(&filter))
+            };
     }
+    engine.register_global_module(globals.into());
 }
 
 /// Calls a script's function from a native one.

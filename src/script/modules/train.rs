@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use rhai::{
-    Array, Dynamic, Engine, EvalAltResult, FuncRegistration, Map, Module, NativeCallContext,
-};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext};
 
 use crate::accuracy::trained::TrainingRecord;
 use crate::network::Network;
 use crate::script::host::{Host, ScriptNetwork, Source};
 use crate::script::limits::untimed;
+use crate::script::native::{name_type, native};
 use crate::script::options::{Options, number, refuse};
 use crate::store::Reused;
 use crate::train::{Recipe, Rule, Schedule, TrainError, Training};
@@ -41,29 +40,94 @@ struct Trained {
 }
 
 pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
-    register_trained(engine);
-    engine.register_type_with_name::<TrainingPlan>("TrainingPlan");
+    let mut globals = Module::new();
+    register_trained(&mut globals);
+    name_type::<TrainingPlan>(
+        &mut globals,
+        "TrainingPlan",
+        "A network with how it is trained, as `train::plan` gives it.",
+    );
+    engine.register_global_module(globals.into());
+    engine.register_static_module("train", module(host).into());
+}
+
+fn module(host: &Arc<Host>) -> Module {
+    let (first, second) = (host.clone(), host.clone());
     let mut module = Module::new();
-    let shared = host.clone();
-    FuncRegistration::new("fit").set_into_module(
-        &mut module,
-        move |context: NativeCallContext, network: ScriptNetwork, options: Map| {
-            let plan = read(&context, network, options)?;
-            fit(&context, &shared, &plan)
-        },
+    module.set_doc(
+        "Accuracies by training on the processor. A training is known by the network, the images, the recipe \
+         and the seed, and done once.",
     );
-    let shared = host.clone();
-    FuncRegistration::new("fit")
-        .set_into_module(&mut module, move |context: NativeCallContext, plan: TrainingPlan| {
-            fit(&context, &shared, &plan)
-        });
-    FuncRegistration::new("plan").set_into_module(
-        &mut module,
-        |context: NativeCallContext, network: ScriptNetwork, options: Map| {
-            read(&context, network, options)
-        },
-    );
-    engine.register_static_module("train", module.into());
+    native! { &mut module =>
+        /// Trains a network and gives what came of it. A loss or gradient that is no longer finite is a failure
+        /// of the trial; missing images end the run. docs/training.md has the sets of images.
+        ///
+        /// | option | default | what |
+        /// |---|---|---|
+        /// | `data` | needed | the images, such as `"cifar100"`; the network's `image_size`, `image_channels` and `classes` must fit |
+        /// | `recipe` | `"short"` | where the other defaults come from: `"short"`, the ones here, or `"nasbench101"` (108 epochs of batch 256, RMSProp, rate 0.2, weight decay 1e-4, no warming up, norm momentum 0.003) |
+        /// | `epochs` | 12 | passes over the training images, 1 to a million |
+        /// | `batch` | 64 | images of a step, 1 to a million; what is left at the end of an epoch is left out of it |
+        /// | `optimiser` | `"nesterov"` | `"sgd"`, `"nesterov"`, `"rmsprop"` (TensorFlow's form) or `"adamw"` |
+        /// | `momentum` | 0.9 | at least 0 and below 1; of AdamW its first decay rate |
+        /// | `learning_rate` | 0.1 | the highest, above 0 |
+        /// | `schedule` | `"cosine"` | how the rate falls: `"constant"`, `"cosine"` to 0, or `"steps"` |
+        /// | `steps_at` | `[]` | epochs at which the rate of `"steps"` falls |
+        /// | `steps_factor` | 0.1 | by what it is multiplied there |
+        /// | `warmup_epochs` | 1, or a quarter of the epochs if that is less | epochs in which the rate rises linearly from 0 |
+        /// | `weight_decay` | 5e-4 | decay of weights, at least 0; biases and normalisations do not decay |
+        /// | `clip` | none | the largest norm of all gradients together, above 0 |
+        /// | `label_smoothing` | 0.0 | the share of the target that is spread over all classes, at least 0 and below 1 |
+        /// | `norm_momentum` | 0.1 | the share of a batch in the running statistics, above 0 and at most 1 |
+        /// | `pad` | 4 | pixels by which an image moves at most, 0 to 1000 |
+        /// | `flip` | true | whether every other image, on average, is mirrored |
+        /// | `cutout` | 0 | the side in pixels of a square that is wiped out, 0 to 1000 |
+        /// | `images` | all | how many training images to learn from |
+        /// | `validation` | 0 | how many training images are held out, always the same ones |
+        /// | `stop_below` | `[]` | validation accuracies, epoch by epoch, below which the training is given up |
+        /// | `seed` | 0 | the first seed |
+        /// | `seeds` | 1 | how many seeds are trained, 1 to 1000 |
+        ///
+        /// ```rhai
+        /// let cell = nasbench201::cell(
+        ///     "|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|none~1|skip_connect~2|");
+        /// let net = nasbench201::network(cell, #{ stem_channels: 2, cells: 1, image_size: 16 });
+        /// let trained = train::fit(net, #{
+        ///     data: "procedural", epochs: 1, batch: 16, images: 64, validation: 100, seeds: 2,
+        /// });
+        /// trained.accuracies.len() // => 2
+        /// ```
+        fn fit(net: Network, options: Map) -> Training =
+            move |context: NativeCallContext, network: ScriptNetwork, options: Map| {
+                let plan = read(&context, network, options)?;
+                fit(&context, &first, &plan)
+            };
+        /// Trains as a plan says.
+        ///
+        /// ```rhai
+        /// let cell = nasbench201::cell(
+        ///     "|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|none~1|skip_connect~2|");
+        /// let net = nasbench201::network(cell, #{ stem_channels: 2, cells: 1, image_size: 16 });
+        /// let plan = train::plan(net, #{ data: "procedural", epochs: 1, batch: 16, images: 64 });
+        /// train::fit(plan).stopped // => false
+        /// ```
+        fn fit(plan: TrainingPlan) -> Training =
+            move |context: NativeCallContext, plan: TrainingPlan| fit(&context, &second, &plan);
+        /// A network with how it is trained, without doing it, for `training(point)` to return and for
+        /// `train::fit(plan)`. The options are those of `train::fit`.
+        ///
+        /// ```rhai
+        /// fn training(point) {
+        ///     let net = nasbench201::network(point.cnn, #{ classes: 100 });
+        ///     train::plan(net, #{ data: "cifar100", epochs: 8, validation: 2_000 })
+        /// }
+        /// ```
+        fn plan(net: Network, options: Map) -> TrainingPlan =
+            |context: NativeCallContext, network: ScriptNetwork, options: Map| {
+                read(&context, network, options)
+            };
+    }
+    module
 }
 
 fn fit(context: &NativeCallContext, host: &Host, plan: &TrainingPlan) -> Fallible<Trained> {
@@ -259,17 +323,33 @@ impl Trained {
     }
 }
 
-fn register_trained(engine: &mut Engine) {
+fn register_trained(globals: &mut Module) {
     type T = Trained;
-    engine.register_type_with_name::<T>("Training");
-    engine.register_get("accuracy", |it: &mut T| it.mean(Training::accuracy));
-    engine.register_get("spread", |it: &mut T| it.spread(Training::accuracy));
-    engine.register_get("accuracies", |it: &mut T| -> Array {
-        it.each(Training::accuracy).into_iter().map(Dynamic::from).collect()
-    });
-    engine.register_get("test_accuracy", |it: &mut T| it.mean(|t| t.test.accuracy));
-    engine.register_get("test_spread", |it: &mut T| it.spread(|t| t.test.accuracy));
-    engine.register_get("test_loss", |it: &mut T| it.mean(|t| t.test.loss));
-    engine.register_get("curve", |it: &mut T| it.curve());
-    engine.register_get("stopped", |it: &mut T| it.records.iter().any(|r| r.training.stopped));
+    name_type::<T>(
+        globals,
+        "Training",
+        "What came of training a network, with one seed or several. Accuracies are fractions.",
+    );
+    native! { globals =>
+        /// The accuracy on the images held out (`validation`), else on the test images: the mean over the seeds.
+        get accuracy(training: Training) -> float = |it: &mut T| it.mean(Training::accuracy);
+        /// The standard deviation of the accuracy over the seeds; 0 for one seed.
+        get spread(training: Training) -> float = |it: &mut T| it.spread(Training::accuracy);
+        /// The accuracy with each seed.
+        get accuracies(training: Training) -> Array = |it: &mut T| -> Array {
+            it.each(Training::accuracy).into_iter().map(Dynamic::from).collect()
+        };
+        /// The accuracy on the test images, the mean over the seeds.
+        get test_accuracy(training: Training) -> float = |it: &mut T| it.mean(|t| t.test.accuracy);
+        /// The standard deviation of the accuracy on the test images over the seeds; 0 for one seed.
+        get test_spread(training: Training) -> float = |it: &mut T| it.spread(|t| t.test.accuracy);
+        /// The cross entropy on the test images in nats, the mean over the seeds.
+        get test_loss(training: Training) -> float = |it: &mut T| it.mean(|t| t.test.loss);
+        /// The accuracy after each epoch that all seeds have reached, on the images held out, else on the
+        /// training images: the mean over the seeds.
+        get curve(training: Training) -> Array = |it: &mut T| it.curve();
+        /// Whether a seed was given up early (`stop_below`).
+        get stopped(training: Training) -> bool =
+            |it: &mut T| it.records.iter().any(|record| record.training.stopped);
+    }
 }
