@@ -246,7 +246,8 @@ fn main() {
     // Cargo passes `--bench` to every benchmark.
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     println!("medians of {ROUNDS} rounds");
-    let parts: [(&str, fn(&Bench)); 3] =
+    type Part = fn(&Bench);
+    let parts: [(&str, Part); 3] =
         [("rewards", rewards), ("evaluations", evaluations), ("calls", calls)];
     for (name, part) in parts {
         if only.as_deref().is_none_or(|only| only == name) {
