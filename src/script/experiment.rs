@@ -12,7 +12,7 @@ use super::diagnostic::Diagnostic;
 use super::error::ScriptError;
 use super::host::Host;
 use super::modules::{
-    PhaseReward, ScriptDraft, ScriptPart, ScriptPhase, ScriptRun, TrainingPlan, script_point,
+    PartError, PhaseReward, ScriptPart, ScriptPhase, ScriptRun, TrainingPlan, script_point,
 };
 use super::options::number;
 use super::resolver::Resolver;
@@ -323,18 +323,13 @@ fn read_space(core: &Core) -> Result<(Space, Vec<ScriptPart>), ScriptError> {
     let mut parts = Vec::with_capacity(map.len());
     let mut scripts = Vec::with_capacity(map.len());
     for (name, value) in map {
-        let kind = value.type_name();
-        let draft = value.read_lock::<ScriptDraft>().map(|draft| draft.finish());
-        let part = match draft {
-            Some(finished) => finished.map_err(|error| {
-                let message = format!("part `{name}` of the space: {error}");
-                core.refuse(Diagnostic::new(message).with_help("see space() in the script"))
-            })?,
-            None => value.try_cast::<ScriptPart>().ok_or_else(|| {
-                let message = format!("part `{name}` of the space is {kind}, not a space");
-                core.refuse(Diagnostic::new(message).with_help(help))
-            })?,
-        };
+        let part = ScriptPart::of(&name, value).map_err(|error| {
+            let help = match error {
+                PartError::Mixed { .. } => "see space() in the script",
+                PartError::NotAPart { .. } => help,
+            };
+            core.refuse(Diagnostic::new(error.to_string()).with_help(help))
+        })?;
         parts.push(Part { name: name.to_string(), domain: part.domain.clone() });
         scripts.push(part);
     }

@@ -4,7 +4,9 @@
 //! rule that says which combinations of their options are legal. A [`Point`] has an option for each
 //! choice. A [`View`] is the stretch of a space that one phase of a run searches.
 
+pub mod cells;
 mod choice;
+mod dag;
 mod domain;
 pub mod mixed;
 pub mod nasbench101;

@@ -9,7 +9,7 @@ fn script(controller: &str) -> String {
 fn space() {{
     #{{
         a: space::part()
-            .integer("x", 0, 40)
+            .int("x", 0, 40)
             .choice("kind", ["p", "q", "r"])
             .choice("more", ["s", "t"]).when(|c| c.kind == "q")
             .forbid(|c| c.kind == "r" && c.x > 30),

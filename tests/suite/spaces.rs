@@ -7,10 +7,10 @@ const SPACE: &str = r#"
 fn space() {
     #{ hw: space::part()
         .choice("engine", ["systolic", "vector"])
-        .integer("rows", 4, 64, #{ step: 4 })
-        .integer("lanes", 1, 8, #{ log: true })
-        .real("clock_mhz", 100, 800.0, #{ steps: 15 })
-        .real("leak", 1e-4, 1e-1, #{ log: true, steps: 4 })
+        .int("rows", 4, 64, #{ step: 4 })
+        .int("lanes", 1, 8, #{ log: true })
+        .float("clock_mhz", 100, 800.0, #{ steps: 15 })
+        .float("leak", 1e-4, 1e-1, #{ log: true, steps: 4 })
         .choice("dataflow", ["ws", "os"]).when(|c| c.engine == "systolic")
         .forbid("tall vector", |c| c.engine == "vector" && c.rows > limit()) }
 }
@@ -100,37 +100,37 @@ fn a_point_is_named_by_its_text() {
 fn ranges_that_are_none() {
     for (part, caret, message) in [
         (
-            r#"space::part().integer("rows", 64, 4)"#,
+            r#"space::part().int("rows", 64, 4)"#,
             "integer",
             "integer `rows`: its lower bound 64 is not below its upper bound 4",
         ),
         (
-            r#"space::part().integer("rows", 4, 62, #{ step: 4 })"#,
+            r#"space::part().int("rows", 4, 62, #{ step: 4 })"#,
             "integer",
             "integer `rows`: its steps go from 60 to 64 and miss the upper bound 62; end it at 60",
         ),
         (
-            r#"space::part().integer("rows", 0.5, 62)"#,
+            r#"space::part().int("rows", 0.5, 62)"#,
             "integer",
             "integer `rows` takes whole bounds, not 0.5 (f64)",
         ),
         (
-            r#"space::part().integer("rows", 4, 64, #{ by: 4 })"#,
+            r#"space::part().int("rows", 4, 64, #{ by: 4 })"#,
             "integer",
             "integer() has no option `by`; it takes step, log",
         ),
         (
-            r#"space::part().real("x", 0.0, 1.0, #{ log: true })"#,
+            r#"space::part().float("x", 0.0, 1.0, #{ log: true })"#,
             "real",
             "real `x`: its lower bound is 0; a range with `log: true` starts above 0",
         ),
         (
-            r#"space::part().real("x", 0.0, 1.0 / 0.0)"#,
+            r#"space::part().float("x", 0.0, 1.0 / 0.0)"#,
             "real",
             "real `x`: its bounds are 0 and inf; both must be finite",
         ),
         (
-            r#"space::part().real("x", 0.0, 1.0, #{ steps: 100_000 })"#,
+            r#"space::part().float("x", 0.0, 1.0, #{ steps: 100_000 })"#,
             "real",
             "real `x`: it has 100000 values; a choice has at most 65,536: take larger steps",
         ),
@@ -142,7 +142,7 @@ fn ranges_that_are_none() {
         (r#"space::part().choice("x", [1, "1"])"#, "choice", "choice `x` lists 1 twice"),
         ("choice([1, 1.0])", "choice", "choice() lists 1 twice"),
         (
-            r#"space::part().choice("a", [1, 2]).real("a", 0, 1)"#,
+            r#"space::part().choice("a", [1, 2]).float("a", 0, 1)"#,
             "real",
             "there are two choices `a`; every choice of a part has a name of its own",
         ),
@@ -154,7 +154,7 @@ fn ranges_that_are_none() {
 #[test]
 fn conditions_and_rules_that_make_no_sense() {
     let part = |tail: &str| {
-        let head = r#"space::part().choice("engine", ["a", "b"]).integer("rows", 1, 64)"#;
+        let head = r#"space::part().choice("engine", ["a", "b"]).int("rows", 1, 64)"#;
         format!("{head}{tail}")
     };
     for (tail, caret, message) in [
@@ -196,7 +196,7 @@ fn conditions_and_rules_that_make_no_sense() {
             "every combination is forbidden by `all a` and `rule 3`",
         ),
         (
-            r#".integer("b", 1, 64).integer("c", 1, 64).integer("d", 1, 64)
+            r#".int("b", 1, 64).integer("c", 1, 64).integer("d", 1, 64)
                .forbid("even", |c| (c.rows + c.b + c.c + c.d) % 2 == 0)"#,
             "forbid",
             "the rule `even`: it depends on more than 1000000 combinations of options; let it read \

@@ -1,6 +1,7 @@
 //! The native functions of scripts, a file for each module.
 
 mod accuracy;
+mod cell;
 mod chaidnn;
 mod nasbench101;
 mod nasbench201;
@@ -9,9 +10,11 @@ mod objective;
 mod part;
 mod phase;
 mod reward;
+mod rules;
 mod run;
 mod space;
 mod train;
+mod values;
 
 use std::sync::Arc;
 
@@ -21,11 +24,10 @@ use super::host::Host;
 
 pub(super) use accuracy::{AccuracySource, Missing};
 pub(super) use chaidnn::ScriptAccelerator;
-pub(super) use part::ScriptDraft;
 pub(super) use phase::{Closure, PhaseReward, ScriptPhase};
 pub(super) use reward::read as reward_of;
 pub(super) use run::{ScriptRun, script_point};
-pub(super) use space::ScriptPart;
+pub(super) use space::{PartError, ScriptPart};
 pub use train::TrainingPlan;
 
 /// Registers everything.

@@ -1,150 +1,250 @@
 //! The module `space`: parts of named choices, with conditions and forbidden combinations.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, Module, NativeCallContext};
 
-use rhai::{
-    Array, Dynamic, Engine, EvalAltResult, FnPtr, FuncRegistration, Map, Module, NativeCallContext,
-};
-
-use super::space::{ScriptPart, options_of, to_dynamic};
-use crate::script::options::{Options, number, refuse};
-use crate::space::mixed::{
-    DEFAULT_STEPS, Draft, Mixed, MixedError, RangeError, Rule, RuleError, Trail, integers,
-    powers_of_two, reals,
-};
+use super::rules::{self, rule};
+use super::space::{PartError, ScriptPart, ToScript, contents};
+use super::{cell, values};
+use crate::script::native::{name_type, native};
+use crate::script::options::refuse;
+use crate::space::mixed::{Chosen, Content, Draft, Mixed, MixedError};
 
 /// A part in the making, as scripts chain calls on it.
 #[derive(Clone, Default)]
-pub(in crate::script) struct ScriptDraft(Draft);
+pub(in crate::script) struct ScriptDraft {
+    pub(super) draft: Draft,
+    /// What scripts see of the parts of other kinds in it.
+    pub(super) natives: Vec<ToScript>,
+}
+
+type Context<'a> = NativeCallContext<'a>;
+type Chained = Result<ScriptDraft, Box<EvalAltResult>>;
 
 impl ScriptDraft {
     /// The finished part.
-    pub(in crate::script) fn finish(&self) -> Result<ScriptPart, MixedError> {
-        Ok(ScriptPart::new(self.0.clone().finish()?, |part: &Mixed, options| {
-            let value = |value: Option<_>| value.map_or(Dynamic::UNIT, to_dynamic);
-            let values = part.values(options).into_iter();
-            Ok(values.map(|(name, v)| (name.into(), value(v))).collect::<Map>().into())
+    pub(super) fn finish(self) -> Result<ScriptPart, MixedError> {
+        let Self { draft, natives } = self;
+        Ok(ScriptPart::new(draft.finish()?, move |part: &Mixed, options| {
+            shown(&part.chosen(options), &natives)
         }))
+    }
+
+    /// Adds something under a name, with what scripts see of the parts of other kinds in it.
+    pub(super) fn add(
+        &mut self,
+        name: &str,
+        content: Content,
+        natives: Vec<ToScript>,
+    ) -> Result<(), MixedError> {
+        self.draft.add(name, content)?;
+        self.natives.extend(natives);
+        Ok(())
+    }
+
+    /// Adds something without parts of other kinds.
+    fn with(mut self, context: &NativeCallContext, name: &str, content: Content) -> Chained {
+        let added = self.add(name, content, Vec::new());
+        added.map_err(|error| refuse(context, error.to_string()))?;
+        Ok(self)
     }
 }
 
-/// What a condition or a rule sees of a combination: the choices by name.
-#[derive(Clone)]
-struct Combination {
-    draft: Arc<Draft>,
-    /// Choices from this one on cannot be seen.
-    end: usize,
-    trail: Arc<Mutex<Trail>>,
+/// What is chosen, as scripts see it.
+fn shown(chosen: &Chosen<'_>, natives: &[ToScript]) -> Result<Dynamic, String> {
+    Ok(match chosen {
+        Chosen::Undecided => Dynamic::UNIT,
+        Chosen::Value(value) => values::to_dynamic(value),
+        Chosen::Items(items) => {
+            items.iter().map(|item| values::to_dynamic(item)).collect::<Array>().into()
+        }
+        Chosen::Part(names) => {
+            let named = |(name, chosen): &(&str, Chosen<'_>)| {
+                Ok::<_, String>(((*name).into(), shown(chosen, natives)?))
+            };
+            names.iter().map(named).collect::<Result<Map, _>>()?.into()
+        }
+        Chosen::Native { number, options } => natives[*number](options)?,
+    })
 }
 
-type Chained = Result<ScriptDraft, Box<EvalAltResult>>;
-
 pub(super) fn register(engine: &mut Engine) {
-    engine.register_type_with_name::<ScriptDraft>("Part");
-    engine.register_type_with_name::<Combination>("Combination");
-    engine.register_indexer_get(read);
-    engine.register_fn("choice", choice);
-    engine.register_fn("integer", |context: NativeCallContext, part, name: &str, low, high| {
-        integer(&context, part, name, low, high, Map::new())
-    });
-    engine.register_fn(
-        "integer",
-        |context: NativeCallContext, part, name: &str, low, high, options: Map| {
-            integer(&context, part, name, low, high, options)
-        },
-    );
-    engine.register_fn("real", |context: NativeCallContext, part, name: &str, low, high| {
-        real(&context, part, name, low, high, Map::new())
-    });
-    engine.register_fn(
-        "real",
-        |context: NativeCallContext, part, name: &str, low, high, options: Map| {
-            real(&context, part, name, low, high, options)
-        },
-    );
-    engine.register_fn("when", when);
-    engine.register_fn("forbid", |context: NativeCallContext, part, predicate| {
-        forbid(&context, part, None, &predicate)
-    });
-    engine.register_fn("forbid", |context: NativeCallContext, part, name: &str, predicate| {
-        forbid(&context, part, Some(name), &predicate)
-    });
+    let mut globals = Module::new();
+    name_type::<ScriptDraft>(&mut globals, "Part", "A part of named choices in the making.");
+    register_choices(&mut globals);
+    register_rules(&mut globals);
+    rules::register(&mut globals);
+    cell::register_type(&mut globals);
+    engine.register_global_module(globals.into());
 
     let mut module = Module::new();
-    FuncRegistration::new("part").set_into_module(&mut module, ScriptDraft::default);
+    module.set_doc("Parts of a space of one's own.");
+    native! { &mut module =>
+        /// A part without choices, to which calls in a chain add them.
+        ///
+        /// ```rhai
+        /// fn space() { #{ hw: space::part().choice("engine", ["systolic", "vector"]).int("rows", 4, 64) } }
+        /// ```
+        fn part() -> Part = ScriptDraft::default;
+    }
+    cell::register_functions(&mut module);
     engine.register_static_module("space", module.into());
 }
 
-fn choice(context: NativeCallContext, mut part: ScriptDraft, name: &str, values: Array) -> Chained {
-    let options = options_of(&context, &values)?;
-    part.0.choose(name, options).map_err(|error| refuse(&context, error.to_string()))?;
+/// The names that calls in a chain add.
+fn register_choices(globals: &mut Module) {
+    type Part = ScriptDraft;
+    native! { globals =>
+        /// Adds a choice of listed values: flags, numbers or texts.
+        ///
+        /// ```rhai
+        /// fn space() { #{ hw: space::part().choice("engine", ["systolic", "vector"]) } }
+        /// ```
+        fn choice(part: Part, name: String, values: Array) -> Part =
+            |context: Context, part: Part, name: &str, values: Array| {
+                part.with(&context, name, values::choice(&context, &values)?)
+            };
+        /// Adds a whole number; both bounds are among them.
+        ///
+        /// ```rhai
+        /// fn space() { #{ hw: space::part().int("depth", 1, 8) } }
+        /// ```
+        fn int(part: Part, name: String, low: int, high: int) -> Part =
+            |context: Context, part: Part, name: &str, low: Dynamic, high: Dynamic| {
+                part.with(&context, name, values::int(&context, name, (&low, &high), Map::new())?)
+            };
+        /// The same with options: `step` between the numbers, or `log: true` for `low`, twice as much, and so on
+        /// to `high`.
+        ///
+        /// ```rhai
+        /// fn space() { #{
+        ///     hw: space::part().int("rows", 4, 64, #{ step: 4 }).int("lanes", 1, 64, #{ log: true })
+        /// } }
+        /// ```
+        fn int(part: Part, name: String, low: int, high: int, options: Map) -> Part =
+            |context: Context, part: Part, name: &str, low: Dynamic, high: Dynamic, options: Map| {
+                part.with(&context, name, values::int(&context, name, (&low, &high), options)?)
+            };
+        /// Adds one of 101 real numbers the same distance apart; both bounds are among them.
+        ///
+        /// ```rhai
+        /// fn space() { #{ hw: space::part().float("voltage", 0.6, 1.1) } }
+        /// ```
+        fn float(part: Part, name: String, low: float, high: float) -> Part =
+            |context: Context, part: Part, name: &str, low: Dynamic, high: Dynamic| {
+                part.with(&context, name, values::float(&context, name, (&low, &high), Map::new())?)
+            };
+        /// The same with options: how many `steps` there are, and `log: true` for the same factor between them.
+        ///
+        /// ```rhai
+        /// fn space() { #{ hw: space::part().float("leak", 1e-4, 1e-1, #{ log: true, steps: 31 }) } }
+        /// ```
+        fn float(part: Part, name: String, low: float, high: float, options: Map) -> Part =
+            |context: Context, part: Part, name: &str, low: Dynamic, high: Dynamic, options: Map| {
+                part.with(&context, name, values::float(&context, name, (&low, &high), options)?)
+            };
+        /// Adds `false` or `true`.
+        ///
+        /// ```rhai
+        /// fn space() { #{ hw: space::part().flag("pool_engine") } }
+        /// ```
+        fn flag(part: Part, name: String) -> Part =
+            |context: Context, part: Part, name: &str| part.with(&context, name, values::flag());
+        /// Adds some of the listed items, none of them and all of them included: in points an array in the order
+        /// in which they are listed.
+        ///
+        /// ```rhai
+        /// fn space() { #{ cnn: space::part().subset("ops", ["conv", "pool", "skip"]) } }
+        /// ```
+        fn subset(part: Part, name: String, items: Array) -> Part =
+            |context: Context, part: Part, name: &str, items: Array| {
+                part.with(&context, name, values::subset(&context, &items, Map::new())?)
+            };
+        /// The same with bounds: at least `least` and at most `most` of the items.
+        ///
+        /// ```rhai
+        /// fn space() { #{ cnn: space::part().subset("ops", ["conv", "pool", "skip"], #{ least: 1, most: 2 }) } }
+        /// ```
+        fn subset(part: Part, name: String, items: Array, bounds: Map) -> Part =
+            |context: Context, part: Part, name: &str, items: Array, bounds: Map| {
+                part.with(&context, name, values::subset(&context, &items, bounds)?)
+            };
+        /// Adds all listed items in some order: in points an array.
+        ///
+        /// ```rhai
+        /// fn space() { #{ hw: space::part().permutation("loops", ["row", "column", "channel"]) } }
+        /// ```
+        fn permutation(part: Part, name: String, items: Array) -> Part =
+            |context: Context, part: Part, name: &str, items: Array| {
+                part.with(&context, name, values::permutation(&context, &items)?)
+            };
+        /// Adds a part under a name: one of named choices, a map of parts, or one of another kind.
+        ///
+        /// ```rhai
+        /// fn space() { #{
+        ///     hw: space::part()
+        ///         .choice("engine", ["systolic", "vector"])
+        ///         .part("array", space::part().int("rows", 4, 64).int("columns", 4, 64))
+        ///         .when(|c| c.engine == "systolic")
+        /// } }
+        /// ```
+        fn part(part: Part, name: String, inner: Dynamic) -> Part = add_part;
+    }
+}
+
+/// Conditions and forbidden combinations.
+fn register_rules(globals: &mut Module) {
+    native! { globals =>
+        /// Says when what was added last is decided: where the condition holds of what is before it. It is `()`
+        /// in points where it is not.
+        ///
+        /// ```rhai
+        /// fn space() { #{
+        ///     hw: space::part()
+        ///         .choice("engine", ["systolic", "vector"])
+        ///         .choice("dataflow", ["ws", "os"]).when(|c| c.engine == "systolic")
+        /// } }
+        /// ```
+        fn when(part: Part, condition: FnPtr) -> Part = when;
+        /// Forbids the combinations for which a rule holds.
+        ///
+        /// ```rhai
+        /// fn space() { #{
+        ///     hw: space::part().int("rows", 1, 64).int("columns", 1, 64)
+        ///         .forbid(|c| c.rows * c.columns > 2_048)
+        /// } }
+        /// ```
+        fn forbid(part: Part, rule: FnPtr) -> Part =
+            |context: Context, part: ScriptDraft, predicate: FnPtr| {
+                forbid(&context, part, None, &predicate)
+            };
+        /// The same with a name, by which messages call the rule.
+        ///
+        /// ```rhai
+        /// fn space() { #{
+        ///     hw: space::part().int("rows", 1, 64).int("columns", 1, 64)
+        ///         .forbid("too large", |c| c.rows * c.columns > 2_048)
+        /// } }
+        /// ```
+        fn forbid(part: Part, name: String, rule: FnPtr) -> Part =
+            |context: Context, part: ScriptDraft, name: &str, predicate: FnPtr| {
+                forbid(&context, part, Some(name), &predicate)
+            };
+    }
+}
+
+fn add_part(context: Context, mut part: ScriptDraft, name: &str, inner: Dynamic) -> Chained {
+    let wrong = |error: PartError| refuse(&context, error.to_string());
+    let (content, natives) = contents(name, inner).map_err(wrong)?;
+    part.add(name, content, natives).map_err(|error| refuse(&context, error.to_string()))?;
     Ok(part)
 }
 
-fn integer(
-    context: &NativeCallContext,
-    mut part: ScriptDraft,
-    name: &str,
-    low: Dynamic,
-    high: Dynamic,
-    options: Map,
-) -> Chained {
-    let wrong = |error: RangeError| refuse(context, format!("integer `{name}`: {error}"));
-    let whole = |bound: &Dynamic| {
-        bound.as_int().map_err(|kind| {
-            let reason = format!("integer `{name}` takes whole bounds, not {bound} ({kind})");
-            refuse(context, reason)
-        })
-    };
-    let (low, high) = (whole(&low)?, whole(&high)?);
-    let mut options = Options::new(context, "integer()", options);
-    let step = options.whole("step", 1)?;
-    let log = options.flag("log")?;
-    options.end()?;
-    let values = match (log, step) {
-        (true, Some(_)) => {
-            let reason = format!("integer `{name}` has a `step` and `log: true`; give one of them");
-            return Err(refuse(context, reason));
-        }
-        (true, None) => powers_of_two(low, high),
-        (false, step) => integers(low, high, step.unwrap_or(1)),
-    };
-    let added = part.0.choose(name, values.map_err(wrong)?);
-    added.map_err(|error| refuse(context, error.to_string()))?;
-    Ok(part)
-}
-
-fn real(
-    context: &NativeCallContext,
-    mut part: ScriptDraft,
-    name: &str,
-    low: Dynamic,
-    high: Dynamic,
-    options: Map,
-) -> Chained {
-    let bound = |bound: &Dynamic| {
-        number(bound).ok_or_else(|| {
-            let kind = bound.type_name();
-            refuse(context, format!("real `{name}` takes numbers as bounds, not {bound} ({kind})"))
-        })
-    };
-    let (low, high) = (bound(&low)?, bound(&high)?);
-    let mut options = Options::new(context, "real()", options);
-    let steps = options.whole("steps", 2)?.unwrap_or(DEFAULT_STEPS as u64);
-    let log = options.flag("log")?;
-    options.end()?;
-    let values = reals(low, high, steps, log)
-        .map_err(|error| refuse(context, format!("real `{name}`: {error}")))?;
-    part.0.choose(name, values).map_err(|error| refuse(context, error.to_string()))?;
-    Ok(part)
-}
-
-fn when(context: NativeCallContext, mut part: ScriptDraft, predicate: FnPtr) -> Chained {
+fn when(context: Context, mut part: ScriptDraft, predicate: FnPtr) -> Chained {
     let wrong = |error: MixedError| refuse(&context, error.to_string());
-    let (place, subject) = part.0.subject().map_err(wrong)?;
-    let what = format!("the condition of `{}`", subject.name);
-    let rule = rule(&context, &part.0, place, &what, &predicate)?;
-    part.0.when(rule).map_err(wrong)?;
+    let (place, subject) = part.draft.subject().map_err(wrong)?;
+    let what = format!("the condition of `{subject}`");
+    let rule = rule(&context, (&part.draft, place), &what, &predicate)?;
+    part.draft.when(rule).map_err(wrong)?;
     Ok(part)
 }
 
@@ -156,85 +256,10 @@ fn forbid(
 ) -> Chained {
     let wrong = |error: MixedError| refuse(context, error.to_string());
     let what = name.map_or_else(|| "the rule".to_owned(), |name| format!("the rule `{name}`"));
-    let end = part.0.choices().len();
-    let rule = rule(context, &part.0, end, &what, predicate)?;
-    part.0.forbid(name, rule).map_err(wrong)?;
+    let end = part.draft.names(&[]).len();
+    let rule = rule(context, (&part.draft, end), &what, predicate)?;
+    part.draft.forbid(name, rule).map_err(wrong)?;
     // Refused here, rules that leave nothing are shown at the last of them.
-    part.0.clone().finish().map_err(wrong)?;
+    part.draft.clone().finish().map_err(wrong)?;
     Ok(part)
-}
-
-/// Asks a script's predicate for everything that it tells apart.
-fn rule(
-    context: &NativeCallContext,
-    draft: &Draft,
-    end: usize,
-    what: &str,
-    predicate: &FnPtr,
-) -> Result<Rule, Box<EvalAltResult>> {
-    let draft = Arc::new(draft.clone());
-    let shared = Arc::new(Mutex::new(Trail::default()));
-    let asked = Rule::of(&draft.sizes(), |trail| {
-        let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
-        *lock() = std::mem::take(trail);
-        let combination = Combination { draft: draft.clone(), end, trail: shared.clone() };
-        let answer = predicate
-            .call_within_context::<Dynamic>(context, (combination,))
-            .map_err(|error| explain(context, what, predicate, error))?;
-        *trail = std::mem::take(&mut *lock());
-        answer.as_bool().map_err(|kind| {
-            refuse(context, format!("{what} gave {answer} ({kind}); it must give true or false"))
-        })
-    });
-    asked.map_err(|error| match error {
-        RuleError::Failed(error) => error,
-        RuleError::TooLarge => refuse(context, format!("{what}: {}", MixedError::TooLarge)),
-    })
-}
-
-/// A predicate with another number of parameters is, to the engine, one that there is not.
-fn explain(
-    context: &NativeCallContext,
-    what: &str,
-    predicate: &FnPtr,
-    error: Box<EvalAltResult>,
-) -> Box<EvalAltResult> {
-    match &*error {
-        EvalAltResult::ErrorFunctionNotFound(signature, _)
-            if signature.starts_with(predicate.fn_name()) =>
-        {
-            let form = "a function of one combination, such as |c| c.rows > 32";
-            refuse(context, format!("{what} must be {form}"))
-        }
-        _ => error,
-    }
-}
-
-/// What a choice of a combination is.
-fn read(
-    context: NativeCallContext,
-    combination: &mut Combination,
-    name: &str,
-) -> Result<Dynamic, Box<EvalAltResult>> {
-    let seen = &combination.draft.choices()[..combination.end];
-    let Some(place) = seen.iter().position(|choice| choice.name == name) else {
-        let seen: Vec<String> = seen.iter().map(|choice| format!("`{}`", choice.name)).collect();
-        let what = if seen.is_empty() { "nothing".to_owned() } else { seen.join(", ") };
-        let near = combination.draft.choices()[..combination.end]
-            .iter()
-            .map(|choice| (strsim::damerau_levenshtein(&choice.name, name), &choice.name))
-            .min();
-        let hint = match near {
-            Some((distance, near)) if distance <= 2 => format!("; is `{near}` meant?"),
-            _ => String::new(),
-        };
-        let reason = format!(
-            "no choice `{name}` is decided before this: conditions and rules see the choices above \
-             them, which are {what}{hint}"
-        );
-        return Err(refuse(&context, reason));
-    };
-    let mut trail = combination.trail.lock().unwrap_or_else(PoisonError::into_inner);
-    let option = trail.option(place);
-    Ok(to_dynamic(&seen[place].options[usize::from(option)]))
 }

@@ -1,19 +1,49 @@
-//! `choice` and the values that points have in scripts.
+//! Parts of a space and the points that scripts see.
 
 use std::sync::Arc;
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext};
 
+use super::part::ScriptDraft;
+use super::values;
+use crate::script::native::{name_type, native};
 use crate::script::options::refuse;
-use crate::space::{Domain, Options, Point, Value};
+use crate::space::mixed::{Content, Draft, MixedError, check_values};
+use crate::space::{Domain, Options, Point};
 
-type ToScript = Arc<dyn Fn(&[u16]) -> Result<Dynamic, String> + Send + Sync>;
+/// What scripts see of a part's options.
+pub(super) type ToScript = Arc<dyn Fn(&[u16]) -> Result<Dynamic, String> + Send + Sync>;
+
+type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// A part of a space, with the value that scripts see for its options.
 #[derive(Clone)]
 pub(in crate::script) struct ScriptPart {
     pub domain: Arc<dyn Domain>,
     pub value: ToScript,
+    /// What it is made of, if that can stand under a name of another part.
+    content: Option<Content>,
+}
+
+/// What makes a value unfit to be a part of a space.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(in crate::script) enum PartError {
+    /// It is something else.
+    #[error("part `{path}` of the space is {kind}, not a space")]
+    NotAPart {
+        /// The names that lead to it.
+        path: String,
+        /// What it is.
+        kind: String,
+    },
+    /// Its choices and rules do not make a part.
+    #[error("part `{path}` of the space: {error}")]
+    Mixed {
+        /// The names that lead to it.
+        path: String,
+        /// What is wrong with them.
+        error: MixedError,
+    },
 }
 
 impl ScriptPart {
@@ -24,8 +54,71 @@ impl ScriptPart {
     ) -> Self {
         let domain = Arc::new(domain);
         let shared = domain.clone();
-        Self { domain, value: Arc::new(move |options| value(&shared, options)) }
+        let value: ToScript = Arc::new(move |options| value(&shared, options));
+        Self { domain, value, content: None }
     }
+
+    /// The part that a value of a script's space stands for: a part, one in the making, or the
+    /// product of the parts of a map.
+    pub(in crate::script) fn of(path: &str, value: Dynamic) -> Result<Self, PartError> {
+        match value.try_cast_result::<Self>() {
+            Ok(part) => Ok(part),
+            Err(value) => {
+                let (content, natives) = contents(path, value)?;
+                let named = |error| PartError::Mixed { path: path.to_owned(), error };
+                let Content::Part(draft) = content else {
+                    let kind = "no part".to_owned();
+                    return Err(PartError::NotAPart { path: path.to_owned(), kind });
+                };
+                ScriptDraft { draft, natives }.finish().map_err(named)
+            }
+        }
+    }
+
+    /// A part of a single choice, subset or permutation.
+    fn alone(content: Content) -> Result<Self, MixedError> {
+        let part = match content.clone() {
+            Content::Choice(options) => {
+                check_values(&options)?;
+                Self::new(Options::new(options), |domain, options| {
+                    let value = domain.value(options).map(values::to_dynamic);
+                    value.ok_or_else(|| "no such option".to_owned())
+                })
+            }
+            content => {
+                let draft = Draft::alone(content)?;
+                ScriptDraft { draft, natives: Vec::new() }.finish()?
+            }
+        };
+        Ok(Self { content: Some(content), ..part })
+    }
+}
+
+/// What a value of a script stands for under a name, with the values of its parts of other kinds.
+pub(super) fn contents(
+    path: &str,
+    value: Dynamic,
+) -> Result<(Content, Vec<ToScript>), PartError> {
+    let value = match value.try_cast_result::<ScriptPart>() {
+        Ok(ScriptPart { content: Some(content), .. }) => return Ok((content, Vec::new())),
+        Ok(ScriptPart { domain, value, .. }) => return Ok((Content::Native(domain), vec![value])),
+        Err(value) => value,
+    };
+    let value = match value.try_cast_result::<ScriptDraft>() {
+        Ok(ScriptDraft { draft, natives }) => return Ok((Content::Part(draft), natives)),
+        Err(value) => value,
+    };
+    let map = value.try_cast_result::<Map>().map_err(|value| {
+        let kind = value.type_name().to_owned();
+        PartError::NotAPart { path: path.to_owned(), kind }
+    })?;
+    let mut product = ScriptDraft::default();
+    for (name, value) in map {
+        let (content, natives) = contents(&format!("{path}.{name}"), value)?;
+        let named = |error| PartError::Mixed { path: path.to_owned(), error };
+        product.add(&name, content, natives).map_err(named)?;
+    }
+    Ok((Content::Part(product.draft), product.natives))
 }
 
 /// A point as scripts see it: a value for each part, by name.
@@ -36,68 +129,110 @@ pub(in crate::script) struct ScriptPoint {
 }
 
 pub(super) fn register(engine: &mut Engine) {
-    engine.register_type_with_name::<ScriptPart>("SpacePart");
-    engine.register_type_with_name::<ScriptPoint>("Point");
-    engine.register_fn("choice", choice);
-    engine.register_indexer_get(
-        |context: NativeCallContext,
-         point: &mut ScriptPoint,
-         part: &str|
-         -> Result<Dynamic, Box<EvalAltResult>> {
-            point.values.get(part).cloned().ok_or_else(|| {
-                let parts: Vec<&str> = point.values.keys().map(|k| k.as_str()).collect();
-                let parts = parts.join("`, `");
-                refuse(&context, format!("the point has no part `{part}`; it has `{parts}`"))
-            })
-        },
-    );
-}
-
-fn choice(context: NativeCallContext, values: Array) -> Result<ScriptPart, Box<EvalAltResult>> {
-    let options = options_of(&context, &values)?;
-    let mut texts: Vec<String> = options.iter().map(Value::to_string).collect();
-    texts.sort_unstable();
-    // Points are known by their texts: 1, 1.0 and "1" would be the same.
-    if let Some(pair) = texts.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(refuse(&context, format!("choice() lists {} twice", pair[0])));
+    let mut globals = Module::new();
+    name_type::<ScriptPart>(&mut globals, "SpacePart", "A part of a space.");
+    name_type::<ScriptPoint>(&mut globals, "Point", "A point: a value for each part of the space.");
+    register_parts(&mut globals);
+    native! { &mut globals =>
+        /// What the point has for a part, as `point.hw` or `point["hw"]`.
+        index part(point: Point, part: String) -> Dynamic = read;
     }
-    Ok(ScriptPart::new(Options::new(options), |domain, options| {
-        domain.value(options).map(to_dynamic).ok_or_else(|| "no such option".to_owned())
-    }))
+    engine.register_global_module(globals.into());
 }
 
-/// The options that a script lists.
-pub(super) fn options_of(
-    context: &NativeCallContext,
-    values: &[Dynamic],
-) -> Result<Vec<Value>, Box<EvalAltResult>> {
-    let read = |value: &Dynamic| {
-        if let Ok(flag) = value.as_bool() {
-            Some(Value::Flag(flag))
-        } else if let Ok(int) = value.as_int() {
-            Some(Value::Int(int))
-        } else if let Ok(float) = value.as_float() {
-            float.is_finite().then_some(Value::Float(float))
-        } else {
-            value.clone().into_string().ok().map(Value::Text)
-        }
-    };
-    let option = |value: &Dynamic| {
-        read(value).ok_or_else(|| {
-            let kind = value.type_name();
-            let expected = "flags, finite numbers and texts";
-            refuse(context, format!("choice() takes {expected}, not {value} ({kind})"))
-        })
-    };
-    values.iter().map(option).collect()
-}
-
-/// A value of an option as scripts see it.
-pub(super) fn to_dynamic(value: &Value) -> Dynamic {
-    match value {
-        Value::Flag(flag) => (*flag).into(),
-        Value::Int(int) => (*int).into(),
-        Value::Float(float) => (*float).into(),
-        Value::Text(text) => text.into(),
+/// The parts that are a single choice, subset or permutation.
+fn register_parts(globals: &mut Module) {
+    type Context<'a> = NativeCallContext<'a>;
+    native! { globals =>
+        /// A part that is one of the listed values: flags, numbers or texts.
+        ///
+        /// ```rhai
+        /// fn space() { #{ engine: choice(["systolic", "vector"]) } }
+        /// ```
+        fn choice(values: Array) -> SpacePart = |context: Context, values: Array| {
+            alone(&context, values::choice(&context, &values)?)
+        };
+        /// A part that is a whole number; both bounds are among them.
+        ///
+        /// ```rhai
+        /// fn space() { #{ depth: int(1, 8) } }
+        /// ```
+        fn int(low: int, high: int) -> SpacePart =
+            |context: Context, low: Dynamic, high: Dynamic| {
+                alone(&context, values::int(&context, "", (&low, &high), Map::new())?)
+            };
+        /// The same with options: `step` between the numbers, or `log: true` for `low`, twice as much, and so on
+        /// to `high`.
+        ///
+        /// ```rhai
+        /// fn space() { #{ rows: int(4, 64, #{ step: 4 }), lanes: int(1, 64, #{ log: true }) } }
+        /// ```
+        fn int(low: int, high: int, options: Map) -> SpacePart =
+            |context: Context, low: Dynamic, high: Dynamic, options: Map| {
+                alone(&context, values::int(&context, "", (&low, &high), options)?)
+            };
+        /// A part that is one of 101 real numbers the same distance apart; both bounds are among them.
+        ///
+        /// ```rhai
+        /// fn space() { #{ dropout: float(0.0, 0.5) } }
+        /// ```
+        fn float(low: float, high: float) -> SpacePart =
+            |context: Context, low: Dynamic, high: Dynamic| {
+                alone(&context, values::float(&context, "", (&low, &high), Map::new())?)
+            };
+        /// The same with options: how many `steps` there are, and `log: true` for the same factor between
+        /// them.
+        ///
+        /// ```rhai
+        /// fn space() { #{ learning_rate: float(1e-4, 1e-1, #{ log: true, steps: 31 }) } }
+        /// ```
+        fn float(low: float, high: float, options: Map) -> SpacePart =
+            |context: Context, low: Dynamic, high: Dynamic, options: Map| {
+                alone(&context, values::float(&context, "", (&low, &high), options)?)
+            };
+        /// A part that is `false` or `true`.
+        ///
+        /// ```rhai
+        /// fn space() { #{ pool: flag() } }
+        /// ```
+        fn flag() -> SpacePart = |context: Context| alone(&context, values::flag());
+        /// A part that is some of the listed items, none of them and all of them included: an array in the
+        /// order in which they are listed.
+        ///
+        /// ```rhai
+        /// fn space() { #{ ops: subset(["conv", "pool", "skip"]) } }
+        /// ```
+        fn subset(items: Array) -> SpacePart = |context: Context, items: Array| {
+            alone(&context, values::subset(&context, &items, Map::new())?)
+        };
+        /// The same with bounds: at least `least` and at most `most` of the items.
+        ///
+        /// ```rhai
+        /// fn space() { #{ ops: subset(["conv", "pool", "skip"], #{ least: 1, most: 2 }) } }
+        /// ```
+        fn subset(items: Array, bounds: Map) -> SpacePart =
+            |context: Context, items: Array, bounds: Map| {
+                alone(&context, values::subset(&context, &items, bounds)?)
+            };
+        /// A part that is all listed items in some order: an array.
+        ///
+        /// ```rhai
+        /// fn space() { #{ loops: permutation(["row", "column", "channel"]) } }
+        /// ```
+        fn permutation(items: Array) -> SpacePart = |context: Context, items: Array| {
+            alone(&context, values::permutation(&context, &items)?)
+        };
     }
+}
+
+fn alone(context: &NativeCallContext, content: Content) -> Fallible<ScriptPart> {
+    ScriptPart::alone(content).map_err(|error| refuse(context, error.to_string()))
+}
+
+fn read(context: NativeCallContext, point: &mut ScriptPoint, part: &str) -> Fallible<Dynamic> {
+    point.values.get(part).cloned().ok_or_else(|| {
+        let parts: Vec<&str> = point.values.keys().map(|k| k.as_str()).collect();
+        let parts = parts.join("`, `");
+        refuse(&context, format!("the point has no part `{part}`; it has `{parts}`"))
+    })
 }

@@ -104,8 +104,9 @@ pub(super) struct Elimination {
 impl Elimination {
     /// Sums out all variables.
     pub(super) fn new(sizes: Vec<usize>, mut factors: Vec<Factor>) -> Result<Self, Uncountable> {
-        let mut rest: Vec<usize> = (0..sizes.len()).collect();
-        let mut steps = Vec::with_capacity(sizes.len());
+        // A variable of one value needs no table of its own.
+        let mut rest: Vec<usize> = (0..sizes.len()).filter(|&v| sizes[v] > 1).collect();
+        let mut steps = Vec::with_capacity(rest.len());
         let mut totals = Vec::new();
         while let Some((place, scope)) = next(&rest, &factors, &sizes) {
             let variable = rest.remove(place);
@@ -137,6 +138,7 @@ impl Elimination {
             }
             steps.push(Step { variable, others, weights: product.weights });
         }
+        totals.extend(factors.into_iter().flat_map(|factor| factor.weights));
         let total = multiply(totals.into_iter()).ok_or(Uncountable::TooMany)?;
         Ok(Self { sizes, steps, total })
     }

@@ -1,58 +1,146 @@
 //! The finished part: what is legal, how much of it there is, and draws from it.
 
-use std::collections::HashMap;
-
 use rand::{Rng, RngCore};
 
-use super::count::{Elimination, Factor, Uncountable};
-use super::draft::{Draft, MixedError};
-use super::rule::Rule;
+use super::draft::{Draft, Gate, MixedError};
+use super::field::{self, Below, Field, Leaf, Name};
+use super::model::Model;
 use super::text;
 use crate::space::{Choice, Domain, Illegal, Value};
 
-/// A part of named choices, some of them decided only under conditions, and forbidden combinations.
+/// A part of named choices, subsets, orders and further parts, some of them decided only under
+/// conditions, and forbidden combinations.
 ///
-/// A choice that is not decided has option 0, so that no two legal combinations differ only in it.
-/// A condition that reads a choice that is not decided does not hold, and a rule that reads one
+/// What is not decided has options 0, so that no two legal combinations differ only in it. A
+/// condition that reads a choice that is not decided does not hold, and a rule that reads one
 /// forbids nothing.
 #[derive(Clone, Debug)]
 pub struct Mixed {
     draft: Draft,
-    /// For each choice, its options in classes that no rule tells apart.
-    classes: Vec<Vec<Vec<u16>>>,
-    counts: Elimination,
+    model: Model,
+}
+
+/// What a combination chooses.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Chosen<'a> {
+    /// It is not decided.
+    Undecided,
+    /// The value of a choice.
+    Value(&'a Value),
+    /// The items of a subset or an order.
+    Items(Vec<&'a Value>),
+    /// What is below each name of a part.
+    Part(Vec<(&'a str, Self)>),
+    /// A part of another kind.
+    Native {
+        /// How many parts of another kind come before it.
+        number: usize,
+        /// Its own options.
+        options: &'a [u16],
+    },
+}
+
+/// Options with the conditions that hold for them.
+pub(super) struct Decided<'a> {
+    pub(super) options: &'a [u16],
+    open: Vec<bool>,
+}
+
+impl Decided<'_> {
+    /// Whether what is under a condition is decided.
+    pub(super) fn is(&self, gate: Option<usize>) -> bool {
+        gate.is_none_or(|gate| self.open[gate])
+    }
+
+    /// The option of a choice of a field, if the field is decided.
+    fn option(&self, fields: &[Field], choice: usize) -> Option<u16> {
+        // Fields are in the order of their choices.
+        let after = fields.partition_point(|field| field.range.start <= choice);
+        let field = fields.get(after.checked_sub(1)?)?;
+        self.is(field.gate).then(|| self.options[choice])
+    }
+}
+
+/// Which conditions hold, found out one field after the other.
+struct Gates<'a> {
+    gates: &'a [Gate],
+    open: Vec<Option<bool>>,
+}
+
+impl<'a> Gates<'a> {
+    fn new(gates: &'a [Gate]) -> Self {
+        Self { gates, open: vec![None; gates.len()] }
+    }
+
+    /// Whether what is under a condition is decided, by the options of the choices before it.
+    fn is_open(&mut self, gate: Option<usize>, before: &[Option<u16>]) -> bool {
+        let Some(gate) = gate else { return true };
+        if let Some(known) = self.open[gate] {
+            return known;
+        }
+        let Gate { within, rule, .. } = &self.gates[gate];
+        let is = self.is_open(*within, before) && rule.holds(|choice| before[choice]);
+        self.open[gate] = Some(is);
+        is
+    }
+
+    fn finish(self) -> Vec<bool> {
+        self.open.into_iter().map(|open| open == Some(true)).collect()
+    }
 }
 
 impl Mixed {
     pub(super) fn new(draft: Draft) -> Result<Self, MixedError> {
-        let classes = classes(&draft);
-        let counts = count(&draft, &classes, None)?;
-        if counts.total() == 0 {
+        let model = Model::new(&draft)?;
+        if model.total() == 0 {
             return Err(MixedError::Infeasible { rules: culprits(draft) });
         }
-        Ok(Self { draft, classes, counts })
+        Ok(Self { draft, model })
     }
 
-    /// For each choice, its value; `None` where it is not decided.
-    pub fn values(&self, options: &[u16]) -> Vec<(&str, Option<&Value>)> {
+    /// What a combination chooses, by name.
+    pub fn chosen<'a>(&'a self, options: &'a [u16]) -> Chosen<'a> {
         let decided = self.decided(options);
-        let choices = self.draft.choices.iter().zip(decided);
-        choices
-            .map(|(choice, option)| {
-                let value = option.and_then(|option| choice.options.get(usize::from(option)));
-                (choice.name.as_str(), value)
-            })
-            .collect()
+        match self.draft.names.as_slice() {
+            [only] if only.name.is_empty() => self.below(only, &decided),
+            names => self.part(names, &decided),
+        }
     }
 
-    /// The options of the choices that are decided.
-    pub(super) fn decided(&self, options: &[u16]) -> Vec<Option<u16>> {
-        let mut decided: Vec<Option<u16>> = Vec::with_capacity(options.len());
-        for (condition, &option) in self.draft.conditions.iter().zip(options) {
-            let is = condition.as_ref().is_none_or(|rule| rule.holds(|choice| decided[choice]));
-            decided.push(is.then_some(option));
+    fn part<'a>(&'a self, names: &'a [Name], decided: &Decided<'a>) -> Chosen<'a> {
+        let named = |name: &'a Name| (name.name.as_str(), self.below(name, decided));
+        Chosen::Part(names.iter().map(named).collect())
+    }
+
+    fn below<'a>(&'a self, name: &'a Name, decided: &Decided<'a>) -> Chosen<'a> {
+        if !decided.is(name.gate) {
+            return Chosen::Undecided;
         }
-        decided
+        let field = match &name.below {
+            Below::Part(names) => return self.part(names, decided),
+            Below::Leaf(leaf) => &self.draft.fields[*leaf],
+        };
+        let options = &decided.options[field.range.clone()];
+        match &field.leaf {
+            Leaf::Choice => {
+                let choice = &self.draft.choices[field.range.start];
+                Chosen::Value(&choice.options[usize::from(options[0])])
+            }
+            Leaf::Subset { items, .. } => Chosen::Items(field::chosen(items, options)),
+            Leaf::Permutation { items } => Chosen::Items(field::ordered(items, options)),
+            Leaf::Native { number, .. } => Chosen::Native { number: *number, options },
+        }
+    }
+
+    /// What of a combination is decided.
+    fn decided<'a>(&self, options: &'a [u16]) -> Decided<'a> {
+        let mut gates = Gates::new(&self.draft.gates);
+        let mut before = Vec::with_capacity(options.len());
+        for field in &self.draft.fields {
+            let is = gates.is_open(field.gate, &before);
+            before.extend(options[field.range.clone()].iter().map(|&o| is.then_some(o)));
+        }
+        Decided { options, open: gates.finish() }
     }
 
     /// Refuses options that choices do not have.
@@ -74,20 +162,29 @@ impl Mixed {
         }
     }
 
-    /// The rule that forbids a combination, with the options that it forbids.
-    fn forbidding(&self, decided: &[Option<u16>]) -> Option<String> {
-        let forbidden = &self.draft.forbidden;
-        let found = forbidden.iter().find(|known| known.rule.holds(|choice| decided[choice]))?;
-        let only = |choice: usize| decided[choice].filter(|_| found.rule.reads().contains(&choice));
-        let read: Vec<Option<u16>> = (0..decided.len()).map(only).collect();
-        let read = text::write(&self.draft.choices, &read);
+    /// The rule that forbids a combination, with what it reads.
+    fn forbidding(&self, decided: &Decided<'_>) -> Option<String> {
+        let Draft { fields, choices, forbidden, .. } = &self.draft;
+        let option = |choice| decided.option(fields, choice);
+        let found = forbidden.iter().find(|known| known.rule.holds(option))?;
+        let reads = found.rule.reads();
+        let is_read = |field: &&Field| reads.range(field.range.clone()).next().is_some();
+        let read = text::write(choices, fields.iter().filter(is_read), decided);
         Some(format!("`{}` forbids {read}", found.name))
     }
 }
 
 impl Domain for Mixed {
     fn kind(&self) -> &'static str {
-        "choices"
+        match self.draft.fields.as_slice() {
+            [Field { path, leaf, .. }] if path.is_empty() => match leaf {
+                Leaf::Choice => "choice",
+                Leaf::Subset { .. } => "subset",
+                Leaf::Permutation { .. } => "permutation",
+                Leaf::Native { domain, .. } => domain.kind(),
+            },
+            _ => "choices",
+        }
     }
 
     fn choices(&self) -> &[Choice] {
@@ -97,9 +194,13 @@ impl Domain for Mixed {
     fn check(&self, options: &[u16]) -> Result<(), Illegal> {
         self.fits(options)?;
         let decided = self.decided(options);
-        for ((choice, decided), &option) in self.draft.choices.iter().zip(&decided).zip(options) {
-            if decided.is_none() && option != 0 {
-                let name = &choice.name;
+        for field in &self.draft.fields {
+            let own = &options[field.range.clone()];
+            if decided.is(field.gate) {
+                field.check(own)?;
+            } else if let Some(place) = own.iter().position(|&option| option != 0) {
+                let name = &self.draft.choices[field.range.start + place].name;
+                let option = own[place];
                 return Err(Illegal(format!(
                     "{name} is not decided here; its option must be 0, and is {option}"
                 )));
@@ -109,23 +210,29 @@ impl Domain for Mixed {
     }
 
     fn count(&self) -> u128 {
-        self.counts.total()
+        self.model.total()
     }
 
     fn canonical(&self, options: &[u16]) -> String {
-        text::write(&self.draft.choices, &self.decided(options))
+        text::write(&self.draft.choices, &self.draft.fields, &self.decided(options))
     }
 
     fn parse(&self, text: &str) -> Result<Vec<u16>, Illegal> {
-        let given = text::read(&self.draft.choices, text).map_err(Illegal)?;
-        let options: Vec<u16> = given.iter().map(|option| option.unwrap_or(0)).collect();
-        for ((choice, is), given) in
-            self.draft.choices.iter().zip(self.decided(&options)).zip(&given)
-        {
-            let name = &choice.name;
-            match (is, given) {
-                (Some(_), None) => return Err(Illegal(format!("`{name}` is missing"))),
-                (None, Some(_)) => {
+        let Draft { choices, fields, .. } = &self.draft;
+        let given = text::read(choices, fields, text).map_err(Illegal)?;
+        let mut options = Vec::with_capacity(choices.len());
+        for (field, given) in fields.iter().zip(&given) {
+            match given {
+                Some(given) => options.extend_from_slice(given),
+                None => options.resize(options.len() + field.range.len(), 0),
+            }
+        }
+        let decided = self.decided(&options);
+        for (field, given) in fields.iter().zip(&given) {
+            let name = &field.path;
+            match (decided.is(field.gate), given) {
+                (true, None) => return Err(Illegal(format!("`{name}` is missing"))),
+                (false, Some(_)) => {
                     let reason = "which is not decided with the choices before it";
                     return Err(Illegal(format!(
                         "the text gives `{name}`, {reason}; leave it out"
@@ -139,120 +246,60 @@ impl Domain for Mixed {
     }
 
     fn settle(&self, options: &mut [u16]) {
-        let decided = self.decided(options);
-        for (option, decided) in options.iter_mut().zip(decided) {
-            *option = decided.unwrap_or(0);
+        let mut gates = Gates::new(&self.draft.gates);
+        let mut before = Vec::with_capacity(options.len());
+        for field in &self.draft.fields {
+            let is = gates.is_open(field.gate, &before);
+            let own = &mut options[field.range.clone()];
+            if is {
+                field.settle(own);
+            } else {
+                own.fill(0);
+            }
+            before.extend(own.iter().map(|&option| is.then_some(option)));
         }
     }
 
     fn draw(&self, rng: &mut dyn RngCore) -> Option<Vec<u16>> {
-        let values = self.counts.draw(rng);
-        let mut option = |(value, classes): (usize, &Vec<Vec<u16>>)| match classes.get(value) {
-            None => 0,
-            Some(class) if class.len() == 1 => class[0],
-            Some(class) => class[rng.random_range(0..class.len())],
-        };
-        Some(values.into_iter().zip(&self.classes).map(&mut option).collect())
+        let classes = self.model.draw(rng);
+        let mut options = vec![0; self.draft.choices.len()];
+        for field in &self.draft.fields {
+            if field.gate.is_some_and(|gate| !classes.is_open(gate)) {
+                continue;
+            }
+            let own = &mut options[field.range.clone()];
+            if let Leaf::Native { domain, .. } = &field.leaf {
+                own.copy_from_slice(&domain.draw(rng)?);
+                continue;
+            }
+            for (option, choice) in own.iter_mut().zip(field.range.clone()) {
+                *option = match classes.of(choice) {
+                    [] => 0,
+                    [only] => *only,
+                    class => class[rng.random_range(0..class.len())],
+                };
+            }
+        }
+        Some(options)
     }
 
     fn rules(&self) -> Vec<(String, Option<u128>)> {
         let (draft, all) = (&self.draft, self.count());
-        let conditional =
-            (0..draft.choices.len()).filter(|&place| draft.conditions[place].is_some());
-        let mut rules: Vec<_> = conditional
-            .map(|place| {
-                let counts = count(draft, &self.classes, Some(place));
-                let what = format!("{} is decided", draft.choices[place].name);
-                (what, counts.ok().map(|counts| counts.total()))
+        let mut rules: Vec<_> = (0..draft.gates.len())
+            .map(|gate| {
+                let what = format!("{} is decided", draft.gates[gate].what);
+                (what, self.model.count_open(draft, gate).ok())
             })
             .collect();
         for (index, forbidden) in draft.forbidden.iter().enumerate() {
             let mut without = draft.clone();
             without.forbidden.remove(index);
-            let counts = count(&without, &self.classes, None);
+            let counts = self.model.count_instead(&without);
             let what = format!("only `{}` forbids", forbidden.name);
-            rules.push((what, counts.ok().map(|counts| counts.total() - all)));
+            rules.push((what, counts.ok().map(|counts| counts - all)));
         }
         rules
     }
-}
-
-/// The options of each choice, those together that every rule treats alike.
-fn classes(draft: &Draft) -> Vec<Vec<Vec<u16>>> {
-    let mut followed: Vec<Vec<Vec<u32>>> =
-        draft.choices.iter().map(|choice| vec![Vec::new(); choice.options.len()]).collect();
-    for rule in rules(draft) {
-        for (choice, next) in rule.questions() {
-            for (followed, &child) in followed[choice].iter_mut().zip(next) {
-                followed.push(child);
-            }
-        }
-    }
-    let group = |followed: Vec<Vec<u32>>| {
-        let mut known: HashMap<Vec<u32>, usize> = HashMap::new();
-        let mut classes: Vec<Vec<u16>> = Vec::new();
-        for (option, followed) in (0..=u16::MAX).zip(followed) {
-            let class = *known.entry(followed).or_insert(classes.len());
-            if class == classes.len() {
-                classes.push(Vec::new());
-            }
-            classes[class].push(option);
-        }
-        classes
-    };
-    followed.into_iter().map(group).collect()
-}
-
-fn rules(draft: &Draft) -> impl Iterator<Item = &Rule> {
-    let conditions = draft.conditions.iter().flatten();
-    conditions.chain(draft.forbidden.iter().map(|known| &known.rule)).map(AsRef::as_ref)
-}
-
-/// Counts the legal combinations, of those only in which one choice is decided if it is given.
-///
-/// The variables are the choices. Their values are the classes of options, weighted by how many
-/// options they have, and for a choice with a condition one more: not decided.
-fn count(
-    draft: &Draft,
-    classes: &[Vec<Vec<u16>>],
-    decided: Option<usize>,
-) -> Result<Elimination, MixedError> {
-    let conditional = |choice: usize| usize::from(draft.conditions[choice].is_some());
-    let sizes: Vec<usize> =
-        (0..classes.len()).map(|choice| classes[choice].len() + conditional(choice)).collect();
-    let option = |choice: usize, value: usize| Some(*classes[choice].get(value)?.first()?);
-    let explain = |uncountable: Uncountable| match uncountable {
-        Uncountable::TooMany => MixedError::TooMany,
-        Uncountable::Linked { variables } => MixedError::Linked {
-            choices: variables.into_iter().map(|v| draft.choices[v].name.clone()).collect(),
-        },
-    };
-    let mut factors = Vec::new();
-    for choice in 0..classes.len() {
-        factors.push(Factor::new(vec![choice], &sizes, |values| {
-            classes[choice].get(values[choice]).map_or(1, |class| class.len() as u128)
-        }));
-        if let Some(rule) = &draft.conditions[choice] {
-            let scope = rule.reads().into_iter().chain([choice]).collect();
-            factors.push(Factor::new(scope, &sizes, |values| {
-                let holds = rule.holds(|read| option(read, values[read]));
-                u128::from(holds == (values[choice] < classes[choice].len()))
-            }));
-        }
-    }
-    for known in &draft.forbidden {
-        let scope = known.rule.reads().into_iter().collect();
-        factors.push(Factor::new(scope, &sizes, |values| {
-            u128::from(!known.rule.holds(|read| option(read, values[read])))
-        }));
-    }
-    if let Some(choice) = decided {
-        factors.push(Factor::new(vec![choice], &sizes, |values| {
-            u128::from(values[choice] < classes[choice].len())
-        }));
-    }
-    let factors: Result<Vec<_>, _> = factors.into_iter().collect();
-    Elimination::new(sizes, factors.map_err(explain)?).map_err(explain)
 }
 
 /// Rules that leave nothing together, and something without any one of them.
@@ -262,8 +309,8 @@ fn culprits(draft: Draft) -> Vec<String> {
     while index < draft.forbidden.len() {
         let mut without = draft.clone();
         without.forbidden.remove(index);
-        match count(&without, &classes(&without), None) {
-            Ok(counts) if counts.total() == 0 => draft = without,
+        match Model::new(&without) {
+            Ok(model) if model.total() == 0 => draft = without,
             _ => index += 1,
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::domain::Mixed;
+use super::field::{Below, Content, Field, Leaf, Name, choices, distinct};
 use super::rule::{MOST_QUESTIONS, Rule};
 use crate::space::{Choice, Value};
 
@@ -17,35 +18,54 @@ pub enum MixedError {
     /// Two choices with one name.
     #[error("there are two choices `{0}`; every choice of a part has a name of its own")]
     Twice(String),
-    /// A choice without options.
-    #[error("choice `{0}` has no options; it needs at least one")]
+    /// Values of which there are none.
+    #[error("{0} has no options; it needs at least one")]
     NoOptions(String),
     /// More options than a point can index.
-    #[error("choice `{choice}` has {options} options; at most 65,536 can be told apart")]
+    #[error("{what} has {options} options; at most 65,536 can be told apart")]
     TooManyOptions {
-        /// The choice.
-        choice: String,
+        /// What has them.
+        what: String,
         /// How many options it has.
         options: usize,
     },
     /// Options that no text tells apart.
-    #[error("choice `{choice}` lists {option} twice")]
+    #[error("{what} lists {option} twice")]
     OptionTwice {
-        /// The choice.
-        choice: String,
+        /// What lists it.
+        what: String,
         /// The option.
         option: String,
     },
     /// An option that cannot be written in a line.
-    #[error(
-        "choice `{choice}` has the option {option}, with a line break or another such character"
-    )]
+    #[error("{what} has the option {option}, with a line break or another such character")]
     NotALine {
-        /// The choice.
-        choice: String,
+        /// What has it.
+        what: String,
         /// The option.
         option: String,
     },
+    /// A subset whose bounds leave nothing or go beyond its items.
+    #[error(
+        "{what} of {items} items cannot have at least {least} and at most {most} of them; \
+         0 <= least <= most <= {items}"
+    )]
+    Bounds {
+        /// The subset.
+        what: String,
+        /// How many items it has.
+        items: usize,
+        /// The fewest that are chosen.
+        least: usize,
+        /// The most that are chosen.
+        most: usize,
+    },
+    /// An order of a single item.
+    #[error("{0} has one item; there is nothing to order")]
+    OneItem(String),
+    /// A part within the part that has nothing in it.
+    #[error("the part `{0}` has nothing to choose from")]
+    EmptyPart(String),
     /// A condition that does not follow its choice.
     #[error("a condition follows the choice that it is about, as in `.choice(...).when(...)`")]
     NoSubject,
@@ -89,18 +109,40 @@ pub(super) struct Forbidden {
     pub(super) rule: Arc<Rule>,
 }
 
+/// A condition under which something is decided: its own, and that of what it is within.
+#[derive(Clone, Debug)]
+pub(super) struct Gate {
+    /// The names that lead to what is decided.
+    pub(super) what: String,
+    pub(super) within: Option<usize>,
+    pub(super) rule: Arc<Rule>,
+}
+
 /// A part in the making.
 #[derive(Clone, Debug, Default)]
 pub struct Draft {
+    /// The choices that encode the fields, one field after the other.
     pub(super) choices: Vec<Choice>,
-    /// For each choice, when it is decided; always, if there is no rule.
-    pub(super) conditions: Vec<Option<Arc<Rule>>>,
+    pub(super) fields: Vec<Field>,
+    pub(super) names: Vec<Name>,
+    /// A condition comes behind those of what is within.
+    pub(super) gates: Vec<Gate>,
     pub(super) forbidden: Vec<Forbidden>,
-    /// Whether the last thing added is a choice or its condition.
+    /// Whether the last thing added is a name or its condition.
     open: bool,
 }
 
 impl Draft {
+    /// A part that is a single subset, permutation or choice, without a name of its own.
+    ///
+    /// # Errors
+    /// As [`Draft::add`].
+    pub fn alone(content: Content) -> Result<Self, MixedError> {
+        let mut draft = Self::default();
+        draft.insert("", content)?;
+        Ok(draft)
+    }
+
     /// The choices so far, in the order in which they are decided.
     pub fn choices(&self) -> &[Choice] {
         &self.choices
@@ -111,58 +153,146 @@ impl Draft {
         self.choices.iter().map(|choice| choice.options.len()).collect()
     }
 
-    /// Adds a choice, decided after those before it.
+    /// The names so far; with a path, those below the names at these places.
+    pub fn names(&self, path: &[usize]) -> &[Name] {
+        path.iter().fold(self.names.as_slice(), |names, &place| match &names[place].below {
+            Below::Part(below) => below,
+            Below::Leaf(_) => &[],
+        })
+    }
+
+    /// What single names stand for, in the order in which they are decided.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// Adds a choice of listed values, decided after what is before it.
+    ///
+    /// # Errors
+    /// As [`Draft::add`].
+    pub fn choose(&mut self, name: &str, options: Vec<Value>) -> Result<(), MixedError> {
+        self.add(name, Content::Choice(options))
+    }
+
+    /// Adds something under a name, decided after what is before it.
     ///
     /// # Errors
     /// A name that is none or is taken, or options that are none, too many or not told apart.
-    pub fn choose(&mut self, name: &str, options: Vec<Value>) -> Result<(), MixedError> {
+    pub fn add(&mut self, name: &str, content: Content) -> Result<(), MixedError> {
         let plain = |c: char| c.is_alphanumeric() || c == '_';
         if !name.chars().all(plain) || name.chars().next().is_none_or(char::is_numeric) {
             return Err(MixedError::NotAName(name.to_owned()));
         }
-        if self.choices.iter().any(|choice| choice.name == name) {
+        if self.names.iter().any(|known| known.name == name) {
             return Err(MixedError::Twice(name.to_owned()));
         }
-        let choice = || name.to_owned();
-        if options.is_empty() {
-            return Err(MixedError::NoOptions(choice()));
-        }
-        if options.len() > usize::from(u16::MAX) + 1 {
-            return Err(MixedError::TooManyOptions { choice: choice(), options: options.len() });
-        }
-        // Points are known by their texts: 1, 1.0 and "1" would be the same.
-        let mut known = std::collections::HashSet::with_capacity(options.len());
-        for option in &options {
-            let text = option.to_string();
-            if text.chars().any(char::is_control) {
-                let option = format!("{text:?}");
-                return Err(MixedError::NotALine { choice: choice(), option });
+        self.insert(name, content)
+    }
+
+    fn insert(&mut self, name: &str, content: Content) -> Result<(), MixedError> {
+        let called = |kind: &str| match name {
+            "" => format!("{kind}()"),
+            name => format!("{kind} `{name}`"),
+        };
+        let (leaf, values) = match content {
+            Content::Choice(values) => {
+                distinct(&called("choice"), &values)?;
+                (Leaf::Choice, values)
             }
-            if known.contains(&text) {
-                return Err(MixedError::OptionTwice { choice: choice(), option: text });
+            Content::Subset { items, least, most } => {
+                let what = called("subset");
+                distinct(&what, &items)?;
+                if least > most || most > items.len() {
+                    let items = items.len();
+                    return Err(MixedError::Bounds { what, items, least, most });
+                }
+                (Leaf::Subset { items, least, most }, Vec::new())
             }
-            known.insert(text);
-        }
-        self.choices.push(Choice::new(name, options));
-        self.conditions.push(None);
+            Content::Permutation(items) => {
+                let what = called("permutation");
+                distinct(&what, &items)?;
+                if items.len() < 2 {
+                    return Err(MixedError::OneItem(what));
+                }
+                (Leaf::Permutation { items }, Vec::new())
+            }
+            Content::Native(domain) => {
+                if domain.choices().is_empty() || domain.count() == 0 {
+                    return Err(MixedError::EmptyPart(name.to_owned()));
+                }
+                (Leaf::Native { domain, number: self.natives() }, Vec::new())
+            }
+            Content::Part(part) => {
+                if part.choices.is_empty() {
+                    return Err(MixedError::EmptyPart(name.to_owned()));
+                }
+                self.insert_part(name, part);
+                return Ok(());
+            }
+        };
+        let choices = choices(name, &leaf, values);
+        let start = self.choices.len();
+        self.choices.extend(choices);
+        let range = start..self.choices.len();
+        let below = Below::Leaf(self.fields.len());
+        self.fields.push(Field { path: name.to_owned(), range, gate: None, leaf });
+        self.names.push(Name { name: name.to_owned(), gate: None, below });
         self.open = true;
         Ok(())
     }
 
-    /// The choice that a condition would be about, and its place: the last one, if nothing but it
-    /// was added since.
+    /// The number of parts of another kind.
+    fn natives(&self) -> usize {
+        self.fields.iter().filter(|field| matches!(field.leaf, Leaf::Native { .. })).count()
+    }
+
+    fn insert_part(&mut self, name: &str, part: Self) {
+        let (choices, fields) = (self.choices.len(), self.fields.len());
+        let (gates, natives) = (self.gates.len(), self.natives());
+        let path = |inner: &str| format!("{name}.{inner}");
+        let behind = |gate: Option<usize>| gate.map(|gate| gate + gates);
+        self.choices
+            .extend(part.choices.into_iter().map(|c| Choice { name: path(&c.name), ..c }));
+        self.gates.extend(part.gates.into_iter().map(|gate| Gate {
+            what: path(&gate.what),
+            within: behind(gate.within),
+            rule: Arc::new(gate.rule.behind(choices)),
+        }));
+        self.forbidden.extend(part.forbidden.into_iter().map(|known| Forbidden {
+            name: path(&known.name),
+            rule: Arc::new(known.rule.behind(choices)),
+        }));
+        for mut field in part.fields {
+            field.path = path(&field.path);
+            field.range = field.range.start + choices..field.range.end + choices;
+            field.gate = behind(field.gate);
+            if let Leaf::Native { number, .. } = &mut field.leaf {
+                *number += natives;
+            }
+            self.fields.push(field);
+        }
+        let mut below = part.names;
+        shift(&mut below, fields, gates);
+        self.names.push(Name { name: name.to_owned(), gate: None, below: Below::Part(below) });
+        self.open = true;
+    }
+
+    /// The name that a condition would be about, and its place: the last one, if nothing but it was
+    /// added since.
     ///
     /// # Errors
     /// There is none, or it has a condition.
-    pub fn subject(&self) -> Result<(usize, &Choice), MixedError> {
-        match (self.open, self.choices.last(), self.conditions.last()) {
-            (true, Some(choice), Some(None)) => Ok((self.choices.len() - 1, choice)),
-            (true, Some(choice), _) => Err(MixedError::TwoConditions(choice.name.clone())),
+    pub fn subject(&self) -> Result<(usize, &str), MixedError> {
+        match self.names.last() {
+            Some(last) if self.open && last.gate.is_none() => {
+                Ok((self.names.len() - 1, &last.name))
+            }
+            Some(last) if self.open => Err(MixedError::TwoConditions(last.name.clone())),
             _ => Err(MixedError::NoSubject),
         }
     }
 
-    /// Says when the last choice is decided: where a rule holds of those before it.
+    /// Says when what the last name stands for is decided: where a rule holds of what is before it.
     ///
     /// # Errors
     /// As for [`Draft::subject`].
@@ -170,9 +300,26 @@ impl Draft {
     /// # Panics
     /// If the rule reads a choice that is not before it.
     pub fn when(&mut self, rule: Rule) -> Result<(), MixedError> {
-        let (place, _) = self.subject()?;
-        assert!(rule.reads().iter().all(|&read| read < place), "conditions look back");
-        self.conditions[place] = Some(Arc::new(rule));
+        let what = self.subject()?.1.to_owned();
+        let gate = self.gates.len();
+        let Some(last) = self.names.last_mut() else { return Err(MixedError::NoSubject) };
+        let fields = close(last, gate);
+        let start = fields.iter().map(|&field| self.fields[field].range.start).min().unwrap_or(0);
+        assert!(rule.reads().iter().all(|&read| read < start), "conditions look back");
+        self.gates.push(Gate { what, within: None, rule: Arc::new(rule) });
+        for field in fields {
+            let field = &mut self.fields[field];
+            match field.gate {
+                None => field.gate = Some(gate),
+                Some(own) => {
+                    let outermost = std::iter::successors(Some(own), |&g| self.gates[g].within)
+                        .take_while(|&g| g != gate)
+                        .last()
+                        .unwrap_or(own);
+                    self.gates[outermost].within = Some(gate);
+                }
+            }
+        }
         Ok(())
     }
 
@@ -197,5 +344,25 @@ impl Draft {
     /// Nothing is, or it cannot be counted.
     pub fn finish(self) -> Result<Mixed, MixedError> {
         Mixed::new(self)
+    }
+}
+
+/// Moves names behind other fields and conditions.
+fn shift(names: &mut [Name], fields: usize, gates: usize) {
+    for name in names {
+        name.gate = name.gate.map(|gate| gate + gates);
+        match &mut name.below {
+            Below::Leaf(leaf) => *leaf += fields,
+            Below::Part(below) => shift(below, fields, gates),
+        }
+    }
+}
+
+/// Puts a name and what is below it under a condition; gives the fields that it concerns.
+fn close(name: &mut Name, gate: usize) -> Vec<usize> {
+    name.gate = name.gate.or(Some(gate));
+    match &mut name.below {
+        Below::Leaf(leaf) => vec![*leaf],
+        Below::Part(below) => below.iter_mut().flat_map(|name| close(name, gate)).collect(),
     }
 }

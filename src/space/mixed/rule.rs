@@ -110,6 +110,18 @@ impl Rule {
         self.questions().map(|(choice, _)| choice).collect()
     }
 
+    /// The same rule over choices that come after `by` others.
+    #[must_use]
+    pub(super) fn behind(&self, by: usize) -> Self {
+        let mut moved = self.clone();
+        for node in &mut moved.nodes {
+            if let Node::Read { choice, .. } = node {
+                *choice += by;
+            }
+        }
+        moved
+    }
+
     /// For every place where the rule reads a choice, what follows from each of its options: equal
     /// numbers where the same follows.
     pub(super) fn questions(&self) -> impl Iterator<Item = (usize, &[u32])> {

@@ -47,9 +47,9 @@ fn an_accelerator_is_counted_written_and_read() {
     assert_eq!(part.canonical(&[1, 0, 0, 0]), "engine=vector rows=4 clock_mhz=100");
     let quotes = "dataflow=\"\\\"\\\\\" engine=systolic rows=4.0 clock_mhz=1e2";
     assert_eq!(part.parse(quotes), Ok(vec![0, 0, 0, 2]));
-    let values = part.values(&[1, 0, 0, 0]);
-    assert_eq!(values[0], ("engine", Some(&Value::Text("vector".to_owned()))));
-    assert_eq!(values[3], ("dataflow", None));
+    let Chosen::Part(values) = part.chosen(&[1, 0, 0, 0]) else { panic!() };
+    assert_eq!(values[0], ("engine", Chosen::Value(&Value::Text("vector".to_owned()))));
+    assert_eq!(values[3], ("dataflow", Chosen::Undecided));
     assert_eq!(
         part.rules(),
         [
@@ -187,109 +187,369 @@ fn large_parts_are_counted_if_their_rules_are_small() {
     assert_eq!(choices.len(), 8);
 }
 
-/// A rule over two choices as the set of pairs of options for which it holds.
-type Pairs = (usize, usize, BTreeSet<(u16, u16)>);
+/// A subset of operations, an order of loops, and an array that only one engine has.
+fn nested() -> Draft {
+    let mut array = Draft::default();
+    array.choose("rows", integers(1, 4, 1).unwrap()).unwrap();
+    let loops = texts(&["a", "b", "c"]);
+    array.add("loops", Content::Permutation(loops)).unwrap();
+    // Three or four rows.
+    array.when(rule(&array, |c| c.option(0) >= 2)).unwrap();
+    // Row 4 with "a" first.
+    array.forbid(Some("first"), rule(&array, |c| c.option(0) == 3 && c.option(1) == 0)).unwrap();
+
+    let mut draft = Draft::default();
+    let items = texts(&["conv", "pool", "skip", "none"]);
+    draft.add("ops", Content::Subset { items, least: 0, most: 2 }).unwrap();
+    draft.add("array", Content::Part(array)).unwrap();
+    // With a convolution.
+    draft.when(rule(&draft, |c| c.option(0) == 1)).unwrap();
+    let cells = Arc::new(Options::new(texts(&["one", "the other"])));
+    draft.add("cell", Content::Native(cells)).unwrap();
+    draft
+}
+
+#[test]
+fn parts_within_parts_are_counted_written_and_read() {
+    let part = nested().finish().unwrap();
+    // 1, 1, 6, 4 of each number of rows; 4 subsets of at most 2 items with a convolution, 7 without.
+    assert_eq!(part.count(), (4 * (1 + 1 + 6 + 4) + 7) * 2);
+    let names: Vec<&str> = part.choices().iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "ops.conv",
+            "ops.pool",
+            "ops.skip",
+            "ops.none",
+            "array.rows",
+            "array.loops.1",
+            "array.loops.2",
+            "cell.value"
+        ]
+    );
+    for (options, text) in [
+        ([1, 1, 0, 0, 2, 1, 1, 0], "ops=conv+pool array.rows=3 array.loops=b,c,a cell=one"),
+        ([1, 0, 0, 1, 0, 0, 0, 0], "ops=conv+\"none\" array.rows=1 cell=one"),
+        ([0, 0, 0, 0, 0, 0, 0, 1], "ops=none cell=\"the other\""),
+    ] {
+        assert_eq!(part.canonical(&options), text);
+        assert_eq!(part.parse(text), Ok(options.to_vec()));
+        assert_eq!(part.check(&options), Ok(()));
+    }
+    let text = |value: &str| Value::Text(value.to_owned());
+    let options = [1, 0, 1, 0, 2, 2, 0, 1];
+    let chosen = part.chosen(&options);
+    let (conv, skip) = (text("conv"), text("skip"));
+    let (c, a, b) = (text("c"), text("a"), text("b"));
+    let rows = Value::Int(3);
+    assert_eq!(
+        chosen,
+        Chosen::Part(vec![
+            ("ops", Chosen::Items(vec![&conv, &skip])),
+            (
+                "array",
+                Chosen::Part(vec![
+                    ("rows", Chosen::Value(&rows)),
+                    ("loops", Chosen::Items(vec![&c, &a, &b]))
+                ])
+            ),
+            ("cell", Chosen::Native { number: 0, options: &[1] }),
+        ])
+    );
+    let Chosen::Part(below) = part.chosen(&[0; 8]) else { panic!() };
+    assert_eq!(below[1], ("array", Chosen::Undecided));
+    let rules = [
+        ("array.loops is decided".to_owned(), Some(2 * 4 * 10)),
+        ("array is decided".to_owned(), Some(2 * 4 * 12)),
+        ("only `array.first` forbids".to_owned(), Some(2 * 4 * 2)),
+    ];
+    assert_eq!(part.rules(), rules);
+}
+
+#[test]
+fn lists_and_parts_that_are_wrong_are_refused() {
+    let part = nested().finish().unwrap();
+    for (text, reason) in [
+        ("ops=conv+conv cell=one", "`ops` lists `conv` twice"),
+        ("ops=con cell=one", "`ops` has no item `con`; it has conv, pool, skip, none"),
+        ("ops=conv+none cell=one", "`array.rows` is missing"),
+        (
+            "ops=pool+skip+\"none\" cell=one",
+            "`ops` has 3 items; it takes at most 2",
+        ),
+        (
+            "ops=none array.rows=1 cell=one",
+            "the text gives `array.rows`, which is not decided with the choices before it; leave it \
+             out",
+        ),
+        (
+            "ops=conv array.rows=3 array.loops=a,b cell=one",
+            "`array.loops` lists 2 of its 3 items; it takes them all",
+        ),
+        (
+            "ops=conv array.rows=4 array.loops=a,b,c cell=one",
+            "`array.first` forbids array.rows=4 array.loops=a,b,c",
+        ),
+        ("ops=none cell=two", "`cell`: there is no option `two`; there are one, the other"),
+    ] {
+        assert_eq!(part.parse(text).unwrap_err().0, reason);
+    }
+    let mut draft = Draft::default();
+    let say = |result: Result<(), MixedError>| result.unwrap_err().to_string();
+    let items = texts(&["a", "b"]);
+    let bounds = |least, most| Content::Subset { items: items.clone(), least, most };
+    assert_eq!(
+        say(draft.add("x", bounds(2, 1))),
+        "subset `x` of 2 items cannot have at least 2 and at most 1 of them; 0 <= least <= most <= 2"
+    );
+    assert!(draft.add("x", bounds(0, 3)).is_err());
+    assert_eq!(
+        say(draft.add("x", Content::Permutation(texts(&["a"])))),
+        "permutation `x` has one item; there is nothing to order"
+    );
+    assert_eq!(
+        say(draft.add("x", Content::Part(Draft::default()))),
+        "the part `x` has nothing to choose from"
+    );
+}
+
+#[test]
+fn large_subsets_and_orders_are_counted() {
+    let items: Vec<Value> = (0..24).map(Value::Int).collect();
+    let subset = |least, most| {
+        let content = Content::Subset { items: items.clone(), least, most };
+        Draft::alone(content).unwrap().finish().unwrap()
+    };
+    assert_eq!(subset(0, 24).count(), 1 << 24);
+    assert_eq!(subset(12, 12).count(), 2_704_156);
+    assert_eq!(subset(0, 2).count(), 1 + 24 + 276);
+    let order = Draft::alone(Content::Permutation(items[..20].to_vec())).unwrap().finish().unwrap();
+    assert_eq!(order.count(), (1..=20).product::<u128>());
+
+    // Every item of a subset of exactly 12 is in half of all, those that no rule reads included.
+    let mut draft = Draft::alone(Content::Subset { items, least: 12, most: 12 }).unwrap();
+    let first = rule(&draft, |c| c.option(0) == 1 && c.option(1) == 1);
+    draft.forbid(None, first).unwrap();
+    let part = draft.finish().unwrap();
+    assert_eq!(part.count(), 2_704_156 - 646_646);
+    let mut rng = ChaCha12Rng::seed_from_u64(5);
+    let mut last = 0;
+    for _ in 0..4_000 {
+        let options = part.draw(&mut rng).unwrap();
+        assert_eq!(part.check(&options), Ok(()));
+        last += u32::from(options[23]);
+    }
+    // Of the 2,057,510 that are left, 1,058,148 have the last item: C(23, 11) - C(21, 9).
+    let expected = 4_000.0 * 1_058_148.0 / 2_057_510.0;
+    assert!((f64::from(last) - expected).abs() < 130.0, "{last} {expected}");
+}
+
+/// A predicate over two choices, by numbers among those that it can read.
+#[derive(Clone, Debug)]
+struct Predicate {
+    first: usize,
+    second: usize,
+    bits: u64,
+}
+
+impl Predicate {
+    fn reads(&self, readable: &[usize]) -> Option<(usize, usize)> {
+        let count = readable.len();
+        (count > 0).then(|| (readable[self.first % count], readable[self.second % count]))
+    }
+
+    fn says(&self, first: u16, second: u16) -> bool {
+        self.bits >> ((first * 8 + second) % 64) & 1 == 1
+    }
+
+    fn rule(&self, draft: &Draft, (first, second): (usize, usize)) -> Rule {
+        rule(draft, |trail| self.says(trail.option(first), trail.option(second)))
+    }
+
+    fn holds(&self, decided: &[Option<u16>], (first, second): (usize, usize)) -> bool {
+        match (decided[first], decided[second]) {
+            (Some(first), Some(second)) => self.says(first, second),
+            _ => false,
+        }
+    }
+}
 
 #[derive(Clone, Debug)]
-struct Plan {
-    sizes: Vec<usize>,
-    conditions: Vec<Option<Pairs>>,
-    forbidden: Vec<Pairs>,
+enum Kind {
+    Choice(usize),
+    Subset { items: usize, least: usize, most: usize },
+    Permutation(usize),
+    Native(usize),
+    Part(Sketch),
 }
 
-fn pairs(below: usize, sizes: &[usize]) -> impl Strategy<Value = Pairs> + use<> {
-    let sizes = sizes.to_vec();
-    (0..below, 0..below).prop_flat_map(move |(a, b)| {
-        let all: Vec<(u16, u16)> = (0..sizes[a] as u16)
-            .flat_map(|first| (0..sizes[b] as u16).map(move |second| (first, second)))
-            .collect();
-        let count = all.len();
-        prop::sample::subsequence(all, 0..=count)
-            .prop_map(move |pairs| (a, b, pairs.into_iter().collect()))
-    })
+/// A part of any kind.
+#[derive(Clone, Debug)]
+struct Sketch {
+    names: Vec<(Kind, Option<Predicate>)>,
+    forbidden: Vec<Predicate>,
 }
 
-fn plan() -> impl Strategy<Value = Plan> {
-    prop::collection::vec(1usize..4, 1..6).prop_flat_map(|sizes| {
-        let condition = |choice: usize| match choice {
-            0 => Just(None).boxed(),
-            _ => prop::option::of(pairs(choice, &sizes)).boxed(),
-        };
-        let conditions: Vec<_> = (0..sizes.len()).map(condition).collect();
-        let forbidden = prop::collection::vec(pairs(sizes.len(), &sizes), 0..3);
-        (Just(sizes), conditions, forbidden).prop_map(|(sizes, conditions, forbidden)| Plan {
-            sizes,
-            conditions,
-            forbidden,
+/// Options of which some need quotes.
+fn values(count: usize) -> Vec<Value> {
+    let texts = ["none", "a+b", "c,d", "", "e f"].map(|text| Value::Text(text.to_owned()));
+    let others = [Value::Int(7), Value::Float(0.5), Value::Flag(true)];
+    let mut all: Vec<Value> = texts.into_iter().chain(others).collect();
+    all.rotate_left(count % 5);
+    all.truncate(count);
+    all
+}
+
+impl Kind {
+    fn content(&self) -> Content {
+        match self {
+            Self::Choice(options) => Content::Choice(values(*options)),
+            Self::Subset { items, least, most } => {
+                Content::Subset { items: values(*items), least: *least, most: *most }
+            }
+            Self::Permutation(items) => Content::Permutation(values(*items)),
+            Self::Native(options) => Content::Native(Arc::new(Options::new(values(*options)))),
+            Self::Part(sketch) => Content::Part(sketch.draft()),
+        }
+    }
+
+    /// How many choices there are, and which of them can be read.
+    fn choices(&self) -> (usize, Vec<usize>) {
+        let all = |count| (count, (0..count).collect());
+        match self {
+            Self::Choice(_) => all(1),
+            Self::Subset { items, .. } => all(*items),
+            Self::Permutation(items) => all(items - 1),
+            Self::Native(_) => (1, Vec::new()),
+            Self::Part(sketch) => sketch.choices(),
+        }
+    }
+}
+
+impl Sketch {
+    fn choices(&self) -> (usize, Vec<usize>) {
+        self.names.iter().fold((0, Vec::new()), |(start, mut readable), (kind, _)| {
+            let (count, own) = kind.choices();
+            readable.extend(own.into_iter().map(|choice| choice + start));
+            (start + count, readable)
         })
-    })
-}
+    }
 
-impl Plan {
+    /// What can be read before each name, and in the end.
+    fn readable(&self) -> Vec<Vec<usize>> {
+        let before = |place: usize| {
+            let names = self.names[..place].to_vec();
+            Self { names, forbidden: Vec::new() }.choices().1
+        };
+        (0..=self.names.len()).map(before).collect()
+    }
+
     fn draft(&self) -> Draft {
         let mut draft = Draft::default();
-        let holds = |(a, b, pairs): &Pairs, trail: &mut Trail| {
-            pairs.contains(&(trail.option(*a), trail.option(*b)))
-        };
-        for (choice, &size) in self.sizes.iter().enumerate() {
-            let options = (0..size as i64).map(Value::Int).collect();
-            draft.choose(&format!("x{choice}"), options).unwrap();
-            if let Some(pairs) = &self.conditions[choice] {
-                draft.when(rule(&draft, |trail| holds(pairs, trail))).unwrap();
+        let readable = self.readable();
+        for (place, (kind, condition)) in self.names.iter().enumerate() {
+            draft.add(&format!("x{place}"), kind.content()).unwrap();
+            if let Some(condition) = condition
+                && let Some(reads) = condition.reads(&readable[place])
+            {
+                draft.when(condition.rule(&draft, reads)).unwrap();
             }
         }
-        for pairs in &self.forbidden {
-            draft.forbid(None, rule(&draft, |trail| holds(pairs, trail))).unwrap();
+        for predicate in &self.forbidden {
+            if let Some(reads) = predicate.reads(&readable[self.names.len()]) {
+                draft.forbid(None, predicate.rule(&draft, reads)).unwrap();
+            }
         }
         draft
     }
 
-    /// What is decided by the words of the documentation.
-    fn decided(&self, options: &[u16]) -> Vec<Option<u16>> {
-        let mut decided: Vec<Option<u16>> = Vec::new();
-        for (condition, &option) in self.conditions.iter().zip(options) {
-            let is = condition.as_ref().is_none_or(|pairs| holds(pairs, &decided));
-            decided.push(is.then_some(option));
-        }
-        decided
-    }
-
-    fn legal(&self) -> BTreeSet<Vec<Option<u16>>> {
-        let mut legal = BTreeSet::new();
-        for index in 0..self.sizes.iter().product::<usize>() {
-            let mut rest = index;
-            let options: Vec<u16> = self
-                .sizes
-                .iter()
-                .map(|size| {
-                    let option = (rest % size) as u16;
-                    rest /= size;
-                    option
-                })
-                .collect();
-            let decided = self.decided(&options);
-            if !self.forbidden.iter().any(|pairs| holds(pairs, &decided)) {
-                legal.insert(decided);
+    /// What is decided by the words of the documentation; gives whether it is legal.
+    fn decide(&self, options: &[u16], is_open: bool, all: &mut Vec<Option<u16>>) -> bool {
+        let start = all.len();
+        let mut is_legal = true;
+        let readable = self.readable();
+        for (place, (kind, condition)) in self.names.iter().enumerate() {
+            let holds = |condition: &Predicate| {
+                let reads = condition.reads(&readable[place])?;
+                Some(condition.holds(&all[start..], reads))
+            };
+            let is = is_open && condition.as_ref().and_then(holds).unwrap_or(true);
+            let first = all.len();
+            if let Kind::Part(sketch) = kind {
+                is_legal &= sketch.decide(options, is, all);
+                continue;
+            }
+            let own = &options[first..first + kind.choices().0];
+            all.extend(own.iter().map(|&option| is.then_some(option)));
+            if let Kind::Subset { least, most, .. } = kind {
+                let chosen = own.iter().filter(|&&option| option == 1).count();
+                is_legal &= !is || (*least <= chosen && chosen <= *most);
             }
         }
-        legal
+        let forbids = |predicate: &Predicate| {
+            let reads = predicate.reads(&readable[self.names.len()]);
+            reads.is_some_and(|reads| predicate.holds(&all[start..], reads))
+        };
+        is_legal && !self.forbidden.iter().any(forbids)
     }
 }
 
-fn holds((a, b, pairs): &Pairs, decided: &[Option<u16>]) -> bool {
-    match (decided[*a], decided[*b]) {
-        (Some(first), Some(second)) => pairs.contains(&(first, second)),
-        _ => false,
-    }
+/// Every combination of options.
+fn combinations(sizes: &[usize]) -> impl Iterator<Item = Vec<u16>> + '_ {
+    (0..sizes.iter().product::<usize>()).map(|index| {
+        let mut rest = index;
+        let mut option = |size: &usize| {
+            let option = (rest % size) as u16;
+            rest /= size;
+            option
+        };
+        sizes.iter().map(&mut option).collect()
+    })
+}
+
+fn predicate() -> impl Strategy<Value = Predicate> {
+    (0..8usize, 0..8usize, any::<u64>())
+        .prop_map(|(first, second, bits)| Predicate { first, second, bits })
+}
+
+fn sketch(depth: u32) -> impl Strategy<Value = Sketch> {
+    let subset = (1..4usize).prop_flat_map(|items| {
+        (0..=items).prop_flat_map(move |most| {
+            (0..=most).prop_map(move |least| Kind::Subset { items, least, most })
+        })
+    });
+    let leaf = prop_oneof![
+        3 => (1..4usize).prop_map(Kind::Choice),
+        2 => subset,
+        1 => (2..4usize).prop_map(Kind::Permutation),
+        1 => (1..3usize).prop_map(Kind::Native),
+    ];
+    let kind = match depth {
+        0 => leaf.boxed(),
+        _ => prop_oneof![3 => leaf, 1 => sketch(depth - 1).prop_map(Kind::Part)].boxed(),
+    };
+    let names = prop::collection::vec((kind, prop::option::of(predicate())), 1..5);
+    (names, prop::collection::vec(predicate(), 0..3))
+        .prop_map(|(names, forbidden)| Sketch { names, forbidden })
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..ProptestConfig::with_cases(512) })]
 
     #[test]
-    fn equals_brute_force(plan in plan()) {
-        let legal = plan.legal();
-        let part = match plan.draft().finish() {
+    fn equals_brute_force(sketch in sketch(2)) {
+        let draft = sketch.draft();
+        let sizes = draft.sizes();
+        prop_assume!(sizes.iter().product::<usize>() <= 5_000);
+        let mut legal = BTreeSet::new();
+        for options in combinations(&sizes) {
+            let mut decided = Vec::new();
+            if sketch.decide(&options, true, &mut decided) {
+                legal.insert(decided);
+            }
+        }
+        let part = match draft.finish() {
             Ok(part) => part,
             Err(MixedError::Infeasible { rules }) => {
                 prop_assert!(legal.is_empty() && !rules.is_empty());
@@ -304,17 +564,41 @@ proptest! {
             prop_assert_eq!(part.check(&options), Ok(()));
             let text = part.canonical(&options);
             prop_assert_eq!(part.parse(&text), Ok(options.clone()));
+            let mut settled = options.clone();
+            part.settle(&mut settled);
+            prop_assert_eq!(&settled, &options);
             prop_assert_eq!(seen.insert(text, options), None);
+        }
+        // What is settled is legal, unless a rule forbids it.
+        for mut options in combinations(&sizes) {
+            let was = part.check(&options);
+            part.settle(&mut options);
+            let is = part.check(&options);
+            prop_assert!(is.is_ok() || is.unwrap_err().0.contains("forbids"));
+            prop_assert!(was.is_err() || part.check(&options).is_ok());
         }
         let mut rng = ChaCha12Rng::seed_from_u64(1);
         for _ in 0..64 {
-            let mut options = part.draw(&mut rng).unwrap();
+            let options = part.draw(&mut rng).unwrap();
             prop_assert_eq!(part.check(&options), Ok(()));
-            let drawn = options.clone();
-            part.settle(&mut options);
-            prop_assert_eq!(drawn, options);
         }
     }
+}
+
+/// Pearson's statistic of draws of a part of which everything is drawn, over its expectation, in standard
+/// deviations.
+fn unevenness(part: &Mixed, draws: u32) -> f64 {
+    let mut rng = ChaCha12Rng::seed_from_u64(7);
+    let mut seen = BTreeMap::<Vec<u16>, u32>::new();
+    for _ in 0..draws {
+        *seen.entry(part.draw(&mut rng).unwrap()).or_default() += 1;
+    }
+    assert_eq!(seen.len() as u128, part.count());
+    let expected = f64::from(draws) / seen.len() as f64;
+    let statistic: f64 =
+        seen.values().map(|&count| (f64::from(count) - expected).powi(2) / expected).sum();
+    let freedom = seen.len() as f64 - 1.0;
+    (statistic - freedom) / (2.0 * freedom).sqrt()
 }
 
 #[test]
@@ -328,18 +612,11 @@ fn draws_are_uniform() {
     let part = draft.finish().unwrap();
     // 5 x 3 of x without three equal ones, and 3 of y and z each.
     assert_eq!(part.count(), 12 + 6);
-    let mut rng = ChaCha12Rng::seed_from_u64(7);
-    let mut seen = BTreeMap::<Vec<u16>, u32>::new();
-    let draws = 18_000;
-    for _ in 0..draws {
-        *seen.entry(part.draw(&mut rng).unwrap()).or_default() += 1;
+    for part in [part, nested().finish().unwrap()] {
+        // Exceeded once in some 1,000 times.
+        let unevenness = unevenness(&part, 20_000);
+        assert!(unevenness < 4.0, "{unevenness}");
     }
-    assert_eq!(seen.len(), 18);
-    // Pearson's statistic with 17 degrees of freedom: 40.8 is exceeded once in 1,000.
-    let expected = f64::from(draws) / seen.len() as f64;
-    let statistic: f64 =
-        seen.values().map(|&count| (f64::from(count) - expected).powi(2) / expected).sum();
-    assert!(statistic < 40.8, "{statistic}");
 }
 
 #[test]

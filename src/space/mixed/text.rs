@@ -1,63 +1,113 @@
-//! Combinations as readable texts: `engine=systolic rows=16 dataflow=ws`.
+//! Combinations as readable texts: `engine=systolic array.rows=16 ops=conv+pool order=b,a,c`.
 //!
-//! Choices that are not decided are left out. An option with a space or a quote in it, or nothing,
-//! stands in quotes, in which a backslash precedes quotes and backslashes.
+//! What is not decided is left out. An option with a space or a quote in it, or nothing, stands in
+//! quotes, in which a backslash precedes quotes and backslashes; so does an item with one of the
+//! signs between items. A subset of nothing is `none`.
 
 use std::borrow::Cow;
 
+use super::domain::Decided;
+use super::field::{self, Field, Leaf};
 use crate::space::{Choice, Value};
 
-/// The text of the options of the choices that are decided.
-pub(super) fn write(choices: &[Choice], decided: &[Option<u16>]) -> String {
+/// What stands between the items of a subset.
+const AND: char = '+';
+
+/// What stands between the items of an order.
+const THEN: char = ',';
+
+/// A subset of nothing.
+const NOTHING: &str = "none";
+
+/// The text of those of some fields that are decided.
+pub(super) fn write<'f>(
+    choices: &[Choice],
+    fields: impl IntoIterator<Item = &'f Field>,
+    decided: &Decided<'_>,
+) -> String {
     let mut text = String::new();
-    for (choice, option) in choices.iter().zip(decided) {
-        let Some(value) = option.and_then(|option| choice.options.get(usize::from(option))) else {
-            continue;
-        };
+    for field in fields.into_iter().filter(|field| decided.is(field.gate)) {
         if !text.is_empty() {
             text.push(' ');
         }
-        text.push_str(&choice.name);
-        text.push('=');
-        text.push_str(&quoted(&value.to_string()));
+        if !field.path.is_empty() {
+            text.push_str(&field.path);
+            text.push('=');
+        }
+        let options = &decided.options[field.range.clone()];
+        text.push_str(&match &field.leaf {
+            Leaf::Choice => {
+                let value = choices[field.range.start].options.get(usize::from(options[0]));
+                quoted(&value.map_or_else(String::new, Value::to_string)).into_owned()
+            }
+            Leaf::Subset { items, .. } => match field::chosen(items, options).as_slice() {
+                [] => NOTHING.to_owned(),
+                chosen => listed(chosen, AND),
+            },
+            Leaf::Permutation { items } => listed(&field::ordered(items, options), THEN),
+            Leaf::Native { domain, .. } => quoted(&domain.canonical(options)).into_owned(),
+        });
     }
     text
 }
 
 fn quoted(text: &str) -> Cow<'_, str> {
     let special = |c: char| c.is_whitespace() || c == '"' || c == '\\';
-    if !text.is_empty() && !text.contains(special) {
-        return text.into();
-    }
-    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("\"{escaped}\"").into()
+    if text.is_empty() || text.contains(special) { in_quotes(text).into() } else { text.into() }
 }
 
-/// The options that a text gives, in any order; `None` for the choices that it leaves out.
+fn in_quotes(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+fn listed(items: &[&Value], between: char) -> String {
+    let item = |value: &&Value| {
+        let text = value.to_string();
+        if text.contains([AND, THEN]) || text == NOTHING {
+            in_quotes(&text)
+        } else {
+            quoted(&text).into_owned()
+        }
+    };
+    items.iter().map(item).collect::<Vec<_>>().join(between.encode_utf8(&mut [0; 4]))
+}
+
+/// The options that a text gives each field, in any order; `None` for those that it leaves out.
 ///
 /// # Errors
-/// The text is not of the form `choice=option choice=option`, names a choice or an option that
-/// there is not, or gives a choice twice.
-pub(super) fn read(choices: &[Choice], text: &str) -> Result<Vec<Option<u16>>, String> {
-    let mut given = vec![None; choices.len()];
+/// The text is not of the form `name=option name=option`, names a field or an option that there is
+/// not, or gives a field twice.
+pub(super) fn read(
+    choices: &[Choice],
+    fields: &[Field],
+    text: &str,
+) -> Result<Vec<Option<Vec<u16>>>, String> {
+    if let [only] = fields
+        && only.path.is_empty()
+    {
+        let (options, rest) = read_field(choices, only, text.trim_start())?;
+        return match rest.trim() {
+            "" => Ok(vec![Some(options)]),
+            rest => Err(format!("nothing is expected before `{rest}`")),
+        };
+    }
+    let mut given = vec![None; fields.len()];
     let mut rest = text.trim_start();
     while !rest.is_empty() {
         let form = || {
-            let first = choices.first().map_or("choice", |choice| choice.name.as_str());
+            let first = fields.first().map_or("choice", |field| field.path.as_str());
             format!("`{rest}` is not of the form `{first}=...`")
         };
         let (name, after) = rest.split_once('=').ok_or_else(form)?;
         if name.contains(char::is_whitespace) {
             return Err(form());
         }
-        let place = choices.iter().position(|choice| choice.name == name).ok_or_else(|| {
-            let known: Vec<&str> = choices.iter().map(|choice| choice.name.as_str()).collect();
+        let place = fields.iter().position(|field| field.path == name).ok_or_else(|| {
+            let known: Vec<&str> = fields.iter().map(|field| field.path.as_str()).collect();
             format!("there is no choice `{name}`; there are {}", known.join(", "))
         })?;
-        let (option, after) =
-            token(after).ok_or_else(|| format!("the quotes of `{rest}` do not end"))?;
-        let index = position(&choices[place], &option)?;
-        if given[place].replace(index).is_some() {
+        let (options, after) = read_field(choices, &fields[place], after)?;
+        if given[place].replace(options).is_some() {
             return Err(format!("`{name}` is given twice"));
         }
         rest = after.trim_start();
@@ -65,10 +115,84 @@ pub(super) fn read(choices: &[Choice], text: &str) -> Result<Vec<Option<u16>>, S
     Ok(given)
 }
 
-/// The option at the start of a text, and what follows it.
-fn token(text: &str) -> Option<(Cow<'_, str>, &str)> {
+/// The options of a field at the start of a text, and what follows it.
+fn read_field<'t>(
+    choices: &[Choice],
+    field: &Field,
+    text: &'t str,
+) -> Result<(Vec<u16>, &'t str), String> {
+    let one = || token(text, &[]).ok_or_else(|| unended(field, text));
+    match &field.leaf {
+        Leaf::Choice => {
+            let (option, rest) = one()?;
+            let place = position(field, &choices[field.range.start].options, &option)?;
+            Ok((vec![place], rest))
+        }
+        Leaf::Native { domain, .. } => {
+            let (inner, rest) = one()?;
+            let options = domain.parse(&inner).map_err(|e| format!("`{}`: {e}", field.path))?;
+            Ok((options, rest))
+        }
+        Leaf::Subset { items, .. } => {
+            let mut options = vec![0; items.len()];
+            if let Some((nothing, rest)) = token(text, &[AND])
+                && nothing == NOTHING
+                && !text.starts_with('"')
+                && !rest.starts_with(AND)
+            {
+                return Ok((options, rest));
+            }
+            let (places, rest) = read_items(field, items, AND, text)?;
+            places.iter().for_each(|&place| options[usize::from(place)] = 1);
+            Ok((options, rest))
+        }
+        Leaf::Permutation { items } => {
+            let (places, rest) = read_items(field, items, THEN, text)?;
+            if places.len() < items.len() {
+                let (given, all) = (places.len(), items.len());
+                let what = field.called("the order");
+                return Err(format!("{what} lists {given} of its {all} items; it takes them all"));
+            }
+            Ok((field::code(&places), rest))
+        }
+    }
+}
+
+fn unended(field: &Field, text: &str) -> String {
+    let name = if field.path.is_empty() { String::new() } else { format!("{}=", field.path) };
+    format!("the quotes of `{name}{text}` do not end")
+}
+
+/// The places of different items with a sign between them, and what follows.
+fn read_items<'t>(
+    field: &Field,
+    items: &[Value],
+    between: char,
+    text: &'t str,
+) -> Result<(Vec<u16>, &'t str), String> {
+    let mut places = Vec::new();
+    let mut rest = text;
+    loop {
+        let (item, after) =
+            token(rest, &[between]).ok_or_else(|| unended(field, text))?;
+        let place = position(field, items, &item)?;
+        if places.contains(&place) {
+            return Err(format!("{} lists `{item}` twice", field.called("the text")));
+        }
+        places.push(place);
+        match after.strip_prefix(between) {
+            Some(next) => rest = next,
+            None => return Ok((places, after)),
+        }
+    }
+}
+
+/// The option at the start of a text, up to a space or one of some signs, and what follows it;
+/// `None` if its quotes do not end.
+fn token<'t>(text: &'t str, ends: &[char]) -> Option<(Cow<'t, str>, &'t str)> {
     let Some(inner) = text.strip_prefix('"') else {
-        let end = text.find(char::is_whitespace).unwrap_or(text.len());
+        let is_end = |c: char| c.is_whitespace() || ends.contains(&c);
+        let end = text.find(is_end).unwrap_or(text.len());
         return Some((text[..end].into(), &text[end..]));
     };
     let mut option = String::new();
@@ -83,19 +207,23 @@ fn token(text: &str) -> Option<(Cow<'_, str>, &str)> {
     None
 }
 
-/// The option of a choice that a text stands for: its own text, or a number that it is.
-fn position(choice: &Choice, text: &str) -> Result<u16, String> {
+/// The place of the option that a text stands for: its own text, or a number that it is.
+fn position(field: &Field, options: &[Value], text: &str) -> Result<u16, String> {
     let number: Option<f64> = text.parse().ok();
-    let is = |value: &Value| {
-        value.to_string() == text || (value.number().is_some() && value.number() == number)
-    };
-    let found = choice.options.iter().position(is).and_then(|index| u16::try_from(index).ok());
-    found.ok_or_else(|| {
+    let exact = options.iter().position(|value| value.to_string() == text);
+    let equal = |value: &Value| value.number().is_some() && value.number() == number;
+    let found = exact.or_else(|| options.iter().position(equal));
+    found.and_then(|index| u16::try_from(index).ok()).ok_or_else(|| {
         const SHOWN: usize = 8;
-        let shown: Vec<String> = choice.options.iter().take(SHOWN).map(Value::to_string).collect();
-        let more = choice.options.len().saturating_sub(SHOWN);
-        let last = choice.options.last().filter(|_| more > 0);
+        let shown: Vec<String> = options.iter().take(SHOWN).map(Value::to_string).collect();
+        let more = options.len().saturating_sub(SHOWN);
+        let last = options.last().filter(|_| more > 0);
         let tail = last.map_or_else(String::new, |last| format!(", ... {last}"));
-        format!("`{}` has no option `{text}`; it has {}{tail}", choice.name, shown.join(", "))
+        let what = match field.leaf {
+            Leaf::Choice => "option",
+            _ => "item",
+        };
+        let whose = field.called("the part");
+        format!("{whose} has no {what} `{text}`; it has {}{tail}", shown.join(", "))
     })
 }

@@ -8,8 +8,9 @@ use rayon::prelude::*;
 
 use super::cell::{Cell101, MOST_EDGES, MOST_VERTICES};
 use super::hash::CellHash;
-use super::order::{Graph, Order, label_rank, labels_in};
+use super::order::{label_rank, labels_in};
 use crate::hashed::{body, hashed};
+use crate::space::dag::{Graph, Order};
 
 /// The number of cells up to isomorphism.
 pub const CELL_COUNT: usize = 423_624;
@@ -129,25 +130,10 @@ fn labelled(adjacency: u32, vertices: usize) -> impl Iterator<Item = Cell101> {
 
 /// The orders that map a graph to itself; none if it is not a cell's or an order gives smaller bits.
 fn symmetries(adjacency: u32, vertices: usize) -> Vec<Order> {
-    let mut symmetries = Vec::new();
-    if adjacency.count_ones() > MOST_EDGES {
-        return symmetries;
+    if adjacency.count_ones() > MOST_EDGES || !Graph::new(adjacency, vertices).is_full() {
+        return Vec::new();
     }
-    let graph = Graph::new(adjacency, vertices);
-    if !graph.is_full() {
-        return symmetries;
-    }
-    graph.orders(&mut |order, bits| {
-        if bits < adjacency {
-            symmetries.clear();
-            return false;
-        }
-        if bits == adjacency {
-            symmetries.push(*order);
-        }
-        true
-    });
-    symmetries
+    Graph::symmetries(adjacency, vertices)
 }
 
 #[cfg(test)]

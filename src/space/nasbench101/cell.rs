@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::space::dag::{TextError, edge_bit, has_edge, pruned, read, write};
+
 /// The most vertices of a cell, input and output included.
 pub const MOST_VERTICES: usize = 7;
 
@@ -55,11 +57,6 @@ pub struct Cell101 {
     packed: u32,
 }
 
-/// The bit of an edge.
-pub(super) const fn edge_bit(from: usize, to: usize) -> u32 {
-    1 << (from + to * (to - 1) / 2)
-}
-
 /// What is wrong with a graph or with the text of a cell.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Cell101Error {
@@ -109,32 +106,9 @@ impl Cell101 {
         if vertices > MOST_VERTICES {
             return Err(Cell101Error::Vertices(vertices));
         }
-        let has = |from, to| adjacency & edge_bit(from, to) != 0;
-        let mut fed = [false; MOST_VERTICES];
-        let mut used = [false; MOST_VERTICES];
-        fed[0] = true;
-        used[vertices - 1] = true;
-        for to in 1..vertices {
-            fed[to] = (0..to).any(|from| fed[from] && has(from, to));
-        }
-        for from in (0..vertices - 1).rev() {
-            used[from] = (from + 1..vertices).any(|to| used[to] && has(from, to));
-        }
-        if !fed[vertices - 1] {
-            return Err(Cell101Error::NoPath);
-        }
-        let live: Vec<usize> =
-            (0..vertices).filter(|&vertex| fed[vertex] && used[vertex]).collect();
-        let mut packed = 0;
-        for (to, &old_to) in live.iter().enumerate() {
-            for (from, &old_from) in live[..to].iter().enumerate() {
-                if has(old_from, old_to) {
-                    packed |= edge_bit(from, to);
-                }
-            }
-            if to > 0 && to + 1 < live.len() {
-                packed |= label_bits(to, operations[old_to - 1]);
-            }
+        let (live, mut packed) = pruned(adjacency, vertices).ok_or(Cell101Error::NoPath)?;
+        for (vertex, &old) in live.iter().enumerate().take(live.len() - 1).skip(1) {
+            packed |= label_bits(vertex, operations[old - 1]);
         }
         let edges = (packed & EDGE_MASK).count_ones();
         if edges > MOST_EDGES {
@@ -184,7 +158,7 @@ impl Cell101 {
     /// Whether an edge leads from one vertex to a later one; none leads to a vertex that is not
     /// there.
     pub const fn has_edge(self, from: usize, to: usize) -> bool {
-        from < to && to < MOST_VERTICES && self.adjacency() & edge_bit(from, to) != 0
+        from < to && to < MOST_VERTICES && has_edge(self.adjacency(), from, to)
     }
 
     /// The edges, by ascending target, then source.
@@ -237,15 +211,8 @@ impl fmt::Display for Cell101 {
     /// Writes each vertex from the second with the vertices that it reads, for example
     /// `conv3x3(0) conv3x3(1) output(0,2)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let last = self.vertices() - 1;
-        for to in 1..=last {
-            let name = if to == last { "output" } else { self.operation(to).name() };
-            let sources: Vec<String> =
-                (0..to).filter(|&from| self.has_edge(from, to)).map(|v| v.to_string()).collect();
-            let space = if to == 1 { "" } else { " " };
-            write!(f, "{space}{name}({})", sources.join(","))?;
-        }
-        Ok(())
+        let name = |vertex| self.operation(vertex).name();
+        write(f, self.vertices(), name, |from, to| self.has_edge(from, to))
     }
 }
 
@@ -260,37 +227,17 @@ impl FromStr for Cell101 {
 
     /// Reads the text that [`Display`](fmt::Display) writes, and prunes it.
     fn from_str(text: &str) -> Result<Self, Cell101Error> {
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let vertices = words.len() + 1;
-        if vertices > MOST_VERTICES {
-            return Err(Cell101Error::Vertices(vertices));
-        }
-        let mut adjacency = 0;
-        let mut operations = Vec::new();
-        for (to, word) in (1..).zip(&words) {
-            let form = || Cell101Error::Form((*word).to_owned());
-            let (name, rest) = word.split_once('(').ok_or_else(form)?;
-            let sources = rest.strip_suffix(')').ok_or_else(form)?;
-            let is_last = to == words.len();
-            match Op101::ALL.into_iter().find(|operation| operation.name() == name) {
-                Some(operation) if !is_last => operations.push(operation),
-                None if is_last && name == "output" => {}
-                _ => return Err(Cell101Error::Operation(name.to_owned())),
-            }
-            for source in sources.split(',').filter(|_| !sources.is_empty()) {
-                // Numbers are read as they are written: no sign, no leading zero.
-                match (0..to).find(|from| from.to_string() == source) {
-                    Some(from) => adjacency |= edge_bit(from, to),
-                    _ => {
-                        let source_text = source.to_owned();
-                        return Err(Cell101Error::Source { vertex: to, source_text, last: to - 1 });
-                    }
+        let operation = |name: &str| Op101::ALL.into_iter().find(|known| known.name() == name);
+        let (adjacency, operations) =
+            read(text, MOST_VERTICES, operation).map_err(|error| match error {
+                TextError::Vertices(vertices) => Cell101Error::Vertices(vertices),
+                TextError::Form(word) => Cell101Error::Form(word.to_owned()),
+                TextError::Operation(name) => Cell101Error::Operation(name.to_owned()),
+                TextError::Source { vertex, source } => {
+                    let source_text = source.to_owned();
+                    Cell101Error::Source { vertex, source_text, last: vertex - 1 }
                 }
-            }
-        }
-        if words.is_empty() {
-            return Err(Cell101Error::Form(text.to_owned()));
-        }
+            })?;
         Self::pruned(adjacency, &operations)
     }
 }

@@ -5,77 +5,8 @@
 //! one with the smallest (adjacency, labels). Its numberings are topological: edges lead from
 //! smaller to larger numbers.
 
-use super::cell::{Cell101, MOST_VERTICES, edge_bit};
-
-/// A graph as the sets of each vertex's sources.
-pub(super) struct Graph {
-    vertices: usize,
-    sources: [u8; MOST_VERTICES],
-}
-
-/// Vertices in a new order: the old number at each new place.
-pub(super) type Order = [usize; MOST_VERTICES];
-
-impl Graph {
-    /// The graph of some adjacency bits.
-    pub(super) fn new(adjacency: u32, vertices: usize) -> Self {
-        let mut sources = [0; MOST_VERTICES];
-        for (to, sources) in sources.iter_mut().enumerate().take(vertices).skip(1) {
-            for from in 0..to {
-                if adjacency & edge_bit(from, to) != 0 {
-                    *sources |= 1 << from;
-                }
-            }
-        }
-        Self { vertices, sources }
-    }
-
-    /// Whether every vertex but the input reads another, and every one but the output is read.
-    ///
-    /// In a topological numbering that puts every vertex on a path from input to output.
-    pub(super) fn is_full(&self) -> bool {
-        let read = self.sources[..self.vertices].iter().fold(0, |all, sources| all | sources);
-        read == (1 << (self.vertices - 1)) - 1
-            && self.sources[1..self.vertices].iter().all(|&sources| sources != 0)
-    }
-
-    /// Calls back with every topological order that has the input first and the output last, and
-    /// the adjacency bits in it, until the callback says to stop.
-    pub(super) fn orders(&self, visit: &mut impl FnMut(&Order, u32) -> bool) {
-        let mut order = [0; MOST_VERTICES];
-        self.extend(&mut order, 1, 1, 0, visit);
-    }
-
-    fn extend(
-        &self,
-        order: &mut Order,
-        placed: usize,
-        placed_set: u8,
-        adjacency: u32,
-        visit: &mut impl FnMut(&Order, u32) -> bool,
-    ) -> bool {
-        if placed == self.vertices {
-            return visit(order, adjacency);
-        }
-        let output = self.vertices - 1;
-        let candidates = if placed == output { output..output + 1 } else { 1..output };
-        for vertex in candidates {
-            let sources = self.sources[vertex];
-            if placed_set & 1 << vertex != 0 || sources & !placed_set != 0 {
-                continue;
-            }
-            order[placed] = vertex;
-            let incoming = (0..placed)
-                .filter(|&from| sources & 1 << order[from] != 0)
-                .fold(0, |bits, from| bits | edge_bit(from, placed));
-            let set = placed_set | 1 << vertex;
-            if !self.extend(order, placed + 1, set, adjacency | incoming, visit) {
-                return false;
-            }
-        }
-        true
-    }
-}
+use super::cell::Cell101;
+use crate::space::dag::{Graph, Order};
 
 /// Labels in a new order, packed as in a cell.
 pub(super) fn labels_in(order: &Order, vertices: usize, label: impl Fn(usize) -> usize) -> u32 {

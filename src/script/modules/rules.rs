@@ -1,0 +1,255 @@
+//! What conditions and rules of a part see of a combination.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rhai::{Dynamic, EvalAltResult, FnPtr, Module, NativeCallContext};
+
+use super::values::{to_dynamic, value_of};
+use crate::script::native::{name_type, native};
+use crate::script::options::refuse;
+use crate::space::Value;
+use crate::space::mixed::{Draft, Field, Leaf, MixedError, Rule, RuleError, Trail};
+
+type Fallible<T> = Result<T, Box<EvalAltResult>>;
+
+/// A combination: the choices by name.
+#[derive(Clone)]
+struct Combination {
+    asked: Asked,
+    /// The places of the names that lead here.
+    path: Vec<usize>,
+    /// Names from this one on cannot be seen.
+    end: usize,
+}
+
+/// The items of a combination that a subset has.
+#[derive(Clone)]
+struct Subset {
+    asked: Asked,
+    field: usize,
+}
+
+/// The order of a permutation in a combination.
+#[derive(Clone)]
+struct Order {
+    asked: Asked,
+    field: usize,
+}
+
+/// A part in the making, and what a predicate has read of it in this call.
+#[derive(Clone)]
+struct Asked {
+    draft: Arc<Draft>,
+    trail: Arc<Mutex<Trail>>,
+}
+
+impl Asked {
+    fn option(&self, choice: usize) -> u16 {
+        self.trail.lock().unwrap_or_else(PoisonError::into_inner).option(choice)
+    }
+
+    /// The field of a subset or an order, with its items.
+    fn items(&self, field: usize) -> (&Field, &[Value]) {
+        let field = &self.draft.fields()[field];
+        match field.leaf() {
+            Leaf::Subset { items, .. } | Leaf::Permutation { items } => (field, items),
+            Leaf::Choice | Leaf::Native { .. } => (field, &[]),
+        }
+    }
+
+    /// The place of an item among those of a field.
+    fn place(&self, context: &NativeCallContext, field: usize, item: &Dynamic) -> Fallible<usize> {
+        let (_, items) = self.items(field);
+        let is = |known: &Value| match (known.number(), value_of(item)) {
+            (Some(known), Some(given)) => Some(known) == given.number(),
+            (None, Some(given)) => *known == given,
+            (_, None) => false,
+        };
+        items.iter().position(is).ok_or_else(|| {
+            let items: Vec<String> = items.iter().map(|item| format!("`{item}`")).collect();
+            refuse(context, format!("there is no item `{item}`; the items are {}", items.join(", ")))
+        })
+    }
+}
+
+pub(super) fn register(globals: &mut Module) {
+    name_type::<Combination>(
+        globals,
+        "Combination",
+        "What conditions and rules see: the choices before them, by name.",
+    );
+    name_type::<Subset>(globals, "ChosenItems", "What conditions and rules see of a subset.");
+    name_type::<Order>(globals, "ItemOrder", "What conditions and rules see of a permutation.");
+    native! { globals =>
+        /// What a choice is, as `c.rows` or `c["rows"]`; for a part within the part, what its choices are.
+        index choice(combination: Combination, name: String) -> Dynamic = read;
+        /// Whether the subset has an item, as does `item in subset`.
+        ///
+        /// ```rhai
+        /// fn space() { #{
+        ///     cnn: space::part().subset("ops", ["conv", "pool"]).int("kernel", 1, 7, #{ step: 2 })
+        ///         .when(|c| "conv" in c.ops)
+        /// } }
+        /// ```
+        fn contains(items: ChosenItems, item: Dynamic) -> bool =
+            |context: NativeCallContext, subset: &mut Subset, item: Dynamic| {
+                contains(&context, subset, &item)
+            };
+        /// How many items the subset has.
+        fn len(items: ChosenItems) -> int = |subset: &mut Subset| {
+            let (field, items) = subset.asked.items(subset.field);
+            let choices = field.start()..field.start() + items.len();
+            choices.map(|choice| i64::from(subset.asked.option(choice))).sum::<i64>()
+        };
+        /// The item at a place of the order, counted from 0.
+        index item(order: ItemOrder, place: int) -> Dynamic =
+            |context: NativeCallContext, order: &mut Order, place: i64| item_at(&context, order, place);
+        /// The place of an item in the order, counted from 0.
+        ///
+        /// ```rhai
+        /// fn space() { #{
+        ///     hw: space::part().permutation("loops", ["row", "column", "channel"])
+        ///         .forbid("rows first", |c| c.loops.index_of("row") < c.loops.index_of("column"))
+        /// } }
+        /// ```
+        fn index_of(order: ItemOrder, item: Dynamic) -> int =
+            |context: NativeCallContext, order: &mut Order, item: Dynamic| {
+                index_of(&context, order, &item)
+            };
+        /// How many items are in order.
+        fn len(order: ItemOrder) -> int =
+            |order: &mut Order| order.asked.items(order.field).1.len() as i64;
+    }
+}
+
+/// Asks a script's predicate over the first names of a part for everything that it tells apart.
+pub(super) fn rule(
+    context: &NativeCallContext,
+    (draft, end): (&Draft, usize),
+    what: &str,
+    predicate: &FnPtr,
+) -> Fallible<Rule> {
+    let draft = Arc::new(draft.clone());
+    let trail = Arc::new(Mutex::new(Trail::default()));
+    let asked = Asked { draft, trail };
+    let rule = Rule::of(&asked.draft.sizes(), |trail| {
+        let lock = || asked.trail.lock().unwrap_or_else(PoisonError::into_inner);
+        *lock() = std::mem::take(trail);
+        let combination = Combination { asked: asked.clone(), path: Vec::new(), end };
+        let answer = predicate
+            .call_within_context::<Dynamic>(context, (combination,))
+            .map_err(|error| explain(context, what, predicate, error))?;
+        *trail = std::mem::take(&mut *lock());
+        answer.as_bool().map_err(|kind| {
+            refuse(context, format!("{what} gave {answer} ({kind}); it must give true or false"))
+        })
+    });
+    rule.map_err(|error| match error {
+        RuleError::Failed(error) => error,
+        RuleError::TooLarge => refuse(context, format!("{what}: {}", MixedError::TooLarge)),
+    })
+}
+
+/// A predicate with another number of parameters is, to the engine, one that there is not.
+fn explain(
+    context: &NativeCallContext,
+    what: &str,
+    predicate: &FnPtr,
+    error: Box<EvalAltResult>,
+) -> Box<EvalAltResult> {
+    match &*error {
+        EvalAltResult::ErrorFunctionNotFound(signature, _)
+            if signature.starts_with(predicate.fn_name()) =>
+        {
+            let form = "a function of one combination, such as |c| c.rows > 32";
+            refuse(context, format!("{what} must be {form}"))
+        }
+        _ => error,
+    }
+}
+
+/// What a name of a combination stands for.
+fn read(
+    context: NativeCallContext,
+    combination: &mut Combination,
+    name: &str,
+) -> Fallible<Dynamic> {
+    let Combination { asked, path, end } = combination;
+    let seen = &asked.draft.names(path)[..*end];
+    let Some(place) = seen.iter().position(|known| known.name() == name) else {
+        let names: Vec<&str> = seen.iter().map(|known| known.name()).collect();
+        return Err(refuse(&context, unseen(name, &names)));
+    };
+    let asked = asked.clone();
+    let Some(field) = seen[place].field() else {
+        let mut path = path.clone();
+        path.push(place);
+        let end = asked.draft.names(&path).len();
+        return Ok(Dynamic::from(Combination { asked, path, end }));
+    };
+    let known = &asked.draft.fields()[field];
+    Ok(match known.leaf() {
+        Leaf::Choice => {
+            let choice = known.start();
+            let option = usize::from(asked.option(choice));
+            to_dynamic(&asked.draft.choices()[choice].options[option])
+        }
+        Leaf::Subset { .. } => Dynamic::from(Subset { asked, field }),
+        Leaf::Permutation { .. } => Dynamic::from(Order { asked, field }),
+        Leaf::Native { domain, .. } => {
+            let kind = domain.kind();
+            let reason = format!("`{name}` is a part of kind {kind}; rules cannot look into it");
+            return Err(refuse(&context, reason));
+        }
+    })
+}
+
+fn unseen(name: &str, seen: &[&str]) -> String {
+    let near = seen.iter().map(|seen| (strsim::damerau_levenshtein(seen, name), seen)).min();
+    let hint = match near {
+        Some((distance, near)) if distance <= 2 => format!("; is `{near}` meant?"),
+        _ => String::new(),
+    };
+    let seen: Vec<String> = seen.iter().map(|seen| format!("`{seen}`")).collect();
+    let seen = if seen.is_empty() { "nothing".to_owned() } else { seen.join(", ") };
+    format!(
+        "no choice `{name}` is decided before this: conditions and rules see the choices above \
+         them, which are {seen}{hint}"
+    )
+}
+
+fn contains(context: &NativeCallContext, subset: &Subset, item: &Dynamic) -> Fallible<bool> {
+    let place = subset.asked.place(context, subset.field, item)?;
+    let (field, _) = subset.asked.items(subset.field);
+    Ok(subset.asked.option(field.start() + place) == 1)
+}
+
+impl Order {
+    /// The places of the items in their order, each read when it is asked for.
+    fn places(&self) -> impl Iterator<Item = usize> + '_ {
+        let (field, items) = self.asked.items(self.field);
+        let mut left: Vec<usize> = (0..items.len()).collect();
+        (field.start()..).map_while(move |choice| {
+            let next = match left.len() {
+                0 => return None,
+                1 => 0,
+                _ => usize::from(self.asked.option(choice)),
+            };
+            Some(left.remove(next))
+        })
+    }
+}
+
+fn item_at(context: &NativeCallContext, order: &Order, place: i64) -> Fallible<Dynamic> {
+    let (_, items) = order.asked.items(order.field);
+    let found = usize::try_from(place).ok().and_then(|place| order.places().nth(place));
+    found.map(|item| to_dynamic(&items[item])).ok_or_else(|| {
+        let last = items.len() - 1;
+        refuse(context, format!("there is no place {place}; places go from 0 to {last}"))
+    })
+}
+
+fn index_of(context: &NativeCallContext, order: &Order, item: &Dynamic) -> Fallible<i64> {
+    let item = order.asked.place(context, order.field, item)?;
+    Ok(order.places().take_while(|&place| place != item).count() as i64)
+}

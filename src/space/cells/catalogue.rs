@@ -1,0 +1,178 @@
+//! All graphs of cells up to isomorphism, how many cells each stands for, and uniform draws.
+//!
+//! A graph stands for as many cells as its symmetries leave labelings apart: by Burnside's lemma the mean,
+//! over the symmetries, of the labelings that each leaves as they are, k^c for k operations and c
+//! cycles of inner vertices. A symmetry drawn by this weight, with an operation drawn for each of its
+//! cycles, is a uniformly drawn class of labelings.
+
+use rand::{Rng, RngCore};
+
+use super::cell::CellError;
+use crate::space::dag::{Graph, Order, edge_bit};
+
+/// The most graphs that are looked at, which takes about a second.
+const MOST_GRAPHS: u128 = 1 << 20;
+
+/// Every graph of a cell up to isomorphism.
+#[derive(Clone, Debug)]
+pub(super) struct Catalogue {
+    operations: u16,
+    graphs: Vec<Known>,
+}
+
+/// A graph in the numbering with the smallest adjacency bits.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    adjacency: u32,
+    vertices: usize,
+    /// The cells of all graphs up to this one.
+    cells: u128,
+}
+
+impl Catalogue {
+    /// Looks at all graphs of at most so many vertices and edges.
+    ///
+    /// # Errors
+    /// There are too many.
+    pub(super) fn new(vertices: usize, edges: u32, operations: u16) -> Result<Self, CellError> {
+        let graphs = (2..=vertices).map(|vertices| candidates(vertices, edges)).sum();
+        if graphs > MOST_GRAPHS {
+            return Err(CellError::TooMany { vertices, edges, graphs, most: MOST_GRAPHS });
+        }
+        let mut catalogue = Self { operations, graphs: Vec::new() };
+        for vertices in 2..=vertices {
+            catalogue.extend((0, 1), vertices, edges);
+        }
+        Ok(catalogue)
+    }
+
+    /// Gives vertex `to` every set of sources and goes on to the next.
+    fn extend(&mut self, (adjacency, to): (u32, usize), vertices: usize, left: u32) {
+        if to == vertices {
+            self.keep(adjacency, vertices);
+            return;
+        }
+        for sources in 1..1u32 << to {
+            // Every later vertex reads one, too.
+            let later = (vertices - 1 - to) as u32;
+            if sources.count_ones() + later <= left {
+                let bits = sources * edge_bit(0, to);
+                self.extend((adjacency | bits, to + 1), vertices, left - sources.count_ones());
+            }
+        }
+    }
+
+    fn keep(&mut self, adjacency: u32, vertices: usize) {
+        if !Graph::new(adjacency, vertices).is_full() {
+            return;
+        }
+        let symmetries = Graph::symmetries(adjacency, vertices);
+        if symmetries.is_empty() {
+            return;
+        }
+        let fixed: u128 = symmetries.iter().map(|order| self.fixed(order, vertices)).sum();
+        let before = self.count();
+        let cells = before + fixed / symmetries.len() as u128;
+        self.graphs.push(Known { adjacency, vertices, cells });
+    }
+
+    /// How many labelings a symmetry leaves as they are.
+    fn fixed(&self, order: &Order, vertices: usize) -> u128 {
+        let cycles = cycles(order, vertices).into_iter().max().map_or(0, |last| last + 1);
+        u128::from(self.operations).pow(cycles as u32)
+    }
+
+    /// The number of cells up to isomorphism.
+    pub(super) fn count(&self) -> u128 {
+        self.graphs.last().map_or(0, |last| last.cells)
+    }
+
+    /// A uniformly drawn cell: its adjacency bits and the operations of its inner vertices.
+    pub(super) fn draw(&self, rng: &mut dyn RngCore) -> (u32, Vec<u16>) {
+        let cell = rng.random_range(0..self.count());
+        let graph = self.graphs.partition_point(|known| known.cells <= cell);
+        let Known { adjacency, vertices, .. } = self.graphs[graph];
+        let symmetries = Graph::symmetries(adjacency, vertices);
+        let all: u128 = symmetries.iter().map(|order| self.fixed(order, vertices)).sum();
+        let mut rest = rng.random_range(0..all);
+        let drawn = symmetries.iter().find(|order| {
+            let fixed = self.fixed(order, vertices);
+            let is = rest < fixed;
+            rest = rest.saturating_sub(fixed);
+            is
+        });
+        let cycles = drawn.map_or_else(Vec::new, |order| cycles(order, vertices));
+        let labels: Vec<u16> = cycles.iter().map(|_| rng.random_range(0..self.operations)).collect();
+        (adjacency, cycles.into_iter().map(|cycle| labels[cycle]).collect())
+    }
+}
+
+/// For each inner vertex, the number of the cycle that it is in.
+fn cycles(order: &Order, vertices: usize) -> Vec<usize> {
+    let mut cycle_of = vec![usize::MAX; vertices];
+    let mut count = 0;
+    for start in 1..vertices - 1 {
+        if cycle_of[start] != usize::MAX {
+            continue;
+        }
+        let mut vertex = start;
+        while cycle_of[vertex] == usize::MAX {
+            cycle_of[vertex] = count;
+            vertex = order[vertex];
+        }
+        count += 1;
+    }
+    cycle_of[1..vertices - 1].to_vec()
+}
+
+/// How many numbered graphs have so many vertices and at most so many edges, each vertex reading an
+/// earlier one: the sum of the coefficients of ((1 + x) - 1) ((1 + x)^2 - 1) ... up to x^edges.
+fn candidates(vertices: usize, edges: u32) -> u128 {
+    let edges = edges as usize;
+    let mut counts = vec![0u128; edges + 1];
+    counts[0] = 1;
+    for to in 1..vertices {
+        let mut next = vec![0u128; edges + 1];
+        for (have, &count) in counts.iter().enumerate() {
+            let mut ways = 1u128;
+            for sources in 1..=to.min(edges - have) {
+                ways = ways * (to - sources + 1) as u128 / sources as u128;
+                next[have + sources] += count * ways;
+            }
+        }
+        counts = next;
+    }
+    counts.into_iter().sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn candidates_are_those_that_are_looked_at() {
+        assert_eq!(candidates(2, 1), 1);
+        assert_eq!(candidates(3, 3), 3);
+        assert_eq!(candidates(7, 21), 3 * 7 * 15 * 31 * 63);
+        assert_eq!(candidates(7, 6), 720);
+        assert_eq!(candidates(7, 5), 0);
+    }
+
+    /// Of NASBench-101: Ying et al. 2019 publish the last, our catalogue of it has the others.
+    #[test]
+    fn counts_are_those_of_nasbench101() {
+        for (vertices, count) in [(3, 7), (4, 91), (5, 2_532), (6, 64_542), (7, 423_624)] {
+            assert_eq!(Catalogue::new(vertices, 9, 3).map(|all| all.count()), Ok(count));
+        }
+    }
+
+    #[test]
+    fn what_takes_too_long_is_refused() {
+        assert!(Catalogue::new(7, 21, 5).is_ok());
+        assert!(matches!(
+            Catalogue::new(8, 28, 1),
+            Err(CellError::TooMany { graphs: 78_755_065, .. })
+        ));
+        assert!(Catalogue::new(8, 10, 5).is_ok());
+    }
+}

@@ -1,0 +1,250 @@
+//! A pruned cell, and its text.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::space::dag::{Graph, MOST_VERTICES, TextError, has_edge, pruned, read, write};
+
+/// What a text shows as an example.
+const OUTPUT: &str = "output";
+
+/// What makes a cell, or a space of cells, impossible.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CellError {
+    /// A number of vertices that is not supported.
+    #[error("a cell has 3 to {MOST_VERTICES} vertices, input and output among them, not {0}")]
+    Size(usize),
+    /// Fewer edges than a path.
+    #[error("a cell has at least one edge")]
+    NoEdges,
+    /// No operations.
+    #[error("a cell needs at least one operation")]
+    NoOperations,
+    /// An operation that cannot be written in a cell's text.
+    #[error(
+        "`{0}` is no name for an operation; a name has letters, digits and `_`, and is not `{OUTPUT}`"
+    )]
+    OperationName(String),
+    /// An operation that is listed twice.
+    #[error("the operation `{0}` is listed twice")]
+    OperationTwice(String),
+    /// More graphs than can be looked at.
+    #[error(
+        "there are {graphs} graphs of up to {vertices} vertices and {edges} edges to look at, more than \
+         {most}; allow fewer vertices or edges"
+    )]
+    TooMany {
+        /// The vertices that were asked for.
+        vertices: usize,
+        /// The edges that were asked for.
+        edges: u32,
+        /// How many graphs these would be.
+        graphs: u128,
+        /// How many there may be.
+        most: u128,
+    },
+    /// Nothing connects the input with the output.
+    #[error("no path leads from the cell's input to its output")]
+    NoPath,
+    /// A cell with too many edges.
+    #[error("the cell has {edges} edges; here it has at most {most}")]
+    Edges {
+        /// How many it has.
+        edges: u32,
+        /// How many it may have.
+        most: u32,
+    },
+    /// A cell with too many vertices.
+    #[error("the cell has {vertices} vertices; here it has at most {most}")]
+    Vertices {
+        /// How many it has.
+        vertices: usize,
+        /// How many it may have.
+        most: usize,
+    },
+    /// A vertex is not written as one.
+    #[error("`{word}` is not a vertex; a cell is written like `{example}`")]
+    Form {
+        /// What was read.
+        word: String,
+        /// How it could be written.
+        example: String,
+    },
+    /// A vertex has an unknown operation, or the output is missing.
+    #[error(
+        "`{name}` is not an operation; each vertex but the last is {known}, and the last is {OUTPUT}"
+    )]
+    Operation {
+        /// What was read.
+        name: String,
+        /// The operations.
+        known: String,
+    },
+    /// A vertex reads one that does not come before it.
+    #[error("vertex {vertex} reads `{source_text}`; it can read vertices 0 (the input) to {last}")]
+    Source {
+        /// The vertex.
+        vertex: usize,
+        /// What it reads.
+        source_text: String,
+        /// The last vertex that it can read.
+        last: usize,
+    },
+}
+
+/// The names of the operations that inner vertices can have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operations(Arc<[String]>);
+
+impl Operations {
+    /// Makes a list of names.
+    ///
+    /// # Errors
+    /// There is none, one is no name, or one is there twice.
+    pub fn new(names: Vec<String>) -> Result<Self, CellError> {
+        if names.is_empty() {
+            return Err(CellError::NoOperations);
+        }
+        let plain = |c: char| c.is_alphanumeric() || c == '_';
+        let mut known = HashSet::new();
+        for name in &names {
+            if name.is_empty() || !name.chars().all(plain) || name == OUTPUT {
+                return Err(CellError::OperationName(name.clone()));
+            }
+            if !known.insert(name) {
+                return Err(CellError::OperationTwice(name.clone()));
+            }
+        }
+        Ok(Self(names.into()))
+    }
+
+    /// The names.
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// A cell of which every vertex is on a path from the first to the last, in the numbering that all cells
+/// isomorphic to it share: equal cells are isomorphic.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Cell {
+    adjacency: u32,
+    /// The operation of each inner vertex.
+    labels: Vec<u16>,
+    operations: Operations,
+}
+
+impl Cell {
+    /// Makes a cell of any graph by leaving out what is on no path from the input to the output.
+    ///
+    /// Bit `x + y (y - 1) / 2` of `adjacency` is the edge from `x` to `y > x`; `labels` are the
+    /// operations of the vertices from 1 to the last but one.
+    ///
+    /// # Errors
+    /// No path leads from the input to the output.
+    ///
+    /// # Panics
+    /// If there are more than 6 labels, or a label stands for no operation.
+    pub fn pruned(
+        adjacency: u32,
+        labels: &[u16],
+        operations: &Operations,
+    ) -> Result<Self, CellError> {
+        assert!(labels.iter().all(|&label| usize::from(label) < operations.0.len()));
+        let (live, bits) = pruned(adjacency, labels.len() + 2).ok_or(CellError::NoPath)?;
+        let inner = &live[1..live.len() - 1];
+        let labels: Vec<u16> = inner.iter().map(|&old| labels[old - 1]).collect();
+        let mut least: Option<(u32, Vec<u16>)> = None;
+        Graph::new(bits, live.len()).orders(&mut |order, bits| {
+            if least.as_ref().is_none_or(|(known, _)| bits <= *known) {
+                let inner = &order[1..=labels.len()];
+                let labels = inner.iter().map(|&old| labels[old - 1]).collect();
+                let found = (bits, labels);
+                if least.as_ref().is_none_or(|least| found < *least) {
+                    least = Some(found);
+                }
+            }
+            true
+        });
+        let (adjacency, labels) = least.ok_or(CellError::NoPath)?;
+        Ok(Self { adjacency, labels, operations: operations.clone() })
+    }
+
+    /// Reads the text that [`Display`](fmt::Display) writes, and prunes it.
+    ///
+    /// # Errors
+    /// The text is not that of a cell with these operations and at most so many vertices.
+    pub fn read(text: &str, most: usize, operations: &Operations) -> Result<Self, CellError> {
+        let label = |name: &str| {
+            let place = operations.0.iter().position(|known| known == name)?;
+            u16::try_from(place).ok()
+        };
+        let (adjacency, labels) = read(text, most, label).map_err(|error| match error {
+            TextError::Vertices(vertices) => CellError::Vertices { vertices, most },
+            TextError::Form(word) => CellError::Form {
+                word: word.to_owned(),
+                example: format!("{}(0) {OUTPUT}(0,1)", operations.0[0]),
+            },
+            TextError::Operation(name) => {
+                CellError::Operation { name: name.to_owned(), known: operations.0.join(", ") }
+            }
+            TextError::Source { vertex, source } => {
+                CellError::Source { vertex, source_text: source.to_owned(), last: vertex - 1 }
+            }
+        })?;
+        Self::pruned(adjacency, &labels, operations)
+    }
+
+    /// The number of vertices, input and output included.
+    pub fn vertices(&self) -> usize {
+        self.labels.len() + 2
+    }
+
+    /// Whether an edge leads from one vertex to a later one; none leads to a vertex that is not there.
+    pub fn has_edge(&self, from: usize, to: usize) -> bool {
+        from < to && to < self.vertices() && has_edge(self.adjacency, from, to)
+    }
+
+    /// The edges, by ascending target, then source.
+    pub fn edges(&self) -> impl Iterator<Item = (usize, usize)> {
+        (1..self.vertices()).flat_map(move |to| self.inputs(to).map(move |from| (from, to)))
+    }
+
+    /// The vertices that a vertex reads, ascending.
+    pub fn inputs(&self, vertex: usize) -> impl Iterator<Item = usize> {
+        (0..vertex).filter(move |&from| self.has_edge(from, vertex))
+    }
+
+    /// The operations of the inner vertices, from vertex 1.
+    pub fn operations(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.labels.iter().map(|&label| self.operations.0[usize::from(label)].as_str())
+    }
+
+    /// The operations of the inner vertices by number.
+    pub(super) fn labels(&self) -> &[u16] {
+        &self.labels
+    }
+
+    /// The number of edges.
+    pub const fn edge_count(&self) -> u32 {
+        self.adjacency.count_ones()
+    }
+}
+
+impl fmt::Display for Cell {
+    /// Writes each vertex from the second with the vertices that it reads, for example
+    /// `conv3x3(0) conv1x1(0,1) output(2)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |vertex: usize| {
+            self.operations.0[usize::from(self.labels[vertex - 1])].as_str()
+        };
+        write(f, self.vertices(), name, |from, to| self.has_edge(from, to))
+    }
+}
+
+impl fmt::Debug for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cell({self})")
+    }
+}

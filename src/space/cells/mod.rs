@@ -1,0 +1,13 @@
+//! Cells of one's own: directed acyclic graphs with an operation for each inner vertex, as in
+//! NASBench-101, but with any operations and up to 8 vertices.
+//!
+//! - `cell`: a pruned cell in the numbering that isomorphic cells share.
+//! - `catalogue`: all graphs of such cells, their exact count, and uniform draws.
+//! - `domain`: the cells as a part of a space.
+
+mod catalogue;
+mod cell;
+mod domain;
+
+pub use cell::{Cell, CellError, Operations};
+pub use domain::CellSpace;

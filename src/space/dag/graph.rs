@@ -1,0 +1,130 @@
+//! Edges as bits, pruning, and the numberings of a graph.
+
+/// The most vertices of a graph.
+pub(in crate::space) const MOST_VERTICES: usize = 8;
+
+/// The bit of an edge: `from + to (to - 1) / 2`.
+pub(in crate::space) const fn edge_bit(from: usize, to: usize) -> u32 {
+    1 << (from + to * (to - 1) / 2)
+}
+
+/// Whether adjacency bits have an edge from a vertex to a later one.
+pub(in crate::space) const fn has_edge(adjacency: u32, from: usize, to: usize) -> bool {
+    adjacency & edge_bit(from, to) != 0
+}
+
+/// A graph without the vertices that are on no path from the first to the last of so many vertices: the
+/// old numbers of those that are left, and the edges between them; `None` if no path leads to the
+/// last.
+pub(in crate::space) fn pruned(adjacency: u32, vertices: usize) -> Option<(Vec<usize>, u32)> {
+    let has = |from, to| has_edge(adjacency, from, to);
+    let mut fed = [false; MOST_VERTICES];
+    let mut used = [false; MOST_VERTICES];
+    fed[0] = true;
+    used[vertices - 1] = true;
+    for to in 1..vertices {
+        fed[to] = (0..to).any(|from| fed[from] && has(from, to));
+    }
+    for from in (0..vertices - 1).rev() {
+        used[from] = (from + 1..vertices).any(|to| used[to] && has(from, to));
+    }
+    if !fed[vertices - 1] {
+        return None;
+    }
+    let live: Vec<usize> = (0..vertices).filter(|&vertex| fed[vertex] && used[vertex]).collect();
+    let mut bits = 0;
+    for (to, &old_to) in live.iter().enumerate() {
+        for (from, &old_from) in live[..to].iter().enumerate() {
+            if has(old_from, old_to) {
+                bits |= edge_bit(from, to);
+            }
+        }
+    }
+    Some((live, bits))
+}
+
+/// A graph as the sets of each vertex's sources.
+pub(in crate::space) struct Graph {
+    vertices: usize,
+    sources: [u8; MOST_VERTICES],
+}
+
+/// Vertices in a new order: the old number at each new place.
+pub(in crate::space) type Order = [usize; MOST_VERTICES];
+
+impl Graph {
+    /// The graph of some adjacency bits.
+    pub(in crate::space) fn new(adjacency: u32, vertices: usize) -> Self {
+        let mut sources = [0; MOST_VERTICES];
+        for (to, sources) in sources.iter_mut().enumerate().take(vertices).skip(1) {
+            for from in 0..to {
+                if has_edge(adjacency, from, to) {
+                    *sources |= 1 << from;
+                }
+            }
+        }
+        Self { vertices, sources }
+    }
+
+    /// Whether every vertex but the input reads another, and every one but the output is read.
+    ///
+    /// In a topological numbering that puts every vertex on a path from input to output.
+    pub(in crate::space) fn is_full(&self) -> bool {
+        let read = self.sources[..self.vertices].iter().fold(0, |all, sources| all | sources);
+        read == (1 << (self.vertices - 1)) - 1
+            && self.sources[1..self.vertices].iter().all(|&sources| sources != 0)
+    }
+
+    /// Calls back with every topological order that has the input first and the output last, and
+    /// the adjacency bits in it, until the callback says to stop.
+    pub(in crate::space) fn orders(&self, visit: &mut impl FnMut(&Order, u32) -> bool) {
+        let mut order = [0; MOST_VERTICES];
+        self.extend(&mut order, 1, 1, 0, visit);
+    }
+
+    fn extend(
+        &self,
+        order: &mut Order,
+        placed: usize,
+        placed_set: u8,
+        adjacency: u32,
+        visit: &mut impl FnMut(&Order, u32) -> bool,
+    ) -> bool {
+        if placed == self.vertices {
+            return visit(order, adjacency);
+        }
+        let output = self.vertices - 1;
+        let candidates = if placed == output { output..output + 1 } else { 1..output };
+        for vertex in candidates {
+            let sources = self.sources[vertex];
+            if placed_set & 1 << vertex != 0 || sources & !placed_set != 0 {
+                continue;
+            }
+            order[placed] = vertex;
+            let incoming = (0..placed)
+                .filter(|&from| sources & 1 << order[from] != 0)
+                .fold(0, |bits, from| bits | edge_bit(from, placed));
+            let set = placed_set | 1 << vertex;
+            if !self.extend(order, placed + 1, set, adjacency | incoming, visit) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The orders that map the graph of full adjacency bits to itself; none if an order gives smaller bits.
+    pub(in crate::space) fn symmetries(adjacency: u32, vertices: usize) -> Vec<Order> {
+        let mut symmetries = Vec::new();
+        Self::new(adjacency, vertices).orders(&mut |order, bits| {
+            if bits < adjacency {
+                symmetries.clear();
+                return false;
+            }
+            if bits == adjacency {
+                symmetries.push(*order);
+            }
+            true
+        });
+        symmetries
+    }
+}
