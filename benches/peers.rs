@@ -19,7 +19,7 @@ use serde_json::json;
 use tandem::pareto::costs;
 use tandem::script::{Script, Settings};
 use tandem::search::{ControllerSpec, Searched, Told};
-use tandem::space::{Point, View};
+use tandem::space::View;
 use tandem::study::Experiment;
 
 /// What is minimised, and over what.
@@ -78,7 +78,7 @@ impl Scripted {
             Script::load(Path::new(path), &Settings::default(), data).expect("an experiment");
         let parts: Vec<String> =
             script.space().parts().iter().map(|part| part.name.clone()).collect();
-        let blank = Point(vec![0; script.space().choices().count()]);
+        let blank = script.space().blank();
         let view = script.space().view(&parts, &blank).expect("all parts");
         Self { script, view }
     }

@@ -202,7 +202,7 @@ fn sweep<F: Family + Clone>(
     let sweep = Sweep::new(&pairs, settings).map_err(|error| failed(error.to_string()))?;
 
     let space: &Space = loaded.script.space();
-    let blank = Point(vec![0; space.choices().count()]);
+    let blank = space.blank();
     let point = |network: u32, configuration: u32| {
         let network = space.with(&blank, plan.parts.0, &options(network as usize));
         space.with(&network, plan.parts.1, &hardware_options[configuration as usize])

@@ -39,17 +39,25 @@ pub trait Assemble {
         (channels, kernel, stride): (usize, usize, usize),
         relu: Relu,
     ) -> Result<Self::Id, Self::Error> {
-        let padding = kernel / 2;
-        let convolution = Convolution {
-            channels,
-            kernel,
-            stride,
-            padding,
-            groups: 1,
-            bias: false,
-            batch_norm: true,
-            relu,
-        };
+        let convolution = normalised((channels, kernel, stride), relu);
+        self.add(name, Operation::Convolution(convolution), &[input])
+    }
+
+    /// Adds a convolution of each channel on its own, with batch normalisation, that keeps the image's
+    /// size at stride 1.
+    ///
+    /// # Errors
+    /// As [`Assemble::add`].
+    fn depthwise_bn(
+        &mut self,
+        name: impl fmt::Display,
+        input: Self::Id,
+        (kernel, stride): (usize, usize),
+        relu: Relu,
+    ) -> Result<Self::Id, Self::Error> {
+        let channels = self.shape(input).channels;
+        let all = normalised((channels, kernel, stride), relu);
+        let convolution = Convolution { groups: channels, ..all };
         self.add(name, Operation::Convolution(convolution), &[input])
     }
 
@@ -66,5 +74,21 @@ pub trait Assemble {
             [one] => Ok(*one),
             _ => self.add(name, Operation::Add, inputs),
         }
+    }
+}
+
+const fn normalised(
+    (channels, kernel, stride): (usize, usize, usize),
+    relu: Relu,
+) -> Convolution {
+    Convolution {
+        channels,
+        kernel,
+        stride,
+        padding: kernel / 2,
+        groups: 1,
+        bias: false,
+        batch_norm: true,
+        relu,
     }
 }

@@ -9,6 +9,7 @@ mod choice;
 mod dag;
 mod domain;
 pub mod mixed;
+pub mod mobilenet;
 pub mod nasbench101;
 pub mod nasbench201;
 mod options;

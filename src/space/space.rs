@@ -126,6 +126,11 @@ impl Space {
         self.parts.iter().try_fold(1u128, |product, part| product.checked_mul(part.domain.count()))
     }
 
+    /// The point with the first option of every choice, which need not be legal.
+    pub fn blank(&self) -> Point {
+        Point(vec![0; self.choices().count()])
+    }
+
     /// The options of one part of a point.
     pub fn options<'p>(&self, point: &'p Point, part: usize) -> &'p [u16] {
         &point.0[self.ranges[part].clone()]
@@ -198,12 +203,7 @@ impl Space {
     /// # Errors
     /// No legal combination of a part was met in a million draws.
     pub fn draw(&self, rng: &mut impl Rng) -> Result<Point, SpaceError> {
-        let mut options = Vec::new();
-        for part in &self.parts {
-            let drawn = part.domain.draw(rng);
-            options.extend(drawn.ok_or_else(|| SpaceError::Rare { part: part.name.clone() })?);
-        }
-        Ok(Point(options))
+        draw(self.parts.iter(), rng).map(Point)
     }
 
     /// Gives every choice that the others leave undecided the only option it legally has.
@@ -229,6 +229,19 @@ impl Space {
         }
         Ok(View { space: Arc::new(self.clone()), parts, held: held.clone() })
     }
+}
+
+/// Draws options of parts, one after the other.
+fn draw<'p>(
+    parts: impl Iterator<Item = &'p Part>,
+    rng: &mut impl Rng,
+) -> Result<Vec<u16>, SpaceError> {
+    let mut options = Vec::new();
+    for part in parts {
+        let drawn = part.domain.draw(rng);
+        options.extend(drawn.ok_or_else(|| SpaceError::Rare { part: part.name.clone() })?);
+    }
+    Ok(options)
 }
 
 /// The searched parts of a space, the others held at the options of one point.
@@ -284,12 +297,7 @@ impl View {
     /// # Errors
     /// No legal combination of a part was met in a million draws.
     pub fn draw(&self, rng: &mut impl Rng) -> Result<Vec<u16>, SpaceError> {
-        let mut options = Vec::new();
-        for part in self.searched() {
-            let drawn = part.domain.draw(rng);
-            options.extend(drawn.ok_or_else(|| SpaceError::Rare { part: part.name.clone() })?);
-        }
-        Ok(options)
+        draw(self.searched(), rng)
     }
 
     /// Says whether a combination of the searched options is legal.

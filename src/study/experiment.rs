@@ -86,7 +86,7 @@ impl Phase {
         let held = match &self.held {
             Some(point) => point.clone(),
             None if whole || !self.search.iter().all(known) => {
-                Point(vec![0; space.choices().count()])
+                space.blank()
             }
             None => {
                 return refuse(

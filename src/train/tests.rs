@@ -6,9 +6,11 @@ use rand::Rng;
 use super::{Executor, Level, Model, Role};
 use crate::network::{
     Assemble as _, Convolution, LayerId, Nasbench101Settings, Nasbench201Settings, Network,
-    NetworkBuilder, Operation, Relu, Shape, Window, nasbench101, nasbench201,
+    MobilenetSettings, NetworkBuilder, Operation, Relu, Shape, Window, mobilenet, nasbench101,
+    nasbench201,
 };
 use crate::seed::stream;
+use crate::space::mobilenet::{Block, Mobilenet, Stage};
 use crate::space::nasbench101::{Catalogue, Cell101};
 use crate::space::nasbench201::Cell201;
 
@@ -257,6 +259,28 @@ fn nasbench_networks_equal_candles_own() {
         };
         Case::new(&nasbench201(cell, settings).unwrap(), 3, 9).check();
     }
+}
+
+#[test]
+fn inverted_residual_blocks_equal_candles_own() {
+    let block = |kernel, expansion| Block { kernel, expansion };
+    let stage = |channels, stride, blocks| Stage { channels, stride, blocks };
+    let model = Mobilenet {
+        width: 1.0,
+        stages: vec![
+            stage(8, 1, vec![block(3, 1), block(5, 3)]),
+            stage(16, 2, vec![block(7, 2), block(3, 2)]),
+        ],
+    };
+    let settings = MobilenetSettings {
+        classes: 5,
+        image_size: 12,
+        stem_channels: 8,
+        stem_stride: 1,
+        last_channels: 24,
+        ..Default::default()
+    };
+    Case::new(&mobilenet(&model, settings).unwrap(), 3, 4).check();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Parts of named choices: ranges, conditions and forbidden combinations, as scripts declare them.
 
-use crate::support::Place;
+use crate::support::{Place, project};
 
 /// An accelerator of which some parameters exist for one engine only.
 const SPACE: &str = r#"
@@ -101,38 +101,38 @@ fn ranges_that_are_none() {
     for (part, caret, message) in [
         (
             r#"space::part().int("rows", 64, 4)"#,
-            "integer",
-            "integer `rows`: its lower bound 64 is not below its upper bound 4",
+            "int",
+            "int `rows`: its lower bound 64 is not below its upper bound 4",
         ),
         (
             r#"space::part().int("rows", 4, 62, #{ step: 4 })"#,
-            "integer",
-            "integer `rows`: its steps go from 60 to 64 and miss the upper bound 62; end it at 60",
+            "int",
+            "int `rows`: its steps go from 60 to 64 and miss the upper bound 62; end it at 60",
         ),
         (
             r#"space::part().int("rows", 0.5, 62)"#,
-            "integer",
-            "integer `rows` takes whole bounds, not 0.5 (f64)",
+            "int",
+            "int `rows` takes whole bounds, not 0.5 (f64)",
         ),
         (
             r#"space::part().int("rows", 4, 64, #{ by: 4 })"#,
-            "integer",
-            "integer() has no option `by`; it takes step, log",
+            "int",
+            "int() has no option `by`; it takes step, log",
         ),
         (
             r#"space::part().float("x", 0.0, 1.0, #{ log: true })"#,
-            "real",
-            "real `x`: its lower bound is 0; a range with `log: true` starts above 0",
+            "float",
+            "float `x`: its lower bound is 0; a range with `log: true` starts above 0",
         ),
         (
             r#"space::part().float("x", 0.0, 1.0 / 0.0)"#,
-            "real",
-            "real `x`: its bounds are 0 and inf; both must be finite",
+            "float",
+            "float `x`: its bounds are 0 and inf; both must be finite",
         ),
         (
             r#"space::part().float("x", 0.0, 1.0, #{ steps: 100_000 })"#,
-            "real",
-            "real `x`: it has 100000 values; a choice has at most 65,536: take larger steps",
+            "float",
+            "float `x`: it has 100000 values; a choice has at most 65,536: take larger steps",
         ),
         (
             r#"space::part().choice("x", [])"#,
@@ -143,7 +143,7 @@ fn ranges_that_are_none() {
         ("choice([1, 1.0])", "choice", "choice() lists 1 twice"),
         (
             r#"space::part().choice("a", [1, 2]).float("a", 0, 1)"#,
-            "real",
+            "float",
             "there are two choices `a`; every choice of a part has a name of its own",
         ),
     ] {
@@ -212,4 +212,224 @@ fn conditions_and_rules_that_make_no_sense() {
         said.starts_with("error: part `hw` of the space has nothing to choose from\n"),
         "{said}"
     );
+}
+
+#[test]
+fn lists_bounds_and_cells_that_make_no_sense() {
+    for (part, caret, message) in [
+        (
+            r#"space::part().subset("ops", ["a", "b"], #{ least: 3 })"#,
+            "subset",
+            "subset `ops` of 2 items cannot have at least 3 and at most 2 of them; \
+             0 <= least <= most <= 2",
+        ),
+        (r#"subset(["a", "a"])"#, "subset", "subset() lists a twice"),
+        ("permutation([1])", "permutation", "permutation() has one item; there is nothing to order"),
+        (
+            "subset([[1]])",
+            "subset",
+            "subset() takes flags, finite numbers and texts, not [1] (array)",
+        ),
+        ("int(1, 8, #{ steps: 3 })", "int", "int() has no option `steps`; it takes step, log"),
+        ("float(1, 0)", "float", "float(): its lower bound 1 is not below its upper bound 0"),
+        (
+            r#"space::part().part("array", 3)"#,
+            "part(\"array\"",
+            "part `array` of the space is i64, not a space",
+        ),
+        (
+            r#"space::part().part("array", #{ rows: choice([1]), size: 3 })"#,
+            "part(\"array\"",
+            "part `array.size` of the space is i64, not a space",
+        ),
+        (
+            r#"space::part().part("array", space::part())"#,
+            "part(\"array\"",
+            "the part `array` has nothing to choose from",
+        ),
+        (
+            r#"space::cell(#{ vertices: 8, edges: 28, operations: ["a"] })"#,
+            "cell",
+            "there are 78755065 graphs of up to 8 vertices and 28 edges to look at, more than \
+             1048576; allow fewer vertices or edges",
+        ),
+        (
+            r#"space::cell(#{ vertices: 9, edges: 9, operations: ["a"] })"#,
+            "cell",
+            "a cell has 3 to 8 vertices, input and output among them, not 9",
+        ),
+        (
+            r#"space::cell(#{ vertices: 5, edges: 9, operations: ["a b"] })"#,
+            "cell",
+            "`a b` is no name for an operation; a name has letters, digits and `_`, and is not \
+             `output`",
+        ),
+        (
+            r#"space::cell(#{ vertices: 5, operations: ["a"] })"#,
+            "cell",
+            "space::cell needs the option `edges`",
+        ),
+        (
+            "mobilenet::space(#{ kernel: [3, 4] })",
+            "space",
+            "mobilenet::space: kernel of stage 2 is 4; it must be odd and below 64",
+        ),
+        (
+            "mobilenet::space(#{ stages: [#{ stride: 2 }] })",
+            "space",
+            "a stage of mobilenet::space needs `channels`",
+        ),
+    ] {
+        assert_refused(part, caret, message);
+    }
+    for (part, message) in [
+        ("#{ array: 3 }", "part `hw.array` of the space is i64, not a space"),
+        ("#{}", "part `hw` of the space has nothing to choose from"),
+        (
+            r#"#{ "two words": flag() }"#,
+            "part `hw` of the space: `two words` is no name for a choice; a name has letters, digits \
+             and `_`, and starts with no digit",
+        ),
+        (
+            r#"space::part().part("cell", nasbench201::space()).forbid(|c| c.cell == 3)"#,
+            "`cell` is a part of kind nasbench201; rules cannot look into it",
+        ),
+        (
+            r#"space::part().subset("ops", ["a", "b"]).forbid(|c| "z" in c.ops)"#,
+            "there is no item `z`; the items are `a`, `b`",
+        ),
+        (
+            r#"space::part().permutation("ops", ["a", "b"]).forbid(|c| c.ops[2] == "a")"#,
+            "there is no place 2; places go from 0 to 1",
+        ),
+    ] {
+        let said = refusal(part);
+        assert!(said.starts_with(&format!("error: {message}\n")), "{said}");
+    }
+}
+
+/// Something of every kind, some of it under conditions.
+const EVERYTHING: &str = r#"
+fn args() { #{ controller: "random" } }
+fn space() {
+    let array = space::part()
+        .int("rows", 1, 4)
+        .flag("buffered").when(|c| c.rows > 2)
+        .forbid("odd", |c| c.rows == 3 && !c.buffered);
+    #{
+        a: #{
+            depth: int(1, 8),
+            lr: float(1e-4, 1e-1, #{ log: true, steps: 7 }),
+            ops: subset(["conv", "max pool", "none", 3], #{ least: 1, most: 2 }),
+        },
+        b: space::part()
+            .choice("engine", ["systolic", "vector"])
+            .part("array", array).when(|c| c.engine == "systolic")
+            .permutation("loops", ["r", "c,k", "n"])
+            .subset("formats", ["int8", "int4", "fp16"], #{ most: 2 }).when(|c| c.loops[0] == "r")
+            .part("cell", nasbench201::space()).when(|c| c.engine == "vector")
+            .forbid("two", |c| c.array.rows == 1 && c.formats.len() == 2)
+            .forbid("last", |c| c.loops.index_of("n") == 2 && "fp16" in c.formats),
+        cnn: space::cell(#{ vertices: 5, edges: 6, operations: ["conv3x3", "conv1x1", "maxpool"] }),
+        net: mobilenet::space(#{ width: 1.0, kernel: 3, expansion: [3, 6], depth: [1, 2],
+            stages: [#{ channels: 8 }, #{ channels: 16, stride: 2 }] }),
+        order: permutation([1, 2, 3]),
+        pool: flag(),
+        some: subset(["x", "y+z"]),
+    }
+}
+fn evaluate(p) {
+    let b = p.b;
+    if b.engine == "vector" && b.array != () { throw "an array without an engine"; }
+    if b.engine == "systolic" && b.array.rows == 3 && !b.array.buffered { throw "odd"; }
+    if (b.formats != ()) != (b.loops[0] == "r") { throw "formats"; }
+    if p.a.ops.len() < 1 || p.a.ops.len() > 2 || p.order.len() != 3 { throw "a list"; }
+    if (b.cell == ()) != (b.engine == "systolic") { throw "a cell"; }
+    let cost = p.cnn.edges.len() * 1.0;
+    for v in 1..p.cnn.vertices { cost += p.cnn.inputs(v).len(); }
+    let net = mobilenet::network(p.net, #{ classes: 10, image_size: 16 });
+    let gain = p.a.depth + if p.pool { 1.0 } else { 0.0 } + p.some.len() + p.cnn.operations.len();
+    #{ gain: gain, cost: cost + net.macs / 1e6 }
+}
+fn objectives() { ["gain:max", "cost:min"] }
+fn reward(m) { m.gain - 0.1 * m.cost }
+fn schedule(run) {
+    let controller = switch args::controller {
+        "random" => random(),
+        "reinforce" => reinforce(#{ batch: 10, hidden: 8 }),
+        "evolution" => evolution(#{ population: 20, sample: 5 }),
+        "local" => local(),
+        "nsga2" => nsga2(#{ population: 20 }),
+        _ => guided(#{ initial: 20, batch: 10, candidates: 50 }),
+    };
+    if run.phases == 0 { phase("all", #{ steps: 60, controller: controller }) }
+}
+"#;
+
+#[test]
+fn every_controller_searches_everything() {
+    let place = Place::with(EVERYTHING);
+    for (number, controller) in
+        ["random", "reinforce", "evolution", "local", "nsga2", "guided"].into_iter().enumerate()
+    {
+        place.ok(&["run", "x.rhai", "--set", &format!("controller={controller}")]);
+        let trials = place.trials(&format!("x-{}", number + 1));
+        assert_eq!(trials.lines().count(), 60, "{controller}");
+        let failed = place.ok(&["query", "failed", "--run", &format!("x-{}", number + 1)]);
+        assert!(!failed.contains("formats") && !failed.contains("odd"), "{failed}");
+        let valid = |trial: &&str| trial.contains("\"valid\":true");
+        let valid = trials.lines().filter(valid).count();
+        assert!(valid >= 20, "{controller} had {valid} valid trials");
+    }
+    let columns = "point.a,point.b,point.cnn,point.net,point.order,point.pool,point.some";
+    let shown = place.ok(&[
+        "query", "valid", "--run", "x-1", "--columns", columns, "--format", "jsonl", "--limit", "4",
+    ]);
+    for line in shown.lines() {
+        let point: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap();
+        let parts = columns.split(',').map(|column| {
+            let name = column.trim_start_matches("point.");
+            format!("{name}={}", point[column].as_str().unwrap())
+        });
+        let parts: Vec<String> = parts.collect();
+        let at: Vec<&str> = parts.iter().flat_map(|part| ["--at", part.as_str()]).collect();
+        let estimate = [&["estimate", "x.rhai", "--format", "jsonl"][..], &at].concat();
+        let out = place.ok(&estimate);
+        for part in &parts {
+            let (name, text) = part.split_once('=').unwrap();
+            assert!(out.contains(name) && out.contains(&serde_json::json!(text).to_string()), "{out}");
+        }
+    }
+}
+
+#[test]
+fn depthwise_convolutions_are_refused_by_an_accelerator_without() {
+    let place = Place::with(
+        r#"
+fn space() { #{ cnn: mobilenet::space(), hw: chaidnn::space() } }
+fn evaluate(p) { #{ latency_ms: chaidnn::estimate(mobilenet::network(p.cnn), p.hw).latency_ms } }
+fn reward(m) { -m.latency_ms }
+"#,
+    );
+    let ran = place.run(&["check", "x.rhai"]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    let expected = "layer `s1b1.depthwise` cannot run on chaidnn: it has more than two groups";
+    assert!(ran.err.contains(expected), "{}", ran.err);
+}
+
+/// The scripts of the documentation, each a whole experiment but for functions that are not its subject.
+#[test]
+fn the_documentations_scripts_are_checked() {
+    let text = std::fs::read_to_string(project().join("docs/spaces.md")).unwrap();
+    let blocks: Vec<&str> =
+        text.split("```rhai\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.len() >= 7);
+    for block in blocks {
+        let place = Place::with(block);
+        let out = place.ok(&["check", "x.rhai"]);
+        assert!(out.contains("is ready to run"), "{out}");
+        if block.contains("space::cell") {
+            assert!(out.contains("965 points"), "{out}");
+        }
+    }
 }

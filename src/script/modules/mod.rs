@@ -3,6 +3,7 @@
 mod accuracy;
 mod cell;
 mod chaidnn;
+mod mobilenet;
 mod nasbench101;
 mod nasbench201;
 mod network;
@@ -37,6 +38,7 @@ pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
     network::register(engine);
     nasbench201::register(engine, host);
     nasbench101::register(engine, host);
+    mobilenet::register(engine);
     chaidnn::register(engine, host);
     accuracy::register(engine, host);
     reward::register(engine);

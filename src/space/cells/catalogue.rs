@@ -173,6 +173,6 @@ mod tests {
             Catalogue::new(8, 28, 1),
             Err(CellError::TooMany { graphs: 78_755_065, .. })
         ));
-        assert!(Catalogue::new(8, 10, 5).is_ok());
+        assert!(Catalogue::new(8, 9, 5).is_ok());
     }
 }

@@ -124,3 +124,125 @@ impl Domain for CellSpace {
         Some(self.options(&cell))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha12Rng;
+
+    use super::*;
+    use crate::space::nasbench101::{Catalogue as Catalogue101, Nasbench101Space, Op101};
+
+    fn space(vertices: usize, edges: u32, operations: &[&str]) -> CellSpace {
+        let names = operations.iter().map(|name| (*name).to_owned()).collect();
+        CellSpace::new(vertices, edges, Operations::new(names).unwrap()).unwrap()
+    }
+
+    /// The different texts of all legal combinations.
+    fn texts(space: &CellSpace) -> BTreeSet<String> {
+        let sizes: Vec<usize> = space.choices().iter().map(|choice| choice.options.len()).collect();
+        let mut texts = BTreeSet::new();
+        for index in 0..sizes.iter().product::<usize>() {
+            let mut rest = index;
+            let mut option = |size: &usize| {
+                let option = (rest % size) as u16;
+                rest /= size;
+                option
+            };
+            let options: Vec<u16> = sizes.iter().map(&mut option).collect();
+            if space.check(&options).is_ok() {
+                texts.insert(space.canonical(&options));
+            }
+        }
+        texts
+    }
+
+    #[test]
+    fn counts_and_texts_equal_brute_force() {
+        for (vertices, edges, operations) in [
+            (3, 3, &["a", "b", "c", "d"][..]),
+            (4, 3, &["a", "b"]),
+            (4, 6, &["a", "b", "c"]),
+            (5, 5, &["a", "b"]),
+            (5, 10, &["a"]),
+        ] {
+            let space = space(vertices, edges, operations);
+            let texts = texts(&space);
+            assert_eq!(space.count(), texts.len() as u128, "{vertices} {edges}");
+            for text in texts {
+                let options = space.parse(&text).unwrap();
+                assert_eq!(space.check(&options), Ok(()));
+                assert_eq!(space.canonical(&options), text);
+            }
+        }
+        let known = Catalogue101::up_to(5);
+        let few = known.iter().filter(|(_, cell)| cell.edges().count() <= 6).count();
+        assert_eq!(space(5, 6, &["a", "b", "c"]).count(), few as u128);
+    }
+
+    #[test]
+    fn draws_are_uniform_over_different_cells() {
+        let space = space(5, 6, &["a", "b"]);
+        let mut rng = ChaCha12Rng::seed_from_u64(3);
+        let mut seen = BTreeMap::<String, u32>::new();
+        let draws = 40_000;
+        for _ in 0..draws {
+            let options = space.draw(&mut rng).unwrap();
+            assert_eq!(space.check(&options), Ok(()));
+            *seen.entry(space.canonical(&options)).or_default() += 1;
+        }
+        assert_eq!(seen.len() as u128, space.count());
+        let expected = f64::from(draws) / seen.len() as f64;
+        let statistic: f64 =
+            seen.values().map(|&count| (f64::from(count) - expected).powi(2) / expected).sum();
+        let freedom = seen.len() as f64 - 1.0;
+        // Exceeded once in some 1,000 times.
+        assert!(statistic < freedom + 3.3 * (2.0 * freedom).sqrt(), "{statistic} {freedom}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let space = space(4, 3, &["conv", "pool"]);
+        let refusal = |text: &str| space.parse(text).unwrap_err().0;
+        for (text, reason) in [
+            ("conv output(0)", "`conv` is not a vertex; a cell is written like `conv(0) output(0,1)`"),
+            (
+                "con(0) output(1)",
+                "`con` is not an operation; each vertex but the last is conv, pool, and the last is \
+                 output",
+            ),
+            ("conv(1) output(1)", "vertex 1 reads `1`; it can read vertices 0 (the input) to 0"),
+            ("conv(0) output()", "no path leads from the cell's input to its output"),
+            ("conv(0) pool(0) output(1,2)", "the cell has 4 edges; here it has at most 3"),
+            ("conv(0) pool(0) pool(0) output(1)", "the cell has 5 vertices; here it has at most 4"),
+        ] {
+            assert_eq!(refusal(text), reason);
+        }
+        assert_eq!(space.check(&[1; 3]).unwrap_err().0, "3 options given for 8 choices");
+        let beyond = space.check(&[1, 0, 1, 0, 0, 1, 2, 0]).unwrap_err().0;
+        assert_eq!(beyond, "op1 has 2 options, and option 2 was given");
+    }
+
+    proptest! {
+        #[test]
+        fn cells_of_nasbench101_are_those_that_it_keeps(
+            edges in prop::collection::vec(0u16..2, 21),
+            operations in prop::collection::vec(0u16..3, 5),
+        ) {
+            static OWN: std::sync::LazyLock<CellSpace> =
+                std::sync::LazyLock::new(|| space(7, 9, &Op101::ALL.map(Op101::name)));
+            let options = [edges, operations].concat();
+            let theirs = Nasbench101Space::new();
+            prop_assert_eq!(OWN.check(&options).is_ok(), theirs.check(&options).is_ok());
+            if OWN.check(&options).is_ok() {
+                let text = OWN.canonical(&options);
+                prop_assert_eq!(&text, &theirs.canonical(&options));
+                let read = OWN.parse(&text).unwrap();
+                prop_assert_eq!(OWN.canonical(&read), text);
+            }
+        }
+    }
+}
