@@ -251,7 +251,7 @@ fn lists_bounds_and_cells_that_make_no_sense() {
             r#"space::cell(#{ vertices: 8, edges: 28, operations: ["a"] })"#,
             "cell",
             "there are 78755065 graphs of up to 8 vertices and 28 edges to look at, more than \
-             1048576; allow fewer vertices or edges",
+             2097152; allow fewer vertices or edges",
         ),
         (
             r#"space::cell(#{ vertices: 9, edges: 9, operations: ["a"] })"#,
