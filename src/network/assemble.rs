@@ -77,10 +77,7 @@ pub trait Assemble {
     }
 }
 
-const fn normalised(
-    (channels, kernel, stride): (usize, usize, usize),
-    relu: Relu,
-) -> Convolution {
+const fn normalised((channels, kernel, stride): (usize, usize, usize), relu: Relu) -> Convolution {
     Convolution {
         channels,
         kernel,

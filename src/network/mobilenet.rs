@@ -48,10 +48,7 @@ impl Default for MobilenetSettings {
 ///
 /// # Errors
 /// A size of zero, or an image too small for the kernels.
-pub fn mobilenet(
-    model: &Mobilenet,
-    settings: MobilenetSettings,
-) -> Result<Network, NetworkError> {
+pub fn mobilenet(model: &Mobilenet, settings: MobilenetSettings) -> Result<Network, NetworkError> {
     let size = settings.image_size;
     let (mut net, image) = NetworkBuilder::new(Shape::new(settings.image_channels, size, size));
     assemble_mobilenet(&mut net, image, model, settings)?;

@@ -64,3 +64,20 @@ pub trait Domain: Send + Sync + fmt::Debug {
         Vec::new()
     }
 }
+
+/// Refuses options that choices do not have.
+pub(super) fn fits(choices: &[Choice], options: &[u16]) -> Result<(), Illegal> {
+    if options.len() != choices.len() {
+        let (given, expected) = (options.len(), choices.len());
+        return Err(Illegal(format!("{given} options given for {expected} choices")));
+    }
+    let beyond = |(choice, option): &(&Choice, &u16)| usize::from(**option) >= choice.options.len();
+    match choices.iter().zip(options).find(beyond) {
+        None => Ok(()),
+        Some((choice, option)) => Err(Illegal(format!(
+            "{} has {} options, and option {option} was given",
+            choice.name,
+            choice.options.len()
+        ))),
+    }
+}

@@ -371,18 +371,9 @@ mod tests {
             "`w1` does not fit; a network is written like `w1 e1k3 | e6k3 e6k5 | e3k7`"
         );
         assert_eq!(refusal("w1 e1k3"), "the text has 1 stages; there are 7");
-        assert_eq!(
-            refusal("w2 e1k3 | | | | | |"),
-            "width is 2; it can be 0.5, 0.75, 1, 1.4"
-        );
-        assert_eq!(
-            refusal("w1 e1k3 | e6k3 | | | | |"),
-            "depth of stage 2 is 1; it can be 2, 3, 4"
-        );
-        assert_eq!(
-            refusal("w1 e1k5 | e6k3 e6k3 | | | | |"),
-            "kernel of stage 1 is 5; it can be 3"
-        );
+        assert_eq!(refusal("w2 e1k3 | | | | | |"), "width is 2; it can be 0.5, 0.75, 1, 1.4");
+        assert_eq!(refusal("w1 e1k3 | e6k3 | | | | |"), "depth of stage 2 is 1; it can be 2, 3, 4");
+        assert_eq!(refusal("w1 e1k5 | e6k3 e6k3 | | | | |"), "kernel of stage 1 is 5; it can be 3");
     }
 
     #[test]

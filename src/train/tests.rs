@@ -5,9 +5,9 @@ use rand::Rng;
 
 use super::{Executor, Level, Model, Role};
 use crate::network::{
-    Assemble as _, Convolution, LayerId, Nasbench101Settings, Nasbench201Settings, Network,
-    MobilenetSettings, NetworkBuilder, Operation, Relu, Shape, Window, mobilenet, nasbench101,
-    nasbench201,
+    Assemble as _, Convolution, LayerId, MobilenetSettings, Nasbench101Settings,
+    Nasbench201Settings, Network, NetworkBuilder, Operation, Relu, Shape, Window, mobilenet,
+    nasbench101, nasbench201,
 };
 use crate::seed::stream;
 use crate::space::mobilenet::{Block, Mobilenet, Stage};

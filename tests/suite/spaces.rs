@@ -196,7 +196,7 @@ fn conditions_and_rules_that_make_no_sense() {
             "every combination is forbidden by `all a` and `rule 3`",
         ),
         (
-            r#".int("b", 1, 64).integer("c", 1, 64).integer("d", 1, 64)
+            r#".int("b", 1, 64).int("c", 1, 64).int("d", 1, 64)
                .forbid("even", |c| (c.rows + c.b + c.c + c.d) % 2 == 0)"#,
             "forbid",
             "the rule `even`: it depends on more than 1000000 combinations of options; let it read \
@@ -224,7 +224,11 @@ fn lists_bounds_and_cells_that_make_no_sense() {
              0 <= least <= most <= 2",
         ),
         (r#"subset(["a", "a"])"#, "subset", "subset() lists a twice"),
-        ("permutation([1])", "permutation", "permutation() has one item; there is nothing to order"),
+        (
+            "permutation([1])",
+            "permutation",
+            "permutation() has one item; there is nothing to order",
+        ),
         (
             "subset([[1]])",
             "subset",
@@ -383,7 +387,16 @@ fn every_controller_searches_everything() {
     }
     let columns = "point.a,point.b,point.cnn,point.net,point.order,point.pool,point.some";
     let shown = place.ok(&[
-        "query", "valid", "--run", "x-1", "--columns", columns, "--format", "jsonl", "--limit", "4",
+        "query",
+        "valid",
+        "--run",
+        "x-1",
+        "--columns",
+        columns,
+        "--format",
+        "jsonl",
+        "--limit",
+        "4",
     ]);
     for line in shown.lines() {
         let point: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap();
@@ -397,7 +410,10 @@ fn every_controller_searches_everything() {
         let out = place.ok(&estimate);
         for part in &parts {
             let (name, text) = part.split_once('=').unwrap();
-            assert!(out.contains(name) && out.contains(&serde_json::json!(text).to_string()), "{out}");
+            assert!(
+                out.contains(name) && out.contains(&serde_json::json!(text).to_string()),
+                "{out}"
+            );
         }
     }
 }

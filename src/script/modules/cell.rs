@@ -34,8 +34,7 @@ pub(super) fn register_functions(module: &mut Module) {
 
 fn space(context: &NativeCallContext, options: Map) -> Fallible<CellSpace> {
     let mut options = Options::new(context, "space::cell", options);
-    let missing =
-        |name: &str| refuse(context, format!("space::cell needs the option `{name}`"));
+    let missing = |name: &str| refuse(context, format!("space::cell needs the option `{name}`"));
     let vertices = options.whole("vertices", 3)?.ok_or_else(|| missing("vertices"))?;
     let edges = options.whole("edges", 1)?.ok_or_else(|| missing("edges"))?;
     let names = options.take("operations").ok_or_else(|| missing("operations"))?;
@@ -62,7 +61,11 @@ fn space(context: &NativeCallContext, options: Map) -> Fallible<CellSpace> {
 pub(super) fn register_type(globals: &mut Module) {
     let int = |number: usize| Dynamic::from(number as i64);
     let ints = move |numbers: &mut dyn Iterator<Item = usize>| numbers.map(int).collect::<Array>();
-    name_type::<Cell>(globals, "Cell", "A cell of one's own: a graph with an operation for each vertex.");
+    name_type::<Cell>(
+        globals,
+        "Cell",
+        "A cell of one's own: a graph with an operation for each vertex.",
+    );
     native! { globals =>
         /// The text of the cell, as results show it: each vertex from the second with those that it reads.
         fn to_string(cell: Cell) -> String = |cell: &mut Cell| cell.to_string();
@@ -105,6 +108,11 @@ fn vertex_of(
     let found = usize::try_from(vertex).ok().filter(|vertex| (first..=last).contains(vertex));
     found.ok_or_else(|| {
         let what = if first == 0 { "vertices" } else { "vertices with an operation" };
-        refuse(context, format!("there is no vertex {vertex} here; {what} of `{cell}` go from {first} to {last}"))
+        refuse(
+            context,
+            format!(
+                "there is no vertex {vertex} here; {what} of `{cell}` go from {first} to {last}"
+            ),
+        )
     })
 }

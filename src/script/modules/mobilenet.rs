@@ -116,7 +116,9 @@ fn shown(stage: &Stage) -> Dynamic {
     let int = |size: usize| Dynamic::from(size as i64);
     let block = |block: &crate::space::mobilenet::Block| {
         let sizes = [("kernel", block.kernel), ("expansion", block.expansion)];
-        Dynamic::from(sizes.map(|(name, size)| (name.into(), int(size))).into_iter().collect::<Map>())
+        Dynamic::from(
+            sizes.map(|(name, size)| (name.into(), int(size))).into_iter().collect::<Map>(),
+        )
     };
     let blocks: Array = stage.blocks.iter().map(block).collect();
     Dynamic::from(Map::from([
@@ -143,11 +145,7 @@ where
     values.ok_or_else(|| options.wrong(name, expected, &given))
 }
 
-fn sizes(
-    options: &mut Options<'_>,
-    name: &'static str,
-    default: &[usize],
-) -> Fallible<Vec<usize>> {
+fn sizes(options: &mut Options<'_>, name: &'static str, default: &[usize]) -> Fallible<Vec<usize>> {
     let size = |value: &Dynamic| usize::try_from(value.as_int().ok()?).ok();
     numbers(options, name, default, "a whole number or an array of them", size)
 }

@@ -67,7 +67,10 @@ impl Asked {
         };
         items.iter().position(is).ok_or_else(|| {
             let items: Vec<String> = items.iter().map(|item| format!("`{item}`")).collect();
-            refuse(context, format!("there is no item `{item}`; the items are {}", items.join(", ")))
+            refuse(
+                context,
+                format!("there is no item `{item}`; the items are {}", items.join(", ")),
+            )
         })
     }
 }

@@ -95,10 +95,7 @@ impl ScriptPart {
 }
 
 /// What a value of a script stands for under a name, with the values of its parts of other kinds.
-pub(super) fn contents(
-    path: &str,
-    value: Dynamic,
-) -> Result<(Content, Vec<ToScript>), PartError> {
+pub(super) fn contents(path: &str, value: Dynamic) -> Result<(Content, Vec<ToScript>), PartError> {
     let value = match value.try_cast_result::<ScriptPart>() {
         Ok(ScriptPart { content: Some(content), .. }) => return Ok((content, Vec::new())),
         Ok(ScriptPart { domain, value, .. }) => return Ok((Content::Native(domain), vec![value])),

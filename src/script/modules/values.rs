@@ -109,11 +109,7 @@ pub(super) fn float(
     values.map(Content::Choice).map_err(|error| out_of_range(context, &what, &error))
 }
 
-fn out_of_range(
-    context: &NativeCallContext,
-    what: &str,
-    error: &RangeError,
-) -> Box<EvalAltResult> {
+fn out_of_range(context: &NativeCallContext, what: &str, error: &RangeError) -> Box<EvalAltResult> {
     refuse(context, format!("{what}: {error}"))
 }
 

@@ -102,7 +102,8 @@ impl Catalogue {
             is
         });
         let cycles = drawn.map_or_else(Vec::new, |order| cycles(order, vertices));
-        let labels: Vec<u16> = cycles.iter().map(|_| rng.random_range(0..self.operations)).collect();
+        let labels: Vec<u16> =
+            cycles.iter().map(|_| rng.random_range(0..self.operations)).collect();
         (adjacency, cycles.into_iter().map(|cycle| labels[cycle]).collect())
     }
 }

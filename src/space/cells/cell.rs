@@ -236,9 +236,7 @@ impl fmt::Display for Cell {
     /// Writes each vertex from the second with the vertices that it reads, for example
     /// `conv3x3(0) conv1x1(0,1) output(2)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |vertex: usize| {
-            self.operations.0[usize::from(self.labels[vertex - 1])].as_str()
-        };
+        let name = |vertex: usize| self.operations.0[usize::from(self.labels[vertex - 1])].as_str();
         write(f, self.vertices(), name, |from, to| self.has_edge(from, to))
     }
 }

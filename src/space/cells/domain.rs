@@ -4,7 +4,8 @@ use rand::RngCore;
 
 use super::catalogue::Catalogue;
 use super::cell::{Cell, CellError, Operations};
-use crate::space::dag::MOST_VERTICES;
+use crate::space::dag::{MOST_VERTICES, graph_choices, graph_of, graph_options};
+use crate::space::domain::fits;
 use crate::space::{Choice, Domain, Illegal, Value};
 
 /// All cells of at most so many vertices and edges: whether each possible edge is there, and an
@@ -34,12 +35,8 @@ impl CellSpace {
         if edges == 0 {
             return Err(CellError::NoEdges);
         }
-        let pairs = (1..vertices).flat_map(|to| (0..to).map(move |from| (from, to)));
-        let flags = [Value::Flag(false), Value::Flag(true)];
-        let edge = |(from, to)| Choice::new(format!("{from}->{to}"), flags.clone());
         let names: Vec<Value> = operations.names().iter().cloned().map(Value::Text).collect();
-        let inner = (1..vertices - 1).map(|v| Choice::new(format!("op{v}"), names.clone()));
-        let choices = pairs.map(edge).chain(inner).collect();
+        let choices = graph_choices(vertices, &names);
         let labels = u16::try_from(names.len()).unwrap_or(u16::MAX);
         // More than all possible edges are no more than all.
         let edges = edges.min((vertices * (vertices - 1) / 2) as u32);
@@ -52,19 +49,8 @@ impl CellSpace {
     /// # Errors
     /// The combination is not legal.
     pub fn cell(&self, options: &[u16]) -> Result<Cell, Illegal> {
-        if options.len() != self.choices.len() {
-            let (given, expected) = (options.len(), self.choices.len());
-            return Err(Illegal(format!("{given} options given for {expected} choices")));
-        }
-        let beyond =
-            |(choice, option): &(&Choice, &u16)| usize::from(**option) >= choice.options.len();
-        if let Some((choice, option)) = self.choices.iter().zip(options).find(beyond) {
-            let (name, known) = (&choice.name, choice.options.len());
-            return Err(Illegal(format!("{name} has {known} options, and option {option} was given")));
-        }
-        let (edges, labels) = options.split_at(self.choices.len() + 2 - self.vertices);
-        let adjacency =
-            (0..).zip(edges).fold(0, |bits, (edge, &option)| bits | u32::from(option) << edge);
+        fits(&self.choices, options)?;
+        let (adjacency, labels) = graph_of(self.vertices, options);
         self.fitting(Cell::pruned(adjacency, labels, &self.operations))
     }
 
@@ -80,15 +66,7 @@ impl CellSpace {
 
     /// Options that stand for a cell: its vertices come first, and the output is the last.
     fn options(&self, cell: &Cell) -> Vec<u16> {
-        let last = cell.vertices() - 1;
-        let mut options = vec![0; self.choices.len()];
-        for (from, to) in cell.edges() {
-            let to = if to == last { self.vertices - 1 } else { to };
-            options[from + to * (to - 1) / 2] = 1;
-        }
-        let first = self.choices.len() + 2 - self.vertices;
-        options[first..first + cell.labels().len()].copy_from_slice(cell.labels());
-        options
+        graph_options(self.vertices, cell.edges(), cell.labels())
     }
 }
 
@@ -208,7 +186,10 @@ mod tests {
         let space = space(4, 3, &["conv", "pool"]);
         let refusal = |text: &str| space.parse(text).unwrap_err().0;
         for (text, reason) in [
-            ("conv output(0)", "`conv` is not a vertex; a cell is written like `conv(0) output(0,1)`"),
+            (
+                "conv output(0)",
+                "`conv` is not a vertex; a cell is written like `conv(0) output(0,1)`",
+            ),
             (
                 "con(0) output(1)",
                 "`con` is not an operation; each vertex but the last is conv, pool, and the last is \

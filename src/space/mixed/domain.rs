@@ -6,6 +6,7 @@ use super::draft::{Draft, Gate, MixedError};
 use super::field::{self, Below, Field, Leaf, Name};
 use super::model::Model;
 use super::text;
+use crate::space::domain::fits;
 use crate::space::{Choice, Domain, Illegal, Value};
 
 /// A part of named choices, subsets, orders and further parts, some of them decided only under
@@ -143,25 +144,6 @@ impl Mixed {
         Decided { options, open: gates.finish() }
     }
 
-    /// Refuses options that choices do not have.
-    fn fits(&self, options: &[u16]) -> Result<(), Illegal> {
-        let choices = &self.draft.choices;
-        if options.len() != choices.len() {
-            let (given, expected) = (options.len(), choices.len());
-            return Err(Illegal(format!("{given} options given for {expected} choices")));
-        }
-        let beyond =
-            |(choice, option): &(&Choice, &u16)| usize::from(**option) >= choice.options.len();
-        match choices.iter().zip(options).find(beyond) {
-            None => Ok(()),
-            Some((choice, option)) => Err(Illegal(format!(
-                "{} has {} options, and option {option} was given",
-                choice.name,
-                choice.options.len()
-            ))),
-        }
-    }
-
     /// The rule that forbids a combination, with what it reads.
     fn forbidding(&self, decided: &Decided<'_>) -> Option<String> {
         let Draft { fields, choices, forbidden, .. } = &self.draft;
@@ -192,7 +174,7 @@ impl Domain for Mixed {
     }
 
     fn check(&self, options: &[u16]) -> Result<(), Illegal> {
-        self.fits(options)?;
+        fits(&self.draft.choices, options)?;
         let decided = self.decided(options);
         for field in &self.draft.fields {
             let own = &options[field.range.clone()];

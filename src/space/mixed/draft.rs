@@ -251,8 +251,7 @@ impl Draft {
         let (gates, natives) = (self.gates.len(), self.natives());
         let path = |inner: &str| format!("{name}.{inner}");
         let behind = |gate: Option<usize>| gate.map(|gate| gate + gates);
-        self.choices
-            .extend(part.choices.into_iter().map(|c| Choice { name: path(&c.name), ..c }));
+        self.choices.extend(part.choices.into_iter().map(|c| Choice { name: path(&c.name), ..c }));
         self.gates.extend(part.gates.into_iter().map(|gate| Gate {
             what: path(&gate.what),
             within: behind(gate.within),

@@ -213,10 +213,8 @@ pub(super) fn choices(path: &str, leaf: &Leaf, values: Vec<Value>) -> Vec<Choice
             places.map(|place| unordered(below(path, place + 1), left(place))).collect()
         }
         Leaf::Native { domain, .. } => {
-            let named = |choice: &Choice| Choice {
-                name: below(path, &choice.name),
-                ..choice.clone()
-            };
+            let named =
+                |choice: &Choice| Choice { name: below(path, &choice.name), ..choice.clone() };
             domain.choices().iter().map(named).collect()
         }
     }

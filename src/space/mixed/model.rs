@@ -82,7 +82,8 @@ fn classes(draft: &Draft) -> Vec<Vec<Vec<u16>>> {
             }
         }
     }
-    for item in draft.fields.iter().filter(|field| is_bounded(field)).flat_map(|f| f.range.clone()) {
+    for item in draft.fields.iter().filter(|field| is_bounded(field)).flat_map(|f| f.range.clone())
+    {
         // A bounded subset counts its items.
         (0..).zip(&mut followed[item]).for_each(|(option, followed)| followed.push(option));
     }
@@ -189,9 +190,8 @@ impl<'a> Network<'a> {
         weight: impl Fn(&[usize], &dyn Fn(&[usize], usize) -> Option<u16>) -> u128,
     ) -> Result<(), Uncountable> {
         let classes = self.classes;
-        let option = |values: &[usize], choice: usize| {
-            classes[choice].get(values[choice])?.first().copied()
-        };
+        let option =
+            |values: &[usize], choice: usize| classes[choice].get(values[choice])?.first().copied();
         self.factors.push(Factor::new(scope, &self.sizes, |values| weight(values, &option))?);
         Ok(())
     }
@@ -248,9 +248,7 @@ impl<'a> Network<'a> {
                     // Where nothing is decided, nothing is counted.
                     (None, after) => known == 0 && after.is_none_or(|after| values[after] == 0),
                     (Some(chosen), Some(after)) => known + usize::from(chosen) == values[after],
-                    (Some(chosen), None) => {
-                        (least..=most).contains(&(known + usize::from(chosen)))
-                    }
+                    (Some(chosen), None) => (least..=most).contains(&(known + usize::from(chosen))),
                 })
             })?;
             before = after;

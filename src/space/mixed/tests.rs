@@ -274,10 +274,7 @@ fn lists_and_parts_that_are_wrong_are_refused() {
         ("ops=conv+conv cell=one", "`ops` lists `conv` twice"),
         ("ops=con cell=one", "`ops` has no item `con`; it has conv, pool, skip, none"),
         ("ops=conv+none cell=one", "`array.rows` is missing"),
-        (
-            "ops=pool+skip+\"none\" cell=one",
-            "`ops` has 3 items; it takes at most 2",
-        ),
+        ("ops=pool+skip+\"none\" cell=one", "`ops` has 3 items; it takes at most 2"),
         (
             "ops=none array.rows=1 cell=one",
             "the text gives `array.rows`, which is not decided with the choices before it; leave it \
@@ -509,8 +506,11 @@ fn combinations(sizes: &[usize]) -> impl Iterator<Item = Vec<u16>> + '_ {
 }
 
 fn predicate() -> impl Strategy<Value = Predicate> {
-    (0..8usize, 0..8usize, any::<u64>())
-        .prop_map(|(first, second, bits)| Predicate { first, second, bits })
+    (0..8usize, 0..8usize, any::<u64>()).prop_map(|(first, second, bits)| Predicate {
+        first,
+        second,
+        bits,
+    })
 }
 
 fn sketch(depth: u32) -> impl Strategy<Value = Sketch> {

@@ -173,8 +173,7 @@ fn read_items<'t>(
     let mut places = Vec::new();
     let mut rest = text;
     loop {
-        let (item, after) =
-            token(rest, &[between]).ok_or_else(|| unended(field, text))?;
+        let (item, after) = token(rest, &[between]).ok_or_else(|| unended(field, text))?;
         let place = position(field, items, &item)?;
         if places.contains(&place) {
             return Err(format!("{} lists `{item}` twice", field.called("the text")));

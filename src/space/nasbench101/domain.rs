@@ -2,10 +2,9 @@
 
 use super::catalogue::CELL_COUNT;
 use super::cell::{Cell101, MOST_VERTICES, Op101};
+use crate::space::dag::{graph_choices, graph_of, graph_options};
+use crate::space::domain::fits;
 use crate::space::{Choice, Domain, Illegal, Value};
-
-const EDGES: usize = MOST_VERTICES * (MOST_VERTICES - 1) / 2;
-const INTERIOR: usize = MOST_VERTICES - 2;
 
 /// All NASBench-101 cells: whether each of the 21 edges among 7 vertices is there, and an operation
 /// for each of the 5 interior vertices.
@@ -20,13 +19,8 @@ pub struct Nasbench101Space {
 impl Nasbench101Space {
     /// Makes the space.
     pub fn new() -> Self {
-        let pairs = (1..MOST_VERTICES).flat_map(|to| (0..to).map(move |from| (from, to)));
-        let edges = pairs.map(|(from, to)| {
-            Choice::new(format!("{from}->{to}"), [Value::Flag(false), Value::Flag(true)])
-        });
         let names = Op101::ALL.map(|operation| Value::Text(operation.name().to_owned()));
-        let operations = (1..=INTERIOR).map(|v| Choice::new(format!("op{v}"), names.clone()));
-        Self { choices: edges.chain(operations).collect() }
+        Self { choices: graph_choices(MOST_VERTICES, &names) }
     }
 
     /// The cell that a combination stands for.
@@ -34,42 +28,18 @@ impl Nasbench101Space {
     /// # Errors
     /// The combination is not legal.
     pub fn cell(&self, options: &[u16]) -> Result<Cell101, Illegal> {
-        if options.len() != self.choices.len() {
-            let (given, expected) = (options.len(), self.choices.len());
-            return Err(Illegal(format!("{given} options given for {expected} choices")));
-        }
-        let (edges, labels) = options.split_at(EDGES);
-        if let Some((choice, option)) = self.choices.iter().zip(edges).find(|(_, o)| **o > 1) {
-            let name = &choice.name;
-            return Err(Illegal(format!("{name} has 2 options, and option {option} was given")));
-        }
-        let adjacency = edges
-            .iter()
-            .enumerate()
-            .fold(0, |bits, (edge, &option)| bits | u32::from(option != 0) << edge);
-        let operation = |(choice, &label): (&Choice, &u16)| {
-            Op101::ALL.get(usize::from(label)).copied().ok_or_else(|| {
-                Illegal(format!("{} has 3 operations, and option {label} was given", choice.name))
-            })
-        };
+        fits(&self.choices, options)?;
+        let (adjacency, labels) = graph_of(MOST_VERTICES, options);
         let operations: Vec<Op101> =
-            self.choices[EDGES..].iter().zip(labels).map(operation).collect::<Result<_, _>>()?;
+            labels.iter().map(|&label| Op101::ALL[usize::from(label)]).collect();
         Cell101::pruned(adjacency, &operations).map_err(|error| Illegal(error.to_string()))
     }
 
     /// Options that stand for a cell: its vertices come first, and the output is the last of 7.
     pub fn options(&self, cell: Cell101) -> Vec<u16> {
-        let last = cell.vertices() - 1;
-        let place = |vertex| if vertex == last { MOST_VERTICES - 1 } else { vertex };
-        let mut options = vec![0; self.choices.len()];
-        for (from, to) in cell.edges() {
-            let to = place(to);
-            options[from + to * (to - 1) / 2] = 1;
-        }
-        for vertex in 1..last {
-            options[EDGES + vertex - 1] = cell.operation(vertex) as u16;
-        }
-        options
+        let inner = 1..cell.vertices() - 1;
+        let operations: Vec<u16> = inner.map(|vertex| cell.operation(vertex) as u16).collect();
+        graph_options(MOST_VERTICES, cell.edges(), &operations)
     }
 }
 
@@ -113,6 +83,9 @@ mod tests {
     use super::super::order::tests::any_cell;
     use super::*;
 
+    const EDGES: usize = MOST_VERTICES * (MOST_VERTICES - 1) / 2;
+    const INTERIOR: usize = MOST_VERTICES - 2;
+
     #[test]
     fn choices_are_edges_and_operations() {
         let space = Nasbench101Space::new();
@@ -126,7 +99,7 @@ mod tests {
         assert_eq!(refusal(&[0; 3]), "3 options given for 26 choices");
         let mut options = [0; 26];
         options[25] = 3;
-        assert_eq!(refusal(&options), "op5 has 3 operations, and option 3 was given");
+        assert_eq!(refusal(&options), "op5 has 3 options, and option 3 was given");
         options[1] = 2;
         assert_eq!(refusal(&options), "0->2 has 2 options, and option 2 was given");
     }
