@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -12,7 +11,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::error::CliError;
 use super::run::listen;
-use crate::report::Format;
+use crate::note;
+use crate::report::{Colour, Format, Voice};
 use crate::script::{Script, ScriptError, Settings, SettingsError};
 use crate::seed::stream;
 use crate::serve::{self, Served};
@@ -38,6 +38,16 @@ pub struct Common {
     /// How tables are printed.
     #[arg(long, global = true, value_enum, default_value_t)]
     pub format: Format,
+    /// Prints results as `--format json` does, the outcome of a run as one object, and an error as one
+    /// line of JSON on standard error, where nothing else is said.
+    #[arg(long, global = true, conflicts_with = "format")]
+    pub json: bool,
+    /// Says nothing but results and errors: no progress, no notes.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// When messages are coloured.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    pub color: Colour,
 }
 
 /// An experiment named on the command line.
@@ -73,6 +83,11 @@ pub struct Loaded {
 }
 
 impl Common {
+    /// How the program is to speak.
+    pub const fn voice(&self) -> Voice {
+        Voice { quiet: self.quiet || self.json, json: self.json, colour: self.color }
+    }
+
     /// Opens the store for writing; makes it if there is none.
     pub fn store(&self) -> Result<Served, CliError> {
         Ok(Served::new(Store::open(&self.store, OpenMode::ReadWrite)?))
@@ -164,11 +179,14 @@ impl Loaded {
 
     /// An error of a function of the script, with its source line where one is behind it.
     pub fn failure(&self, failure: &Failure) -> CliError {
-        let rendered = self.script.diagnostic(&failure.0).map_or_else(
-            || format!("error: {failure}"),
-            |diagnostic| diagnostic.render(self.script.texts(), std::io::stderr().is_terminal()),
-        );
-        CliError::Experiment { rendered }
+        match self.script.diagnostic(&failure.0) {
+            Some(diagnostic) => CliError::Call {
+                head: None,
+                diagnostic: Box::new(diagnostic),
+                sources: self.script.texts().clone(),
+            },
+            None => CliError::Experiment { rendered: format!("error: {failure}") },
+        }
     }
 
     /// Points evaluated at once.
@@ -208,7 +226,7 @@ pub fn label_predicted(common: &Common, runs: &[RunRecord]) -> bool {
         return false;
     }
     if common.format != Format::Table || predicted.len() < runs.len() {
-        eprintln!("note: the accuracies of {} are predicted", predicted.join(", "));
+        note!("note: the accuracies of {} are predicted", predicted.join(", "));
     }
     common.format == Format::Table && predicted.len() == runs.len()
 }
@@ -229,7 +247,7 @@ pub fn log() {
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(Voice::get().colours())
         .without_time()
         .try_init();
 }

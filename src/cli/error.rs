@@ -1,16 +1,18 @@
 //! How a command fails: a message, a hint, an exit code.
 
 use std::error::Error;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+use serde_json::{Map, Value, json};
 
 use super::changes::Change;
 use crate::accuracy::nasbench101::{ImportError, TableError};
 use crate::comparison::PlanError;
 use crate::pareto::ParseObjectiveError;
 use crate::query::QuestionError;
-use crate::script::{QueryError, ScriptError};
+use crate::report::Voice;
+use crate::script::{Diagnostic, QueryError, ScriptError, Sources};
 use crate::store::StoreError;
 use crate::study::StudyError;
 use crate::train::TrainError;
@@ -35,6 +37,16 @@ pub enum CliError {
     Experiment {
         /// The message, with its source line where that is known.
         rendered: String,
+    },
+    /// A function of the experiment fails, at a place that is known.
+    #[error("{diagnostic}")]
+    Call {
+        /// What is said before it.
+        head: Option<String>,
+        /// What is wrong and where.
+        diagnostic: Box<Diagnostic>,
+        /// The texts that it points into.
+        sources: Sources,
     },
     /// A query is wrong.
     #[error(transparent)]
@@ -115,6 +127,7 @@ impl CliError {
             Self::Script(ScriptError::Read { .. }) | Self::Plan(PlanError::Read { .. }) => 2,
             Self::Script(_)
             | Self::Experiment { .. }
+            | Self::Call { .. }
             | Self::Query(_)
             | Self::Changed { .. }
             | Self::ChangedStudy { .. }
@@ -170,8 +183,88 @@ impl CliError {
 
     /// Prints what the store can return to nobody and gives the exit code.
     pub fn report_store(error: &StoreError) -> i32 {
-        eprintln!("error: {error}");
-        i32::from(store_code(error))
+        let code = store_code(error);
+        if Voice::get().json {
+            eprintln!("{}", json!({ "error": error.to_string(), "code": code }));
+        } else {
+            eprintln!("error: {error}");
+        }
+        i32::from(code)
+    }
+
+    /// What is wrong in a script and where, if that is what it is about.
+    const fn diagnostic(&self) -> Option<(&Diagnostic, &Sources)> {
+        match self {
+            Self::Script(ScriptError::Script { diagnostic, sources })
+            | Self::Query(QueryError { diagnostic, sources })
+            | Self::Call { diagnostic, sources, .. } => Some((diagnostic, sources)),
+            _ => None,
+        }
+    }
+
+    /// The message of an error in a script, with its source line where that is known.
+    pub fn rendered(&self) -> Option<String> {
+        if let Self::Experiment { rendered } = self {
+            return Some(rendered.clone());
+        }
+        let (diagnostic, sources) = self.diagnostic()?;
+        let rendered = diagnostic.render(sources, Voice::get().colours());
+        Some(match self {
+            Self::Call { head: Some(head), .. } => format!("error: {head}\n{rendered}"),
+            _ => rendered,
+        })
+    }
+
+    /// What is behind the failure and not in its message.
+    fn causes(&self) -> Vec<String> {
+        // The messages of the other kinds name their causes themselves.
+        let mut source = match self {
+            Self::Store(_) | Self::Study(_) => self.source(),
+            _ => None,
+        };
+        let mut causes = Vec::new();
+        while let Some(cause) = source {
+            causes.push(cause.to_string());
+            source = cause.source();
+        }
+        causes
+    }
+
+    /// The failure for other programs: what is left out does not apply.
+    fn json(&self) -> Value {
+        let mut object = Map::new();
+        let message = match (self, self.diagnostic()) {
+            (Self::Call { head: Some(head), diagnostic, .. }, _) => {
+                format!("{head} {}", diagnostic.message)
+            }
+            (_, Some((diagnostic, _))) => diagnostic.message.clone(),
+            (Self::Experiment { rendered }, _) => {
+                rendered.strip_prefix("error: ").unwrap_or(rendered).to_owned()
+            }
+            _ => self.to_string(),
+        };
+        object.insert("error".into(), message.into());
+        object.insert("code".into(), self.code().into());
+        let mut help = self.hint();
+        if let Some((diagnostic, _)) = self.diagnostic() {
+            if let Some(place) = &diagnostic.place {
+                object.insert("file".into(), place.label.as_str().into());
+                object.insert("line".into(), place.line.into());
+                object.insert("column".into(), place.column.into());
+            }
+            if !diagnostic.stack.is_empty() {
+                object.insert("stack".into(), diagnostic.stack.clone().into());
+            }
+            help = diagnostic.help.clone().or(help);
+        }
+        let causes = self.causes();
+        if !causes.is_empty() {
+            object.insert("because".into(), causes.into());
+        }
+        if let Some(help) = help {
+            object.insert("help".into(), help.into());
+        }
+        Value::Object(object)
     }
 
     /// Prints the failure to standard error and gives its exit code.
@@ -181,24 +274,15 @@ impl CliError {
         {
             return ExitCode::SUCCESS;
         }
-        let colour = std::io::stderr().is_terminal();
-        match self {
-            Self::Script(ScriptError::Script { diagnostic, sources })
-            | Self::Query(QueryError { diagnostic, sources }) => {
-                eprintln!("{}", diagnostic.render(sources, colour));
-            }
-            Self::Experiment { rendered } => eprintln!("{rendered}"),
-            other => {
-                eprintln!("error: {other}");
-                // The messages of the other kinds name their causes themselves.
-                let mut source = match other {
-                    Self::Store(_) | Self::Study(_) => other.source(),
-                    _ => None,
-                };
-                while let Some(cause) = source {
-                    eprintln!("  because: {cause}");
-                    source = cause.source();
-                }
+        if Voice::get().json {
+            eprintln!("{}", self.json());
+            return ExitCode::from(self.code());
+        }
+        match self.rendered() {
+            Some(rendered) => eprintln!("{rendered}"),
+            None => {
+                eprintln!("error: {self}");
+                self.causes().iter().for_each(|cause| eprintln!("  because: {cause}"));
             }
         }
         if let Some(hint) = self.hint() {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use super::context::{Common, PairArgs};
 use super::error::CliError;
 use super::summary;
+use crate::note;
 use crate::report::{Format, Table};
 use crate::study::Experiment;
 
@@ -60,7 +61,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
             }
         }
     } else if origins.iter().any(|origin| origin.starts_with("predicted")) {
-        eprintln!("note: the accuracy is predicted");
+        note!("note: the accuracy is predicted");
     }
     table.write(common.format, &mut out)?;
     if common.format != Format::Table {

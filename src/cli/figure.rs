@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::context::Common;
 use super::error::CliError;
+use crate::note;
 use crate::pareto::{Frontier, costs};
 use crate::query::select;
 use crate::report::{Axes, Series, figure};
@@ -47,7 +48,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         .map_err(|error| CliError::usage(error.to_string()))?;
     std::fs::write(&args.out, text)
         .map_err(|source| CliError::File { path: args.out.clone(), source })?;
-    eprintln!("wrote {}", args.out.display());
+    note!("wrote {}", args.out.display());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -3,6 +3,7 @@
 mod changes;
 mod check;
 mod compare;
+mod completions;
 mod context;
 mod data;
 mod error;
@@ -10,6 +11,9 @@ mod estimate;
 mod explain;
 mod export;
 mod figure;
+mod help;
+mod man;
+mod new;
 mod output;
 mod pareto;
 mod query;
@@ -31,10 +35,12 @@ mod trainings;
 mod watch;
 
 use std::ffi::OsString;
+use std::io::{Write, stdout};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ColorChoice, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::report::{Colour, Format};
 use crate::store::end_with;
 
 pub use context::Common;
@@ -42,12 +48,12 @@ pub use error::CliError;
 
 /// Searches a CNN and the accelerator that runs it together.
 #[derive(Debug, Parser)]
-#[command(name = "tandem", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "tandem", version, max_term_width = 100)]
 struct Cli {
     #[command(flatten)]
     common: Common,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -65,6 +71,7 @@ enum Command {
     Figure(figure::Args),
     Sweep(sweep::Args),
     Study(study::Args),
+    New(new::Args),
     Check(check::Args),
     Estimate(estimate::Args),
     Data(data::Args),
@@ -72,6 +79,28 @@ enum Command {
     Train(train::Args),
     Trainings(trainings::Args),
     TrainPredictor(train_predictor::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// When the pages of help and the messages about wrong usage are coloured: what `--color` says, wherever
+/// it is, as they may come before the arguments are known to make sense.
+fn colour(arguments: &[OsString]) -> ColorChoice {
+    let mut choice = ColorChoice::Auto;
+    for (index, argument) in arguments.iter().enumerate() {
+        let Some(argument) = argument.to_str() else { continue };
+        let value = match argument.strip_prefix("--color") {
+            Some("") => arguments.get(index + 1).and_then(|value| value.to_str()),
+            Some(value) => value.strip_prefix('='),
+            None => None,
+        };
+        match value.and_then(|value| Colour::from_str(value, false).ok()) {
+            Some(Colour::Always) => choice = ColorChoice::Always,
+            Some(Colour::Never) => choice = ColorChoice::Never,
+            Some(Colour::Auto) | None => {}
+        }
+    }
+    choice
 }
 
 /// Runs the program with the given arguments and says how it went.
@@ -79,22 +108,36 @@ enum Command {
 /// Exit codes: 0 done, 1 the work failed, 2 wrong usage, 3 the script or its settings are wrong,
 /// 4 the store is damaged or held by another process, 99 a threshold does not hold, 130 interrupted and resumable.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let command = help::command().color(colour(&arguments));
+    let parsed =
+        command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let mut cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
             return ExitCode::from(u8::from(error.use_stderr()) * 2);
         }
     };
+    cli.common.voice().set();
+    if cli.common.json {
+        cli.common.format = Format::Json;
+    }
     context::log();
     end_with(CliError::report_store);
     let common = &cli.common;
+    let Some(command) = cli.command else {
+        return match stdout().write_all(help::start().as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => CliError::from(error).report(),
+        };
+    };
     let has_output =
-        matches!(cli.command, Command::Query(_) | Command::Export(_) | Command::Rescore(_));
+        matches!(command, Command::Query(_) | Command::Export(_) | Command::Rescore(_));
     if !has_output && let Err(error) = output::refuse_terminal(common.format) {
         return error.report();
     }
-    let result = match cli.command {
+    let result = match command {
         Command::Run(args) => run::run(common, &args),
         Command::Resume(args) => resume::run(common, &args),
         Command::Runs(args) => runs::run(common, &args),
@@ -108,6 +151,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Figure(args) => figure::run(common, &args),
         Command::Sweep(args) => sweep::run(common, &args),
         Command::Study(args) => study::run(common, &args),
+        Command::New(args) => new::run(&args),
         Command::Check(args) => check::run(common, &args),
         Command::Estimate(args) => estimate::run(common, &args),
         Command::Data(args) => data::run(common, &args),
@@ -115,6 +159,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Train(args) => train::run(common, &args),
         Command::Trainings(args) => trainings::run(common, &args),
         Command::TrainPredictor(args) => train_predictor::run(common, &args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     match result {
         Ok(code) => code,

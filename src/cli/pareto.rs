@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use super::compare;
 use super::context::{Common, label_predicted};
 use super::error::CliError;
+use crate::note;
 use crate::pareto::{Frontier, Objective, costs, hypervolume};
 use crate::query::select;
 use crate::report::{Format, TrialColumns, number};
@@ -109,7 +110,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     if common.format == Format::Table {
         writeln!(stdout(), "\n{line}")?;
     } else {
-        eprintln!("{line}");
+        note!("{line}");
     }
     if let Some(sweep) = &args.sweep {
         let given = (!args.reference.is_empty()).then_some(reference.as_slice());

@@ -8,6 +8,7 @@ use super::context::{Common, label_predicted, read_settings};
 use super::error::CliError;
 use super::output::Output;
 use super::query_text::{named, sort_key, split};
+use crate::note;
 use crate::query::{
     Aggregate, Found, Function, Grouping, Order, Subject, Value, find, frontier, group, known,
     select,
@@ -232,7 +233,7 @@ fn trials(
     let mut rows = Rows::new(common.format, shape.columns(), output)?;
     write_rows(reader, &subjects, &found, &shape, &mut rows)?;
     if rows.count() == 0 {
-        eprintln!("no trial matches");
+        note!("no trial matches");
     }
     rows.finish()?.finish()?;
     Ok(ExitCode::SUCCESS)
@@ -387,7 +388,7 @@ fn groups(
     });
     table.truncate(args.limit.unwrap_or(usize::MAX));
     if label_predicted(common, &records) {
-        eprintln!("note: the accuracies are predicted");
+        note!("note: the accuracies are predicted");
     }
     let output = Output::new(args.output.as_deref(), common.format)?;
     let columns = names.into_iter().map(|name| Column { name: name.clone(), kind: None });

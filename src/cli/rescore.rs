@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::context::{Common, Loaded, label_predicted, stored_settings};
 use super::error::CliError;
 use super::output::Output;
+use crate::note;
 use crate::query::{Judged, Ranking, Rescored, Subject, known, rank, rescore};
 use crate::report::{Cell, Column, Format, Kind, Rows, Table, number};
 use crate::script::{Known, ScriptError};
@@ -70,7 +71,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     } else {
         let mut text = Vec::new();
         summary.write(Format::Table, &mut text)?;
-        eprintln!("{}", String::from_utf8_lossy(&text).trim_end());
+        note!("{}", String::from_utf8_lossy(&text).trim_end());
     }
     let predicted = label_predicted(common, std::slice::from_ref(&record));
     let columns = columns(&known, predicted);
@@ -113,9 +114,10 @@ fn rewards(
         let same = scheduled.filter(|scheduled| scheduled.name == phase.name);
         if same.is_none() {
             script.require("reward")?;
-            eprintln!(
+            note!(
                 "note: the schedule gives no phase `{}` at step {}; it is judged by reward(metrics)",
-                phase.name, phase.first_step
+                phase.name,
+                phase.first_step
             );
         }
         rewards.push(same.map(|scheduled| scheduled.reward));

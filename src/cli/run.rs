@@ -10,6 +10,7 @@ use super::context::{Common, ExperimentArgs, Loaded, read_settings};
 use super::error::CliError;
 use super::{summary, thresholds};
 use crate::accel::chaidnn;
+use crate::note;
 use crate::report::Terminal;
 use crate::script::Settings;
 use crate::store::{RunRecord, Store};
@@ -108,10 +109,7 @@ pub fn carry_on(
         }
         End::Finished => Ok(ExitCode::from(130)),
         End::Interrupted => {
-            eprintln!(
-                "interrupted after {} trials; `tandem resume {name}` goes on",
-                progress.steps()
-            );
+            note!("interrupted after {} trials; `tandem resume {name}` goes on", progress.steps());
             Ok(ExitCode::from(130))
         }
     }
@@ -130,7 +128,7 @@ pub fn summary_to_the_end(
     let trainer = loaded.script.host().trainer();
     let printed = summary::print(common, loaded, &store.run(name)?, progress);
     if printed.is_err() && trainer.was_interrupted() {
-        eprintln!("interrupted; `tandem show {name} --summary` goes on with the summary");
+        note!("interrupted; `tandem show {name} --summary` goes on with the summary");
         return Ok(false);
     }
     printed?;
@@ -144,7 +142,7 @@ pub fn listen(stop: &Arc<AtomicBool>) {
         if stop.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("stopping after the points at hand; Ctrl-C again stops at once");
+        note!("stopping after the points at hand; Ctrl-C again stops at once");
     };
     if let Err(error) = ctrlc::set_handler(handler) {
         tracing::warn!("Ctrl-C will not stop the run cleanly: {error}");
@@ -153,21 +151,21 @@ pub fn listen(stop: &Arc<AtomicBool>) {
 
 /// An error of a run, with the script's source line where one is behind it.
 pub fn explain(loaded: &Loaded, error: StudyError) -> CliError {
-    let (prefix, message) = match &error {
+    let (head, message) = match &error {
         StudyError::Schedule(Failure(message)) | StudyError::Unusable(Failure(message)) => {
-            (String::new(), message)
+            (None, message)
         }
         StudyError::Hopeless { trials, reason } => {
-            (format!("error: each of the first {trials} trials failed, the first with:\n"), reason)
+            (Some(format!("each of the first {trials} trials failed, the first with:")), reason)
         }
         _ => return CliError::Study(error),
     };
     match loaded.script.diagnostic(message) {
-        Some(diagnostic) => {
-            let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            let rendered = diagnostic.render(loaded.script.texts(), colour);
-            CliError::Experiment { rendered: format!("{prefix}{rendered}") }
-        }
+        Some(diagnostic) => CliError::Call {
+            head,
+            diagnostic: Box::new(diagnostic),
+            sources: loaded.script.texts().clone(),
+        },
         None => CliError::Study(error),
     }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::context::Common;
 use super::error::CliError;
+use crate::note;
 use crate::report::{Cell, Format, Table};
 
 /// Lists the runs of the store, oldest first.
@@ -29,7 +30,7 @@ pub fn run(common: &Common, _args: &Args) -> Result<ExitCode, CliError> {
         ]);
     }
     if table.is_empty() && common.format == Format::Table {
-        eprintln!("the store has no runs yet; `tandem run FILE` makes one");
+        note!("the store has no runs yet; `tandem run FILE` makes one");
         return Ok(ExitCode::SUCCESS);
     }
     table.write(common.format, stdout().lock())?;

@@ -5,6 +5,7 @@ use std::io::{Write, stdout};
 use super::context::{Common, Loaded, label_predicted};
 use super::error::CliError;
 use super::thresholds;
+use crate::note;
 use crate::report::{Cell, Format, Table, TrialColumns};
 use crate::store::RunRecord;
 use crate::study::{Experiment, Progress};
@@ -15,7 +16,7 @@ pub fn print_name(common: &Common, name: &str) -> Result<(), CliError> {
         writeln!(stdout(), "run {name}")?;
         stdout().flush()?;
     } else {
-        eprintln!("run {name}");
+        note!("run {name}");
     }
     Ok(())
 }
@@ -68,7 +69,7 @@ pub fn print(
     phases.write(Format::Table, &mut out)?;
     let objectives: Vec<String> = progress.objectives().iter().map(ToString::to_string).collect();
     if objectives.is_empty() {
-        eprintln!("no frontier: `fn objectives()` in the script would name its metrics");
+        note!("no frontier: `fn objectives()` in the script would name its metrics");
     } else {
         writeln!(out, "\nFrontier ({})", objectives.join(", "))?;
         table.write(Format::Table, &mut out)?;

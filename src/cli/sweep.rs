@@ -13,6 +13,7 @@ use super::run::{listen, models, record};
 use super::{summary, sweep_summary};
 use crate::accel::chaidnn::{Batch, ChaidnnSpace};
 use crate::network::Family;
+use crate::note;
 use crate::pareto::sweep::{OnChaidnn, Settings, Sweep};
 use crate::pareto::{Direction, Objective};
 use crate::report::SweepBar;
@@ -132,9 +133,10 @@ pub fn carry_on(
         }
         End::Interrupted => {
             let record = record.sweep.unwrap_or_default();
-            eprintln!(
+            note!(
                 "interrupted after {} of {} networks; `tandem resume {name}` goes on",
-                record.done, record.networks
+                record.done,
+                record.networks
             );
             Ok(ExitCode::from(130))
         }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::context::Loaded;
-use crate::report::{Format, Table};
+use crate::report::{Format, Table, Voice};
 use crate::study::{Experiment, Progress};
 
 /// The exit code of a run that ended where a threshold does not hold.
@@ -37,7 +37,9 @@ pub fn verdict(loaded: &Loaded, progress: &Progress) -> ExitCode {
                 Some(value) => format!("{} is {value}", threshold.quantity),
                 None => format!("{} has no value", threshold.quantity),
             };
-            eprintln!("threshold `{threshold}` does not hold: {value}");
+            if !Voice::get().json {
+                eprintln!("threshold `{threshold}` does not hold: {value}");
+            }
             code = ExitCode::from(MISSED);
         }
     }

@@ -9,6 +9,7 @@ use super::context::{Common, Loaded, PairArgs};
 use super::error::CliError;
 use super::trainings::{curve_table, push_curve};
 use crate::accuracy::trained::TrainingRecord;
+use crate::note;
 use crate::report::{Format, Table, TrainingBar};
 use crate::script::TrainingPlan;
 use crate::space::Point;
@@ -48,7 +49,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     for seed in plan.seeds() {
         match train(&loaded, &plan, seed, &store.path().join("weights")) {
             Err(CliError::Train(TrainError::Interrupted)) => {
-                eprintln!("interrupted; the same command goes on");
+                note!("interrupted; the same command goes on");
                 return Ok(ExitCode::from(130));
             }
             result => {

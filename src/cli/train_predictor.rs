@@ -9,6 +9,7 @@ use super::context::Common;
 use super::error::CliError;
 use crate::accuracy::nasbench101::Nasbench101Table;
 use crate::accuracy::nasbench101::predictor::{Predictor, Quality, Recipe, split, train};
+use crate::note;
 use crate::report::Table;
 
 /// The share of the cells that is compared apart, from the most accurate down.
@@ -56,7 +57,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         let started = Instant::now();
         train(&table, &recipe, |epoch, error| {
             let seconds = started.elapsed().as_secs_f64();
-            eprintln!("epoch {epoch}/{}: squared error {error:.4}, {seconds:.0} s", recipe.epochs);
+            note!("epoch {epoch}/{}: squared error {error:.4}, {seconds:.0} s", recipe.epochs);
         })
         .map_err(|error| failed(error.to_string()))?
     };

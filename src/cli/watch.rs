@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::context::Common;
 use super::error::CliError;
+use crate::note;
 use crate::report::{Format, Pace, Sight, WatchBar};
 use crate::serve;
 use crate::store::{Holder, RunRecord, Status, StoreError};
@@ -81,7 +82,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     Ok(match end {
         End::Finished => ExitCode::SUCCESS,
         End::Interrupted => {
-            eprintln!("interrupted; `tandem resume {}` goes on", args.run);
+            note!("interrupted; `tandem resume {}` goes on", args.run);
             ExitCode::from(130)
         }
         End::Failed(reason) => {
@@ -89,9 +90,11 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
             ExitCode::FAILURE
         }
         End::Died(holder) => {
-            eprintln!(
+            note!(
                 "process {} on {} died; `tandem resume {}` goes on",
-                holder.process, holder.host, args.run
+                holder.process,
+                holder.host,
+                args.run
             );
             ExitCode::FAILURE
         }

@@ -1,9 +1,8 @@
 //! The course of downloads on the terminal.
 
-use std::io::IsTerminal;
-
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::voice::Voice;
 use crate::train::data::FetchEvent;
 
 /// Shows downloads on standard error as bars where there is a terminal, and nothing elsewhere.
@@ -15,7 +14,7 @@ pub struct DownloadBar {
 impl DownloadBar {
     /// A view of downloads, one after another.
     pub fn new() -> Self {
-        Self { interactive: std::io::stderr().is_terminal(), shown: None }
+        Self { interactive: Voice::get().is_live(), shown: None }
     }
 
     /// Shows what happened.

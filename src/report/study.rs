@@ -1,12 +1,13 @@
 //! The course of a study on the terminal.
 
-use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::number::grouped;
+use super::voice::Voice;
 use crate::comparison::ComparisonEvent;
+use crate::note;
 
 /// Shows the runs of a study on standard error: one bar over all of them where there is a terminal, a
 /// line for each finished run elsewhere.
@@ -20,7 +21,7 @@ pub struct StudyBar {
 impl StudyBar {
     /// A view of so many runs, some of them done.
     pub fn new(runs: u64, done: u64) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = Voice::get().is_live().then(|| {
             let bar = ProgressBar::new(runs);
             bar.set_draw_target(ProgressDrawTarget::stderr());
             let template = "study {wide_bar} {pos}/{len} runs {elapsed} {eta:>4}  {msg}";
@@ -48,7 +49,7 @@ impl StudyBar {
                 let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
                 match &self.bar {
                     Some(bar) => bar.set_position(done),
-                    None => eprintln!("{done}/{} {run}: {trials} trials", self.runs),
+                    None => note!("{done}/{} {run}: {trials} trials", self.runs),
                 }
             }
         }

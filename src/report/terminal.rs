@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::number::number;
 use super::training::describe;
 use crate::accuracy::trained::TrainingEvent;
+use crate::note;
 use crate::study::{Event, Observer, Progress, SweepProgress};
 
 /// Shows events on standard error: a bar where there is a terminal, lines elsewhere.
@@ -74,7 +75,7 @@ impl Observer for Terminal {
     fn observe(&mut self, event: Event<'_>) {
         match event {
             Event::Resumed { trials, checkpoint } => {
-                eprintln!("resuming: {trials} trials stored, checkpoint at {checkpoint}");
+                note!("resuming: {trials} trials stored, checkpoint at {checkpoint}");
             }
             Event::PhaseStarted { name, controller, steps, valid, .. } => {
                 if self.interactive {
@@ -82,7 +83,7 @@ impl Observer for Terminal {
                 } else {
                     let steps = steps.map_or_else(String::new, |s| format!(", up to {s} trials"));
                     let valid = valid.map_or_else(String::new, |v| format!(" or {v} valid"));
-                    eprintln!("phase {name}: {controller}{steps}{valid}");
+                    note!("phase {name}: {controller}{steps}{valid}");
                 }
             }
             Event::Committed { trials, progress } => {
@@ -98,8 +99,8 @@ impl Observer for Terminal {
                     threshold.quantity
                 );
                 match &self.bar {
-                    Some(bar) => bar.suspend(|| eprintln!("{line}")),
-                    None => eprintln!("{line}"),
+                    Some(bar) => bar.suspend(|| note!("{line}")),
+                    None => note!("{line}"),
                 }
             }
             Event::Checkpoint { .. } => {}

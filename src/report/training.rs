@@ -1,11 +1,12 @@
 //! The course of trainings on the terminal.
 
-use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::voice::Voice;
 use crate::accuracy::trained::TrainingEvent;
+use crate::note;
 use crate::train::TrainProgress;
 
 /// Shows a training on standard error: a bar where there is a terminal, a line an epoch elsewhere.
@@ -17,7 +18,7 @@ pub struct TrainingBar {
 impl TrainingBar {
     /// A view of trainings, one after another.
     pub fn new() -> Self {
-        let interactive = std::io::stderr().is_terminal();
+        let interactive = Voice::get().is_live();
         Self { bar: Mutex::default(), interactive }
     }
 
@@ -33,7 +34,7 @@ impl TrainingBar {
             TrainingEvent::Step { seed, progress } => {
                 let of_epoch = progress.steps / u64::from(progress.epochs.max(1));
                 if progress.step.is_multiple_of(of_epoch.max(1)) {
-                    eprintln!("seed {seed}, {}", describe(progress));
+                    note!("seed {seed}, {}", describe(progress));
                 }
             }
             TrainingEvent::Done { .. } => {

@@ -1,17 +1,14 @@
 //! A run as it is seen from another process.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::number::number;
+use super::rate::Rate;
 use super::table::{Cell, Format, Table};
 use crate::store::{Holder, RunRecord};
 use crate::study::Tally;
-
-/// A rate is that of so long.
-const RECENT: Duration = Duration::from_secs(30);
 
 /// How far a run has come at some moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,30 +132,24 @@ impl Sight {
 /// How fast a run goes on.
 #[derive(Clone, Debug, Default)]
 pub struct Pace {
-    seen: VecDeque<(Instant, u64)>,
+    rate: Rate,
 }
 
 impl Pace {
     /// Takes note of a sight.
     pub fn note(&mut self, at: Instant, sight: &Sight) {
-        self.seen.push_back((at, sight.work().0));
-        while self.seen.len() > 2 && at.duration_since(self.seen[1].0) > RECENT {
-            self.seen.pop_front();
-        }
+        self.rate.note(at, sight.work().0);
     }
 
     /// Trials or networks a second of late, if there is anything to tell it by.
     fn per_s(&self) -> Option<f64> {
-        let (first, last) = (self.seen.front()?, self.seen.back()?);
-        let seconds = last.0.duration_since(first.0).as_secs_f64();
-        (seconds > 0.0).then(|| last.1.saturating_sub(first.1) as f64 / seconds)
+        self.rate.per_s()
     }
 
     /// The seconds to the end at this rate, if there is an end.
     fn left(&self, sight: &Sight) -> Option<f64> {
         let (done, all) = sight.work();
-        let (left, per_s) = (all?.saturating_sub(done), self.per_s()?);
-        (left > 0 && per_s > 0.0).then(|| left as f64 / per_s)
+        self.rate.seconds(all?.saturating_sub(done))
     }
 }
 

@@ -9,6 +9,7 @@ use super::super::context::cache_dir;
 use super::super::error::CliError;
 use super::tell;
 use crate::accuracy::nasbench101;
+use crate::note;
 use crate::report::grouped;
 use crate::train::data::{Official, import};
 
@@ -40,7 +41,7 @@ pub fn run(data: &Path, args: &Args) -> Result<ExitCode, CliError> {
         Kind::Nasbench101 => {
             let summary = nasbench101::import(&args.path, data, cache_dir().as_deref())?;
             let (cells, path) = (grouped(summary.cells as u128), summary.path.display());
-            eprintln!("{cells} cells imported into {path}");
+            note!("{cells} cells imported into {path}");
             return Ok(ExitCode::SUCCESS);
         }
         Kind::Cifar10 => Official::Cifar10,

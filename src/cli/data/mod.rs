@@ -11,6 +11,7 @@ use clap::Subcommand;
 
 use super::context::Common;
 use super::error::CliError;
+use crate::note;
 use crate::report::grouped;
 use crate::train::data::{Acquired, Official};
 
@@ -44,7 +45,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
 /// Says which set is where now.
 fn tell(set: Official, acquired: &Acquired) {
     let Acquired { place, train, test, already } = acquired;
-    eprintln!(
+    note!(
         "{set} is {}in {}: {} training and {} test images",
         if *already { "already " } else { "" },
         place.display(),

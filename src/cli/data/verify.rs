@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use super::super::context::Common;
 use super::super::error::CliError;
 use crate::accuracy::nasbench101::{Nasbench101Table, TableError};
+use crate::note;
 use crate::report::Table;
 use crate::train::data::{DataError, DataSpec, open, sets};
 
@@ -51,7 +52,7 @@ pub fn run(common: &Common, data: &Path, args: &Args) -> Result<ExitCode, CliErr
         push(spec.to_string(), opened.map_err(|error| error.to_string()));
     }
     if table.is_empty() {
-        eprintln!("there is nothing to verify in {}", data.display());
+        note!("there is nothing to verify in {}", data.display());
     }
     table.write(common.format, stdout().lock())?;
     Ok(ExitCode::from(u8::from(!sound)))

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::super::context::Common;
 use super::super::error::CliError;
 use super::size;
+use crate::note;
 use crate::store::{OpenMode, Store};
 
 /// Writes the store's database anew, without what is no longer needed.
@@ -18,9 +19,9 @@ pub fn run(common: &Common, _args: &Args) -> Result<ExitCode, CliError> {
     let store = Store::open(&common.store, OpenMode::ReadOnlyMustExist)?;
     let done = store.compact()?;
     if done.after < done.before {
-        eprintln!("the database took {} and takes {}", size(done.before), size(done.after));
+        note!("the database took {} and takes {}", size(done.before), size(done.after));
     } else {
-        eprintln!("the database takes {}, and a fresh one would not take less", size(done.before));
+        note!("the database takes {}, and a fresh one would not take less", size(done.before));
     }
     Ok(ExitCode::SUCCESS)
 }

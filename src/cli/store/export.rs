@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use super::super::context::Common;
 use super::super::error::CliError;
 use super::{held, is_standard};
+use crate::note;
 use crate::store::StoreError;
 
 /// Writes all that is in the store into one file, from which `store import` makes the same store.
@@ -31,7 +32,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     } else {
         store.export_to(&args.file)?
     };
-    eprintln!("{} exported to {}", held(&totals), args.file.display());
+    note!("{} exported to {}", held(&totals), args.file.display());
     Ok(ExitCode::SUCCESS)
 }
 

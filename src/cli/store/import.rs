@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use super::super::context::Common;
 use super::super::error::CliError;
 use super::{held, is_standard};
+use crate::note;
 use crate::store::Store;
 
 /// Makes a store of what `store export` wrote, in a folder that is new or has an empty store.
@@ -26,6 +27,6 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
             .map_err(|source| CliError::File { path: args.file.clone(), source })?;
         Store::import(&common.store, file, &args.file)?
     };
-    eprintln!("{} imported into {}", held(&totals), common.store.display());
+    note!("{} imported into {}", held(&totals), common.store.display());
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use super::super::context::Common;
 use super::super::error::CliError;
 use super::size;
+use crate::note;
 use crate::report::{Table, grouped};
 
 /// Measures what the store holds and the space it takes.
@@ -33,14 +34,14 @@ pub fn run(common: &Common, _args: &Args) -> Result<ExitCode, CliError> {
         ]);
     }
     table.write(common.format, stdout().lock())?;
-    eprintln!(
+    note!(
         "{} trials; the database holds {} and takes {}",
         grouped(space.trials.into()),
         size(space.live),
         size(space.database)
     );
     if let Some(bytes) = space.reclaimable() {
-        eprintln!("`tandem store compact` would give back about {}", size(bytes));
+        note!("`tandem store compact` would give back about {}", size(bytes));
     }
     Ok(ExitCode::SUCCESS)
 }

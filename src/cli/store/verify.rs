@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::super::context::Common;
 use super::super::error::CliError;
+use crate::note;
 use crate::report::{Format, Table, grouped};
 use crate::store::{Findings, Weight};
 
@@ -34,9 +35,9 @@ pub fn run(common: &Common, _args: &Args) -> Result<ExitCode, CliError> {
         table.write(common.format, stdout().lock())?;
     }
     if findings.omitted() > 0 {
-        eprintln!("{} more are not listed", grouped(findings.omitted().into()));
+        note!("{} more are not listed", grouped(findings.omitted().into()));
     }
-    eprintln!("{}", totals(&findings));
+    note!("{}", totals(&findings));
     Ok(ExitCode::from(if findings.damages > 0 { 4 } else { 0 }))
 }
 

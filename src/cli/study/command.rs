@@ -15,6 +15,7 @@ use crate::cli::context::Common;
 use crate::cli::error::CliError;
 use crate::cli::run::{explain, listen};
 use crate::comparison::{Plan, Planned, run_all};
+use crate::note;
 use crate::report::{Format, StudyBar};
 use crate::store::{RunRecord, Status, Store, StoreError, StudyRecord, now_s};
 use crate::study::{End, StudyError};
@@ -170,7 +171,7 @@ fn print_name(common: &Common, study: &StudyRecord, runs: usize) -> Result<(), C
         writeln!(stdout(), "{line}")?;
         stdout().flush()?;
     } else {
-        eprintln!("{line}");
+        note!("{line}");
     }
     Ok(())
 }
@@ -205,7 +206,7 @@ fn search(
             file: study.file.clone().into(),
         },
         error => {
-            eprintln!("run `{}` stopped", failure.run);
+            note!("run `{}` stopped", failure.run);
             explain(experiments.of_run(left[failure.index].0), error)
         }
     })
@@ -216,7 +217,7 @@ fn interrupted(store: &Store, runs: &[RunRecord], more: &str) -> Result<ExitCode
     for run in runs {
         finished += usize::from(store.run(&run.name)?.status == Status::Finished);
     }
-    eprintln!(
+    note!(
         "interrupted: {finished} of {} runs are finished{more}; the same command goes on",
         runs.len()
     );
@@ -229,7 +230,7 @@ fn print(common: &Common, judged: &[Judged]) -> Result<(), CliError> {
         return Ok(tables::print(judged, &mut out)?);
     }
     for judged in judged.iter().filter(|judged| judged.predicted) {
-        eprintln!("note: the accuracies of scenario {} are predicted", judged.name);
+        note!("note: the accuracies of scenario {} are predicted", judged.name);
     }
     Ok(tables::flat(judged).write(common.format, &mut out)?)
 }
@@ -237,6 +238,6 @@ fn print(common: &Common, judged: &[Judged]) -> Result<(), CliError> {
 fn write(path: &Path, page: &str) -> Result<(), CliError> {
     std::fs::write(path, page)
         .map_err(|source| CliError::File { path: path.to_path_buf(), source })?;
-    eprintln!("wrote {}", path.display());
+    note!("wrote {}", path.display());
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! The experiments of a study: a script for each strategy on each scenario.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -195,11 +194,10 @@ fn ready(common: &Common, file: &Path, settings: Settings) -> Result<Loaded, Cli
 
 /// The message of an error, and of what is behind it, as it is printed.
 pub fn rendered(error: &CliError) -> String {
+    if let Some(rendered) = error.rendered() {
+        return rendered;
+    }
     match error {
-        CliError::Script(ScriptError::Script { diagnostic, sources }) => {
-            diagnostic.render(sources, std::io::stderr().is_terminal())
-        }
-        CliError::Experiment { rendered } => rendered.clone(),
         CliError::Study(error) => match std::error::Error::source(error) {
             Some(cause) => format!("error: {error}\n  because: {cause}"),
             None => format!("error: {error}"),

@@ -1,0 +1,25 @@
+//! `tandem completions`: what a shell needs to complete the program's command line.
+
+use std::io::stdout;
+use std::process::ExitCode;
+
+use clap_complete::{Shell, generate};
+
+use super::error::CliError;
+use super::help;
+
+/// Prints the completions of a shell, for the file that it reads them from.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The shell.
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+/// Carries out the command.
+pub fn run(args: &Args) -> Result<ExitCode, CliError> {
+    let mut text = Vec::new();
+    generate(args.shell, &mut help::command(), "tandem", &mut text);
+    std::io::Write::write_all(&mut stdout(), &text)?;
+    Ok(ExitCode::SUCCESS)
+}

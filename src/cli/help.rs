@@ -1,0 +1,204 @@
+//! The pages of help: commands by what they are for, examples, and where to start.
+
+use std::fmt::Write as _;
+
+use clap::{Command, CommandFactory};
+
+use super::Cli;
+
+/// The commands by what they are for; any others come last.
+const GROUPS: [(&str, &[&str]); 5] = [
+    ("Write and search", &["new", "check", "run", "resume", "sweep", "study"]),
+    (
+        "Look at what was found",
+        &["runs", "show", "watch", "query", "pareto", "explain", "figure", "rescore", "export"],
+    ),
+    ("One network, one pair", &["estimate", "train", "trainings", "train-predictor"]),
+    ("Data and store", &["data", "store"]),
+    ("The program", &["definitions", "completions", "man", "help"]),
+];
+
+/// Examples below the help of commands.
+const EXAMPLES: [(&str, &str); 11] = [
+    (
+        "new",
+        "  tandem new first                       first.rhai: a search that needs no download
+  tandem new chip --template space       a space and a cost model of your own
+  tandem new cells --template train      accuracies by training
+  tandem new big --folder                big/experiment.rhai with its settings in YAML",
+    ),
+    (
+        "check",
+        "  tandem check first.rhai
+  tandem check first.rhai --strict       warnings are errors, for continuous integration
+  tandem check first.rhai --set trials=100000 --json",
+    ),
+    (
+        "run",
+        "  tandem run first.rhai
+  tandem run first.rhai --seed 3 --steps 500 --set limit_ms=4
+  tandem run settings.yaml --quiet       results and errors, and nothing else
+  tandem run first.rhai --json | jq .best.metrics",
+    ),
+    (
+        "resume",
+        "  tandem resume first-1
+  tandem resume first-1 --steps 10000    raises the limit of trials
+  tandem resume first-1 --fork           a new run, with the script as it is now",
+    ),
+    (
+        "sweep",
+        "  tandem sweep experiments/cifar100/sweep.rhai
+  tandem sweep sweep.rhai --top 20 --format csv > frontier.csv",
+    ),
+    (
+        "study",
+        "  tandem study experiments/cifar10/study.yaml
+  tandem study study.yaml --threads 4 --report study.html",
+    ),
+    (
+        "show",
+        "  tandem show first-1
+  tandem show first-1 1234               one trial in full
+  tandem show first-1 --summary          what the run printed at its end",
+    ),
+    (
+        "query",
+        "  tandem query 'accuracy > 0.9 && latency_ms < 4' --sort latency_ms --limit 10
+  tandem query on_frontier --run first-1 --format csv
+  tandem query '!failed' --by phase --agg count,max:accuracy",
+    ),
+    (
+        "pareto",
+        "  tandem pareto first-1 first-2
+  tandem pareto first-1 --objectives accuracy:max,latency_ms:min --sweep sweep-1",
+    ),
+    ("explain", "  tandem explain first-1 1234"),
+    (
+        "completions",
+        "  tandem completions bash > ~/.local/share/bash-completion/completions/tandem
+  tandem completions zsh > ~/.zfunc/_tandem
+  tandem completions fish > ~/.config/fish/completions/tandem.fish",
+    ),
+];
+
+/// What the program ends with.
+pub const EXIT_CODES: [(u8, &str); 7] = [
+    (0, "done"),
+    (1, "the work failed"),
+    (2, "wrong usage"),
+    (3, "the script or its settings are wrong"),
+    (4, "the store is damaged or held by another process"),
+    (99, "a threshold of the experiment does not hold"),
+    (130, "interrupted; `tandem resume` goes on"),
+];
+
+/// The variables of the environment that the program looks at.
+pub const ENVIRONMENT: [(&str, &str); 7] = [
+    ("TANDEM_STORE", "the folder of the store, as --store"),
+    ("TANDEM_DATA", "the folder of benchmark tables and image sets, as --data"),
+    ("TANDEM_CACHE", "the folder of what takes long to compute; else tandem in the user's cache"),
+    ("TANDEM_LOG", "how much is logged: a level, or target=level,..."),
+    ("NO_COLOR", "no colours, whatever its value"),
+    ("CLICOLOR_FORCE", "colours also where there is no terminal"),
+    ("TERM", "`dumb`: no colours, and lines instead of bars"),
+];
+
+/// The program's command line with its pages of help.
+pub fn command() -> Command {
+    let mut command = Cli::command();
+    for (name, examples) in EXAMPLES {
+        let header = command.get_styles().get_header();
+        let text = format!("{header}Examples:{header:#}\n{examples}");
+        command = command.mut_subcommand(name, |subcommand| subcommand.after_help(text));
+    }
+    let template = template(&command);
+    command.help_template(template)
+}
+
+fn template(command: &Command) -> String {
+    let header = command.get_styles().get_header();
+    let literal = command.get_styles().get_literal();
+    let commands: Vec<(String, String)> = command
+        .get_subcommands()
+        .map(|command| (command.get_name().to_owned(), in_short(command)))
+        .chain([("help".to_owned(), "Says more of a command".to_owned())])
+        .collect();
+    let rest: Vec<&str> = commands
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .filter(|name| GROUPS.iter().all(|(_, group)| !group.contains(name)))
+        .collect();
+    let mut text = "{about-with-newline}\n{usage-heading} {usage}\n".to_owned();
+    for (title, group) in GROUPS.into_iter().chain([("More", rest.as_slice())]) {
+        let known = |name: &&str| commands.iter().find(|(known, _)| known == name);
+        let known: Vec<_> = group.iter().filter_map(known).collect();
+        if known.is_empty() {
+            continue;
+        }
+        let _ = write!(text, "\n{header}{title}:{header:#}\n");
+        for (name, about) in known {
+            let _ = writeln!(text, "  {literal}{name:<16}{literal:#}{about}");
+        }
+    }
+    let _ =
+        write!(text, "\n{header}Options:{header:#}\n{{options}}\n\n{header}Exit codes:{header:#}");
+    for (code, meaning) in EXIT_CODES {
+        let _ = write!(text, "\n  {code:<5}{meaning}");
+    }
+    text += "\n\n`tandem help COMMAND` has the options of a command, with examples.";
+    text
+}
+
+/// What a command does, without the details.
+fn in_short(command: &Command) -> String {
+    let about = command.get_about().map_or_else(String::new, ToString::to_string);
+    let end = about.find([':', ';', '.']).unwrap_or(about.len());
+    about[..end].to_owned()
+}
+
+/// What is said where no command is given.
+pub fn start() -> String {
+    format!(
+        "\
+tandem {}: searches a CNN and the accelerator that runs it together
+
+Start with an experiment:
+  tandem new first           writes first.rhai, a search that runs as it is
+  tandem check first.rhai    a dry run: the space, a few points, the cost
+  tandem run first.rhai      searches; Ctrl-C stops it, `tandem resume` goes on
+
+Then ask what was found:
+  tandem runs                the runs of the store, .tandem/ in this folder
+  tandem show first-1        one of them
+  tandem pareto first-1      its frontier
+  tandem explain first-1 42  why a pair costs what it costs
+
+`tandem help` lists all commands, `tandem help run` says more of one.
+",
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_listed_once_and_the_command_line_makes_sense() {
+        let mut command = command();
+        command.clone().debug_assert();
+        let names: Vec<String> =
+            command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+        let help = command.render_help().to_string();
+        for name in &names {
+            let listed =
+                help.lines().filter(|line| line.starts_with(&format!("  {name} "))).count();
+            assert_eq!(listed, 1, "{name} in {help}");
+        }
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+        for (name, _) in EXAMPLES {
+            assert!(names.iter().any(|known| known == name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! `tandem man`: manual pages.
+
+use std::fs;
+use std::io::{self, Write, stdout};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Command;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+use super::error::CliError;
+use super::help;
+use crate::note;
+
+/// Prints the manual page, or writes one for every command into a folder.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where tandem.1, tandem-run.1 and so on are written, such as ~/.local/share/man/man1.
+    dir: Option<PathBuf>,
+}
+
+/// Carries out the command.
+pub fn run(args: &Args) -> Result<ExitCode, CliError> {
+    let mut command = help::command().disable_help_subcommand(true);
+    command.build();
+    let Some(dir) = &args.dir else {
+        stdout().write_all(&page(command)?)?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let failed = |source| CliError::File { path: dir.clone(), source };
+    fs::create_dir_all(dir).map_err(failed)?;
+    let pages = write(&command, dir).map_err(failed)?;
+    note!("{pages} pages written to {}", dir.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the page of a command and those of its commands; gives how many.
+fn write(command: &Command, dir: &Path) -> io::Result<usize> {
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name());
+    fs::write(dir.join(format!("{name}.1")), page(command.clone())?)?;
+    command
+        .get_subcommands()
+        .map(|command| write(command, dir))
+        .sum::<io::Result<usize>>()
+        .map(|n| n + 1)
+}
+
+/// A page with what all commands share: exit codes and the environment.
+fn page(command: Command) -> io::Result<Vec<u8>> {
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
+    let has_commands = command.has_subcommands();
+    let examples = command.get_after_help().is_some();
+    let man = Man::new(command)
+        .source(format!("tandem {}", env!("CARGO_PKG_VERSION")))
+        .manual("Tandem")
+        .title(name.to_uppercase());
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if has_commands {
+        man.render_subcommands_section(&mut page)?;
+    }
+    if examples {
+        let mut text = Vec::new();
+        man.render_extra_section(&mut text)?;
+        page.extend(
+            String::from_utf8_lossy(&text).replacen(".SH EXTRA", ".SH EXAMPLES", 1).bytes(),
+        );
+    }
+    let mut shared = Roff::new();
+    shared.control("SH", ["EXIT STATUS"]);
+    for (code, meaning) in help::EXIT_CODES {
+        entry(&mut shared, &code.to_string(), meaning);
+    }
+    shared.control("SH", ["ENVIRONMENT"]);
+    for (variable, meaning) in help::ENVIRONMENT {
+        entry(&mut shared, variable, meaning);
+    }
+    shared.to_writer(&mut page)?;
+    Ok(page)
+}
+
+fn entry(roff: &mut Roff, name: &str, meaning: &str) {
+    roff.control("TP", []);
+    roff.text([bold(name)]);
+    roff.text([roman(meaning)]);
+}
