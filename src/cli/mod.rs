@@ -14,6 +14,7 @@ mod figure;
 mod help;
 mod man;
 mod new;
+mod outcome;
 mod output;
 mod pareto;
 mod query;

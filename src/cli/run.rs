@@ -5,10 +5,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use super::context::{Common, ExperimentArgs, Loaded, read_settings};
 use super::error::CliError;
-use super::{summary, thresholds};
+use super::outcome::Took;
+use super::{outcome, summary, thresholds};
 use crate::accel::chaidnn;
 use crate::note;
 use crate::report::Terminal;
@@ -88,6 +90,8 @@ pub fn carry_on(
 ) -> Result<ExitCode, CliError> {
     let name = record.name.clone();
     summary::print_name(common, &name)?;
+    let before = store.trial_count(&name)?;
+    let started = Instant::now();
     let stop = loaded.stop();
     let mut terminal = Terminal::new(record.steps);
     loaded.keep_in(store);
@@ -103,12 +107,19 @@ pub fn carry_on(
     let ended = study.run();
     drop(terminal);
     let (end, progress) = ended.map_err(|error| explain(loaded, error))?;
+    let took = Took { trials: progress.steps().saturating_sub(before), time: started.elapsed() };
     match end {
-        End::Finished if summary_to_the_end(common, loaded, store, &name, &progress)? => {
+        End::Finished
+            if summary_to_the_end(common, loaded, store, &name, &progress, Some(took))? =>
+        {
             Ok(thresholds::verdict(loaded, &progress))
         }
         End::Finished => Ok(ExitCode::from(130)),
         End::Interrupted => {
+            if common.json {
+                let record = store.run(&name)?;
+                outcome::print(loaded, store.as_ref(), &record, &progress, Some(took), &[])?;
+            }
             note!("interrupted after {} trials; `tandem resume {name}` goes on", progress.steps());
             Ok(ExitCode::from(130))
         }
@@ -122,11 +133,12 @@ pub fn summary_to_the_end(
     store: &Arc<Store>,
     name: &str,
     progress: &Progress,
+    took: Option<Took>,
 ) -> Result<bool, CliError> {
     loaded.stop();
     loaded.keep_in(store);
     let trainer = loaded.script.host().trainer();
-    let printed = summary::print(common, loaded, &store.run(name)?, progress);
+    let printed = summary::print(common, loaded, store.as_ref(), &store.run(name)?, progress, took);
     if printed.is_err() && trainer.was_interrupted() {
         note!("interrupted; `tandem show {name} --summary` goes on with the summary");
         return Ok(false);

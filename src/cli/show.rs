@@ -90,7 +90,7 @@ fn print_summary(
             .add(Arc::new(trial))
             .map_err(|metric| CliError::Study(StudyError::MissingObjective { step, metric }))?;
     }
-    let printed = summary_to_the_end(common, &loaded, store, &run.name, &progress)?;
+    let printed = summary_to_the_end(common, &loaded, store, &run.name, &progress, None)?;
     Ok(if printed { ExitCode::SUCCESS } else { ExitCode::from(130) })
 }
 
@@ -146,15 +146,16 @@ fn run_rows(store: &dyn Reader, run: &RunRecord) -> Result<Vec<(String, Cell)>, 
 
 /// What the trials of a run took.
 #[derive(Default)]
-struct Efforts {
+pub struct Efforts {
     /// The time of all evaluations, in seconds; those at the same time count each.
-    seconds: f64,
+    pub seconds: f64,
     /// How many trials used what was known before, by what that was.
-    reused: BTreeMap<&'static str, u64>,
+    pub reused: BTreeMap<&'static str, u64>,
 }
 
 impl Efforts {
-    fn of(store: &dyn Reader, run: &RunRecord) -> Result<Self, CliError> {
+    /// Those of all stored trials of a run.
+    pub fn of(store: &dyn Reader, run: &RunRecord) -> Result<Self, CliError> {
         let mut all = Self::default();
         for stretch in store.stretches(&run.name)? {
             let stretch = stretch?;
@@ -170,7 +171,7 @@ impl Efforts {
     }
 
     /// What was not paid for again; nothing if all was.
-    fn reused(&self) -> Option<String> {
+    pub fn reused(&self) -> Option<String> {
         let counts: Vec<String> =
             self.reused.iter().map(|(name, count)| format!("{name} of {count}")).collect();
         (!counts.is_empty()).then(|| format!("{} trials", counts.join(", ")))

@@ -6,7 +6,7 @@ use std::io::{Write, stdout};
 use super::context::{Common, label_predicted};
 use super::error::CliError;
 use crate::pareto::{Frontier, costs};
-use crate::report::{Format, TrialColumns, grouped, number};
+use crate::report::{Format, TrialColumns, grouped, number, spread};
 use crate::store::{RunRecord, Store, SweepRecord, Trial};
 
 /// Points of the frontier that are printed for people; the rest is a query away.
@@ -165,12 +165,4 @@ fn print_trials(
         table.push(columns.row("", trial));
     }
     Ok(table.write(format, out)?)
-}
-
-/// At most so many of some trials, evenly spread, the ends included.
-fn spread<'t>(trials: &[&'t Trial], most: usize) -> Vec<&'t Trial> {
-    if trials.len() <= most {
-        return trials.to_vec();
-    }
-    (0..most).map(|index| trials[index * (trials.len() - 1) / (most - 1)]).collect()
 }

@@ -1,5 +1,6 @@
 //! What people and other programs see: tables, numbers, the course of runs and downloads.
 
+mod course;
 mod curves;
 mod download;
 mod figure;
@@ -9,6 +10,7 @@ mod parquet;
 mod rate;
 mod rows;
 mod study;
+mod sweep;
 mod table;
 mod terminal;
 mod training;
@@ -20,12 +22,13 @@ pub use curves::{Curve, Marks, curves, scatter};
 pub use download::DownloadBar;
 pub use figure::{Axes, FigureError, Series, figure};
 pub use html::Page;
-pub use number::{grouped, number};
+pub use number::{duration, grouped, number};
 pub use rows::{Column, Kind, Rows};
 pub use study::StudyBar;
+pub use sweep::SweepBar;
 pub use table::{Cell, Format, Table};
-pub use terminal::{SweepBar, Terminal};
+pub use terminal::{Terminal, columns_of_results};
 pub use training::{TrainingBar, describe as describe_training};
-pub use trials::{TrialColumns, metric_names};
+pub use trials::{TrialColumns, metric_names, spread};
 pub use voice::{Colour, Voice};
 pub use watching::{Pace, Sight, WatchBar};

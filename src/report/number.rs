@@ -32,6 +32,36 @@ pub fn grouped(value: u128) -> String {
     text
 }
 
+/// A time in the two largest units that it has.
+pub fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return "unknown".to_owned();
+    }
+    if seconds < 0.0095 {
+        return format!("{} ms", number((seconds * 1e5).round() / 1e2));
+    }
+    if seconds < 9.95 {
+        let decimals = if seconds < 0.995 { 2 } else { 1 };
+        return format!("{seconds:.decimals$} s");
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+    let whole = seconds.round() as u64;
+    let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
+    let (mut left, mut text) = (whole, String::new());
+    for (index, (size, name)) in units.into_iter().enumerate() {
+        if left < size {
+            continue;
+        }
+        text = format!("{} {name}", left / size);
+        left %= size;
+        if let Some((next, name)) = units.get(index + 1).filter(|(next, _)| left >= *next) {
+            text += &format!(" {} {name}", left / next);
+        }
+        break;
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,5 +76,21 @@ mod tests {
         );
         assert_eq!(grouped(3_660_111_360), "3,660,111,360");
         assert_eq!(grouped(12), "12");
+        let times = [0.0, 0.000_25, 0.0095, 0.32, 4.06, 59.6, 200.0, 3_600.0, 93_784.0, 1e7];
+        assert_eq!(
+            times.map(duration),
+            [
+                "0 ms",
+                "0.25 ms",
+                "0.01 s",
+                "0.32 s",
+                "4.1 s",
+                "1 min",
+                "3 min 20 s",
+                "1 h",
+                "1 d 2 h",
+                "115 d 17 h"
+            ]
+        );
     }
 }

@@ -9,6 +9,12 @@ use serde_json::Value;
 use super::number::number;
 use super::rows::{Column, Rows};
 
+/// Between two columns of a table for people.
+const GAP: usize = 2;
+
+/// Texts are not cut below so many letters.
+const SHORTEST: usize = 12;
+
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -155,6 +161,56 @@ impl Table {
         &self.rows
     }
 
+    /// The number of rows.
+    pub const fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Takes a column out, if it is there.
+    pub fn take_out(&mut self, column: &str) {
+        if let Some(index) = self.columns.iter().position(|name| name == column) {
+            self.columns.remove(index);
+            self.rows.iter_mut().for_each(|row| drop(row.remove(index)));
+        }
+    }
+
+    /// Writes the table for people who see so many columns of letters: the middle of long texts is left
+    /// out, down to [`SHORTEST`] letters, and numbers are never cut.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn write_within(&self, width: usize, out: impl Write) -> io::Result<()> {
+        let letters = |text: &str| text.chars().count();
+        let mut widths: Vec<usize> = self.columns.iter().map(|name| letters(name)).collect();
+        let mut can_shrink = vec![false; widths.len()];
+        for row in &self.rows {
+            for (index, cell) in row.iter().enumerate() {
+                widths[index] = widths[index].max(letters(&cell.for_people()));
+                can_shrink[index] |= matches!(cell, Cell::Text(_));
+            }
+        }
+        let mut over = (widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1))
+            .saturating_sub(width);
+        while over > 0 {
+            let least = |index: usize| SHORTEST.max(letters(&self.columns[index]));
+            let widest = (0..widths.len())
+                .filter(|&index| can_shrink[index] && widths[index] > least(index))
+                .max_by_key(|&index| widths[index]);
+            let Some(index) = widest else { break };
+            widths[index] -= 1;
+            over -= 1;
+        }
+        let mut table = self.clone();
+        for row in &mut table.rows {
+            for (cell, width) in row.iter_mut().zip(&widths) {
+                if let Cell::Text(text) = cell {
+                    *text = elided(text, *width);
+                }
+            }
+        }
+        table.write(Format::Table, out)
+    }
+
     /// Writes the table.
     ///
     /// # Errors
@@ -183,7 +239,7 @@ impl Table {
             table.add_row(row.iter().map(Cell::for_people));
         }
         for (index, column) in table.column_iter_mut().enumerate() {
-            column.set_padding((0, 2));
+            column.set_padding((0, GAP as u16));
             let numeric =
                 |row: &Vec<Cell>| matches!(row[index], Cell::Empty) || row[index].is_number();
             if !self.rows.is_empty() && self.rows.iter().all(numeric) {
@@ -191,5 +247,55 @@ impl Table {
             }
         }
         table.trim_fmt()
+    }
+}
+
+/// A text of at most so many columns, its middle left out where it is longer.
+pub(super) fn elided(text: &str, columns: usize) -> String {
+    let length = text.chars().count();
+    if length <= columns {
+        return text.to_owned();
+    }
+    let kept = columns.saturating_sub(1);
+    let head: String = text.chars().take(kept - kept / 3).collect();
+    let tail: String = text.chars().skip(length - kept / 3).collect();
+    if columns == 0 { String::new() } else { format!("{head}…{tail}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_keeps_its_ends() {
+        assert_eq!(elided("abcdefghij", 10), "abcdefghij");
+        assert_eq!(elided("abcdefghij", 7), "abcd…ij");
+        assert_eq!((elided("abc", 1), elided("abc", 0)), ("…".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn a_table_fits_by_its_texts() {
+        let mut table = Table::new(["step", "valid", "reward", "cnn", "hw"]);
+        let cnn = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|";
+        let hw = "16x32-i8K-w2K-o2K-m512-pool-r0.5";
+        table.push(vec![1234.into(), true.into(), 0.5.into(), cnn.into(), hw.into()]);
+        table.take_out("valid");
+        table.take_out("valid");
+        let within = |width| {
+            let mut out = Vec::new();
+            table.write_within(width, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let lines = |width| within(width).lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(within(200).contains(cnn) && within(200).contains(hw));
+        assert_eq!((lines(200), lines(100), lines(60)), (131, 100, 60));
+        assert!(within(100).contains(hw), "{}", within(100));
+        // No less than the shortest texts.
+        assert_eq!(lines(10), lines(42));
+        assert!(
+            within(10).contains("1234") && within(10).contains("|nor_con…_c"),
+            "{}",
+            within(10)
+        );
     }
 }

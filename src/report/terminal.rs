@@ -1,107 +1,113 @@
 //! The course of a run on the terminal.
 
-use std::io::IsTerminal;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::io::{stderr, stdout};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use terminal_size::{Height, Width, terminal_size_of};
 
-use super::number::number;
+use super::course::Course;
 use super::training::describe;
+use super::voice::Voice;
 use crate::accuracy::trained::TrainingEvent;
 use crate::note;
-use crate::study::{Event, Observer, Progress, SweepProgress};
+use crate::study::{Event, Observer};
 
-/// Shows events on standard error: a bar where there is a terminal, lines elsewhere.
+/// The width of a terminal that does not say.
+const WIDTH: usize = 80;
+
+/// Shows events on standard error: two lines that are redrawn where there is a terminal, a line now and
+/// then elsewhere.
 pub struct Terminal {
+    course: Arc<Mutex<Course>>,
+    /// What is redrawn, on a terminal.
     bar: Option<ProgressBar>,
-    shown: Arc<Mutex<Option<ProgressBar>>>,
-    interactive: bool,
-    limit: Option<u64>,
+    is_live: bool,
 }
 
 impl Terminal {
     /// A view of a run with at most `limit` trials.
     pub fn new(limit: Option<u64>) -> Self {
-        Self {
-            bar: None,
-            shown: Arc::default(),
-            interactive: std::io::stderr().is_terminal(),
-            limit,
-        }
+        let course = Arc::new(Mutex::new(Course::new(limit, Instant::now())));
+        Self { course, bar: None, is_live: Voice::get().is_live() }
     }
 
     /// What shows the trainings of the run beside its trials.
     pub fn trainings(&self) -> impl Fn(&TrainingEvent<'_>) + Send + Sync + use<> {
-        let shown = self.shown.clone();
+        let (course, is_live) = (self.course.clone(), self.is_live);
         move |event| {
-            let shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
-            if let (Some(bar), TrainingEvent::Step { progress, .. }) = (shown.as_ref(), event) {
-                bar.set_message(describe(progress));
+            if let TrainingEvent::Step { progress, .. } = event {
+                let mut course = lock(&course);
+                course.train(describe(progress));
+                if !is_live && let Some(line) = course.line(Instant::now()) {
+                    note!("{line}");
+                }
             }
         }
     }
 
-    fn phase(&mut self, name: &str, steps: Option<u64>) {
-        let steps = match (steps, self.limit) {
-            (Some(steps), Some(limit)) => Some(steps.min(limit)),
-            (steps, limit) => steps.or(limit),
+    /// Begins to draw.
+    fn draw(&self) -> ProgressBar {
+        let line = |index: usize| {
+            let course = self.course.clone();
+            move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+                // A terminal that is gone takes nothing.
+                let _ = out.write_str(&lock(&course).lines(width())[index]);
+            }
         };
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
-        let bar = steps.map_or_else(ProgressBar::no_length, ProgressBar::new);
+        let bar = ProgressBar::no_length();
         bar.set_draw_target(ProgressDrawTarget::stderr());
-        let template = "{prefix} {wide_bar} {pos}/{len} {per_sec:>10} {eta:>4}  {msg}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
+        if let Ok(style) = ProgressStyle::with_template("{work}\n{found}") {
+            bar.set_style(style.with_key("work", line(0)).with_key("found", line(1)));
         }
-        bar.set_prefix(name.to_owned());
-        bar.enable_steady_tick(Duration::from_millis(200));
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
-        self.bar = Some(bar);
+        bar.enable_steady_tick(Duration::from_millis(150));
+        bar
     }
-}
 
-fn message(progress: &Progress) -> String {
-    let phase = progress.phases().last();
-    let best = phase.and_then(|phase| phase.best.as_ref()).and_then(|t| t.outcome.reward());
-    let best = best.map_or_else(|| "none".to_owned(), number);
-    let frontier = progress.frontier_len();
-    format!("best reward {best}, frontier {frontier}, failed {}", progress.failed())
+    /// Says something that stays.
+    fn say(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| note!("{line}")),
+            None => note!("{line}"),
+        }
+    }
 }
 
 impl Observer for Terminal {
     fn observe(&mut self, event: Event<'_>) {
+        let now = Instant::now();
         match event {
             Event::Resumed { trials, checkpoint } => {
                 note!("resuming: {trials} trials stored, checkpoint at {checkpoint}");
             }
             Event::PhaseStarted { name, controller, steps, valid, .. } => {
-                if self.interactive {
-                    self.phase(name, steps);
+                lock(&self.course).enter(name, steps, valid, now);
+                if self.is_live {
+                    if self.bar.is_none() {
+                        self.bar = Some(self.draw());
+                    }
                 } else {
                     let steps = steps.map_or_else(String::new, |s| format!(", up to {s} trials"));
                     let valid = valid.map_or_else(String::new, |v| format!(" or {v} valid"));
                     note!("phase {name}: {controller}{steps}{valid}");
                 }
             }
-            Event::Committed { trials, progress } => {
-                if let Some(bar) = &self.bar {
-                    bar.inc(trials.len() as u64);
-                    bar.set_message(message(progress));
+            Event::Committed { efforts, progress, .. } => {
+                let mut course = lock(&self.course);
+                course.add(efforts, progress, now);
+                if !self.is_live
+                    && let Some(line) = course.line(now)
+                {
+                    note!("{line}");
                 }
             }
             Event::ThresholdLost { threshold, value, step } => {
                 let ends = if threshold.stops { "; the run ends" } else { "" };
-                let line = format!(
+                self.say(&format!(
                     "threshold `{threshold}` can no longer hold: {} is {value} after {step} trials{ends}",
                     threshold.quantity
-                );
-                match &self.bar {
-                    Some(bar) => bar.suspend(|| note!("{line}")),
-                    None => note!("{line}"),
-                }
+                ));
             }
             Event::Checkpoint { .. } => {}
         }
@@ -116,41 +122,20 @@ impl Drop for Terminal {
     }
 }
 
-/// The course of a sweep on the terminal: a bar with rate and remaining time, nothing elsewhere.
-pub struct SweepBar {
-    bar: ProgressBar,
-    /// Pairs of a network.
-    pairs: u64,
+/// The columns of the terminal that standard error goes to.
+fn width() -> usize {
+    columns(terminal_size_of(stderr())).unwrap_or(WIDTH)
 }
 
-impl SweepBar {
-    /// A view of a sweep over so many networks, each with so many pairs, some of them done.
-    pub fn new(networks: u64, pairs: u64, done: u64) -> Self {
-        let bar = ProgressBar::new(networks.saturating_mul(pairs));
-        let target = if std::io::stderr().is_terminal() {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        bar.set_draw_target(target);
-        let template = "sweep {wide_bar} {percent}% {human_pos} pairs {per_sec} {eta}  {msg}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
-        bar.set_position(done * pairs);
-        bar.reset_eta();
-        Self { bar, pairs }
-    }
-
-    /// Shows how far the sweep has come.
-    pub fn observe(&self, progress: SweepProgress) {
-        self.bar.set_position(progress.networks * self.pairs);
-        self.bar.set_message(format!("frontier {}", progress.frontier));
-    }
+/// The columns of the terminal that standard output goes to, if it is one.
+pub fn columns_of_results() -> Option<usize> {
+    columns(terminal_size_of(stdout()))
 }
 
-impl Drop for SweepBar {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
-    }
+fn columns(size: Option<(Width, Height)>) -> Option<usize> {
+    size.map(|(Width(columns), _)| usize::from(columns)).filter(|&columns| columns > 0)
+}
+
+fn lock(course: &Mutex<Course>) -> MutexGuard<'_, Course> {
+    course.lock().unwrap_or_else(PoisonError::into_inner)
 }

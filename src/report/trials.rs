@@ -19,6 +19,14 @@ pub fn metric_names<'t>(trials: impl IntoIterator<Item = &'t Trial>) -> BTreeSet
     names
 }
 
+/// At most so many of some things, two or more, evenly spread, the ends included.
+pub fn spread<T: Clone>(trials: &[T], most: usize) -> Vec<T> {
+    if trials.len() <= most {
+        return trials.to_vec();
+    }
+    (0..most).map(|index| trials[index * (trials.len() - 1) / (most - 1)].clone()).collect()
+}
+
 /// Which columns a table of trials has.
 #[derive(Clone, Debug)]
 pub struct TrialColumns {

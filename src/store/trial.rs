@@ -88,6 +88,11 @@ impl Reused {
         Self(self.0 | other.0)
     }
 
+    /// Whether nothing was known.
+    pub const fn is_nothing(self) -> bool {
+        self.0 == 0
+    }
+
     /// The names of what was known.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         let all = [

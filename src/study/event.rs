@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::progress::Progress;
 use super::threshold::Threshold;
-use crate::store::Trial;
+use crate::store::{Effort, Trial};
 
 /// Something that happened in a run.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub enum Event<'a> {
     Committed {
         /// The trials, in order.
         trials: &'a [Arc<Trial>],
+        /// What each of them took.
+        efforts: &'a [Effort],
         /// The run so far, these trials included.
         progress: &'a Progress,
     },

@@ -14,7 +14,7 @@ use super::progress::Progress;
 use crate::pareto::{Objective, costs};
 use crate::search::{Controller, Searched, Told};
 use crate::space::{Point, View};
-use crate::store::{Entry, Outcome, PhaseRecord, RunRecord, Status, Store, Trial};
+use crate::store::{Effort, Entry, Outcome, PhaseRecord, RunRecord, Status, Store, Trial};
 
 /// A run whose first trials all fail is stopped after this many: the script is wrong, not the
 /// pairs.
@@ -369,8 +369,8 @@ impl Study<'_> {
                 })
                 .collect();
             self.store.append(&self.run.name, &entries)?;
-            let trials: Vec<Arc<Trial>> =
-                entries.into_iter().map(|entry| Arc::new(entry.trial)).collect();
+            let (trials, efforts): (Vec<Arc<Trial>>, Vec<Effort>) =
+                entries.into_iter().map(|entry| (Arc::new(entry.trial), entry.effort)).unzip();
             for trial in &trials {
                 done.push(trial.clone());
                 self.add(trial.clone(), &mut state.progress)?;
@@ -378,7 +378,11 @@ impl Study<'_> {
             step += now.len() as u64;
             rest = later;
             let progress = &state.progress;
-            self.observer.observe(Event::Committed { trials: &trials, progress });
+            self.observer.observe(Event::Committed {
+                trials: &trials,
+                efforts: &efforts,
+                progress,
+            });
             if progress.failed() == progress.steps() && progress.steps() >= HOPELESS {
                 (self.run.trials, self.run.failed) = (progress.steps(), progress.failed());
                 return Err(hopeless(progress));

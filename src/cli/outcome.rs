@@ -1,0 +1,115 @@
+//! What a run came to, as one JSON object.
+
+use std::io::{Write, stdout};
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::context::Loaded;
+use super::error::CliError;
+use super::show::Efforts;
+use super::summary::all_origins;
+use crate::script::SummaryTable;
+use crate::store::{Outcome, Reader, RunRecord, Trial};
+use crate::study::{Experiment, Progress};
+
+/// What of a run this process has done.
+#[derive(Clone, Copy, Debug)]
+pub struct Took {
+    /// Trials.
+    pub trials: u64,
+    /// In what time.
+    pub time: Duration,
+}
+
+impl Took {
+    /// Trials a second.
+    pub fn per_s(self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let trials = self.trials as f64;
+        trials / self.time.as_secs_f64().max(1e-9)
+    }
+}
+
+/// Prints the outcome of a run: counts, phases, the best trial, the frontier, thresholds, the script's own
+/// tables, where the numbers come from, and what this process took for its trials.
+pub fn print(
+    loaded: &Loaded,
+    store: &dyn Reader,
+    record: &RunRecord,
+    progress: &Progress,
+    took: Option<Took>,
+    tables: &[SummaryTable],
+) -> Result<(), CliError> {
+    let trial_of = |trial: &Trial| trial_object(record, trial);
+    let phases: Vec<Value> = progress
+        .phases()
+        .iter()
+        .map(|phase| {
+            let best = phase.best.as_ref();
+            json!({
+                "phase": phase.name,
+                "trials": phase.steps,
+                "valid": phase.valid,
+                "best_reward": best.and_then(|best| best.outcome.reward()),
+                "best_step": best.map(|best| best.step),
+            })
+        })
+        .collect();
+    let judged = |threshold: &crate::study::Threshold| {
+        let judgement = threshold.judge(progress);
+        json!({
+            "threshold": threshold.to_string(),
+            "value": judgement.value,
+            "holds": judgement.holds,
+        })
+    };
+    let tables = tables
+        .iter()
+        .map(|table| json!({ "title": table.title, "columns": table.columns, "rows": table.rows }));
+    let objectives = progress.objectives().iter().map(ToString::to_string);
+    let frontier = progress.frontier();
+    let object = json!({
+        "run": record.name,
+        "status": record.status.to_string(),
+        "seed": record.seed,
+        "trials": progress.steps(),
+        "valid": progress.valid(),
+        "failed": progress.failed(),
+        "points": loaded.script.space().count().and_then(|points| u64::try_from(points).ok()),
+        "phases": phases,
+        "best": progress.best().map(|best| trial_of(best)),
+        "objectives": objectives.collect::<Vec<_>>(),
+        "frontier": frontier.into_iter().map(|trial| trial_of(trial)).collect::<Vec<_>>(),
+        "thresholds": loaded.script.thresholds().iter().map(judged).collect::<Vec<_>>(),
+        "summary": tables.collect::<Vec<_>>(),
+        "origins": all_origins(loaded, record),
+        "known_before": Efforts::of(store, record)?.reused,
+        "seconds": took.map(|took| took.time.as_secs_f64()),
+        "trials_per_s": took.map(Took::per_s),
+    });
+    let mut out = stdout().lock();
+    serde_json::to_writer_pretty(&mut out, &object).map_err(std::io::Error::from)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+/// A trial with what it chose and came to.
+fn trial_object(record: &RunRecord, trial: &Trial) -> Value {
+    let phase = record.phases.get(trial.phase as usize).map(|phase| phase.name.as_str());
+    let mut object = Map::new();
+    object.insert("step".into(), trial.step.into());
+    object.insert("phase".into(), phase.into());
+    object.insert("metrics".into(), json!(trial.outcome.metrics()));
+    match &trial.outcome {
+        Outcome::Done { reward, valid, .. } => {
+            object.insert("reward".into(), json!(reward));
+            object.insert("valid".into(), json!(valid));
+        }
+        Outcome::Failed { reason, .. } => {
+            object.insert("failed".into(), json!(reason));
+        }
+    }
+    object.insert("point".into(), json!(trial.text));
+    Value::Object(object)
+}
