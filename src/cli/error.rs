@@ -232,7 +232,6 @@ impl CliError {
 
     /// The failure for other programs: what is left out does not apply.
     fn json(&self) -> Value {
-        let mut object = Map::new();
         let message = match (self, self.diagnostic()) {
             (Self::Call { head: Some(head), diagnostic, .. }, _) => {
                 format!("{head} {}", diagnostic.message)
@@ -243,28 +242,16 @@ impl CliError {
             }
             _ => self.to_string(),
         };
-        object.insert("error".into(), message.into());
-        object.insert("code".into(), self.code().into());
-        let mut help = self.hint();
-        if let Some((diagnostic, _)) = self.diagnostic() {
-            if let Some(place) = &diagnostic.place {
-                object.insert("file".into(), place.label.as_str().into());
-                object.insert("line".into(), place.line.into());
-                object.insert("column".into(), place.column.into());
-            }
-            if !diagnostic.stack.is_empty() {
-                object.insert("stack".into(), diagnostic.stack.clone().into());
-            }
-            help = diagnostic.help.clone().or(help);
-        }
+        let mut object = described("error", &message, self.diagnostic().map(|(wrong, _)| wrong));
+        object["code"] = self.code().into();
         let causes = self.causes();
         if !causes.is_empty() {
-            object.insert("because".into(), causes.into());
+            object["because"] = causes.into();
         }
-        if let Some(help) = help {
-            object.insert("help".into(), help.into());
+        if let Some(hint) = self.hint().filter(|_| object.get("help").is_none()) {
+            object["help"] = hint.into();
         }
-        Value::Object(object)
+        object
     }
 
     /// Prints the failure to standard error and gives its exit code.
@@ -290,6 +277,26 @@ impl CliError {
         }
         ExitCode::from(self.code())
     }
+}
+
+/// A message for other programs: under its kind, with its place, calls and help where there are any.
+pub fn described(kind: &str, message: &str, about: Option<&Diagnostic>) -> Value {
+    let mut object = Map::new();
+    object.insert(kind.to_owned(), message.into());
+    if let Some(about) = about {
+        if let Some(place) = &about.place {
+            object.insert("file".into(), place.label.as_str().into());
+            object.insert("line".into(), place.line.into());
+            object.insert("column".into(), place.column.into());
+        }
+        if !about.stack.is_empty() {
+            object.insert("stack".into(), about.stack.clone().into());
+        }
+        if let Some(help) = &about.help {
+            object.insert("help".into(), help.as_str().into());
+        }
+    }
+    Value::Object(object)
 }
 
 fn list(changes: &[Change]) -> String {

@@ -82,6 +82,9 @@ const EXAMPLES: [(&str, &str); 11] = [
     ),
 ];
 
+/// Letters of what a command does in the list of commands.
+const SHORT: usize = 80;
+
 /// What the program ends with.
 pub const EXIT_CODES: [(u8, &str); 7] = [
     (0, "done"),
@@ -153,8 +156,13 @@ fn template(command: &Command) -> String {
 /// What a command does, without the details.
 fn in_short(command: &Command) -> String {
     let about = command.get_about().map_or_else(String::new, ToString::to_string);
-    let end = about.find([':', ';', '.']).unwrap_or(about.len());
-    about[..end].to_owned()
+    let mut text = about.as_str();
+    for end in [&[':', ';', '.'][..], &[',']] {
+        if let Some(at) = text.find(end).filter(|_| end.len() > 1 || text.len() > SHORT) {
+            text = &text[..at];
+        }
+    }
+    text.to_owned()
 }
 
 /// What is said where no command is given.

@@ -94,7 +94,7 @@ pub fn print(
         for row in summary.rows {
             table.push(row.into_iter().map(Cell::Text).collect());
         }
-        table.write(Format::Table, &mut out)?;
+        table.write_within(width, &mut out)?;
     }
     writeln!(out)?;
     for origin in all_origins(loaded, record) {

@@ -174,41 +174,58 @@ impl Table {
         }
     }
 
-    /// Writes the table for people who see so many columns of letters: the middle of long texts is left
-    /// out, down to [`SHORTEST`] letters, and numbers are never cut.
+    /// Writes the table for people who see so many columns of letters: where it is wider, heads are broken
+    /// into lines, then the middle of long texts is left out, down to [`SHORTEST`] letters. Numbers are
+    /// never cut.
     ///
     /// # Errors
     /// The writer's.
     pub fn write_within(&self, width: usize, out: impl Write) -> io::Result<()> {
-        let letters = |text: &str| text.chars().count();
-        let mut widths: Vec<usize> = self.columns.iter().map(|name| letters(name)).collect();
-        let mut can_shrink = vec![false; widths.len()];
-        for row in &self.rows {
-            for (index, cell) in row.iter().enumerate() {
-                widths[index] = widths[index].max(letters(&cell.for_people()));
-                can_shrink[index] |= matches!(cell, Cell::Text(_));
+        let mut table = self.clone();
+        if table.width() > width {
+            for index in 0..table.columns.len() {
+                let widest = table.rows.iter().map(|row| letters(&row[index].for_people())).max();
+                table.columns[index] = broken(&table.columns[index], widest.unwrap_or(0));
             }
+            table.shorten(width);
         }
-        let mut over = (widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1))
-            .saturating_sub(width);
-        while over > 0 {
-            let least = |index: usize| SHORTEST.max(letters(&self.columns[index]));
+        table.write(Format::Table, out)
+    }
+
+    /// Leaves out the middle of the longest texts until the table is so wide.
+    fn shorten(&mut self, width: usize) {
+        let mut widths = self.widths();
+        let is_text = |index: usize| self.rows.iter().any(|row| matches!(row[index], Cell::Text(_)));
+        let heads: Vec<usize> = self.columns.iter().map(|name| head_letters(name)).collect();
+        for _ in width..self.width() {
             let widest = (0..widths.len())
-                .filter(|&index| can_shrink[index] && widths[index] > least(index))
+                .filter(|&index| is_text(index) && widths[index] > SHORTEST.max(heads[index]))
                 .max_by_key(|&index| widths[index]);
             let Some(index) = widest else { break };
             widths[index] -= 1;
-            over -= 1;
         }
-        let mut table = self.clone();
-        for row in &mut table.rows {
+        for row in &mut self.rows {
             for (cell, width) in row.iter_mut().zip(&widths) {
                 if let Cell::Text(text) = cell {
                     *text = elided(text, *width);
                 }
             }
         }
-        table.write(Format::Table, out)
+    }
+
+    /// The letters of each column, and of the table as it is written for people.
+    fn widths(&self) -> Vec<usize> {
+        let mut widths: Vec<usize> = self.columns.iter().map(|name| head_letters(name)).collect();
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(letters(&cell.for_people()));
+            }
+        }
+        widths
+    }
+
+    fn width(&self) -> usize {
+        self.widths().iter().sum::<usize>() + GAP * self.columns.len().saturating_sub(1)
     }
 
     /// Writes the table.
@@ -248,6 +265,30 @@ impl Table {
         }
         table.trim_fmt()
     }
+}
+
+fn letters(text: &str) -> usize {
+    text.chars().count()
+}
+
+fn head_letters(name: &str) -> usize {
+    name.lines().map(letters).max().unwrap_or(0)
+}
+
+/// A head in lines that are no longer than so many letters, if its words allow that.
+fn broken(name: &str, width: usize) -> String {
+    let width = width.max(name.split(' ').map(letters).max().unwrap_or(0));
+    let mut lines: Vec<String> = Vec::new();
+    for word in name.split(' ') {
+        match lines.last_mut() {
+            Some(line) if letters(line) + 1 + letters(word) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
 }
 
 /// A text of at most so many columns, its middle left out where it is longer.
@@ -290,6 +331,14 @@ mod tests {
         assert!(within(200).contains(cnn) && within(200).contains(hw));
         assert_eq!((lines(200), lines(100), lines(60)), (131, 100, 60));
         assert!(within(100).contains(hw), "{}", within(100));
+        let mut wide = Table::new(["accuracy, points", "design"]);
+        wide.push(vec![(-0.87).into(), "a design of many words, too long".into()]);
+        let mut out = Vec::new();
+        wide.write_within(30, &mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "accuracy,  design\n   points\n    -0.87  a design of …oo long\n"
+        );
         // No less than the shortest texts.
         assert_eq!(lines(10), lines(42));
         assert!(

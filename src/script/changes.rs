@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rhai::{AST, Engine, Position};
+use rhai::Engine;
 
+use super::bodies::{Body, Offsets, bodies};
 use super::contract::effect;
 
 /// What changed between two states of a script and the files that it imports.
@@ -93,7 +94,7 @@ impl Code {
         let mut outside = text.to_owned();
         let mut functions = BTreeMap::new();
         if let Ok(ast) = engine.compile(text) {
-            let mut bodies = bodies(&ast, text);
+            let mut bodies = bodies(&ast, &Offsets::of(text));
             bodies.sort_by_key(|body| std::cmp::Reverse(body.start));
             for Body { name, parameters, start, end } in bodies {
                 let code = format!("({}){}", parameters.join(","), compact(&text[start..end]));
@@ -108,39 +109,6 @@ impl Code {
         }
         Self { functions, whole, outside: compact(&outside) }
     }
-}
-
-struct Body {
-    name: String,
-    parameters: Vec<String>,
-    start: usize,
-    end: usize,
-}
-
-/// The functions of a script, with where their bodies are in its text. Closures are part of the
-/// functions that they are written in.
-fn bodies(ast: &AST, text: &str) -> Vec<Body> {
-    let starts: Vec<usize> =
-        std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-    let offset = |position: Position| {
-        let line = *starts.get(position.line()?.checked_sub(1)?)?;
-        let column = position.position()?.checked_sub(1)?;
-        let (at, _) = text[line..].char_indices().nth(column)?;
-        Some(line + at)
-    };
-    let named = ast.iter_fn_def().filter(|function| !function.name.starts_with("anon$"));
-    named
-        .filter_map(|function| {
-            let body = &function.body;
-            let (start, end) = (offset(body.start_position())?, offset(body.end_position())? + 1);
-            (text.get(start..end)?.starts_with('{') && start < end).then(|| Body {
-                name: function.name.to_string(),
-                parameters: function.params.iter().map(ToString::to_string).collect(),
-                start,
-                end,
-            })
-        })
-        .collect()
 }
 
 fn words(text: &str) -> BTreeSet<String> {

@@ -38,6 +38,11 @@ pub(super) fn effect(name: &str) -> Option<(&'static str, &'static str)> {
     Some((name, effect))
 }
 
+/// Whether the host calls a function of that name.
+pub(super) fn is_contract(name: &str) -> bool {
+    CONTRACT.iter().any(|(known, _)| *known == name)
+}
+
 /// The functions without which there is no experiment, and without which nothing can be run; a
 /// script that defines `sweep` can do without the latter.
 const REQUIRED: [&str; 1] = ["space"];

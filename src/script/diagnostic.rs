@@ -116,9 +116,18 @@ impl Diagnostic {
 
     /// The message with its source line and a caret, in colour if asked for.
     pub fn render(&self, sources: &Sources, colour: bool) -> String {
+        self.render_as(&Level::ERROR, sources, colour)
+    }
+
+    /// The same of something that may be meant so.
+    pub fn render_warning(&self, sources: &Sources, colour: bool) -> String {
+        self.render_as(&Level::WARNING, sources, colour)
+    }
+
+    fn render_as(&self, level: &Level<'_>, sources: &Sources, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let text = self.place.as_ref().and_then(|place| sources.get(&place.label));
-        let mut group = Group::with_title(Level::ERROR.primary_title(self.message.as_str()));
+        let mut group = Group::with_title(level.clone().primary_title(self.message.as_str()));
         if let (Some(place), Some(text)) = (&self.place, &text) {
             let start = byte_offset(text, place.line, place.column);
             let end = token_end(text, start);

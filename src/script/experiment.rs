@@ -86,6 +86,11 @@ impl Script {
         self.args.iter().map(|(name, value)| (name.clone(), value.to_string())).collect()
     }
 
+    /// What messages call the experiment's own text.
+    pub(super) fn label(&self) -> &str {
+        &self.core.label
+    }
+
     /// What the native functions share.
     pub fn host(&self) -> &Host {
         &self.core.host

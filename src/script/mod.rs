@@ -4,6 +4,7 @@
 //! no file, network, process or clock; imports are jailed, and every call is limited. What goes
 //! wrong in a script is a [`Diagnostic`] with its place.
 
+mod bodies;
 mod changes;
 mod contract;
 mod core;
@@ -18,6 +19,7 @@ mod native;
 mod options;
 mod query;
 mod resolver;
+mod review;
 mod settings;
 mod sources;
 mod sweep;

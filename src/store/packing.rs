@@ -40,6 +40,11 @@ pub(super) fn packed(key: &[u8], stretch: &Stretch) -> Result<Vec<u8>, String> {
     Ok(framed(key, PACKED, &[&length.to_le_bytes(), small.as_slice()].concat()))
 }
 
+/// The bytes of a stretch in a journal.
+pub(super) fn packed_len(stretch: &Stretch) -> Option<usize> {
+    Some(packed(&[], stretch).ok()?.len())
+}
+
 /// Whether an entry holds a whole stretch, by its first byte.
 pub(super) fn is_packed(value: &[u8]) -> bool {
     value.first() == Some(&PACKED)

@@ -10,6 +10,7 @@ mod evaluator;
 mod event;
 mod experiment;
 mod progress;
+mod rehearsal;
 mod runner;
 mod sweep;
 mod tally;
@@ -24,6 +25,7 @@ pub use experiment::{
     evaluate_finite,
 };
 pub use progress::{PhaseProgress, Progress};
+pub use rehearsal::{Rehearsal, RehearsalEnd, RehearsedPhase};
 pub use runner::{End, Study};
 pub use sweep::{FRONTIER, Judged, PAIRS, SweepProgress, SweepStudy};
 pub use tally::{Best, Tally};

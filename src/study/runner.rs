@@ -364,7 +364,7 @@ impl Study<'_> {
                 .zip(evaluated)
                 .zip(step..)
                 .map(|((point, (outcome, effort)), step)| Entry {
-                    trial: self.trial(step, phase_index, point, outcome),
+                    trial: trial(self.experiment, step, phase_index, point, outcome),
                     effort,
                 })
                 .collect();
@@ -431,18 +431,6 @@ impl Study<'_> {
             self.store.update_run(&self.run)?;
         }
         Ok(())
-    }
-
-    fn trial(&self, step: u64, phase: usize, point: &Point, outcome: Outcome) -> Trial {
-        let space = self.experiment.space();
-        let names = space.parts().iter().map(|part| part.name.clone());
-        Trial {
-            step,
-            phase: u32::try_from(phase).unwrap_or(u32::MAX),
-            point: point.0.clone(),
-            text: names.zip(space.texts(point)).collect(),
-            outcome,
-        }
     }
 
     fn add(&self, trial: Arc<Trial>, progress: &mut Progress) -> Result<(), StudyError> {
@@ -524,8 +512,27 @@ impl Study<'_> {
     }
 }
 
+/// The trial of a point of an experiment.
+pub(super) fn trial(
+    experiment: &dyn Experiment,
+    step: u64,
+    phase: usize,
+    point: &Point,
+    outcome: Outcome,
+) -> Trial {
+    let space = experiment.space();
+    let names = space.parts().iter().map(|part| part.name.clone());
+    Trial {
+        step,
+        phase: u32::try_from(phase).unwrap_or(u32::MAX),
+        point: point.0.clone(),
+        text: names.zip(space.texts(point)).collect(),
+        outcome,
+    }
+}
+
 /// What a controller is told of an outcome.
-fn told(objectives: &[Objective], outcome: &Outcome) -> Told {
+pub(super) fn told(objectives: &[Objective], outcome: &Outcome) -> Told {
     match outcome {
         Outcome::Done { metrics, reward, valid } => Told {
             reward: Some(*reward),
@@ -536,7 +543,8 @@ fn told(objectives: &[Objective], outcome: &Outcome) -> Told {
     }
 }
 
-fn is_over(phase: &Phase, progress: &Progress) -> bool {
+/// Whether a phase has come to its end.
+pub(super) fn is_over(phase: &Phase, progress: &Progress) -> bool {
     let Some(now) = progress.phases().last() else { return true };
     phase.steps.is_some_and(|steps| now.steps >= steps)
         || phase.valid.is_some_and(|valid| now.valid >= valid)

@@ -53,7 +53,7 @@ pub enum TrainError {
     /// The training was stopped and can be taken up again.
     #[error("the training was interrupted")]
     Interrupted,
-    /// The training is one that a dry run leaves out.
+    /// The training is one that a rehearsal leaves out.
     #[error("a dry run does not train")]
     Dry,
     /// A checkpoint cannot be written or read.

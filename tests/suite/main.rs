@@ -1,10 +1,12 @@
 //! Tests of the program as its users meet it: arguments in, text, files and exit codes out.
 
 mod bad_input;
+mod check;
 mod commands;
 mod controllers;
 mod crash;
 mod data;
+mod feel;
 mod nasbench101;
 mod queries;
 mod resuming;
@@ -17,5 +19,7 @@ mod store;
 mod study;
 mod support;
 mod sweep;
+#[cfg(unix)]
+mod terminal;
 mod thresholds;
 mod training;

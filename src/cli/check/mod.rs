@@ -1,0 +1,86 @@
+//! `tandem check`: a dry run.
+
+mod report;
+mod tried;
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+
+use super::context::{Common, ExperimentArgs, Loaded};
+use super::error::{CliError, described};
+use crate::report::{Format, Voice};
+use crate::script::Diagnostic;
+use crate::study::Experiment;
+use report::Report;
+use tried::Tried;
+
+/// Checks an experiment without running it: what it says, the space, a few points, the phases, what it
+/// would cost.
+///
+/// Trainings are left out, and only measured. What is wrong is an error, and what is hardly meant so a
+/// warning: arguments, functions, imports and parts of the space that nothing uses, and what fails or
+/// makes no difference at the points that are tried.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    experiment: ExperimentArgs,
+    /// Takes warnings for errors.
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Carries out the command.
+pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
+    let loaded = common.load(&args.experiment.file, &args.experiment.set)?;
+    let script = &loaded.script;
+    let sweeps = script.defines("sweep");
+    let plan = if sweeps { Some(script.sweep_plan()?) } else { None };
+    if !sweeps {
+        script.require_run()?;
+    }
+    let runs = script.require_run().is_ok();
+    let store = common.existing_store().ok();
+    if let Some(store) = &store {
+        loaded.keep_in(store);
+    }
+    let tried = Tried::of(&loaded, runs)?;
+    let mut warnings = script.review(&loaded.settings);
+    warnings.extend(tried.warnings.clone());
+
+    let mut report = Report::default();
+    report.space(script.space());
+    report.arguments(&loaded);
+    report.metrics(&tried);
+    report.phases(&tried, runs);
+    report.goals(script.thresholds(), plan.as_ref());
+    report.cost(&loaded, &tried, runs);
+    report.sources(script.host());
+    report.write(common.format, stdout().lock())?;
+    warnings.iter().for_each(|warning| warn(&loaded, warning, args.strict));
+    if args.strict && !warnings.is_empty() {
+        return Ok(ExitCode::from(3));
+    }
+    if common.format == Format::Table {
+        let what = match (runs, sweeps) {
+            (true, true) => "run and to sweep",
+            (false, true) => "sweep",
+            (_, false) => "run",
+        };
+        writeln!(stdout(), "\n{} is ready to {what}", args.experiment.file.display())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what is hardly meant so.
+fn warn(loaded: &Loaded, warning: &Diagnostic, strict: bool) {
+    let voice = Voice::get();
+    let (sources, colours) = (loaded.script.texts(), voice.colours());
+    if voice.json {
+        let kind = if strict { "error" } else { "warning" };
+        eprintln!("{}", described(kind, &warning.message, Some(warning)));
+    } else if strict {
+        eprintln!("{}", warning.render(sources, colours));
+    } else if !voice.quiet {
+        eprintln!("{}", warning.render_warning(sources, colours));
+    }
+}

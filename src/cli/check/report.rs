@@ -1,0 +1,290 @@
+//! What a check prints.
+
+use std::io::{self, Write};
+
+use super::tried::Tried;
+use crate::accuracy::trained::Estimate;
+use crate::cli::context::Loaded;
+use crate::report::{Format, Table, duration, grouped, number};
+use crate::script::{Host, SweepPlan};
+use crate::space::Space;
+use crate::study::{Experiment, RehearsalEnd, RehearsedPhase, Threshold};
+
+/// What the store takes for a trial, in seconds (docs/benchmarks.md, commits of 64 trials).
+const STORE_S: f64 = 15e-6;
+
+/// Phases that are listed.
+const LISTED: usize = 8;
+
+/// Names and values in groups.
+#[derive(Default)]
+pub struct Report {
+    groups: Vec<(&'static str, Vec<(String, String)>)>,
+}
+
+impl Report {
+    fn group(&mut self, title: &'static str) -> &mut Vec<(String, String)> {
+        self.groups.push((title, Vec::new()));
+        // Just pushed.
+        let last = self.groups.len() - 1;
+        &mut self.groups[last].1
+    }
+
+    /// The parts of the space, what their rules do, and how many points there are.
+    pub fn space(&mut self, space: &Space) {
+        let rows = self.group("Space");
+        for part in space.parts() {
+            let domain = &part.domain;
+            let (kind, choices) = (domain.kind(), domain.choices().len());
+            let text = format!("{kind}: {} points, {choices} choices", grouped(domain.count()));
+            rows.push((format!("part {}", part.name), text));
+        }
+        for part in space.parts() {
+            for (what, points) in part.domain.rules() {
+                let points = points.map_or_else(|| "not counted".to_owned(), grouped);
+                rows.push((format!("rule of {}", part.name), format!("{what}: {points} points")));
+            }
+        }
+        let count = space.count().map_or_else(|| "more than 2^128".to_owned(), grouped);
+        rows.push(("space".into(), format!("{count} points")));
+    }
+
+    /// The values of the arguments.
+    pub fn arguments(&mut self, loaded: &Loaded) {
+        let args = loaded.args().into_iter();
+        let args = args.map(|(name, value)| (format!("args.{name}"), value)).collect();
+        *self.group("Arguments") = args;
+    }
+
+    /// The metrics that points came to.
+    pub fn metrics(&mut self, tried: &Tried) {
+        let rows = self.group("Metrics");
+        let Some(last) = tried.metrics.last() else { return };
+        for (name, value) in last {
+            let values = || tried.metrics.iter().filter_map(|metrics| metrics.get(name));
+            let text = if tried.made_up.contains(name) {
+                "by training, which is left out here".to_owned()
+            } else {
+                let least = values().copied().fold(f64::INFINITY, f64::min);
+                let most = values().copied().fold(f64::NEG_INFINITY, f64::max);
+                let points = tried.metrics.len();
+                let (value, least, most) = (number(*value), number(least), number(most));
+                format!("{value} at one point, {least} to {most} at {points}")
+            };
+            rows.push((format!("metric {name}"), text));
+        }
+    }
+
+    /// The phases as they were tried out.
+    pub fn phases(&mut self, tried: &Tried, runs: bool) {
+        let rows = self.group("Phases");
+        let Some(rehearsal) = &tried.rehearsal else { return };
+        if runs && rehearsal.phases.is_empty() {
+            rows.push(("first phase".into(), "none: the schedule ends at once".into()));
+        }
+        for (index, phase) in rehearsal.phases.iter().take(LISTED).enumerate() {
+            let name =
+                if index == 0 { "first phase".to_owned() } else { format!("phase {}", index + 1) };
+            rows.push((name, in_words(phase)));
+        }
+        let (phases, trials) = (rehearsal.phases.len(), rehearsal.progress.steps());
+        let trials = grouped(trials.into());
+        let text = match &rehearsal.end {
+            RehearsalEnd::Schedule => {
+                format!("{phases} phases, {trials} trials if they go on as they were tried out")
+            }
+            RehearsalEnd::Limit => {
+                format!("{trials} trials, the limit `steps`, in {phases} phases")
+            }
+            RehearsalEnd::Cut => format!("more than the {phases} phases that were tried out"),
+            RehearsalEnd::Failed(_) => format!("unknown after {phases} phases"),
+        };
+        if phases > 0 {
+            rows.push(("all phases".into(), text));
+        }
+    }
+
+    /// What must hold at the end, and the objectives of a sweep.
+    pub fn goals(&mut self, thresholds: &[Threshold], plan: Option<&SweepPlan>) {
+        let rows = self.group("Goals");
+        rows.extend(thresholds.iter().map(|t| ("threshold".into(), t.to_string())));
+        for goal in plan.iter().flat_map(|plan| &plan.goals) {
+            rows.push((format!("objective {}", goal.name()), goal.weighted().to_string()));
+        }
+    }
+
+    /// What a run would cost.
+    pub fn cost(&mut self, loaded: &Loaded, tried: &Tried, runs: bool) {
+        let rows = self.group("Cost");
+        if tried.points == 0 {
+            return;
+        }
+        if let [least, .., most] = tried.seconds.as_slice() {
+            let median = tried.seconds[tried.seconds.len() / 2];
+            let text = format!(
+                "{} a point, {} to {}",
+                duration(median),
+                duration(*least),
+                duration(*most)
+            );
+            rows.push(("evaluation".into(), text));
+        }
+        if tried.first_s > 0.1 {
+            rows.push((
+                "first point".into(),
+                format!("{}: tables are read", duration(tried.first_s)),
+            ));
+        }
+        rows.extend(training_row("training", tried));
+        if !tried.of_summary.is_empty() {
+            let (count, seconds) = (tried.of_summary.len(), total(&tried.of_summary));
+            let text = format!("{count} trainings, about {}", duration(seconds));
+            rows.push(("summary trains".into(), text));
+        }
+        if runs {
+            time_rows(rows, loaded, tried);
+            repeats_row(rows, loaded.script.space(), tried);
+        }
+        if let Some(bytes) = peak_bytes() {
+            let most = tried.left_out.iter().chain(&tried.of_summary).map(|one| one.bytes).max();
+            let training = most.map_or_else(String::new, |most| {
+                format!(", and up to {} for a training", megabytes(most as f64))
+            });
+            rows.push(("memory".into(), format!("{} so far{training}", megabytes(bytes as f64))));
+        }
+        if let (Some(bytes), Some(rehearsal)) = (tried.stored_bytes, &tried.rehearsal) {
+            let all = bytes * rehearsal.progress.steps() as f64;
+            let text = format!("about {} bytes a trial, {} in all", bytes.round(), megabytes(all));
+            rows.push(("store".into(), text));
+        }
+    }
+
+    /// Where the numbers come from.
+    pub fn sources(&mut self, host: &Host) {
+        let rows = self.group("Numbers");
+        for source in host.sources() {
+            let (what, trust) = source.describe();
+            rows.push((trust.to_string(), what.to_owned()));
+        }
+    }
+
+    /// Writes the rows: for people in groups, for other programs as names and values.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn write(&self, format: Format, mut out: impl Write) -> io::Result<()> {
+        let groups = self.groups.iter().filter(|(_, rows)| !rows.is_empty());
+        if format != Format::Table {
+            let mut table = Table::of_properties(format);
+            for (name, value) in groups.flat_map(|(_, rows)| rows) {
+                table.push(vec![name.as_str().into(), value.as_str().into()]);
+            }
+            return table.write(format, out);
+        }
+        let names = self.groups.iter().flat_map(|(_, rows)| rows);
+        let width = names.map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        for (index, (title, rows)) in groups.enumerate() {
+            writeln!(out, "{}{title}", if index > 0 { "\n" } else { "" })?;
+            for (name, value) in rows {
+                writeln!(out, "  {name:width$}  {value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn in_words(phase: &RehearsedPhase) -> String {
+    let RehearsedPhase { name, controller, search, steps, valid, .. } = phase;
+    let steps = steps.map_or_else(String::new, |n| format!(", {n} trials at most"));
+    let valid = valid.map_or_else(String::new, |n| format!(" or {n} valid"));
+    format!("{name}: {controller} searches {}{steps}{valid}", search.join(", "))
+}
+
+fn training_row(name: &str, tried: &Tried) -> Option<(String, String)> {
+    let most = tried.left_out.iter().map(|training| training.bytes).max();
+    let stored = match tried.found {
+        0 => String::new(),
+        found => format!("; {found} that were asked for are in the store"),
+    };
+    let text = match most {
+        Some(most) => format!(
+            "{} of {} points need one, up to {} of memory, about {} each; left out here{stored}",
+            tried.untrained,
+            tried.points,
+            megabytes(most as f64),
+            duration(total(&tried.left_out) / tried.left_out.len() as f64),
+        ),
+        None if tried.found > 0 => {
+            format!("all {} that were asked for are in the store", tried.found)
+        }
+        None => return None,
+    };
+    Some((name.to_owned(), text))
+}
+
+fn total(trainings: &[Estimate]) -> f64 {
+    trainings.iter().map(|training| training.seconds).sum()
+}
+
+/// What the phases take.
+fn time_rows(rows: &mut Vec<(String, String)>, loaded: &Loaded, tried: &Tried) {
+    let Some(rehearsal) = &tried.rehearsal else { return };
+    let mean = match tried.seconds.as_slice() {
+        [] => 0.0,
+        seconds => seconds.iter().sum::<f64>() / seconds.len() as f64,
+    };
+    let training_s = total(&tried.left_out) / tried.left_out.len().max(1) as f64;
+    let takes = |index: usize, phase: &RehearsedPhase| {
+        let trials = phase.trials as f64;
+        // A controller that waits for each reward keeps one processor busy.
+        let at_once = loaded.threads().min(phase.batch) as f64;
+        let asked = phase.asked.max(1) as f64;
+        let different = tried.trainings.get(index).map_or(0, std::collections::BTreeSet::len);
+        // A phase that asks for one training again and again pays for it once.
+        let trained = match different {
+            0 | 1 => different as f64,
+            _ => trials * different as f64 / asked,
+        };
+        trials * (phase.controller_s + mean / at_once + STORE_S) + trained * training_s
+    };
+    let Some(first) = rehearsal.phases.first() else { return };
+    rows.push(("controller".into(), format!("{} a trial", duration(first.controller_s))));
+    let text = format!("about {}", duration(takes(0, first)));
+    rows.push(("first phase takes".into(), text));
+    if rehearsal.phases.len() > 1 && rehearsal.end != RehearsalEnd::Cut {
+        let phases = rehearsal.phases.iter().enumerate();
+        let all: f64 = phases.map(|(index, phase)| takes(index, phase)).sum();
+        rows.push(("all phases take".into(), format!("about {}", duration(all))));
+    }
+}
+
+/// How often the first phase would come to points again, were they drawn by chance.
+fn repeats_row(rows: &mut Vec<(String, String)>, space: &Space, tried: &Tried) {
+    let first = tried.rehearsal.as_ref().and_then(|rehearsal| rehearsal.phases.first());
+    let Some(phase) = first.filter(|phase| phase.trials > 0) else { return };
+    let searched = space.parts().iter().filter(|part| phase.search.contains(&part.name));
+    let points: f64 = searched.map(|part| part.domain.count() as f64).product();
+    let trials = phase.trials as f64;
+    // Different ones among so many draws: n (1 - (1 - 1/n)^t), which logarithms keep exact for large n.
+    let different = -points * (trials * (-1.0 / points).ln_1p()).exp_m1();
+    let repeats = 1.0 - different.min(trials) / trials;
+    if repeats >= 0.005 {
+        let text = format!(
+            "{} % of the first phase's trials, were they drawn by chance; they cost nothing again",
+            number((1e3 * repeats).round() / 10.0)
+        );
+        rows.push(("repeats".into(), text));
+    }
+}
+
+fn megabytes(bytes: f64) -> String {
+    format!("{} MB", number((bytes / 1e5).round() / 10.0))
+}
+
+/// The most memory that the process has had, where the system tells.
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}

@@ -1,0 +1,272 @@
+//! What comes of trying an experiment out.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use crate::accuracy::trained::Estimate;
+use crate::cli::context::Loaded;
+use crate::cli::error::CliError;
+use crate::script::Diagnostic;
+use crate::seed::stream;
+use crate::space::Point;
+use crate::store::{Outcome, Stretch};
+use crate::study::{
+    Experiment, Failure, Metrics, Obstacle, Progress, Rehearsal, RehearsalEnd, evaluate_finite,
+};
+
+/// Points that are drawn and evaluated.
+pub const POINTS: usize = 8;
+
+/// The time for the phases, beside trainings.
+const REHEARSE_FOR: Duration = Duration::from_millis(350);
+
+/// What comes of trying an experiment out.
+pub struct Tried {
+    /// Points that were drawn.
+    pub points: usize,
+    /// The metrics of those that could be evaluated.
+    pub metrics: Vec<Metrics>,
+    /// The metrics that trainings decide, which are made up.
+    pub made_up: BTreeSet<String>,
+    /// The seconds of evaluations, ascending, without those of trainings.
+    pub seconds: Vec<f64>,
+    /// The seconds that it took until the first point was evaluated: tables are read then.
+    pub first_s: f64,
+    /// Points among those drawn that need a training that is not in the store, and the trainings that are.
+    pub untrained: usize,
+    pub found: usize,
+    /// The trainings that were left out: those of points, and those of the summary.
+    pub left_out: Vec<Estimate>,
+    pub of_summary: Vec<Estimate>,
+    /// The phases; none where the experiment cannot run.
+    pub rehearsal: Option<Rehearsal>,
+    /// The trainings that the phases ask for, each once, by phase.
+    pub trainings: Vec<BTreeSet<String>>,
+    /// The bytes of a trial in the store.
+    pub stored_bytes: Option<f64>,
+    /// What is hardly meant so.
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl Tried {
+    /// Tries out an experiment; `runs` says whether it can be run.
+    ///
+    /// # Errors
+    /// Something that a run would end with: no point can be evaluated or judged, a function of the script
+    /// returns something else than it must, or the first phase makes no sense.
+    pub fn of(loaded: &Loaded, runs: bool) -> Result<Self, CliError> {
+        let script = &loaded.script;
+        let seed = loaded.settings.seed.unwrap_or(0);
+        let fail = |failure: Failure| loaded.failure(&failure);
+        let nothing = Progress::new(script.objectives().to_vec(), seed);
+        let phase = if runs { script.next_phase(&nothing).map_err(fail)? } else { None };
+        if let Some(phase) = &phase {
+            phase.view(script.space()).map_err(CliError::Study)?;
+        }
+        let trainer = script.host().trainer();
+        trainer.rehearse(0);
+        let mut tried = Self {
+            points: 0,
+            metrics: Vec::new(),
+            made_up: BTreeSet::new(),
+            seconds: Vec::new(),
+            first_s: 0.0,
+            untrained: 0,
+            found: 0,
+            left_out: Vec::new(),
+            of_summary: Vec::new(),
+            rehearsal: None,
+            trainings: Vec::new(),
+            stored_bytes: None,
+            warnings: Vec::new(),
+        };
+        if script.defines("evaluate") {
+            let points = tried.draw(loaded)?;
+            let judge = |values: &Result<Metrics, Failure>| match &phase {
+                Some(phase) => match phase.judge(values) {
+                    Outcome::Failed { reason, .. } => Err(Failure(reason)),
+                    Outcome::Done { .. } => Ok(()),
+                },
+                None => values.as_ref().map(|_| ()).map_err(Clone::clone),
+            };
+            tried.evaluate(loaded, &points, &judge)?;
+            if script.defines("training") {
+                script.training(&points[0]).map_err(fail)?;
+            }
+        }
+        if runs {
+            tried.rehearse(loaded)?;
+        }
+        tried.left_out = trainer.left_out();
+        tried.found = trainer.found();
+        tried.summarise(loaded);
+        tried.look_at_metrics(loaded);
+        tried.look_at_limits(loaded);
+        Ok(tried)
+    }
+
+    fn draw(&mut self, loaded: &Loaded) -> Result<Vec<Point>, CliError> {
+        let mut rng = stream(loaded.settings.seed.unwrap_or(0), "check", 0);
+        let draw = |_| loaded.script.space().draw(&mut rng);
+        let points: Result<Vec<Point>, _> = (0..POINTS).map(draw).collect();
+        let points =
+            points.map_err(|error| CliError::Experiment { rendered: format!("error: {error}") })?;
+        self.points = points.len();
+        Ok(points)
+    }
+
+    /// Evaluates points; some may fail, but not all.
+    fn evaluate(
+        &mut self,
+        loaded: &Loaded,
+        points: &[Point],
+        judge: &dyn Fn(&Result<Metrics, Failure>) -> Result<(), Failure>,
+    ) -> Result<(), CliError> {
+        let script = &loaded.script;
+        let trainer = script.host().trainer();
+        let mut failures: Vec<Failure> = Vec::new();
+        for (index, point) in points.iter().enumerate() {
+            let started = Instant::now();
+            let values = evaluate_finite(script, point);
+            let seconds = started.elapsed().as_secs_f64();
+            let trains = !trainer.take_asked().is_empty();
+            self.untrained += usize::from(trains);
+            if index == 0 {
+                self.first_s = seconds;
+            }
+            if let Err(failure) = judge(&values) {
+                if script.obstacle() == Some(Obstacle::Unusable) {
+                    return Err(loaded.failure(&failure));
+                }
+                failures.push(failure);
+                continue;
+            }
+            let Ok(values) = values else { continue };
+            require_metrics(loaded, &values)?;
+            if trains && self.made_up.is_empty() {
+                trainer.rehearse(1);
+                let other = evaluate_finite(script, point).unwrap_or_default();
+                trainer.rehearse(0);
+                let differs = |(name, value): &(&String, &f64)| other.get(*name) != Some(*value);
+                self.made_up =
+                    values.iter().filter(differs).map(|(name, _)| name.clone()).collect();
+                trainer.take_asked();
+            }
+            self.metrics.push(values);
+        }
+        let Some(first) = failures.first() else { return Ok(()) };
+        if self.metrics.is_empty() {
+            return Err(loaded.failure(first));
+        }
+        let (failed, points) = (failures.len(), points.len());
+        let message = format!("{failed} of {points} points fail, the first with: ");
+        self.warnings.push(told_with(loaded, &message, first));
+        Ok(())
+    }
+
+    /// Tries out the phases.
+    fn rehearse(&mut self, loaded: &Loaded) -> Result<(), CliError> {
+        let script = &loaded.script;
+        let trainer = script.host().trainer();
+        let mut trainings: Vec<BTreeSet<String>> = Vec::new();
+        let mut evaluated = |phase: usize| {
+            trainings.resize_with(trainings.len().max(phase + 1), BTreeSet::new);
+            trainings[phase].extend(trainer.take_asked());
+        };
+        let (seed, limit) = (loaded.settings.seed.unwrap_or(0), loaded.settings.steps);
+        let rehearsal = Rehearsal::of(script, seed, limit, REHEARSE_FOR, &mut evaluated)
+            .map_err(|error| crate::cli::run::explain(loaded, error))?;
+        if let RehearsalEnd::Failed(failure) = &rehearsal.end {
+            let after = rehearsal.phases.last().map_or("", |phase| &phase.name);
+            let message =
+                format!("as it was tried out, schedule(run) fails after phase `{after}`: ");
+            self.warnings.push(told_with(loaded, &message, failure));
+        }
+        // Evaluations that a training was measured in say nothing of the others.
+        if self.untrained == 0 {
+            let seconds = rehearsal.entries.iter().skip(1).map(|entry| entry.effort.seconds());
+            self.seconds = seconds.collect();
+            self.seconds.sort_by(f64::total_cmp);
+        }
+        let entries = &rehearsal.entries[..rehearsal.entries.len().min(Stretch::LEN as usize)];
+        #[expect(clippy::cast_precision_loss, reason = "some kilobytes")]
+        if entries.len() >= 64
+            && let Some(bytes) = Stretch::of(entries.iter()).stored_bytes()
+        {
+            self.stored_bytes = Some(bytes as f64 / entries.len() as f64);
+        }
+        self.trainings = trainings;
+        self.rehearsal = Some(rehearsal);
+        Ok(())
+    }
+
+    /// Asks for the summary of the run as it was tried out.
+    fn summarise(&mut self, loaded: &Loaded) {
+        let Some(rehearsal) = &self.rehearsal else { return };
+        if let Err(failure) = loaded.script.summary(&rehearsal.progress) {
+            let message = "as it was tried out, summary(run) fails: ";
+            self.warnings.push(told_with(loaded, message, &failure));
+        }
+        let known = self.left_out.len();
+        self.of_summary = loaded.script.host().trainer().left_out().split_off(known);
+    }
+
+    /// Objectives that are the same at all points.
+    fn look_at_metrics(&mut self, loaded: &Loaded) {
+        let [first, rest @ ..] = self.metrics.as_slice() else { return };
+        if self.metrics.len() < POINTS / 2 {
+            return;
+        }
+        for objective in loaded.script.objectives() {
+            let metric = &objective.metric;
+            let Some(value) = first.get(metric) else { continue };
+            if rest.iter().all(|other| other.get(metric) == Some(value)) {
+                let message =
+                    format!("the objective `{metric}` is {value} at every point that was tried");
+                let help = "it makes no difference to the frontier";
+                self.warnings.push(Diagnostic::new(message).with_help(help));
+            }
+        }
+    }
+
+    /// A limit of time that evaluations come near to.
+    fn look_at_limits(&mut self, loaded: &Loaded) {
+        let limit = loaded.settings.limits.seconds;
+        let Some(&most) = self.seconds.last() else { return };
+        if limit > 0.0 && most > limit / 2.0 {
+            let message = format!(
+                "a point took {}, and `limits.seconds` ends a call after {limit} s",
+                crate::report::duration(most)
+            );
+            let help = "raise it: another machine may be slower";
+            self.warnings.push(Diagnostic::new(message).with_help(help));
+        }
+    }
+}
+
+/// Refuses metrics that lack what objectives or thresholds are about.
+fn require_metrics(loaded: &Loaded, values: &Metrics) -> Result<(), CliError> {
+    for objective in loaded.script.objectives() {
+        if !values.contains_key(&objective.metric) {
+            let known = values.keys().cloned().collect::<Vec<_>>().join(", ");
+            return Err(CliError::Experiment {
+                rendered: format!(
+                    "error: objectives() names `{}`, but evaluate(point) gives {known}",
+                    objective.metric
+                ),
+            });
+        }
+    }
+    for threshold in loaded.script.thresholds() {
+        threshold.check(values).map_err(|error| CliError::Study(error.into()))?;
+    }
+    Ok(())
+}
+
+/// A failure of a call with its place, if that is known, and something said before it.
+fn told_with(loaded: &Loaded, before: &str, failure: &Failure) -> Diagnostic {
+    match loaded.script.diagnostic(&failure.0) {
+        Some(known) => Diagnostic { message: format!("{before}{}", known.message), ..known },
+        None => Diagnostic::new(format!("{before}{failure}")),
+    }
+}

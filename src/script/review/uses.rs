@@ -1,0 +1,202 @@
+//! What a script text mentions, and in which of its functions.
+
+use std::collections::BTreeSet;
+
+use rhai::{ASTNode, Engine, Expr, FnCallExpr, OptimizationLevel, Position, Stmt};
+
+use crate::script::bodies::{Body, Offsets, bodies};
+
+/// What is mentioned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A variable, or a function as a value.
+    Name(String),
+    /// A call of a function or method by its plain name.
+    Call(String),
+    /// A call or a value of a module, by the first name of its path and its own.
+    Qualified(String, String),
+    /// A property of something.
+    Property(String),
+    /// A text.
+    Text(String),
+    /// A key of a map.
+    Key(String),
+    /// An import by its alias, which may be missing.
+    Import(String),
+    /// A variable that becomes part of a text, or is given to a function of that name, as a whole.
+    Handed(String, Option<String>),
+    /// A variable whose items are read under computed names.
+    Computed(String),
+}
+
+/// Something that is mentioned, and where.
+#[derive(Clone, Debug)]
+pub(super) struct Mention {
+    pub(super) kind: Kind,
+    pub(super) byte: usize,
+}
+
+/// What a text mentions.
+pub(super) struct Uses {
+    pub(super) label: String,
+    text: String,
+    bodies: Vec<Body>,
+    pub(super) mentions: Vec<Mention>,
+}
+
+impl Uses {
+    /// Reads a text; `None` if it does not parse.
+    pub(super) fn read(label: &str, text: &str) -> Option<Self> {
+        let mut engine = Engine::new_raw();
+        // What an optimiser takes away is mentioned all the same.
+        engine.set_optimization_level(OptimizationLevel::None);
+        let ast = engine.compile(text).ok()?;
+        let places = Offsets::of(text);
+        let bodies = bodies(&ast, &places);
+        let mut mentions = Vec::new();
+        ast.walk(&mut |path: &[ASTNode<'_>]| {
+            if let Some(node) = path.last() {
+                mention(node, &mut |kind, position| {
+                    if let Some(byte) = places.byte(position) {
+                        mentions.push(Mention { kind, byte });
+                    }
+                });
+            }
+            true
+        });
+        Some(Self { label: label.to_owned(), text: text.to_owned(), bodies, mentions })
+    }
+
+    /// The line and the column of a byte, both from 1.
+    pub(super) fn line_column(&self, byte: usize) -> (usize, usize) {
+        Offsets::of(&self.text).line_column(byte)
+    }
+
+    /// The functions by name, in the order of the text.
+    pub(super) fn functions(&self) -> impl Iterator<Item = &str> {
+        let mut bodies: Vec<&Body> = self.bodies.iter().collect();
+        bodies.sort_by_key(|body| body.start);
+        bodies.into_iter().map(|body| body.name.as_str())
+    }
+
+    /// The names of a function's parameters.
+    pub(super) fn parameters(&self, function: &str) -> impl Iterator<Item = &str> {
+        let named = self.bodies.iter().filter(move |body| body.name == function);
+        named.flat_map(|body| body.parameters.iter().map(String::as_str))
+    }
+
+    /// The byte at which the name of a function is, where it is defined.
+    pub(super) fn named(&self, function: &str) -> Option<usize> {
+        let body = self.bodies.iter().find(|body| body.name == function)?;
+        let head = self.text[..body.start].rfind("fn ")?;
+        Some(head + self.text[head..body.start].find(function)?)
+    }
+
+    /// The function whose body a byte is in.
+    pub(super) fn function_at(&self, byte: usize) -> Option<&str> {
+        let around = self.bodies.iter().find(|body| (body.start..body.end).contains(&byte));
+        around.map(|body| body.name.as_str())
+    }
+
+    /// The names of the functions that some lead to, these included: of all texts, whichever of those
+    /// that share a name is meant. What stands outside of functions leads on, too.
+    pub(super) fn reached(all: &[Self], roots: BTreeSet<String>) -> BTreeSet<String> {
+        let known: BTreeSet<&str> = all.iter().flat_map(Self::functions).collect();
+        let mut reached = roots;
+        loop {
+            let mut new = BTreeSet::new();
+            for uses in all {
+                for mention in &uses.mentions {
+                    let is_reached =
+                        uses.function_at(mention.byte).is_none_or(|name| reached.contains(name));
+                    let (Kind::Call(name)
+                    | Kind::Name(name)
+                    | Kind::Text(name)
+                    | Kind::Qualified(_, name)) = &mention.kind
+                    else {
+                        continue;
+                    };
+                    if is_reached && known.contains(name.as_str()) && !reached.contains(name) {
+                        new.insert(name.clone());
+                    }
+                }
+            }
+            if new.is_empty() {
+                return reached;
+            }
+            reached.extend(new);
+        }
+    }
+}
+
+/// Tells what a node mentions by itself.
+fn mention(node: &ASTNode<'_>, tell: &mut dyn FnMut(Kind, Position)) {
+    match node {
+        ASTNode::Stmt(Stmt::Import(import, position)) => {
+            tell(Kind::Import(import.1.name.to_string()), *position);
+        }
+        ASTNode::Stmt(Stmt::FnCall(call, position)) => of_call(call, *position, tell),
+        ASTNode::Expr(expression) => match expression {
+            Expr::FnCall(call, position) | Expr::MethodCall(call, position) => {
+                of_call(call, *position, tell);
+            }
+            Expr::Variable(variable, _, position) => {
+                let name = variable.1.to_string();
+                let kind = match variable.2.is_empty() {
+                    true => Kind::Name(name),
+                    false => Kind::Qualified(variable.2.root().to_owned(), name),
+                };
+                tell(kind, *position);
+            }
+            Expr::Property(property, position) => {
+                tell(Kind::Property(property.2.to_string()), *position);
+            }
+            Expr::StringConstant(text, position) => tell(Kind::Text(text.to_string()), *position),
+            Expr::Map(map, _) => {
+                for (key, _) in &map.0 {
+                    tell(Kind::Key(key.name.to_string()), key.pos);
+                }
+            }
+            Expr::InterpolatedString(parts, _) => {
+                parts.iter().for_each(|part| handed(part, None, tell))
+            }
+            Expr::Index(sides, _, position) if !matches!(sides.rhs, Expr::StringConstant(..)) => {
+                if let Some(variable) = plain_variable(&sides.lhs) {
+                    tell(Kind::Computed(variable), *position);
+                }
+            }
+            _ => {}
+        },
+        _ => {}
+    }
+}
+
+fn of_call(call: &FnCallExpr, position: Position, tell: &mut dyn FnMut(Kind, Position)) {
+    let name = call.name.to_string();
+    // An operator's operands are no points; a closure only keeps what its body reads.
+    if !call.is_operator_call() && name != "curry" {
+        call.args.iter().for_each(|argument| handed(argument, Some(&name), tell));
+    }
+    if call.namespace.is_empty() {
+        if !call.is_operator_call() {
+            tell(Kind::Call(name), position);
+        }
+    } else {
+        tell(Kind::Qualified(call.namespace.root().to_owned(), name), position);
+    }
+}
+
+fn handed(expression: &Expr, to: Option<&str>, tell: &mut dyn FnMut(Kind, Position)) {
+    if let (Some(variable), Expr::Variable(_, _, position)) =
+        (plain_variable(expression), expression)
+    {
+        tell(Kind::Handed(variable, to.map(str::to_owned)), *position);
+    }
+}
+
+fn plain_variable(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Variable(variable, _, _) if variable.2.is_empty() => Some(variable.1.to_string()),
+        _ => None,
+    }
+}

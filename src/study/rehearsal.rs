@@ -1,0 +1,224 @@
+//! A run tried out: a few points of each phase are evaluated, and stand for all its trials.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::error::StudyError;
+use super::experiment::{Experiment, Failure, Phase, evaluate_finite};
+use super::progress::Progress;
+use super::runner::{is_over, told, trial};
+use crate::search::Searched;
+use crate::store::{Effort, Entry, Outcome, Trial};
+
+/// Points of a phase that are evaluated: of the first, which its time is told by, and of each later one.
+const POINTS: (u64, u64) = (64, 8);
+
+/// No more phases are tried out.
+const MOST_PHASES: usize = 100;
+
+/// A phase as it was tried out.
+#[derive(Clone, Debug)]
+pub struct RehearsedPhase {
+    /// The phase's name.
+    pub name: String,
+    /// The controller's name.
+    pub controller: &'static str,
+    /// The parts of the space that are searched.
+    pub search: Vec<String>,
+    /// After how many trials it ends.
+    pub steps: Option<u64>,
+    /// After how many valid trials it ends.
+    pub valid: Option<u64>,
+    /// The trials that it would come to if all were like those that were evaluated.
+    pub trials: u64,
+    /// The points that were asked for.
+    pub asked: u64,
+    /// Those that need not be evaluated, being rejected before.
+    pub screened: u64,
+    /// The controller's time for a trial.
+    pub controller_s: f64,
+    /// Points that the controller proposes at once.
+    pub batch: usize,
+}
+
+/// Why a rehearsal ends.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RehearsalEnd {
+    /// The schedule has no more phases.
+    Schedule,
+    /// The limit of trials is reached.
+    Limit,
+    /// It would take too long to go on.
+    Cut,
+    /// The schedule fails with what the rehearsal has come to, which is not what a run comes to.
+    Failed(Failure),
+}
+
+/// A run as it was tried out.
+#[derive(Clone, Debug)]
+pub struct Rehearsal {
+    /// The phases, in order.
+    pub phases: Vec<RehearsedPhase>,
+    /// Why there are no more.
+    pub end: RehearsalEnd,
+    /// The run as it would be if all trials were like those that were evaluated.
+    pub progress: Progress,
+    /// What was evaluated.
+    pub entries: Vec<Entry>,
+}
+
+impl Rehearsal {
+    /// Tries out an experiment's run of a seed, with at most `limit` trials, in about so much time.
+    ///
+    /// `evaluated` is told of each evaluation by the number of its phase.
+    ///
+    /// # Errors
+    /// The first phase cannot be had, a phase or its controller makes no sense, or a trial lacks an
+    /// objective.
+    pub fn of(
+        experiment: &dyn Experiment,
+        seed: u64,
+        limit: Option<u64>,
+        within: Duration,
+        evaluated: &mut dyn FnMut(usize),
+    ) -> Result<Self, StudyError> {
+        let until = Instant::now() + within;
+        let mut rehearsal = Self {
+            phases: Vec::new(),
+            end: RehearsalEnd::Cut,
+            progress: Progress::new(experiment.objectives().to_vec(), seed),
+            entries: Vec::new(),
+        };
+        while rehearsal.phases.len() < MOST_PHASES && Instant::now() < until {
+            let phase = match experiment.next_phase(&rehearsal.progress) {
+                Ok(Some(phase)) => phase,
+                Ok(None) => {
+                    rehearsal.end = RehearsalEnd::Schedule;
+                    break;
+                }
+                Err(failure) if rehearsal.phases.is_empty() => {
+                    return Err(StudyError::Schedule(failure));
+                }
+                Err(failure) => {
+                    rehearsal.end = RehearsalEnd::Failed(failure);
+                    break;
+                }
+            };
+            let samples = rehearsal.try_out(experiment, &phase, limit, until, evaluated)?;
+            if !rehearsal.fill(&phase, &samples, limit, until)? {
+                break;
+            }
+            if limit.is_some_and(|limit| rehearsal.progress.steps() >= limit) {
+                rehearsal.end = RehearsalEnd::Limit;
+                break;
+            }
+        }
+        Ok(rehearsal)
+    }
+
+    /// Enters a phase and evaluates a few points of it.
+    fn try_out(
+        &mut self,
+        experiment: &dyn Experiment,
+        phase: &Phase,
+        limit: Option<u64>,
+        until: Instant,
+        evaluated: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Arc<Trial>>, StudyError> {
+        let view = phase.view(experiment.space())?;
+        let failed = |source| StudyError::Controller { phase: phase.name.clone(), source };
+        let index = self.phases.len();
+        let mut controller = phase
+            .controller
+            .build(Searched::from(&view), self.progress.seed(), &phase.name)
+            .map_err(failed)?;
+        self.progress.enter(&phase.name);
+        let batch = controller.batch().max(1);
+        let points = if index == 0 { POINTS.0 } else { POINTS.1 };
+        let steps = phase.steps.unwrap_or(u64::MAX).min(points);
+        let left = limit.map_or(u64::MAX, |limit| limit - self.progress.steps());
+        let (mut samples, mut screened) = (Vec::new(), 0);
+        let mut deciding = Duration::ZERO;
+        while (samples.len() as u64) < steps.min(left)
+            && (samples.is_empty() || Instant::now() < until)
+        {
+            let mut outcomes: Vec<Outcome> = Vec::new();
+            for _ in 0..batch {
+                let asking = Instant::now();
+                let options = controller.ask().map_err(failed)?;
+                deciding += asking.elapsed();
+                let point = view.point(&options);
+                let started = Instant::now();
+                let outcome = if let Some(outcome) = phase.screened(&point) {
+                    screened += 1;
+                    outcome
+                } else {
+                    let outcome = phase.judge(&evaluate_finite(experiment, &point));
+                    evaluated(index);
+                    outcome
+                };
+                let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+                let step = self.progress.steps() + samples.len() as u64;
+                let trial = trial(experiment, step, index, &point, outcome.clone());
+                let effort = Effort { micros, reused: experiment.take_reused() };
+                self.entries.push(Entry { trial: trial.clone(), effort });
+                samples.push(Arc::new(trial));
+                outcomes.push(outcome);
+                if samples.len() as u64 >= steps.min(left) {
+                    break;
+                }
+            }
+            if outcomes.len() == batch {
+                let telling = Instant::now();
+                for outcome in &outcomes {
+                    let told = told(self.progress.objectives(), outcome);
+                    controller.tell(told).map_err(failed)?;
+                }
+                deciding += telling.elapsed();
+            }
+        }
+        self.phases.push(RehearsedPhase {
+            name: phase.name.clone(),
+            controller: phase.controller.name(),
+            search: phase.search.clone(),
+            steps: phase.steps,
+            valid: phase.valid,
+            trials: 0,
+            asked: samples.len() as u64,
+            screened,
+            #[expect(clippy::cast_precision_loss, reason = "some tens of points")]
+            controller_s: deciding.as_secs_f64() / samples.len().max(1) as f64,
+            batch,
+        });
+        Ok(samples)
+    }
+
+    /// Lets the points of a phase stand for all its trials; `false` if that takes too long.
+    fn fill(
+        &mut self,
+        phase: &Phase,
+        samples: &[Arc<Trial>],
+        limit: Option<u64>,
+        until: Instant,
+    ) -> Result<bool, StudyError> {
+        let first = self.progress.steps();
+        let mut whole = true;
+        for (trial, count) in samples.iter().cycle().zip(0_u64..) {
+            let step = self.progress.steps();
+            if is_over(phase, &self.progress) || limit.is_some_and(|limit| step >= limit) {
+                break;
+            }
+            if count.is_multiple_of(1_024) && count > 0 && Instant::now() >= until {
+                whole = false;
+                break;
+            }
+            self.progress
+                .add(trial.clone())
+                .map_err(|metric| StudyError::MissingObjective { step, metric })?;
+        }
+        if let Some(last) = self.phases.last_mut() {
+            last.trials = self.progress.steps() - first;
+        }
+        Ok(whole)
+    }
+}

@@ -1,0 +1,236 @@
+//! `tandem check`: what it finds, and what it says that a run would cost.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Place, Ran, SCRIPT, data_dir, project};
+
+fn check(script: &str, arguments: &[&str]) -> Ran {
+    Place::with(script).run(&[&["check", "x.rhai"], arguments].concat())
+}
+
+/// The warnings of a script, each of which is on a line of its own.
+fn warnings(script: &str) -> Vec<String> {
+    let ran = check(script, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let warnings = ran.err.lines().filter_map(|line| line.strip_prefix("warning: "));
+    warnings.map(str::to_owned).collect()
+}
+
+#[test]
+fn what_nothing_uses_is_shown_where_it_is_written() {
+    let script = format!(
+        "import \"rewards\" as rewards;\n{SCRIPT}fn args() {{ #{{ depth: 3, wide: true }} }}\n\
+         fn twice(x) {{ 2 * x }}\nfn four(x) {{ twice(twice(x)) }}\n"
+    )
+    .replace("p.x / 4.0", "p.x / 4.0 * if args::wide { 1.0 } else { 0.5 }");
+    let ran = check(&script, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let said = "\
+warning: nothing uses the import `rewards`
+ --> x.rhai:1:1
+  |
+1 | import \"rewards\" as rewards;
+  | ^^^^^^
+  |
+  = help: its functions are called as `rewards::name(...)`
+warning: evaluate(point) does not read the part `hw` of the space
+ --> x.rhai:2:39
+  |
+2 | fn space() { #{ x: choice([1, 2, 3]), hw: chaidnn::space() } }
+  |                                       ^^
+  |
+  = help: points that differ only in `hw` come to the same metrics
+warning: nothing reads the argument `depth`
+ --> x.rhai:6:16
+  |
+6 | fn args() { #{ depth: 3, wide: true } }
+  |                ^^^^^
+  |
+  = help: read it as `args::depth`, or take it out of args()
+warning: nobody calls the script's function `twice`
+ --> x.rhai:7:4
+  |
+7 | fn twice(x) { 2 * x }
+  |    ^^^^^
+warning: nobody calls the script's function `four`
+ --> x.rhai:8:4
+  |
+8 | fn four(x) { twice(twice(x)) }
+  |    ^^^^
+";
+    assert_eq!(ran.err, said);
+    assert!(ran.out.ends_with("x.rhai is ready to run\n"), "{}", ran.out);
+    assert_eq!(check(&script, &["--quiet"]).err, "");
+    let strict = check(&script, &["--strict"]);
+    assert_eq!((strict.code, strict.err), (3, said.replace("warning: ", "error: ")));
+    assert!(!strict.out.contains("is ready to"), "{}", strict.out);
+    let json = check(&script, &["--json"]);
+    let first: serde_json::Value = serde_json::from_str(json.err.lines().next().unwrap()).unwrap();
+    assert_eq!(first["warning"], "nothing uses the import `rewards`");
+    assert_eq!((&first["line"], &first["column"]), (&1.into(), &1.into()));
+}
+
+#[test]
+fn what_is_used_in_a_roundabout_way_is_no_remark() {
+    let quiet = |body: &str| {
+        let script = SCRIPT.replace("{ #{ accuracy: p.x / 4.0, area_mm2: 1.0 } }", body);
+        assert_ne!(script, SCRIPT);
+        assert_eq!(warnings(&script), [""; 0], "{body}");
+    };
+    // By index, by a computed name, in a text, in a closure, in functions of one's own and of a module.
+    quiet("{ #{ accuracy: p[\"x\"] / 4.0 + 0.0 * `${p[\"hw\"]}`.len } }");
+    quiet("{ let name = \"x\"; #{ accuracy: p[name] / 4.0 } }");
+    quiet("{ #{ accuracy: 1.0 / `${p}`.len } }");
+    quiet("{ let read = || p.x + `${p.hw}`.len; #{ accuracy: read.call() / 100.0 } }");
+    quiet("{ own(p) } fn own(q) { #{ accuracy: [1].map(|n| n * q.x)[0] / 4.0, size: `${q.hw}`.len } }");
+    quiet("{ let f = Fn(\"own\"); f.call(p) } fn own(q) { #{ accuracy: q.x / 4.0, size: `${q.hw}`.len } }");
+    let place = Place::with(&format!("import \"own\" as own;\n{SCRIPT}").replace(
+        "#{ accuracy: p.x / 4.0, area_mm2: 1.0 }",
+        "own::judge(p)",
+    ));
+    place.write("own.rhai", "fn judge(p) { #{ accuracy: p.x / 4.0, size: `${p.hw}`.len } }\nfn more() { 1 }\n");
+    let ran = place.run(&["check", "x.rhai"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+}
+
+#[test]
+fn a_misspelt_argument_is_shown_beside_what_is_read() {
+    let place = Place::with(&format!("{SCRIPT}fn args() {{ #{{ depht: 3 }} }}\n").replace(
+        "fn reward(m) { m.accuracy }",
+        "fn reward(m) { if m.accuracy > 9.0 { args::depth } else { m.accuracy } }",
+    ));
+    let ran = place.run(&["check", "x.rhai", "--set", "depht=4"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("warning: argument `depht` is set, and nothing reads it\n"), "{}", ran.err);
+    assert!(ran.err.contains("help: the script reads `args::depth`"), "{}", ran.err);
+}
+
+#[test]
+fn later_phases_and_the_summary_are_tried_out() {
+    let schedule = "fn schedule(run) {\n    if run.phases == 0 { return phase(\"all\", #{ steps: 5000, controller: random() }); }\n    \
+                    if run.phases == 1 { return phase(\"x\", #{ search: [\"x\"], fixed: run.best.point, steps: 100, valid: 40 }); }\n    \
+                    if run.phases == 2 { SECOND }\n}\n";
+    let script = |second: &str, summary: &str| {
+        let start = SCRIPT.find("fn schedule").unwrap();
+        let hw = SCRIPT[..start].replace("area_mm2: 1.0", "area_mm2: `${p.hw}`.len");
+        format!("{hw}{}{summary}", schedule.replace("SECOND", second))
+    };
+    let ran = check(&script("", "fn summary(run) { table(\"n\", [\"n\"], [[run.steps]]) }\n"), &["--format", "csv"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
+    for line in [
+        "first phase,\"all: random searches hw, x, 5000 trials at most\"",
+        "phase 2,\"x: reinforce searches x, 100 trials at most or 40 valid\"",
+        "all phases,\"2 phases, 5,040 trials if they go on as they were tried out\"",
+        "repeats,\"",
+    ] {
+        assert!(ran.out.contains(line), "{}", ran.out);
+    }
+    let later = check(&script("7", ""), &[]);
+    assert!(
+        later.err.starts_with("warning: as it was tried out, schedule(run) fails after phase `x`: "),
+        "{}",
+        later.err
+    );
+    let summary = check(&script("", "fn summary(run) { run.bset }\n"), &[]);
+    assert!(
+        summary.err.starts_with("warning: as it was tried out, summary(run) fails: "),
+        "{}",
+        summary.err
+    );
+    assert!(summary.err.contains("x.rhai:9:"), "{}", summary.err);
+    let limited = check(&script("", ""), &["--set", "steps=300", "--format", "csv"]);
+    assert!(limited.out.contains("all phases,\"300 trials, the limit `steps`, in 1 phases\""), "{}", limited.out);
+}
+
+#[test]
+fn points_that_fail_and_objectives_that_never_differ_are_warned_of() {
+    let script = format!("{SCRIPT}fn objectives() {{ [\"accuracy:max\", \"area_mm2:min\"] }}\n")
+        .replace("#{ accuracy: p.x", "if p.x == 2 { throw `no ${p.hw}` } #{ accuracy: p.x");
+    let warnings = warnings(&script);
+    assert!(warnings[0].contains(" of 8 points fail, the first with: no "), "{warnings:?}");
+    assert_eq!(warnings[1], "the objective `area_mm2` is 1 at every point that was tried");
+    assert_eq!(warnings.len(), 2);
+}
+
+#[test]
+fn the_price_of_a_run_is_near_what_it_takes() {
+    let place = Place::with(&SCRIPT.replace("steps: 64", "steps: 20000").replace("random()", "reinforce()"));
+    let out = place.ok(&["check", "x.rhai", "--format", "csv", "--set", "threads=1"]);
+    let row = |name: &str| {
+        let line = out.lines().find_map(|line| line.strip_prefix(&format!("{name},"))).unwrap();
+        line.trim_matches('"').to_owned()
+    };
+    assert!(row("evaluation").contains(" ms a point, "), "{out}");
+    let bytes: f64 = row("store").split(' ').nth(1).unwrap().parse().unwrap();
+    assert!((5.0..200.0).contains(&bytes), "{out}");
+    let said = row("first phase takes");
+    let (number, unit) = said.strip_prefix("about ").unwrap().split_once(' ').unwrap();
+    let seconds = number.parse::<f64>().unwrap() * if unit == "ms" { 1e-3 } else { 1.0 };
+    let started = Instant::now();
+    place.ok(&["run", "x.rhai", "--set", "threads=1"]);
+    let took = started.elapsed().as_secs_f64();
+    // Machines of tests are busy with other things now and then.
+    assert!(seconds < 8.0 * took && took < 8.0 * seconds, "{said} said, {took} s taken");
+}
+
+#[test]
+fn trainings_are_counted_measured_and_found_in_the_store() {
+    let place = Place::new();
+    place.ok(&["new", "x", "--template", "train"]);
+    let set = ["--set", "images=64", "--set", "validation=16", "--set", "epochs=1"];
+    let checked = |place: &Place| place.ok(&[&["check", "x.rhai", "--format", "csv"], &set[..]].concat());
+    let out = checked(&place);
+    assert!(out.contains("metric accuracy,\"by training, which is left out here\""), "{out}");
+    assert!(out.contains("metric latency_ms,") && !out.contains("latency_ms,by"), "{out}");
+    assert!(out.contains("\ntraining,\"8 of 8 points need one, up to "), "{out}");
+    assert!(!out.contains("in the store"), "{out}");
+    // A search for the cells that the check draws, which is then known.
+    place.ok(&[&["run", "x.rhai", "--steps", "30", "--quiet"], &set[..]].concat());
+    let out = checked(&place);
+    assert!(out.contains("that were asked for are in the store"), "{out}");
+}
+
+#[test]
+fn the_shipped_experiments_are_checked_within_a_second() {
+    let data = data_dir();
+    let mut checked = 0;
+    for folder in ["experiments", "experiments/cifar10", "experiments/cifar100", "experiments/cookbook"] {
+        let Ok(files) = std::fs::read_dir(project().join(folder)) else { continue };
+        for file in files.map(|file| file.unwrap().path()) {
+            let name = file.display().to_string();
+            // What is no experiment by itself, and what needs images that have to be fetched.
+            let text = std::fs::read_to_string(&file).unwrap_or_default();
+            let is_module = !text.contains("fn evaluate") || name.ends_with("problem.rhai");
+            let needs_images = ["fashion_mnist.rhai", "trained.rhai"].iter().any(|end| name.ends_with(end));
+            if !name.ends_with(".rhai") || is_module {
+                continue;
+            }
+            let place = Place::new();
+            let mut command = place.command(&["check", &name, "--strict"]);
+            if needs_images {
+                command.args(["--set", "dataset=procedural"]);
+                let sizes = if name.contains("fashion") { ["images=1000", "validation=500"] } else { ["validation=500", "classes=10"] };
+                sizes.iter().for_each(|size| drop(command.args(["--set", size])));
+            }
+            if let Some(data) = &data {
+                command.env("TANDEM_DATA", std::fs::canonicalize(data).unwrap());
+            } else if folder == "experiments/cifar10" {
+                continue;
+            }
+            let started = Instant::now();
+            let output = command.output().unwrap();
+            let took = started.elapsed();
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            if needs_images {
+                // The networks are for images of another size.
+                assert!(output.status.success() || said.contains("procedural"), "{name}: {said}");
+            } else {
+                assert!(output.status.success(), "{name}: {said}");
+                checked += 1;
+            }
+            // Twice and more of what it takes alone: tests run beside each other.
+            assert!(took < Duration::from_secs(3), "{name} took {took:?}");
+        }
+    }
+    assert!(checked >= 2, "{checked}");
+}
