@@ -195,7 +195,8 @@ impl Table {
     /// Leaves out the middle of the longest texts until the table is so wide.
     fn shorten(&mut self, width: usize) {
         let mut widths = self.widths();
-        let is_text = |index: usize| self.rows.iter().any(|row| matches!(row[index], Cell::Text(_)));
+        let is_text =
+            |index: usize| self.rows.iter().any(|row| matches!(row[index], Cell::Text(_)));
         let heads: Vec<usize> = self.columns.iter().map(|name| head_letters(name)).collect();
         for _ in width..self.width() {
             let widest = (0..widths.len())

@@ -1,7 +1,5 @@
 //! `tandem check`: what it finds, and what it says that a run would cost.
 
-use std::time::{Duration, Instant};
-
 use crate::support::{Place, Ran, SCRIPT, data_dir, project};
 
 fn check(script: &str, arguments: &[&str]) -> Ran {
@@ -82,13 +80,20 @@ fn what_is_used_in_a_roundabout_way_is_no_remark() {
     quiet("{ let name = \"x\"; #{ accuracy: p[name] / 4.0 } }");
     quiet("{ #{ accuracy: 1.0 / `${p}`.len } }");
     quiet("{ let read = || p.x + `${p.hw}`.len; #{ accuracy: read.call() / 100.0 } }");
-    quiet("{ own(p) } fn own(q) { #{ accuracy: [1].map(|n| n * q.x)[0] / 4.0, size: `${q.hw}`.len } }");
-    quiet("{ let f = Fn(\"own\"); f.call(p) } fn own(q) { #{ accuracy: q.x / 4.0, size: `${q.hw}`.len } }");
-    let place = Place::with(&format!("import \"own\" as own;\n{SCRIPT}").replace(
-        "#{ accuracy: p.x / 4.0, area_mm2: 1.0 }",
-        "own::judge(p)",
-    ));
-    place.write("own.rhai", "fn judge(p) { #{ accuracy: p.x / 4.0, size: `${p.hw}`.len } }\nfn more() { 1 }\n");
+    quiet(
+        "{ own(p) } fn own(q) { #{ accuracy: [1].map(|n| n * q.x)[0] / 4.0, size: `${q.hw}`.len } }",
+    );
+    quiet(
+        "{ let f = Fn(\"own\"); f.call(p) } fn own(q) { #{ accuracy: q.x / 4.0, size: `${q.hw}`.len } }",
+    );
+    let place = Place::with(
+        &format!("import \"own\" as own;\n{SCRIPT}")
+            .replace("#{ accuracy: p.x / 4.0, area_mm2: 1.0 }", "own::judge(p)"),
+    );
+    place.write(
+        "own.rhai",
+        "fn judge(p) { #{ accuracy: p.x / 4.0, size: `${p.hw}`.len } }\nfn more() { 1 }\n",
+    );
     let ran = place.run(&["check", "x.rhai"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
 }
@@ -101,7 +106,11 @@ fn a_misspelt_argument_is_shown_beside_what_is_read() {
     ));
     let ran = place.run(&["check", "x.rhai", "--set", "depht=4"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert!(ran.err.contains("warning: argument `depht` is set, and nothing reads it\n"), "{}", ran.err);
+    assert!(
+        ran.err.contains("warning: argument `depht` is set, and nothing reads it\n"),
+        "{}",
+        ran.err
+    );
     assert!(ran.err.contains("help: the script reads `args::depth`"), "{}", ran.err);
 }
 
@@ -115,7 +124,10 @@ fn later_phases_and_the_summary_are_tried_out() {
         let hw = SCRIPT[..start].replace("area_mm2: 1.0", "area_mm2: `${p.hw}`.len");
         format!("{hw}{}{summary}", schedule.replace("SECOND", second))
     };
-    let ran = check(&script("", "fn summary(run) { table(\"n\", [\"n\"], [[run.steps]]) }\n"), &["--format", "csv"]);
+    let ran = check(
+        &script("", "fn summary(run) { table(\"n\", [\"n\"], [[run.steps]]) }\n"),
+        &["--format", "csv"],
+    );
     assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
     for line in [
         "first phase,\"all: random searches hw, x, 5000 trials at most\"",
@@ -127,7 +139,9 @@ fn later_phases_and_the_summary_are_tried_out() {
     }
     let later = check(&script("7", ""), &[]);
     assert!(
-        later.err.starts_with("warning: as it was tried out, schedule(run) fails after phase `x`: "),
+        later
+            .err
+            .starts_with("warning: as it was tried out, schedule(run) fails after phase `x`: "),
         "{}",
         later.err
     );
@@ -139,7 +153,11 @@ fn later_phases_and_the_summary_are_tried_out() {
     );
     assert!(summary.err.contains("x.rhai:9:"), "{}", summary.err);
     let limited = check(&script("", ""), &["--set", "steps=300", "--format", "csv"]);
-    assert!(limited.out.contains("all phases,\"300 trials, the limit `steps`, in 1 phases\""), "{}", limited.out);
+    assert!(
+        limited.out.contains("all phases,\"300 trials, the limit `steps`, in 1 phases\""),
+        "{}",
+        limited.out
+    );
 }
 
 #[test]
@@ -153,24 +171,23 @@ fn points_that_fail_and_objectives_that_never_differ_are_warned_of() {
 }
 
 #[test]
-fn the_price_of_a_run_is_near_what_it_takes() {
-    let place = Place::with(&SCRIPT.replace("steps: 64", "steps: 20000").replace("random()", "reinforce()"));
-    let out = place.ok(&["check", "x.rhai", "--format", "csv", "--set", "threads=1"]);
+fn the_price_of_a_run_is_told_before_it() {
+    let place = Place::with(&SCRIPT.replace("steps: 64", "steps: 20000"));
+    let out = place.ok(&["check", "x.rhai", "--format", "csv"]);
     let row = |name: &str| {
         let line = out.lines().find_map(|line| line.strip_prefix(&format!("{name},"))).unwrap();
         line.trim_matches('"').to_owned()
     };
     assert!(row("evaluation").contains(" ms a point, "), "{out}");
+    assert!(row("controller").ends_with(" ms a trial"), "{out}");
+    assert!(row("first phase takes").starts_with("about "), "{out}");
+    // 20,000 draws of 3 x 8,640 points are 13,938 different ones, on average.
+    assert!(row("repeats").starts_with("30.3 % of the first phase's trials"), "{out}");
     let bytes: f64 = row("store").split(' ').nth(1).unwrap().parse().unwrap();
     assert!((5.0..200.0).contains(&bytes), "{out}");
-    let said = row("first phase takes");
-    let (number, unit) = said.strip_prefix("about ").unwrap().split_once(' ').unwrap();
-    let seconds = number.parse::<f64>().unwrap() * if unit == "ms" { 1e-3 } else { 1.0 };
-    let started = Instant::now();
-    place.ok(&["run", "x.rhai", "--set", "threads=1"]);
-    let took = started.elapsed().as_secs_f64();
-    // Machines of tests are busy with other things now and then.
-    assert!(seconds < 8.0 * took && took < 8.0 * seconds, "{said} said, {took} s taken");
+    if cfg!(target_os = "linux") {
+        assert!(row("memory").ends_with(" MB so far"), "{out}");
+    }
 }
 
 #[test]
@@ -178,7 +195,8 @@ fn trainings_are_counted_measured_and_found_in_the_store() {
     let place = Place::new();
     place.ok(&["new", "x", "--template", "train"]);
     let set = ["--set", "images=64", "--set", "validation=16", "--set", "epochs=1"];
-    let checked = |place: &Place| place.ok(&[&["check", "x.rhai", "--format", "csv"], &set[..]].concat());
+    let checked =
+        |place: &Place| place.ok(&[&["check", "x.rhai", "--format", "csv"], &set[..]].concat());
     let out = checked(&place);
     assert!(out.contains("metric accuracy,\"by training, which is left out here\""), "{out}");
     assert!(out.contains("metric latency_ms,") && !out.contains("latency_ms,by"), "{out}");
@@ -191,45 +209,34 @@ fn trainings_are_counted_measured_and_found_in_the_store() {
 }
 
 #[test]
-fn the_shipped_experiments_are_checked_within_a_second() {
-    let data = data_dir();
+fn there_is_nothing_to_remark_of_the_shipped_experiments() {
+    let data = data_dir().map(|data| std::fs::canonicalize(data).unwrap());
     let mut checked = 0;
-    for folder in ["experiments", "experiments/cifar10", "experiments/cifar100", "experiments/cookbook"] {
+    for folder in
+        ["experiments", "experiments/cifar10", "experiments/cifar100", "experiments/cookbook"]
+    {
         let Ok(files) = std::fs::read_dir(project().join(folder)) else { continue };
         for file in files.map(|file| file.unwrap().path()) {
             let name = file.display().to_string();
-            // What is no experiment by itself, and what needs images that have to be fetched.
-            let text = std::fs::read_to_string(&file).unwrap_or_default();
-            let is_module = !text.contains("fn evaluate") || name.ends_with("problem.rhai");
-            let needs_images = ["fashion_mnist.rhai", "trained.rhai"].iter().any(|end| name.ends_with(end));
-            if !name.ends_with(".rhai") || is_module {
+            let is_script = name.ends_with(".rhai") && !name.ends_with("problem.rhai");
+            // The table of NASBench-101 is among the data.
+            let has_data = data.is_some() || folder != "experiments/cifar10";
+            if !is_script || !has_data {
                 continue;
             }
             let place = Place::new();
             let mut command = place.command(&["check", &name, "--strict"]);
-            if needs_images {
-                command.args(["--set", "dataset=procedural"]);
-                let sizes = if name.contains("fashion") { ["images=1000", "validation=500"] } else { ["validation=500", "classes=10"] };
-                sizes.iter().for_each(|size| drop(command.args(["--set", size])));
-            }
             if let Some(data) = &data {
-                command.env("TANDEM_DATA", std::fs::canonicalize(data).unwrap());
-            } else if folder == "experiments/cifar10" {
+                command.env("TANDEM_DATA", data);
+            }
+            let output = command.output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            // Images that nobody fetched end a check before it looks for remarks.
+            if said.contains("is not there: looked for") {
                 continue;
             }
-            let started = Instant::now();
-            let output = command.output().unwrap();
-            let took = started.elapsed();
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            if needs_images {
-                // The networks are for images of another size.
-                assert!(output.status.success() || said.contains("procedural"), "{name}: {said}");
-            } else {
-                assert!(output.status.success(), "{name}: {said}");
-                checked += 1;
-            }
-            // Twice and more of what it takes alone: tests run beside each other.
-            assert!(took < Duration::from_secs(3), "{name} took {took:?}");
+            assert!(output.status.success(), "{name}: {said}");
+            checked += 1;
         }
     }
     assert!(checked >= 2, "{checked}");

@@ -19,8 +19,10 @@ mod terminal {
             let (code, written) = on_terminal(place.command(&["run", "x.rhai"]), columns);
             assert_eq!(code, 0, "{written}");
             let lines = plain_lines(&written);
-            let drawn: Vec<&String> =
-                lines.iter().filter(|line| line.starts_with("all") && line.contains("/30,000")).collect();
+            let drawn: Vec<&String> = lines
+                .iter()
+                .filter(|line| line.starts_with("all") && line.contains("/30,000"))
+                .collect();
             assert!(drawn.len() > 1, "{lines:?}");
             let found = lines.iter().filter(|line| line.starts_with("best 0.75 at ")).count();
             assert!(found > 0, "{lines:?}");
@@ -28,7 +30,11 @@ mod terminal {
             assert!(most < usize::from(columns), "{drawn:?}");
             let wide = columns == 200;
             assert_eq!(drawn.iter().any(|line| line.contains('░')), wide, "{drawn:?}");
-            assert_eq!(drawn.iter().any(|line| line.contains(" left of the phase")), wide, "{drawn:?}");
+            assert_eq!(
+                drawn.iter().any(|line| line.contains(" left of the phase")),
+                wide,
+                "{drawn:?}"
+            );
             // What is left at the end is the summary, beside the lines of the last drawing.
             assert!(written.contains("30000 trials ("), "{written}");
         }
@@ -47,7 +53,11 @@ mod terminal {
         assert!(!is_drawn(&written) && written.contains("phase all: random"), "{written}");
         assert!(!written.contains('\u{1b}'), "{written:?}");
         let ran = place.run(&["run", "x.rhai"]);
-        assert!(!is_drawn(&ran.err) && ran.err.starts_with("phase all: random, up to 30000"), "{}", ran.err);
+        assert!(
+            !is_drawn(&ran.err) && ran.err.starts_with("phase all: random, up to 30000"),
+            "{}",
+            ran.err
+        );
         assert!(!ran.err.contains(['\u{1b}', '\r']), "{}", ran.err);
     }
 
@@ -99,7 +109,11 @@ fn quiet_is_results_and_errors() {
     assert!(ran.out.contains("Frontier"), "{}", ran.out);
     let loud = place.run(&["run", "x.rhai"]);
     assert_eq!(loud.out, ran.out.replace("x-1", "x-2"));
-    assert!(loud.err.contains("\n64 trials in ") && loud.err.contains("known before: "), "{}", loud.err);
+    assert!(
+        loud.err.contains("\n64 trials in ") && loud.err.contains("known before: "),
+        "{}",
+        loud.err
+    );
     assert!(loud.err.contains("\nnext: `tandem show x-2 "), "{}", loud.err);
     let ran = place.run(&["run", "y.rhai", "--quiet"]);
     assert!(ran.code == 2 && ran.err.starts_with("error: cannot read y.rhai"), "{}", ran.err);
@@ -107,7 +121,9 @@ fn quiet_is_results_and_errors() {
 
 #[test]
 fn the_outcome_of_a_run_is_one_json_object() {
-    let place = Place::with(&format!("{SCRIPT}fn thresholds() {{ [\"reward >= 0.75\", \"valid > 99\"] }}\n"));
+    let place = Place::with(&format!(
+        "{SCRIPT}fn thresholds() {{ [\"reward >= 0.75\", \"valid > 99\"] }}\n"
+    ));
     let ran = place.run(&["run", "x.rhai", "--json"]);
     assert_eq!((ran.code, ran.err.as_str()), (99, ""));
     let outcome: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
@@ -130,7 +146,10 @@ fn the_outcome_of_a_run_is_one_json_object() {
     assert!(outcome["trials_per_s"].as_f64().unwrap() > 0.0);
     let again: serde_json::Value =
         serde_json::from_str(&place.ok(&["show", "x-1", "--summary", "--json"])).unwrap();
-    assert_eq!((&again["frontier"], &again["seconds"]), (&outcome["frontier"], &serde_json::Value::Null));
+    assert_eq!(
+        (&again["frontier"], &again["seconds"]),
+        (&outcome["frontier"], &serde_json::Value::Null)
+    );
     // Elsewhere it is a format.
     let query = ["query", "accuracy == 0.75", "--limit", "2"];
     let json = place.ok(&[&query[..], &["--json"]].concat());
@@ -155,7 +174,10 @@ fn errors_are_lines_of_json_if_asked_for() {
     assert_eq!(wrong["column"], 32);
     let wrong = error(&place, &["run", "x.rhai", "--json"]);
     let message = wrong["error"].as_str().unwrap();
-    assert!(message.starts_with("each of the first 32 trials failed, the first with: the point"), "{message}");
+    assert!(
+        message.starts_with("each of the first 32 trials failed, the first with: the point"),
+        "{message}"
+    );
     assert_eq!(wrong["line"], 2);
     let place = Place::with(SCRIPT);
     let missing = error(&place, &["run", "x.txt", "--json"]);
@@ -204,7 +226,12 @@ fn a_shell_gets_completions_and_the_manual_has_a_page_for_every_command() {
     let folder = place.path().join("pages/man1");
     assert_eq!(std::fs::read_to_string(folder.join("tandem.1")).unwrap(), page);
     let run = std::fs::read_to_string(folder.join("tandem-run.1")).unwrap();
-    for part in [".SH \"EXIT STATUS\"", "a threshold of the experiment does not hold", "TANDEM_STORE", ".SH EXAMPLES"] {
+    for part in [
+        ".SH \"EXIT STATUS\"",
+        "a threshold of the experiment does not hold",
+        "TANDEM_STORE",
+        ".SH EXAMPLES",
+    ] {
         assert!(run.contains(part), "{part}: {run}");
     }
     assert!(folder.join("tandem-data-fetch.1").is_file());
@@ -213,7 +240,8 @@ fn a_shell_gets_completions_and_the_manual_has_a_page_for_every_command() {
         let name = line.strip_prefix("  ")?.split("  ").next()?;
         name.chars().all(|c| c.is_ascii_lowercase() || c == '-').then_some(name)
     });
-    let commands: Vec<&str> = commands.filter(|name| *name != "help" && !name.starts_with('-')).collect();
+    let commands: Vec<&str> =
+        commands.filter(|name| *name != "help" && !name.starts_with('-')).collect();
     assert!(commands.len() > 20, "{help}");
     for command in commands {
         assert!(folder.join(format!("tandem-{command}.1")).is_file(), "{command}");

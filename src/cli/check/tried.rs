@@ -20,6 +20,9 @@ pub const POINTS: usize = 8;
 /// The time for the phases, beside trainings.
 const REHEARSE_FOR: Duration = Duration::from_millis(350);
 
+/// Says whether a run would go on with what a point came to.
+type Judge<'a> = dyn Fn(&Result<Metrics, Failure>) -> Result<(), Failure> + 'a;
+
 /// What comes of trying an experiment out.
 pub struct Tried {
     /// Points that were drawn.
@@ -120,7 +123,7 @@ impl Tried {
         &mut self,
         loaded: &Loaded,
         points: &[Point],
-        judge: &dyn Fn(&Result<Metrics, Failure>) -> Result<(), Failure>,
+        judge: &Judge<'_>,
     ) -> Result<(), CliError> {
         let script = &loaded.script;
         let trainer = script.host().trainer();
