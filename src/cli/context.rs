@@ -27,26 +27,34 @@ pub struct Common {
     #[arg(
         long,
         global = true,
+        display_order = 101,
         value_name = "DIR",
         default_value = ".tandem",
         env = "TANDEM_STORE"
     )]
     pub store: PathBuf,
     /// The folder of benchmark tables and image sets [default: data]
-    #[arg(long, global = true, value_name = "DIR", env = "TANDEM_DATA")]
+    #[arg(long, global = true, display_order = 102, value_name = "DIR", env = "TANDEM_DATA")]
     pub data: Option<PathBuf>,
     /// How tables are printed.
-    #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(long, global = true, display_order = 103, value_enum, default_value_t)]
     pub format: Format,
     /// Prints results as `--format json` does, the outcome of a run as one object, and an error as one
     /// line of JSON on standard error, where nothing else is said.
-    #[arg(long, global = true, conflicts_with = "format")]
+    #[arg(long, global = true, display_order = 104, conflicts_with = "format")]
     pub json: bool,
     /// Says nothing but results and errors: no progress, no notes.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = 105)]
     pub quiet: bool,
     /// When messages are coloured.
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    #[arg(
+        long,
+        global = true,
+        display_order = 106,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t
+    )]
     pub color: Colour,
 }
 

@@ -107,6 +107,11 @@ pub const ENVIRONMENT: [(&str, &str); 7] = [
     ("TERM", "`dumb`: no colours, and lines instead of bars"),
 ];
 
+/// Examples of a command.
+pub fn examples(name: &str) -> Option<&'static str> {
+    EXAMPLES.into_iter().find(|(known, _)| *known == name).map(|(_, examples)| examples)
+}
+
 /// The program's command line with its pages of help.
 pub fn command() -> Command {
     let mut command = Cli::command();

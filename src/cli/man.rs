@@ -50,7 +50,7 @@ fn write(command: &Command, dir: &Path) -> io::Result<usize> {
 fn page(command: Command) -> io::Result<Vec<u8>> {
     let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
     let has_commands = command.has_subcommands();
-    let examples = command.get_after_help().is_some();
+    let examples = help::examples(command.get_name());
     let man = Man::new(command)
         .source(format!("tandem {}", env!("CARGO_PKG_VERSION")))
         .manual("Tandem")
@@ -64,14 +64,15 @@ fn page(command: Command) -> io::Result<Vec<u8>> {
     if has_commands {
         man.render_subcommands_section(&mut page)?;
     }
-    if examples {
-        let mut text = Vec::new();
-        man.render_extra_section(&mut text)?;
-        page.extend(
-            String::from_utf8_lossy(&text).replacen(".SH EXTRA", ".SH EXAMPLES", 1).bytes(),
-        );
-    }
     let mut shared = Roff::new();
+    if let Some(examples) = examples {
+        shared.control("SH", ["EXAMPLES"]);
+        shared.control("nf", []);
+        for line in examples.lines() {
+            shared.text([roman(line)]);
+        }
+        shared.control("fi", []);
+    }
     shared.control("SH", ["EXIT STATUS"]);
     for (code, meaning) in help::EXIT_CODES {
         entry(&mut shared, &code.to_string(), meaning);

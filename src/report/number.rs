@@ -37,6 +37,9 @@ pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return "unknown".to_owned();
     }
+    if seconds > 0.0 && seconds < 95e-6 {
+        return format!("{} us", number((seconds * 1e7).round() / 10.0));
+    }
     if seconds < 0.0095 {
         return format!("{} ms", number((seconds * 1e5).round() / 1e2));
     }
@@ -76,11 +79,13 @@ mod tests {
         );
         assert_eq!(grouped(3_660_111_360), "3,660,111,360");
         assert_eq!(grouped(12), "12");
-        let times = [0.0, 0.000_25, 0.0095, 0.32, 4.06, 59.6, 200.0, 3_600.0, 93_784.0, 1e7];
+        let times =
+            [0.0, 3.21e-6, 0.000_25, 0.0095, 0.32, 4.06, 59.6, 200.0, 3_600.0, 93_784.0, 1e7];
         assert_eq!(
             times.map(duration),
             [
                 "0 ms",
+                "3.2 us",
                 "0.25 ms",
                 "0.01 s",
                 "0.32 s",

@@ -128,9 +128,11 @@ impl Rehearsal {
         let view = phase.view(experiment.space())?;
         let failed = |source| StudyError::Controller { phase: phase.name.clone(), source };
         let index = self.phases.len();
+        // As a run names them: what is tried out are the first points of the run.
+        let name = phase.keep.clone().unwrap_or_else(|| format!("phase {index}"));
         let mut controller = phase
             .controller
-            .build(Searched::from(&view), self.progress.seed(), &phase.name)
+            .build(Searched::from(&view), self.progress.seed(), &name)
             .map_err(failed)?;
         self.progress.enter(&phase.name);
         let batch = controller.batch().max(1);

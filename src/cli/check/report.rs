@@ -87,19 +87,20 @@ impl Report {
                 if index == 0 { "first phase".to_owned() } else { format!("phase {}", index + 1) };
             rows.push((name, in_words(phase)));
         }
-        let (phases, trials) = (rehearsal.phases.len(), rehearsal.progress.steps());
+        let (count, trials) = (rehearsal.phases.len(), rehearsal.progress.steps());
+        let phases = phases(count);
         let trials = grouped(trials.into());
         let text = match &rehearsal.end {
             RehearsalEnd::Schedule => {
-                format!("{phases} phases, {trials} trials if they go on as they were tried out")
+                format!("{phases}, {trials} trials if all goes on as it was tried out")
             }
             RehearsalEnd::Limit => {
-                format!("{trials} trials, the limit `steps`, in {phases} phases")
+                format!("{trials} trials, the limit `steps`, in {phases}")
             }
-            RehearsalEnd::Cut => format!("more than the {phases} phases that were tried out"),
-            RehearsalEnd::Failed(_) => format!("unknown after {phases} phases"),
+            RehearsalEnd::Cut => format!("more than the {phases} that could be tried out"),
+            RehearsalEnd::Failed(_) => format!("unknown after {phases}"),
         };
-        if phases > 0 {
+        if count > 0 {
             rows.push(("all phases".into(), text));
         }
     }
@@ -119,17 +120,13 @@ impl Report {
         if tried.points == 0 {
             return;
         }
-        if let [least, .., most] = tried.seconds.as_slice() {
-            let median = tried.seconds[tried.seconds.len() / 2];
-            let text = format!(
-                "{} a point, {} to {}",
-                duration(median),
-                duration(*least),
-                duration(*most)
-            );
+        if !tried.seconds.is_empty() {
+            let at = |percent: usize| tried.seconds[(tried.seconds.len() - 1) * percent / 100];
+            let (low, median, high) = (duration(at(5)), duration(at(50)), duration(at(95)));
+            let text = format!("{median} a point, most from {low} to {high}");
             rows.push(("evaluation".into(), text));
         }
-        if tried.first_s > 0.1 {
+        if tried.first_s > 0.1 && tried.untrained == 0 {
             rows.push((
                 "first point".into(),
                 format!("{}: tables are read", duration(tried.first_s)),
@@ -148,13 +145,13 @@ impl Report {
         if let Some(bytes) = peak_bytes() {
             let most = tried.left_out.iter().chain(&tried.of_summary).map(|one| one.bytes).max();
             let training = most.map_or_else(String::new, |most| {
-                format!(", and up to {} for a training", megabytes(most as f64))
+                format!(", and up to {} for a training", size(most as f64))
             });
-            rows.push(("memory".into(), format!("{} so far{training}", megabytes(bytes as f64))));
+            rows.push(("memory".into(), format!("{} so far{training}", size(bytes as f64))));
         }
         if let (Some(bytes), Some(rehearsal)) = (tried.stored_bytes, &tried.rehearsal) {
             let all = bytes * rehearsal.progress.steps() as f64;
-            let text = format!("about {} bytes a trial, {} in all", bytes.round(), megabytes(all));
+            let text = format!("about {} bytes a trial, {} in all", bytes.round(), size(all));
             rows.push(("store".into(), text));
         }
     }
@@ -211,7 +208,7 @@ fn training_row(name: &str, tried: &Tried) -> Option<(String, String)> {
             "{} of {} points need one, up to {} of memory, about {} each; left out here{stored}",
             tried.untrained,
             tried.points,
-            megabytes(most as f64),
+            size(most as f64),
             duration(total(&tried.left_out) / tried.left_out.len() as f64),
         ),
         None if tried.found > 0 => {
@@ -277,8 +274,15 @@ fn repeats_row(rows: &mut Vec<(String, String)>, space: &Space, tried: &Tried) {
     }
 }
 
-fn megabytes(bytes: f64) -> String {
-    format!("{} MB", number((bytes / 1e5).round() / 10.0))
+fn size(bytes: f64) -> String {
+    match bytes {
+        0.0..1e6 => format!("{} kB", number((bytes / 1e2).round() / 10.0)),
+        _ => format!("{} MB", number((bytes / 1e5).round() / 10.0)),
+    }
+}
+
+fn phases(count: usize) -> String {
+    format!("{count} phase{}", if count == 1 { "" } else { "s" })
 }
 
 /// The most memory that the process has had, where the system tells.

@@ -216,14 +216,14 @@ impl Tried {
 
     /// Objectives that are the same at all points.
     fn look_at_metrics(&mut self, loaded: &Loaded) {
-        let [first, rest @ ..] = self.metrics.as_slice() else { return };
-        if self.metrics.len() < POINTS / 2 {
-            return;
-        }
+        let entries = self.rehearsal.iter().flat_map(|rehearsal| &rehearsal.entries);
+        let tried = entries.map(|entry| entry.trial.outcome.metrics()).chain(&self.metrics);
+        let tried: Vec<&Metrics> = tried.collect();
         for objective in loaded.script.objectives() {
             let metric = &objective.metric;
-            let Some(value) = first.get(metric) else { continue };
-            if rest.iter().all(|other| other.get(metric) == Some(value)) {
+            let values: Vec<f64> = tried.iter().filter_map(|m| m.get(metric)).copied().collect();
+            let Some(value) = values.first().filter(|_| values.len() >= POINTS) else { continue };
+            if values.iter().all(|other| other == value) {
                 let message =
                     format!("the objective `{metric}` is {value} at every point that was tried");
                 let help = "it makes no difference to the frontier";

@@ -187,10 +187,19 @@ fn of_call(call: &FnCallExpr, position: Position, tell: &mut dyn FnMut(Kind, Pos
 }
 
 fn handed(expression: &Expr, to: Option<&str>, tell: &mut dyn FnMut(Kind, Position)) {
-    if let (Some(variable), Expr::Variable(_, _, position)) =
-        (plain_variable(expression), expression)
-    {
-        tell(Kind::Handed(variable, to.map(str::to_owned)), *position);
+    match expression {
+        Expr::Variable(_, _, position) => {
+            if let Some(variable) = plain_variable(expression) {
+                tell(Kind::Handed(variable, to.map(str::to_owned)), *position);
+            }
+        }
+        // What stands in a text is a block.
+        Expr::Stmt(block) => {
+            if let [Stmt::Expr(only)] = block.statements() {
+                handed(only, to, tell);
+            }
+        }
+        _ => {}
     }
 }
 
