@@ -6,6 +6,7 @@ mod compare;
 mod completions;
 mod context;
 mod data;
+mod definitions;
 mod error;
 mod estimate;
 mod explain;
@@ -76,6 +77,7 @@ enum Command {
     Check(check::Args),
     Estimate(estimate::Args),
     Data(data::Args),
+    Definitions(definitions::Args),
     Store(store::Args),
     Train(train::Args),
     Trainings(trainings::Args),
@@ -156,6 +158,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(args) => check::run(common, &args),
         Command::Estimate(args) => estimate::run(common, &args),
         Command::Data(args) => data::run(common, &args),
+        Command::Definitions(args) => definitions::run(&args),
         Command::Store(args) => store::run(common, &args),
         Command::Train(args) => train::run(common, &args),
         Command::Trainings(args) => trainings::run(common, &args),

@@ -5,42 +5,16 @@ use std::collections::BTreeMap;
 use rhai::{AST, Engine};
 
 use super::diagnostic::Diagnostic;
-
-/// The functions that an experiment may define, with their parameters.
-const CONTRACT: [(&str, &[&str]); 10] = [
-    ("args", &[]),
-    ("space", &[]),
-    ("objectives", &[]),
-    ("thresholds", &[]),
-    ("evaluate", &["point"]),
-    ("reward", &["metrics"]),
-    ("schedule", &["run"]),
-    ("sweep", &[]),
-    ("summary", &["run"]),
-    ("training", &["point"]),
-];
+use super::roles::{ROLES, Role};
 
 /// A function of the contract by its name, with what depends on it.
 pub(super) fn effect(name: &str) -> Option<(&'static str, &'static str)> {
-    let (name, _) = CONTRACT.into_iter().find(|(known, _)| *known == name)?;
-    let effect = match name {
-        "args" => "the arguments, and by them everything",
-        "space" => "which points there are",
-        "objectives" => "the frontier, and what some controllers are told",
-        "thresholds" => "when the run ends and its verdict",
-        "evaluate" => "the metrics of every trial",
-        "reward" => "every reward, and by it the points that controllers propose",
-        "schedule" => "the phases and the points that their controllers propose",
-        "sweep" => "what is swept",
-        "summary" => "nothing but the printed summary",
-        _ => "nothing but `tandem train`",
-    };
-    Some((name, effect))
+    ROLES.iter().find(|role| role.name == name).map(|role| (role.name, role.decides))
 }
 
 /// Whether the host calls a function of that name.
 pub(super) fn is_contract(name: &str) -> bool {
-    CONTRACT.iter().any(|(known, _)| *known == name)
+    ROLES.iter().any(|role| role.name == name)
 }
 
 /// The functions without which there is no experiment, and without which nothing can be run; a
@@ -59,7 +33,7 @@ pub(super) fn contract(
 ) -> Result<BTreeMap<&'static str, AST>, Diagnostic> {
     let mut calls = BTreeMap::new();
     let can_sweep = ast.iter_functions().any(|f| f.name == "sweep" && f.params.is_empty());
-    for (name, parameters) in CONTRACT {
+    for &Role { name, parameters, .. } in &ROLES {
         let defined: Vec<usize> =
             ast.iter_functions().filter(|f| f.name == name).map(|f| f.params.len()).collect();
         // A reward without a parameter is an objective.
@@ -77,7 +51,7 @@ pub(super) fn contract(
         } else if REQUIRED.contains(&name) || (TO_RUN.contains(&name) && !can_sweep) {
             let near = ast
                 .iter_functions()
-                .filter(|f| CONTRACT.iter().all(|(known, _)| *known != f.name))
+                .filter(|f| ROLES.iter().all(|role| role.name != f.name))
                 .map(|f| (strsim::damerau_levenshtein(f.name, name), f.name))
                 .min();
             return Err(match near {
@@ -98,22 +72,22 @@ fn refuse_misspelt(
     text: &str,
     calls: &BTreeMap<&'static str, AST>,
 ) -> Result<(), Diagnostic> {
-    let missing: Vec<_> = CONTRACT.iter().filter(|(name, _)| !calls.contains_key(name)).collect();
+    let missing: Vec<_> = ROLES.iter().filter(|role| !calls.contains_key(role.name)).collect();
     for function in ast.iter_functions() {
-        let near = missing.iter().find(|(name, parameters)| {
-            parameters.len() == function.params.len()
-                && function.name != *name
-                && strsim::damerau_levenshtein(function.name, name) <= 2
+        let near = missing.iter().find(|role| {
+            role.parameters.len() == function.params.len()
+                && function.name != role.name
+                && strsim::damerau_levenshtein(function.name, role.name) <= 2
         });
         let mentions = text
             .split(|c: char| !c.is_alphanumeric() && c != '_')
             .filter(|word| *word == function.name)
             .count();
-        if let Some((name, _)) = near
+        if let Some(role) = near
             && mentions == 1
         {
             let message = format!("nobody calls the script's function `{}`", function.name);
-            let help = format!("is it meant to be `{name}`?");
+            let help = format!("is it meant to be `{}`?", role.name);
             return Err(Diagnostic::new(message).with_help(help));
         }
     }
@@ -122,7 +96,7 @@ fn refuse_misspelt(
 
 /// A function of the contract with its parameters.
 fn signature(name: &str) -> String {
-    let parameters = CONTRACT.iter().find(|(known, _)| *known == name).map_or(&[][..], |f| f.1);
+    let parameters = ROLES.iter().find(|role| role.name == name).map_or(&[][..], |f| f.parameters);
     format!("{name}({})", parameters.join(", "))
 }
 

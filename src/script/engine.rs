@@ -10,14 +10,17 @@ use super::limits::Limits;
 use super::modules;
 use super::resolver::Resolver;
 
+/// What the language has and scripts do not: a clock would let a script decide by the time of day, and `eval`
+/// would escape the parse limits.
+pub(super) const DISABLED: [&str; 3] = ["eval", "timestamp", "sleep"];
+
 /// Makes an engine that reaches nothing but the native modules and jailed imports.
 pub(super) fn engine(resolver: Resolver, host: &Arc<Host>, limits: &Limits) -> Engine {
     let mut engine = Engine::new_raw();
     engine.register_global_module(StandardPackage::new().as_shared_module());
     engine.set_module_resolver(resolver);
     engine.set_fail_on_invalid_map_property(true);
-    // A clock would let a script decide by the time of day; `eval` would escape the parse limits.
-    for symbol in ["eval", "timestamp", "sleep"] {
+    for symbol in DISABLED {
         engine.disable_symbol(symbol);
     }
     limits.apply(&mut engine);

@@ -24,8 +24,16 @@ use rhai::{FuncRegistration, Module};
 /// names under which types are registered.
 ///
 /// Documentation reaches people three ways: `tandem definitions`, docs/script-api.md, and the suggestions
-/// of messages. An example is a block of Rhai; the text behind `// =>` is what the line prints, and a
-/// test runs it.
+/// of messages. Editors show one function at a time: each says what it is without the others, in Markdown.
+/// Options are a table of `option`, `default` and `what` (a test tries the defaults), the example comes last.
+///
+/// Every function has an example, a block of Rhai, and a test runs it:
+///
+/// - Statements run one after another. The text behind `// =>` is what the statement that ends there gives, as
+///   `print` shows it; a float may be rounded to the digits that the text has.
+/// - A block with a function of the contract (`space`, `evaluate`, ...) and no `// =>` is an experiment. A
+///   `space`, `evaluate` or `reward` that it lacks is added, it runs for a few trials, none of which may fail,
+///   and `summary`, `sweep` and `training` are asked.
 macro_rules! native {
     ($module:expr => $(
         $(#[doc = $doc:literal])*

@@ -6,6 +6,7 @@ mod commands;
 mod controllers;
 mod crash;
 mod data;
+mod definitions;
 mod feel;
 mod nasbench101;
 mod queries;

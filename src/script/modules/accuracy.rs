@@ -114,8 +114,8 @@ fn register_nasbench101(module: &mut Module, host: &Arc<Host>) {
         /// }
         /// ```
         fn nasbench101() -> AccuracySource = || AccuracySource::Nasbench101(Missing::Fail);
-        /// The same, with what happens where the table is not imported: `missing` is `"fail"` (the default) or
-        /// `"predict"`.
+        /// The accuracies of all NASBench-101 cells, for `sweep()`: those of `accuracy::nasbench101(cell,
+        /// options)`, with the same options.
         ///
         /// ```rhai
         /// let source = accuracy::nasbench101(#{ missing: "predict" });
@@ -128,13 +128,16 @@ fn register_nasbench101(module: &mut Module, host: &Arc<Host>) {
         /// where there is none, the run stops and says so.
         ///
         /// ```rhai
+        /// fn space() { #{ cnn: nasbench101::space() } }
         /// fn evaluate(point) { #{ accuracy: accuracy::nasbench101(point.cnn) } }
+        /// fn reward(m) { m.accuracy }
         /// ```
         fn nasbench101(cell: Cell101) -> float = move |context: NativeCallContext, cell: Cell101| {
             nasbench101(&context, &first, cell, Missing::Fail)
         };
-        /// The same, with what happens where the table is not imported: `missing` is `"fail"` (the default) or
-        /// `"predict"`, which gives what `accuracy::predicted(cell)` does.
+        /// The test accuracy of a cell after 108 epochs on CIFAR-10, a fraction, as `accuracy::nasbench101(cell)`
+        /// gives it. The option `missing` says what happens where the table is not imported: `"fail"`, the
+        /// default, or `"predict"`, which gives what `accuracy::predicted(cell)` does.
         ///
         /// ```rhai
         /// let cell = nasbench101::cell("resnet");

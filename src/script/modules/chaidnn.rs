@@ -80,7 +80,13 @@ fn module(host: &Arc<Host>) -> Module {
             move |context: NativeCallContext, net: ScriptNetwork, configuration: Configuration| {
                 estimate_pair(&context, &first, &net, configuration, Platform::codesign_nas())
             };
-        /// The same on a platform of one's own: `clock_mhz`, `luts_per_clb`, `bits` (6 or 8).
+        /// What a network costs on a configuration, on a platform of one's own.
+        ///
+        /// | option | default | what |
+        /// |---|---|---|
+        /// | `clock_mhz` | 100.0 | the clock in MHz, above 0 |
+        /// | `bits` | 8 | bits of weights and of values between layers, 6 or 8 |
+        /// | `luts_per_clb` | 4.8 | look-up tables that a configurable logic block holds in effect, above 0 |
         ///
         /// ```rhai
         /// let net = nasbench201::network(nasbench201::cell(
@@ -110,7 +116,8 @@ fn module(host: &Arc<Host>) -> Module {
         fn best(net: Network) -> Map = move |context: NativeCallContext, net: ScriptNetwork| {
             best_of(&context, &third, &net, Platform::codesign_nas())
         };
-        /// The same on a platform of one's own: `clock_mhz`, `luts_per_clb`, `bits` (6 or 8).
+        /// The configuration with the highest performance per area for a network, and its estimate, as `#{
+        /// configuration, estimate }`, on a platform of one's own: the options are those of `chaidnn::estimate`.
         ///
         /// ```rhai
         /// let net = nasbench201::network(nasbench201::cell(

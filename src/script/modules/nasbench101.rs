@@ -86,7 +86,7 @@ fn module(host: &Arc<Host>) -> Module {
         fn network(cell: Cell101) -> Network = move |context: NativeCallContext, cell: Cell101| {
             network(&context, &first, cell, Map::new())
         };
-        /// The same with other sizes.
+        /// The network of a cell, of sizes that may differ from the benchmark's.
         ///
         /// | option | default | what |
         /// |---|---|---|
@@ -114,7 +114,8 @@ fn module(host: &Arc<Host>) -> Module {
         /// let networks = nasbench101::networks();
         /// ```
         fn networks() -> Nasbench101Networks = Nasbench101Settings::default;
-        /// The same with other sizes: the options of `nasbench101::network`.
+        /// The networks of all cells, of sizes that may differ from the benchmark's, for `sweep()`: the options
+        /// are those of `nasbench101::network`.
         ///
         /// ```rhai
         /// let networks = nasbench101::networks(#{ stem_channels: 64 });

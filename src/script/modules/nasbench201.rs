@@ -84,7 +84,7 @@ fn module(host: &Arc<Host>) -> Module {
         fn network(cell: Cell201) -> Network = move |context: NativeCallContext, cell: Cell201| {
             network(&context, &first, cell, Map::new())
         };
-        /// The same with other sizes.
+        /// The network of a cell, of sizes that may differ from the benchmark's.
         ///
         /// | option | default | what |
         /// |---|---|---|
@@ -112,7 +112,8 @@ fn module(host: &Arc<Host>) -> Module {
         /// let networks = nasbench201::networks();
         /// ```
         fn networks() -> Nasbench201Networks = Nasbench201Settings::default;
-        /// The same with other sizes: the options of `nasbench201::network`.
+        /// The networks of all cells, of sizes that may differ from the benchmark's, for `sweep()`: the options
+        /// are those of `nasbench201::network`.
         ///
         /// ```rhai
         /// let networks = nasbench201::networks(#{ classes: 100 });

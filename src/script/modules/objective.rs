@@ -38,8 +38,9 @@ pub(super) fn register(engine: &mut Engine) {
         fn weighted(weights: Map) -> Objective = |context: NativeCallContext, weights: Map| {
             weighted(&context, weights, Map::new())
         };
-        /// The same with ranges of one's own, `[worst, best]` for each metric: two different finite numbers. A
-        /// metric that has none, here or by default, is refused.
+        /// A weighted sum of metrics, normalised by ranges of one's own: `[worst, best]` for each metric, two
+        /// different finite numbers. A metric that has none takes that of `objective::weighted(weights)`, and is
+        /// refused if there is none either.
         ///
         /// ```rhai
         /// let objective = objective::weighted(#{ energy_mj: 1.0 }, #{ energy_mj: [50.0, 0.0] });

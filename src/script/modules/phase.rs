@@ -152,7 +152,7 @@ fn register_controllers(globals: &mut Module) {
         /// phase("joint", #{ steps: 10_000, controller: reinforce() });
         /// ```
         fn reinforce() -> Controller = || ControllerSpec::Reinforce(ReinforceSettings::default());
-        /// The same with other settings.
+        /// A recurrent policy trained with REINFORCE, with other settings.
         ///
         /// | option | default | what |
         /// |---|---|---|
@@ -179,7 +179,7 @@ fn register_controllers(globals: &mut Module) {
         /// phase("joint", #{ steps: 1_000, controller: evolution() });
         /// ```
         fn evolution() -> Controller = || ControllerSpec::Evolution(Evolution::default());
-        /// The same with other settings.
+        /// Regularised evolution with other settings.
         ///
         /// | option | default | what |
         /// |---|---|---|
@@ -197,7 +197,7 @@ fn register_controllers(globals: &mut Module) {
         /// phase("joint", #{ steps: 200, controller: local() });
         /// ```
         fn local() -> Controller = || ControllerSpec::Local(Local::default());
-        /// The same with other settings.
+        /// Hill climbing with other settings.
         ///
         /// | option | default | what |
         /// |---|---|---|
@@ -214,7 +214,7 @@ fn register_controllers(globals: &mut Module) {
         /// phase("frontier", #{ steps: 5_000, controller: nsga2() });
         /// ```
         fn nsga2() -> Controller = || ControllerSpec::Nsga2(Nsga2::default());
-        /// The same with other settings.
+        /// NSGA-II with other settings.
         ///
         /// | option | default | what |
         /// |---|---|---|
@@ -233,7 +233,7 @@ fn register_controllers(globals: &mut Module) {
         /// phase("frontier", #{ steps: 500, controller: guided() });
         /// ```
         fn guided() -> Controller = || ControllerSpec::Guided(Guided::default());
-        /// The same with other settings.
+        /// An ensemble of models of each objective with other settings.
         ///
         /// | option | default | what |
         /// |---|---|---|

@@ -27,7 +27,7 @@ pub(super) fn register(engine: &mut Engine) {
         /// reward(#{ accuracy: 0.9, latency_ms: 7.0 }) // => reject(-2)
         /// ```
         fn reject(reward: float) -> Rejected = |reward: f64| Rejected(reward);
-        /// The same of a whole number.
+        /// The reward of a pair that misses a limit, from a whole number.
         ///
         /// ```rhai
         /// reject(-1) // => reject(-1)

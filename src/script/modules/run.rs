@@ -147,7 +147,8 @@ pub(super) fn register(engine: &mut Engine) {
             |context: NativeCallContext, run: &mut R, metric: &str| -> Shown {
                 run.extreme(&context, (metric, Direction::Max), None)
             };
-        /// The same of the trials whose metrics pass a filter, a function that gives true or false.
+        /// The trial with the most of a metric among those whose metrics pass a filter, a function that gives true
+        /// or false; the first of equals, or `()` if there is none.
         ///
         /// ```rhai
         /// fn space() { #{ x: choice([1, 2, 3]) } }
@@ -175,7 +176,8 @@ pub(super) fn register(engine: &mut Engine) {
             |context: NativeCallContext, run: &mut R, metric: &str| -> Shown {
                 run.extreme(&context, (metric, Direction::Min), None)
             };
-        /// The same of the trials whose metrics pass a filter, a function that gives true or false.
+        /// The trial with the least of a metric among those whose metrics pass a filter, a function that gives true
+        /// or false; the first of equals, or `()` if there is none.
         ///
         /// ```rhai
         /// fn space() { #{ x: choice([1, 2, 3]) } }

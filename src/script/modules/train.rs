@@ -72,8 +72,8 @@ fn module(host: &Arc<Host>) -> Module {
         /// | `momentum` | 0.9 | at least 0 and below 1; of AdamW its first decay rate |
         /// | `learning_rate` | 0.1 | the highest, above 0 |
         /// | `schedule` | `"cosine"` | how the rate falls: `"constant"`, `"cosine"` to 0, or `"steps"` |
-        /// | `steps_at` | `[]` | epochs at which the rate of `"steps"` falls |
-        /// | `steps_factor` | 0.1 | by what it is multiplied there |
+        /// | `steps_at` | none | epochs at which the rate of `"steps"` falls |
+        /// | `steps_factor` | 0.1 with `"steps"` | by what it is multiplied there |
         /// | `warmup_epochs` | 1, or a quarter of the epochs if that is less | epochs in which the rate rises linearly from 0 |
         /// | `weight_decay` | 5e-4 | decay of weights, at least 0; biases and normalisations do not decay |
         /// | `clip` | none | the largest norm of all gradients together, above 0 |
@@ -84,7 +84,7 @@ fn module(host: &Arc<Host>) -> Module {
         /// | `cutout` | 0 | the side in pixels of a square that is wiped out, 0 to 1000 |
         /// | `images` | all | how many training images to learn from |
         /// | `validation` | 0 | how many training images are held out, always the same ones |
-        /// | `stop_below` | `[]` | validation accuracies, epoch by epoch, below which the training is given up |
+        /// | `stop_below` | none | validation accuracies, epoch by epoch, below which the training is given up |
         /// | `seed` | 0 | the first seed |
         /// | `seeds` | 1 | how many seeds are trained, 1 to 1000 |
         ///
@@ -117,6 +117,8 @@ fn module(host: &Arc<Host>) -> Module {
         /// `train::fit(plan)`. The options are those of `train::fit`.
         ///
         /// ```rhai
+        /// fn space() { #{ cnn: nasbench201::space() } }
+        ///
         /// fn training(point) {
         ///     let net = nasbench201::network(point.cnn, #{ classes: 100 });
         ///     train::plan(net, #{ data: "cifar100", epochs: 8, validation: 2_000 })

@@ -13,6 +13,7 @@ use super::names::Mentioned;
 use super::stored::load_stored;
 use crate::script::core::Core;
 use crate::script::diagnostic::Diagnostic;
+use crate::script::engine::DISABLED;
 use crate::script::error::ScriptError;
 use crate::script::host::Host;
 use crate::script::limits::Limits;
@@ -46,7 +47,7 @@ impl Default for Asker {
         let limits = Limits::default();
         limits.apply(&mut engine);
         engine.set_module_resolver(DummyModuleResolver::new());
-        for symbol in ["eval", "timestamp", "sleep"] {
+        for symbol in DISABLED {
             engine.disable_symbol(symbol);
         }
         Self { engine: Arc::new(engine), limits, sources: Sources::default() }

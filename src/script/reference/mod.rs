@@ -1,0 +1,32 @@
+//! The reference of what scripts define and call, from the documentation that functions are registered with.
+//!
+//! A [`Catalogue`] is what a script's engine knows of its functions; it is written as definitions for
+//! editors and as a page of Markdown.
+
+mod catalogue;
+mod definitions;
+mod page;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rhai::Engine;
+
+use super::engine::engine;
+use super::host::Host;
+use super::limits::Limits;
+use super::resolver::Resolver;
+use super::sources::Sources;
+use catalogue::Catalogue;
+
+pub use definitions::definitions;
+pub use page::reference_page;
+
+/// An engine as scripts have it, which finds tables and images in a folder of data.
+fn script_engine(data: PathBuf) -> Engine {
+    let resolver = Resolver::new(Path::new("."), Sources::default());
+    engine(resolver, &Arc::new(Host::new(data, 1)), &Limits::default())
+}
+
+#[cfg(test)]
+mod tests;
