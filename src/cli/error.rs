@@ -12,7 +12,7 @@ use crate::comparison::PlanError;
 use crate::pareto::ParseObjectiveError;
 use crate::query::QuestionError;
 use crate::report::Voice;
-use crate::script::{Diagnostic, QueryError, ScriptError, Sources};
+use crate::script::{Diagnostic, QueryError, ScriptError, SettingsError, Sources};
 use crate::store::StoreError;
 use crate::study::StudyError;
 use crate::train::TrainError;
@@ -193,9 +193,12 @@ impl CliError {
     }
 
     /// What is wrong in a script and where, if that is what it is about.
-    const fn diagnostic(&self) -> Option<(&Diagnostic, &Sources)> {
+    fn diagnostic(&self) -> Option<(&Diagnostic, &Sources)> {
         match self {
-            Self::Script(ScriptError::Script { diagnostic, sources })
+            Self::Script(ScriptError::Script { diagnostics, sources }) => {
+                Some((&diagnostics.first, sources))
+            }
+            Self::Script(ScriptError::Settings(SettingsError::Wrong { diagnostic, sources }))
             | Self::Query(QueryError { diagnostic, sources })
             | Self::Call { diagnostic, sources, .. } => Some((diagnostic, sources)),
             _ => None,
@@ -204,11 +207,16 @@ impl CliError {
 
     /// The message of an error in a script, with its source line where that is known.
     pub fn rendered(&self) -> Option<String> {
-        if let Self::Experiment { rendered } = self {
-            return Some(rendered.clone());
+        let colours = Voice::get().colours();
+        match self {
+            Self::Experiment { rendered } => return Some(rendered.clone()),
+            Self::Script(ScriptError::Script { diagnostics, sources }) => {
+                return Some(diagnostics.render(sources, colours));
+            }
+            _ => {}
         }
         let (diagnostic, sources) = self.diagnostic()?;
-        let rendered = diagnostic.render(sources, Voice::get().colours());
+        let rendered = diagnostic.render(sources, colours);
         Some(match self {
             Self::Call { head: Some(head), .. } => format!("error: {head}\n{rendered}"),
             _ => rendered,
@@ -243,6 +251,13 @@ impl CliError {
             _ => self.to_string(),
         };
         let mut object = described("error", &message, self.diagnostic().map(|(wrong, _)| wrong));
+        if let Self::Script(ScriptError::Script { diagnostics, .. }) = self
+            && !diagnostics.others.is_empty()
+        {
+            let others = diagnostics.others.iter();
+            object["others"] =
+                others.map(|other| described("error", &other.message, Some(other))).collect();
+        }
         object["code"] = self.code().into();
         let causes = self.causes();
         if !causes.is_empty() {

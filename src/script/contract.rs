@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rhai::{AST, Engine};
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, counted, definition, nearest};
 use super::roles::{ROLES, Role};
 
 /// A function of the contract by its name, with what depends on it.
@@ -29,7 +29,7 @@ pub(super) const SELF: &str = "experiment";
 pub(super) fn contract(
     engine: &Engine,
     ast: &AST,
-    text: &str,
+    (label, text): (&str, &str),
 ) -> Result<BTreeMap<&'static str, AST>, Diagnostic> {
     let mut calls = BTreeMap::new();
     let can_sweep = ast.iter_functions().any(|f| f.name == "sweep" && f.params.is_empty());
@@ -42,34 +42,38 @@ pub(super) fn contract(
             let argument = if parameters.is_empty() || declared { "" } else { "argument" };
             let call = engine
                 .compile(format!("{SELF}::{name}({argument})"))
-                .map_err(|error| Diagnostic::of_parse_error(&error, ""))?;
+                .map_err(|error| Diagnostic::new(error.to_string()))?;
             calls.insert(name, call);
-        } else if let Some(given) = defined.first() {
-            let message = format!("function `{name}` takes {given} parameters");
-            let help = format!("write `fn {}`", signature(name));
-            return Err(Diagnostic::new(message).with_help(help));
+        } else if let Some(&given) = defined.first() {
+            let message = format!(
+                "`{name}` takes {}, but is called as `{}`",
+                counted(given, "parameter"),
+                signature(name)
+            );
+            let help = format!("write for example `{}`", example(name));
+            let place = definition(label, text, name);
+            return Err(Diagnostic::new(message).with_help(help).in_place(place));
         } else if REQUIRED.contains(&name) || (TO_RUN.contains(&name) && !can_sweep) {
-            let near = ast
+            let others = ast
                 .iter_functions()
-                .filter(|f| ROLES.iter().all(|role| role.name != f.name))
-                .map(|f| (strsim::damerau_levenshtein(f.name, name), f.name))
-                .min();
-            return Err(match near {
-                Some((distance, near)) if distance <= 2 => {
-                    undefined(name).with_help(format!("is `{near}` meant to be `{name}`?"))
-                }
-                _ => undefined(name),
+                .map(|f| f.name)
+                .filter(|other| ROLES.iter().all(|role| role.name != *other));
+            return Err(match nearest(name, others).first() {
+                Some(near) => undefined(name)
+                    .with_help(format!("is `{near}` meant to be `{name}`?"))
+                    .in_place(definition(label, text, near)),
+                None => undefined(name),
             });
         }
     }
-    refuse_misspelt(ast, text, &calls)?;
+    refuse_misspelt(ast, (label, text), &calls)?;
     Ok(calls)
 }
 
 /// Refuses a function that nobody calls and whose name is nearly one that the contract would call.
 fn refuse_misspelt(
     ast: &AST,
-    text: &str,
+    (label, text): (&str, &str),
     calls: &BTreeMap<&'static str, AST>,
 ) -> Result<(), Diagnostic> {
     let missing: Vec<_> = ROLES.iter().filter(|role| !calls.contains_key(role.name)).collect();
@@ -88,10 +92,32 @@ fn refuse_misspelt(
         {
             let message = format!("nobody calls the script's function `{}`", function.name);
             let help = format!("is it meant to be `{}`?", role.name);
-            return Err(Diagnostic::new(message).with_help(help));
+            let place = definition(label, text, function.name);
+            return Err(Diagnostic::new(message).with_help(help).in_place(place));
         }
     }
     Ok(())
+}
+
+/// How a function of the contract is written.
+fn example(name: &str) -> &'static str {
+    match name {
+        "args" => "fn args() { #{ trials: 1000 } }",
+        "space" => "fn space() { #{ cnn: nasbench201::space(), hw: chaidnn::space() } }",
+        "objectives" => "fn objectives() { [\"accuracy:max\", \"latency_ms:min\"] }",
+        "thresholds" => "fn thresholds() { [\"best.accuracy >= 0.93\"] }",
+        "evaluate" => "fn evaluate(point) { #{ accuracy: accuracy::nasbench201(point.cnn) } }",
+        "reward" => "fn reward(metrics) { metrics.accuracy }",
+        "schedule" => {
+            "fn schedule(run) { if run.phases == 0 { phase(\"all\", #{ steps: 1000 }) } }"
+        }
+        "sweep" => {
+            "fn sweep() { #{ networks: nasbench101::networks(), accuracy: accuracy::nasbench101(), \
+             accelerator: chaidnn::accelerator() } }"
+        }
+        "summary" => "fn summary(run) { table(\"best\", [\"reward\"], [[run.best.reward]]) }",
+        _ => "fn training(point) { train::plan(net, #{ data: \"cifar10\" }) }",
+    }
 }
 
 /// A function of the contract with its parameters.
@@ -102,4 +128,5 @@ fn signature(name: &str) -> String {
 
 pub(super) fn undefined(name: &str) -> Diagnostic {
     Diagnostic::new(format!("the script defines no function `{}`", signature(name)))
+        .with_help(format!("write for example `{}`", example(name)))
 }

@@ -1,13 +1,16 @@
 //! A compiled script: its engine, its functions and the calls of them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rhai::serde::to_dynamic;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Map, Module, Scope};
 
-use super::contract::{SELF, contract};
-use super::diagnostic::{Diagnostic, Place};
+use super::contract::{SELF, contract, undefined};
+use super::diagnostic::{
+    Diagnostic, Diagnostics, Explainer, Outline, Place, a_type, compile, definition,
+    meant_or_known, nearest, type_name,
+};
 use super::engine::engine;
 use super::error::ScriptError;
 use super::host::Host;
@@ -16,8 +19,9 @@ use super::modules::{Closure, PhaseReward, reward_of};
 use super::resolver::Resolver;
 use super::settings::Settings;
 use super::sources::Sources;
+use super::trace::Tracer;
 use crate::pareto::{Weighted, Worth};
-use crate::study::{Failure, Metrics, Reward};
+use crate::study::{Failure, Metrics, Reward, unit_hint};
 
 /// Messages that are kept in full for the end of a run.
 const KEPT_MESSAGES: usize = 64;
@@ -35,6 +39,10 @@ pub(super) struct Core {
     pub(super) limits: Limits,
     pub(super) host: Arc<Host>,
     pub(super) messages: Mutex<BTreeMap<String, Diagnostic>>,
+    /// The arguments that the script knows.
+    args: BTreeMap<String, Dynamic>,
+    /// What finds the places of limits, once one was reached.
+    tracer: OnceLock<Option<Tracer>>,
 }
 
 impl Core {
@@ -48,15 +56,13 @@ impl Core {
     ) -> Result<(Self, BTreeMap<String, Dynamic>), ScriptError> {
         sources.put(label, text);
         let engine = engine(resolver, &host, &settings.limits);
-        let refuse = |diagnostic: Diagnostic| ScriptError::Script {
-            diagnostic: Box::new(diagnostic),
-            sources: sources.clone(),
-        };
-        let mut ast = engine
-            .compile(text)
-            .map_err(|error| refuse(Diagnostic::of_parse_error(&error, label)))?;
+        let refuse = |diagnostics| ScriptError::Script { diagnostics, sources: sources.clone() };
+        let mut ast = compile(&engine, label, text).map_err(|found| {
+            let others = broken_imports(&engine, &sources, &settings.limits, text);
+            refuse(found.and(others))
+        })?;
         ast.set_source(label);
-        let calls = contract(&engine, &ast, text).map_err(&refuse)?;
+        let calls = contract(&engine, &ast, (label, text)).map_err(|d| refuse(d.into()))?;
         let mut core = Self {
             engine,
             ast,
@@ -67,6 +73,8 @@ impl Core {
             limits: settings.limits,
             host,
             messages: Mutex::default(),
+            args: BTreeMap::new(),
+            tracer: OnceLock::new(),
         };
         let args = core.bind_args(settings)?;
         core.bind_self(&core.ast.clone())?;
@@ -74,9 +82,8 @@ impl Core {
         Ok((core, args))
     }
 
-    pub(super) fn refuse(&self, diagnostic: Diagnostic) -> ScriptError {
-        let diagnostic = Box::new(diagnostic);
-        ScriptError::Script { diagnostic, sources: self.sources.clone() }
+    pub(super) fn refuse(&self, diagnostics: impl Into<Diagnostics>) -> ScriptError {
+        ScriptError::Script { diagnostics: diagnostics.into(), sources: self.sources.clone() }
     }
 
     /// Where the script writes a text literally, if it does so once.
@@ -85,33 +92,108 @@ impl Core {
         let quoted = format!("\"{text}\"");
         let mut found = source.match_indices(&quoted);
         let (at, _) = found.next()?;
-        if found.next().is_some() {
-            return None;
-        }
-        let before = &source[..at];
-        let line = before.matches('\n').count() + 1;
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let column = before[start..].chars().count() + 1;
-        Some(Place { label: self.label.clone(), line, column })
+        found.next().is_none().then(|| Place::of_offset(&self.label, &source, at))
+    }
+
+    /// Where a function of the script is defined.
+    pub(super) fn definition(&self, function: &str) -> Option<Place> {
+        definition(&self.label, &self.sources.get(&self.label)?, function)
+    }
+
+    /// Where a function of the script names something that it gives or asks for, else where it is
+    /// defined.
+    pub(super) fn mention(&self, function: &str, name: &str) -> Option<Place> {
+        let source = self.sources.get(&self.label)?;
+        let outline = Outline::of(&source);
+        let known = outline.functions.iter().find(|known| known.name == function)?;
+        let at = outline.mention(known, name).unwrap_or(known.name_at.start);
+        Some(Place::of_offset(&self.label, &source, at))
+    }
+
+    /// The message of a function that returned something else than it should.
+    pub(super) fn returned(&self, function: &str, value: &Dynamic, expected: &str) -> Diagnostic {
+        let kind = self.kind_of(value);
+        Diagnostic::new(format!("{function}() returned {kind}; it must return {expected}"))
+            .in_place(self.definition(function))
+    }
+
+    /// The type of a value as people know it, with its article.
+    pub(super) fn kind_of(&self, value: &Dynamic) -> String {
+        self.kind(value.type_name())
+    }
+
+    /// A type of the engine as people know it, with its article.
+    pub(super) fn kind(&self, name: &str) -> String {
+        a_type(type_name(self.engine.map_type_name(name)))
     }
 
     pub(super) fn defines(&self, function: &str) -> bool {
         self.calls.contains_key(function)
     }
 
+    /// Calls a function of the contract; `again` makes its argument once more for what looks for the
+    /// place of a limit.
     pub(super) fn call(
         &self,
         function: &'static str,
         argument: Dynamic,
+        again: impl FnOnce() -> Dynamic,
     ) -> Result<Dynamic, Diagnostic> {
-        let Some(call) = self.calls.get(function) else {
-            return Err(Diagnostic::new(format!("the script defines no function `{function}`")));
-        };
+        self.call_with(function, argument, again, &Metrics::new())
+    }
+
+    /// Calls a function of the contract that takes nothing.
+    pub(super) fn call_plain(&self, function: &'static str) -> Result<Dynamic, Diagnostic> {
+        self.call(function, Dynamic::UNIT, || Dynamic::UNIT)
+    }
+
+    fn call_with(
+        &self,
+        function: &'static str,
+        argument: Dynamic,
+        again: impl FnOnce() -> Dynamic,
+        metrics: &Metrics,
+    ) -> Result<Dynamic, Diagnostic> {
+        let Some(call) = self.calls.get(function) else { return Err(undefined(function)) };
         let mut scope = Scope::new();
         scope.push_dynamic("argument", argument);
-        self.limits
-            .timed(|| self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, call))
-            .map_err(|error| diagnose(function, &error))
+        self.limits.timed(|| self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, call)).map_err(
+            |error| {
+                // The call has no text of its own.
+                let mut diagnostic = self.explain(&error, "", metrics);
+                if diagnostic.place.is_none() {
+                    diagnostic.place = self.definition(function);
+                    if error.is_system_exception() {
+                        self.trace(function, again(), &mut diagnostic);
+                    }
+                }
+                diagnostic
+            },
+        )
+    }
+
+    /// Finds where a call reached a limit.
+    fn trace(&self, function: &str, argument: Dynamic, diagnostic: &mut Diagnostic) {
+        let make = || Tracer::new(&self.label, &self.sources, &self.args, &self.host, &self.limits);
+        if let Some(tracer) = self.tracer.get_or_init(make) {
+            tracer.trace(function, argument, diagnostic);
+        }
+    }
+
+    /// The message of an error of evaluation that started in the text of a label.
+    pub(super) fn explain(
+        &self,
+        error: &EvalAltResult,
+        label: &str,
+        metrics: &Metrics,
+    ) -> Diagnostic {
+        let args: Vec<String> = self.args.keys().cloned().collect();
+        let metrics: Vec<String> = metrics.keys().cloned().collect();
+        self.explainer(&args, &metrics).explain(error, label)
+    }
+
+    const fn explainer<'a>(&'a self, args: &'a [String], metrics: &'a [String]) -> Explainer<'a> {
+        Explainer { engine: &self.engine, sources: &self.sources, args, metrics }
     }
 
     /// The message of a diagnostic, which itself is kept.
@@ -139,31 +221,61 @@ impl Core {
             return match worth {
                 Ok(Worth { reward, valid }) => Ok(Reward { value: reward, valid }),
                 Err(metric) => {
-                    let known: Vec<&str> = metrics.keys().map(String::as_str).collect();
-                    let message = format!(
-                        "the objective is about `{metric}`, which evaluate() does not give"
-                    );
-                    let help = format!("it gives {}", known.join(", "));
-                    Err(self.failure(Diagnostic::new(message).with_help(help)))
+                    let function = if own.is_some() { "schedule" } else { "reward" };
+                    let place = self.mention(function, &metric);
+                    Err(self.failure(missing("the objective", &metric, metrics).in_place(place)))
                 }
             };
         }
-        let map: Map = metrics.iter().map(|(name, &v)| (name.as_str().into(), v.into())).collect();
-        let value = match own {
-            Some(PhaseReward::Function(function)) => self
-                .limits
-                .timed(|| function.call(&self.engine, map.into()))
-                .map_err(|error| self.failure(Diagnostic::of_error(&error, &self.label)))?,
-            _ => self.call("reward", map.into()).map_err(|diagnostic| self.failure(diagnostic))?,
+        let map = || -> Dynamic {
+            let entries = metrics.iter().map(|(name, &v)| (name.as_str().into(), v.into()));
+            entries.collect::<Map>().into()
         };
-        reward_of(&value)
+        let value = match own {
+            Some(PhaseReward::Function(function)) => self.call_closure(function, map(), metrics)?,
+            _ => self.call_with("reward", map(), map, metrics).map_err(|d| self.failure(d))?,
+        };
+        let place = || match own {
+            Some(PhaseReward::Function(function)) => function.place(&self.label),
+            _ => self.definition("reward"),
+        };
+        match reward_of(&value) {
+            Some(Reward { value, .. }) if !value.is_finite() => {
+                let help = "a reward is a finite number: look for a division by 0, or the logarithm \
+                            of 0";
+                let diagnostic = Diagnostic::new(format!("the reward is {value}"));
+                Err(self.failure(diagnostic.with_help(help).in_place(place())))
+            }
+            Some(reward) => Ok(reward),
+            None => {
+                let kind = self.kind_of(&value);
+                let diagnostic = Diagnostic::new(format!("the reward is {kind}, not a number"));
+                let help = "return a number, or `reject(number)` for a pair that misses a limit";
+                Err(self.failure(diagnostic.with_help(help).in_place(place())))
+            }
+        }
     }
 
     /// Calls a phase's screen with a point.
     pub(super) fn screen(&self, screen: &Closure, point: Dynamic) -> Result<Dynamic, Failure> {
-        self.limits
-            .timed(|| screen.call(&self.engine, point))
-            .map_err(|error| self.failure(Diagnostic::of_error(&error, &self.label)))
+        self.call_closure(screen, point, &Metrics::new())
+    }
+
+    /// Calls a function that a phase was given.
+    fn call_closure(
+        &self,
+        closure: &Closure,
+        argument: Dynamic,
+        metrics: &Metrics,
+    ) -> Result<Dynamic, Failure> {
+        self.limits.timed(|| closure.call(&self.engine, argument)).map_err(|error| {
+            let mut diagnostic = self.explain(&error, &self.label, metrics);
+            // Errors of limits have no place.
+            if diagnostic.place.is_none() {
+                diagnostic.place = closure.place(&self.label);
+            }
+            self.failure(diagnostic)
+        })
     }
 
     /// Makes the script's functions callable as a module of their own.
@@ -171,7 +283,16 @@ impl Core {
         let module = self
             .limits
             .timed(|| Module::eval_ast_as_new(Scope::new(), ast, &self.engine))
-            .map_err(|error| self.refuse(Diagnostic::of_error(&error, &self.label)))?;
+            .map_err(|error| {
+                let args: Vec<String> = self.args.keys().cloned().collect();
+                let found = self.explainer(&args, &[]).explain_all(&error, &self.label);
+                if !is_parse_error(&error) {
+                    return self.refuse(found);
+                }
+                let text = self.sources.get(&self.label).unwrap_or_default();
+                let all = broken_imports(&self.engine, &self.sources, &self.limits, &text);
+                self.refuse(Diagnostics::of(all).unwrap_or(found))
+            })?;
         self.engine.register_static_module(SELF, module.into());
         Ok(())
     }
@@ -182,13 +303,11 @@ impl Core {
         if !self.defines("reward") || !self.ast.iter_functions().any(|f| takes_none(&f)) {
             return Ok(());
         }
-        let value = self.call("reward", Dynamic::UNIT).map_err(|d| self.refuse(d))?;
-        let kind = value.type_name();
-        let objective = value.try_cast::<Arc<Weighted>>().ok_or_else(|| {
-            let message = format!("reward() returned {kind}, not an objective");
+        let value = self.call_plain("reward").map_err(|d| self.refuse(d))?;
+        let objective = value.try_cast_result::<Arc<Weighted>>().map_err(|value| {
             let help = "write `fn reward(metrics)` for a function of the metrics, or return \
                         objective::weighted(...)";
-            self.refuse(Diagnostic::new(message).with_help(help))
+            self.refuse(self.returned("reward", &value, "an objective").with_help(help))
         })?;
         self.declared = Some(objective);
         Ok(())
@@ -201,27 +320,34 @@ impl Core {
         if self.defines("args") {
             // The statements around the functions may use the arguments: functions first.
             self.bind_self(&self.ast.clone_functions_only())?;
-            let value = self.call("args", Dynamic::UNIT).map_err(|d| self.refuse(d))?;
-            let kind = value.type_name();
-            let map = value.try_cast::<Map>().ok_or_else(|| {
-                self.refuse(Diagnostic::new(format!("args() returned {kind}, not a map")))
+            let value = self.call_plain("args").map_err(|d| self.refuse(d))?;
+            let map = value.try_cast_result::<Map>().map_err(|value| {
+                let help = "write for example `#{ trials: 1000, epochs: 12 }`";
+                let expected = "a map of names and defaults";
+                self.refuse(self.returned("args", &value, expected).with_help(help))
             })?;
             args = map.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
             if let Some(name) = args.keys().find(|name| Settings::NAMES.contains(&name.as_str())) {
                 let message = format!("argument `{name}` has the name of a setting");
                 let help = "rename it in args(), so that `--set` and YAML can tell them apart";
-                return Err(self.refuse(Diagnostic::new(message).with_help(help)));
+                let place = self.mention("args", name);
+                return Err(self.refuse(Diagnostic::new(message).with_help(help).in_place(place)));
             }
         }
         for (name, given) in &settings.args {
             let Some(known) = args.get_mut(name) else {
                 let declared: Vec<&str> = args.keys().map(String::as_str).collect();
                 let message = format!("there is no setting or argument `{name}`");
-                let help = if declared.is_empty() {
-                    "the script declares no arguments; `fn args() { #{ name: default } }` would"
-                        .to_owned()
-                } else {
-                    format!("the script declares {}", declared.join(", "))
+                let known: Vec<&str> = declared.iter().copied().chain(Settings::NAMES).collect();
+                let help = match nearest(name, known).first() {
+                    Some(near) => format!("is `{near}` meant?"),
+                    None => meant_or_known(name, &declared, "the script declares").unwrap_or_else(
+                        || {
+                            "the script declares no arguments; `fn args() { #{ name: default } }` \
+                             would"
+                                .to_owned()
+                        },
+                    ),
                 };
                 return Err(self.refuse(Diagnostic::new(message).with_help(help)));
             };
@@ -233,9 +359,10 @@ impl Core {
                 (true, Ok(int)) => Dynamic::from(int as f64),
                 _ if given.type_id() == known.type_id() => given,
                 _ => {
-                    let (is, takes) = (given.type_name(), known.type_name());
-                    let message = format!("argument `{name}` is {given} ({is}); it takes {takes}");
-                    return Err(self.refuse(Diagnostic::new(message)));
+                    let (is, takes) = (self.kind_of(&given), self.kind_of(known));
+                    let message = format!("argument `{name}` is {given}, {is}; it takes {takes}");
+                    let place = self.mention("args", name);
+                    return Err(self.refuse(Diagnostic::new(message).in_place(place)));
                 }
             };
         }
@@ -244,16 +371,46 @@ impl Core {
             module.set_var(name.as_str(), value.clone());
         }
         self.engine.register_static_module("args", module.into());
+        self.args.clone_from(&args);
         Ok(args)
     }
 }
 
-/// The diagnostic of a function of the contract, the call of which has no text of its own.
-fn diagnose(function: &str, error: &EvalAltResult) -> Diagnostic {
-    let mut diagnostic = Diagnostic::of_error(error, "");
-    // Errors of limits carry no calls.
-    if diagnostic.stack.is_empty() {
-        diagnostic.stack.push(format!("in `{function}`"));
+/// The message about a metric that something asks for and that trials do not have.
+pub(super) fn missing(what: &str, metric: &str, metrics: &Metrics) -> Diagnostic {
+    let known: Vec<&String> = metrics.keys().collect();
+    let diagnostic =
+        Diagnostic::new(format!("{what} is about `{metric}`, which evaluate(point) does not give"));
+    let help = unit_hint(metric, &known).or_else(|| meant_or_known(metric, &known, "it gives"));
+    match help {
+        Some(help) => diagnostic.with_help(help),
+        None => diagnostic.with_help("it gives nothing"),
     }
-    diagnostic
+}
+
+/// Whether a text did not parse, perhaps that of a module.
+fn is_parse_error(error: &EvalAltResult) -> bool {
+    match error {
+        EvalAltResult::ErrorInModule(_, inner, _)
+        | EvalAltResult::ErrorInFunctionCall(_, _, inner, _) => is_parse_error(inner),
+        EvalAltResult::ErrorParsing(..) => true,
+        _ => false,
+    }
+}
+
+/// The mistakes of all modules that a script imports and that do not parse.
+fn broken_imports(
+    engine: &Engine,
+    sources: &Sources,
+    limits: &Limits,
+    text: &str,
+) -> Vec<Diagnostic> {
+    let explainer = Explainer { engine, sources, args: &[], metrics: &[] };
+    let mistakes_of = |(_, path): &(String, String)| {
+        let import = engine.compile(format!("import \"{path}\" as module;")).ok()?;
+        let error = limits.timed(|| engine.eval_ast::<Dynamic>(&import)).err()?;
+        is_parse_error(&error).then(|| explainer.explain_all(&error, ""))
+    };
+    let imports = Outline::of(text).imports;
+    imports.iter().filter_map(mistakes_of).flat_map(|found| found.into_vec()).collect()
 }

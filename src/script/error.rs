@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::Diagnostics;
 use super::settings::SettingsError;
 use super::sources::Sources;
 
@@ -21,10 +21,10 @@ pub enum ScriptError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// The script is wrong.
-    #[error("{diagnostic}")]
+    #[error("{diagnostics}")]
     Script {
         /// What is wrong and where.
-        diagnostic: Box<Diagnostic>,
+        diagnostics: Diagnostics,
         /// The texts that it points into.
         sources: Sources,
     },

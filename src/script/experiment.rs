@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
-use rhai::{Dynamic, Map};
+use rhai::{Array, Dynamic, Map};
 
 use super::contract::{TO_RUN, undefined};
 use super::core::Core;
 use super::diagnostic::Diagnostic;
 use super::error::ScriptError;
 use super::host::Host;
+use super::metrics;
 use super::modules::{
     PartError, PhaseReward, ScriptPart, ScriptPhase, ScriptRun, TrainingPlan, script_point,
 };
-use super::options::number;
 use super::resolver::Resolver;
 use super::settings::Settings;
 use super::sources::Sources;
@@ -116,9 +116,14 @@ impl Script {
             return Ok(Vec::new());
         }
         let run = ScriptRun::new(progress, self.parts.clone(), self.space.clone());
-        let result = self.core.call("summary", Dynamic::from(run));
+        let again = || Dynamic::from(run.clone());
+        let result = self.core.call("summary", Dynamic::from(run.clone()), again);
         let value = result.map_err(|diagnostic| self.core.failure(diagnostic))?;
-        SummaryTable::read(value).map_err(Failure)
+        SummaryTable::read(&value).ok_or_else(|| {
+            let returned = self.core.returned("summary", &value, "table(...), or several");
+            let help = "write for example `table(\"best\", [\"accuracy\"], [[0.93]])`";
+            self.core.failure(returned.with_help(help))
+        })
     }
 
     /// Refuses a script that can be swept but not run.
@@ -163,25 +168,40 @@ impl Script {
     /// # Errors
     /// The function fails or gives something else.
     pub fn training(&self, point: &Point) -> Result<TrainingPlan, Failure> {
-        let point = script_point(&self.space, &self.parts, point).map_err(Failure)?;
-        let value = self
-            .core
-            .call("training", Dynamic::from(point))
-            .map_err(|diagnostic| self.core.failure(diagnostic))?;
-        let kind = value.type_name();
-        value.try_cast::<TrainingPlan>().ok_or_else(|| {
-            Failure(format!("training(point) returned {kind}; it must return train::plan(...)"))
+        let value = self.call_with_point("training", point)?;
+        value.try_cast_result::<TrainingPlan>().map_err(|value| {
+            let returned = self.core.returned("training", &value, "train::plan(...)");
+            let help = "write for example `train::plan(net, #{ data: \"cifar10\", epochs: 12 })`";
+            self.core.failure(returned.with_help(help))
         })
+    }
+
+    fn call_with_point(&self, function: &'static str, point: &Point) -> Result<Dynamic, Failure> {
+        let argument = || script_point(&self.space, &self.parts, point).map(Dynamic::from);
+        let again = || argument().unwrap_or_default();
+        let value = self.core.call(function, argument().map_err(Failure)?, again);
+        value.map_err(|diagnostic| self.core.failure(diagnostic))
     }
 
     /// Calls a function of the contract that takes nothing.
     pub(super) fn call(&self, function: &'static str) -> Result<Dynamic, ScriptError> {
-        self.core.call(function, Dynamic::UNIT).map_err(|diagnostic| self.core.refuse(diagnostic))
+        self.core.call_plain(function).map_err(|diagnostic| self.core.refuse(diagnostic))
     }
 
-    /// An error about the script as a whole.
-    pub(super) fn refuse(&self, message: impl Into<String>, help: &str) -> ScriptError {
-        self.core.refuse(Diagnostic::new(message).with_help(help))
+    /// An error about what a function of the script gives.
+    pub(super) fn refuse(
+        &self,
+        function: &str,
+        message: impl Into<String>,
+        help: &str,
+    ) -> ScriptError {
+        let place = self.core.definition(function);
+        self.core.refuse(Diagnostic::new(message).with_help(help).in_place(place))
+    }
+
+    /// The type of a value as people know it, with its article.
+    pub(super) fn kind_of(&self, value: &Dynamic) -> String {
+        self.core.kind_of(value)
     }
 
     fn phase(&self, script: &ScriptPhase) -> Phase {
@@ -195,7 +215,9 @@ impl Script {
             let (core, space, parts) = (self.core.clone(), self.space.clone(), self.parts.clone());
             let screen: ScreenFn = Arc::new(move |point| {
                 let point = script_point(&space, &parts, point).map_err(Failure)?;
-                metrics_of("screen", core.screen(&own, Dynamic::from(point))?)
+                let value = core.screen(&own, Dynamic::from(point))?;
+                let place = || own.place(&core.label);
+                metrics::screened(&core, value, &place).map_err(|d| core.failure(d))
             });
             screen
         });
@@ -241,12 +263,8 @@ impl Experiment for Script {
     }
 
     fn evaluate(&self, point: &Point) -> Result<Metrics, Failure> {
-        let point = script_point(&self.space, &self.parts, point).map_err(Failure)?;
-        let value = self
-            .core
-            .call("evaluate", Dynamic::from(point))
-            .map_err(|diagnostic| self.core.failure(diagnostic))?;
-        metrics_of("evaluate(point)", value)
+        let value = self.call_with_point("evaluate", point)?;
+        metrics::evaluated(&self.core, value, &self.objectives).map_err(|d| self.core.failure(d))
     }
 
     fn take_reused(&self) -> Reused {
@@ -283,63 +301,53 @@ impl Experiment for Script {
             }));
         }
         let run = ScriptRun::new(progress, self.parts.clone(), self.space.clone());
+        let again = || Dynamic::from(run.clone());
         let value = self
             .core
-            .call("schedule", Dynamic::from(run))
+            .call("schedule", Dynamic::from(run.clone()), again)
             .map_err(|diagnostic| self.core.failure(diagnostic))?;
         if value.is_unit() {
             return Ok(None);
         }
-        let kind = value.type_name();
-        match value.try_cast::<ScriptPhase>() {
-            Some(phase) => Ok(Some(self.phase(&phase))),
-            None => Err(Failure(format!(
-                "schedule(run) returned {kind}; it must return phase(...), or nothing to end the run"
-            ))),
+        match value.try_cast_result::<ScriptPhase>() {
+            Ok(phase) => Ok(Some(self.phase(&phase))),
+            Err(value) => {
+                let expected = "phase(...), or nothing to end the run";
+                let help =
+                    "write for example `if run.phases == 0 { phase(\"all\", #{ steps: 1000 }) }`";
+                let returned = self.core.returned("schedule", &value, expected);
+                Err(self.core.failure(returned.with_help(help)))
+            }
         }
     }
 }
 
-/// The metrics that a function gives.
-fn metrics_of(function: &str, value: Dynamic) -> Result<Metrics, Failure> {
-    let kind = value.type_name();
-    let map = value
-        .try_cast::<Map>()
-        .ok_or_else(|| Failure(format!("{function} returned {kind}, not a map")))?;
-    map.into_iter()
-        .map(|(name, value)| match number(&value) {
-            Some(number) => Ok((name.to_string(), number)),
-            None => Err(Failure(format!(
-                "metric `{name}` is {value} ({}); a metric is a number",
-                value.type_name()
-            ))),
-        })
-        .collect()
-}
-
 fn read_space(core: &Core) -> Result<(Space, Vec<ScriptPart>), ScriptError> {
-    let value = core.call("space", Dynamic::UNIT).map_err(|d| core.refuse(d))?;
-    let kind = value.type_name();
+    let value = core.call_plain("space").map_err(|d| core.refuse(d))?;
     let help = "write for example `#{ cnn: nasbench201::space(), hw: chaidnn::space() }`";
-    let map = value.try_cast::<Map>().ok_or_else(|| {
-        let message = format!("space() returned {kind}, not a map of named parts");
-        core.refuse(Diagnostic::new(message).with_help(help))
+    let map = value.try_cast_result::<Map>().map_err(|value| {
+        core.refuse(core.returned("space", &value, "a map of named parts").with_help(help))
     })?;
     let mut parts = Vec::with_capacity(map.len());
     let mut scripts = Vec::with_capacity(map.len());
     for (name, value) in map {
         let part = ScriptPart::of(&name, value).map_err(|error| {
-            let help = match error {
-                PartError::Mixed { .. } => "see space() in the script",
-                PartError::NotAPart { .. } => help,
-            };
-            core.refuse(Diagnostic::new(error.to_string()).with_help(help))
+            let place = core.mention("space", &name);
+            let refuse = |diagnostic: Diagnostic| core.refuse(diagnostic.in_place(place));
+            match error {
+                PartError::NotAPart { path, kind } => {
+                    let kind = core.kind(&kind);
+                    let message = format!("part `{path}` of the space is {kind}, not a space");
+                    refuse(Diagnostic::new(message).with_help(help))
+                }
+                error @ PartError::Mixed { .. } => refuse(Diagnostic::new(error.to_string())),
+            }
         })?;
         parts.push(Part { name: name.to_string(), domain: part.domain.clone() });
         scripts.push(part);
     }
     let space = Space::new(parts).map_err(|error| {
-        core.refuse(Diagnostic::new(error.to_string()).with_help("see space() in the script"))
+        core.refuse(Diagnostic::new(error.to_string()).in_place(core.definition("space")))
     })?;
     Ok((space, scripts))
 }
@@ -348,48 +356,52 @@ fn read_objectives(core: &Core) -> Result<Vec<Objective>, ScriptError> {
     if !core.defines("objectives") {
         return Ok(Vec::new());
     }
-    let value = core.call("objectives", Dynamic::UNIT).map_err(|d| core.refuse(d))?;
-    let wrong = |reason: String| {
-        let message = format!("objectives() {reason}");
-        let help = "write for example `[\"accuracy:max\", \"latency_ms:min\"]`";
-        core.refuse(Diagnostic::new(message).with_help(help))
-    };
-    let kind = value.type_name();
-    let items =
-        value.into_array().map_err(|_| wrong(format!("returned {kind}, not an array of texts")))?;
-    let mut objectives: Vec<Objective> = Vec::with_capacity(items.len());
-    for item in items {
-        let text = item.into_string().map_err(|kind| wrong(format!("lists {kind}, not a text")))?;
-        let objective: Objective =
-            text.parse().map_err(|error| wrong(format!("is wrong: {error}")))?;
+    let help = "write for example `[\"accuracy:max\", \"latency_ms:min\"]`";
+    let mut objectives: Vec<Objective> = Vec::new();
+    for text in read_texts(core, "objectives", help)? {
+        let wrong = |reason: String, place| {
+            let message = format!("objectives() {reason}");
+            core.refuse(Diagnostic::new(message).with_help(help).in_place(place))
+        };
+        let objective: Objective = text.parse().map_err(|error| {
+            let place = core.place_of(&text).or_else(|| core.definition("objectives"));
+            wrong(format!("is wrong: {error}"), place)
+        })?;
         if objectives.iter().any(|known| known.metric == objective.metric) {
-            return Err(wrong(format!("lists `{}` twice", objective.metric)));
+            let place = core.mention("objectives", &objective.metric);
+            return Err(wrong(format!("lists `{}` twice", objective.metric), place));
         }
         objectives.push(objective);
     }
     Ok(objectives)
 }
 
+/// The array of texts that a function of the contract gives.
+fn read_texts(core: &Core, function: &'static str, help: &str) -> Result<Vec<String>, ScriptError> {
+    let value = core.call_plain(function).map_err(|d| core.refuse(d))?;
+    let wrong = |value: &Dynamic| {
+        core.refuse(core.returned(function, value, "an array of texts").with_help(help))
+    };
+    let text = |item: &Dynamic| {
+        item.clone().into_string().map_err(|_| {
+            let message = format!("{function}() lists {}, not a text", core.kind_of(item));
+            let place = core.definition(function);
+            core.refuse(Diagnostic::new(message).with_help(help).in_place(place))
+        })
+    };
+    let items = value.read_lock::<Array>().ok_or_else(|| wrong(&value))?;
+    items.iter().map(text).collect()
+}
+
 /// What the script and the settings say must hold, in this order.
 fn read_thresholds(core: &Core, settings: &Settings) -> Result<Vec<Threshold>, ScriptError> {
     let mut thresholds = Vec::new();
     if core.defines("thresholds") {
-        let value = core.call("thresholds", Dynamic::UNIT).map_err(|d| core.refuse(d))?;
-        let wrong = |reason: String| {
-            let help = "write for example `[\"best.accuracy >= 0.93\", \"valid >= 100\"]`";
-            core.refuse(Diagnostic::new(format!("thresholds() {reason}")).with_help(help))
-        };
-        let kind = value.type_name();
-        let items = value
-            .into_array()
-            .map_err(|_| wrong(format!("returned {kind}, not an array of texts")))?;
-        for item in items {
-            let text =
-                item.into_string().map_err(|kind| wrong(format!("lists {kind}, not a text")))?;
+        let help = "write for example `[\"best.accuracy >= 0.93\", \"valid >= 100\"]`";
+        for text in read_texts(core, "thresholds", help)? {
             thresholds.push(text.parse().map_err(|error: ThresholdError| {
-                let mut diagnostic = Diagnostic::new(error.to_string());
-                diagnostic.place = core.place_of(&text);
-                core.refuse(diagnostic)
+                let place = core.place_of(&text).or_else(|| core.definition("thresholds"));
+                core.refuse(Diagnostic::new(error.to_string()).in_place(place))
             })?);
         }
     }

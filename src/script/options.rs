@@ -2,10 +2,31 @@
 
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 
+use super::diagnostic::{HELP, a_type, meant_or_known, type_name};
+
 /// An error of a native function, at the place where the script calls it.
 pub(super) fn refuse(context: &NativeCallContext, reason: impl Into<String>) -> Box<EvalAltResult> {
     let reason: String = reason.into();
     Box::new(EvalAltResult::ErrorRuntime(reason.into(), context.call_position()))
+}
+
+/// The same with what to do.
+pub(super) fn refuse_with_help(
+    context: &NativeCallContext,
+    reason: impl Into<String>,
+    help: &str,
+) -> Box<EvalAltResult> {
+    refuse(context, format!("{}{HELP}{help}", reason.into()))
+}
+
+/// A value as messages show it: a plain one with its type, of others the type.
+pub(super) fn described(context: &NativeCallContext, value: &Dynamic) -> String {
+    let kind = type_name(context.engine().map_type_name(value.type_name()));
+    match kind {
+        "bool" | "int" | "float" => format!("{value} ({kind})"),
+        "string" | "char" => format!("\"{value}\" ({kind})"),
+        _ => a_type(kind),
+    }
 }
 
 /// Reads the entries of an option map; what is left at the end is an error.
@@ -86,10 +107,10 @@ impl<'a> Options<'a> {
 
     /// The error of an option with a value that does not suit.
     pub(super) fn wrong(&self, name: &str, expected: &str, value: &Dynamic) -> Box<EvalAltResult> {
-        let (function, kind) = (self.function, value.type_name());
+        let (function, given) = (self.function, described(self.context, value));
         refuse(
             self.context,
-            format!("option `{name}` of {function} is {value} ({kind}); it takes {expected}"),
+            format!("option `{name}` of {function} is {given}; it takes {expected}"),
         )
     }
 
@@ -98,9 +119,11 @@ impl<'a> Options<'a> {
         match self.map.keys().next() {
             None => Ok(()),
             Some(unknown) => {
-                let (function, known) = (self.function, self.known.join(", "));
-                let reason = format!("{function} has no option `{unknown}`; it takes {known}");
-                Err(refuse(self.context, reason))
+                let reason = format!("{} has no option `{unknown}`", self.function);
+                Err(match meant_or_known(unknown, &self.known, "it takes") {
+                    Some(help) => refuse_with_help(self.context, reason, &help),
+                    None => refuse(self.context, reason),
+                })
             }
         }
     }

@@ -12,7 +12,7 @@ use super::sources::Sources;
 const MAX_BYTES: u64 = 1 << 20;
 
 /// The modules of `scripts/` that come with the program.
-const BUILT_IN: [(&str, &str); 2] = [
+pub(super) const BUILT_IN: [(&str, &str); 2] = [
     ("rewards", include_str!("../../scripts/rewards.rhai")),
     ("strategies", include_str!("../../scripts/strategies.rhai")),
 ];

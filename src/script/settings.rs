@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
 
+use super::diagnostic::Diagnostic;
 use super::limits::Limits;
+use super::sources::Sources;
+use super::yaml;
 
 /// Threads at most.
 const MOST_THREADS: usize = 1_024;
@@ -54,12 +57,12 @@ pub enum SettingsError {
         source: std::io::Error,
     },
     /// The file is not what it should be.
-    #[error("{path}: {reason}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
+    #[error("{diagnostic}")]
+    Wrong {
         /// What is wrong and where.
-        reason: String,
+        diagnostic: Box<Diagnostic>,
+        /// The text of the file.
+        sources: Sources,
     },
     /// A settings file that names no script.
     #[error("{path} names no script; add a line such as `script: experiment.rhai`")]
@@ -119,7 +122,11 @@ impl Settings {
         let text = std::fs::read_to_string(path)
             .map_err(|source| SettingsError::Read { path: path.to_path_buf(), source })?;
         let mut settings: Self = serde_yaml::from_str(&text).map_err(|error| {
-            SettingsError::Parse { path: path.to_path_buf(), reason: error.to_string() }
+            let label = path.display().to_string();
+            let sources = Sources::default();
+            sources.put(&label, &text);
+            let diagnostic = Box::new(yaml::explain(&label, &text, &error));
+            SettingsError::Wrong { diagnostic, sources }
         })?;
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
         for file in [&mut settings.script, &mut settings.data].into_iter().flatten() {

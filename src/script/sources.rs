@@ -18,6 +18,14 @@ impl Sources {
         self.lock().get(label).cloned()
     }
 
+    /// The text that an import names, with its label, once it is loaded.
+    pub(super) fn imported(&self, path: &str) -> Option<(String, Arc<str>)> {
+        let own = if path.ends_with(".rhai") { path.to_owned() } else { format!("{path}.rhai") };
+        [own.clone(), format!("scripts/{own}")]
+            .into_iter()
+            .find_map(|label| self.get(&label).map(|text| (label, text)))
+    }
+
     /// All texts, by label.
     pub fn all(&self) -> BTreeMap<String, Arc<str>> {
         self.lock().clone()

@@ -80,13 +80,13 @@ impl Script {
     /// the product of the networks and the accelerator, or an objective cannot be swept.
     pub fn sweep_plan(&self) -> Result<SweepPlan, ScriptError> {
         if !self.defines("sweep") {
-            return Err(self.refuse("the script defines no function `sweep()`", HELP));
+            return Err(self.refuse("sweep", "the script defines no function `sweep()`", HELP));
         }
         let value = self.call("sweep")?;
-        let kind = value.type_name();
-        let mut map = value
-            .try_cast::<Map>()
-            .ok_or_else(|| self.refuse(format!("sweep() returned {kind}, not a map"), HELP))?;
+        let mut map = value.try_cast_result::<Map>().map_err(|value| {
+            let kind = self.kind_of(&value);
+            self.refuse("sweep", format!("sweep() returned {kind}; it must return a map"), HELP)
+        })?;
         let mut take = |name: &'static str| map.remove(name);
         let networks = self.networks(take("networks"))?;
         let accuracy = self.needed::<AccuracySource>("accuracy", take("accuracy"))?;
@@ -98,7 +98,7 @@ impl Script {
             Some((_, value)) => {
                 let message =
                     format!("`top` of sweep() is {value}; it must be from 0 to {MOST_TOP}");
-                return Err(self.refuse(message, HELP));
+                return Err(self.refuse("sweep", message, HELP));
             }
         };
         if let Some(unknown) = map.keys().next() {
@@ -106,7 +106,7 @@ impl Script {
                 "sweep() returned `{unknown}`; it takes networks, accuracy, accelerator, \
                  objectives, top"
             );
-            return Err(self.refuse(message, HELP));
+            return Err(self.refuse("sweep", message, HELP));
         }
         let suits = matches!(
             (networks, accuracy),
@@ -119,7 +119,7 @@ impl Script {
         if !suits {
             let message =
                 format!("`accuracy` of sweep() does not know the networks of {}", networks.kind());
-            return Err(self.refuse(message, HELP));
+            return Err(self.refuse("sweep", message, HELP));
         }
         self.check_frontier()?;
         let parts = self.product(networks.kind(), "chaidnn")?;
@@ -137,7 +137,7 @@ impl Script {
                      finds that of {}",
                     SWEPT.join(", ")
                 );
-                return Err(self.refuse(message, "see objectives() in the script"));
+                return Err(self.refuse("objectives", message, "a sweep is exact for these only"));
             }
         }
         Ok(())
@@ -149,10 +149,10 @@ impl Script {
         value: Option<Dynamic>,
     ) -> Result<T, ScriptError> {
         let Some(value) = value else {
-            return Err(self.refuse(format!("sweep() returned no `{name}`"), HELP));
+            return Err(self.refuse("sweep", format!("sweep() returned no `{name}`"), HELP));
         };
-        let kind = value.type_name();
-        let wrong = || self.refuse(format!("`{name}` of sweep() is {kind}"), HELP);
+        let kind = self.kind_of(&value);
+        let wrong = || self.refuse("sweep", format!("`{name}` of sweep() is {kind}"), HELP);
         value.try_cast::<T>().ok_or_else(wrong)
     }
 
@@ -166,19 +166,21 @@ impl Script {
 
     fn goals(&self, value: Option<Dynamic>) -> Result<Vec<Goal>, ScriptError> {
         let Some(value) = value else { return Ok(Vec::new()) };
-        let kind = value.type_name();
+        let kind = self.kind_of(&value);
         let map = value.try_cast::<Map>().ok_or_else(|| {
             let message = format!("`objectives` of sweep() is {kind}, not a map of objectives");
-            self.refuse(message, HELP)
+            self.refuse("sweep", message, HELP)
         })?;
         let goal = |(name, value): (rhai::Identifier, Dynamic)| {
-            let kind = value.type_name();
+            let kind = self.kind_of(&value);
             let objective = value.try_cast::<Arc<Weighted>>().ok_or_else(|| {
                 let message = format!("objective `{name}` of sweep() is {kind}");
-                self.refuse(message, "write `objective::weighted(#{ accuracy: 1.0 })`")
+                self.refuse("sweep", message, "write `objective::weighted(#{ accuracy: 1.0 })`")
             })?;
             let goal = Goal::new(&name, &objective);
-            goal.map_err(|error| self.refuse(error.to_string(), "see `objectives` in sweep()"))
+            goal.map_err(|error| {
+                self.refuse("sweep", error.to_string(), "see `objectives` in sweep()")
+            })
         };
         map.into_iter().map(goal).collect()
     }
@@ -199,7 +201,7 @@ impl Script {
                      one of {accelerators}: it has {}",
                     have.join(", ")
                 );
-                Err(self.refuse(message, "see space() in the script"))
+                Err(self.refuse("space", message, HELP))
             }
         }
     }

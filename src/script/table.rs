@@ -17,23 +17,17 @@ pub struct SummaryTable {
 }
 
 impl SummaryTable {
-    /// Reads what a script's summary returned: a table, or an array of tables.
-    pub(super) fn read(value: Dynamic) -> Result<Vec<Self>, String> {
-        let kind = value.type_name();
+    /// Reads what a script's summary returned: a table, an array of tables, or nothing; `None` if it is
+    /// something else.
+    pub(super) fn read(value: &Dynamic) -> Option<Vec<Self>> {
         if value.is_unit() {
-            return Ok(Vec::new());
+            return Some(Vec::new());
         }
-        let wrong =
-            || format!("summary(run) returned {kind}; it must return table(...) or several");
-        match value.try_cast_result::<Self>() {
-            Ok(table) => Ok(vec![table]),
-            Err(value) => value
-                .into_array()
-                .map_err(|_| wrong())?
-                .into_iter()
-                .map(|item| item.try_cast::<Self>().ok_or_else(wrong))
-                .collect(),
+        if let Some(table) = value.read_lock::<Self>() {
+            return Some(vec![table.clone()]);
         }
+        let items = value.read_lock::<Array>()?;
+        items.iter().map(|item| item.clone().try_cast::<Self>()).collect()
     }
 }
 

@@ -16,6 +16,7 @@ mod sweep;
 mod tally;
 mod threshold;
 mod trainings;
+mod units;
 
 pub use error::StudyError;
 pub use estimates::StoredEstimates;
@@ -31,6 +32,7 @@ pub use sweep::{FRONTIER, Judged, PAIRS, SweepProgress, SweepStudy};
 pub use tally::{Best, Tally};
 pub use threshold::{Judgement, Quantity, Threshold, ThresholdError};
 pub use trainings::{StoredTrainings, decode as decode_training};
+pub use units::{is_accuracy, unit_hint};
 
 #[cfg(test)]
 mod tests;

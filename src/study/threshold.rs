@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::experiment::Metrics;
 use super::progress::Progress;
+use super::units::unit_hint;
 use crate::pareto::{Direction, Objective, Relation, costs, hypervolume};
 use crate::store::{Outcome, Trial};
 
@@ -204,8 +205,9 @@ pub enum ThresholdError {
     /// It is about a metric that trials do not have.
     #[error(
         "threshold `{threshold}` is about `{metric}`, which evaluate(point) does not give{}; it gives \
-         {known}",
-        meant(.near.as_deref())
+         {known}{}",
+        meant(.near.as_deref()),
+        .unit.as_deref().map_or_else(String::new, |unit| format!("; {unit}"))
     )]
     Metric {
         /// The threshold.
@@ -214,6 +216,8 @@ pub enum ThresholdError {
         metric: String,
         /// What may be meant.
         near: Option<String>,
+        /// How a metric in another unit relates to it, if there is one.
+        unit: Option<String>,
         /// The metrics that there are.
         known: String,
     },
@@ -308,6 +312,7 @@ impl Threshold {
             Some(metric) if !metrics.contains_key(metric) => Err(ThresholdError::Metric {
                 threshold: self.to_string(),
                 metric: metric.to_owned(),
+                unit: unit_hint(metric, &metrics.keys().collect::<Vec<_>>()),
                 near: nearest(metric, metrics.keys().map(String::as_str)),
                 known: metrics.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
             }),

@@ -7,6 +7,7 @@ mod controllers;
 mod crash;
 mod data;
 mod definitions;
+mod diagnostics;
 mod feel;
 mod nasbench101;
 mod queries;

@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 
 use super::space::ScriptPoint;
 use crate::pareto::Weighted;
+use crate::script::diagnostic::Place;
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, refuse};
 use crate::search::{ControllerSpec, Evolution, Guided, Local, Nsga2, ReinforceSettings};
@@ -75,6 +76,12 @@ impl Closure {
         argument: Dynamic,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
         self.function.call_raw(&self.made_in.create_context(engine), None, [argument])
+    }
+
+    /// Where it was given to the phase, for errors without a place; `label` is the script's.
+    #[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
+    pub(in crate::script) fn place(&self, label: &str) -> Option<Place> {
+        Place::of(self.made_in.pos, self.made_in.source.as_deref().unwrap_or(label))
     }
 
     /// What tells the function from others of the same script: its name, if it has one, and the

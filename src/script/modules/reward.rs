@@ -4,7 +4,7 @@ use rhai::{Dynamic, Engine, Module};
 
 use crate::script::native::{name_type, native};
 use crate::script::options::number;
-use crate::study::{Failure, Reward};
+use crate::study::Reward;
 
 /// A reward for a pair that does not meet the limits.
 #[derive(Clone, Copy, Debug)]
@@ -51,19 +51,10 @@ const fn whole(reward: i64) -> Rejected {
     Rejected(reward as f64)
 }
 
-/// What a reward function returned, as a reward.
-pub(in crate::script) fn read(value: &Dynamic) -> Result<Reward, Failure> {
+/// What a reward function returned, as a reward; `None` if it is neither a number nor a rejection.
+pub(in crate::script) fn read(value: &Dynamic) -> Option<Reward> {
     if let Some(rejected) = value.read_lock::<Rejected>() {
-        return Ok(Reward { value: rejected.0, valid: false });
+        return Some(Reward { value: rejected.0, valid: false });
     }
-    match number(value) {
-        Some(value) => Ok(Reward { value, valid: true }),
-        None => {
-            let kind = value.type_name();
-            Err(Failure(format!(
-                "reward(metrics) returned {value} ({kind}); it must return a number, or \
-                 `reject(number)` for a pair that misses a limit"
-            )))
-        }
-    }
+    number(value).map(|value| Reward { value, valid: true })
 }

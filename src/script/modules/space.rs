@@ -67,7 +67,7 @@ impl ScriptPart {
                 let (content, natives) = contents(path, value)?;
                 let named = |error| PartError::Mixed { path: path.to_owned(), error };
                 let Content::Part(draft) = content else {
-                    let kind = "no part".to_owned();
+                    let kind = "map".to_owned();
                     return Err(PartError::NotAPart { path: path.to_owned(), kind });
                 };
                 ScriptDraft { draft, natives }.finish().map_err(named)

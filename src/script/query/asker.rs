@@ -12,7 +12,7 @@ use super::facts::sources_of;
 use super::names::Mentioned;
 use super::stored::load_stored;
 use crate::script::core::Core;
-use crate::script::diagnostic::Diagnostic;
+use crate::script::diagnostic::{Diagnostic, Explainer, of_parse_error};
 use crate::script::engine::DISABLED;
 use crate::script::error::ScriptError;
 use crate::script::host::Host;
@@ -21,6 +21,7 @@ use crate::script::resolver::Resolver;
 use crate::script::settings::Settings;
 use crate::script::sources::Sources;
 use crate::store::{Reader, RunRecord, StoreError};
+use crate::study::Metrics;
 
 /// A query that cannot be answered.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +106,7 @@ impl Asker {
         let functions = core
             .limits
             .timed(|| Module::eval_ast_as_new(Scope::new(), &core.ast, &core.engine))
-            .map_err(|error| core.refuse(Diagnostic::of_error(&error, &core.label)))?;
+            .map_err(|error| core.refuse(core.explain(&error, &core.label, &Metrics::new())))?;
         core.engine.register_global_module(functions.into());
         Ok(Self { engine: Arc::new(core.engine), limits: core.limits, sources: core.sources })
     }
@@ -123,7 +124,7 @@ impl Asker {
         match self.engine.compile_expression(text) {
             Ok(ast) => Ok(Expression::new(self.clone(), label, ast, sources)),
             Err(error) => {
-                let mut diagnostic = Diagnostic::of_parse_error(&error, label);
+                let mut diagnostic = of_parse_error(&error, label, text);
                 if text.trim().is_empty() {
                     diagnostic = Diagnostic::new("the expression is empty");
                 }
@@ -134,7 +135,9 @@ impl Asker {
 
     /// The message of an evaluation that failed, which names the limit that it reached.
     pub(super) fn diagnose(&self, error: &EvalAltResult, label: &str) -> Diagnostic {
-        let mut diagnostic = Diagnostic::of_error(error, label);
+        let explainer =
+            Explainer { engine: &self.engine, sources: &self.sources, args: &[], metrics: &[] };
+        let mut diagnostic = explainer.explain(error, label);
         let mut inner = error;
         while let EvalAltResult::ErrorInFunctionCall(_, _, next, _) = inner {
             inner = next;

@@ -1,0 +1,349 @@
+//! Calls of functions that there are not: misspelt, of another module, or with other arguments.
+
+use rhai::{Engine, Position};
+
+use super::message::{Diagnostic, Place};
+use super::names::{a_type, counted, listed, nearest, type_name};
+use super::outline::Outline;
+use super::signatures::{Signature, is_name, modules, natives};
+use super::tokens::offset_of;
+use crate::script::resolver::BUILT_IN;
+use crate::script::sources::Sources;
+
+/// Signatures of one name that are listed at most.
+const LISTED: usize = 4;
+
+/// Functions of other languages, and what scripts write for them.
+const ELSEWHERE: [(&str, &str); 11] = [
+    ("println", "print(...)"),
+    ("printf", "print(...)"),
+    ("append", "array.push(value)"),
+    ("length", "value.len()"),
+    ("size", "value.len()"),
+    ("str", "value.to_string()"),
+    ("int", "value.to_int()"),
+    ("float", "value.to_float()"),
+    ("double", "value.to_float()"),
+    ("pow", "base ** exponent"),
+    ("log2", "x.log(2.0)"),
+];
+
+/// A call that the engine found no function for.
+pub(super) struct Call<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) sources: &'a Sources,
+    /// The text that calls.
+    pub(super) label: &'a str,
+    pub(super) position: Position,
+}
+
+/// What there is to say of it.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    pub(super) message: String,
+    pub(super) notes: Vec<String>,
+    pub(super) help: Option<String>,
+    /// Where, if that is elsewhere than the engine says.
+    pub(super) place: Option<Place>,
+}
+
+impl Said {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..Self::default() }
+    }
+
+    pub(super) fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    /// Writes it into a message.
+    pub(super) fn write_into(self, diagnostic: &mut Diagnostic) {
+        diagnostic.message = self.message;
+        diagnostic.notes = self.notes;
+        diagnostic.help = self.help;
+        if self.place.is_some() {
+            diagnostic.place = self.place;
+        }
+    }
+}
+
+/// The name and the types of arguments of a signature such as `estimate (Network, i64)`.
+fn parse(signature: &str) -> (&str, Vec<&str>) {
+    let Some((name, arguments)) = signature.rsplit_once(" (") else {
+        return (signature, Vec::new());
+    };
+    let arguments = arguments.strip_suffix(')').unwrap_or(arguments);
+    let kinds = arguments.split(", ").filter(|kind| !kind.is_empty()).map(type_name);
+    (name, kinds.collect())
+}
+
+impl Call<'_> {
+    /// What is wrong with a call, by the signature that the engine looked for.
+    pub(super) fn explain(&self, signature: &str) -> Said {
+        let (path, given) = parse(signature);
+        if path.starts_with("anon$") {
+            return self.closure(path, &given);
+        }
+        let (module, name) = match path.rsplit_once("::") {
+            Some((module, name)) => (module, name),
+            None => ("", path),
+        };
+        if !is_name(name) {
+            return operator(name, &given);
+        }
+        let text = self.sources.get(self.label).unwrap_or_default();
+        let outline = Outline::of(&text);
+        let offset = self
+            .position
+            .line()
+            .map_or(0, |line| offset_of(&text, line, self.position.position().unwrap_or(1)));
+        let all = self.functions(&outline);
+        let own: Vec<&Signature> =
+            all.iter().filter(|s| s.module == module && s.name == name).collect();
+        let is_method = module.is_empty() && outline.is_method(offset);
+        if !own.is_empty() {
+            return mismatch(path, &own, &given, is_method);
+        }
+        let missing = |path: &str| match given.first() {
+            Some(kind) if is_method => {
+                Said::new(format!("{} has no function `{name}`", a_type(kind)))
+            }
+            _ => Said::new(format!("there is no function `{path}`")),
+        };
+        if module.is_empty() && outline.variables_at(offset).iter().any(|known| known == name) {
+            let arguments = if given.is_empty() { "" } else { "..." };
+            return Said::new(format!("`{name}` is a variable, not a function"))
+                .help(format!("where it holds a closure, write `{name}.call({arguments})`"));
+        }
+        let elsewhere: Vec<&Signature> =
+            all.iter().filter(|s| s.name == name && s.module != module).collect();
+        if let Some(first) = elsewhere.first() {
+            let help = if first.module.is_empty() {
+                format!("`{name}` is in no module; write `{name}(...)`")
+            } else {
+                format!("`{name}` is in `{}`; write `{}(...)`", first.module, first.qualified())
+            };
+            return Said { notes: shown(&elsewhere), ..missing(path).help(help) };
+        }
+        let suits = |s: &&Signature| {
+            let takes = |kind: &&&str| s.parameters.first().is_some_and(|p| p.takes(kind));
+            !is_method || given.first().filter(takes).is_some()
+        };
+        let here: Vec<&Signature> =
+            all.iter().filter(|s| s.module == module).filter(suits).collect();
+        let near = nearest(name, here.iter().map(|s| s.name.as_str()));
+        if let Some(&near) = near.first() {
+            let meant: Vec<&Signature> = here.iter().copied().filter(|s| s.name == near).collect();
+            let help = format!("is `{}` meant?", meant[0].qualified());
+            return Said { notes: shown(&meant), ..missing(path).help(help) };
+        }
+        if let Some((_, ours)) = ELSEWHERE.iter().find(|(theirs, _)| *theirs == name) {
+            return missing(path).help(format!("write `{ours}`"));
+        }
+        if !module.is_empty() {
+            let mut names: Vec<&str> = here.iter().map(|s| s.name.as_str()).collect();
+            names.dedup();
+            return missing(path).help(format!("`{module}` has {}", listed(&names, "and")));
+        }
+        let everywhere: Vec<&str> = all.iter().map(|s| s.name.as_str()).collect();
+        let near = nearest(name, everywhere);
+        let meant: Vec<&Signature> =
+            all.iter().filter(|s| near.first() == Some(&s.name.as_str())).filter(suits).collect();
+        match meant.first() {
+            Some(first) => {
+                let help = format!("is `{}` meant?", first.qualified());
+                Said { notes: shown(&meant), ..missing(path).help(help) }
+            }
+            None => missing(path),
+        }
+    }
+
+    /// What is wrong with the name of a module.
+    pub(super) fn module(&self, name: &str) -> Said {
+        let text = self.sources.get(self.label).unwrap_or_default();
+        let said = Said::new(format!("there is no module `{name}`"));
+        if let Some((built_in, _)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
+            let help = format!("add `import \"{built_in}\" as {built_in};` at the start");
+            return said.help(help);
+        }
+        let mut known = modules(self.engine);
+        known.extend(Outline::of(&text).imports.into_iter().map(|(alias, _)| alias));
+        known.sort_unstable();
+        match nearest(name, known.iter().map(String::as_str)).first() {
+            Some(near) => said.help(format!("is `{near}` meant?")),
+            None => said.help(format!(
+                "there are {}; a script of one's own is imported: `import \"{name}\" as {name};`",
+                listed(&known, "and")
+            )),
+        }
+    }
+
+    /// Every function that the text can call.
+    fn functions(&self, outline: &Outline<'_>) -> Vec<Signature> {
+        let mut all = of_script("", outline);
+        for (alias, path) in &outline.imports {
+            if let Some((_, text)) = self.sources.imported(path) {
+                all.extend(of_script(alias, &Outline::of(&text)));
+            }
+        }
+        all.extend(natives(self.engine));
+        all
+    }
+
+    /// A closure that is called with another number of arguments.
+    fn closure(&self, name: &str, given: &[&str]) -> Said {
+        let count = counted(given.len(), "argument");
+        let mut texts = self.sources.all();
+        // Most probably it is where it is called.
+        let own = texts.remove_entry(self.label);
+        for (label, text) in own.into_iter().chain(texts) {
+            let Ok(ast) = self.engine.compile(&*text) else { continue };
+            let found = ast
+                .shared_lib()
+                .iter_script_fn_info()
+                .find(|(_, _, known, _, _)| *known == name)
+                .map(|(_, _, _, _, function)| function.clone());
+            let Some(function) = found else { continue };
+            let body = function.body.start_position();
+            let Some(line) = body.line() else { continue };
+            let at = offset_of(&text, line, body.position().unwrap_or(1));
+            let Some((head, range)) = Outline::of(&text).closure(at) else { continue };
+            let takes = head.matches(',').count() + usize::from(head != "||");
+            // What a closure captures are parameters before its own.
+            let captured = function.params.len().saturating_sub(takes);
+            let given = given.len().saturating_sub(captured);
+            let place = Place::of_offset(&label, &text, range.start);
+            return Said {
+                notes: vec![format!("the closure `{head}` is at {place}")],
+                ..Said::new(format!(
+                    "the closure takes {}, but is called with {given}",
+                    counted(takes, "argument")
+                ))
+            };
+        }
+        Said::new(format!("the closure does not take {count}"))
+    }
+}
+
+fn of_script(module: &str, outline: &Outline<'_>) -> Vec<Signature> {
+    let functions = outline.functions.iter();
+    functions.map(|f| Signature::of_script(module, &f.name, &f.parameters)).collect()
+}
+
+/// Signatures as notes, not too many.
+fn shown(signatures: &[&Signature]) -> Vec<String> {
+    let mut notes: Vec<String> =
+        signatures.iter().take(LISTED).map(|signature| format!("there is {signature}")).collect();
+    if signatures.len() > LISTED {
+        notes.push(format!("and {} more", signatures.len() - LISTED));
+    }
+    notes
+}
+
+/// A call of a function that there is, with arguments that it does not take.
+fn mismatch(path: &str, own: &[&Signature], given: &[&str], is_method: bool) -> Said {
+    // What a method is called on is its first argument.
+    let skipped = usize::from(is_method);
+    let mut counts: Vec<usize> = own.iter().map(|s| s.parameters.len()).collect();
+    counts.sort_unstable();
+    counts.dedup();
+    let wrong_of = |signature: &Signature| -> Vec<usize> {
+        let pairs = signature.parameters.iter().zip(given).enumerate();
+        pairs.filter(|(_, (parameter, kind))| !parameter.takes(kind)).map(|(at, _)| at).collect()
+    };
+    let mut suited: Vec<&Signature> = own.to_vec();
+    suited.sort_by_key(|s| (s.parameters.len() != given.len(), wrong_of(s).len()));
+    let notes = shown(&suited);
+    if !counts.contains(&given.len()) {
+        let takes: Vec<String> =
+            counts.iter().map(|count| count.saturating_sub(skipped).to_string()).collect();
+        let takes = match takes.as_slice() {
+            [one] => counted(one.parse().unwrap_or_default(), "argument"),
+            [first @ .., last] => format!("{} or {last} arguments", first.join(", ")),
+            [] => String::new(),
+        };
+        let is = given.len().saturating_sub(skipped);
+        return Said { notes, ..Said::new(format!("`{path}` takes {takes}, but {is} are given")) }
+            .singular(is);
+    }
+    let best = suited[0];
+    let kinds = |at: usize| {
+        let of_count = suited.iter().filter(|s| s.parameters.len() == given.len());
+        let mut kinds: Vec<&str> =
+            of_count.filter_map(|s| s.parameters[at].kind.as_deref()).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds.join(" or ")
+    };
+    let wrong = wrong_of(best);
+    let Some(&at) = wrong.first() else {
+        return Said { notes, ..Said::new(format!("`{path}` does not take these arguments")) };
+    };
+    let (is, takes) = (a_type(given[at]), kinds(at));
+    let message = if is_method && at == 0 {
+        format!("`{path}` cannot be called on {is}; it is a function of {takes}")
+    } else {
+        let place = at + 1 - skipped;
+        format!("argument {place} of `{path}` is {is}; it takes {takes}")
+    };
+    let said = Said { notes, ..Said::new(message) };
+    match (given[at], takes.as_str()) {
+        ("int", "float") => said.help("write a whole number as 1.0, or convert it: `x.to_float()`"),
+        ("float", "int") => said.help("convert it: `x.to_int()`"),
+        ("nothing", _) => said.help(NOTHING),
+        _ => said,
+    }
+}
+
+impl Said {
+    fn singular(mut self, count: usize) -> Self {
+        if count == 1 {
+            self.message = self.message.replace("but 1 are given", "but 1 is given");
+        } else if count == 0 {
+            self.message = self.message.replace("but 0 are given", "but none is given");
+        }
+        self
+    }
+}
+
+/// Where nothing comes from.
+pub(super) const NOTHING: &str =
+    "`()` is what a function gives that ends with `;`, or an `if` without `else`";
+
+/// An operator between values that it cannot take.
+fn operator(name: &str, given: &[&str]) -> Said {
+    let said = match given {
+        [one] => Said::new(format!("`{name}` cannot be applied to {}", a_type(one))),
+        [left, right] => Said::new(format!(
+            "`{name}` cannot be applied to {} and {}",
+            a_type(left),
+            a_type(right)
+        )),
+        _ => Said::new(format!("`{name}` cannot be applied to these values")),
+    };
+    if given.contains(&"nothing") {
+        said.help(NOTHING)
+    } else if given.contains(&"string") && given.iter().any(|kind| matches!(*kind, "int" | "float"))
+    {
+        said.help("a string becomes a number by `parse_int(text)` or `parse_float(text)`")
+    } else if given.contains(&"array") && name == "+" {
+        said.help("an item is added with `array.push(item)`")
+    } else {
+        said
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signatures_of_the_engine_are_read() {
+        assert_eq!(
+            parse("chaidnn::estimate (Network, &str | ImmutableString | String, i64)"),
+            ("chaidnn::estimate", vec!["Network", "string", "int"])
+        );
+        assert_eq!(parse("nope ()"), ("nope", vec![]));
+        assert_eq!(parse("+ ((), f64)"), ("+", vec!["nothing", "float"]));
+    }
+}

@@ -1,0 +1,147 @@
+//! The top-level items of a script and their brackets: a mistake in one leaves the others.
+
+use std::ops::Range;
+
+use super::tokens::{Kind, Token};
+
+/// A bracket or a text of an item that is not closed, or one that closes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unbalanced {
+    /// What is opened here is not closed.
+    Open(Range<usize>),
+    /// What is closed here was not opened.
+    Close(Range<usize>),
+    /// The text that starts here has no end.
+    Text(Range<usize>),
+}
+
+/// The ranges of tokens that are items: functions, and statements around them.
+///
+/// No function is within another, so that `fn` starts an item even where a brace before it is
+/// missing.
+pub(super) fn items(text: &str, tokens: &[Token]) -> Vec<Range<usize>> {
+    let word = |at: usize| tokens.get(at).map_or("", |token: &Token| &text[token.at.clone()]);
+    let mut items = Vec::new();
+    let (mut start, mut depth) = (0_usize, 0_usize);
+    for at in 0..tokens.len() {
+        let first = if word(at.wrapping_sub(1)) == "private" { at.saturating_sub(1) } else { at };
+        if word(at) == "fn" && first > start {
+            items.push(start..first);
+            (start, depth) = (first, 0);
+        }
+        match tokens[at].kind {
+            Kind::Open(_) => depth += 1,
+            Kind::Close(close) => {
+                depth = depth.saturating_sub(1);
+                let goes_on = matches!(word(at + 1), "else" | "catch" | "." | ";" | ",");
+                if depth == 0 && close == b'}' && !goes_on {
+                    items.push(start..at + 1);
+                    start = at + 1;
+                }
+            }
+            _ if depth == 0 && word(at) == ";" => {
+                items.push(start..at + 1);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    items.push(start..tokens.len());
+    items.retain(|item| !item.is_empty());
+    items
+}
+
+/// The first thing in an item that is not closed or not opened.
+pub(super) fn unbalanced(text: &str, tokens: &[Token]) -> Option<Unbalanced> {
+    if let Some(token) = tokens.iter().find(|token| token.kind == Kind::Unclosed) {
+        return Some(Unbalanced::Text(token.at.clone()));
+    }
+    let mut open: Vec<(u8, &Token)> = Vec::new();
+    // A brace that is closed at another depth of indentation than it was opened: if one is missing
+    // at the end, it is probably this one's.
+    let mut suspect = None;
+    for token in tokens {
+        match token.kind {
+            Kind::Open(bracket) => open.push((bracket, token)),
+            Kind::Close(bracket) => {
+                let expected = match bracket {
+                    b')' => b'(',
+                    b']' => b'[',
+                    _ => b'{',
+                };
+                match open.last() {
+                    Some(&(bracket, opening)) if bracket == expected => {
+                        if suspect.is_none() && is_outdented(text, opening, token) {
+                            suspect = Some(opening.at.clone());
+                        }
+                        open.pop();
+                    }
+                    Some((_, opening)) if open.iter().any(|(bracket, _)| *bracket == expected) => {
+                        return Some(Unbalanced::Open(opening.at.clone()));
+                    }
+                    _ => return Some(Unbalanced::Close(token.at.clone())),
+                }
+            }
+            _ => {}
+        }
+    }
+    let (_, last) = open.last()?;
+    Some(Unbalanced::Open(suspect.unwrap_or_else(|| last.at.clone())))
+}
+
+/// Whether a bracket starts a line that is indented less than the line of the one that it closes.
+fn is_outdented(text: &str, open: &Token, close: &Token) -> bool {
+    let line = |at: usize| text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let indent = |start: usize| text[start..].len() - text[start..].trim_start_matches(' ').len();
+    let (opened, closed) = (line(open.at.start), line(close.at.start));
+    closed + indent(closed) == close.at.start && indent(closed) < indent(opened)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tokens::tokens;
+    use super::*;
+
+    fn texts(text: &str) -> Vec<&str> {
+        let tokens = tokens(text);
+        let range = |item: &Range<usize>| tokens[item.start].at.start..tokens[item.end - 1].at.end;
+        items(text, &tokens).iter().map(|item| &text[range(item)]).collect()
+    }
+
+    fn wrong(text: &str) -> Option<(&'static str, usize)> {
+        Some(match unbalanced(text, &tokens(text))? {
+            Unbalanced::Open(at) => ("open", at.start),
+            Unbalanced::Close(at) => ("close", at.start),
+            Unbalanced::Text(at) => ("text", at.start),
+        })
+    }
+
+    #[test]
+    fn functions_and_statements_are_items() {
+        let text = "import \"a\" as a; fn f() { { 1 } } const X = #{ a: 1 }; private fn g() { 2 }";
+        assert_eq!(
+            texts(text),
+            [
+                "import \"a\" as a;",
+                "fn f() { { 1 } }",
+                "const X = #{ a: 1 };",
+                "private fn g() { 2 }"
+            ]
+        );
+        assert_eq!(
+            texts("fn f() { if x { 1 }\nfn g() { 2 }"),
+            ["fn f() { if x { 1 }", "fn g() { 2 }"]
+        );
+    }
+
+    #[test]
+    fn the_bracket_to_blame_is_found() {
+        assert_eq!(wrong("fn f() { g([1, 2]) }"), None);
+        assert_eq!(wrong("fn f() { g(1; }"), Some(("open", 10)));
+        assert_eq!(wrong("fn f() { 1 } }"), Some(("close", 13)));
+        assert_eq!(wrong("fn f() { \"a }"), Some(("text", 9)));
+        // Seen by the indentation: the `if` is not closed.
+        assert_eq!(wrong("fn f() {\n    if x {\n    1\n}\n"), Some(("open", 18)));
+        assert_eq!(wrong("fn f() {\n    if x {\n        1\n    }\n"), Some(("open", 7)));
+    }
+}

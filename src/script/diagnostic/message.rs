@@ -1,0 +1,210 @@
+//! A message with its place, and how it is shown.
+
+use std::fmt;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use rhai::Position;
+
+use super::tokens::{line_and_column, offset_of};
+use crate::script::sources::Sources;
+
+/// Where in which script text something is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The label of the text in [`Sources`].
+    pub label: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+}
+
+impl Place {
+    /// The place of a byte of a text.
+    pub(in crate::script) fn of_offset(label: &str, text: &str, offset: usize) -> Self {
+        let (line, column) = line_and_column(text, offset);
+        Self { label: label.to_owned(), line, column }
+    }
+
+    /// The place of a position in the text of a label, if both are known.
+    pub(in crate::script) fn of(position: Position, label: &str) -> Option<Self> {
+        let line = position.line()?;
+        (!label.is_empty()).then(|| Self {
+            label: label.to_owned(),
+            line,
+            column: position.position().unwrap_or(1),
+        })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.label, self.line, self.column)
+    }
+}
+
+/// One message about a script: what is wrong, where, by which calls, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What is wrong, in a line.
+    pub message: String,
+    /// Where.
+    pub place: Option<Place>,
+    /// What else is to be known of it, a line each: the signatures that there are.
+    pub notes: Vec<String>,
+    /// The script functions that led there, innermost first.
+    pub stack: Vec<String>,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.place {
+            Some(place) => write!(f, " ({place})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Diagnostic {
+    /// A message about a script as a whole.
+    pub fn new(message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { message, place: None, notes: Vec::new(), stack: Vec::new(), help: None }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds where it is in a text.
+    #[must_use]
+    pub(in crate::script) fn at(self, position: Position, label: &str) -> Self {
+        self.in_place(Place::of(position, label))
+    }
+
+    /// Adds where it is, if that is known.
+    #[must_use]
+    pub(in crate::script) fn in_place(self, place: Option<Place>) -> Self {
+        Self { place, ..self }
+    }
+
+    /// The message with its source line and a caret, in colour if asked for.
+    pub fn render(&self, sources: &Sources, colour: bool) -> String {
+        self.render_as(&Level::ERROR, sources, colour)
+    }
+
+    /// The same of something that may be meant so.
+    pub fn render_warning(&self, sources: &Sources, colour: bool) -> String {
+        self.render_as(&Level::WARNING, sources, colour)
+    }
+
+    fn render_as(&self, level: &Level<'_>, sources: &Sources, colour: bool) -> String {
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        let text = self.place.as_ref().and_then(|place| sources.get(&place.label));
+        let mut group = Group::with_title(level.clone().primary_title(self.message.as_str()));
+        if let (Some(place), Some(text)) = (&self.place, &text) {
+            let start = offset_of(text, place.line, place.column);
+            let end = token_end(text, start);
+            group = group.element(
+                Snippet::source(text.to_string())
+                    .path(place.label.as_str())
+                    .fold(true)
+                    .annotation(AnnotationKind::Primary.span(start..end)),
+            );
+        }
+        for note in &self.notes {
+            group = group.element(Level::NOTE.message(note.as_str()));
+        }
+        for call in &self.stack {
+            group = group.element(Level::NOTE.message(call.as_str()));
+        }
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        renderer.render(&[group])
+    }
+}
+
+/// What is wrong with a script: at least one message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostics {
+    /// The first message.
+    pub first: Box<Diagnostic>,
+    /// What else is wrong.
+    pub others: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// All of some messages; `None` if there are none.
+    pub(in crate::script) fn of(messages: Vec<Diagnostic>) -> Option<Self> {
+        let mut messages = messages.into_iter();
+        let first = Box::new(messages.next()?);
+        Some(Self { first, others: messages.collect() })
+    }
+
+    /// The messages from first to last.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        std::iter::once(&*self.first).chain(&self.others)
+    }
+
+    /// The messages, and others after them.
+    pub(in crate::script) fn and(mut self, others: Vec<Diagnostic>) -> Self {
+        self.others.extend(others);
+        self
+    }
+
+    /// The messages from first to last.
+    pub(in crate::script) fn into_vec(self) -> Vec<Diagnostic> {
+        std::iter::once(*self.first).chain(self.others).collect()
+    }
+
+    /// The messages with their source lines, in colour if asked for.
+    pub fn render(&self, sources: &Sources, colour: bool) -> String {
+        let rendered: Vec<String> =
+            self.iter().map(|diagnostic| diagnostic.render(sources, colour)).collect();
+        rendered.join("\n\n")
+    }
+}
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self { first: Box::new(diagnostic), others: Vec::new() }
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.first.fmt(f)?;
+        match self.others.len() {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+/// A text that starts a message, which starts small.
+pub(super) fn lowercase_first(text: &str) -> String {
+    let mut characters = text.chars();
+    match (characters.next(), characters.next()) {
+        // A word in capitals stays.
+        (Some(first), Some(second)) if !second.is_uppercase() => {
+            first.to_lowercase().chain([second]).chain(characters).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// The end of the word at an offset, at least one character on.
+fn token_end(text: &str, start: usize) -> usize {
+    let rest = &text[start.min(text.len())..];
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    let length = rest.find(|c| !word(c)).unwrap_or(rest.len());
+    let one = rest.chars().next().map_or(0, char::len_utf8);
+    start + length.max(one)
+}

@@ -1,0 +1,128 @@
+//! Names that may have been meant, and names of types as people know them.
+
+/// Those of some names that are near to another, nearest first.
+pub(in crate::script) fn nearest<'n>(
+    name: &str,
+    names: impl IntoIterator<Item = &'n str>,
+) -> Vec<&'n str> {
+    let most = (name.chars().count() / 3).clamp(1, 3);
+    let lower = name.to_lowercase();
+    let distance = |other: &str| {
+        let other = other.to_lowercase();
+        let edits = strsim::damerau_levenshtein(&lower, &other);
+        let contained = name.len() >= 4
+            && other.len() >= 4
+            && (other.starts_with(&lower) || lower.starts_with(&other));
+        if contained { edits.min(most) } else { edits }
+    };
+    let mut near: Vec<(usize, &str)> = names
+        .into_iter()
+        .filter(|other| *other != name)
+        .map(|other| (distance(other), other))
+        .filter(|(distance, _)| *distance <= most)
+        .collect();
+    near.sort_unstable();
+    near.dedup();
+    near.into_iter().map(|(_, name)| name).collect()
+}
+
+/// Names in backticks, as the end of a sentence: `a`, `b` or `c`.
+pub(in crate::script) fn listed<S: AsRef<str>>(names: &[S], word: &str) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
+    match quoted.as_slice() {
+        [] => "nothing".to_owned(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} {word} {last}", first.join(", ")),
+    }
+}
+
+/// The hint that one of some names may be meant; else the names there are.
+pub(in crate::script) fn meant_or_known<S: AsRef<str>>(
+    name: &str,
+    known: &[S],
+    what: &str,
+) -> Option<String> {
+    let near = nearest(name, known.iter().map(AsRef::as_ref));
+    if let Some(near) = near.first() {
+        return Some(format!("is `{near}` meant? {what} {}", listed(known, "and")));
+    }
+    (!known.is_empty()).then(|| format!("{what} {}", listed(known, "and")))
+}
+
+/// The name of a type as scripts and their documentation have it.
+pub(in crate::script) fn type_name(engine: &str) -> &str {
+    let plain = engine.trim().trim_start_matches('&').trim_start();
+    let plain = plain.strip_prefix("mut ").unwrap_or(plain).trim();
+    match plain {
+        "i64" | "INT" => "int",
+        "f64" | "FLOAT" => "float",
+        "str" | "String" | "ImmutableString" | "str | ImmutableString | String" => "string",
+        "Array" | "alloc::vec::Vec<rhai::types::dynamic::Dynamic>" => "array",
+        "Map" => "map",
+        "Fn" | "FnPtr" => "function",
+        "()" => "nothing",
+        "Range<i64>"
+        | "ExclusiveRange"
+        | "RangeInclusive<i64>"
+        | "InclusiveRange"
+        | "range="
+        | "Range<INT>"
+        | "RangeInclusive<INT>" => "range",
+        "Dynamic" | "T" | "?" | "_" | "" => "anything",
+        _ => {
+            // A type of the program without a name for people: its last part says most.
+            let path = plain.trim_end_matches('>');
+            path.rsplit(['<', ':']).next().unwrap_or(path)
+        }
+    }
+}
+
+/// A type with its article: an int, a float, nothing.
+pub(in crate::script) fn a_type(name: &str) -> String {
+    match name {
+        "nothing" => "nothing".to_owned(),
+        "anything" => "anything".to_owned(),
+        _ if name.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O']) => {
+            format!("an {name}")
+        }
+        _ => format!("a {name}"),
+    }
+}
+
+/// A count of things.
+pub(in crate::script) fn counted(count: usize, what: &str) -> String {
+    match count {
+        0 => format!("no {what}s"),
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_names_come_nearest_first() {
+        let names = ["accuracy", "latency_ms", "area_mm2", "estimate", "space"];
+        assert_eq!(nearest("acuracy", names), ["accuracy"]);
+        assert_eq!(nearest("latency", names), ["latency_ms"]);
+        assert_eq!(nearest("spaces", names), ["space"]);
+        assert_eq!(nearest("Estimate", names), ["estimate"]);
+        assert!(nearest("x", names).is_empty());
+    }
+
+    #[test]
+    fn types_have_the_names_of_scripts() {
+        for (engine, script) in [
+            ("i64", "int"),
+            ("&str | ImmutableString | String", "string"),
+            ("&mut Array", "array"),
+            ("alloc::sync::Arc<tandem::pareto::Weighted>", "Weighted"),
+            ("tandem::script::modules::phase::ScriptPhase", "ScriptPhase"),
+            ("ChaidnnConfiguration", "ChaidnnConfiguration"),
+        ] {
+            assert_eq!(type_name(engine), script);
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! What a script's text defines where: functions, variables, imports, maps written out.
+
+use std::ops::Range;
+
+use super::message::Place;
+use super::tokens::{Kind, Token, tokens};
+
+/// A function with a name.
+#[derive(Clone, Debug)]
+pub(in crate::script) struct Function {
+    pub(in crate::script) name: String,
+    pub(super) parameters: Vec<String>,
+    /// The bytes of its name.
+    pub(in crate::script) name_at: Range<usize>,
+    /// The tokens between the braces of its body.
+    body: Range<usize>,
+}
+
+impl Function {
+    /// The function with its parameters.
+    pub(super) fn signature(&self) -> String {
+        format!("{}({})", self.name, self.parameters.join(", "))
+    }
+}
+
+/// Where a script defines a function.
+pub(in crate::script) fn definition(label: &str, text: &str, name: &str) -> Option<Place> {
+    let outline = Outline::of(text);
+    let function = outline.functions.iter().find(|function| function.name == name)?;
+    Some(Place::of_offset(label, text, function.name_at.start))
+}
+
+/// A script's text, read as far as its tokens tell.
+#[derive(Debug)]
+pub(in crate::script) struct Outline<'t> {
+    text: &'t str,
+    tokens: Vec<Token>,
+    pub(in crate::script) functions: Vec<Function>,
+    /// Imports with the names that they are known by, and what is imported.
+    pub(in crate::script) imports: Vec<(String, String)>,
+}
+
+impl<'t> Outline<'t> {
+    /// Reads a text.
+    pub(in crate::script) fn of(text: &'t str) -> Self {
+        let tokens = tokens(text);
+        let mut outline = Self { text, tokens, functions: Vec::new(), imports: Vec::new() };
+        outline.functions =
+            (0..outline.tokens.len()).filter_map(|at| outline.function(at)).collect();
+        outline.imports = (0..outline.tokens.len()).filter_map(|at| outline.import(at)).collect();
+        outline
+    }
+
+    /// The text of a token; empty behind the last.
+    fn word(&self, token: usize) -> &'t str {
+        self.tokens.get(token).map_or("", |token| &self.text[token.at.clone()])
+    }
+
+    fn is_word(&self, token: usize) -> bool {
+        self.tokens.get(token).is_some_and(|token| token.kind == Kind::Word)
+    }
+
+    /// The token at a byte.
+    fn token_at(&self, offset: usize) -> Option<usize> {
+        self.tokens.iter().position(|token| token.at.start <= offset && offset < token.at.end)
+    }
+
+    /// The token that closes what one opens.
+    fn closing(&self, open: usize) -> Option<usize> {
+        let mut depth = 0_usize;
+        for (at, token) in self.tokens.iter().enumerate().skip(open) {
+            match token.kind {
+                Kind::Open(_) => depth += 1,
+                Kind::Close(_) => {
+                    depth = depth.checked_sub(1)?;
+                    if depth == 0 {
+                        return Some(at);
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn function(&self, at: usize) -> Option<Function> {
+        if self.word(at) != "fn" || !self.is_word(at + 1) || self.word(at + 2) != "(" {
+            return None;
+        }
+        let end = self.closing(at + 2)?;
+        if self.word(end + 1) != "{" {
+            return None;
+        }
+        let body = end + 2..self.closing(end + 1)?;
+        let parameters =
+            (at + 3..end).filter(|&token| self.is_word(token)).map(|t| self.word(t).to_owned());
+        Some(Function {
+            name: self.word(at + 1).to_owned(),
+            parameters: parameters.collect(),
+            name_at: self.tokens[at + 1].at.clone(),
+            body,
+        })
+    }
+
+    fn import(&self, at: usize) -> Option<(String, String)> {
+        let path = self.tokens.get(at + 1).filter(|token| token.kind == Kind::Text)?;
+        let path = self.text[path.at.clone()].trim_matches('"');
+        (self.word(at) == "import" && self.word(at + 2) == "as")
+            .then(|| (self.word(at + 3).to_owned(), path.to_owned()))
+    }
+
+    /// The function around a byte.
+    pub(super) fn function_around(&self, offset: usize) -> Option<&Function> {
+        let token = self.tokens.iter().position(|token| offset < token.at.end)?;
+        self.functions.iter().find(|function| function.body.contains(&token))
+    }
+
+    /// The function of a name, if there is one only.
+    pub(super) fn only_function(&self, name: &str) -> Option<&Function> {
+        let mut found = self.functions.iter().filter(|function| function.name == name);
+        found.next().filter(|_| found.next().is_none())
+    }
+
+    /// The variables that a place sees: parameters, and what is declared before it.
+    pub(super) fn variables_at(&self, offset: usize) -> Vec<String> {
+        let before = |token: &usize| self.tokens[*token].at.start < offset;
+        match self.function_around(offset) {
+            Some(function) => {
+                let mut names = function.parameters.clone();
+                names.extend(self.declared(function.body.clone().take_while(before)));
+                names
+            }
+            None => self.declared(self.outside().take_while(before)).collect(),
+        }
+    }
+
+    /// The variables around the functions.
+    pub(super) fn globals(&self) -> Vec<String> {
+        self.declared(self.outside()).collect()
+    }
+
+    /// Whether a variable around the functions is a constant.
+    pub(super) fn is_constant(&self, name: &str) -> bool {
+        self.outside().any(|token| self.word(token) == "const" && self.word(token + 1) == name)
+    }
+
+    /// The tokens outside of functions.
+    fn outside(&self) -> impl Iterator<Item = usize> + '_ {
+        let inside = |token: &usize| self.functions.iter().any(|f| f.body.contains(token));
+        (0..self.tokens.len()).filter(move |token| !inside(token))
+    }
+
+    fn declared<'s>(
+        &'s self,
+        tokens: impl Iterator<Item = usize> + 's,
+    ) -> impl Iterator<Item = String> + 's {
+        tokens.flat_map(|at| {
+            let words: Vec<usize> = match self.word(at) {
+                "let" | "const" => vec![at + 1],
+                "for" | "catch" if self.word(at + 1) == "(" => {
+                    (at + 2..self.closing(at + 1).unwrap_or(at + 2)).collect()
+                }
+                "for" => vec![at + 1],
+                // The parameters of a closure are behind something that no operator may follow.
+                "|" if !self.ends_value(at.wrapping_sub(1)) => {
+                    (at + 1..self.tokens.len()).take_while(|&t| self.word(t) != "|").collect()
+                }
+                _ => Vec::new(),
+            };
+            words.into_iter().filter(|&t| self.is_word(t)).map(|t| self.word(t).to_owned())
+        })
+    }
+
+    /// Whether a value may end with a token.
+    fn ends_value(&self, token: usize) -> bool {
+        self.tokens
+            .get(token)
+            .is_some_and(|token| matches!(token.kind, Kind::Word | Kind::Text | Kind::Close(_)))
+    }
+
+    /// Whether the name at a byte is that of a method or a property.
+    pub(super) fn is_method(&self, offset: usize) -> bool {
+        self.token_at(offset).is_some_and(|at| at > 0 && self.word(at - 1) == ".")
+    }
+
+    fn is_entry(&self, at: usize, key: &str) -> bool {
+        let named = self.word(at) == key || self.word(at).trim_matches('"') == key;
+        named && self.word(at + 1) == ":" && self.word(at + 2) != ":"
+    }
+
+    /// Where a function names something: as an entry of a map, or in a string.
+    pub(in crate::script) fn mention(&self, function: &Function, name: &str) -> Option<usize> {
+        let says = |at: &usize| {
+            let word = |c: char| c.is_alphanumeric() || c == '_';
+            self.tokens[*at].kind == Kind::Text
+                && self.word(*at).split(|c| !word(c)).any(|word| word == name)
+        };
+        let mut body = function.body.clone();
+        let entry = body.clone().find(|&at| self.is_entry(at, name));
+        entry.or_else(|| body.find(says)).map(|at| self.tokens[at].at.start)
+    }
+
+    /// The bytes at which the statements of a function start, those in its blocks apart.
+    pub(in crate::script) fn statements(&self, function: &Function) -> Vec<usize> {
+        let blocks = ["if", "for", "while", "loop", "switch", "try", "do", "{"];
+        let body = &function.body;
+        let mut starts: Vec<usize> = body.clone().take(1).collect();
+        let mut depth = 0_usize;
+        for at in body.clone() {
+            let ends = match self.tokens[at].kind {
+                Kind::Open(_) => {
+                    depth += 1;
+                    false
+                }
+                Kind::Close(close) => {
+                    depth = depth.saturating_sub(1);
+                    let first = starts.last().map_or("", |&start| self.word(start));
+                    let goes_on = matches!(self.word(at + 1), "else" | "catch" | "while" | "until");
+                    depth == 0 && close == b'}' && blocks.contains(&first) && !goes_on
+                }
+                _ => depth == 0 && self.word(at) == ";",
+            };
+            if ends && body.contains(&(at + 1)) && self.word(at + 1) != ";" {
+                starts.push(at + 1);
+            }
+        }
+        starts.into_iter().map(|at| self.tokens[at].at.start).collect()
+    }
+
+    /// The value that a function ends with, if that is a map written out.
+    pub(super) fn result(&self, function: &Function) -> Option<MapText> {
+        let last = function.body.end.checked_sub(1)?;
+        let open = function.body.clone().rev().find(|&at| self.closing(at) == Some(last))?;
+        (self.word(open) == "#{").then(|| self.map(open)).flatten()
+    }
+
+    /// The map that a variable holds at a place, if it was written out where it was declared.
+    pub(super) fn held(&self, variable: &str, offset: usize) -> Option<Held> {
+        let scope: Vec<usize> = match self.function_around(offset) {
+            Some(function) => function.body.clone().collect(),
+            None => self.outside().collect(),
+        };
+        let before = scope.into_iter().take_while(|&at| self.tokens[at].at.start < offset);
+        let declared = before.clone().filter(|&at| {
+            matches!(self.word(at), "let" | "const")
+                && self.word(at + 1) == variable
+                && self.word(at + 2) == "="
+        });
+        let value = declared.last()? + 3;
+        if self.word(value) == "#{" {
+            let mut map = self.map(value)?;
+            for at in before {
+                if self.word(at) == variable && self.word(at + 1) == "." && self.word(at + 3) == "="
+                {
+                    map.keys.push((self.word(at + 2).to_owned(), at + 4));
+                }
+            }
+            return Some(Held::Map(map));
+        }
+        if self.is_word(value) && self.word(value + 1) == "(" {
+            return Some(Held::Result(None, self.word(value).to_owned()));
+        }
+        let qualified = self.word(value + 1) == ":" && self.word(value + 2) == ":";
+        (qualified && self.word(value + 4) == "(").then(|| {
+            Held::Result(Some(self.word(value).to_owned()), self.word(value + 3).to_owned())
+        })
+    }
+
+    /// The map that an entry of a map is, if it is written out.
+    pub(super) fn inner(&self, map: &MapText, key: &str) -> Option<MapText> {
+        let (_, value) = map.keys.iter().find(|(name, _)| name == key)?;
+        (self.word(*value) == "#{").then(|| self.map(*value)).flatten()
+    }
+
+    fn map(&self, open: usize) -> Option<MapText> {
+        let close = self.closing(open)?;
+        let mut keys = Vec::new();
+        let mut at = open + 1;
+        while at < close {
+            keys.push((self.word(at).trim_matches('"').to_owned(), at + 2));
+            while at < close && self.word(at) != "," {
+                at = match self.tokens[at].kind {
+                    Kind::Open(_) => self.closing(at)?,
+                    _ => at,
+                } + 1;
+            }
+            at += 1;
+        }
+        Some(MapText { keys })
+    }
+
+    /// The names of a chain `a.b.c` or `a.b["c"]` that ends at a byte, without the last.
+    pub(super) fn chain(&self, offset: usize) -> Option<Vec<String>> {
+        let mut at = self.token_at(offset)?;
+        let mut names = Vec::new();
+        if at >= 2 && self.word(at - 1) == "[" && self.is_word(at - 2) {
+            at -= 2;
+            names.push(self.word(at).to_owned());
+        }
+        while at >= 2 && self.word(at - 1) == "." && self.is_word(at - 2) {
+            at -= 2;
+            names.insert(0, self.word(at).to_owned());
+        }
+        let whole = at == 0 || !matches!(self.word(at - 1), "." | ":");
+        (whole && !names.is_empty()).then_some(names)
+    }
+
+    /// The parameters of the closure whose body starts at a byte, and the bytes of its start.
+    pub(super) fn closure(&self, body: usize) -> Option<(String, Range<usize>)> {
+        let end = self.tokens.iter().rposition(|token| token.at.end <= body)?;
+        if self.word(end) != "|" {
+            return None;
+        }
+        let start = (0..end).rev().find(|&at| self.word(at) == "|")?;
+        let at = self.tokens[start].at.start..self.tokens[end].at.end;
+        Some((self.text[at.clone()].to_owned(), at))
+    }
+}
+
+/// A map that is written out: its keys, and the tokens that their values start with.
+#[derive(Debug)]
+pub(super) struct MapText {
+    keys: Vec<(String, usize)>,
+}
+
+impl MapText {
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.keys.iter().map(|(key, _)| key.clone()).collect()
+    }
+}
+
+/// What a variable holds.
+#[derive(Debug)]
+pub(super) enum Held {
+    Map(MapText),
+    /// What a function gives, perhaps one of a module.
+    Result(Option<String>, String),
+}

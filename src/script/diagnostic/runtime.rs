@@ -1,0 +1,376 @@
+//! Errors of evaluation.
+
+use rhai::{Engine, EvalAltResult, Position};
+
+use super::calls::{Call, NOTHING, Said};
+use super::message::{Diagnostic, Diagnostics, Place, lowercase_first};
+use super::names::{a_type, counted, listed, meant_or_known, nearest, type_name};
+use super::outline::{Held, MapText, Outline};
+use super::parse::{mistakes, of_constant};
+use super::signatures::{natives, properties};
+use super::tokens::offset_of;
+use crate::script::resolver::BUILT_IN;
+use crate::script::sources::Sources;
+use crate::study::unit_hint;
+
+/// What separates the message of a native function from what to do.
+pub(in crate::script) const HELP: &str = "\nhelp: ";
+
+/// What finds out what an error is about.
+#[derive(Clone, Copy)]
+pub(in crate::script) struct Explainer<'a> {
+    /// The engine that failed.
+    pub(in crate::script) engine: &'a Engine,
+    /// The texts that it ran.
+    pub(in crate::script) sources: &'a Sources,
+    /// The names of the arguments that the script has.
+    pub(in crate::script) args: &'a [String],
+    /// The metrics that the failing function was called with, if it was.
+    pub(in crate::script) metrics: &'a [String],
+}
+
+/// An error without the calls around it, and where it is.
+struct Innermost<'e> {
+    error: &'e EvalAltResult,
+    label: String,
+    position: Position,
+    stack: Vec<String>,
+}
+
+impl<'e> Innermost<'e> {
+    /// The innermost error says what is wrong; the last position met on the way says where.
+    fn of(error: &'e EvalAltResult, label: &str) -> Self {
+        let (mut error, mut label) = (error, label.to_owned());
+        let mut position = Position::NONE;
+        let mut stack = Vec::new();
+        loop {
+            match error {
+                EvalAltResult::ErrorInFunctionCall(name, source, next, at) => {
+                    // A call without a text is the host's, and says nothing new beside a place.
+                    if let Some(at) = Place::of(*at, &label) {
+                        stack.insert(0, format!("in {}, called at {at}", function_name(name)));
+                    }
+                    position = *at;
+                    if !source.is_empty() {
+                        label.clone_from(source);
+                        position = Position::NONE;
+                    }
+                    error = next;
+                }
+                EvalAltResult::ErrorInModule(name, next, at) => {
+                    stack.insert(0, format!("in a module imported at {}", at_text(&label, *at)));
+                    label.clone_from(name);
+                    position = Position::NONE;
+                    error = next;
+                }
+                _ => break,
+            }
+        }
+        if !error.position().is_none() {
+            position = error.position();
+        }
+        Self { error, label, position, stack }
+    }
+}
+
+fn at_text(label: &str, position: Position) -> String {
+    Place::of(position, label).map_or_else(|| label.to_owned(), |place| place.to_string())
+}
+
+/// A function as people know it: closures are named by hashes.
+fn function_name(name: &str) -> String {
+    if name.starts_with("anon$") { "a closure".to_owned() } else { format!("`{name}`") }
+}
+
+impl Explainer<'_> {
+    /// The message of an error that started in the text of a label.
+    pub(in crate::script) fn explain(&self, error: &EvalAltResult, label: &str) -> Diagnostic {
+        let Innermost { error, label, position, stack } = Innermost::of(error, label);
+        let mut diagnostic = Diagnostic { stack, ..Diagnostic::new("") }.at(position, &label);
+        self.say(error, &label, position).write_into(&mut diagnostic);
+        diagnostic
+    }
+
+    /// The messages of an error of loading, which a text with several mistakes may be.
+    pub(in crate::script) fn explain_all(&self, error: &EvalAltResult, label: &str) -> Diagnostics {
+        let inner = Innermost::of(error, label);
+        let text = self.sources.get(&inner.label);
+        let found = match (&inner.error, text) {
+            (EvalAltResult::ErrorParsing(..), Some(text)) => {
+                let (_, mut found) = mistakes(self.engine, &inner.label, &text);
+                for diagnostic in &mut found {
+                    diagnostic.stack.clone_from(&inner.stack);
+                }
+                found
+            }
+            _ => Vec::new(),
+        };
+        Diagnostics::of(found).unwrap_or_else(|| self.explain(error, label).into())
+    }
+
+    fn say(&self, error: &EvalAltResult, label: &str, position: Position) -> Said {
+        let call = Call { engine: self.engine, sources: self.sources, label, position };
+        match error {
+            EvalAltResult::ErrorRuntime(value, _) if value.is_string() => {
+                self.native(&value.to_string())
+            }
+            EvalAltResult::ErrorRuntime(value, _) => Said::new(format!("the script threw {value}")),
+            EvalAltResult::ErrorFunctionNotFound(signature, _) => call.explain(signature),
+            EvalAltResult::ErrorModuleNotFound(name, _) => call.module(name),
+            EvalAltResult::ErrorVariableNotFound(name, _) => self.variable(name, label, position),
+            EvalAltResult::ErrorPropertyNotFound(name, _) => self.entry(name, label, position),
+            EvalAltResult::ErrorDotExpr(text, _) => self.property(text),
+            EvalAltResult::ErrorIndexingType(kinds, _) => {
+                let (kind, key) = kinds.split_once(" [").unwrap_or((kinds, ""));
+                let key = key.split(']').next().unwrap_or_default();
+                let (kind, key) = (type_name(kind), type_name(key));
+                Said::new(format!("{} has no entries to be found by {}", a_type(kind), a_type(key)))
+                    .help("`value[key]` is for arrays, strings and maps")
+            }
+            EvalAltResult::ErrorMismatchDataType(expected, given, _) => {
+                let (expected, given) = (type_name(expected), type_name(given));
+                let said = Said::new(format!(
+                    "this is {}, but {} is expected here",
+                    a_type(given),
+                    a_type(expected)
+                ));
+                match (expected, given) {
+                    ("bool", "nothing") => said.help(NOTHING),
+                    ("bool", _) => {
+                        said.help("a condition is true or false: compare with `==`, `>` ...")
+                    }
+                    _ => said,
+                }
+            }
+            EvalAltResult::ErrorArrayBounds(length, index, _) => {
+                bounds("array", "item", *length, *index)
+            }
+            EvalAltResult::ErrorStringBounds(length, index, _) => {
+                bounds("string", "character", *length, *index)
+            }
+            EvalAltResult::ErrorFor(_) => Said::new("this cannot be gone through by `for`")
+                .help("`for` goes through arrays, ranges such as 0..3, and `map.keys()`"),
+            EvalAltResult::ErrorAssignmentToConstant(name, _) => {
+                let (message, help) = of_constant(name);
+                Said { help, ..Said::new(message) }
+            }
+            EvalAltResult::ErrorNonPureMethodCallOnConstant(name, _) => {
+                Said::new(format!("`{name}` would change a constant"))
+                    .help("declare it with `let` where it shall change")
+            }
+            EvalAltResult::ErrorUnboundThis(_) => {
+                Said::new("`this` is known in functions that are called as methods only")
+            }
+            EvalAltResult::ErrorTerminated(value, _) => Said::new(value.to_string())
+                .help("`limits.seconds` in the settings raises the limit"),
+            EvalAltResult::ErrorTooManyOperations(_) => {
+                Said::new("the script runs too long: it reached the limit of operations").help(
+                    "look for a loop that does not end; `limits.operations` in the settings raises \
+                     the limit",
+                )
+            }
+            EvalAltResult::ErrorStackOverflow(_) => {
+                Said::new("the script calls too deep: it reached the limit of nested calls").help(
+                    "look for a function that calls itself; `limits.call_depth` in the settings \
+                     raises the limit",
+                )
+            }
+            EvalAltResult::ErrorTooManyVariables(_) => {
+                Said::new("the script holds too much: too many variables at once")
+            }
+            EvalAltResult::ErrorTooManyModules(_) => {
+                Said::new("the script imports too many modules")
+                    .help("`limits.modules` in the settings raises the limit")
+            }
+            EvalAltResult::ErrorDataTooLarge(what, _) => too_large(what),
+            EvalAltResult::ErrorParsing(kind, at) => {
+                let text = self.sources.get(label).unwrap_or_default();
+                let error = rhai::ParseError(kind.clone().into(), *at);
+                let Diagnostic { message, help, place, .. } =
+                    super::parse::of_parse_error(&error, label, &text);
+                Said { help, place, ..Said::new(message) }
+            }
+            other => {
+                let mut other = other.to_string();
+                if let Some(at) = other.find(" (line ") {
+                    other.truncate(at);
+                }
+                Said::new(lowercase_first(&other))
+            }
+        }
+    }
+
+    /// The text of an error of a native function, or of one that the script throws.
+    fn native(&self, text: &str) -> Said {
+        let (message, help) = match text.split_once(HELP) {
+            Some((message, help)) => (message, Some(help.to_owned())),
+            None => (text, None),
+        };
+        let absent = message.strip_prefix("cannot import: there is no `");
+        let absent = absent.and_then(|rest| rest.split_once(".rhai`"));
+        let help = help.or_else(|| {
+            let names = BUILT_IN.map(|(name, _)| name);
+            let near = nearest(absent?.0, names);
+            near.first().map(|near| format!("is `{near}` meant?"))
+        });
+        Said { help, ..Said::new(message) }
+    }
+
+    /// A variable that there is not.
+    fn variable(&self, name: &str, label: &str, position: Position) -> Said {
+        let said = Said::new(format!("there is no variable `{name}`"));
+        if let Some(name) = name.strip_prefix("args::") {
+            let said = Said::new(format!("there is no argument `{name}`"));
+            return match meant_or_known(name, self.args, "args() gives") {
+                Some(help) => said.help(help),
+                None => said.help(
+                    "the script declares no arguments; `fn args() { #{ name: default } }` would",
+                ),
+            };
+        }
+        let text = self.sources.get(label).unwrap_or_default();
+        let outline = Outline::of(&text);
+        let offset = offset_in(&text, position);
+        if let Some((module, name)) = name.rsplit_once("::") {
+            let names = natives(self.engine);
+            let is_function = names.iter().any(|s| s.module == module && s.name == name);
+            let said = Said::new(format!("`{module}` has no constant `{name}`"));
+            return if is_function {
+                said.help(format!("`{name}` is a function; write `{module}::{name}(...)`"))
+            } else {
+                said
+            };
+        }
+        let globals = outline.globals();
+        if outline.function_around(offset).is_some() && globals.iter().any(|known| known == name) {
+            let said = Said::new(format!("the function does not see the script's `{name}`"));
+            return if outline.is_constant(name) {
+                said.help(format!("write `global::{name}`"))
+            } else {
+                said.help(format!(
+                    "a function sees its parameters and what it declares; make `{name}` a parameter, \
+                     or a constant: `const {name} = ...` and `global::{name}`"
+                ))
+            };
+        }
+        if self.args.iter().any(|known| known == name) {
+            return said.help(format!("an argument is written `args::{name}`"));
+        }
+        let seen = outline.variables_at(offset);
+        if let Some(near) = nearest(name, seen.iter().map(String::as_str)).first() {
+            return said.help(format!("is `{near}` meant?"));
+        }
+        if let Some(function) = outline.functions.iter().find(|f| f.name == name) {
+            return said
+                .help(format!("`{name}` is a function; call it: `{}`", function.signature()));
+        }
+        if let Some(near) = nearest(name, self.args.iter().map(String::as_str)).first() {
+            return said.help(format!("is `args::{near}` meant?"));
+        }
+        let modules = super::signatures::modules(self.engine);
+        let aliases = outline.imports.iter().map(|(alias, _)| alias);
+        if aliases.chain(&modules).any(|known| known == name) {
+            return said.help(format!("`{name}` is a module; write `{name}::...`"));
+        }
+        if seen.is_empty() {
+            return said.help(
+                "a function sees its parameters, its own variables and imported modules, but no \
+                 variables of the script around it",
+            );
+        }
+        said.help(format!("{} can be seen here", listed(&seen, "and")))
+    }
+
+    /// An entry that a map has not.
+    fn entry(&self, name: &str, label: &str, position: Position) -> Said {
+        let text = self.sources.get(label).unwrap_or_default();
+        let outline = Outline::of(&text);
+        let offset = offset_in(&text, position);
+        let said = Said::new(format!("the map has no entry `{name}`"));
+        let chain = outline.chain(offset).unwrap_or_default();
+        if let Some(map) = self.written(&outline, &chain, offset) {
+            return match meant_or_known(name, &map.keys(), "it has") {
+                Some(help) => said.help(help),
+                None => said.help("it is empty"),
+            };
+        }
+        // A map without a text may well be that of the metrics.
+        if self.metrics.is_empty() || chain.len() > 1 {
+            return said.help(format!("`\"{name}\" in map` says whether there is one"));
+        }
+        let given = format!("evaluate(point) gives {}", listed(self.metrics, "and"));
+        match unit_hint(name, self.metrics) {
+            Some(hint) => said.help(hint),
+            None => said
+                .help(meant_or_known(name, self.metrics, "evaluate(point) gives").unwrap_or(given)),
+        }
+    }
+
+    /// The map that a chain of names leads to, if it is written out.
+    fn written(&self, outline: &Outline<'_>, chain: &[String], offset: usize) -> Option<MapText> {
+        let (base, inner) = chain.split_first()?;
+        let map = match outline.held(base, offset)? {
+            Held::Map(map) => map,
+            Held::Result(None, name) => outline.result(outline.only_function(&name)?)?,
+            Held::Result(Some(_), _) => return None,
+        };
+        inner.iter().try_fold(map, |map, name| outline.inner(&map, name))
+    }
+
+    /// A property that a value has not, or that cannot be changed.
+    fn property(&self, text: &str) -> Said {
+        let quoted: Vec<&str> = text.split('\'').skip(1).step_by(2).collect();
+        let [name, kind, ..] = quoted.as_slice() else {
+            return Said::new(lowercase_first(text));
+        };
+        let kind = type_name(kind);
+        let known = properties(self.engine, kind);
+        let a_kind = a_type(kind);
+        if text.starts_with("No writable") && known.iter().any(|known| known == name) {
+            return Said::new(format!("the property `{name}` of {a_kind} cannot be changed"));
+        }
+        let said = Said::new(format!("{a_kind} has no property `{name}`"));
+        if kind == "nothing" {
+            return said.help(NOTHING);
+        }
+        let functions = natives(self.engine);
+        let is_function = |s: &super::signatures::Signature| {
+            s.module.is_empty()
+                && s.name == *name
+                && s.parameters.len() == 1
+                && s.parameters[0].takes(kind)
+        };
+        if functions.iter().any(is_function) {
+            return said.help(format!("`{name}` is a function; write `{name}()`"));
+        }
+        match unit_hint(name, &known).or_else(|| meant_or_known(name, &known, "it has")) {
+            Some(help) => said.help(help),
+            None => said,
+        }
+    }
+}
+
+fn offset_in(text: &str, position: Position) -> usize {
+    position.line().map_or(0, |line| offset_of(text, line, position.position().unwrap_or(1)))
+}
+
+fn bounds(what: &str, part: &str, length: usize, index: i64) -> Said {
+    let said = Said::new(format!(
+        "index {index} is out of bounds: the {what} has {}",
+        counted(length, part)
+    ));
+    match length {
+        0 => said,
+        1 => said.help("its index is 0"),
+        _ => said.help(format!("they are counted from 0 to {}", length - 1)),
+    }
+}
+
+fn too_large(what: &str) -> Said {
+    let setting = [("string", "string_bytes"), ("array", "array_items"), ("map", "map_entries")];
+    let said = Said::new(format!("the script holds too much: {}", lowercase_first(what)));
+    match setting.iter().find(|(kind, _)| what.contains(kind)) {
+        Some((_, name)) => said.help(format!("`limits.{name}` in the settings raises the limit")),
+        None => said,
+    }
+}

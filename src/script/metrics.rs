@@ -1,0 +1,101 @@
+//! The metrics that a script's functions give, checked.
+
+use rhai::{Dynamic, Map};
+
+use super::core::{Core, missing};
+use super::diagnostic::{Diagnostic, Place};
+use super::options::number;
+use crate::pareto::Objective;
+use crate::study::{Metrics, is_accuracy};
+
+/// What `evaluate(point)` must return.
+const EXPECTED: &str = "a map of metrics";
+
+/// An example of it.
+const EXAMPLE: &str = "write for example `#{ accuracy: 0.93, latency_ms: cost.latency_ms }`";
+
+/// The metrics that `evaluate(point)` returned: finite numbers, accuracies that are fractions, and none
+/// missing that is an objective.
+pub(super) fn evaluated(
+    core: &Core,
+    value: Dynamic,
+    objectives: &[Objective],
+) -> Result<Metrics, Diagnostic> {
+    let map = value
+        .try_cast_result::<Map>()
+        .map_err(|value| core.returned("evaluate", &value, EXPECTED).with_help(EXAMPLE))?;
+    let metrics = read(core, map, &|name| core.mention("evaluate", name))?;
+    match objectives.iter().find(|objective| !metrics.contains_key(&objective.metric)) {
+        None => Ok(metrics),
+        Some(Objective { metric, .. }) => {
+            let place = core.mention("objectives", metric);
+            Err(missing("an objective of the experiment", metric, &metrics).in_place(place))
+        }
+    }
+}
+
+/// The metrics that the screen of a phase returned; `place` is where it was given.
+pub(super) fn screened(
+    core: &Core,
+    value: Dynamic,
+    place: &dyn Fn() -> Option<Place>,
+) -> Result<Metrics, Diagnostic> {
+    let map = value.try_cast_result::<Map>().map_err(|value| {
+        let kind = core.kind_of(&value);
+        let message = format!("the screen returned {kind}; it must return {EXPECTED}");
+        Diagnostic::new(message).with_help(EXAMPLE).in_place(place())
+    })?;
+    read(core, map, &|_| place())
+}
+
+fn read(
+    core: &Core,
+    map: Map,
+    place: &dyn Fn(&str) -> Option<Place>,
+) -> Result<Metrics, Diagnostic> {
+    map.into_iter()
+        .map(|(name, value)| match number(&value) {
+            Some(number) if is_plausible(&name, number) => Ok((name.to_string(), number)),
+            number => Err(wrong(core, &name, &value, number).in_place(place(&name))),
+        })
+        .collect()
+}
+
+/// Whether a number can be that metric.
+fn is_plausible(name: &str, value: f64) -> bool {
+    value.is_finite() && ((0.0..=1.0).contains(&value) || !is_accuracy(name))
+}
+
+fn wrong(core: &Core, name: &str, value: &Dynamic, number: Option<f64>) -> Diagnostic {
+    match number {
+        Some(number) if number.is_nan() => Diagnostic::new(format!("metric `{name}` is NaN"))
+            .with_help("it comes from 0.0 / 0.0, or the root or logarithm of a number below 0"),
+        Some(number) if number.is_infinite() => {
+            Diagnostic::new(format!("metric `{name}` is {number}"))
+                .with_help("it comes from a division by 0.0, or the logarithm of 0")
+        }
+        Some(number) => {
+            let diagnostic = Diagnostic::new(format!(
+                "metric `{name}` is {number}, and an accuracy is a fraction from 0 to 1"
+            ));
+            if number > 1.0 && number <= 100.0 {
+                let fraction = (number * 1e7).round() / 1e9;
+                diagnostic.with_help(format!("divide it by 100: {number} % is {fraction}"))
+            } else {
+                diagnostic.with_help("call what is no accuracy by another name")
+            }
+        }
+        None => {
+            let kind = core.kind_of(value);
+            let diagnostic =
+                Diagnostic::new(format!("metric `{name}` is {kind}; a metric is a number"));
+            match kind.as_str() {
+                "a bool" => diagnostic.with_help("write `if flag { 1.0 } else { 0.0 }`"),
+                "nothing" => diagnostic.with_help(
+                    "`()` is what a function gives that ends with `;`, or an `if` without `else`",
+                ),
+                _ => diagnostic,
+            }
+        }
+    }
+}

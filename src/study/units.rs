@@ -1,0 +1,94 @@
+//! The units in the names of metrics: latency_ms, area_mm2, energy_mj.
+
+/// What units of a quantity are called at the end of a name, with their size in one of them.
+type Quantity = &'static [(&'static str, f64)];
+
+const QUANTITIES: [Quantity; 7] = [
+    &[("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3), ("s", 1.0)],
+    &[("um2", 1e-12), ("mm2", 1e-6), ("cm2", 1e-4), ("m2", 1.0)],
+    &[("pj", 1e-12), ("nj", 1e-9), ("uj", 1e-6), ("mj", 1e-3), ("j", 1.0), ("kj", 1e3)],
+    &[("uw", 1e-6), ("mw", 1e-3), ("w", 1.0), ("kw", 1e3)],
+    &[("hz", 1.0), ("khz", 1e3), ("mhz", 1e6), ("ghz", 1e9)],
+    &[
+        ("b", 1.0),
+        ("bytes", 1.0),
+        ("kb", 1e3),
+        ("mb", 1e6),
+        ("gb", 1e9),
+        ("kib", 1024.0),
+        ("mib", 1_048_576.0),
+        ("gib", 1_073_741_824.0),
+    ],
+    &[("percent", 0.01), ("fraction", 1.0)],
+];
+
+/// A name without its unit, and the unit: the quantity that it measures and its size.
+fn parts(name: &str) -> (&str, Option<(usize, f64)>) {
+    let Some((stem, suffix)) = name.rsplit_once('_') else { return (name, None) };
+    let unit = QUANTITIES.iter().enumerate().find_map(|(quantity, units)| {
+        units.iter().find(|(unit, _)| *unit == suffix).map(|(_, size)| (quantity, *size))
+    });
+    if unit.is_some() { (stem, unit) } else { (name, None) }
+}
+
+/// What there is to say where a name is asked for and another of the same quantity is known: the
+/// factor between their units, or that one of them has no unit.
+pub fn unit_hint<S: AsRef<str>>(asked: &str, known: &[S]) -> Option<String> {
+    let (stem, unit) = parts(asked);
+    known.iter().map(AsRef::as_ref).filter(|name| *name != asked).find_map(|name| {
+        let (other_stem, other) = parts(name);
+        if other_stem != stem {
+            return None;
+        }
+        match (unit, other) {
+            (Some((quantity, size)), Some((same, other_size))) if quantity == same => {
+                let factor = size / other_size;
+                let factor = if factor >= 1.0 {
+                    format!("{asked} = {name} / {}", rounded(factor))
+                } else {
+                    format!("{asked} = {name} * {}", rounded(1.0 / factor))
+                };
+                Some(format!("`{name}` is the same in another unit: {factor}"))
+            }
+            (Some(_), None) => Some(format!(
+                "is `{name}` meant? a name ends with its unit: if it is in that one, call it `{asked}`"
+            )),
+            (None, Some(_)) => Some(format!("is `{name}` meant? names end with their units")),
+            _ => None,
+        }
+    })
+}
+
+/// A factor between units, without the noise of its last digits.
+fn rounded(factor: f64) -> String {
+    let rounded = (factor * 1e3).round() / 1e3;
+    format!("{rounded}")
+}
+
+/// Whether a metric is an accuracy, which is a fraction.
+pub fn is_accuracy(name: &str) -> bool {
+    name == "accuracy" || name.ends_with("_accuracy")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_factor_between_units_is_said() {
+        let said = |asked: &str, known: &str| unit_hint(asked, &[known]);
+        assert_eq!(
+            said("latency_s", "latency_ms").unwrap(),
+            "`latency_ms` is the same in another unit: latency_s = latency_ms / 1000"
+        );
+        assert_eq!(
+            said("area_mm2", "area_cm2").unwrap(),
+            "`area_cm2` is the same in another unit: area_mm2 = area_cm2 * 100"
+        );
+        assert!(said("latency_ms", "latency").unwrap().contains("call it `latency_ms`"));
+        assert!(said("energy", "energy_mj").unwrap().contains("`energy_mj` meant"));
+        assert_eq!(said("latency_ms", "latency_mj"), None);
+        assert_eq!(said("latency_ms", "area_mm2"), None);
+        assert_eq!(said("accuracy", "accuracy"), None);
+    }
+}

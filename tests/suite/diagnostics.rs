@@ -1,0 +1,87 @@
+//! Wrong scripts and settings, each with the message that it must give.
+//!
+//! `tests/golden/diagnostics/NAME.rhai` or `NAME.yaml` is checked (`tandem check`), or what a first line
+//! `// tandem ARGUMENTS` says is done with it; `NAME.txt` is what must come out. What it imports lies in
+//! `modules/`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::{Place, project};
+
+/// Set to anything, the expected texts are written anew.
+const RENEW: &str = "TANDEM_RENEW_GOLDEN";
+
+/// The wrong scripts and settings, by name.
+fn cases(folder: &Path) -> Vec<PathBuf> {
+    let is_case = |path: &PathBuf| {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        matches!(extension, Some("rhai" | "yaml"))
+    };
+    let mut cases: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(is_case).collect();
+    cases.sort();
+    cases
+}
+
+/// What the program says of a case, below its exit code.
+fn said(case: &Path) -> String {
+    let place = Place::new();
+    let file = case.file_name().unwrap().to_str().unwrap();
+    let text = fs::read_to_string(case).unwrap();
+    place.write(file, &text);
+    let folder = case.parent().unwrap().join("modules");
+    for module in fs::read_dir(folder).unwrap() {
+        let module = module.unwrap();
+        let name = module.file_name().into_string().unwrap();
+        place.write(&name, &fs::read_to_string(module.path()).unwrap());
+    }
+    let first = text.lines().next().unwrap_or_default();
+    let arguments = first.trim_start_matches(['/', '#', ' ']).strip_prefix("tandem ");
+    let arguments: Vec<&str> = match arguments {
+        Some(arguments) => arguments.split(' ').collect(),
+        None => vec!["check", file],
+    };
+    let ran = place.run(&arguments);
+    let said: String = ran.err.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    format!("exit code {}\n{said}", ran.code)
+}
+
+#[test]
+fn every_wrong_script_gets_its_message() {
+    let folder = project().join("tests/golden/diagnostics");
+    let cases = cases(&folder);
+    assert!(cases.len() >= 60, "{} cases", cases.len());
+    let mut differences = String::new();
+    for case in cases {
+        let golden = case.with_extension("txt");
+        let said = said(&case);
+        if std::env::var_os(RENEW).is_some() {
+            fs::write(&golden, &said).unwrap();
+        }
+        let expected = fs::read_to_string(&golden).unwrap_or_default();
+        if expected != said {
+            let name = case.file_name().unwrap().display();
+            differences += &format!("--- {name}, expected:\n{expected}--- but it is:\n{said}\n");
+        }
+    }
+    assert!(differences.is_empty(), "{differences}{RENEW}=1 writes what is said into the files");
+}
+
+/// A message is for people who write scripts: it has no words of the engine and of Rust in it.
+#[test]
+fn no_message_shows_what_is_inside() {
+    let folder = project().join("tests/golden/diagnostics");
+    for case in cases(&folder) {
+        let name = case.file_name().unwrap().display().to_string();
+        let text = fs::read_to_string(case.with_extension("txt")).unwrap();
+        for inner in
+            ["i64", "f64", "rhai::", "alloc::", "anon$", "get$", "index$", "&str", "Dynamic"]
+        {
+            assert!(!text.contains(inner), "{name} says {inner}:\n{text}");
+        }
+        let message = text.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or("");
+        assert!(!message.is_empty() && !message.ends_with(['.', '!']), "{name}: {message}");
+        assert!(text.starts_with("exit code 3\n"), "{name}");
+    }
+}
