@@ -131,7 +131,7 @@ impl CliError {
             | Self::Query(_)
             | Self::Changed { .. }
             | Self::ChangedStudy { .. }
-            | Self::Plan(PlanError::Wrong { .. })
+            | Self::Plan(PlanError::Form { .. } | PlanError::Wrong { .. })
             | Self::Study(
                 StudyError::Schedule(_)
                 | StudyError::Phase { .. }
@@ -212,6 +212,11 @@ impl CliError {
             Self::Experiment { rendered } => return Some(rendered.clone()),
             Self::Script(ScriptError::Script { diagnostics, sources }) => {
                 return Some(diagnostics.render(sources, colours));
+            }
+            Self::Plan(PlanError::Form { path, text, error }) => {
+                let label = path.display().to_string();
+                let diagnostic = Diagnostic::of_yaml(&label, text, error);
+                return Some(diagnostic.render(&Sources::of(&label, text), colours));
             }
             _ => {}
         }

@@ -142,7 +142,17 @@ pub enum PlanError {
         /// Why.
         source: std::io::Error,
     },
-    /// The file is not what it should be.
+    /// The file is not the YAML that it should be.
+    #[error("{path}: {error}")]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// Its text.
+        text: String,
+        /// What is wrong and where.
+        error: serde_yaml::Error,
+    },
+    /// The file describes no comparison.
     #[error("{place}: {what}")]
     Wrong {
         /// The file, and the line where that is known.
@@ -163,8 +173,8 @@ impl Plan {
             .map_err(|source| PlanError::Read { path: path.to_path_buf(), source })?;
         let wrong = |place: String, what: String| PlanError::Wrong { place, what };
         let plan: Self = serde_yaml::from_str(&text).map_err(|error| {
-            let line = error.location().map_or_else(String::new, |at| format!(":{}", at.line()));
-            wrong(format!("{}{line}", path.display()), error.to_string())
+            let (path, text) = (path.to_path_buf(), text.clone());
+            PlanError::Form { path, text, error }
         })?;
         plan.validate().map_err(|(key, what)| {
             let line = line_of(&text, &key).map_or_else(String::new, |line| format!(":{line}"));

@@ -8,7 +8,7 @@ use rhai::{AST, Dynamic, Engine, EvalAltResult, Map, Module, Scope};
 
 use super::contract::{SELF, contract, undefined};
 use super::diagnostic::{
-    Diagnostic, Diagnostics, Explainer, Outline, Place, a_type, compile, definition,
+    Diagnostic, Diagnostics, Explainer, Import, Outline, Place, a_type, compile, definition,
     meant_or_known, nearest, type_name,
 };
 use super::engine::engine;
@@ -58,7 +58,7 @@ impl Core {
         let engine = engine(resolver, &host, &settings.limits);
         let refuse = |diagnostics| ScriptError::Script { diagnostics, sources: sources.clone() };
         let mut ast = compile(&engine, label, text).map_err(|found| {
-            let others = broken_imports(&engine, &sources, &settings.limits, text);
+            let others = broken_imports(&engine, &sources, &settings.limits, (label, text));
             refuse(found.and(others))
         })?;
         ast.set_source(label);
@@ -113,8 +113,13 @@ impl Core {
     /// The message of a function that returned something else than it should.
     pub(super) fn returned(&self, function: &str, value: &Dynamic, expected: &str) -> Diagnostic {
         let kind = self.kind_of(value);
-        Diagnostic::new(format!("{function}() returned {kind}; it must return {expected}"))
-            .in_place(self.definition(function))
+        let message = format!("{function}() returned {kind}; it must return {expected}");
+        let mut diagnostic = Diagnostic::new(message).in_place(self.definition(function));
+        if value.is_unit() {
+            let note = "a function returns its last expression, where no `;` is behind it";
+            diagnostic.notes.push(note.to_owned());
+        }
+        diagnostic
     }
 
     /// The type of a value as people know it, with its article.
@@ -290,7 +295,8 @@ impl Core {
                     return self.refuse(found);
                 }
                 let text = self.sources.get(&self.label).unwrap_or_default();
-                let all = broken_imports(&self.engine, &self.sources, &self.limits, &text);
+                let all =
+                    broken_imports(&self.engine, &self.sources, &self.limits, (&self.label, &text));
                 self.refuse(Diagnostics::of(all).unwrap_or(found))
             })?;
         self.engine.register_static_module(SELF, module.into());
@@ -403,14 +409,23 @@ fn broken_imports(
     engine: &Engine,
     sources: &Sources,
     limits: &Limits,
-    text: &str,
+    (label, text): (&str, &str),
 ) -> Vec<Diagnostic> {
     let explainer = Explainer { engine, sources, args: &[], metrics: &[] };
-    let mistakes_of = |(_, path): &(String, String)| {
-        let import = engine.compile(format!("import \"{path}\" as module;")).ok()?;
+    let mistakes_of = |Import { path, at, .. }: &Import| {
+        let import = engine.compile(format!("import \"{path}\" as imported;")).ok()?;
         let error = limits.timed(|| engine.eval_ast::<Dynamic>(&import)).err()?;
-        is_parse_error(&error).then(|| explainer.explain_all(&error, ""))
+        if !is_parse_error(&error) {
+            return None;
+        }
+        let mut found = explainer.explain_all(&error, "").into_vec();
+        let place = Place::of_offset(label, text, *at);
+        for diagnostic in &mut found {
+            // The import that was made here has no place of its own.
+            diagnostic.stack.pop();
+            diagnostic.stack.push(format!("in a module imported at {place}"));
+        }
+        Some(found)
     };
-    let imports = Outline::of(text).imports;
-    imports.iter().filter_map(mistakes_of).flat_map(|found| found.into_vec()).collect()
+    Outline::of(text).imports.iter().filter_map(mistakes_of).flatten().collect()
 }

@@ -79,8 +79,7 @@ fn wrong(core: &Core, name: &str, value: &Dynamic, number: Option<f64>) -> Diagn
                 "metric `{name}` is {number}, and an accuracy is a fraction from 0 to 1"
             ));
             if number > 1.0 && number <= 100.0 {
-                let fraction = (number * 1e7).round() / 1e9;
-                diagnostic.with_help(format!("divide it by 100: {number} % is {fraction}"))
+                diagnostic.with_help("divide it by 100: an accuracy of 93.2 % is 0.932")
             } else {
                 diagnostic.with_help("call what is no accuracy by another name")
             }
@@ -91,9 +90,9 @@ fn wrong(core: &Core, name: &str, value: &Dynamic, number: Option<f64>) -> Diagn
                 Diagnostic::new(format!("metric `{name}` is {kind}; a metric is a number"));
             match kind.as_str() {
                 "a bool" => diagnostic.with_help("write `if flag { 1.0 } else { 0.0 }`"),
-                "nothing" => diagnostic.with_help(
-                    "`()` is what a function gives that ends with `;`, or an `if` without `else`",
-                ),
+                "a function" => {
+                    diagnostic.with_help("a function is called with parentheses, `name()`")
+                }
                 _ => diagnostic,
             }
         }

@@ -9,7 +9,6 @@ use serde_yaml::Value;
 use super::diagnostic::Diagnostic;
 use super::limits::Limits;
 use super::sources::Sources;
-use super::yaml;
 
 /// Threads at most.
 const MOST_THREADS: usize = 1_024;
@@ -123,10 +122,8 @@ impl Settings {
             .map_err(|source| SettingsError::Read { path: path.to_path_buf(), source })?;
         let mut settings: Self = serde_yaml::from_str(&text).map_err(|error| {
             let label = path.display().to_string();
-            let sources = Sources::default();
-            sources.put(&label, &text);
-            let diagnostic = Box::new(yaml::explain(&label, &text, &error));
-            SettingsError::Wrong { diagnostic, sources }
+            let diagnostic = Box::new(Diagnostic::of_yaml(&label, &text, &error));
+            SettingsError::Wrong { diagnostic, sources: Sources::of(&label, &text) }
         })?;
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
         for file in [&mut settings.script, &mut settings.data].into_iter().flatten() {

@@ -8,6 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Sources(Arc<Mutex<BTreeMap<String, Arc<str>>>>);
 
 impl Sources {
+    /// One text.
+    pub fn of(label: &str, text: &str) -> Self {
+        let sources = Self::default();
+        sources.put(label, text);
+        sources
+    }
+
     /// Keeps a text.
     pub(super) fn put(&self, label: &str, text: &str) {
         self.lock().insert(label.to_owned(), text.into());

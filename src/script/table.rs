@@ -3,7 +3,7 @@
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Module, NativeCallContext};
 
 use super::native::{name_type, native};
-use super::options::refuse;
+use super::options::{described, refuse};
 
 /// A titled table of a script.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +60,7 @@ fn table(
     let rows = rows
         .into_iter()
         .map(|row| {
-            let kind = row.type_name();
+            let kind = described(&context, &row);
             let cells = row.into_array().map_err(|_| {
                 refuse(&context, format!("a row of table() is {kind}, not an array"))
             })?;

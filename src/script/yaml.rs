@@ -4,8 +4,14 @@ use serde_yaml::Error;
 
 use super::diagnostic::{Diagnostic, Place, nearest};
 
-/// The message of a settings file that cannot be read; `label` is its name.
-pub(super) fn explain(label: &str, text: &str, error: &Error) -> Diagnostic {
+impl Diagnostic {
+    /// The message of a YAML file that cannot be read; `label` is its name.
+    pub fn of_yaml(label: &str, text: &str, error: &Error) -> Self {
+        explain(label, text, error)
+    }
+}
+
+fn explain(label: &str, text: &str, error: &Error) -> Diagnostic {
     let said = error.to_string();
     // The place is given apart.
     let said = said.split(" at line ").next().unwrap_or(&said);
@@ -30,7 +36,10 @@ pub(super) fn explain(label: &str, text: &str, error: &Error) -> Diagnostic {
                 };
                 Diagnostic::new(format!("{subject} is {given}; it must be {expected}"))
             }
-            None => Diagnostic::new(what),
+            None => Diagnostic::new(match what.strip_prefix("did not find expected ") {
+                Some(expected) => format!("{} is expected here", expected.replace('\'', "`")),
+                None => what.to_owned(),
+            }),
         },
     };
     diagnostic.in_place(place)

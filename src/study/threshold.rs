@@ -309,13 +309,14 @@ impl Threshold {
     /// The metric is not among `metrics`.
     pub fn check(&self, metrics: &Metrics) -> Result<(), ThresholdError> {
         match self.quantity.metric() {
-            Some(metric) if !metrics.contains_key(metric) => Err(ThresholdError::Metric {
-                threshold: self.to_string(),
-                metric: metric.to_owned(),
-                unit: unit_hint(metric, &metrics.keys().collect::<Vec<_>>()),
-                near: nearest(metric, metrics.keys().map(String::as_str)),
-                known: metrics.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
-            }),
+            Some(metric) if !metrics.contains_key(metric) => {
+                let known: Vec<&str> = metrics.keys().map(String::as_str).collect();
+                let unit = unit_hint(metric, &known);
+                let near = nearest(metric, known.iter().copied()).filter(|_| unit.is_none());
+                let (threshold, metric) = (self.to_string(), metric.to_owned());
+                let known = known.join(", ");
+                Err(ThresholdError::Metric { threshold, metric, near, unit, known })
+            }
             _ => Ok(()),
         }
     }

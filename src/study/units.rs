@@ -51,7 +51,7 @@ pub fn unit_hint<S: AsRef<str>>(asked: &str, known: &[S]) -> Option<String> {
                 Some(format!("`{name}` is the same in another unit: {factor}"))
             }
             (Some(_), None) => Some(format!(
-                "is `{name}` meant? a name ends with its unit: if it is in that one, call it `{asked}`"
+                "is `{name}` meant? names end with their units: call it `{asked}` if it is in that unit"
             )),
             (None, Some(_)) => Some(format!("is `{name}` meant? names end with their units")),
             _ => None,

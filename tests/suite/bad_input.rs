@@ -20,16 +20,32 @@ fn changed(from: &str, to: &str) -> String {
 fn a_missing_or_misspelt_function() {
     assert_eq!(
         refusal(&changed("fn evaluate", "fn evalute")),
-        "error: the script defines no function `evaluate(point)`\n |\n = help: is `evalute` meant to \
-         be `evaluate`?\n"
+        "\
+error: the script defines no function `evaluate(point)`
+ --> x.rhai:2:4
+  |
+2 | fn evalute(p) { #{ accuracy: p.x / 4.0, area_mm2: 1.0 } }
+  |    ^^^^^^^
+  |
+  = help: is `evalute` meant to be `evaluate`?
+"
     );
     assert_eq!(
         refusal("fn evaluate(p) { #{} }"),
-        "error: the script defines no function `space()`\n"
+        "error: the script defines no function `space()`\n |\n = help: write for example `fn \
+         space() { #{ cnn: nasbench201::space(), hw: chaidnn::space() } }`\n"
     );
     assert_eq!(
         refusal(&changed("fn reward(m)", "fn reward(m, n)")),
-        "error: function `reward` takes 2 parameters\n |\n = help: write `fn reward(metrics)`\n"
+        "\
+error: `reward` takes 2 parameters, but is called as `reward(metrics)`
+ --> x.rhai:3:4
+  |
+3 | fn reward(m, n) { m.accuracy }
+  |    ^^^^^^
+  |
+  = help: write for example `fn reward(metrics) { metrics.accuracy }`
+"
     );
 }
 
@@ -37,8 +53,15 @@ fn a_missing_or_misspelt_function() {
 fn a_function_that_only_nearly_has_a_name_of_the_contract() {
     assert_eq!(
         refusal(&changed("fn schedule", "fn shedule")),
-        "error: nobody calls the script's function `shedule`\n |\n = help: is it meant to be \
-         `schedule`?\n"
+        "\
+error: nobody calls the script's function `shedule`
+ --> x.rhai:4:4
+  |
+4 | fn shedule(run) { if run.phases == 0 { phase(\"all\", #{ steps: 64, controller: random() }) } }
+  |    ^^^^^^^
+  |
+  = help: is it meant to be `schedule`?
+"
     );
     // A helper that the script calls may have any name.
     let script = format!("{SCRIPT}fn sumary(run) {{ 1 }}\nfn half(run) {{ sumary(run) }}\n");
@@ -50,21 +73,24 @@ fn a_mistake_is_shown_with_its_line_and_a_caret() {
     assert_eq!(
         refusal(&changed("p.x / 4.0,", "p.x / 4.0")),
         "\
-error: expecting ',' to separate the items of this object map literal
- --> x.rhai:2:41
+error: a `,` is missing here between the items of this map
+ --> x.rhai:2:40
   |
 2 | fn evaluate(p) { #{ accuracy: p.x / 4.0 area_mm2: 1.0 } }
-  |                                         ^^^^^^^^
+  |                                        ^
 "
     );
     assert_eq!(
         refusal(&changed("chaidnn::space()", "chaidnn::spaces()")),
         "\
-error: there is no function `chaidnn::spaces ()`
+error: there is no function `chaidnn::spaces`
  --> x.rhai:1:52
   |
 1 | fn space() { #{ x: choice([1, 2, 3]), hw: chaidnn::spaces() } }
   |                                                    ^^^^^^
+  |
+  = note: there is chaidnn::space() -> SpacePart
+  = help: is `chaidnn::space` meant?
 "
     );
     assert_eq!(
@@ -82,11 +108,13 @@ error: the point has no part `y`; it has `hw`, `x`
         refusal(&changed("m.accuracy", "m.acuracy")),
         "\
 error: each of the first 32 trials failed, the first with:
-error: there is no property `acuracy`
+error: the map has no entry `acuracy`
  --> x.rhai:3:18
   |
 3 | fn reward(m) { m.acuracy }
   |                  ^^^^^^^
+  |
+  = help: is `accuracy` meant? evaluate(point) gives `accuracy` and `area_mm2`
 "
     );
 }
@@ -104,33 +132,42 @@ fn an_error_of_a_native_function_is_shown_where_it_was_called() {
     );
 }
 
+/// What is said of the first trial of a run whose trials all fail.
+fn first_failure(script: &str) -> String {
+    let said = refusal(script);
+    let first = said.strip_prefix("error: each of the first 32 trials failed, the first with:\n");
+    first.unwrap_or_else(|| panic!("{said}")).lines().take(2).collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn a_reward_that_is_no_number() {
     assert_eq!(
-        refusal(&changed("{ m.accuracy }", r#"{ "high" }"#)),
-        "error: each of the first 32 trials failed; the first with: reward(metrics) returned high \
-         (string); it must return a number, or `reject(number)` for a pair that misses a limit\n"
+        first_failure(&changed("{ m.accuracy }", r#"{ "high" }"#)),
+        "error: the reward is a string, not a number\n --> x.rhai:3:4"
     );
     assert_eq!(
-        refusal(&changed("{ m.accuracy }", "{ 0.0 / 0.0 }")),
-        "error: each of the first 32 trials failed; the first with: the reward is NaN\n"
+        first_failure(&changed("{ m.accuracy }", "{ 0.0 / 0.0 }")),
+        "error: the reward is NaN\n --> x.rhai:3:4"
     );
     assert_eq!(
-        refusal(&changed("{ m.accuracy }", "{ 1.0 / 0.0 }")),
-        "error: each of the first 32 trials failed; the first with: the reward is inf\n"
+        first_failure(&changed("{ m.accuracy }", "{ 1.0 / 0.0 }")),
+        "error: the reward is inf\n --> x.rhai:3:4"
     );
 }
 
 #[test]
 fn a_metric_that_is_no_number() {
     assert_eq!(
-        refusal(&changed("area_mm2: 1.0", "area_mm2: 0.0 / 0.0")),
-        "error: each of the first 32 trials failed; the first with: metric `area_mm2` is NaN\n"
+        first_failure(&changed("area_mm2: 1.0", "area_mm2: 0.0 / 0.0")),
+        "error: metric `area_mm2` is NaN\n --> x.rhai:2:41"
     );
     assert_eq!(
-        refusal(&changed("area_mm2: 1.0", r#"area_mm2: "big""#)),
-        "error: each of the first 32 trials failed; the first with: metric `area_mm2` is big \
-         (string); a metric is a number\n"
+        first_failure(&changed("area_mm2: 1.0", r#"area_mm2: "big""#)),
+        "error: metric `area_mm2` is a string; a metric is a number\n --> x.rhai:2:41"
+    );
+    assert_eq!(
+        first_failure(&changed("p.x / 4.0", "p.x + 92.0")),
+        "error: metric `accuracy` is 94, and an accuracy is a fraction from 0 to 1\n --> x.rhai:2:21"
     );
 }
 
@@ -150,19 +187,18 @@ fn a_failed_trial_is_recorded_and_the_run_goes_on() {
 
 #[test]
 fn an_empty_space() {
-    let help = "\n |\n = help: see space() in the script\n";
+    let start = |script: &str| refusal(script).lines().take(2).collect::<Vec<_>>().join("\n");
     assert_eq!(
-        refusal(&changed("#{ x: choice([1, 2, 3]), hw: chaidnn::space() }", "#{}")),
-        format!("error: the space has no parts{help}")
+        start(&changed("#{ x: choice([1, 2, 3]), hw: chaidnn::space() }", "#{}")),
+        "error: the space has no parts\n --> x.rhai:1:4"
     );
     assert_eq!(
-        refusal(&changed("[1, 2, 3]", "[]")),
-        format!("error: choice `value` of part `x` has no options{help}")
+        start(&changed("[1, 2, 3]", "[]")),
+        "error: choice `value` of part `x` has no options\n --> x.rhai:1:4"
     );
     assert_eq!(
-        refusal(&changed("choice([1, 2, 3])", "7")),
-        "error: part `x` of the space is i64, not a space\n |\n = help: write for example `#{ cnn: \
-         nasbench201::space(), hw: chaidnn::space() }`\n"
+        start(&changed("choice([1, 2, 3])", "7")),
+        "error: part `x` of the space is an int, not a space\n --> x.rhai:1:17"
     );
 }
 
@@ -175,8 +211,15 @@ fn an_unknown_setting() {
         (ran.code, ran.err.as_str()),
         (
             3,
-            "error: x.yaml: unknown field `stpes`, expected one of `script`, `seed`, `steps`, \
-             `threads`, `top`, `data`, `thresholds`, `args`, `limits` at line 2 column 1\n"
+            "\
+error: there is no setting `stpes`
+ --> x.yaml:2:1
+  |
+2 | stpes: 3
+  | ^^^^^
+  |
+  = help: is `steps` meant?
+"
         )
     );
     let ran = place.run(&["run", "x.rhai", "--set", "depth=3"]);
@@ -220,12 +263,28 @@ fn an_argument_of_the_wrong_kind() {
     let ran = place.run(&["run", "x.rhai", "--set", "trials=many"]);
     assert_eq!(
         (ran.code, ran.err.as_str()),
-        (3, "error: argument `trials` is many (string); it takes i64\n")
+        (
+            3,
+            "\
+error: argument `trials` is many, a string; it takes an int
+ --> x.rhai:5:16
+  |
+5 | fn args() { #{ trials: 64 } }
+  |                ^^^^^^
+"
+        )
     );
     assert_eq!(
         refusal(&format!("{SCRIPT}fn args() {{ #{{ seed: 64 }} }}\n")),
-        "error: argument `seed` has the name of a setting\n |\n = help: rename it in args(), so \
-         that `--set` and YAML can tell them apart\n"
+        "\
+error: argument `seed` has the name of a setting
+ --> x.rhai:5:16
+  |
+5 | fn args() { #{ seed: 64 } }
+  |                ^^^^
+  |
+  = help: rename it in args(), so that `--set` and YAML can tell them apart
+"
     );
 }
 
@@ -233,8 +292,7 @@ fn an_argument_of_the_wrong_kind() {
 fn a_phase_that_cannot_be() {
     assert_eq!(
         refusal(&changed("steps: 64", "stepz: 64, steps: 64")).lines().next().unwrap(),
-        "error: phase() has no option `stepz`; it takes search, fixed, steps, valid, controller, \
-         keep, reward, screen"
+        "error: phase() has no option `stepz`"
     );
     assert_eq!(
         refusal(&changed("steps: 64, ", "")).lines().next().unwrap(),
@@ -261,16 +319,22 @@ fn a_phase_that_cannot_be() {
 #[test]
 fn an_objective_that_no_trial_has() {
     let script = format!("{SCRIPT}fn objectives() {{ [\"speed:max\"] }}\n");
+    let message = "\
+error: an objective of the experiment is about `speed`, which evaluate(point) does not give
+ --> x.rhai:5:20
+  |
+5 | fn objectives() { [\"speed:max\"] }
+  |                    ^
+  |
+  = help: it gives `accuracy` and `area_mm2`
+";
     assert_eq!(
         refusal(&script),
-        "error: step 0 has no metric `speed`, which is an objective of the experiment\n"
+        format!("error: each of the first 32 trials failed, the first with:\n{message}")
     );
     let place = Place::with(&script);
     let ran = place.run(&["check", "x.rhai"]);
-    assert_eq!(
-        (ran.code, ran.err.as_str()),
-        (3, "error: objectives() names `speed`, but evaluate(point) gives accuracy, area_mm2\n")
-    );
+    assert_eq!((ran.code, ran.err.as_str()), (3, message));
 }
 
 #[test]
@@ -284,7 +348,7 @@ fn check_finds_what_a_run_would() {
             "steps: 64, search: []",
             "phase `all` cannot be searched: `search` names no part; the space has hw, x",
         ),
-        ("m.accuracy", "m.acuracy", "there is no property `acuracy`"),
+        ("m.accuracy", "m.acuracy", "the map has no entry `acuracy`"),
     ] {
         let ran = Place::with(&changed(from, to)).run(&["check", "x.rhai"]);
         assert_eq!(ran.code, 3);

@@ -212,8 +212,12 @@ fn refused(from: &str, to: &str) -> String {
 #[test]
 fn a_study_that_cannot_be_is_refused_before_the_first_trial() {
     for (from, to, expected) in [
-        ("repeats: 3", "repeat: 3", "s.yaml:1: unknown field `repeat`"),
-        ("repeats: 3", "repeats: [1, { seed: 2, steps: 9 }]", "s.yaml:1: repeats: invalid type: "),
+        ("repeats: 3", "repeat: 3", "error: there is no setting `repeat`\n --> s.yaml:1:1\n"),
+        (
+            "repeats: 3",
+            "repeats: [1, { seed: 2, steps: 9 }]",
+            "error: the setting `repeats` is a list; it must be a number: repeats differ in their seed",
+        ),
         (
             "{ strategy: separate }",
             "{ seed: 9 }",
@@ -235,7 +239,7 @@ fn a_study_that_cannot_be_is_refused_before_the_first_trial() {
             "strategy: separate",
             "stratagem: separate",
             "error: strategy `separate & last` cannot run on scenario `fast`:\nerror: there is no setting \
-             or argument `stratagem`\n |\n = help: the script declares strategy, trials",
+             or argument `stratagem`\n |\n = help: is `strategy` meant?",
         ),
         (
             "strategy: separate",

@@ -1,10 +1,10 @@
 //! Calls of functions that there are not: misspelt, of another module, or with other arguments.
 
-use rhai::{Engine, Position};
+use rhai::{AST, ASTNode, Engine, Expr, FnPtr, Position};
 
 use super::message::{Diagnostic, Place};
 use super::names::{a_type, counted, listed, nearest, type_name};
-use super::outline::Outline;
+use super::outline::{Import, Outline};
 use super::signatures::{Signature, is_name, modules, natives};
 use super::tokens::offset_of;
 use crate::script::resolver::BUILT_IN;
@@ -123,7 +123,7 @@ impl Call<'_> {
             } else {
                 format!("`{name}` is in `{}`; write `{}(...)`", first.module, first.qualified())
             };
-            return Said { notes: shown(&elsewhere), ..missing(path).help(help) };
+            return Said { notes: shown(&elsewhere, false), ..missing(path).help(help) };
         }
         let suits = |s: &&Signature| {
             let takes = |kind: &&&str| s.parameters.first().is_some_and(|p| p.takes(kind));
@@ -135,7 +135,7 @@ impl Call<'_> {
         if let Some(&near) = near.first() {
             let meant: Vec<&Signature> = here.iter().copied().filter(|s| s.name == near).collect();
             let help = format!("is `{}` meant?", meant[0].qualified());
-            return Said { notes: shown(&meant), ..missing(path).help(help) };
+            return Said { notes: shown(&meant, is_method), ..missing(path).help(help) };
         }
         if let Some((_, ours)) = ELSEWHERE.iter().find(|(theirs, _)| *theirs == name) {
             return missing(path).help(format!("write `{ours}`"));
@@ -152,7 +152,7 @@ impl Call<'_> {
         match meant.first() {
             Some(first) => {
                 let help = format!("is `{}` meant?", first.qualified());
-                Said { notes: shown(&meant), ..missing(path).help(help) }
+                Said { notes: shown(&meant, is_method), ..missing(path).help(help) }
             }
             None => missing(path),
         }
@@ -167,7 +167,7 @@ impl Call<'_> {
             return said.help(help);
         }
         let mut known = modules(self.engine);
-        known.extend(Outline::of(&text).imports.into_iter().map(|(alias, _)| alias));
+        known.extend(Outline::of(&text).imports.into_iter().map(|import| import.alias));
         known.sort_unstable();
         match nearest(name, known.iter().map(String::as_str)).first() {
             Some(near) => said.help(format!("is `{near}` meant?")),
@@ -181,7 +181,7 @@ impl Call<'_> {
     /// Every function that the text can call.
     fn functions(&self, outline: &Outline<'_>) -> Vec<Signature> {
         let mut all = of_script("", outline);
-        for (alias, path) in &outline.imports {
+        for Import { alias, path, .. } in &outline.imports {
             if let Some((_, text)) = self.sources.imported(path) {
                 all.extend(of_script(alias, &Outline::of(&text)));
             }
@@ -198,19 +198,17 @@ impl Call<'_> {
         let own = texts.remove_entry(self.label);
         for (label, text) in own.into_iter().chain(texts) {
             let Ok(ast) = self.engine.compile(&*text) else { continue };
-            let found = ast
-                .shared_lib()
-                .iter_script_fn_info()
-                .find(|(_, _, known, _, _)| *known == name)
-                .map(|(_, _, _, _, function)| function.clone());
-            let Some(function) = found else { continue };
-            let body = function.body.start_position();
-            let Some(line) = body.line() else { continue };
-            let at = offset_of(&text, line, body.position().unwrap_or(1));
+            let Some(position) = position_of(&ast, name) else { continue };
+            let Some(line) = position.line() else { continue };
+            let at = offset_of(&text, line, position.position().unwrap_or(1));
             let Some((head, range)) = Outline::of(&text).closure(at) else { continue };
             let takes = head.matches(',').count() + usize::from(head != "||");
+            let parameters = ast
+                .iter_functions()
+                .find(|function| function.name == name)
+                .map_or(takes, |function| function.params.len());
             // What a closure captures are parameters before its own.
-            let captured = function.params.len().saturating_sub(takes);
+            let captured = parameters.saturating_sub(takes);
             let given = given.len().saturating_sub(captured);
             let place = Place::of_offset(&label, &text, range.start);
             return Said {
@@ -225,15 +223,32 @@ impl Call<'_> {
     }
 }
 
+/// Where a closure is written.
+fn position_of(ast: &AST, name: &str) -> Option<Position> {
+    let mut found = None;
+    ast.walk(&mut |path: &[ASTNode<'_>]| {
+        if let Some(ASTNode::Expr(Expr::DynamicConstant(value, position))) = path.last()
+            && value.read_lock::<FnPtr>().is_some_and(|closure| closure.fn_name() == name)
+        {
+            found = Some(*position);
+        }
+        found.is_none()
+    });
+    found
+}
+
 fn of_script(module: &str, outline: &Outline<'_>) -> Vec<Signature> {
     let functions = outline.functions.iter();
     functions.map(|f| Signature::of_script(module, &f.name, &f.parameters)).collect()
 }
 
 /// Signatures as notes, not too many.
-fn shown(signatures: &[&Signature]) -> Vec<String> {
-    let mut notes: Vec<String> =
-        signatures.iter().take(LISTED).map(|signature| format!("there is {signature}")).collect();
+fn shown(signatures: &[&Signature], as_methods: bool) -> Vec<String> {
+    let note = |signature: &&Signature| {
+        let text = if as_methods { signature.as_method() } else { signature.to_string() };
+        format!("there is {text}")
+    };
+    let mut notes: Vec<String> = signatures.iter().take(LISTED).map(note).collect();
     if signatures.len() > LISTED {
         notes.push(format!("and {} more", signatures.len() - LISTED));
     }
@@ -253,7 +268,25 @@ fn mismatch(path: &str, own: &[&Signature], given: &[&str], is_method: bool) -> 
     };
     let mut suited: Vec<&Signature> = own.to_vec();
     suited.sort_by_key(|s| (s.parameters.len() != given.len(), wrong_of(s).len()));
-    let notes = shown(&suited);
+    let of_count = |s: &&&Signature| s.parameters.len() == given.len();
+    // What is given may be the start of another signature.
+    let begins = |s: &&&Signature| {
+        let is_start = s.parameters.len() > given.len() && !given.is_empty();
+        is_start && s.parameters[0].kind.is_some() && wrong_of(s).is_empty()
+    };
+    if counts.contains(&given.len())
+        && suited.iter().filter(of_count).all(|s| !wrong_of(s).is_empty())
+        && let Some(&begun) = suited.iter().find(begins)
+    {
+        let more = match begun.parameters.len() - given.len() {
+            1 => "1 more argument".to_owned(),
+            missing => format!("{missing} more arguments"),
+        };
+        let last = given.last().map_or_else(String::new, |kind| a_type(kind));
+        let notes = shown(&[begun], is_method);
+        return Said { notes, ..Said::new(format!("`{path}` takes {more} after {last}")) };
+    }
+    let notes = shown(&suited, is_method);
     if !counts.contains(&given.len()) {
         let takes: Vec<String> =
             counts.iter().map(|count| count.saturating_sub(skipped).to_string()).collect();
@@ -268,12 +301,14 @@ fn mismatch(path: &str, own: &[&Signature], given: &[&str], is_method: bool) -> 
     }
     let best = suited[0];
     let kinds = |at: usize| {
-        let of_count = suited.iter().filter(|s| s.parameters.len() == given.len());
-        let mut kinds: Vec<&str> =
-            of_count.filter_map(|s| s.parameters[at].kind.as_deref()).collect();
+        let mut kinds: Vec<&str> = suited
+            .iter()
+            .filter(of_count)
+            .filter_map(|s| s.parameters[at].kind.as_deref())
+            .collect();
         kinds.sort_unstable();
         kinds.dedup();
-        kinds.join(" or ")
+        kinds.into_iter().map(a_type).collect::<Vec<_>>().join(" or ")
     };
     let wrong = wrong_of(best);
     let Some(&at) = wrong.first() else {
@@ -288,8 +323,10 @@ fn mismatch(path: &str, own: &[&Signature], given: &[&str], is_method: bool) -> 
     };
     let said = Said { notes, ..Said::new(message) };
     match (given[at], takes.as_str()) {
-        ("int", "float") => said.help("write a whole number as 1.0, or convert it: `x.to_float()`"),
-        ("float", "int") => said.help("convert it: `x.to_int()`"),
+        ("int", "a float") => {
+            said.help("write a whole number as 1.0, or convert it: `x.to_float()`")
+        }
+        ("float", "an int") => said.help("convert it: `x.to_int()`"),
         ("nothing", _) => said.help(NOTHING),
         _ => said,
     }
@@ -307,8 +344,8 @@ impl Said {
 }
 
 /// Where nothing comes from.
-pub(super) const NOTHING: &str =
-    "`()` is what a function gives that ends with `;`, or an `if` without `else`";
+pub(super) const NOTHING: &str = "`()` comes from a function that ends with `;`, an `if` without `else`, \
+                                   or an entry that a map has not";
 
 /// An operator between values that it cannot take.
 fn operator(name: &str, given: &[&str]) -> Said {

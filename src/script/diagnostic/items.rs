@@ -25,7 +25,10 @@ pub(super) fn items(text: &str, tokens: &[Token]) -> Vec<Range<usize>> {
     let (mut start, mut depth) = (0_usize, 0_usize);
     for at in 0..tokens.len() {
         let first = if word(at.wrapping_sub(1)) == "private" { at.saturating_sub(1) } else { at };
-        if word(at) == "fn" && first > start {
+        // One that is indented within another is a mistake of its own.
+        let is_outer =
+            depth == 0 || indentation(text, &tokens[first]) <= indentation(text, &tokens[start]);
+        if word(at) == "fn" && first > start && is_outer {
             items.push(start..first);
             (start, depth) = (first, 0);
         }
@@ -89,12 +92,37 @@ pub(super) fn unbalanced(text: &str, tokens: &[Token]) -> Option<Unbalanced> {
     Some(Unbalanced::Open(suspect.unwrap_or_else(|| last.at.clone())))
 }
 
+/// Whether an item is a function.
+pub(super) fn is_function(text: &str, tokens: &[Token]) -> bool {
+    let word = |at: usize| tokens.get(at).map_or("", |token| &text[token.at.clone()]);
+    word(0) == "fn" || (word(0) == "private" && word(1) == "fn")
+}
+
+/// The last brace of a function of several lines, if it is not where the function's last brace belongs.
+pub(super) fn early_end(text: &str, function: &[Token]) -> Option<Range<usize>> {
+    let (first, last) = (function.first()?, function.last()?);
+    let (opened, closed) = (line_start(text, first), line_start(text, last));
+    let belongs = starts_line(text, last) && indentation(text, first) == indentation(text, last);
+    (opened != closed && !belongs).then(|| last.at.clone())
+}
+
 /// Whether a bracket starts a line that is indented less than the line of the one that it closes.
 fn is_outdented(text: &str, open: &Token, close: &Token) -> bool {
-    let line = |at: usize| text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-    let indent = |start: usize| text[start..].len() - text[start..].trim_start_matches(' ').len();
-    let (opened, closed) = (line(open.at.start), line(close.at.start));
-    closed + indent(closed) == close.at.start && indent(closed) < indent(opened)
+    starts_line(text, close) && indentation(text, close) < indentation(text, open)
+}
+
+fn line_start(text: &str, token: &Token) -> usize {
+    text[..token.at.start].rfind('\n').map_or(0, |newline| newline + 1)
+}
+
+/// The spaces at the start of a token's line.
+fn indentation(text: &str, token: &Token) -> usize {
+    let line = &text[line_start(text, token)..];
+    line.len() - line.trim_start_matches([' ', '\t']).len()
+}
+
+fn starts_line(text: &str, token: &Token) -> bool {
+    line_start(text, token) + indentation(text, token) == token.at.start
 }
 
 #[cfg(test)]

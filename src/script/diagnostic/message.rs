@@ -200,9 +200,13 @@ pub(super) fn lowercase_first(text: &str) -> String {
     }
 }
 
-/// The end of the word at an offset, at least one character on.
+/// The end of the word at an offset, at least one character on; the end of a line is a place without a
+/// length.
 fn token_end(text: &str, start: usize) -> usize {
     let rest = &text[start.min(text.len())..];
+    if rest.starts_with(['\n', '\r']) {
+        return start;
+    }
     let word = |c: char| c.is_alphanumeric() || c == '_';
     let length = rest.find(|c| !word(c)).unwrap_or(rest.len());
     let one = rest.chars().next().map_or(0, char::len_utf8);

@@ -5,7 +5,11 @@ pub(in crate::script) fn nearest<'n>(
     name: &str,
     names: impl IntoIterator<Item = &'n str>,
 ) -> Vec<&'n str> {
-    let most = (name.chars().count() / 3).clamp(1, 3);
+    let most = match name.chars().count() {
+        0..=3 => 1,
+        4..=8 => 2,
+        _ => 3,
+    };
     let lower = name.to_lowercase();
     let distance = |other: &str| {
         let other = other.to_lowercase();
@@ -80,7 +84,7 @@ pub(in crate::script) fn type_name(engine: &str) -> &str {
 /// A type with its article: an int, a float, nothing.
 pub(in crate::script) fn a_type(name: &str) -> String {
     match name {
-        "nothing" => "nothing".to_owned(),
+        "nothing" => "nothing (`()`)".to_owned(),
         "anything" => "anything".to_owned(),
         _ if name.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O']) => {
             format!("an {name}")

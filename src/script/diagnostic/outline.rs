@@ -23,6 +23,17 @@ impl Function {
     }
 }
 
+/// An import with a name.
+#[derive(Clone, Debug)]
+pub(in crate::script) struct Import {
+    /// What the script calls the module.
+    pub(super) alias: String,
+    /// What it imports.
+    pub(in crate::script) path: String,
+    /// The byte at which the path is written.
+    pub(in crate::script) at: usize,
+}
+
 /// Where a script defines a function.
 pub(in crate::script) fn definition(label: &str, text: &str, name: &str) -> Option<Place> {
     let outline = Outline::of(text);
@@ -36,8 +47,7 @@ pub(in crate::script) struct Outline<'t> {
     text: &'t str,
     tokens: Vec<Token>,
     pub(in crate::script) functions: Vec<Function>,
-    /// Imports with the names that they are known by, and what is imported.
-    pub(in crate::script) imports: Vec<(String, String)>,
+    pub(in crate::script) imports: Vec<Import>,
 }
 
 impl<'t> Outline<'t> {
@@ -102,11 +112,13 @@ impl<'t> Outline<'t> {
         })
     }
 
-    fn import(&self, at: usize) -> Option<(String, String)> {
+    fn import(&self, at: usize) -> Option<Import> {
         let path = self.tokens.get(at + 1).filter(|token| token.kind == Kind::Text)?;
-        let path = self.text[path.at.clone()].trim_matches('"');
-        (self.word(at) == "import" && self.word(at + 2) == "as")
-            .then(|| (self.word(at + 3).to_owned(), path.to_owned()))
+        (self.word(at) == "import" && self.word(at + 2) == "as").then(|| Import {
+            alias: self.word(at + 3).to_owned(),
+            path: self.text[path.at.clone()].trim_matches('"').to_owned(),
+            at: path.at.start,
+        })
     }
 
     /// The function around a byte.
@@ -305,13 +317,10 @@ impl<'t> Outline<'t> {
         (whole && !names.is_empty()).then_some(names)
     }
 
-    /// The parameters of the closure whose body starts at a byte, and the bytes of its start.
-    pub(super) fn closure(&self, body: usize) -> Option<(String, Range<usize>)> {
-        let end = self.tokens.iter().rposition(|token| token.at.end <= body)?;
-        if self.word(end) != "|" {
-            return None;
-        }
-        let start = (0..end).rev().find(|&at| self.word(at) == "|")?;
+    /// The parameters of the closure that starts at a byte, as they are written, and where.
+    pub(super) fn closure(&self, offset: usize) -> Option<(String, Range<usize>)> {
+        let start = self.token_at(offset).filter(|&at| self.word(at) == "|")?;
+        let end = (start + 1..self.tokens.len()).find(|&at| self.word(at) == "|")?;
         let at = self.tokens[start].at.start..self.tokens[end].at.end;
         Some((self.text[at.clone()].to_owned(), at))
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rhai::{AST, Engine, LexError, ParseError, ParseErrorType};
 
-use super::items::{Unbalanced, items, unbalanced};
+use super::items::{Unbalanced, early_end, is_function, items, unbalanced};
 use super::message::{Diagnostic, Diagnostics, Place};
 use super::names::{counted, nearest};
 use super::tokens::{Token, offset_of, tokens};
@@ -36,9 +36,24 @@ pub(super) fn mistakes(engine: &Engine, label: &str, text: &str) -> (String, Vec
     let mut left = text.to_owned();
     let mut found: Vec<(usize, Diagnostic)> = Vec::new();
     let items = items(text, &tokens);
-    for item in &items {
-        if let Some(wrong) = unbalanced(text, &tokens[item.clone()]) {
-            found.push(of_unbalanced(&wrong, text, label));
+    let mut function = None;
+    for (index, item) in items.iter().enumerate() {
+        let is_function = is_function(text, &tokens[item.clone()]);
+        if is_function {
+            function = Some(index);
+        }
+        let Some(wrong) = unbalanced(text, &tokens[item.clone()]) else { continue };
+        let mut first = index;
+        let mut blamed = wrong;
+        if let (Unbalanced::Close(_), false, Some(before)) = (&blamed, is_function, function) {
+            // What is between is of the function, which a brace has ended too early.
+            first = before + 1;
+            if let Some(early) = early_end(text, &tokens[items[before].clone()]) {
+                blamed = Unbalanced::Close(early);
+            }
+        }
+        found.push(of_unbalanced(&blamed, text, label));
+        for item in &items[first..=index] {
             blank(&mut left, &span(&tokens, item));
         }
     }
@@ -158,6 +173,9 @@ fn explain(error: &ParseError, label: &str, text: &str, at: usize) -> Diagnostic
             (format!("`{word}` is a reserved word"), help)
         }
         ParseErrorType::ExprExpected(what) => (format!("{what} is missing here"), None),
+        ParseErrorType::MismatchedType(expected, given) if expected.contains("iterable") => {
+            (format!("`for` cannot go through {given}"), Some(ITERABLE.to_owned()))
+        }
         ParseErrorType::MismatchedType(expected, given) => {
             (format!("{expected} is expected here, not {given}"), None)
         }
@@ -212,6 +230,10 @@ fn explain(error: &ParseError, label: &str, text: &str, at: usize) -> Diagnostic
         .in_place(Some(Place::of_offset(label, text, place)))
 }
 
+/// What `for` takes.
+pub(super) const ITERABLE: &str =
+    "`for` goes through arrays, ranges such as 0..3, and the keys of a map: `map.keys()`";
+
 /// What a constant cannot be, and what helps.
 pub(super) fn of_constant(name: &str) -> (String, Option<String>) {
     let help = format!("declare it with `let {name} = ...` where it shall change");
@@ -228,6 +250,10 @@ fn of_lexical(error: &LexError, previous: &str) -> (String, Option<String>) {
             if description.ends_with("is disabled") {
                 let message = format!("`{symbol}` is not available in scripts");
                 return (message, Some("nothing outside of the script decides a run".to_owned()));
+            }
+            if description.contains("typo of") {
+                let help = "a comparison is written `==`".to_owned();
+                return (format!("`{symbol}` assigns, and no value comes of that"), Some(help));
             }
             let meant = description
                 .rsplit("Should it be")

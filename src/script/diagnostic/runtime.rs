@@ -6,7 +6,7 @@ use super::calls::{Call, NOTHING, Said};
 use super::message::{Diagnostic, Diagnostics, Place, lowercase_first};
 use super::names::{a_type, counted, listed, meant_or_known, nearest, type_name};
 use super::outline::{Held, MapText, Outline};
-use super::parse::{mistakes, of_constant};
+use super::parse::{ITERABLE, mistakes, of_constant};
 use super::signatures::{natives, properties};
 use super::tokens::offset_of;
 use crate::script::resolver::BUILT_IN;
@@ -148,8 +148,9 @@ impl Explainer<'_> {
             EvalAltResult::ErrorStringBounds(length, index, _) => {
                 bounds("string", "character", *length, *index)
             }
-            EvalAltResult::ErrorFor(_) => Said::new("this cannot be gone through by `for`")
-                .help("`for` goes through arrays, ranges such as 0..3, and `map.keys()`"),
+            EvalAltResult::ErrorFor(_) => {
+                Said::new("this cannot be gone through by `for`").help(ITERABLE)
+            }
             EvalAltResult::ErrorAssignmentToConstant(name, _) => {
                 let (message, help) = of_constant(name);
                 Said { help, ..Said::new(message) }
@@ -268,7 +269,7 @@ impl Explainer<'_> {
             return said.help(format!("is `args::{near}` meant?"));
         }
         let modules = super::signatures::modules(self.engine);
-        let aliases = outline.imports.iter().map(|(alias, _)| alias);
+        let aliases = outline.imports.iter().map(|import| &import.alias);
         if aliases.chain(&modules).any(|known| known == name) {
             return said.help(format!("`{name}` is a module; write `{name}::...`"));
         }
@@ -333,6 +334,7 @@ impl Explainer<'_> {
         if kind == "nothing" {
             return said.help(NOTHING);
         }
+        let is_plain = matches!(kind, "int" | "float" | "bool" | "string" | "char" | "range");
         let functions = natives(self.engine);
         let is_function = |s: &super::signatures::Signature| {
             s.module.is_empty()
@@ -343,7 +345,13 @@ impl Explainer<'_> {
         if functions.iter().any(is_function) {
             return said.help(format!("`{name}` is a function; write `{name}()`"));
         }
-        match unit_hint(name, &known).or_else(|| meant_or_known(name, &known, "it has")) {
+        let near = nearest(name, known.iter().map(String::as_str));
+        let of_names = || match near.first() {
+            Some(near) if is_plain => Some(format!("is `{near}` meant?")),
+            None if is_plain => None,
+            _ => meant_or_known(name, &known, "it has"),
+        };
+        match unit_hint(name, &known).or_else(of_names) {
             Some(help) => said.help(help),
             None => said,
         }
@@ -368,7 +376,8 @@ fn bounds(what: &str, part: &str, length: usize, index: i64) -> Said {
 
 fn too_large(what: &str) -> Said {
     let setting = [("string", "string_bytes"), ("array", "array_items"), ("map", "map_entries")];
-    let said = Said::new(format!("the script holds too much: {}", lowercase_first(what)));
+    let size = lowercase_first(what).replace("/BLOB", "").replace("object map", "map");
+    let said = Said::new(format!("the script holds too much: {size}"));
     match setting.iter().find(|(kind, _)| what.contains(kind)) {
         Some((_, name)) => said.help(format!("`limits.{name}` in the settings raises the limit")),
         None => said,

@@ -92,6 +92,20 @@ impl fmt::Display for Signature {
 }
 
 impl Signature {
+    /// The function as a method: `array.push(item)`.
+    pub(super) fn as_method(&self) -> String {
+        let text = self.to_string();
+        let (Some(first), Some(open)) = (self.parameters.first(), text.find('(')) else {
+            return text;
+        };
+        let rest = text[open + 1..].split_once(", ").map_or_else(
+            || text[text.find(')').unwrap_or(open)..].to_owned(),
+            |(_, rest)| rest.to_owned(),
+        );
+        let on = first.kind.as_deref().or(first.name.as_deref()).unwrap_or("value");
+        format!("{on}.{}({rest}", self.name)
+    }
+
     /// A function of a script; its parameters take anything.
     pub(super) fn of_script(module: &str, name: &str, parameters: &[String]) -> Self {
         let parameters =
@@ -113,6 +127,12 @@ impl Signature {
         }
     }
 }
+
+/// Types of the engine that no value of a script has, or hardly ever.
+const UNSEEN: [&str; 15] = [
+    "i8", "u8", "i16", "u16", "i32", "u32", "u64", "i128", "u128", "isize", "usize", "f32", "Blob",
+    "Instant", "Decimal",
+];
 
 /// All native functions of an engine, properties and operators apart, sorted.
 pub(super) fn natives(engine: &Engine) -> Vec<Signature> {
@@ -169,7 +189,10 @@ fn all(engine: &Engine) -> Vec<Signature> {
             let result = (!matches!(result, "anything" | "nothing" | "RhaiResult"))
                 .then(|| result.to_owned());
             let name = data.name.to_string();
-            Some(Signature { module, name, parameters: parameters.collect(), result })
+            let parameters: Vec<Parameter> = parameters.collect();
+            let is_seen = |p: &Parameter| p.kind.as_deref().is_none_or(|k| !UNSEEN.contains(&k));
+            let is_known = parameters.iter().all(is_seen);
+            is_known.then_some(Signature { module, name, parameters, result })
         },
         true,
     )

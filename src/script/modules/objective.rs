@@ -7,8 +7,10 @@ use rhai::{Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext};
 
 use super::reward::Rejected;
 use crate::pareto::{Limit, Term, Weighted};
+use crate::script::diagnostic::meant_or_known;
 use crate::script::native::{name_type, native};
-use crate::script::options::{number, refuse};
+use crate::script::options::{number, refuse, refuse_with_help};
+use crate::study::unit_hint;
 
 /// The ranges that are used where a script gives none, each from worst to best.
 ///
@@ -116,7 +118,10 @@ fn weighted(
                         "objective::weighted needs the range of {name}: give \
                          `#{{ {name}: [worst, best] }}` as the second argument"
                     );
-                    refuse(context, reason)
+                    match unit_hint(&name, &RANGES.map(|(known, _, _)| known)) {
+                        Some(hint) => refuse_with_help(context, reason, &hint),
+                        None => refuse(context, reason),
+                    }
                 })?,
         };
         terms.insert(name.to_string(), Term { weight, worst, best });
@@ -153,7 +158,14 @@ fn reward(
 ) -> Result<Dynamic, Box<EvalAltResult>> {
     let metric = |name: &str| metrics.get(name).and_then(number);
     let worth = objective.worth(metric).map_err(|metric| {
-        refuse(&context, format!("the objective is about `{metric}`, and there is no such metric"))
+        let reason = format!("the objective is about `{metric}`, and there is no such metric");
+        let known: Vec<&str> = metrics.keys().map(|name| name.as_str()).collect();
+        let help =
+            unit_hint(&metric, &known).or_else(|| meant_or_known(&metric, &known, "there are"));
+        match help {
+            Some(help) => refuse_with_help(&context, reason, &help),
+            None => refuse(&context, reason),
+        }
     })?;
     Ok(if worth.valid { worth.reward.into() } else { Dynamic::from(Rejected(worth.reward)) })
 }

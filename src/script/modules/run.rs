@@ -9,7 +9,7 @@ use rhai::{
 use super::space::{ScriptPart, ScriptPoint};
 use crate::pareto::{Direction, Objective};
 use crate::script::native::{name_type, native};
-use crate::script::options::refuse;
+use crate::script::options::{described, refuse};
 use crate::seed::stream;
 use crate::space::{Point, Space};
 use crate::store::{Outcome, Trial};
@@ -204,7 +204,7 @@ fn call<T: Clone + Send + Sync + 'static>(
     args: impl FuncArgs,
 ) -> Result<T, Box<EvalAltResult>> {
     let value: Dynamic = function.call_within_context(context, args)?;
-    let kind = value.type_name();
+    let kind = described(context, &value);
     value.try_cast::<T>().ok_or_else(|| {
         refuse(context, format!("the function gave {kind} where true or false is needed"))
     })
