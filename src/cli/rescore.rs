@@ -157,7 +157,7 @@ fn refuse_missing(
     rescored: &Rescored,
 ) -> Result<(), CliError> {
     for (failure, ..) in &rescored.failures {
-        let about = ["there is no property `", "the objective is about `"];
+        let about = ["the map has no entry `", "the objective is about `"];
         let metric = about.iter().find_map(|start| {
             failure.0.strip_prefix(start).and_then(|rest| rest.split('`').next())
         });

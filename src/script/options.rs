@@ -2,7 +2,7 @@
 
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 
-use super::diagnostic::{HELP, a_type, meant_or_known, type_name};
+use super::diagnostic::{HELP, a_type, nearest, type_name};
 
 /// An error of a native function, at the place where the script calls it.
 pub(super) fn refuse(context: &NativeCallContext, reason: impl Into<String>) -> Box<EvalAltResult> {
@@ -119,9 +119,12 @@ impl<'a> Options<'a> {
         match self.map.keys().next() {
             None => Ok(()),
             Some(unknown) => {
-                let reason = format!("{} has no option `{unknown}`", self.function);
-                Err(match meant_or_known(unknown, &self.known, "it takes") {
-                    Some(help) => refuse_with_help(self.context, reason, &help),
+                let (function, known) = (self.function, self.known.join(", "));
+                let reason = format!("{function} has no option `{unknown}`; it takes {known}");
+                Err(match nearest(unknown, self.known.iter().copied()).first() {
+                    Some(near) => {
+                        refuse_with_help(self.context, reason, &format!("is `{near}` meant?"))
+                    }
                     None => refuse(self.context, reason),
                 })
             }

@@ -159,11 +159,11 @@ fn a_reward_that_is_no_number() {
 fn a_metric_that_is_no_number() {
     assert_eq!(
         first_failure(&changed("area_mm2: 1.0", "area_mm2: 0.0 / 0.0")),
-        "error: metric `area_mm2` is NaN\n --> x.rhai:2:41"
+        "error: metric `area_mm2` is NaN\n --> x.rhai:2:42"
     );
     assert_eq!(
         first_failure(&changed("area_mm2: 1.0", r#"area_mm2: "big""#)),
-        "error: metric `area_mm2` is a string; a metric is a number\n --> x.rhai:2:41"
+        "error: metric `area_mm2` is a string; a metric is a number\n --> x.rhai:2:42"
     );
     assert_eq!(
         first_failure(&changed("p.x / 4.0", "p.x + 92.0")),
@@ -292,7 +292,8 @@ error: argument `seed` has the name of a setting
 fn a_phase_that_cannot_be() {
     assert_eq!(
         refusal(&changed("steps: 64", "stepz: 64, steps: 64")).lines().next().unwrap(),
-        "error: phase() has no option `stepz`"
+        "error: phase() has no option `stepz`; it takes search, fixed, steps, valid, controller, \
+         keep, reward, screen"
     );
     assert_eq!(
         refusal(&changed("steps: 64, ", "")).lines().next().unwrap(),

@@ -176,7 +176,7 @@ fn a_runs_functions_and_settings_are_at_hand() {
     assert!(valid > 100);
     let ran = place.run(&["query", same]);
     assert_eq!(ran.code, 3);
-    assert!(ran.err.contains("there is no function `score (map)`"), "{}", ran.err);
+    assert!(ran.err.contains("there is no function `score`"), "{}", ran.err);
     assert!(ran.err.contains("`--run RUN`"), "{}", ran.err);
     place.write("other.rhai", RICH);
     assert_eq!(count(&[same, "--script", "other.rhai"]), valid_of(&place, "x-1"));

@@ -105,10 +105,17 @@ max.METRIC, min.METRIC
     );
     assert_eq!(
         refusal(r#""valid > 1""#),
-        "error: thresholds() returned string, not an array of texts\n |\n = help: write for example \
-         `[\"best.accuracy >= 0.93\", \"valid >= 100\"]`\n"
+        "\
+error: thresholds() returned a string; it must return an array of texts
+ --> x.rhai:5:4
+  |
+5 | fn thresholds() { \"valid > 1\" }
+  |    ^^^^^^^^^^
+  |
+  = help: write for example `[\"best.accuracy >= 0.93\", \"valid >= 100\"]`
+"
     );
-    assert!(refusal("[1]").starts_with("error: thresholds() lists i64, not a text\n"));
+    assert!(refusal("[1]").starts_with("error: thresholds() lists an int, not a text\n"));
     assert!(
         refusal(r#"["valid = 3"]"#)
             .starts_with("error: `valid = 3` is not a threshold; write it like")

@@ -30,9 +30,16 @@ pub(in crate::script) fn nearest<'n>(
     near.into_iter().map(|(_, name)| name).collect()
 }
 
+/// Names that are listed at most.
+const LISTED: usize = 12;
+
 /// Names in backticks, as the end of a sentence: `a`, `b` or `c`.
 pub(in crate::script) fn listed<S: AsRef<str>>(names: &[S], word: &str) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
+    let quote = |name: &S| format!("`{}`", name.as_ref());
+    let mut quoted: Vec<String> = names.iter().take(LISTED).map(quote).collect();
+    if names.len() > LISTED {
+        quoted.push(format!("{} more", names.len() - LISTED));
+    }
     match quoted.as_slice() {
         [] => "nothing".to_owned(),
         [one] => one.clone(),

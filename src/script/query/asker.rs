@@ -157,6 +157,7 @@ impl Asker {
                 format!("{} s for a stretch of trials", self.limits.seconds)
             }
             EvalAltResult::ErrorFunctionNotFound(..) => {
+                diagnostic.notes.clear();
                 diagnostic.help = Some(
                     "the functions of a run's script are at hand where one run is named \
                      (`--run RUN`), or with `--script FILE`"

@@ -128,7 +128,7 @@ fn what_there_is_not_is_refused_with_the_nearest() {
         ("args.deepth == 1", "the runs have no argument `deepth`", "is `depth` meant?"),
         ("m.c > 1", "the trials have no metric `c`", "there are a, b"),
         ("a + 1.0", "the query gives a number, not true or false", "write a condition"),
-        ("reward(m) > 1", "there is no function `reward (map)`", "--script FILE"),
+        ("reward(m) > 1", "there is no function `reward`", "--script FILE"),
         ("fill()", "there is no function", "one run is named"),
     ] {
         let refusal = refusal(text);
