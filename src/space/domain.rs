@@ -40,9 +40,10 @@ pub trait Domain: Send + Sync + fmt::Debug {
     /// The options that a readable text stands for, [`Domain::canonical`] texts among them.
     fn parse(&self, text: &str) -> Result<Vec<u16>, Illegal>;
 
-    /// Gives the choices that the others leave undecided the only option they legally have, 0.
+    /// Gives the choices that the others leave no option but one that option: 0 to what they leave
+    /// undecided, and to the last items of a subset what its bounds ask for.
     ///
-    /// Nothing happens where every choice is always decided. The options must exist.
+    /// Legal combinations stay as they are. The options must exist.
     fn settle(&self, _options: &mut [u16]) {}
 
     /// A uniformly drawn legal combination; `None` if a million draws met none.

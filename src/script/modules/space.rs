@@ -61,18 +61,10 @@ impl ScriptPart {
     /// The part that a value of a script's space stands for: a part, one in the making, or the
     /// product of the parts of a map.
     pub(in crate::script) fn of(path: &str, value: Dynamic) -> Result<Self, PartError> {
-        match value.try_cast_result::<Self>() {
-            Ok(part) => Ok(part),
-            Err(value) => {
-                let (content, natives) = contents(path, value)?;
-                let named = |error| PartError::Mixed { path: path.to_owned(), error };
-                let Content::Part(draft) = content else {
-                    let kind = "map".to_owned();
-                    return Err(PartError::NotAPart { path: path.to_owned(), kind });
-                };
-                ScriptDraft { draft, natives }.finish().map_err(named)
-            }
-        }
+        value.try_cast_result::<Self>().or_else(|value| {
+            let named = |error| PartError::Mixed { path: path.to_owned(), error };
+            draft(path, value)?.finish().map_err(named)
+        })
     }
 
     /// A part of a single choice, subset or permutation.
@@ -96,13 +88,20 @@ impl ScriptPart {
 
 /// What a value of a script stands for under a name, with the values of its parts of other kinds.
 pub(super) fn contents(path: &str, value: Dynamic) -> Result<(Content, Vec<ToScript>), PartError> {
-    let value = match value.try_cast_result::<ScriptPart>() {
-        Ok(ScriptPart { content: Some(content), .. }) => return Ok((content, Vec::new())),
-        Ok(ScriptPart { domain, value, .. }) => return Ok((Content::Native(domain), vec![value])),
-        Err(value) => value,
-    };
+    match value.try_cast_result::<ScriptPart>() {
+        Ok(ScriptPart { content: Some(content), .. }) => Ok((content, Vec::new())),
+        Ok(ScriptPart { domain, value, .. }) => Ok((Content::Native(domain), vec![value])),
+        Err(value) => {
+            let ScriptDraft { draft, natives } = draft(path, value)?;
+            Ok((Content::Part(draft), natives))
+        }
+    }
+}
+
+/// A part in the making, or the product of the parts of a map.
+fn draft(path: &str, value: Dynamic) -> Result<ScriptDraft, PartError> {
     let value = match value.try_cast_result::<ScriptDraft>() {
-        Ok(ScriptDraft { draft, natives }) => return Ok((Content::Part(draft), natives)),
+        Ok(draft) => return Ok(draft),
         Err(value) => value,
     };
     let map = value.try_cast_result::<Map>().map_err(|value| {
@@ -115,7 +114,7 @@ pub(super) fn contents(path: &str, value: Dynamic) -> Result<(Content, Vec<ToScr
         let named = |error| PartError::Mixed { path: path.to_owned(), error };
         product.add(&name, content, natives).map_err(named)?;
     }
-    Ok((Content::Part(product.draft), product.natives))
+    Ok(product)
 }
 
 /// A point as scripts see it: a value for each part, by name.
