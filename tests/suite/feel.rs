@@ -18,7 +18,7 @@ mod terminal {
         for columns in [40, 200] {
             let (code, written) = on_terminal(place.command(&["run", "x.rhai"]), columns);
             assert_eq!(code, 0, "{written}");
-            let lines = plain_lines(&written);
+            let lines = plain_lines(&written, columns);
             let drawn: Vec<&String> = lines
                 .iter()
                 .filter(|line| line.starts_with("all") && line.contains("/30,000"))

@@ -35,8 +35,9 @@ pub fn on_terminal(mut command: Command, columns: u16) -> (i32, String) {
     (code, String::from_utf8_lossy(&written).into_owned())
 }
 
-/// The lines of what was written to a terminal, without control sequences.
-pub fn plain_lines(written: &str) -> Vec<String> {
+/// The lines of what was written to a terminal of so many columns, which begins a new one where one is
+/// full; without control sequences.
+pub fn plain_lines(written: &str, columns: u16) -> Vec<String> {
     let mut plain = String::new();
     let mut letters = written.chars();
     while let Some(letter) = letters.next() {
@@ -46,5 +47,10 @@ pub fn plain_lines(written: &str) -> Vec<String> {
             letter => plain.push(letter),
         }
     }
-    plain.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    let full = |line: &str| -> Vec<String> {
+        let letters: Vec<char> = line.chars().collect();
+        letters.chunks(usize::from(columns)).map(|row| row.iter().collect::<String>()).collect()
+    };
+    let rows = plain.lines().flat_map(full).map(|row| row.trim_end().to_owned());
+    rows.filter(|row| !row.is_empty()).collect()
 }
