@@ -14,6 +14,7 @@ pub mod cli;
 pub mod comparison;
 pub mod flight;
 pub mod hashed;
+pub mod memory;
 pub mod network;
 pub mod pareto;
 pub mod query;
@@ -27,4 +28,5 @@ pub mod store;
 pub mod study;
 #[cfg(test)]
 mod testing;
+pub mod threads;
 pub mod train;

@@ -43,7 +43,9 @@ use std::process::ExitCode;
 use clap::{ColorChoice, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::report::{Colour, Format};
+use crate::script::keep_panics_of_calls;
 use crate::store::end_with;
+use crate::threads::{self, shared_pool};
 
 pub use context::Common;
 pub use error::CliError;
@@ -127,9 +129,28 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         cli.common.format = Format::Json;
     }
     context::log();
+    keep_panics_of_calls();
+    shared_pool();
     end_with(CliError::report_store);
+    // Scripts need more stack than the main thread has.
+    std::thread::scope(|scope| {
+        let command =
+            threads::builder().name("main".to_owned()).spawn_scoped(scope, || carry_out(&cli));
+        match command.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(code)) => code,
+            // It has said so.
+            Ok(Err(_)) => ExitCode::from(101),
+            Err(error) => {
+                tracing::debug!(%error, "the command has the main thread's stack");
+                carry_out(&cli)
+            }
+        }
+    })
+}
+
+fn carry_out(cli: &Cli) -> ExitCode {
     let common = &cli.common;
-    let Some(command) = cli.command else {
+    let Some(command) = &cli.command else {
         return match stdout().write_all(help::start().as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => CliError::from(error).report(),
@@ -141,30 +162,30 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         return error.report();
     }
     let result = match command {
-        Command::Run(args) => run::run(common, &args),
-        Command::Resume(args) => resume::run(common, &args),
-        Command::Runs(args) => runs::run(common, &args),
-        Command::Show(args) => show::run(common, &args),
-        Command::Watch(args) => watch::run(common, &args),
-        Command::Query(args) => query::run(common, &args),
-        Command::Export(args) => export::run(common, &args),
-        Command::Rescore(args) => rescore::run(common, &args),
-        Command::Pareto(args) => pareto::run(common, &args),
-        Command::Explain(args) => explain::run(common, &args),
-        Command::Figure(args) => figure::run(common, &args),
-        Command::Sweep(args) => sweep::run(common, &args),
-        Command::Study(args) => study::run(common, &args),
-        Command::New(args) => new::run(&args),
-        Command::Check(args) => check::run(common, &args),
-        Command::Estimate(args) => estimate::run(common, &args),
-        Command::Data(args) => data::run(common, &args),
-        Command::Definitions(args) => definitions::run(&args),
-        Command::Store(args) => store::run(common, &args),
-        Command::Train(args) => train::run(common, &args),
-        Command::Trainings(args) => trainings::run(common, &args),
-        Command::TrainPredictor(args) => train_predictor::run(common, &args),
-        Command::Completions(args) => completions::run(&args),
-        Command::Man(args) => man::run(&args),
+        Command::Run(args) => run::run(common, args),
+        Command::Resume(args) => resume::run(common, args),
+        Command::Runs(args) => runs::run(common, args),
+        Command::Show(args) => show::run(common, args),
+        Command::Watch(args) => watch::run(common, args),
+        Command::Query(args) => query::run(common, args),
+        Command::Export(args) => export::run(common, args),
+        Command::Rescore(args) => rescore::run(common, args),
+        Command::Pareto(args) => pareto::run(common, args),
+        Command::Explain(args) => explain::run(common, args),
+        Command::Figure(args) => figure::run(common, args),
+        Command::Sweep(args) => sweep::run(common, args),
+        Command::Study(args) => study::run(common, args),
+        Command::New(args) => new::run(args),
+        Command::Check(args) => check::run(common, args),
+        Command::Estimate(args) => estimate::run(common, args),
+        Command::Data(args) => data::run(common, args),
+        Command::Definitions(args) => definitions::run(args),
+        Command::Store(args) => store::run(common, args),
+        Command::Train(args) => train::run(common, args),
+        Command::Trainings(args) => trainings::run(common, args),
+        Command::TrainPredictor(args) => train_predictor::run(common, args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
     };
     match result {
         Ok(code) => code,

@@ -23,6 +23,7 @@ use crate::space::nasbench201::Nasbench201Space;
 use crate::space::{Point, Space};
 use crate::store::{RunRecord, Store, SweepRecord};
 use crate::study::{End, Experiment, Failure, Judged, Metrics, StudyError, SweepStudy};
+use crate::threads::pool;
 
 /// Evaluates every pair of an experiment's space: the exact frontier, the best pairs for each
 /// objective that its sweep() names, and counts.
@@ -163,9 +164,8 @@ impl Prepared {
         stop: &AtomicBool,
     ) -> Result<Swept, CliError> {
         let threads = loaded.threads();
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool =
-            pool.map_err(|source| CliError::Study(StudyError::Threads { threads, source }))?;
+        let pool = pool(threads)
+            .map_err(|source| CliError::Study(StudyError::Threads { threads, source }))?;
         pool.install(|| match &self.networks {
             SweepNetworks::Nasbench101(networks) => {
                 let space = Nasbench101Space::new();

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::store::{RunRecord, Store};
 use crate::study::{End, Event, Experiment, Study, StudyError};
+use crate::threads;
 
 /// A run of a study that is not finished.
 pub struct Planned<'a> {
@@ -81,7 +82,7 @@ pub fn run_all(
     };
     std::thread::scope(|scope| {
         for _ in 0..threads.clamp(1, runs.len().max(1)) {
-            scope.spawn(work);
+            threads::builder().spawn_scoped(scope, work).expect("a thread can be started");
         }
     });
     if let Some(failure) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {

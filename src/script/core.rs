@@ -13,9 +13,11 @@ use super::diagnostic::{
 };
 use super::engine::engine;
 use super::error::ScriptError;
+use super::hidden::refuse_hidden;
 use super::host::Host;
 use super::limits::Limits;
 use super::modules::{Closure, PhaseReward, reward_of};
+use super::reached::Reached;
 use super::resolver::Resolver;
 use super::settings::Settings;
 use super::sources::Sources;
@@ -58,10 +60,19 @@ impl Core {
         let engine = engine(resolver, &host, &settings.limits);
         let refuse = |diagnostics| ScriptError::Script { diagnostics, sources: sources.clone() };
         let mut ast = compile(&engine, label, text).map_err(|found| {
+            let error = engine.compile(text).err();
+            let reached = error.as_ref().and_then(|e| Reached::of_parse_error(&settings.limits, e));
+            if let (Some(error), Some(reached)) = (error, reached) {
+                let diagnostic = Diagnostic::new(reached.message).with_help(reached.help);
+                return refuse(diagnostic.at(error.position(), label).into());
+            }
             let others = broken_imports(&engine, &sources, &settings.limits, (label, text));
             refuse(found.and(others))
         })?;
         ast.set_source(label);
+        refuse_hidden(&engine, &ast).map_err(|(message, position)| {
+            refuse(Diagnostic::new(message).at(position, label).into())
+        })?;
         let calls = contract(&engine, &ast, (label, text)).map_err(|d| refuse(d.into()))?;
         let mut core = Self {
             engine,

@@ -3,8 +3,15 @@
 use std::sync::Arc;
 
 use rhai::Engine;
-use rhai::packages::{Package, StandardPackage};
+use rhai::module_resolvers::DummyModuleResolver;
+use rhai::packages::{
+    BasicArrayPackage, BasicBlobPackage, BasicMapPackage, BasicMathPackage, BitFieldPackage,
+    CorePackage, LogicPackage, MoreStringPackage, Package,
+};
 
+use super::brief::brief;
+use super::call::may_print;
+use super::guards;
 use super::host::Host;
 use super::limits::Limits;
 use super::modules;
@@ -16,19 +23,44 @@ pub(super) const DISABLED: [&str; 3] = ["eval", "timestamp", "sleep"];
 
 /// Makes an engine that reaches nothing but the native modules and jailed imports.
 pub(super) fn engine(resolver: Resolver, host: &Arc<Host>, limits: &Limits) -> Engine {
-    let mut engine = Engine::new_raw();
-    engine.register_global_module(StandardPackage::new().as_shared_module());
+    let mut engine = plain(limits);
     engine.set_module_resolver(resolver);
     engine.set_fail_on_invalid_map_property(true);
+    modules::register(&mut engine, host);
+    engine
+}
+
+/// Makes an engine with the language alone: no native modules, no imports.
+pub(super) fn plain(limits: &Limits) -> Engine {
+    let mut engine = Engine::new_raw();
+    // The standard packages, without the one of clocks.
+    CorePackage::new().register_into_engine(&mut engine);
+    BitFieldPackage::new().register_into_engine(&mut engine);
+    LogicPackage::new().register_into_engine(&mut engine);
+    BasicMathPackage::new().register_into_engine(&mut engine);
+    BasicArrayPackage::new().register_into_engine(&mut engine);
+    BasicBlobPackage::new().register_into_engine(&mut engine);
+    BasicMapPackage::new().register_into_engine(&mut engine);
+    MoreStringPackage::new().register_into_engine(&mut engine);
+    engine.set_module_resolver(DummyModuleResolver::new());
     for symbol in DISABLED {
         engine.disable_symbol(symbol);
     }
+    guards::register(&mut engine);
     limits.apply(&mut engine);
-    engine.on_print(|text| tracing::info!(target: "script", "{text}"));
+    engine.on_print(|text| say(&brief(text)));
     engine.on_debug(|text, source, position| {
         let source = source.unwrap_or("script");
-        tracing::info!(target: "script", "{source}:{position:?}: {text}");
+        say(&format!("{source}:{position:?}: {}", brief(text)));
     });
-    modules::register(&mut engine, host);
     engine
+}
+
+/// Logs what a script prints, as far as a call may print.
+fn say(text: &str) {
+    match may_print() {
+        Some(true) => tracing::info!(target: "script", "{text}"),
+        Some(false) => {}
+        None => tracing::info!(target: "script", "... what else this call prints is not shown"),
+    }
 }

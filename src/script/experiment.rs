@@ -15,6 +15,7 @@ use super::metrics;
 use super::modules::{
     PartError, PhaseReward, ScriptPart, ScriptPhase, ScriptRun, TrainingPlan, script_point,
 };
+use super::reading::read_text;
 use super::resolver::Resolver;
 use super::settings::Settings;
 use super::sources::Sources;
@@ -51,7 +52,7 @@ impl Script {
     /// missing or returns something else, or a setting does not exist.
     pub fn load(path: &Path, settings: &Settings, data: PathBuf) -> Result<Self, ScriptError> {
         settings.validate()?;
-        let text = std::fs::read_to_string(path)
+        let text = read_text(path)
             .map_err(|source| ScriptError::Read { path: path.to_path_buf(), source })?;
         let label = path.display().to_string();
         let sources = Sources::default();

@@ -1,16 +1,15 @@
 //! What a script may use up.
 
-use std::cell::Cell;
-use std::time::{Duration, Instant};
-
-use rhai::{Dynamic, Engine};
+use rhai::Engine;
 use serde::{Deserialize, Serialize};
+
+use super::call;
 
 /// Limits of one call from the host into a script; zero means none only for `seconds`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Script operations.
+    /// Script operations, those of functions that native functions call included.
     pub operations: u64,
     /// Nested calls of script functions.
     pub call_depth: usize,
@@ -18,12 +17,18 @@ pub struct Limits {
     pub expression_depth: usize,
     /// Bytes of a string.
     pub string_bytes: usize,
-    /// Items of an array.
+    /// Items of an array, those of arrays and maps in it included; bytes of a blob.
     pub array_items: usize,
-    /// Entries of a map.
+    /// Entries of a map, those of maps and arrays in it included.
     pub map_entries: usize,
     /// Modules that a script and its imports may load.
     pub modules: usize,
+    /// Variables that there are at once.
+    pub variables: usize,
+    /// Functions that a script or a module may define.
+    pub functions: usize,
+    /// MB (of 2^20 bytes) that a call may hold; the work of native functions such as training does not count.
+    pub memory_mb: u64,
     /// Wall-clock seconds; the guard against a call that is slow in native code.
     pub seconds: f64,
 }
@@ -38,74 +43,82 @@ impl Default for Limits {
             array_items: 100_000,
             map_entries: 10_000,
             modules: 64,
+            variables: 1_000,
+            functions: 1_000,
+            memory_mb: 256,
             seconds: 60.0,
         }
     }
 }
 
-thread_local! {
-    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
-    /// Operations of the thread.
-    static OPERATIONS: Cell<u64> = const { Cell::new(0) };
-}
+/// Bytes of stack that a level of nested arrays or maps needs at most: comparing and printing need some 2,400,
+/// freeing 200.
+const LEVEL: usize = 3_400;
 
-/// Runs native work whose time does not count: it is long because the script asks for much, not because it
-/// is stuck.
-pub(super) fn untimed<T>(work: impl FnOnce() -> T) -> T {
-    let started = Instant::now();
-    let result = work();
-    let extended = DEADLINE.get().and_then(|deadline| deadline.checked_add(started.elapsed()));
-    DEADLINE.set(extended);
-    result
-}
-
-/// How many operations pass between two looks at the clock.
-const CLOCK_EVERY: u64 = 4096;
+/// Bytes of stack that a nested call with a nested expression in it needs at most, for each level of the
+/// expression.
+const FRAME: usize = 4_096;
 
 impl Limits {
-    /// The first limit of zero that would be none, by its name.
-    pub(super) fn zero(&self) -> Option<&'static str> {
-        let counts = [
-            ("operations", self.operations),
-            ("call_depth", self.call_depth as u64),
-            ("expression_depth", self.expression_depth as u64),
-            ("string_bytes", self.string_bytes as u64),
-            ("array_items", self.array_items as u64),
-            ("map_entries", self.map_entries as u64),
-            ("modules", self.modules as u64),
-        ];
-        counts.into_iter().find(|(_, count)| *count == 0).map(|(name, _)| name)
+    /// The counts, each with the most that it may be set to.
+    pub(super) const fn counts(&self) -> [(&'static str, u64, u64); 10] {
+        [
+            ("operations", self.operations, u64::MAX / 2),
+            ("call_depth", self.call_depth as u64, 10_000),
+            ("expression_depth", self.expression_depth as u64, 1_000),
+            ("string_bytes", self.string_bytes as u64, 1 << 30),
+            ("array_items", self.array_items as u64, 10_000_000),
+            ("map_entries", self.map_entries as u64, 1_000_000),
+            ("modules", self.modules as u64, 10_000),
+            ("variables", self.variables as u64, 1_000_000),
+            ("functions", self.functions as u64, 100_000),
+            ("memory_mb", self.memory_mb, 1 << 20),
+        ]
     }
 
     /// Sets the limits of an engine.
     pub(super) fn apply(&self, engine: &mut Engine) {
         engine
-            .set_max_operations(self.operations)
+            // The engine forgets what the functions that native functions call have used up; `call` does not.
+            .set_max_operations(0)
             .set_max_call_levels(self.call_depth)
             .set_max_expr_depths(self.expression_depth, self.expression_depth)
             .set_max_string_size(self.string_bytes)
             .set_max_array_size(self.array_items)
             .set_max_map_size(self.map_entries)
             .set_max_modules(self.modules)
-            .set_max_variables(1_000)
-            .set_max_functions(1_000);
-        let seconds = self.seconds;
-        engine.on_progress(move |_| {
-            // The engine forgets what the closures that native functions call have used up.
-            let operations = OPERATIONS.get().wrapping_add(1);
-            OPERATIONS.set(operations);
-            let late = operations.is_multiple_of(CLOCK_EVERY)
-                && DEADLINE.get().is_some_and(|deadline| Instant::now() > deadline);
-            late.then(|| Dynamic::from(format!("the call took longer than {seconds} s")))
-        });
+            .set_max_variables(self.variables)
+            .set_max_functions(self.functions);
+        let limits = *self;
+        engine.on_progress(move |_| call::progress(&limits));
     }
 
-    /// Runs a call under the limit of wall-clock time.
-    pub(super) fn timed<T>(&self, call: impl FnOnce() -> T) -> T {
-        let limit = Duration::try_from_secs_f64(self.seconds).ok().filter(|limit| !limit.is_zero());
-        let outer = DEADLINE.replace(limit.and_then(|limit| Instant::now().checked_add(limit)));
-        let result = call();
-        DEADLINE.set(outer);
-        result
+    /// Bytes of the memory that a call may hold.
+    pub(super) const fn memory_bytes(&self) -> i64 {
+        self.memory_mb.cast_signed() << 20
+    }
+
+    /// Bytes of stack that are kept for what no limit interrupts: values are copied, compared, printed and
+    /// freed by recursion. Closures that have captured one another need less stack than half their memory.
+    pub(super) const fn stack_for_values(&self) -> usize {
+        (self.array_items + self.map_entries) * LEVEL + (self.memory_mb as usize) * (1 << 19)
+    }
+
+    /// Bytes of stack that a call should find.
+    pub(super) fn stack_bytes(&self) -> usize {
+        let frames = self.call_depth * self.expression_depth * FRAME;
+        self.stack_for_values() + frames.clamp(16 << 20, 256 << 20)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::threads::STACK_BYTES;
+
+    #[test]
+    fn the_stacks_of_threads_suffice_for_the_default_limits() {
+        // What the host has used before it calls a script is far less.
+        assert!(Limits::default().stack_bytes() + (8 << 20) <= STACK_BYTES);
     }
 }

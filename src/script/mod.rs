@@ -5,6 +5,8 @@
 //! wrong in a script is a [`Diagnostic`] with its place.
 
 mod bodies;
+mod brief;
+mod call;
 mod changes;
 mod contract;
 mod core;
@@ -12,6 +14,8 @@ mod diagnostic;
 mod engine;
 mod error;
 mod experiment;
+mod guards;
+mod hidden;
 mod host;
 mod limits;
 mod metrics;
@@ -19,6 +23,8 @@ mod modules;
 mod native;
 mod options;
 mod query;
+mod reached;
+mod reading;
 mod reference;
 mod resolver;
 mod review;
@@ -30,6 +36,7 @@ mod table;
 mod trace;
 mod yaml;
 
+pub use call::keep_panics_of_calls;
 pub use changes::ScriptChanges;
 pub use diagnostic::{Diagnostic, Diagnostics, Place};
 pub use error::ScriptError;

@@ -1,5 +1,6 @@
 //! The option maps that native functions take.
 
+use super::brief::brief;
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 
 use super::diagnostic::{HELP, a_type, nearest, type_name};
@@ -24,7 +25,7 @@ pub(super) fn described(context: &NativeCallContext, value: &Dynamic) -> String 
     let kind = type_name(context.engine().map_type_name(value.type_name()));
     match kind {
         "bool" | "int" | "float" => format!("{value} ({kind})"),
-        "string" | "char" => format!("\"{value}\" ({kind})"),
+        "string" | "char" => format!("\"{}\" ({kind})", brief(value)),
         _ => a_type(kind),
     }
 }

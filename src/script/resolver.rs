@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 
+use super::hidden::refuse_hidden;
+use super::reading::read_resolved;
 use super::sources::Sources;
-
-/// A module's text is at most this long.
-const MAX_BYTES: u64 = 1 << 20;
 
 /// The modules of `scripts/` that come with the program.
 pub(super) const BUILT_IN: [(&str, &str); 2] = [
@@ -76,11 +75,7 @@ impl Resolver {
             if !real.starts_with(&root) {
                 return Err(format!("`{name}` leads out of `{}`", folder.display()));
             }
-            let size = std::fs::metadata(&real).map_err(|error| error.to_string())?.len();
-            if size > MAX_BYTES {
-                return Err(format!("`{name}` has {size} bytes; a script may have {MAX_BYTES}"));
-            }
-            let text = std::fs::read_to_string(&real)
+            let text = read_resolved(&real)
                 .map_err(|error| format!("`{name}` cannot be read: {error}"))?;
             let place = if index == 0 { "" } else { "scripts/" };
             return Ok(Found { label: format!("{place}{}", relative.display()), text });
@@ -145,6 +140,9 @@ impl ModuleResolver for Resolver {
         let module =
             engine.compile(&text).map_err(Box::<EvalAltResult>::from).and_then(|mut ast| {
                 ast.set_source(label.as_str());
+                refuse_hidden(engine, &ast).map_err(|(reason, position)| {
+                    Box::new(EvalAltResult::ErrorRuntime(reason.into(), position))
+                })?;
                 Module::eval_ast_as_new(Scope::new(), &ast, engine)
             });
         match module {

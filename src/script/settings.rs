@@ -8,6 +8,7 @@ use serde_yaml::Value;
 
 use super::diagnostic::Diagnostic;
 use super::limits::Limits;
+use super::reading::read_text;
 use super::sources::Sources;
 
 /// Threads at most.
@@ -89,7 +90,7 @@ pub enum SettingsError {
         /// Its value.
         value: String,
         /// What it may be.
-        expected: &'static str,
+        expected: String,
     },
     /// An override with a value of the wrong kind.
     #[error("`--set {key}=...`: {reason}")]
@@ -118,7 +119,7 @@ impl Settings {
     /// The file cannot be read, is not YAML, has a key or a value that does not belong, or names
     /// no script.
     pub fn load(path: &Path) -> Result<Self, SettingsError> {
-        let text = std::fs::read_to_string(path)
+        let text = read_text(path)
             .map_err(|source| SettingsError::Read { path: path.to_path_buf(), source })?;
         let mut settings: Self = serde_yaml::from_str(&text).map_err(|error| {
             let label = path.display().to_string();
@@ -140,8 +141,9 @@ impl Settings {
     /// # Errors
     /// The first that makes no sense.
     pub fn validate(&self) -> Result<(), SettingsError> {
-        let refuse = |key: &str, value: String, expected| {
-            Err(SettingsError::Range { key: key.to_owned(), value, expected })
+        let refuse = |key: &str, value: String, expected: &str| {
+            let (key, expected) = (key.to_owned(), expected.to_owned());
+            Err(SettingsError::Range { key, value, expected })
         };
         for (key, value) in [("steps", self.steps), ("threads", self.threads.map(|n| n as u64))] {
             if value == Some(0) {
@@ -156,8 +158,12 @@ impl Settings {
                 return refuse(key, value.to_string(), expected);
             }
         }
-        if let Some(name) = self.limits.zero() {
-            return refuse(&format!("limits.{name}"), "0".to_owned(), "at least 1");
+        for (name, count, most) in self.limits.counts() {
+            if count == 0 || count > most {
+                let expected =
+                    if count == 0 { "at least 1".to_owned() } else { format!("at most {most}") };
+                return refuse(&format!("limits.{name}"), count.to_string(), &expected);
+            }
         }
         let seconds = self.limits.seconds;
         if !(seconds.is_finite() && seconds >= 0.0) {

@@ -10,6 +10,7 @@ use crate::comparison::{Course, Outcomes, Plan, Target, compare};
 use crate::pareto::Objective;
 use crate::store::{RunRecord, Store, StoreError, StudyRecord, Trial};
 use crate::study::StudyError;
+use crate::threads::pool;
 
 /// A reward that is higher by more, relatively, is no matter of rounding.
 const ROUNDING: f64 = 1e-9;
@@ -57,8 +58,8 @@ pub fn judge(
     swept: Option<&SweptPairs>,
     threads: usize,
 ) -> Result<Vec<Judged>, CliError> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(|source| CliError::Study(StudyError::Threads { threads, source }))?;
+    let pool =
+        pool(threads).map_err(|source| CliError::Study(StudyError::Threads { threads, source }))?;
     let scenario =
         |(name, _): &(String, _)| judge_scenario(store, plan, study, experiments, swept, name);
     pool.install(|| plan.scenarios.0.iter().map(scenario).collect())

@@ -6,6 +6,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use rhai::Position;
 
 use super::tokens::{line_and_column, offset_of};
+use crate::script::brief::brief;
 use crate::script::sources::Sources;
 
 /// Where in which script text something is.
@@ -71,8 +72,14 @@ impl fmt::Display for Diagnostic {
 impl Diagnostic {
     /// A message about a script as a whole.
     pub fn new(message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self { message, place: None, notes: Vec::new(), stack: Vec::new(), help: None }
+        let message: String = message.into();
+        Self {
+            message: brief(&message),
+            place: None,
+            notes: Vec::new(),
+            stack: Vec::new(),
+            help: None,
+        }
     }
 
     /// Adds what to do.

@@ -174,7 +174,9 @@ impl<'t> Outline<'t> {
                 }
                 "for" => vec![at + 1],
                 // The parameters of a closure are behind something that no operator may follow.
-                "|" if !self.ends_value(at.wrapping_sub(1)) && self.word(at.wrapping_sub(1)) != "|" => {
+                "|" if !self.ends_value(at.wrapping_sub(1))
+                    && self.word(at.wrapping_sub(1)) != "|" =>
+                {
                     (at + 1..self.tokens.len()).take_while(|&t| self.word(t) != "|").collect()
                 }
                 _ => Vec::new(),

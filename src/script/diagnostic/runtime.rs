@@ -9,6 +9,7 @@ use super::outline::{Held, MapText, Outline};
 use super::parse::{ITERABLE, mistakes, of_constant};
 use super::signatures::{natives, properties};
 use super::tokens::offset_of;
+use crate::script::reached::Reached;
 use crate::script::resolver::BUILT_IN;
 use crate::script::sources::Sources;
 use crate::study::unit_hint;
@@ -162,28 +163,10 @@ impl Explainer<'_> {
             EvalAltResult::ErrorUnboundThis(_) => {
                 Said::new("`this` is known in functions that are called as methods only")
             }
-            EvalAltResult::ErrorTerminated(value, _) => Said::new(value.to_string())
-                .help("`limits.seconds` in the settings raises the limit"),
-            EvalAltResult::ErrorTooManyOperations(_) => {
-                Said::new("the script runs too long: it reached the limit of operations").help(
-                    "look for a loop that does not end; `limits.operations` in the settings raises \
-                     the limit",
-                )
-            }
-            EvalAltResult::ErrorStackOverflow(_) => {
-                Said::new("the script calls too deep: it reached the limit of nested calls").help(
-                    "look for a function that calls itself; `limits.call_depth` in the settings \
-                     raises the limit",
-                )
-            }
-            EvalAltResult::ErrorTooManyVariables(_) => {
-                Said::new("the script holds too much: too many variables at once")
-            }
-            EvalAltResult::ErrorTooManyModules(_) => {
-                Said::new("the script imports too many modules")
-                    .help("`limits.modules` in the settings raises the limit")
-            }
-            EvalAltResult::ErrorDataTooLarge(what, _) => too_large(what),
+            EvalAltResult::ErrorTerminated(token, _) => match token.read_lock::<Reached>() {
+                Some(reached) => Said::new(reached.message.as_str()).help(reached.help.as_str()),
+                None => Said::new(token.to_string()),
+            },
             EvalAltResult::ErrorParsing(kind, at) => {
                 let text = self.sources.get(label).unwrap_or_default();
                 let error = rhai::ParseError(kind.clone().into(), *at);
@@ -371,15 +354,5 @@ fn bounds(what: &str, part: &str, length: usize, index: i64) -> Said {
         0 => said,
         1 => said.help("its index is 0"),
         _ => said.help(format!("they are counted from 0 to {}", length - 1)),
-    }
-}
-
-fn too_large(what: &str) -> Said {
-    let setting = [("string", "string_bytes"), ("array", "array_items"), ("map", "map_entries")];
-    let size = lowercase_first(what).replace("/BLOB", "").replace("object map", "map");
-    let said = Said::new(format!("the script holds too much: {size}"));
-    match setting.iter().find(|(kind, _)| what.contains(kind)) {
-        Some((_, name)) => said.help(format!("`limits.{name}` in the settings raises the limit")),
-        None => said,
     }
 }

@@ -6,8 +6,8 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext
 
 use crate::accuracy::trained::TrainingRecord;
 use crate::network::Network;
+use crate::script::call::untimed;
 use crate::script::host::{Host, ScriptNetwork, Source};
-use crate::script::limits::untimed;
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, number, refuse};
 use crate::store::Reused;

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use rhai::module_resolvers::DummyModuleResolver;
 use rhai::{Engine, EvalAltResult, Module, Scope};
 
 use super::expression::Expression;
@@ -13,10 +14,11 @@ use super::names::Mentioned;
 use super::stored::load_stored;
 use crate::script::core::Core;
 use crate::script::diagnostic::{Diagnostic, Explainer, of_parse_error};
-use crate::script::engine::DISABLED;
+use crate::script::engine::plain;
 use crate::script::error::ScriptError;
 use crate::script::host::Host;
 use crate::script::limits::Limits;
+use crate::script::reading::read_text;
 use crate::script::resolver::Resolver;
 use crate::script::settings::Settings;
 use crate::script::sources::Sources;
@@ -40,18 +42,20 @@ pub struct Asker {
     pub(super) limits: Limits,
     /// The texts of the script whose functions are at hand.
     pub(super) sources: Sources,
+    /// The time that expressions have taken so far, on all threads.
+    pub(super) spent: Arc<AtomicU64>,
 }
 
 impl Default for Asker {
     fn default() -> Self {
-        let mut engine = Engine::new();
         let limits = Limits::default();
-        limits.apply(&mut engine);
-        engine.set_module_resolver(DummyModuleResolver::new());
-        for symbol in DISABLED {
-            engine.disable_symbol(symbol);
+        let engine = plain(&limits);
+        Self {
+            engine: Arc::new(engine),
+            limits,
+            sources: Sources::default(),
+            spent: Arc::default(),
         }
-        Self { engine: Arc::new(engine), limits, sources: Sources::default() }
     }
 }
 
@@ -61,7 +65,7 @@ impl Asker {
     /// # Errors
     /// The script cannot be loaded.
     pub fn of_file(path: &Path, settings: &Settings, data: PathBuf) -> Result<Self, ScriptError> {
-        let text = std::fs::read_to_string(path)
+        let text = read_text(path)
             .map_err(|source| ScriptError::Read { path: path.to_path_buf(), source })?;
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -108,7 +112,8 @@ impl Asker {
             .timed(|| Module::eval_ast_as_new(Scope::new(), &core.ast, &core.engine))
             .map_err(|error| core.refuse(core.explain(&error, &core.label, &Metrics::new())))?;
         core.engine.register_global_module(functions.into());
-        Ok(Self { engine: Arc::new(core.engine), limits: core.limits, sources: core.sources })
+        let Core { engine, limits, sources, .. } = core;
+        Ok(Self { engine: Arc::new(engine), limits, sources, spent: Arc::default() })
     }
 
     /// Compiles an expression; messages call its text `label`.
@@ -133,6 +138,22 @@ impl Asker {
         }
     }
 
+    /// Runs evaluations within what is left of the time of the whole query. It is the time of expressions on
+    /// all threads: reading the store does not count.
+    pub(super) fn share<T>(
+        &self,
+        evaluate: impl FnOnce() -> Result<T, Box<EvalAltResult>>,
+    ) -> Result<T, Box<EvalAltResult>> {
+        let started = Instant::now();
+        let left = self.limits.time().map(|all| {
+            all.saturating_sub(Duration::from_nanos(self.spent.load(Ordering::Relaxed)))
+        });
+        let result = self.limits.within(left, evaluate);
+        let took = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.spent.fetch_add(took, Ordering::Relaxed);
+        result
+    }
+
     /// The message of an evaluation that failed, which names the limit that it reached.
     pub(super) fn diagnose(&self, error: &EvalAltResult, label: &str) -> Diagnostic {
         let explainer =
@@ -142,20 +163,7 @@ impl Asker {
         while let EvalAltResult::ErrorInFunctionCall(_, _, next, _) = inner {
             inner = next;
         }
-        let limit = match inner {
-            EvalAltResult::ErrorTooManyOperations(_) => {
-                format!("{} operations a trial", self.limits.operations)
-            }
-            EvalAltResult::ErrorStackOverflow(_) => {
-                format!("{} nested calls", self.limits.call_depth)
-            }
-            EvalAltResult::ErrorDataTooLarge(..) => format!(
-                "{} bytes of a string, {} items of an array, {} entries of a map",
-                self.limits.string_bytes, self.limits.array_items, self.limits.map_entries
-            ),
-            EvalAltResult::ErrorTerminated(..) => {
-                format!("{} s for a stretch of trials", self.limits.seconds)
-            }
+        match inner {
             EvalAltResult::ErrorFunctionNotFound(..) => {
                 diagnostic.notes.clear();
                 diagnostic.help = Some(
@@ -163,11 +171,12 @@ impl Asker {
                      (`--run RUN`), or with `--script FILE`"
                         .to_owned(),
                 );
-                return diagnostic;
             }
-            _ => return diagnostic,
-        };
-        diagnostic.help = Some(format!("the limit of a query is {limit}"));
+            EvalAltResult::ErrorTerminated(..) => {
+                diagnostic.message = format!("the query is too much: {}", diagnostic.message);
+            }
+            _ => {}
+        }
         diagnostic
     }
 }

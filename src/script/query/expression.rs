@@ -8,6 +8,7 @@ use super::asker::{Asker, QueryError};
 use super::facts::Facts;
 use super::names::Mentioned;
 use super::native::Condition;
+use crate::script::call::again;
 use crate::script::diagnostic::Diagnostic;
 use crate::script::sources::Sources;
 use crate::store::Stretch;
@@ -301,21 +302,25 @@ impl Bound {
         for (name, _) in &columns {
             scope.push_dynamic(*name, Dynamic::UNIT);
         }
-        let answer = asker.limits.timed(|| {
+        let mut refused = None;
+        let answer = asker.share(|| {
             for at in places {
+                again(&asker.limits);
                 for (name, column) in &columns {
                     if let Some(slot) = scope.get_mut(name) {
                         *slot = column.value(facts, stretch, at);
                     }
                 }
-                let value = asker
-                    .engine
-                    .eval_ast_with_scope::<Dynamic>(&mut scope, ast)
-                    .map_err(|error| asker.diagnose(&error, label))?;
-                take(value)?;
+                let value = asker.engine.eval_ast_with_scope::<Dynamic>(&mut scope, ast)?;
+                if let Err(diagnostic) = take(value) {
+                    refused = Some(diagnostic);
+                    break;
+                }
             }
             Ok(())
         });
+        let answer = answer.map_err(|error| asker.diagnose(&error, label));
+        let answer = answer.and_then(|()| refused.map_or(Ok(()), Err));
         answer.map_err(|diagnostic| self.expression.refuse(diagnostic))
     }
 }

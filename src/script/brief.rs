@@ -1,0 +1,49 @@
+//! Texts of values that are only as long as people read.
+
+use std::fmt::{self, Display, Write};
+
+/// Characters of a text at most.
+const MOST: usize = 2_000;
+
+/// What a value is as a text, cut where it is longer than anyone reads. Control characters are written as
+/// escapes, but for line breaks and tabs, so that no text commands the terminal.
+///
+/// A value that prints itself by recursion stops where the text is cut.
+pub(super) fn brief(value: impl Display) -> String {
+    let mut text = Cut { text: String::new(), left: MOST };
+    if write!(text, "{value}").is_err() {
+        text.text.push_str("...");
+    }
+    text.text
+}
+
+struct Cut {
+    text: String,
+    left: usize,
+}
+
+impl Write for Cut {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars() {
+            self.left = self.left.checked_sub(1).ok_or(fmt::Error)?;
+            match character {
+                '\n' | '\t' => self.text.push(character),
+                _ if character.is_control() => self.text.extend(character.escape_default()),
+                _ => self.text.push(character),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_and_commands_shown() {
+        assert_eq!(brief("ä\n\u{1b}[2J"), "ä\n\\u{1b}[2J");
+        assert_eq!(brief("y".repeat(MOST)), "y".repeat(MOST));
+        assert_eq!(brief("y".repeat(MOST + 1)), "y".repeat(MOST) + "...");
+    }
+}

@@ -1,0 +1,43 @@
+//! Names that would hide what the program gives to scripts.
+
+use std::collections::BTreeSet;
+
+use rhai::{AST, ASTNode, Engine, Position, Stmt};
+
+use super::contract::SELF;
+
+/// Refuses an import under the name of a native module: what reads like a table's accuracy would be a script's.
+pub(super) fn refuse_hidden(engine: &Engine, ast: &AST) -> Result<(), (String, Position)> {
+    let mut aliases = Vec::new();
+    let mut note = |path: &[ASTNode<'_>]| {
+        if let Some(ASTNode::Stmt(Stmt::Import(import, _))) = path.last()
+            && !import.1.name.is_empty()
+        {
+            aliases.push((import.1.name.to_string(), import.1.pos));
+        }
+        true
+    };
+    ast.walk(&mut note);
+    if aliases.is_empty() {
+        return Ok(());
+    }
+    let native = native_modules(engine);
+    match aliases.into_iter().find(|(alias, _)| native.contains(alias)) {
+        None => Ok(()),
+        Some((alias, position)) => {
+            let reason = format!(
+                "`{alias}` is a native module; import under another name, such as `own_{alias}`"
+            );
+            Err((reason, position))
+        }
+    }
+}
+
+/// The names of the modules that scripts find without importing them.
+fn native_modules(engine: &Engine) -> BTreeSet<String> {
+    let described = engine.gen_fn_metadata_to_json(false).unwrap_or_default();
+    let described: serde_json::Value = serde_json::from_str(&described).unwrap_or_default();
+    let modules = described.get("modules").and_then(|modules| modules.as_object());
+    let names = modules.into_iter().flatten().map(|(name, _)| name.clone());
+    names.chain([SELF.to_owned(), "args".to_owned()]).collect()
+}
