@@ -120,13 +120,13 @@ mod tests {
 
     #[test]
     fn what_a_thread_holds_is_counted() {
+        let other = std::thread::spawn(held).join().unwrap();
+        assert!(other < 1 << 20, "{other}");
         let before = held();
         let mut bytes: Vec<u8> = Vec::with_capacity(1 << 20);
         assert_eq!(held() - before, 1 << 20);
         bytes.reserve_exact(3 << 20);
         assert_eq!(held() - before, 3 << 20);
-        let other = std::thread::spawn(held).join().unwrap();
-        assert!(other < 1 << 20, "{other}");
         drop(bytes);
         assert_eq!(held(), before);
         let kept = uncounted(|| vec![0u8; 1 << 20]);

@@ -171,16 +171,24 @@ impl Plan {
     pub fn load(path: &Path) -> Result<(Self, String), PlanError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| PlanError::Read { path: path.to_path_buf(), source })?;
+        Self::of_text(path, &text).map(|plan| (plan, text))
+    }
+
+    /// As [`Self::load`], with the text that would be in the file.
+    ///
+    /// # Errors
+    /// As for [`Self::load`].
+    pub fn of_text(path: &Path, text: &str) -> Result<Self, PlanError> {
         let wrong = |place: String, what: String| PlanError::Wrong { place, what };
-        let plan: Self = serde_yaml::from_str(&text).map_err(|error| {
-            let (path, text) = (path.to_path_buf(), text.clone());
+        let plan: Self = serde_yaml::from_str(text).map_err(|error| {
+            let (path, text) = (path.to_path_buf(), text.to_owned());
             PlanError::Form { path, text, error }
         })?;
         plan.validate().map_err(|(key, what)| {
-            let line = line_of(&text, &key).map_or_else(String::new, |line| format!(":{line}"));
+            let line = line_of(text, &key).map_or_else(String::new, |line| format!(":{line}"));
             wrong(format!("{}{line}", path.display()), what)
         })?;
-        Ok((plan, text))
+        Ok(plan)
     }
 
     /// The first thing that makes no sense: its key, and what is wrong with it.

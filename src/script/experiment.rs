@@ -51,9 +51,22 @@ impl Script {
     /// The file cannot be read, the script does not parse or fails, a function of the contract is
     /// missing or returns something else, or a setting does not exist.
     pub fn load(path: &Path, settings: &Settings, data: PathBuf) -> Result<Self, ScriptError> {
-        settings.validate()?;
         let text = read_text(path)
             .map_err(|source| ScriptError::Read { path: path.to_path_buf(), source })?;
+        Self::of_text(path, &text, settings, data)
+    }
+
+    /// As [`Self::load`], with the text that would be in the file.
+    ///
+    /// # Errors
+    /// As for [`Self::load`].
+    pub fn of_text(
+        path: &Path,
+        text: &str,
+        settings: &Settings,
+        data: PathBuf,
+    ) -> Result<Self, ScriptError> {
+        settings.validate()?;
         let label = path.display().to_string();
         let sources = Sources::default();
         let folder = match path.parent() {
@@ -62,7 +75,7 @@ impl Script {
         };
         let host = Arc::new(Host::new(data, settings.threads()));
         let resolver = Resolver::new(folder, sources.clone());
-        let (core, args) = Core::load((&label, &text), (resolver, sources), settings, host)?;
+        let (core, args) = Core::load((&label, text), (resolver, sources), settings, host)?;
         let core = Arc::new(core);
         let (space, parts) = read_space(&core)?;
         let objectives = read_objectives(&core)?;

@@ -1,10 +1,8 @@
 //! Names that would hide what the program gives to scripts.
 
-use std::collections::BTreeSet;
-
 use rhai::{AST, ASTNode, Engine, Position, Stmt};
 
-use super::contract::SELF;
+use super::vocabulary::native_modules;
 
 /// Refuses an import under the name of a native module: what reads like a table's accuracy would be a script's.
 pub(super) fn refuse_hidden(engine: &Engine, ast: &AST) -> Result<(), (String, Position)> {
@@ -31,13 +29,4 @@ pub(super) fn refuse_hidden(engine: &Engine, ast: &AST) -> Result<(), (String, P
             Err((reason, position))
         }
     }
-}
-
-/// The names of the modules that scripts find without importing them.
-fn native_modules(engine: &Engine) -> BTreeSet<String> {
-    let described = engine.gen_fn_metadata_to_json(false).unwrap_or_default();
-    let described: serde_json::Value = serde_json::from_str(&described).unwrap_or_default();
-    let modules = described.get("modules").and_then(|modules| modules.as_object());
-    let names = modules.into_iter().flatten().map(|(name, _)| name.clone());
-    names.chain([SELF.to_owned(), "args".to_owned()]).collect()
 }

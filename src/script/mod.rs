@@ -34,6 +34,7 @@ mod sources;
 mod sweep;
 mod table;
 mod trace;
+mod vocabulary;
 mod yaml;
 
 pub use call::keep_panics_of_calls;
@@ -50,3 +51,4 @@ pub use settings::{Settings, SettingsError};
 pub use sources::Sources;
 pub use sweep::{Accuracies, SweepNetworks, SweepPlan};
 pub use table::SummaryTable;
+pub use vocabulary::vocabulary;

@@ -121,10 +121,18 @@ impl Settings {
     pub fn load(path: &Path) -> Result<Self, SettingsError> {
         let text = read_text(path)
             .map_err(|source| SettingsError::Read { path: path.to_path_buf(), source })?;
-        let mut settings: Self = serde_yaml::from_str(&text).map_err(|error| {
+        Self::of_text(path, &text)
+    }
+
+    /// As [`Self::load`], with the text that would be in the file.
+    ///
+    /// # Errors
+    /// As for [`Self::load`].
+    pub fn of_text(path: &Path, text: &str) -> Result<Self, SettingsError> {
+        let mut settings: Self = serde_yaml::from_str(text).map_err(|error| {
             let label = path.display().to_string();
-            let diagnostic = Box::new(Diagnostic::of_yaml(&label, &text, &error));
-            SettingsError::Wrong { diagnostic, sources: Sources::of(&label, &text) }
+            let diagnostic = Box::new(Diagnostic::of_yaml(&label, text, &error));
+            SettingsError::Wrong { diagnostic, sources: Sources::of(&label, text) }
         })?;
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
         for file in [&mut settings.script, &mut settings.data].into_iter().flatten() {

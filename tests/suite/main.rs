@@ -9,6 +9,8 @@ mod data;
 mod definitions;
 mod diagnostics;
 mod feel;
+mod hostile;
+mod mutations;
 mod nasbench101;
 mod queries;
 mod resuming;

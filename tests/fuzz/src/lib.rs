@@ -1,0 +1,120 @@
+//! What a fuzzer does with a text: the same as the program, with a fault where the program would show one.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tandem::comparison::Plan;
+use tandem::script::{Limits, Script, ScriptError, Settings};
+use tandem::seed::stream;
+use tandem::study::{Experiment, Progress};
+
+/// The limits of every script.
+pub const LIMITS: Limits = Limits {
+    operations: 20_000,
+    call_depth: 32,
+    expression_depth: 64,
+    string_bytes: 1 << 16,
+    array_items: 10_000,
+    map_entries: 1_000,
+    modules: 16,
+    variables: 500,
+    functions: 200,
+    memory_mb: 32,
+    seconds: 2.0,
+};
+
+/// A whole input takes at most this long: a dozen calls and the time of native functions.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Loads a text as a script, and calls what it defines with two points.
+///
+/// # Panics
+/// If there is a fault to be seen.
+pub fn script(text: &str) {
+    // Trainings take as long as the script asks for.
+    if text.contains("procedural") {
+        return;
+    }
+    let started = Instant::now();
+    let settings = Settings { limits: LIMITS, threads: Some(1), ..Settings::default() };
+    let data = PathBuf::from("no data");
+    match Script::of_text(Path::new("experiments/fuzz.rhai"), text, &settings, data) {
+        Err(error) => see(&told(&error)),
+        Ok(script) => call(&script),
+    }
+    assert!(started.elapsed() < PATIENCE, "it took {:?}", started.elapsed());
+}
+
+fn call(script: &Script) {
+    let mut rng = stream(0, "fuzz", 0);
+    for _ in 0..2 {
+        let Ok(point) = script.space().draw(&mut rng) else { return };
+        see(&script.space().texts(&point).join(" "));
+        if script.defines("evaluate") {
+            match script.evaluate(&point) {
+                Err(failure) => see(&failure.0),
+                Ok(metrics) if script.defines("reward") => {
+                    if let Err(failure) = script.reward(&metrics) {
+                        see(&failure.0);
+                    }
+                }
+                Ok(_) => {}
+            }
+        }
+        if script.defines("training")
+            && let Err(failure) = script.training(&point)
+        {
+            see(&failure.0);
+        }
+    }
+    let progress = Progress::new(script.objectives().to_vec(), 0);
+    match script.next_phase(&progress) {
+        Err(failure) => see(&failure.0),
+        Ok(Some(phase)) => see(&phase.description),
+        Ok(None) => {}
+    }
+    if let Err(failure) = script.summary(&progress) {
+        see(&failure.0);
+    }
+    if script.defines("sweep")
+        && let Err(error) = script.sweep_plan()
+    {
+        see(&told(&error));
+    }
+}
+
+/// Reads a text as settings, and as a study's plan.
+///
+/// # Panics
+/// If there is a fault to be seen.
+pub fn settings(text: &str) {
+    match Settings::of_text(Path::new("fuzz.yaml"), text) {
+        Err(error) => see(&error.to_string()),
+        Ok(mut settings) => {
+            if let Err(error) = settings.validate() {
+                see(&error.to_string());
+            }
+            for line in text.lines().take(16) {
+                if let Err(error) = settings.set(line) {
+                    see(&error.to_string());
+                }
+            }
+        }
+    }
+    if let Err(error) = Plan::of_text(Path::new("fuzz.yaml"), text) {
+        see(&error.to_string());
+    }
+}
+
+/// An error as the program shows it.
+fn told(error: &ScriptError) -> String {
+    match error {
+        ScriptError::Script { diagnostic, sources } => diagnostic.render(sources, false),
+        other => other.to_string(),
+    }
+}
+
+fn see(message: &str) {
+    assert!(!message.contains("a bug of tandem"), "{message}");
+    assert!(message.len() < 1 << 20, "a message of {} bytes", message.len());
+}

@@ -1,0 +1,23 @@
+//! Prints the words that the fuzzer puts into scripts, in libFuzzer's format.
+
+/// Words and signs of the language, and numbers and texts at the edges.
+const WORDS: &str = "fn let const if else while loop do until for in return throw try catch import export as \
+    private switch true false this is_def_fn call curry Fn type_of print debug global experiment args point run \
+    metrics space evaluate reward schedule objectives thresholds summary sweep training accuracy latency_ms \
+    -9223372036854775808 9223372036854775807 1e308 1e-308 -0.0 0 1 .. ..= ** << >> ?? ?. ?[ || && |x| #{ ${ \
+    /* */ // @ $ \u{1F600} \u{0}";
+
+fn main() {
+    let words = WORDS.split_whitespace().map(str::to_owned);
+    for word in words.chain(tandem::script::vocabulary()) {
+        let quoted: String = word
+            .bytes()
+            .map(|byte| match byte {
+                b'"' | b'\\' => format!("\\{}", byte as char),
+                b' '..=b'~' => (byte as char).to_string(),
+                _ => format!("\\x{byte:02X}"),
+            })
+            .collect();
+        println!("\"{quoted}\"");
+    }
+}

@@ -1,0 +1,752 @@
+//! Scripts that mean harm: each ends with a clear error within bounded time and memory, and leaves the store
+//! as it was.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::support::{Place, Ran};
+
+/// No call of a hostile script takes longer than this, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Limits that are soon reached.
+const TIGHT: [&str; 3] = ["limits.operations=50000", "limits.seconds=5", "limits.memory_mb=64"];
+
+/// The memory of the process at most, in MB: twice the limit of a script and what the program itself needs.
+const MOST_MB: u64 = 250;
+
+/// The functions of a script that does no harm.
+const HARMLESS: [(&str, &str); 5] = [
+    ("space()", "#{ x: choice([1, 2, 3]) }"),
+    ("evaluate(p)", "#{ accuracy: p.x / 4.0 }"),
+    ("reward(m)", "m.accuracy"),
+    ("objectives()", "[\"accuracy:max\"]"),
+    ("schedule(run)", "if run.phases == 0 { phase(\"all\", #{ steps: 4, controller: random() }) }"),
+];
+
+/// The harmless script with other bodies of some functions, and something before them.
+fn script(before: &str, bodies: &[(&str, &str)]) -> String {
+    let mut text = format!("{before}\n");
+    let own = HARMLESS.iter().filter(|(name, _)| bodies.iter().all(|(other, _)| other != name));
+    for (name, body) in own.chain(bodies) {
+        writeln!(text, "fn {name} {{ {body} }}").unwrap();
+    }
+    text
+}
+
+/// Runs a command on `x.rhai` under tight limits; gives what it said, how long it took, and the most memory
+/// that it had in MB.
+fn watched(place: &Place, arguments: &[&str]) -> (Ran, Duration, u64) {
+    let mut command = place.command(arguments);
+    for set in TIGHT {
+        command.args(["--set", set]);
+    }
+    let started = Instant::now();
+    let (out, err) = (place.path().join("out"), place.path().join("err"));
+    let file = |path: &std::path::Path| Stdio::from(fs::File::create(path).unwrap());
+    let mut child = command.stdout(file(&out)).stderr(file(&err)).spawn().unwrap();
+    let mut most = 0;
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        most = most.max(peak_mb(child.id()));
+        if started.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            panic!("{arguments:?} goes on for {:?}", started.elapsed());
+        }
+        std::thread::sleep(Duration::from_millis(3));
+    };
+    let text =
+        |path: &std::path::Path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
+    let ran = Ran { code: status.code().unwrap_or(-1), out: text(&out), err: text(&err) };
+    (ran, started.elapsed(), most)
+}
+
+/// The most memory that a process has had, in MB; 0 where that cannot be known.
+fn peak_mb(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    kilobytes.and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
+/// What a hostile script is refused with.
+fn refused(place: &Place, arguments: &[&str], name: &str, says: &str) {
+    let (ran, _, most) = watched(place, arguments);
+    assert_eq!(ran.code, 3, "{name}: {}", ran.err);
+    assert!(ran.err.contains(says), "{name}: {}", ran.err);
+    for internal in ["panicked", "RUST_BACKTRACE", "a bug of tandem"] {
+        assert!(!ran.err.contains(internal), "{name}: {}", ran.err);
+    }
+    assert!(ran.err.len() < 20_000, "{name}: {} bytes of messages", ran.err.len());
+    assert!(most < MOST_MB, "{name}: {most} MB");
+    if place.path().join(".tandem").exists() {
+        place.ok(&["store", "verify"]);
+    }
+}
+
+fn run_all(cases: &[(&str, String, &str)]) {
+    for (name, script, says) in cases {
+        refused(&Place::with(script), &["run", "x.rhai"], name, says);
+    }
+}
+
+const LOOP: &str = "the script runs too long: it reached the limit of 50000 operations";
+
+#[test]
+fn loops_without_end_are_stopped_wherever_they_are() {
+    let body = |function: &str| script("", &[(function, "loop { }")]);
+    let mut cases = vec![
+        ("around the functions", script("loop { }", &[]), LOOP),
+        (
+            "in a long sum",
+            script("", &[("reward(m)", "let n = 0; while n >= 0 { n += 1; } n")]),
+            LOOP,
+        ),
+        (
+            "over a range",
+            script("", &[("reward(m)", "for i in 0..9223372036854775807 { let x = i; } 1")]),
+            LOOP,
+        ),
+        (
+            "over tiny steps",
+            script("", &[("reward(m)", "for x in range(0.0, 1.0, 1e-300) { let y = x; } 1")]),
+            LOOP,
+        ),
+        ("within try", script("", &[("reward(m)", "loop { try { loop { } } catch { } }")]), LOOP),
+        (
+            "within try of a function",
+            script("fn f() { loop { } }", &[("reward(m)", "loop { try { f() } catch (e) { } }")]),
+            LOOP,
+        ),
+    ];
+    for function in [
+        "args()",
+        "space()",
+        "objectives()",
+        "thresholds()",
+        "evaluate(p)",
+        "reward(m)",
+        "schedule(run)",
+    ] {
+        cases.push((function, body(function), LOOP));
+    }
+    run_all(&cases);
+    let place = Place::with(&body("sweep()"));
+    refused(&place, &["sweep", "x.rhai"], "sweep()", LOOP);
+    let place = Place::with(&body("training(p)"));
+    refused(&place, &["train", "x.rhai"], "training()", LOOP);
+}
+
+#[test]
+fn loops_in_functions_that_native_functions_call_are_stopped() {
+    let reward = |body: &str| script("", &[("reward(m)", body)]);
+    let space = |body: &str| script("", &[("space()", body)]);
+    let schedule = |body: &str| script("", &[("schedule(run)", body)]);
+    run_all(&[
+        ("all", reward("[1, 2].all(|x| { loop { } })"), LOOP),
+        (
+            "nested map",
+            reward("let a = []; a.pad(1000, 1); let b = a; a.map(|x| b.map(|y| x + y)).len()"),
+            LOOP,
+        ),
+        (
+            "nested filter",
+            reward("let a = []; a.pad(1000, 1); let b = a; a.filter(|x| b.some(|y| x < y)).len()"),
+            LOOP,
+        ),
+        ("sort", reward("let a = [3, 1, 2, 5]; a.sort(|x, y| { loop { } }); loop { }"), LOOP),
+        ("dedup", reward("let a = [3, 1, 2, 5]; a.dedup(|x, y| { loop { } }); loop { }"), LOOP),
+        ("reduce", reward("[1, 2, 3].reduce(|s, x| { loop { } })"), LOOP),
+        (
+            "when",
+            space(
+                "#{ x: space::part().choice(\"a\", [1, 2]).choice(\"b\", [1, 2]).when(|c| { loop { } }) }",
+            ),
+            LOOP,
+        ),
+        (
+            "forbid",
+            space("#{ x: space::part().choice(\"a\", [1, 2]).forbid(|c| { loop { } }) }"),
+            LOOP,
+        ),
+        (
+            "forbid of a million",
+            space(
+                "#{ x: space::part().integer(\"a\", 1, 999).integer(\"b\", 1, 999).forbid(|c| c.a > c.b) }",
+            ),
+            LOOP,
+        ),
+        (
+            "reward of a phase",
+            schedule("phase(\"p\", #{ steps: 4, controller: random(), reward: |m| { loop { } } })"),
+            LOOP,
+        ),
+        (
+            "screen of a phase",
+            schedule("phase(\"p\", #{ steps: 4, controller: random(), screen: |p| { loop { } } })"),
+            LOOP,
+        ),
+        (
+            "most",
+            schedule(
+                "if run.steps > 0 { run.most(\"accuracy\", |t| { loop { } }) } \
+                           if run.phases == 0 { phase(\"p\", #{ steps: 4, controller: random() }) }",
+            ),
+            LOOP,
+        ),
+    ]);
+}
+
+#[test]
+fn a_summary_that_does_not_end_costs_only_itself() {
+    let place = Place::with(&script("", &[("summary(run)", "loop { }")]));
+    let (ran, ..) = watched(&place, &["run", "x.rhai"]);
+    assert!(ran.err.contains(LOOP), "{}", ran.err);
+    assert_eq!(place.trials("x-1").lines().count(), 4);
+    place.ok(&["store", "verify"]);
+}
+
+#[test]
+fn recursion_is_stopped() {
+    let deep = "the script calls too deep: it reached the limit of 64 nested calls";
+    let reward = |before: &str, body: &str| script(before, &[("reward(m)", body)]);
+    run_all(&[
+        ("itself", reward("", "reward(m)"), deep),
+        ("twice itself", reward("fn bomb(n) { bomb(n + 1) + bomb(n + 1) }", "bomb(0)"), deep),
+        ("each other", reward("fn a(n) { b(n) } fn b(n) { a(n) }", "a(0)"), deep),
+        (
+            "a tree within the depth",
+            reward(
+                "fn tree(n) { if n == 0 { 1 } else { tree(n - 1) + tree(n - 1) + tree(n - 1) } }",
+                "tree(40)",
+            ),
+            LOOP,
+        ),
+        ("a closure by its argument", reward("", "let f = |f| f.call(f); f.call(f)"), deep),
+        (
+            "a closure that has captured itself",
+            reward("", "let f = (); f = || f.call(); f.call()"),
+            "",
+        ),
+        ("through map", reward("fn down(n) { [n].map(|x| down(x + 1)) }", "down(0)"), deep),
+        ("swallowing errors", reward("fn f() { try { f() } catch { } f() }", "f()"), deep),
+        (
+            "with huge frames",
+            reward(
+                "fn f(a) { let b = a + [1]; let c = b + [2]; let d = c + [3]; f(d) }",
+                "let a = []; a.pad(90000, 0); f(a)",
+            ),
+            "the script holds too much: more than 64 MB of memory",
+        ),
+        ("through the module of itself", reward("", "experiment::reward(m)"), deep),
+    ]);
+}
+
+#[test]
+fn memory_is_bounded() {
+    let memory = "the script holds too much: more than 64 MB of memory";
+    let reward = |before: &str, body: &str| script(before, &[("reward(m)", body)]);
+    let array = "the script holds too much: an array or blob of over 100000 items";
+    let text = "the script holds too much: a string of over 1048576 bytes";
+    let k = "fn k(a) { 1 }";
+    run_all(&[
+        ("a string that doubles", reward("", "let s = \"x\"; loop { s += s; }"), text),
+        ("a string by interpolation", reward("", "let s = \"x\"; loop { s = `${s}${s}`; }"), text),
+        (
+            "a string replaced",
+            reward(
+                "",
+                "let s = \"x\"; s.pad(1000000, \"x\"); let t = s + \"\"; s.replace(\"x\", t); 1",
+            ),
+            text,
+        ),
+        (
+            "a character replaced",
+            reward(
+                "",
+                "let s = \"x\"; s.pad(1000000, \"x\"); let t = s + \"\"; s.replace('x', t); 1",
+            ),
+            text,
+        ),
+        ("a string padded", reward("", "let s = \"x\"; s.pad(9223372036854775807, 'y'); 1"), text),
+        ("an array that doubles", reward("", "let a = [0]; loop { a += a; }"), array),
+        ("an array padded", reward("", "let a = []; a.pad(9223372036854775807, 0); 1"), array),
+        (
+            "an array padded until sizes wrap around",
+            reward("", "let b = []; b.pad(65535, 1); let a = []; a.pad(281474976710656, b); 1"),
+            array,
+        ),
+        (
+            "an array padded with arrays",
+            reward("", "let b = []; b.pad(1000, 1); let a = []; a.pad(90000, b); 1"),
+            array,
+        ),
+        (
+            "an array padded with functions",
+            reward(
+                k,
+                "let b = []; b.pad(99000, 1); let f = Fn(\"k\").curry(b); let a = []; a.pad(99000, f); 1",
+            ),
+            memory,
+        ),
+        ("a blob", reward("", "blob(9223372036854775807).len()"), array),
+        (
+            "a map",
+            reward("", "let m = #{}; for i in 0..20000 { m[`${i}`] = i; } 1"),
+            "the script holds too much: a map of over 10000 entries",
+        ),
+        (
+            "a function that doubles",
+            reward(k, "let f = Fn(\"k\"); loop { f = f.curry(f); }"),
+            "the script holds",
+        ),
+        (
+            "closures in closures",
+            reward("fn wrap(f) { || f }", "let f = 0; loop { f = wrap(f); }"),
+            LOOP,
+        ),
+        (
+            "arrays in closures",
+            reward(
+                "fn wrap(f, a) { || [f, a] }",
+                "let f = 0; loop { let a = []; a.pad(10000, 0); f = wrap(f, a); }",
+            ),
+            memory,
+        ),
+        (
+            "many large strings",
+            reward(
+                "",
+                "let all = []; loop { let s = \"x\"; s.pad(1000000, 'y'); all.push(Fn(\"k\").curry(s)); }",
+            ),
+            memory,
+        ),
+        ("split", reward("", "let s = \"x\"; s.pad(1000000, ','); s.split(\",\").len()"), array),
+        ("characters", reward("", "let s = \"x\"; s.pad(1000000, ','); s.to_chars().len()"), array),
+        (
+            "options",
+            script(
+                "",
+                &[("space()", "let a = []; for i in 0..70000 { a.push(i); } #{ x: choice(a) }")],
+            ),
+            "",
+        ),
+    ]);
+}
+
+/// What no limit sees before it is done ends the process, with the same exit code.
+#[test]
+fn a_single_step_beyond_all_memory_ends_the_process() {
+    let items = "f,".repeat(3_000);
+    let body =
+        format!("let b = []; b.pad(90000, 1); let f = Fn(\"k\").curry(b); [{items} f].len()");
+    let place = Place::with(&script("fn k(a) { 1 }", &[("reward(m)", &body)]));
+    let (ran, _, most) = watched(&place, &["run", "x.rhai"]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    assert!(ran.err.contains("the script holds"), "{}", ran.err);
+    assert!(ran.err.contains("`limits.memory_mb`"), "{}", ran.err);
+    assert!(most < 8 * 64 + MOST_MB, "{most} MB");
+    place.ok(&["store", "verify"]);
+}
+
+#[test]
+fn nesting_is_bounded() {
+    let expression = "nested deeper than the limit of 64 levels";
+    let around = |before: &str, inner: &str, after: &str| {
+        let body = format!("{}{inner}{}", before.repeat(10_000), after.repeat(10_000));
+        script("", &[("reward(m)", &body)])
+    };
+    run_all(&[
+        ("parentheses", around("(", "1", ")"), expression),
+        ("arrays", around("[", "1", "]"), expression),
+        ("maps", around("#{a:", "1", "}"), expression),
+        ("blocks", around("{", "1", "}"), expression),
+        ("ifs", around("if true {", "1", "}"), expression),
+        ("else ifs", around("if m == 1 { 2 } else ", "{ 1 }", ""), expression),
+        ("negations", around("- ", "1", ""), expression),
+        ("sums", around("1 + ", "1", ""), expression),
+        ("powers", around("1 ** ", "1", ""), expression),
+        ("closures", around("|x| ", "1", ""), expression),
+        ("texts in texts", around("`${", "1", "}`"), expression),
+        ("properties", around("", "m", ".a"), expression),
+        ("indices", around("", "m", "[0]"), expression),
+        ("switches", around("switch 1 { 1 => ", "1", "}"), expression),
+        ("calls", around("f(", "1", ")"), expression),
+        (
+            "functions",
+            (0..2_000).fold(script("", &[]), |text, i| format!("{text}fn f{i}() {{ }}\n")),
+            "there are more than 1000 functions",
+        ),
+        (
+            "variables",
+            script(
+                "",
+                &[(
+                    "reward(m)",
+                    &(0..2_000).fold(String::new(), |text, i| format!("{text}let v{i} = 0; ")),
+                )],
+            ),
+            "there are more than 1000 variables at once",
+        ),
+        ("values", script("", &[("reward(m)", "let a = []; loop { a = [a]; }")]), ""),
+        (
+            "values in maps",
+            script("", &[("reward(m)", "let a = #{}; loop { a = #{ a: a }; }")]),
+            "",
+        ),
+        (
+            "JSON",
+            script("", &[("reward(m)", "let s = \"\"; s.pad(100000, '['); parse_json(s)")]),
+            "recursion limit",
+        ),
+    ]);
+}
+
+#[test]
+fn deep_values_can_be_used_and_told_of() {
+    let deep = "let a = []; for i in 0..3000 { a = [a]; }";
+    let with = |rest: &str| script("", &[("evaluate(p)", &format!("{deep} {rest}"))]);
+    run_all(&[
+        (
+            "compared and printed",
+            with(
+                "let b = a; if a == b { print(a); } #{ x: `${a}`.len() + a.to_debug().len() + \"x\" }",
+            ),
+            "metric `x` is 12000x",
+        ),
+        ("thrown", with("throw a"), "the script threw [[[["),
+        ("returned", with("a"), "evaluate(point) returned array, not a map"),
+        ("a metric", with("#{ accuracy: a }"), "metric `accuracy` is [[[["),
+        (
+            "an option",
+            with("chaidnn::accelerator(#{ bits: a })"),
+            "option `bits` of chaidnn::accelerator is [[[[",
+        ),
+        ("JSON", with("#{ x: #{ a: a }.to_json() }"), "metric `x` is {\"a\":[[[["),
+    ]);
+}
+
+#[test]
+fn names_of_the_host_stay_the_hosts() {
+    let place_of = |script: &str| {
+        let place = Place::with(script);
+        place.write("own.rhai", "fn estimate(a, b) { #{ latency_ms: 0.0 } } fn reward(m) { 1e9 }");
+        place
+    };
+    for name in ["chaidnn", "accuracy", "experiment", "args", "objective", "train", "nasbench201"] {
+        for text in [
+            script(&format!("import \"own\" as {name};"), &[]),
+            script("", &[("reward(m)", &format!("import \"own\" as {name}; 1"))]),
+            script(&format!("if true {{ import \"own\" as {name}; }}"), &[]),
+        ] {
+            let says = format!(
+                "`{name}` is a native module; import under another name, such as `own_{name}`"
+            );
+            refused(&place_of(&text), &["run", "x.rhai"], name, &says);
+        }
+    }
+    let reward = |body: &str| script("", &[("reward(m)", body)]);
+    run_all(&[
+        ("eval", reward("eval(\"1\")"), "reserved keyword 'eval' is disabled"),
+        ("a pointer to eval", reward("Fn(\"eval\").call(\"1\")"), "'eval' is a reserved keyword"),
+        (
+            "a made-up pointer to eval",
+            reward("let n = \"ev\" + \"al\"; Fn(n).call(\"1\")"),
+            "'eval' is a reserved keyword",
+        ),
+        (
+            "a pointer to the clock",
+            reward("Fn(\"timestamp\").call()"),
+            "there is no function `timestamp",
+        ),
+        ("a pointer to sleep", reward("Fn(\"sleep\").call(1000)"), "scripts have no clock"),
+        ("the clock", reward("timestamp()"), "'timestamp'"),
+        (
+            "a private function",
+            script("private fn space() { #{ x: choice([1]) } }", &[("space()", "1")]),
+            "",
+        ),
+        ("a function of operators", script("fn +(a, b) { 1 }", &[]), ""),
+    ]);
+}
+
+/// What a script calls its own functions is its own affair, and reaches neither the host nor other scripts.
+#[test]
+fn own_functions_with_native_names_are_harmless() {
+    let own = "fn reject(x) { x } fn phase(a) { 7 } fn choice(a, b) { 8 } fn print(x) { 9 } fn to_string(x) { \"x\" }";
+    let place = Place::with(&script(
+        own,
+        &[("reward(m)", "if m.accuracy > 0.5 { reject(m.accuracy) } else { m.accuracy }")],
+    ));
+    place.ok(&["run", "x.rhai"]);
+    let trials = place.trials("x-1");
+    assert_eq!(trials.lines().count(), 4);
+    assert!(!trials.contains("\"valid\":false"), "{trials}");
+    place.ok(&["store", "verify"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn only_ordinary_files_are_imported() {
+    let importing = |name: &str| script(&format!("import \"{name}\" as own;"), &[]);
+    let place = Place::with(&importing("own"));
+    let refuse = |says: &str| refused(&place, &["run", "x.rhai"], says, says);
+    let own = place.path().join("own.rhai");
+    fs::create_dir(&own).unwrap();
+    refuse("`own` cannot be read: it is no ordinary file");
+    fs::remove_dir(&own).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &own, rustix::fs::FileType::Fifo, 0o600.into(), 0)
+        .unwrap();
+    refuse("`own` cannot be read: it is no ordinary file");
+    fs::remove_file(&own).unwrap();
+    for device in ["/dev/zero", "/dev/stdin", "/proc/self/environ"] {
+        std::os::unix::fs::symlink(device, &own).unwrap();
+        refuse("`own` leads out of");
+        fs::remove_file(&own).unwrap();
+    }
+    fs::write(&own, format!("//{}", "x".repeat(1 << 20))).unwrap();
+    refuse("`own` cannot be read: it has more than 1048576 bytes");
+    fs::write(&own, b"let a = \"\xff\";").unwrap();
+    refuse("`own` cannot be read: it is not UTF-8 text (at byte 9)");
+    // A file that pretends to be small: the size is not what decides.
+    fs::write(&own, "let a = 1;\0").unwrap();
+    refuse("");
+    std::os::unix::fs::symlink("x.rhai", place.path().join("loop.rhai")).unwrap();
+    place.write("x.rhai", &importing("loop"));
+    refuse("cannot import");
+}
+
+#[test]
+fn modules_are_limited() {
+    let place = Place::new();
+    let mut imports = String::new();
+    for i in 0..200 {
+        place.write(&format!("m{i}.rhai"), "const X = 1;");
+        writeln!(imports, "import \"m{i}\" as m{i};").unwrap();
+    }
+    place.write("x.rhai", &script(&imports, &[]));
+    refused(&place, &["run", "x.rhai"], "200 imports", "more than 64 modules are imported");
+    place.write(
+        "x.rhai",
+        &script("", &[("space()", "for i in 0..10000 { import \"none\" + i as m; } 1")]),
+    );
+    refused(
+        &place,
+        &["run", "x.rhai"],
+        "10,000 imports",
+        "cannot import: there is no `none0.rhai`",
+    );
+    place.write("y.rhai", "let a = 0; loop { }");
+    place.write("x.rhai", &script("import \"y\" as y;", &[]));
+    refused(&place, &["run", "x.rhai"], "a module that does not end", LOOP);
+    for i in 0..200 {
+        place.write(&format!("m{i}.rhai"), &format!("import \"m{}\" as m;", (i + 1) % 200));
+    }
+    place.write("x.rhai", &script("import \"m0\" as m;", &[]));
+    refused(&place, &["run", "x.rhai"], "a long cycle", "");
+}
+
+#[test]
+fn numbers_have_no_traps() {
+    let least = "let least = -9223372036854775807 - 1;";
+    let with = |body: &str| script("", &[("reward(m)", &format!("{least} {body}"))]);
+    run_all(&[
+        ("division", with("least / -1"), "division overflow"),
+        ("division by zero", with("1 / 0"), "division by zero"),
+        ("remainder", with("least % -1"), "overflow"),
+        ("negation", with("-least"), "overflow"),
+        ("absolute value", with("abs(least)"), "overflow"),
+        ("sum", with("least - 1"), "overflow"),
+        ("product", with("least * least"), "overflow"),
+        ("power", with("2 ** 1000000"), "overflow"),
+        ("index", with("[1, 2][least]"), "out of bounds"),
+        ("text index", with("\"äö\"[least]"), "out of bounds"),
+        ("a step of zero", with("for i in range(0, 10, 0) { } 1"), "step value cannot be zero"),
+    ]);
+    let fine = "
+        let s = \"äöü€😀\"; let a = [1, 2, 3]; let b = blob(10, 1);
+        let big = 9223372036854775807;
+        let n = 1 << 1000; n += 1 >> 1000; n += 1 << -1000;
+        for at in [least, -100, -1, 0, 1, 2, 4, 100, big] {
+            for length in [least, -1, 0, 1, 3, 100, big] {
+                let t = s + \"\"; t.sub_string(at, length); t.crop(at, length);
+                let t = s + \"\"; t.truncate(at); t.split(at); t.split(\"€\", length); t.index_of('€', at);
+                let c = a + []; c.splice(at, length, [4]); c.extract(at, length); c.chop(at); c.insert(at, 5);
+                let c = a + []; c.drain(at, length); c.retain(at, length); c.split(at); c.remove(at); c.truncate(at);
+                let c = a + []; c.drain(at..length); c.splice(at..=length, []);
+                let d = b + blob(3, 7); d.splice(at, length, b); d.extract(at, length); d.chop(at); d.insert(at, 5);
+                let d = b + blob(3, 7); d.drain(at, length); d.write_utf8(at, length, s); d.write_ascii(at, length, s);
+                d.parse_le_int(at, length); d.parse_be_float(at, length); d.write_le(at, length, big); d.pad(at, 7);
+            }
+        }
+        let mixed = [1, \"x\", 2.5, (), [1], 'c']; mixed.sort(|x, y| if type_of(x) == \"i64\" { 1 } else { -1 });
+        let many = []; for i in 0..500 { many.push(i * 7919 % 503); }
+        many.sort(|x, y| if x % 3 == 0 { 1 } else { -1 });
+        m.accuracy";
+    let place = Place::with(&with(fine));
+    let (ran, ..) = watched(&place, &["run", "x.rhai"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(!ran.err.contains("panicked"), "{}", ran.err);
+}
+
+#[test]
+fn native_functions_refuse_huge_sizes() {
+    let space = |body: &str| script("", &[("space()", body)]);
+    let evaluate = |body: &str| {
+        let cell = "let cell = nasbench201::cell(\"|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|\");";
+        script("", &[("evaluate(p)", &format!("{cell} {body} #{{ accuracy: 1.0 }}"))])
+    };
+    let schedule = |controller: &str| {
+        script(
+            "",
+            &[(
+                "schedule(run)",
+                &format!(
+                    "if run.phases == 0 {{ phase(\"p\", #{{ steps: 4, controller: {controller} }}) }}"
+                ),
+            )],
+        )
+    };
+    run_all(&[
+        ("cells", evaluate("nasbench201::network(cell, #{ cells: 1000000 });"), ""),
+        (
+            "channels",
+            evaluate(
+                "nasbench201::network(cell, #{ stem_channels: 1000000, image_size: 1000000 });",
+            ),
+            "",
+        ),
+        (
+            "stacks",
+            evaluate(
+                "nasbench101::network(nasbench101::cell(\"resnet\"), #{ stacks: 1000000, cells: 1000000 });",
+            ),
+            "",
+        ),
+        (
+            "an integer range",
+            space(
+                "#{ x: space::part().integer(\"a\", -9223372036854775807, 9223372036854775807) }",
+            ),
+            "",
+        ),
+        (
+            "a real range",
+            space("#{ x: space::part().real(\"a\", 0.0, 1.0, #{ steps: 9223372036854775807 }) }"),
+            "",
+        ),
+        ("a population", schedule("evolution(#{ population: 9223372036854775807 })"), ""),
+        ("a policy", schedule("reinforce(#{ hidden: 9223372036854775807 })"), ""),
+    ]);
+}
+
+#[test]
+fn a_script_cannot_flood_or_command_the_terminal() {
+    let place = Place::with(&script(
+        "",
+        &[(
+            "space()",
+            "let s = \"\"; s.pad(100000, 'y'); for i in 0..5000 { print(s); } print(\"end\"); #{ x: choice([1, 2, 3]) }",
+        )],
+    ));
+    let (ran, ..) = watched(&place, &["run", "x.rhai"]);
+    assert_eq!(ran.code, 0, "{}", ran.err.len());
+    assert!(ran.err.len() < 3_000_000, "{}", ran.err.len());
+    assert!(ran.err.contains("what else this call prints is not shown"));
+    let place = Place::with(&script(
+        "",
+        &[("reward(m)", "print(\"\\x1b[2J\"); throw \"\\x1b]0;title\\x07\" + \"y\"")],
+    ));
+    let (ran, ..) = watched(&place, &["run", "x.rhai"]);
+    assert_eq!(ran.code, 3);
+    assert!(!ran.err.contains('\u{1b}'), "{}", ran.err);
+    let place =
+        Place::with(&script("", &[("reward(m)", "let s = \"\"; s.pad(1000000, 'y'); throw s")]));
+    refused(&place, &["run", "x.rhai"], "a long error", "yyyyyy...");
+}
+
+/// One hostile trial among good ones fails alone.
+#[test]
+fn what_some_points_do_is_recorded_with_them() {
+    let body =
+        "if p.x == 2 { let f = Fn(\"k\"); loop { f = f.curry(f); } } #{ accuracy: p.x / 4.0 }";
+    let place = Place::with(&script(
+        "fn k(a) { 1 }",
+        &[
+            ("evaluate(p)", body),
+            (
+                "schedule(run)",
+                "if run.phases == 0 { phase(\"all\", #{ steps: 40, controller: random() }) }",
+            ),
+        ],
+    ));
+    let (ran, _, most) = watched(&place, &["run", "x.rhai"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(most < 3 * MOST_MB, "{most} MB");
+    let trials = place.trials("x-1");
+    assert_eq!(trials.lines().count(), 40);
+    let failed = place.ok(&["query", "failed", "--run", "x-1", "--format", "jsonl"]);
+    assert!(failed.lines().count() > 3, "{failed}");
+    assert!(
+        failed.lines().all(|line| line.contains("the script holds too much: more than 64 MB")),
+        "{failed}"
+    );
+    assert!(failed.lines().all(|line| line.contains("\"x\":\"2\"")), "{failed}");
+    place.ok(&["store", "verify"]);
+}
+
+#[test]
+fn queries_have_limits_of_their_own() {
+    let place = Place::with(&script("", &[]));
+    place.ok(&["run", "x.rhai"]);
+    for (expression, says) in [
+        ("(|| { loop { } }).call()", "the query is too much: the script runs too long"),
+        ("Fn(\"sleep\").call(1000) == ()", "scripts have no clock"),
+        ("Fn(\"timestamp\").call() == 1", "there is no function `timestamp"),
+        (
+            "[0].pad(9223372036854775807, 1) == ()",
+            "the query is too much: the script holds too much",
+        ),
+    ] {
+        let ran = place.run(&["query", expression]);
+        assert_eq!((ran.code, ran.out.as_str()), (3, ""), "{expression}: {}", ran.err);
+        assert!(ran.err.contains(says), "{expression}: {}", ran.err);
+    }
+    // What it prints is no result.
+    let ran = place.run(&["query", "print(\"printed\") == ()", "--format", "jsonl"]);
+    assert!(!ran.out.contains("printed"), "{}", ran.out);
+}
+
+/// The clock of a query does not start again with each stretch of trials.
+#[test]
+fn limits_can_be_set_and_are_checked() {
+    let place = Place::with(&script("", &[("reward(m)", "loop { }")]));
+    place.write(
+        "x.yaml",
+        "script: x.rhai\nlimits: { operations: 1234, memory_mb: 32, variables: 10 }\n",
+    );
+    let ran = place.run(&["run", "x.yaml"]);
+    assert_eq!(ran.code, 3);
+    assert!(ran.err.contains("it reached the limit of 1234 operations"), "{}", ran.err);
+    let ran = place.run(&["run", "x.yaml", "--set", "limits.operations=777"]);
+    assert!(ran.err.contains("it reached the limit of 777 operations"), "{}", ran.err);
+    for (set, says) in [
+        ("limits.operations=0", "setting `limits.operations` is 0; it must be at least 1"),
+        ("limits.memory_mb=0", "setting `limits.memory_mb` is 0; it must be at least 1"),
+        (
+            "limits.call_depth=1000000",
+            "setting `limits.call_depth` is 1000000; it must be at most 10000",
+        ),
+        ("limits.variables=x", "`--set limits.variables=...`"),
+        ("limits.seconds=-1", "setting `limits.seconds` is -1"),
+        ("limits.none=1", "there is no setting `limits.none`"),
+    ] {
+        let ran = place.run(&["run", "x.yaml", "--set", set]);
+        assert_eq!(ran.code, 3, "{set}: {}", ran.err);
+        assert!(ran.err.contains(says), "{set}: {}", ran.err);
+    }
+}
