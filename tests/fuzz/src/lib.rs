@@ -109,7 +109,7 @@ pub fn settings(text: &str) {
 /// An error as the program shows it.
 fn told(error: &ScriptError) -> String {
     match error {
-        ScriptError::Script { diagnostic, sources } => diagnostic.render(sources, false),
+        ScriptError::Script { diagnostics, sources } => diagnostics.render(sources, false),
         other => other.to_string(),
     }
 }
