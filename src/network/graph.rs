@@ -49,6 +49,14 @@ pub enum NetworkError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// A layer that the output does not depend on.
+    #[error("layer `{layer}` leads nowhere: the network ends at `{output}`, which does not use it")]
+    Unused {
+        /// The layer's name.
+        layer: String,
+        /// The name of the layer that the network ends at.
+        output: String,
+    },
 }
 
 /// A network: layers in topological order, the first the input, the last the output.
@@ -191,9 +199,45 @@ impl NetworkBuilder {
         (Self { layers: vec![input], names: HashSet::from(["input".into()]) }, LayerId(0))
     }
 
+    /// How many layers there are so far, the input included.
+    pub const fn len(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Whether there is no layer, which never is: the input is one.
+    pub const fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
+
+    /// Whether a layer has a name.
+    pub fn has(&self, name: &str) -> bool {
+        self.names.contains(name)
+    }
+
     /// Ends the network at its last layer.
     pub fn finish(self) -> Network {
         Network { layers: self.layers }
+    }
+
+    /// Ends the network at a layer that depends on all others.
+    ///
+    /// # Errors
+    /// The first layer that it does not depend on.
+    pub fn finish_at(self, output: LayerId) -> Result<Network, NetworkError> {
+        let mut used = vec![false; self.layers.len()];
+        used[output.0] = true;
+        for (index, layer) in self.layers.iter().enumerate().rev() {
+            if used[index] {
+                layer.inputs.iter().for_each(|input| used[input.0] = true);
+            }
+        }
+        match used.iter().position(|used| !used) {
+            None => Ok(self.finish()),
+            Some(unused) => Err(NetworkError::Unused {
+                layer: self.layers[unused].name.clone(),
+                output: self.layers[output.0].name.clone(),
+            }),
+        }
     }
 }
 

@@ -110,6 +110,23 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// The kind of operation in a plain word, without its sizes.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Convolution(_) => "conv",
+            Self::MaxPool(_) => "max_pool",
+            Self::AveragePool(_) => "avg_pool",
+            Self::GlobalAveragePool => "global_avg_pool",
+            Self::Add => "add",
+            Self::Concatenate => "concat",
+            Self::Truncate { .. } => "truncate",
+            Self::BatchNormRelu => "batch_norm_relu",
+            Self::Linear { .. } => "linear",
+            Self::Zero => "zero",
+        }
+    }
+
     /// The operation's name in tables and drawings.
     pub fn label(&self) -> String {
         match self {
@@ -173,6 +190,17 @@ pub struct Layer {
 }
 
 impl Layer {
+    /// The window that slides over the input; one pixel for operations without any.
+    pub const fn window(&self) -> Window {
+        match self.operation {
+            Operation::Convolution(Convolution { kernel, stride, padding, .. }) => {
+                Window { kernel, stride, padding, ceil: false }
+            }
+            Operation::MaxPool(window) | Operation::AveragePool(window) => window,
+            _ => Window { kernel: 1, stride: 1, padding: 0, ceil: false },
+        }
+    }
+
     /// Trainable parameters.
     pub fn parameters(&self) -> u64 {
         let count = match self.operation {

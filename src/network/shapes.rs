@@ -5,10 +5,17 @@ use std::fmt;
 use super::graph::NetworkError;
 use super::layer::{Operation, Shape, Window};
 
+/// The most values of a feature map and the most weights of a layer.
+const MOST_VALUES: u64 = 1 << 40;
+
+/// The most multiply-accumulates of a layer.
+const MOST_MACS: u64 = 1 << 48;
+
 /// The shape that a layer reads (of the first input where there are several) and the one it gives.
 ///
 /// # Errors
-/// A number of inputs that the operation does not take, or shapes that do not fit.
+/// A number of inputs that the operation does not take, shapes that do not fit, or more values, weights or
+/// multiply-accumulates than can be counted together with those of other layers.
 pub fn layer_shapes(
     name: &dyn fmt::Display,
     operation: Operation,
@@ -78,7 +85,34 @@ pub fn layer_shapes(
         Operation::Linear { features } => Shape::new(features, 1, 1),
         Operation::Input | Operation::BatchNormRelu | Operation::Zero => input,
     };
+    if !is_countable(operation, input, output) {
+        return Err(sizes("it has more than 2^40 values or weights, or 2^48 multiply-accumulates"));
+    }
     Ok((input, output))
+}
+
+/// Whether sums over the layers of a network stay within 64 bits.
+fn is_countable(operation: Operation, input: Shape, output: Shape) -> bool {
+    let product = |factors: [usize; 4]| {
+        factors.into_iter().try_fold(1u64, |product, factor| product.checked_mul(factor as u64))
+    };
+    let values = |s: Shape| product([s.channels, s.height, s.width, 1]);
+    let weights = match operation {
+        Operation::Convolution(c) => {
+            product([c.kernel, c.kernel, input.channels / c.groups, c.channels])
+        }
+        Operation::Linear { features } => {
+            values(input).and_then(|n| n.checked_mul(features as u64))
+        }
+        _ => Some(0),
+    };
+    let pixels = output.height.checked_mul(output.width);
+    let macs = weights.zip(pixels).and_then(|(n, pixels)| n.checked_mul(pixels as u64));
+    let within = |count: Option<u64>, most: u64| count.is_some_and(|count| count <= most);
+    within(values(input), MOST_VALUES)
+        && within(values(output), MOST_VALUES)
+        && within(weights, MOST_VALUES)
+        && within(macs, MOST_MACS)
 }
 
 /// The shape after a window has slid over the input.

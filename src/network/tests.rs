@@ -153,3 +153,59 @@ fn a_network_is_shown_as_text_and_as_a_drawing() {
     insta::assert_snapshot!(net.to_text());
     insta::assert_snapshot!(net.to_graphviz());
 }
+
+#[test]
+fn a_network_ends_at_a_layer_that_uses_all_others() {
+    let build = |ends_at_sum: bool| {
+        let (mut net, image) = NetworkBuilder::new(Shape::new(8, 4, 4));
+        let a = net.conv_bn("a", image, (8, 3, 1), Relu::After).unwrap();
+        let sum = net.add("sum", Operation::Add, &[a, image]).unwrap();
+        net.conv_bn("b", if ends_at_sum { image } else { sum }, (8, 1, 1), Relu::After).unwrap();
+        net.finish_at(sum)
+    };
+    for ends_at_sum in [true, false] {
+        assert_eq!(
+            build(ends_at_sum).unwrap_err().to_string(),
+            "layer `b` leads nowhere: the network ends at `sum`, which does not use it"
+        );
+    }
+    let (mut net, image) = NetworkBuilder::new(Shape::new(8, 4, 4));
+    let pool = net.add("pool", Operation::GlobalAveragePool, &[image]).unwrap();
+    let twice = net.clone();
+    assert_eq!(net.finish_at(pool).unwrap(), twice.finish());
+}
+
+#[test]
+fn sizes_that_cannot_be_counted_are_refused() {
+    let convolution = |channels, kernel| {
+        Operation::Convolution(Convolution {
+            channels,
+            kernel,
+            stride: 1,
+            padding: kernel / 2,
+            groups: 1,
+            bias: false,
+            batch_norm: false,
+            relu: Relu::None,
+        })
+    };
+    let refusal = |shape: Shape, operation: Operation| {
+        let (mut net, image) = NetworkBuilder::new(shape);
+        net.add("x", operation, &[image]).map(|_| net.finish()).err().map(|e| e.to_string())
+    };
+    let ends = |text: Option<String>| {
+        text.is_some_and(|text| {
+            text.ends_with("it has more than 2^40 values or weights, or 2^48 multiply-accumulates")
+        })
+    };
+    let million = 1_000_000;
+    assert!(ends(refusal(Shape::new(million, million, million), Operation::BatchNormRelu)));
+    assert!(ends(refusal(Shape::new(million, 1, 1), convolution(million, 3))));
+    assert!(ends(refusal(
+        Shape::new(1_000, 30_000, 30_000),
+        Operation::Linear { features: million }
+    )));
+    assert!(ends(refusal(Shape::new(1, usize::MAX, usize::MAX), Operation::Zero)));
+    assert!(ends(refusal(Shape::new(64, 4_096, 4_096), convolution(1_024, 65))));
+    assert_eq!(refusal(Shape::new(64, 4_096, 4_096), convolution(64, 3)), None);
+}

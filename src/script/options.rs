@@ -93,7 +93,16 @@ impl<'a> Options<'a> {
 
     /// A yes or no; no if it is not given.
     pub(super) fn flag(&mut self, name: &'static str) -> Result<bool, Box<EvalAltResult>> {
-        let Some(value) = self.take(name) else { return Ok(false) };
+        self.flag_or(name, false)
+    }
+
+    /// A yes or no, with what it is if it is not given.
+    pub(super) fn flag_or(
+        &mut self,
+        name: &'static str,
+        default: bool,
+    ) -> Result<bool, Box<EvalAltResult>> {
+        let Some(value) = self.take(name) else { return Ok(default) };
         value.as_bool().map_err(|_| self.wrong(name, "true or false", &value))
     }
 

@@ -1,0 +1,451 @@
+//! Networks built in scripts, layer by layer.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rhai::{Array, Dynamic, EvalAltResult, Map, Module, NativeCallContext};
+
+use super::layer::relu_word;
+use super::{array, int};
+use crate::network::{
+    Assemble, Convolution, LayerId, NetworkBuilder, Operation, Relu, Shape, Window,
+};
+use crate::script::host::ScriptNetwork;
+use crate::script::native::{name_type, native};
+use crate::script::options::{Options, refuse};
+
+/// The most layers of a network that a script builds.
+const MOST_LAYERS: usize = 10_000;
+
+/// The most inputs of a layer, and the longest name in bytes.
+const MOST_INPUTS: usize = 1_000;
+const LONGEST_NAME: usize = 100;
+
+type Fallible<T> = Result<T, Box<EvalAltResult>>;
+
+/// A network in the making. Its copies are one and the same.
+#[derive(Clone)]
+struct ScriptBuilder {
+    image: LayerId,
+    net: Arc<Mutex<NetworkBuilder>>,
+}
+
+/// What a layer of a network in the making gives.
+#[derive(Clone)]
+struct Tensor {
+    id: LayerId,
+    shape: Shape,
+    net: Arc<Mutex<NetworkBuilder>>,
+}
+
+impl ScriptBuilder {
+    fn new(image: Shape) -> Self {
+        let (net, image) = NetworkBuilder::new(image);
+        Self { image, net: Arc::new(Mutex::new(net)) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, NetworkBuilder> {
+        self.net.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tensor(&self, id: LayerId) -> Tensor {
+        Tensor { id, shape: self.lock().shape(id), net: self.net.clone() }
+    }
+
+    /// The layer behind a tensor, which must be one of this network.
+    fn own(&self, context: &NativeCallContext, tensor: &Tensor) -> Fallible<LayerId> {
+        if Arc::ptr_eq(&self.net, &tensor.net) {
+            return Ok(tensor.id);
+        }
+        Err(refuse(context, "the input is a layer of another network than the one it is added to"))
+    }
+
+    /// Adds a layer; one without a name gets its kind and a number.
+    fn push(
+        &self,
+        context: &NativeCallContext,
+        name: Option<String>,
+        operation: Operation,
+        inputs: &[Tensor],
+    ) -> Fallible<Tensor> {
+        let inputs: Fallible<Vec<LayerId>> =
+            inputs.iter().map(|tensor| self.own(context, tensor)).collect();
+        let inputs = inputs?;
+        let mut net = self.lock();
+        if net.len() >= MOST_LAYERS {
+            return Err(refuse(context, format!("the network has {MOST_LAYERS} layers, the most")));
+        }
+        if inputs.len() > MOST_INPUTS {
+            return Err(refuse(context, format!("a layer has at most {MOST_INPUTS} inputs")));
+        }
+        let name = match name {
+            Some(name) if !(1..=LONGEST_NAME).contains(&name.len()) => {
+                let reason = format!("a layer's name has from 1 to {LONGEST_NAME} characters");
+                return Err(refuse(context, reason));
+            }
+            Some(name) => name,
+            None => {
+                let kind = operation.kind();
+                // A script may have used the name itself.
+                let free = (net.len()..).map(|n| format!("{kind}{n}")).find(|name| !net.has(name));
+                free.unwrap_or_default()
+            }
+        };
+        let id = net
+            .add(name, operation, &inputs)
+            .map_err(|error| refuse(context, error.to_string()))?;
+        drop(net);
+        Ok(self.tensor(id))
+    }
+
+    fn finish(&self, context: &NativeCallContext, output: &Tensor) -> Fallible<ScriptNetwork> {
+        let output = self.own(context, output)?;
+        let net = self.lock().clone();
+        let net = net.finish_at(output).map_err(|error| refuse(context, error.to_string()))?;
+        Ok(ScriptNetwork::new(net))
+    }
+}
+
+/// The module `network`.
+pub(super) fn module() -> Module {
+    let mut module = Module::new();
+    module.set_doc("Networks built layer by layer.");
+    native! { &mut module =>
+        /// Starts a network on an image of a shape: [channels, height, width], or a map of these.
+        ///
+        /// Methods add layers and give what later layers read; `finish` ends the network. Shapes are checked
+        /// on the way.
+        ///
+        /// ```rhai
+        /// let net = network::new(#{ channels: 3, height: 32, width: 32 });
+        /// let stem = net.conv(net.input(), #{ channels: 16, kernel: 3, name: "stem" });
+        /// let a = net.conv(stem, #{ channels: 16, kernel: 3 });
+        /// let sum = net.add([stem, a]);
+        /// let y = net.linear(net.global_avg_pool(sum), #{ features: 10 });
+        /// net.finish(y).parameters // => 2970
+        /// ```
+        fn new(image: Dynamic) -> NetworkBuilder = new;
+    }
+    module
+}
+
+pub(super) fn register(globals: &mut Module) {
+    type B = ScriptBuilder;
+    name_type::<B>(globals, "NetworkBuilder", "A network in the making.");
+    native! { globals =>
+        /// The image.
+        fn input(net: NetworkBuilder) -> Tensor = |net: &mut B| net.tensor(net.image);
+        /// Ends the network at a layer, which must depend on all the others.
+        fn finish(net: NetworkBuilder, output: Tensor) -> Network =
+            |context: NativeCallContext, net: &mut B, output: Tensor| net.finish(&context, &output);
+    }
+    register_tensor(globals);
+    register_windows(globals);
+    register_joins(globals);
+    register_others(globals);
+}
+
+fn register_tensor(globals: &mut Module) {
+    type T = Tensor;
+    name_type::<T>(globals, "Tensor", "What a layer of a network in the making gives.");
+    native! { globals =>
+        /// Its shape: [channels, height, width].
+        ///
+        /// ```rhai
+        /// let net = network::new([3, 32, 32]);
+        /// net.max_pool(net.input(), #{ kernel: 2, stride: 2 }).shape // => [3, 16, 16]
+        /// ```
+        get shape(x: Tensor) -> Array = |x: &mut T| array(x.shape);
+        /// Its channels.
+        get channels(x: Tensor) -> int = |x: &mut T| int(x.shape.channels as u64);
+        /// Its rows.
+        get height(x: Tensor) -> int = |x: &mut T| int(x.shape.height as u64);
+        /// Its columns.
+        get width(x: Tensor) -> int = |x: &mut T| int(x.shape.width as u64);
+    }
+}
+
+fn register_windows(globals: &mut Module) {
+    type B = ScriptBuilder;
+    native! { globals =>
+        /// Adds a convolution with square kernels: `channels` and `kernel`, and optionally `stride` (1),
+        /// `padding` ("same", or a number of zero rows and columns), `groups` (1), `batch_norm` (true), `bias`
+        /// (true where there is no batch normalisation), `relu` ("after", "before" or "none"), `name`.
+        ///
+        /// "same" keeps the image's size at stride 1, and takes odd kernels. With one channel a group it is a
+        /// depthwise convolution.
+        ///
+        /// ```rhai
+        /// let net = network::new([3, 32, 32]);
+        /// let x = net.conv(net.input(), #{ channels: 16, kernel: 3, stride: 2 });
+        /// let y = net.conv(x, #{ channels: 16, kernel: 3, groups: x.channels, relu: "none" });
+        /// y.shape // => [16, 16, 16]
+        /// ```
+        fn conv(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor = conv;
+        /// Adds a maximum over a square window: `kernel`, and optionally `stride` (1), `padding` (0, or "same"),
+        /// `ceil` (whether a last window that hangs over the edge is kept), `name`.
+        ///
+        /// ```rhai
+        /// let net = network::new([8, 9, 9]);
+        /// net.max_pool(net.input(), #{ kernel: 2, stride: 2, ceil: true }).shape // => [8, 5, 5]
+        /// ```
+        fn max_pool(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor =
+            |context: NativeCallContext, net: &mut B, x: Tensor, options: Map| {
+                pool(&context, "max_pool", net, x, options, Operation::MaxPool)
+            };
+        /// Adds an average over a square window, padding not counted: options as for `max_pool`.
+        ///
+        /// ```rhai
+        /// let net = network::new([8, 9, 9]);
+        /// net.avg_pool(net.input(), #{ kernel: 3, padding: "same" }).shape // => [8, 9, 9]
+        /// ```
+        fn avg_pool(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor =
+            |context: NativeCallContext, net: &mut B, x: Tensor, options: Map| {
+                pool(&context, "avg_pool", net, x, options, Operation::AveragePool)
+            };
+    }
+}
+
+fn register_joins(globals: &mut Module) {
+    type B = ScriptBuilder;
+    let join = |function: &'static str, operation: Operation| {
+        move |context: NativeCallContext, net: &mut B, inputs: Array, options: Map| {
+            let name = name_of(&context, function, options)?;
+            let inputs = tensors(&context, function, inputs)?;
+            net.push(&context, name, operation, &inputs)
+        }
+    };
+    let (add, concat) = (join("add", Operation::Add), join("concat", Operation::Concatenate));
+    native! { globals =>
+        /// Adds the sum of two or more tensors of one shape.
+        ///
+        /// ```rhai
+        /// let net = network::new([8, 4, 4]);
+        /// net.add([net.input(), net.conv(net.input(), #{ channels: 8, kernel: 3 })]).shape // => [8, 4, 4]
+        /// ```
+        fn add(net: NetworkBuilder, inputs: Array) -> Tensor =
+            move |context: NativeCallContext, net: &mut B, inputs: Array| {
+                add(context, net, inputs, Map::new())
+            };
+        /// The same with a `name`.
+        fn add(net: NetworkBuilder, inputs: Array, options: Map) -> Tensor = add;
+        /// Adds the channels of two or more tensors of one height and width, one after another.
+        ///
+        /// ```rhai
+        /// let net = network::new([8, 4, 4]);
+        /// net.concat([net.input(), net.conv(net.input(), #{ channels: 2, kernel: 1 })]).channels // => 10
+        /// ```
+        fn concat(net: NetworkBuilder, inputs: Array) -> Tensor =
+            move |context: NativeCallContext, net: &mut B, inputs: Array| {
+                concat(context, net, inputs, Map::new())
+            };
+        /// The same with a `name`.
+        fn concat(net: NetworkBuilder, inputs: Array, options: Map) -> Tensor = concat;
+    }
+}
+
+fn register_others(globals: &mut Module) {
+    type B = ScriptBuilder;
+    let plain = |function: &'static str, operation: Operation| {
+        move |context: NativeCallContext, net: &mut B, x: Tensor, options: Map| {
+            let name = name_of(&context, function, options)?;
+            net.push(&context, name, operation, &[x])
+        }
+    };
+    let average = plain("global_avg_pool", Operation::GlobalAveragePool);
+    let norm = plain("batch_norm_relu", Operation::BatchNormRelu);
+    let zero = plain("zero", Operation::Zero);
+    native! { globals =>
+        /// Adds the average over the whole feature map.
+        ///
+        /// ```rhai
+        /// let net = network::new([8, 4, 4]);
+        /// net.global_avg_pool(net.input()).shape // => [8, 1, 1]
+        /// ```
+        fn global_avg_pool(net: NetworkBuilder, x: Tensor) -> Tensor =
+            move |context: NativeCallContext, net: &mut B, x: Tensor| average(context, net, x, Map::new());
+        /// The same with a `name`.
+        fn global_avg_pool(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor = average;
+        /// Adds a batch normalisation and a rectifier on their own.
+        ///
+        /// ```rhai
+        /// let net = network::new([8, 4, 4]);
+        /// net.batch_norm_relu(net.input()).shape // => [8, 4, 4]
+        /// ```
+        fn batch_norm_relu(net: NetworkBuilder, x: Tensor) -> Tensor =
+            move |context: NativeCallContext, net: &mut B, x: Tensor| norm(context, net, x, Map::new());
+        /// The same with a `name`.
+        fn batch_norm_relu(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor = norm;
+        /// Adds zeros of a tensor's shape.
+        ///
+        /// ```rhai
+        /// let net = network::new([8, 4, 4]);
+        /// net.zero(net.input()).shape // => [8, 4, 4]
+        /// ```
+        fn zero(net: NetworkBuilder, x: Tensor) -> Tensor =
+            move |context: NativeCallContext, net: &mut B, x: Tensor| zero(context, net, x, Map::new());
+        /// The same with a `name`.
+        fn zero(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor = zero;
+        /// Adds a fully connected layer with bias, of `features` outputs; `name` is optional.
+        ///
+        /// ```rhai
+        /// let net = network::new([8, 4, 4]);
+        /// net.linear(net.input(), #{ features: 10 }).shape // => [10, 1, 1]
+        /// ```
+        fn linear(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor =
+            |context: NativeCallContext, net: &mut B, x: Tensor, options: Map| {
+                let mut options = Options::new(&context, "linear", options);
+                let features = needed(&context, &mut options, "linear", "features")?;
+                let name = options.text("name")?;
+                options.end()?;
+                net.push(&context, name, Operation::Linear { features }, &[x])
+            };
+        /// Adds the first `channels` channels of a tensor; `name` is optional.
+        ///
+        /// ```rhai
+        /// let net = network::new([8, 4, 4]);
+        /// net.truncate(net.input(), #{ channels: 5 }).shape // => [5, 4, 4]
+        /// ```
+        fn truncate(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor =
+            |context: NativeCallContext, net: &mut B, x: Tensor, options: Map| {
+                let mut options = Options::new(&context, "truncate", options);
+                let channels = needed(&context, &mut options, "truncate", "channels")?;
+                let name = options.text("name")?;
+                options.end()?;
+                net.push(&context, name, Operation::Truncate { channels }, &[x])
+            };
+    }
+}
+
+fn new(context: NativeCallContext, image: Dynamic) -> Fallible<ScriptBuilder> {
+    const FORM: &str = "[channels, height, width]";
+    let shown = image.to_string();
+    let kind = image.type_name();
+    let sizes = match (image.clone().try_cast::<Map>(), image.try_cast::<Array>()) {
+        (Some(map), _) => {
+            let mut options = Options::new(&context, "network::new", map);
+            let mut size = |name| needed(&context, &mut options, "network::new", name);
+            let sizes = [size("channels")?, size("height")?, size("width")?];
+            options.end()?;
+            sizes
+        }
+        (None, Some(array)) if array.len() == 3 => {
+            let mut sizes = [0; 3];
+            for ((size, value), name) in
+                sizes.iter_mut().zip(array).zip(["channels", "height", "width"])
+            {
+                let map = Map::from([(name.into(), value)]);
+                *size = Options::new(&context, "network::new", map).size(name, 1)?;
+            }
+            sizes
+        }
+        _ => {
+            let reason =
+                format!("network::new takes {FORM} or a map of these, not {shown} ({kind})");
+            return Err(refuse(&context, reason));
+        }
+    };
+    Ok(ScriptBuilder::new(Shape::new(sizes[0], sizes[1], sizes[2])))
+}
+
+fn conv(
+    context: NativeCallContext,
+    net: &mut ScriptBuilder,
+    x: Tensor,
+    options: Map,
+) -> Fallible<Tensor> {
+    let mut options = Options::new(&context, "conv", options);
+    let channels = needed(&context, &mut options, "conv", "channels")?;
+    let kernel = needed(&context, &mut options, "conv", "kernel")?;
+    let stride = options.size("stride", 1)?;
+    let padding = padding(&mut options, kernel, "same".into())?;
+    let groups = options.size("groups", 1)?;
+    let batch_norm = options.flag_or("batch_norm", true)?;
+    let bias = options.flag_or("bias", !batch_norm)?;
+    let relu = match options.take("relu") {
+        None => Relu::After,
+        Some(value) => {
+            let word = value.clone().into_string().unwrap_or_default();
+            let known = [Relu::After, Relu::Before, Relu::None];
+            known
+                .into_iter()
+                .find(|&relu| relu_word(relu) == word)
+                .ok_or_else(|| options.wrong("relu", "\"after\", \"before\" or \"none\"", &value))?
+        }
+    };
+    let name = options.text("name")?;
+    options.end()?;
+    let convolution =
+        Convolution { channels, kernel, stride, padding, groups, bias, batch_norm, relu };
+    net.push(&context, name, Operation::Convolution(convolution), &[x])
+}
+
+fn pool(
+    context: &NativeCallContext,
+    function: &'static str,
+    net: &ScriptBuilder,
+    x: Tensor,
+    options: Map,
+    operation: impl Fn(Window) -> Operation,
+) -> Fallible<Tensor> {
+    let mut options = Options::new(context, function, options);
+    let kernel = needed(context, &mut options, function, "kernel")?;
+    let stride = options.size("stride", 1)?;
+    let padding = padding(&mut options, kernel, Dynamic::from(0_i64))?;
+    let ceil = options.flag("ceil")?;
+    let name = options.text("name")?;
+    options.end()?;
+    net.push(context, name, operation(Window { kernel, stride, padding, ceil }), &[x])
+}
+
+/// A size that must be given.
+fn needed(
+    context: &NativeCallContext,
+    options: &mut Options<'_>,
+    function: &str,
+    name: &'static str,
+) -> Fallible<usize> {
+    match options.size(name, 0)? {
+        0 => Err(refuse(context, format!("{function} needs the option `{name}`"))),
+        size => Ok(size),
+    }
+}
+
+/// The padding: "same" keeps the image's size at stride 1.
+fn padding(options: &mut Options<'_>, kernel: usize, default: Dynamic) -> Fallible<usize> {
+    let value = options.take("padding").unwrap_or(default);
+    if value.clone().into_string().is_ok_and(|word| word == "same") {
+        if kernel % 2 == 1 {
+            return Ok(kernel / 2);
+        }
+        let expected = format!("a number where the kernel is even, as {kernel} is");
+        return Err(options.wrong("padding", &expected, &value));
+    }
+    match value.as_int() {
+        Ok(padding @ 0..=1_000_000) => Ok(padding as usize),
+        _ => Err(options.wrong("padding", "\"same\" or a number from 0 to a million", &value)),
+    }
+}
+
+/// The name among options that have nothing else.
+fn name_of(
+    context: &NativeCallContext,
+    function: &'static str,
+    options: Map,
+) -> Fallible<Option<String>> {
+    if options.is_empty() {
+        return Ok(None);
+    }
+    let mut options = Options::new(context, function, options);
+    let name = options.text("name")?;
+    options.end()?;
+    Ok(name)
+}
+
+fn tensors(context: &NativeCallContext, function: &str, inputs: Array) -> Fallible<Vec<Tensor>> {
+    let tensor = |value: Dynamic| {
+        let (shown, kind) = (value.to_string(), value.type_name());
+        let wrong = || refuse(context, format!("{function} takes tensors, not {shown} ({kind})"));
+        value.try_cast::<Tensor>().ok_or_else(wrong)
+    };
+    inputs.into_iter().map(tensor).collect()
+}

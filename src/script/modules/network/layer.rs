@@ -1,0 +1,126 @@
+//! The layers of a network as scripts walk them.
+
+use std::sync::Arc;
+
+use rhai::{Array, Module};
+
+use super::{array, int};
+use crate::network::{Layer, Network, Operation, Relu};
+use crate::script::native::{name_type, native};
+
+/// One layer of a network.
+#[derive(Clone)]
+pub(super) struct ScriptLayer {
+    network: Arc<Network>,
+    index: usize,
+}
+
+impl ScriptLayer {
+    pub(super) const fn new(network: Arc<Network>, index: usize) -> Self {
+        Self { network, index }
+    }
+
+    fn get(&self) -> &Layer {
+        &self.network.layers()[self.index]
+    }
+
+    fn inputs(&self) -> impl Iterator<Item = &Layer> {
+        self.get().inputs.iter().map(|&id| self.network.layer(id))
+    }
+}
+
+/// The word for where a rectifier sits.
+pub(super) const fn relu_word(relu: Relu) -> &'static str {
+    match relu {
+        Relu::None => "none",
+        Relu::Before => "before",
+        Relu::After => "after",
+    }
+}
+
+pub(super) fn register(globals: &mut Module) {
+    type L = ScriptLayer;
+    let size = |size: usize| int(size as u64);
+    name_type::<L>(globals, "Layer", "A layer of a network.");
+    native! { globals =>
+        /// The layer's name, unique in its network.
+        get name(layer: Layer) -> String = |layer: &mut L| layer.get().name.clone();
+        /// What it computes, in a word: the name of the method that adds it to a network, or `input`.
+        get kind(layer: Layer) -> String = |layer: &mut L| layer.get().operation.kind();
+        /// What it computes, with its sizes, as tables show it.
+        get operation(layer: Layer) -> String = |layer: &mut L| layer.get().operation.label();
+        /// The names of the layers that it reads.
+        get inputs(layer: Layer) -> Array = |layer: &mut L| -> Array {
+            layer.inputs().map(|input| input.name.clone().into()).collect()
+        };
+        /// The shape that it reads, of the first input where there are several: [channels, height, width].
+        get input(layer: Layer) -> Array = |layer: &mut L| array(layer.get().input);
+        /// The shape that it gives: [channels, height, width].
+        get output(layer: Layer) -> Array = |layer: &mut L| array(layer.get().output);
+        /// Channels of the input, of the first where there are several.
+        get input_channels(layer: Layer) -> int = move |layer: &mut L| size(layer.get().input.channels);
+        /// Channels of the output; the features of a linear layer.
+        get channels(layer: Layer) -> int = move |layer: &mut L| size(layer.get().output.channels);
+        /// Rows of the output.
+        get height(layer: Layer) -> int = move |layer: &mut L| size(layer.get().output.height);
+        /// Columns of the output.
+        get width(layer: Layer) -> int = move |layer: &mut L| size(layer.get().output.width);
+        /// Rows and columns of the window that slides over the input; 1 where there is none.
+        ///
+        /// ```rhai
+        /// let net = network::new([3, 32, 32]);
+        /// let y = net.conv(net.input(), #{ channels: 16, kernel: 5, stride: 2 });
+        /// let layer = net.finish(y).layers[1];
+        /// [layer.kernel, layer.stride, layer.padding, layer.channels, layer.height] // => [5, 2, 2, 16, 16]
+        /// ```
+        get kernel(layer: Layer) -> int = move |layer: &mut L| size(layer.get().window().kernel);
+        /// Step between output pixels; 1 where there is no window.
+        get stride(layer: Layer) -> int = move |layer: &mut L| size(layer.get().window().stride);
+        /// Rows and columns around the input; 0 where there is no window.
+        get padding(layer: Layer) -> int = move |layer: &mut L| size(layer.get().window().padding);
+        /// Groups of channels of a convolution that do not see each other; 1 elsewhere.
+        get groups(layer: Layer) -> int = move |layer: &mut L| match layer.get().operation {
+            Operation::Convolution(c) => size(c.groups),
+            _ => 1,
+        };
+        /// Whether every output channel has a trainable offset of its own.
+        get bias(layer: Layer) -> bool = |layer: &mut L| match layer.get().operation {
+            Operation::Convolution(c) => c.bias,
+            Operation::Linear { .. } => true,
+            _ => false,
+        };
+        /// Whether there is a batch normalisation in it.
+        get batch_norm(layer: Layer) -> bool = |layer: &mut L| match layer.get().operation {
+            Operation::Convolution(c) => c.batch_norm,
+            Operation::BatchNormRelu => true,
+            _ => false,
+        };
+        /// Where it has a rectifier: "before", "after" or "none".
+        get relu(layer: Layer) -> String = |layer: &mut L| match layer.get().operation {
+            Operation::Convolution(c) => relu_word(c.relu),
+            Operation::BatchNormRelu => relu_word(Relu::After),
+            _ => relu_word(Relu::None),
+        };
+        /// Trainable parameters.
+        get parameters(layer: Layer) -> int = |layer: &mut L| int(layer.get().parameters());
+        /// Multiply-accumulates for one image; pooling, sums and normalisation count none.
+        get macs(layer: Layer) -> int = |layer: &mut L| int(layer.get().macs());
+        /// Values of the output.
+        get values(layer: Layer) -> int = |layer: &mut L| int(layer.get().output.values());
+        /// Values of all inputs together.
+        ///
+        /// ```rhai
+        /// let net = network::new([8, 4, 4]);
+        /// let y = net.add([net.input(), net.conv(net.input(), #{ channels: 8, kernel: 3 })]);
+        /// let sum = net.finish(y).layers[2];
+        /// [sum.input_values, sum.values] // => [256, 128]
+        /// ```
+        get input_values(layer: Layer) -> int =
+            |layer: &mut L| int(layer.inputs().map(|input| input.output.values()).sum());
+        /// The layer's name and what it computes.
+        fn to_string(layer: Layer) -> String = |layer: &mut L| {
+            let layer = layer.get();
+            format!("{}: {}", layer.name, layer.operation.label())
+        };
+    }
+}

@@ -1,0 +1,59 @@
+//! Networks in scripts: what can be asked of one, its layers, and the builder.
+
+mod builder;
+mod layer;
+
+use rhai::{Array, Dynamic, Engine, Module};
+
+use self::layer::ScriptLayer;
+use crate::network::Shape;
+use crate::script::host::ScriptNetwork;
+use crate::script::native::{name_type, native};
+
+type N = ScriptNetwork;
+
+pub(super) fn register(engine: &mut Engine) {
+    let mut globals = Module::new();
+    name_type::<N>(&mut globals, "Network", "A network: layers with shapes, the last its output.");
+    native! { &mut globals =>
+        /// Trainable parameters.
+        ///
+        /// ```rhai
+        /// let cell = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|";
+        /// nasbench201::network(nasbench201::cell(cell)).parameters // => 559386
+        /// ```
+        get parameters(net: Network) -> int = |net: &mut N| int(net.network.parameters());
+        /// Multiply-accumulates for one image.
+        get macs(net: Network) -> int = |net: &mut N| int(net.network.macs());
+        /// The layers, each after those it reads: the first is the image, the last the output.
+        ///
+        /// ```rhai
+        /// let net = network::new([3, 32, 32]);
+        /// let x = net.conv(net.input(), #{ channels: 16, kernel: 3 });
+        /// let y = net.linear(net.global_avg_pool(x), #{ features: 10 });
+        /// net.finish(y).layers.map(|layer| layer.kind) // => ["input", "conv", "global_avg_pool", "linear"]
+        /// ```
+        get layers(net: Network) -> Array = |net: &mut N| -> Array {
+            let all = 0..net.network.layers().len();
+            all.map(|index| Dynamic::from(ScriptLayer::new(net.network.clone(), index))).collect()
+        };
+        /// The network without the layers that its output does not depend on, such as the convolutions of
+        /// zeros.
+        fn pruned(net: Network) -> Network = |net: &mut N| N::new(net.network.pruned());
+        /// A line for each layer: name, operation, shape, parameters, multiply-accumulates, inputs.
+        fn to_string(net: Network) -> String = |net: &mut N| net.network.to_text();
+    }
+    layer::register(&mut globals);
+    builder::register(&mut globals);
+    engine.register_global_module(globals.into());
+    engine.register_static_module("network", builder::module().into());
+}
+
+fn int(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A shape as scripts see it: channels, rows, columns.
+fn array(shape: Shape) -> Array {
+    [shape.channels, shape.height, shape.width].map(|n| Dynamic::from(int(n as u64))).to_vec()
+}
