@@ -30,3 +30,4 @@ pub mod study;
 mod testing;
 pub mod threads;
 pub mod train;
+pub mod whole;

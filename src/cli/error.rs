@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use serde_json::{Map, Value, json};
 
 use super::changes::Change;
+use crate::accel::table::TableImportError;
 use crate::accuracy::nasbench101::{ImportError, TableError};
 use crate::comparison::PlanError;
 use crate::pareto::ParseObjectiveError;
@@ -60,6 +61,9 @@ pub enum CliError {
     /// A table cannot be imported.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// A table of devices cannot be imported.
+    #[error(transparent)]
+    ImportDevices(#[from] TableImportError),
     /// A table cannot be opened.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -147,6 +151,7 @@ impl CliError {
             Self::Study(StudyError::Diverged { .. } | StudyError::Checkpoint { .. }) => 4,
             Self::Study(_)
             | Self::Import(_)
+            | Self::ImportDevices(_)
             | Self::Table(_)
             | Self::Acquire(_)
             | Self::Train(_)

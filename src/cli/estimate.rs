@@ -3,11 +3,13 @@
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
+use super::breakdown;
 use super::context::{Common, PairArgs};
 use super::error::CliError;
 use super::summary;
 use crate::note;
 use crate::report::{Format, Table};
+use crate::script::Traced;
 use crate::study::Experiment;
 
 /// Evaluates one pair of an experiment and shows what each layer costs.
@@ -38,10 +40,10 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
 
     let mut out = stdout().lock();
     if args.network || args.graphviz {
-        let traced = traced
-            .first()
-            .ok_or_else(|| CliError::usage("the experiment estimates no network on chaidnn"))?;
-        let network = traced.network();
+        let network = traced
+            .iter()
+            .find_map(Traced::network)
+            .ok_or_else(|| CliError::usage("the experiment estimates no network"))?;
         let text = if args.graphviz { network.to_graphviz() } else { network.to_text() };
         out.write_all(text.as_bytes())?;
         return Ok(ExitCode::SUCCESS);
@@ -68,24 +70,13 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     }
     for traced in &traced {
-        let Ok(program) = traced.program() else { continue };
-        let rows = program
-            .breakdown(&traced.configuration, &traced.platform)
-            .map_err(|error| CliError::Experiment { rendered: format!("error: {error}") })?;
-        let mut table =
-            Table::new(["operation", "engine", "start_ms", "end_ms", "cycles", "bound by"]);
-        for row in rows {
-            table.push(vec![
-                row.name.into(),
-                row.engine.to_string().into(),
-                row.start_ms.into(),
-                row.end_ms.into(),
-                row.cycles.into(),
-                row.bound.to_string().into(),
-            ]);
+        let breakdown = breakdown::of(traced)?;
+        if breakdown.layers.is_empty() {
+            continue;
         }
+        let all: Vec<_> = breakdown.layers.iter().collect();
         writeln!(out)?;
-        table.write(Format::Table, &mut out)?;
+        breakdown::layers(breakdown, &all).write(Format::Table, &mut out)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,15 +1,14 @@
 //! `tandem explain`: why a pair is where it is.
 
-use std::collections::BTreeMap;
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
+use super::breakdown;
 use super::context::{Common, Loaded, label_predicted, stored_experiment};
 use super::error::CliError;
-use crate::accel::chaidnn::{Area, Engine, Row};
 use crate::pareto::{Direction, Objective};
 use crate::report::{Cell, Format, Table};
-use crate::script::{Source, Traced};
+use crate::script::Source;
 use crate::space::{Point, Space};
 use crate::store::{Entry, RunRecord, Trial};
 use crate::study::{Experiment, Metrics, evaluate_finite};
@@ -28,9 +27,6 @@ pub struct Args {
     #[arg(long)]
     all: bool,
 }
-
-/// Operations that are shown without --all.
-const SHOWN: usize = 20;
 
 /// Carries out the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
@@ -58,9 +54,11 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     }
     let predicted = loaded.script.host().sources().contains(&Source::Predicted101);
     print_pair(&mut out, &record, &trial, &metrics, predicted)?;
-    for traced in &traced {
-        print_layers(&mut out, traced, args.all)?;
-        print_area(&mut out, traced)?;
+    for estimate in &traced {
+        if traced.len() > 1 {
+            writeln!(out, "\nOn {}", estimate.accelerator)?;
+        }
+        breakdown::print(&mut out, breakdown::of(estimate)?, args.all)?;
     }
     writeln!(out, "\nWhat every single other option would change")?;
     others.write(Format::Table, &mut out)?;
@@ -104,83 +102,6 @@ fn print_pair(
         }
     }
     table.write(Format::Table, &mut *out)?;
-    Ok(())
-}
-
-fn print_layers(out: &mut impl Write, traced: &Traced, all: bool) -> Result<(), CliError> {
-    let failed = |error: String| CliError::Experiment { rendered: format!("error: {error}") };
-    let program = traced.program().map_err(failed)?;
-    let rows = program
-        .breakdown(&traced.configuration, &traced.platform)
-        .map_err(|error| failed(error.to_string()))?;
-    let latency_ms = rows.iter().map(|row| row.end_ms).fold(0.0, f64::max);
-    let length = |row: &Row| row.end_ms - row.start_ms;
-
-    writeln!(out, "\nWhat the engines spend their time on, in % of the latency")?;
-    let mut spent: BTreeMap<(String, String), (f64, u64)> = BTreeMap::new();
-    let mut busy: BTreeMap<String, f64> = BTreeMap::new();
-    for row in &rows {
-        let entry = spent.entry((row.engine.to_string(), row.bound.to_string())).or_default();
-        entry.0 += length(row);
-        entry.1 += 1;
-        *busy.entry(row.engine.to_string()).or_default() += length(row);
-    }
-    let mut table = Table::new(["engine", "bound by", "operations", "ms", "%"]);
-    let mut spent: Vec<_> = spent.into_iter().collect();
-    spent.sort_by(|a, b| b.1.0.total_cmp(&a.1.0));
-    for ((engine, bound), (ms, count)) in spent {
-        let share = 100.0 * ms / latency_ms;
-        table.push(vec![engine.into(), bound.into(), count.into(), ms.into(), share.into()]);
-    }
-    for engine in [Engine::Convolution, Engine::Pointwise, Engine::Pool] {
-        if let Some(ms) = busy.get(&engine.to_string()) {
-            let idle = latency_ms - ms;
-            let share = 100.0 * idle / latency_ms;
-            let row = vec![engine.to_string().into(), "(idle)".into(), Cell::Empty, idle.into()];
-            table.push([row, vec![share.into()]].concat());
-        }
-    }
-    table.write(Format::Table, &mut *out)?;
-
-    let mut shown: Vec<&Row> = rows.iter().collect();
-    if !all && rows.len() > SHOWN {
-        shown.sort_by(|a, b| length(b).total_cmp(&length(a)));
-        shown.truncate(SHOWN);
-        writeln!(
-            out,
-            "\nThe {SHOWN} longest of {} operations (--all shows every one)",
-            rows.len()
-        )?;
-    } else {
-        writeln!(out, "\nOperations")?;
-    }
-    let mut table = Table::new(["operation", "engine", "start_ms", "ms", "%", "bound by"]);
-    for row in shown {
-        table.push(vec![
-            row.name.as_str().into(),
-            row.engine.to_string().into(),
-            row.start_ms.into(),
-            length(row).into(),
-            (100.0 * length(row) / latency_ms).into(),
-            row.bound.to_string().into(),
-        ]);
-    }
-    Ok(table.write(Format::Table, &mut *out)?)
-}
-
-fn print_area(out: &mut impl Write, traced: &Traced) -> Result<(), CliError> {
-    writeln!(out, "\nArea")?;
-    let whole = Area::of(&traced.configuration, &traced.platform);
-    let mut table = Table::new(["part", "mm2", "%", "LUT", "BRAM36", "DSP"]);
-    for part in Area::parts(&traced.configuration, &traced.platform) {
-        let share = 100.0 * part.area_mm2 / whole.area_mm2;
-        let blocks = part.blocks;
-        let numbers = [part.area_mm2, share, blocks.lut, blocks.bram36, blocks.dsp];
-        table.push(std::iter::once(part.name.into()).chain(numbers.map(Cell::from)).collect());
-    }
-    table.write(Format::Table, &mut *out)?;
-    let fits = if whole.fits { "fits" } else { "does not fit" };
-    writeln!(out, "it {fits} a ZU9EG (34,260 CLB, 912 BRAM36, 2,520 DSP)")?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The commands, one file each: arguments, then a short `run`.
 
+mod breakdown;
 mod changes;
 mod check;
 mod compare;

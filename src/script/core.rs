@@ -284,7 +284,7 @@ impl Core {
         argument: Dynamic,
         metrics: &Metrics,
     ) -> Result<Dynamic, Failure> {
-        self.limits.timed(|| closure.call(&self.engine, argument)).map_err(|error| {
+        self.limits.timed(|| closure.call(&self.engine, [argument])).map_err(|error| {
             let mut diagnostic = self.explain(&error, &self.label, metrics);
             // Errors of limits have no place.
             if diagnostic.place.is_none() {

@@ -1,15 +1,16 @@
 //! What native functions share: tables, networks and the record of where numbers came from.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hash::Hash;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::accel::EstimateCache;
-use crate::accel::chaidnn::{Configuration, Platform, Program};
+use crate::accel::chaidnn::Program;
+use crate::accel::table::{Devices, MeasuredTable};
+use crate::accel::{Breakdown, EstimateCache};
 use crate::accuracy::nasbench101::predictor::Predictor;
 use crate::accuracy::nasbench101::{Nasbench101Table, TableError};
 use crate::accuracy::nasbench201::Nasbench201Table;
@@ -109,29 +110,30 @@ impl ScriptNetwork {
     }
 }
 
-/// An estimate that a script asked for, kept for the breakdown.
+/// An estimate that a script asked for, with its breakdown.
 #[derive(Clone)]
 pub struct Traced {
-    pub(super) network: ScriptNetwork,
-    /// The accelerator's parameters.
-    pub configuration: Configuration,
-    /// The accelerator's technology.
-    pub platform: Platform,
+    /// The accelerator's name.
+    pub accelerator: String,
+    /// What each layer and part has in it, or why that cannot be said.
+    pub breakdown: Result<Breakdown, String>,
+    pub(super) network: Option<ScriptNetwork>,
 }
 
 impl Traced {
-    /// The network that was estimated.
-    pub fn network(&self) -> &Network {
-        &self.network.network
+    /// The network that was estimated; `None` where it was only looked up.
+    pub fn network(&self) -> Option<&Network> {
+        self.network.as_ref().map(|network| network.network.as_ref())
     }
+}
 
-    /// The program that was estimated.
-    ///
-    /// # Errors
-    /// As the estimate itself.
-    pub fn program(&self) -> Result<&Program, String> {
-        self.network.program()
-    }
+/// An accelerator by name that gave numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Named {
+    what: String,
+    trust: Trust,
+    /// What decides its numbers, where that is not the script.
+    version: Option<String>,
 }
 
 thread_local! {
@@ -146,12 +148,22 @@ pub struct Host {
     networks101: Networks<(Cell101, Nasbench101Settings)>,
     networks201: Networks<(Cell201, Nasbench201Settings)>,
     used: [AtomicBool; Source::ALL.len()],
+    /// Scripted accelerators and tables that gave numbers.
+    named: Mutex<BTreeMap<String, Named>>,
+    tables: Mutex<Tables>,
     traced: Mutex<Option<Vec<Traced>>>,
     trainer: Trainer,
     estimates: EstimateCache,
     unusable: AtomicBool,
     /// The version of each source, once it is known.
     versions: [OnceLock<String>; Source::ALL.len()],
+}
+
+/// Tables that were looked for, and the devices of their groups.
+#[derive(Default)]
+struct Tables {
+    opened: HashMap<String, Result<Arc<MeasuredTable>, String>>,
+    devices: HashMap<(String, Option<String>), Result<Arc<Devices>, String>>,
 }
 
 type Networks<K> = Mutex<HashMap<K, ScriptNetwork>>;
@@ -167,6 +179,8 @@ impl Host {
             networks101: Mutex::default(),
             networks201: Mutex::default(),
             used: Default::default(),
+            named: Mutex::default(),
+            tables: Mutex::default(),
             traced: Mutex::new(None),
             unusable: AtomicBool::new(false),
             versions: Default::default(),
@@ -194,6 +208,12 @@ impl Host {
                 _ => origins.versions.extend(self.version(source)),
             }
         }
+        let named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, Named { what, trust, version }) in named.iter() {
+            origins.described.push(format!("{trust:9} {what}"));
+            origins.versions.extend(version.clone().map(|version| (name.clone(), version)));
+        }
+        drop(named);
         origins
     }
 
@@ -249,6 +269,51 @@ impl Host {
     pub fn sources(&self) -> Vec<Source> {
         let used = |source: &Source| self.used[*source as usize].load(Ordering::Relaxed);
         Source::ALL.into_iter().filter(used).collect()
+    }
+
+    /// Notes that an accelerator of the script gave numbers.
+    pub(super) fn used_scripted(&self, name: &str) {
+        self.used_named("accelerator", name, || Named {
+            what: format!("costs: accelerator `{name}` of the script"),
+            trust: Trust::Modelled,
+            version: None,
+        });
+    }
+
+    /// Notes that a table of measurements gave numbers.
+    pub(super) fn used_devices(&self, devices: &Devices) {
+        let table = devices.table();
+        self.used_named("table", table.name(), || Named {
+            what: format!("{}: imported table {}", devices.metrics().join(", "), table.name()),
+            trust: Trust::Measured,
+            version: Some(table.digest().to_owned()),
+        });
+    }
+
+    fn used_named(&self, kind: &str, name: &str, named: impl FnOnce() -> Named) {
+        let key = format!("{kind} {name}");
+        self.named.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert_with(named);
+    }
+
+    /// The devices of an imported table, of one group where it has groups.
+    pub(super) fn devices(&self, name: &str, group: Option<&str>) -> Result<Arc<Devices>, String> {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (name.to_owned(), group.map(str::to_owned));
+        if let Some(known) = tables.devices.get(&key) {
+            return known.clone();
+        }
+        let table = tables.opened.entry(name.to_owned()).or_insert_with(|| {
+            let opened = MeasuredTable::open(&self.data, name);
+            opened.map(Arc::new).map_err(|error| error.to_string())
+        });
+        if table.is_err() {
+            self.unusable();
+        }
+        let devices = table.clone().and_then(|table| {
+            Devices::of(table, group).map(Arc::new).map_err(|error| error.to_string())
+        });
+        tables.devices.insert(key, devices.clone());
+        devices
     }
 
     /// The imported NASBench-101 table.

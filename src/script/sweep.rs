@@ -90,7 +90,12 @@ impl Script {
         let mut take = |name: &'static str| map.remove(name);
         let networks = self.networks(take("networks"))?;
         let accuracy = self.needed::<AccuracySource>("accuracy", take("accuracy"))?;
-        let ScriptAccelerator(platform) = self.needed("accelerator", take("accelerator"))?;
+        let ScriptAccelerator::Chaidnn(chaidnn) =
+            self.needed("accelerator", take("accelerator"))?
+        else {
+            return Err(self.refuse("only chaidnn is swept", HELP));
+        };
+        let platform = chaidnn.platform;
         let goals = self.goals(take("objectives"))?;
         let top = match take("top").map(|value| (value.as_int(), value)) {
             None => DEFAULT_TOP,

@@ -9,6 +9,7 @@
 //! Constants that are fitted to CHaiDNN's published throughputs are fields of [`Platform`];
 //! constants of its structure stand where they are used.
 
+mod accelerator;
 mod area;
 mod batch;
 mod configuration;
@@ -23,6 +24,7 @@ mod program;
 mod queue;
 mod space;
 
+pub use accelerator::Chaidnn;
 pub use area::{Area, AreaPart, Blocks};
 pub use batch::{Batch, BatchError, Memory};
 pub use configuration::{Configuration, ParseConfigurationError};

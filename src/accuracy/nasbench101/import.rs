@@ -1,12 +1,13 @@
 //! Taking a table into the folder of data.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::official::{self, OfficialError};
 use super::table::{FILES, FOLDER, MAGIC, Nasbench101Table, TableError, ZSTD_MAGIC};
 use crate::space::nasbench101::Catalogue;
+use crate::whole::write_whole;
 
 /// How an import fails; the folder of data is then as it was.
 #[derive(Debug, thiserror::Error)]
@@ -110,29 +111,18 @@ fn check(file: &Path, table: &Nasbench101Table, all: &Catalogue) -> Result<(), I
     }
 }
 
-/// Writes the file beside its place first, so that a reader never meets half of it.
 fn write(table: &Nasbench101Table, data: &Path) -> Result<PathBuf, ImportError> {
-    let folder = data.join(FOLDER);
-    let path = folder.join(FILES[0]);
-    let temporary = folder.join(format!("{}.{}", FILES[0], std::process::id()));
-    let write = || {
-        fs::create_dir_all(&folder)?;
-        let compressed = zstd::bulk::compress(&table.encode(), 19)?;
-        let mut file = File::create(&temporary)?;
-        file.write_all(&compressed)?;
-        file.sync_all()?;
-        fs::rename(&temporary, &path)?;
-        File::open(&folder)?.sync_all()
-    };
-    write().map_err(|source| {
-        let _ = fs::remove_file(&temporary);
-        ImportError::Write { path: path.clone(), source }
-    })?;
+    let path = data.join(FOLDER).join(FILES[0]);
+    zstd::bulk::compress(&table.encode(), 19)
+        .and_then(|compressed| write_whole(&path, &compressed))
+        .map_err(|source| ImportError::Write { path: path.clone(), source })?;
     Ok(path)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::official::tests::file_of;
     use super::*;
     use crate::space::nasbench101::{Cell101, every_cell};

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use super::super::context::Common;
 use super::super::error::CliError;
+use crate::accel::table::{HW_NAS_BENCH, MeasuredTable, table_names};
 use crate::accuracy::nasbench101::Nasbench101Table;
 use crate::report::Table;
 use crate::train::data::{DataSpec, Official, sets};
@@ -22,6 +23,13 @@ pub fn run(common: &Common, data: &Path) -> Result<ExitCode, CliError> {
         Err(error) => (None, error.to_string()),
     };
     push("nasbench101".to_owned(), [cells, None, None], place);
+    for name in names(data) {
+        let (cells, place) = match MeasuredTable::open(data, &name) {
+            Ok(table) => (Some(table.keys().len() as u64), data.display().to_string()),
+            Err(error) => (None, error.to_string()),
+        };
+        push(name, [cells, None, None], place);
+    }
     for set in sets(data) {
         let (counts, place) = match (&set, set.find(data)) {
             (DataSpec::Procedural, _) => (set.count(data), "in the program".to_owned()),
@@ -33,6 +41,15 @@ pub fn run(common: &Common, data: &Path) -> Result<ExitCode, CliError> {
     }
     table.write(common.format, stdout().lock())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The tables of devices that are there, and the one that is known.
+fn names(data: &Path) -> Vec<String> {
+    let mut names = table_names(data);
+    if !names.iter().any(|name| name == HW_NAS_BENCH) {
+        names.insert(0, HW_NAS_BENCH.to_owned());
+    }
+    names
 }
 
 fn absent(set: &DataSpec) -> String {

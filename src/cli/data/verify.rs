@@ -6,15 +6,16 @@ use std::process::ExitCode;
 
 use super::super::context::Common;
 use super::super::error::CliError;
+use crate::accel::table::{HW_NAS_BENCH, MeasuredTable, table_names};
 use crate::accuracy::nasbench101::{Nasbench101Table, TableError};
 use crate::note;
 use crate::report::Table;
 use crate::train::data::{DataError, DataSpec, open, sets};
 
-/// Opens the table and the image sets that are there, as runs do, and says whether they are sound.
+/// Opens the tables and the image sets that are there, as runs do, and says whether they are sound.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only this one, which must be there: nasbench101, or the name of an image set.
+    /// Only this one, which must be there: nasbench101, a table of devices, or an image set.
     name: Option<String>,
 }
 
@@ -22,10 +23,14 @@ const TABLE: &str = "nasbench101";
 
 /// Carries out the command; the exit code is 1 if anything is bad.
 pub fn run(common: &Common, data: &Path, args: &Args) -> Result<ExitCode, CliError> {
-    let (with_table, specs) = match args.name.as_deref() {
-        None => (true, present(data)),
-        Some(TABLE) => (true, Vec::new()),
-        Some(name) => (false, vec![name.parse().map_err(unknown)?]),
+    let there = table_names(data);
+    let (with_table, devices, specs) = match args.name.as_deref() {
+        None => (true, there, present(data)),
+        Some(TABLE) => (true, Vec::new(), Vec::new()),
+        Some(name) if name == HW_NAS_BENCH || there.iter().any(|known| known == name) => {
+            (false, vec![name.to_owned()], Vec::new())
+        }
+        Some(name) => (false, Vec::new(), vec![name.parse().map_err(unknown)?]),
     };
     let mut table = Table::new(["data", "cells", "train", "test", "result"]);
     let mut sound = true;
@@ -45,6 +50,11 @@ pub fn run(common: &Common, data: &Path, args: &Args) -> Result<ExitCode, CliErr
                 push(TABLE.to_owned(), opened.map_err(|error| error.to_string()));
             }
         }
+    }
+    for name in devices {
+        let opened = MeasuredTable::open(data, &name);
+        let opened = opened.map(|table| [Some(table.keys().len()), None, None]);
+        push(name, opened.map_err(|error| error.to_string()));
     }
     for spec in specs {
         let opened = open(&spec, data);
@@ -67,6 +77,8 @@ fn present(data: &Path) -> Vec<DataSpec> {
 fn unknown(error: DataError) -> CliError {
     CliError::Usage {
         message: error.to_string(),
-        hint: Some(format!("of the benchmark tables, {TABLE} can be verified")),
+        hint: Some(format!(
+            "of the tables, {TABLE} and those of devices that are there can be verified"
+        )),
     }
 }

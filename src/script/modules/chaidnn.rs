@@ -5,26 +5,21 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext};
 
+use super::accelerator::ScriptAccelerator;
 use super::space::ScriptPart;
-use crate::accel::chaidnn::{ChaidnnSpace, Configuration, Estimate, Platform, model_version};
+use crate::accel::Accelerator;
+use crate::accel::chaidnn::{
+    Chaidnn, ChaidnnSpace, Configuration, Estimate, Platform, model_version,
+};
 use crate::script::host::{Host, ScriptNetwork, Source, Traced};
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, refuse};
 use crate::store::Reused;
 
-/// The accelerator with all its configurations, for a sweep.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::script) struct ScriptAccelerator(pub Platform);
-
 pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
     let mut globals = Module::new();
     register_configuration(&mut globals);
     register_estimate(&mut globals);
-    name_type::<ScriptAccelerator>(
-        &mut globals,
-        "ChaidnnAccelerator",
-        "The CHaiDNN accelerator with all its configurations, for a sweep.",
-    );
     engine.register_global_module(globals.into());
     engine.register_static_module("chaidnn", module(host).into());
 }
@@ -42,31 +37,33 @@ fn module(host: &Arc<Host>) -> Module {
         /// ```rhai
         /// fn space() { #{ hw: chaidnn::space() } }
         /// ```
-        fn space() -> SpacePart = || {
-            ScriptPart::new(ChaidnnSpace::new(), |space, options| {
-                Ok(Dynamic::from(space.configuration(options)))
-            })
-        };
+        fn space() -> SpacePart = space;
         /// The configuration that a text stands for, written as results show it.
         ///
         /// ```rhai
         /// chaidnn::configuration("8x32-i1K-w1K-o1K-m512-nopool-r1").pixel_par // => 32
         /// ```
         fn configuration(text: String) -> ChaidnnConfiguration = read_configuration;
-        /// The accelerator at 100 MHz, for `sweep()`.
+        /// The accelerator at 100 MHz, with all its configurations.
         ///
         /// ```rhai
-        /// let accelerator = chaidnn::accelerator();
+        /// let net = nasbench201::network(nasbench201::cell(
+        ///     "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"));
+        /// let hw = chaidnn::configuration("8x32-i1K-w1K-o1K-m512-nopool-r1");
+        /// chaidnn::accelerator().estimate(net, hw).fits // => true
         /// ```
-        fn accelerator() -> ChaidnnAccelerator = || ScriptAccelerator(Platform::codesign_nas());
-        /// The accelerator on a platform of one's own, for `sweep()`: `clock_mhz`, `luts_per_clb`, `bits` (6 or
+        fn accelerator() -> Accelerator = || {
+            ScriptAccelerator::Chaidnn(Chaidnn { platform: Platform::codesign_nas() })
+        };
+        /// The accelerator on a platform of one's own: `clock_mhz`, `luts_per_clb`, `bits` (6 or
         /// 8).
         ///
         /// ```rhai
         /// let accelerator = chaidnn::accelerator(#{ clock_mhz: 200.0, bits: 6 });
         /// ```
-        fn accelerator(platform: Map) -> ChaidnnAccelerator = |context: NativeCallContext, options: Map| {
-            platform(&context, "chaidnn::accelerator", options).map(ScriptAccelerator)
+        fn accelerator(platform: Map) -> Accelerator = |context: NativeCallContext, options: Map| {
+            let platform = platform(&context, "chaidnn::accelerator", options)?;
+            Ok::<_, Box<EvalAltResult>>(ScriptAccelerator::Chaidnn(Chaidnn { platform }))
         };
         /// What a network costs on a configuration, at 100 MHz with 8 bits.
         ///
@@ -133,6 +130,13 @@ fn module(host: &Arc<Host>) -> Module {
     module
 }
 
+/// All configurations, as a part of a space.
+pub(super) fn space() -> ScriptPart {
+    ScriptPart::new(ChaidnnSpace::new(), |space, options| {
+        Ok(Dynamic::from(space.configuration(options)))
+    })
+}
+
 fn read_configuration(
     context: NativeCallContext,
     text: &str,
@@ -166,7 +170,7 @@ fn platform(
     Ok(platform)
 }
 
-fn estimate_pair(
+pub(super) fn estimate_pair(
     context: &NativeCallContext,
     host: &Host,
     net: &ScriptNetwork,
@@ -178,7 +182,15 @@ fn estimate_pair(
         .estimate(&configuration, &platform)
         .map_err(|error| refuse(context, error.to_string()))?;
     host.used(Source::Chaidnn);
-    host.trace(|| Traced { network: net.clone(), configuration, platform });
+    host.trace(|| {
+        let chaidnn = Chaidnn { platform };
+        let breakdown = chaidnn.breakdown(program, &configuration);
+        Traced {
+            accelerator: chaidnn.name().to_owned(),
+            breakdown: breakdown.map_err(|error| error.to_string()),
+            network: Some(net.clone()),
+        }
+    });
     Ok(estimate)
 }
 

@@ -1,5 +1,6 @@
 //! The native functions of scripts, a file for each module.
 
+mod accelerator;
 mod accuracy;
 mod cell;
 mod chaidnn;
@@ -23,8 +24,8 @@ use rhai::Engine;
 
 use super::host::Host;
 
+pub(super) use accelerator::{Running, ScriptAccelerator};
 pub(super) use accuracy::{AccuracySource, Missing};
-pub(super) use chaidnn::ScriptAccelerator;
 pub(super) use phase::{Closure, PhaseReward, ScriptPhase};
 pub(super) use reward::read as reward_of;
 pub(super) use run::{ScriptRun, script_point};
@@ -40,6 +41,7 @@ pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
     nasbench101::register(engine, host);
     mobilenet::register(engine);
     chaidnn::register(engine, host);
+    accelerator::register(engine, host);
     accuracy::register(engine, host);
     reward::register(engine);
     objective::register(engine);

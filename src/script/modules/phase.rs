@@ -73,9 +73,14 @@ impl Closure {
     pub(in crate::script) fn call(
         &self,
         engine: &Engine,
-        argument: Dynamic,
+        arguments: impl AsMut<[Dynamic]>,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
-        self.function.call_raw(&self.made_in.create_context(engine), None, [argument])
+        self.function.call_raw(&self.made_in.create_context(engine), None, arguments)
+    }
+
+    /// The name of the function; a closure's is a hash.
+    pub(in crate::script) fn name(&self) -> &str {
+        self.function.fn_name()
     }
 
     /// Where it was given to the phase, for errors without a place; `label` is the script's.
@@ -341,6 +346,6 @@ fn phase(
 }
 
 #[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
-fn closure(context: &NativeCallContext, function: &FnPtr) -> Closure {
+pub(super) fn closure(context: &NativeCallContext, function: &FnPtr) -> Closure {
     Closure { function: function.clone(), made_in: Arc::new(context.store_data()) }
 }

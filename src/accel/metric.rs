@@ -1,0 +1,94 @@
+//! The names of metrics, units included.
+
+/// The quantities that accelerators are compared in, each with its only unit.
+const UNITS: [(&str, &str); 4] =
+    [("latency", "ms"), ("area", "mm2"), ("energy", "mj"), ("power", "mw")];
+
+/// Units that a quantity might have been given in instead.
+const OTHERS: [&str; 18] = [
+    "s", "ms", "us", "ns", "cycles", "m2", "cm2", "mm2", "um2", "j", "mj", "uj", "nj", "pj", "w",
+    "mw", "uw", "kw",
+];
+
+/// The longest name in characters.
+const LONGEST: usize = 64;
+
+/// A name that a metric cannot have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MetricNameError {
+    /// It is no plain word.
+    #[error(
+        "`{0}` is no name of a metric: it takes a letter, then letters, digits and _, at most 64 in all"
+    )]
+    Form(String),
+    /// The unit is missing, or another one than everywhere else.
+    #[error("metric `{given}` is to be given in {unit}, as `{quantity}_{unit}`")]
+    Unit {
+        /// The name.
+        given: String,
+        /// What it is about.
+        quantity: &'static str,
+        /// The unit that belongs to it.
+        unit: &'static str,
+    },
+    /// It is what networks have, not accelerators.
+    #[error("`accuracy` is of the network; an accelerator gives what running it costs")]
+    Accuracy,
+}
+
+/// Checks the name of a metric that an accelerator gives.
+///
+/// # Errors
+/// It is no plain word, a latency, area, energy or power not in ms, mm2, mJ or mW, or the accuracy.
+pub fn check_metric_name(name: &str) -> Result<(), MetricNameError> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let starts = name.starts_with(|c: char| c.is_ascii_lowercase());
+    if !starts || !name.chars().all(plain) || name.len() > LONGEST {
+        let shown: String = name.chars().take(LONGEST).collect();
+        return Err(MetricNameError::Form(shown));
+    }
+    if name == "accuracy" {
+        return Err(MetricNameError::Accuracy);
+    }
+    for (quantity, unit) in UNITS {
+        let wrong = match name.strip_prefix(quantity) {
+            Some("") => true,
+            Some(rest) => {
+                rest.strip_prefix('_').is_some_and(|given| given != unit && OTHERS.contains(&given))
+            }
+            None => false,
+        };
+        if wrong {
+            return Err(MetricNameError::Unit { given: name.to_owned(), quantity, unit });
+        }
+    }
+    Ok(())
+}
+
+/// A device's or column's name that is fit for files and tables.
+pub(super) fn is_plain_word(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
+    (1..=LONGEST).contains(&text.len()) && text.chars().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_those_of_everywhere_else() {
+        for name in
+            ["latency_ms", "area_mm2", "energy_mj", "power_mw", "dsp", "img_s_cm2", "area_use"]
+        {
+            assert_eq!(check_metric_name(name), Ok(()), "{name}");
+        }
+        let message = |name: &str| check_metric_name(name).unwrap_err().to_string();
+        assert_eq!(message("latency"), "metric `latency` is to be given in ms, as `latency_ms`");
+        assert_eq!(message("energy_uj"), "metric `energy_uj` is to be given in mj, as `energy_mj`");
+        assert_eq!(message("area_ms"), "metric `area_ms` is to be given in mm2, as `area_mm2`");
+        assert!(message("accuracy").starts_with("`accuracy` is of the network"));
+        for name in ["", "Latency", "latency ms", "1st", "_x", &"x".repeat(65)] {
+            assert!(message(name).contains("is no name of a metric"), "{name}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Tables in the folder of data.
+//!
+//! A file is the magic `TNDMTABL`, a version (u32, little-endian), the length of what is compressed (u64),
+//! and behind their own hash the zstd-compressed name, key, columns, keys and values.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::measured::MeasuredTable;
+use crate::accel::metric::is_plain_word;
+use crate::hashed::{body, hashed};
+use crate::whole::write_whole;
+
+const FOLDER: &str = "tables";
+const EXTENSION: &str = "table";
+const MAGIC: &[u8; 8] = b"TNDMTABL";
+const VERSION: u32 = 1;
+const HEADER: usize = 8 + 4 + 8;
+
+/// The longest table that is read, in bytes before it was compressed.
+const LONGEST: u64 = 1 << 31;
+
+/// Why there is no table.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// It was not imported.
+    #[error(
+        "the table `{name}` is not in {}; `{}` brings it there{}",
+        folder.display(), import_command(name), others(there)
+    )]
+    Missing {
+        /// Its name.
+        name: String,
+        /// The folder of data.
+        folder: PathBuf,
+        /// The tables that are there.
+        there: Vec<String>,
+    },
+    /// A name that no table has.
+    #[error("`{0}` is no name of a table: it takes a-z, 0-9, _ and -")]
+    Name(String),
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is something else, or damaged.
+    #[error("{path} {what}; import it anew")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The file is of a newer program.
+    #[error("{path} has format version {found}, and this program reads version {VERSION}")]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+    },
+}
+
+fn import_command(name: &str) -> String {
+    if name == super::HW_NAS_BENCH {
+        format!("tandem data import {name} FILE.csv")
+    } else {
+        format!("tandem data import table FILE.csv --name {name} --key COLUMN")
+    }
+}
+
+fn others(there: &[String]) -> String {
+    if there.is_empty() { String::new() } else { format!("; there are {}", there.join(", ")) }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    name: String,
+    key: String,
+    columns: Vec<String>,
+    keys: Vec<String>,
+    /// Row by row.
+    values: Vec<Option<f64>>,
+}
+
+/// The names of the tables in a folder of data, in order.
+pub fn table_names(data: &Path) -> Vec<String> {
+    let entries = fs::read_dir(data.join(FOLDER)).into_iter().flatten().flatten();
+    let name = |entry: fs::DirEntry| {
+        let path = entry.path();
+        let is_table = path.extension().is_some_and(|extension| extension == EXTENSION);
+        let name = path.file_stem()?.to_str()?.to_owned();
+        (is_table && is_plain_word(&name)).then_some(name)
+    };
+    let mut names: Vec<String> = entries.filter_map(name).collect();
+    names.sort_unstable();
+    names
+}
+
+impl MeasuredTable {
+    /// Opens a table in a folder of data.
+    ///
+    /// # Errors
+    /// There is none of the name, or it is damaged.
+    pub fn open(data: &Path, name: &str) -> Result<Self, TableError> {
+        let path = place(data, name)?;
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let (name, folder) = (name.to_owned(), data.to_path_buf());
+                return Err(TableError::Missing { name, folder, there: table_names(data) });
+            }
+            Err(source) => return Err(TableError::Read { path, source }),
+        };
+        Self::decode(&bytes, &path)
+    }
+
+    /// Writes the table into a folder of data, in place of an older one.
+    pub(super) fn save(&self, data: &Path) -> Result<PathBuf, (PathBuf, io::Error)> {
+        let path = data.join(FOLDER).join(format!("{}.{EXTENSION}", self.name));
+        let written = self.encode().and_then(|bytes| write_whole(&path, &bytes));
+        written.map(|()| path.clone()).map_err(|source| (path, source))
+    }
+
+    fn encode(&self) -> io::Result<Vec<u8>> {
+        let stored = Stored {
+            name: self.name.clone(),
+            key: self.key.clone(),
+            columns: self.columns.iter().map(ToString::to_string).collect(),
+            keys: self.keys.clone(),
+            values: self.values.iter().map(|&v| (!v.is_nan()).then_some(v)).collect(),
+        };
+        let plain = postcard::to_stdvec(&stored).map_err(io::Error::other)?;
+        let length = (plain.len() as u64).to_le_bytes();
+        let compressed = hashed(&zstd::bulk::compress(&plain, 19)?);
+        Ok([MAGIC.as_slice(), &VERSION.to_le_bytes(), &length, &compressed].concat())
+    }
+
+    fn decode(bytes: &[u8], path: &Path) -> Result<Self, TableError> {
+        let damaged = |what| TableError::Damaged { path: path.to_path_buf(), what };
+        let Some((header, rest)) = bytes.split_first_chunk::<HEADER>() else {
+            return Err(damaged("is cut short"));
+        };
+        let (magic, header) = header.split_at(MAGIC.len());
+        let (version, length) = header.split_at(4);
+        if magic != MAGIC {
+            return Err(damaged("is no table of measurements"));
+        }
+        let found = u32::from_le_bytes(version.try_into().unwrap_or_default());
+        if found != VERSION {
+            return Err(TableError::Version { path: path.to_path_buf(), found });
+        }
+        let length = u64::from_le_bytes(length.try_into().unwrap_or_default());
+        let compressed = body(rest).ok_or_else(|| damaged("is damaged: its hash does not hold"))?;
+        if length > LONGEST {
+            return Err(damaged("is too large"));
+        }
+        let stored = zstd::bulk::decompress(compressed, length as usize)
+            .ok()
+            .and_then(|plain| postcard::from_bytes::<Stored>(&plain).ok())
+            .ok_or_else(|| damaged("is damaged: it cannot be unpacked"))?;
+        let columns: Result<_, _> = stored.columns.iter().map(|column| column.parse()).collect();
+        let columns = columns.map_err(|_| damaged("is damaged: a column has no name"))?;
+        let values = stored.values.into_iter().map(|value| value.unwrap_or(f64::NAN)).collect();
+        let digest = blake3::hash(compressed).to_hex()[..16].to_owned();
+        let names = (stored.name, stored.key, digest);
+        Self::new(names, columns, stored.keys, values)
+            .ok_or_else(|| damaged("is damaged: its rows do not agree"))
+    }
+}
+
+/// Where a table is, by its name and nothing else.
+fn place(data: &Path, name: &str) -> Result<PathBuf, TableError> {
+    if !is_plain_word(name) {
+        return Err(TableError::Name(name.chars().take(80).collect()));
+    }
+    Ok(data.join(FOLDER).join(format!("{name}.{EXTENSION}")))
+}

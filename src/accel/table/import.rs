@@ -1,0 +1,257 @@
+//! Tables from CSV.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use super::measured::{Column, ColumnError, MeasuredTable};
+use crate::accel::metric::is_plain_word;
+
+/// What a zstd frame begins with (RFC 8878, section 3.1.1).
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// The most rows of a table, and its most columns.
+const MOST_ROWS: usize = 10_000_000;
+const MOST_COLUMNS: usize = 10_000;
+
+/// A column of the file under the name that the table gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renamed {
+    /// What it holds.
+    pub column: Column,
+    /// Its head in the file.
+    pub head: String,
+}
+
+impl FromStr for Renamed {
+    type Err = String;
+
+    /// Reads `DEVICE.METRIC=HEAD`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (column, head) = text
+            .split_once('=')
+            .ok_or("write DEVICE.METRIC=HEAD, such as pixel3.latency_ms=lat_pixel3")?;
+        let column = column.parse().map_err(|error: ColumnError| error.to_string())?;
+        Ok(Self { column, head: head.to_owned() })
+    }
+}
+
+/// How an import fails; the folder of data is then as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum TableImportError {
+    /// A name that no table can have.
+    #[error("`{0}` is no name of a table: it takes a-z, 0-9, _ and -")]
+    Name(String),
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: csv::Error,
+    },
+    /// The head of the file lacks a column.
+    #[error("{path} has no column `{head}`; its columns are {}", heads.join(", "))]
+    NoColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        head: String,
+        /// The columns that it has.
+        heads: Vec<String>,
+    },
+    /// A column has a name that says nothing.
+    #[error(
+        "{path}: {source}; `--column DEVICE.METRIC=HEAD` names it, and leaves out columns not named"
+    )]
+    Column {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ColumnError,
+    },
+    /// A line is wrong.
+    #[error("{path}, line {line}: {what}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong.
+        what: String,
+    },
+    /// The table is not what it should be.
+    #[error("{path}: {what}")]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// The table cannot be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// What an import has done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// The networks.
+    pub rows: usize,
+    /// The columns.
+    pub columns: usize,
+    /// The file that was written.
+    pub path: PathBuf,
+}
+
+/// Reads a table from CSV, compressed with zstd or not, and writes it into the folder of data.
+///
+/// `key` is the head of the column that networks are known by. Where `columns` names some, only these are
+/// taken; otherwise every column but the key must be named `DEVICE.METRIC` or `GROUP.DEVICE.METRIC`. An
+/// empty field is a measurement that there is not.
+///
+/// # Errors
+/// The file cannot be read, a column, a network or a measurement is wrong, or the table cannot be written.
+pub fn import_table(
+    file: &Path,
+    (name, key): (&str, &str),
+    columns: &[Renamed],
+    data: &Path,
+) -> Result<Imported, TableImportError> {
+    keep(file, read(file, (name, key), columns)?, data)
+}
+
+/// Writes a table into the folder of data.
+pub(super) fn keep(
+    file: &Path,
+    table: MeasuredTable,
+    data: &Path,
+) -> Result<Imported, TableImportError> {
+    if table.keys().is_empty() {
+        let what = "it has no rows".to_owned();
+        return Err(TableImportError::Content { path: file.to_owned(), what });
+    }
+    let path =
+        table.save(data).map_err(|(path, source)| TableImportError::Write { path, source })?;
+    Ok(Imported { rows: table.keys().len(), columns: table.columns().len(), path })
+}
+
+/// Reads a table from CSV.
+pub(super) fn read(
+    file: &Path,
+    (name, key): (&str, &str),
+    columns: &[Renamed],
+) -> Result<MeasuredTable, TableImportError> {
+    if !is_plain_word(name) {
+        return Err(TableImportError::Name(name.to_owned()));
+    }
+    let failed = |source| TableImportError::Read { path: file.to_owned(), source };
+    let mut rows = csv::Reader::from_reader(open(file).map_err(|error| failed(error.into()))?);
+    let heads: Vec<String> =
+        rows.headers().map_err(failed)?.iter().map(|head| head.trim().to_owned()).collect();
+    let place = |head: &str| {
+        let missing = || TableImportError::NoColumn {
+            path: file.to_owned(),
+            head: head.to_owned(),
+            heads: heads.clone(),
+        };
+        heads.iter().position(|known| known == head).ok_or_else(missing)
+    };
+    let key_place = place(key)?;
+    let taken = taken(file, &heads, key_place, columns, place)?;
+
+    let (mut keys, mut values, mut known) = (Vec::new(), Vec::new(), HashSet::new());
+    for row in rows.records() {
+        let row = row.map_err(failed)?;
+        let line = row.position().map_or(0, csv::Position::line);
+        let wrong = |what: String| TableImportError::Line { path: file.to_owned(), line, what };
+        let network = row.get(key_place).unwrap_or_default().trim();
+        if network.is_empty() {
+            return Err(wrong(format!("there is nothing in the column `{key}`")));
+        }
+        if !known.insert(network.to_owned()) {
+            return Err(wrong(format!("`{network}` is there twice")));
+        }
+        if keys.len() == MOST_ROWS {
+            return Err(wrong(format!("a table has at most {MOST_ROWS} rows")));
+        }
+        keys.push(network.to_owned());
+        for (column, place) in &taken {
+            let text = row.get(*place).unwrap_or_default().trim();
+            values.push(measurement(text).map_err(|what| wrong(format!("{column} is {what}")))?);
+        }
+    }
+    let columns = taken.into_iter().map(|(column, _)| column).collect();
+    let names = (name.to_owned(), key.to_owned(), String::new());
+    MeasuredTable::new(names, columns, keys, values).ok_or_else(|| TableImportError::Content {
+        path: file.to_owned(),
+        what: "its rows do not agree".to_owned(),
+    })
+}
+
+/// The columns that are taken, and where they are in the file.
+fn taken(
+    file: &Path,
+    heads: &[String],
+    key: usize,
+    columns: &[Renamed],
+    place: impl Fn(&str) -> Result<usize, TableImportError>,
+) -> Result<Vec<(Column, usize)>, TableImportError> {
+    let content = |what: String| TableImportError::Content { path: file.to_owned(), what };
+    let read = |head: &String| {
+        head.parse::<Column>()
+            .map_err(|source| TableImportError::Column { path: file.to_owned(), source })
+    };
+    let taken: Vec<(Column, usize)> = if columns.is_empty() {
+        let others = heads.iter().enumerate().filter(|(index, _)| *index != key);
+        others.map(|(index, head)| Ok((read(head)?, index))).collect::<Result<_, _>>()?
+    } else {
+        let named = columns.iter().map(|named| Ok((named.column.clone(), place(&named.head)?)));
+        named.collect::<Result<_, _>>()?
+    };
+    if taken.is_empty() || taken.len() > MOST_COLUMNS {
+        let count = taken.len();
+        return Err(content(format!(
+            "it has {count} columns beside the key; a table has 1 to {MOST_COLUMNS}"
+        )));
+    }
+    let mut known = HashSet::new();
+    if let Some((column, _)) = taken.iter().find(|(column, _)| !known.insert(column.clone())) {
+        return Err(content(format!("column `{column}` is there twice")));
+    }
+    if taken.iter().any(|(column, _)| column.group.is_some() != taken[0].0.group.is_some()) {
+        return Err(content("some columns have a group and some have none".to_owned()));
+    }
+    Ok(taken)
+}
+
+/// A measurement, NaN if there is none.
+fn measurement(text: &str) -> Result<f64, String> {
+    if text.is_empty() {
+        return Ok(f64::NAN);
+    }
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() && value >= 0.0 => Ok(value),
+        _ => Err(format!("`{text}`, not a number of at least 0")),
+    }
+}
+
+/// A file, unpacked on the way if it is compressed.
+fn open(path: &Path) -> io::Result<Box<dyn Read>> {
+    let mut file = File::open(path)?;
+    let mut start = Vec::new();
+    (&mut file).take(ZSTD_MAGIC.len() as u64).read_to_end(&mut start)?;
+    file.rewind()?;
+    if start == ZSTD_MAGIC {
+        Ok(Box::new(zstd::Decoder::new(file)?))
+    } else {
+        Ok(Box::new(BufReader::new(file)))
+    }
+}

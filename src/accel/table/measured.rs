@@ -1,0 +1,127 @@
+//! A table of measurements in memory.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rustc_hash::FxHashMap;
+
+use crate::accel::metric::{MetricNameError, check_metric_name, is_plain_word};
+
+/// What a column holds: one metric of one device.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Column {
+    /// Under which circumstances it was measured, where a table has several.
+    pub group: Option<String>,
+    /// The device.
+    pub device: String,
+    /// The metric, unit included.
+    pub metric: String,
+}
+
+impl fmt::Display for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(group) = &self.group {
+            write!(f, "{group}.")?;
+        }
+        write!(f, "{}.{}", self.device, self.metric)
+    }
+}
+
+/// A name that a column cannot have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ColumnError {
+    /// It has not two or three words.
+    #[error(
+        "column `{0}` is not of the form DEVICE.METRIC or GROUP.DEVICE.METRIC (a-z, 0-9, _ and -), such \
+         as pixel3.latency_ms"
+    )]
+    Form(String),
+    /// The metric's name is wrong.
+    #[error("column `{column}`: {source}")]
+    Metric {
+        /// The column.
+        column: String,
+        /// What is wrong with the metric.
+        source: MetricNameError,
+    },
+}
+
+impl FromStr for Column {
+    type Err = ColumnError;
+
+    fn from_str(text: &str) -> Result<Self, ColumnError> {
+        let words: Vec<&str> = text.split('.').collect();
+        let (group, device, metric) = match words[..] {
+            [device, metric] => (None, device, metric),
+            [group, device, metric] => (Some(group), device, metric),
+            _ => return Err(ColumnError::Form(text.to_owned())),
+        };
+        if !group.into_iter().chain([device, metric]).all(is_plain_word) {
+            return Err(ColumnError::Form(text.to_owned()));
+        }
+        check_metric_name(metric)
+            .map_err(|source| ColumnError::Metric { column: text.to_owned(), source })?;
+        let (device, metric) = (device.to_owned(), metric.to_owned());
+        Ok(Self { group: group.map(str::to_owned), device, metric })
+    }
+}
+
+/// Measurements of networks on devices.
+#[derive(Clone, Debug)]
+pub struct MeasuredTable {
+    pub(super) name: String,
+    /// What the networks are known by.
+    pub(super) key: String,
+    pub(super) columns: Vec<Column>,
+    pub(super) keys: Vec<String>,
+    rows: FxHashMap<String, u32>,
+    /// Row by row; NaN where nothing was measured.
+    pub(super) values: Vec<f64>,
+    pub(super) digest: String,
+}
+
+impl MeasuredTable {
+    /// Makes a table; `values` are row by row. `None` if a network is there twice or the counts do not
+    /// agree.
+    pub(super) fn new(
+        (name, key, digest): (String, String, String),
+        columns: Vec<Column>,
+        keys: Vec<String>,
+        values: Vec<f64>,
+    ) -> Option<Self> {
+        let rows: FxHashMap<String, u32> = keys.iter().cloned().zip(0..).collect();
+        let fits = rows.len() == keys.len() && values.len() == keys.len() * columns.len();
+        fits.then_some(Self { name, key, columns, keys, rows, values, digest })
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the networks are known by: the name that the column had in the file.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The columns.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The texts that the networks are known by.
+    pub fn keys(&self) -> &[String] {
+        &self.keys
+    }
+
+    /// The beginning of a hash of the table (BLAKE3, hexadecimal).
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The measurements of a network, one for each column, NaN where there is none.
+    pub fn row(&self, network: &str) -> Option<&[f64]> {
+        let start = *self.rows.get(network)? as usize * self.columns.len();
+        self.values.get(start..start + self.columns.len())
+    }
+}

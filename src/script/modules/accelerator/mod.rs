@@ -1,0 +1,219 @@
+//! Accelerators as values: native ones, tables of measured devices, and those that scripts define.
+
+mod scripted;
+mod table;
+
+use std::sync::Arc;
+
+use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, Map, Module, NativeCallContext, Position};
+
+pub(in crate::script) use self::scripted::{Running, Scripted};
+use super::chaidnn;
+use super::part::ScriptDraft;
+use super::phase::closure;
+use super::space::ScriptPart;
+use crate::accel::Accelerator;
+use crate::accel::chaidnn::{Chaidnn, Configuration};
+use crate::accel::table::Devices;
+use crate::script::host::{Host, ScriptNetwork};
+use crate::script::native::{name_type, native};
+use crate::script::options::{Options, refuse};
+
+type Fallible<T> = Result<T, Box<EvalAltResult>>;
+
+/// The longest name of an accelerator in characters.
+const LONGEST_NAME: usize = 100;
+
+/// An accelerator with all its configurations.
+#[derive(Clone)]
+pub(in crate::script) enum ScriptAccelerator {
+    /// The native model of CHaiDNN.
+    Chaidnn(Chaidnn),
+    /// Measured devices.
+    Table(Arc<Devices>),
+    /// Defined by the script.
+    Scripted(Arc<Scripted>),
+}
+
+impl ScriptAccelerator {
+    /// The name that results show.
+    pub(in crate::script) fn name(&self) -> &str {
+        match self {
+            Self::Chaidnn(chaidnn) => chaidnn.name(),
+            Self::Table(devices) => devices.name(),
+            Self::Scripted(scripted) => scripted.name(),
+        }
+    }
+
+    /// The configurations as a part of a space.
+    pub(in crate::script) fn part(&self, engine: &Engine) -> Fallible<ScriptPart> {
+        let value = match self {
+            Self::Chaidnn(_) => return Ok(chaidnn::space()),
+            Self::Table(devices) => return Ok(table::space(devices)),
+            Self::Scripted(scripted) => scripted.space(engine, Position::NONE)?,
+        };
+        let draft = value.read_lock::<ScriptDraft>().map(|draft| draft.finish());
+        match draft {
+            Some(finished) => finished.map_err(|error| error.to_string().into()),
+            None => value.try_cast().ok_or_else(|| "the space is no part of a space".into()),
+        }
+    }
+}
+
+pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
+    type A = ScriptAccelerator;
+    let mut globals = Module::new();
+    name_type::<A>(&mut globals, "Accelerator", "An accelerator with all its configurations.");
+    let shared = host.clone();
+    native! { &mut globals =>
+        /// The accelerator's name.
+        ///
+        /// ```rhai
+        /// chaidnn::accelerator().name // => chaidnn
+        /// ```
+        get name(accelerator: Accelerator) -> String = |it: &mut A| it.name().to_owned();
+        /// All configurations of the accelerator, as a part of a space.
+        ///
+        /// ```rhai
+        /// fn space() { #{ cnn: nasbench201::space(), hw: chaidnn::accelerator().space() } }
+        /// ```
+        fn space(accelerator: Accelerator) -> SpacePart = |context: NativeCallContext, it: &mut A| match it {
+            A::Scripted(scripted) => scripted.space(context.engine(), context.call_position()),
+            native => native.part(context.engine()).map(Dynamic::from),
+        };
+        /// What a network costs on a configuration: metrics by name, such as `latency_ms`, `area_mm2` and
+        /// `energy_mj`.
+        ///
+        /// A table takes the cell, or the text by which it knows the network, and gives the metrics that
+        /// were measured.
+        ///
+        /// ```rhai
+        /// let npu = accelerator::new("npu", #{
+        ///     space: space::part().choice("lanes", [8, 16]),
+        ///     estimate: |net, hw| #{ latency_ms: net.macs / (hw.lanes * 1e6) },
+        /// });
+        /// let net = network::new([3, 32, 32]);
+        /// let net = net.finish(net.conv(net.input(), #{ channels: 16, kernel: 3 }));
+        /// npu.estimate(net, #{ lanes: 8 }).latency_ms // => 0.055296
+        /// ```
+        fn estimate(accelerator: Accelerator, net: Dynamic, configuration: Dynamic) -> Dynamic =
+            move |context: NativeCallContext, it: &mut A, net: Dynamic, configuration: Dynamic| {
+                estimate(&context, &shared, it, net, configuration)
+            };
+    }
+    engine.register_global_module(globals.into());
+    engine.register_static_module("accelerator", module(host).into());
+}
+
+fn module(host: &Arc<Host>) -> Module {
+    let mut module = Module::new();
+    module.set_doc("Accelerators of one's own: defined in the script, or measured.");
+    let (first, second) = (host.clone(), host.clone());
+    native! { &mut module =>
+        /// Defines an accelerator: `space`, what may be chosen, and `estimate`, a function of a network and
+        /// a configuration that gives what the pair costs.
+        ///
+        /// `space` is a part of a space, or a function that gives one, which is asked only when the space is
+        /// needed. `estimate` gives a map of metrics: finite numbers, with latency in ms, area in mm2, energy
+        /// in mJ and power in mW (`latency_ms`, `area_mm2`, `energy_mj`, `power_mw`). It depends on nothing but
+        /// what it is given. Where a configuration cannot run a network, it throws.
+        ///
+        /// The map may have `layers` and `parts`, arrays of maps with a `name` and metrics, for `tandem
+        /// explain`: what each layer costs, with what it is `bound` by, and what each part of the accelerator
+        /// has in it.
+        ///
+        /// ```rhai
+        /// let npu = accelerator::new("npu", #{
+        ///     space: || space::part().choice("lanes", [8, 16, 32]).choice("clock_mhz", [200, 400]),
+        ///     estimate: |net, hw| {
+        ///         let cycles = 0.0;
+        ///         for layer in net.layers { cycles += layer.macs / hw.lanes; }
+        ///         #{ latency_ms: cycles / (hw.clock_mhz * 1000.0), area_mm2: 0.5 + 0.02 * hw.lanes }
+        ///     },
+        /// });
+        /// let net = network::new([3, 32, 32]);
+        /// let net = net.finish(net.conv(net.input(), #{ channels: 16, kernel: 3 }));
+        /// npu.estimate(net, #{ lanes: 16, clock_mhz: 200 }).area_mm2 // => 0.82
+        /// ```
+        fn new(name: String, options: Map) -> Accelerator = new;
+        /// The devices of an imported table as an accelerator: the configuration is the device's name.
+        ///
+        /// `tandem data import` brings tables into the folder of data, where they are found by name.
+        ///
+        /// ```rhai
+        /// fn devices() { accelerator::table("phones") }
+        /// ```
+        fn table(name: String) -> Accelerator = move |context: NativeCallContext, name: &str| {
+            table::open(&context, &first, name, Map::new())
+        };
+        /// The same of one `group` of a table that has groups.
+        ///
+        /// ```rhai
+        /// fn devices() { accelerator::table("hw_nas_bench", #{ group: "cifar10" }) }
+        /// ```
+        fn table(name: String, options: Map) -> Accelerator =
+            move |context: NativeCallContext, name: &str, options: Map| {
+                table::open(&context, &second, name, options)
+            };
+    }
+    module
+}
+
+fn new(context: NativeCallContext, name: &str, options: Map) -> Fallible<ScriptAccelerator> {
+    if !(1..=LONGEST_NAME).contains(&name.len()) {
+        let reason = format!("an accelerator's name has from 1 to {LONGEST_NAME} characters");
+        return Err(refuse(&context, reason));
+    }
+    let mut options = Options::new(&context, "accelerator::new", options);
+    let mut take = |name| {
+        let given = options.take(name);
+        given.ok_or_else(|| refuse(&context, format!("accelerator::new needs the option `{name}`")))
+    };
+    let (space, estimate) = (take("space")?, take("estimate")?);
+    let function = estimate.read_lock::<FnPtr>().map(|function| closure(&context, &function));
+    let Some(function) = function else {
+        return Err(options.wrong("estimate", scripted::FORM, &estimate));
+    };
+    let is_part = space.is::<ScriptPart>() || space.is::<ScriptDraft>();
+    let made = space.read_lock::<FnPtr>().map(|function| closure(&context, &function));
+    let space = match made {
+        Some(function) => scripted::Space::Made(function),
+        None if is_part => scripted::Space::Given(space),
+        None => {
+            let expected = "a part of a space, such as space::part().choice(\"lanes\", [8, 16])";
+            return Err(options.wrong("space", expected, &space));
+        }
+    };
+    options.end()?;
+    Ok(ScriptAccelerator::Scripted(Arc::new(Scripted::new(name, space, function))))
+}
+
+fn estimate(
+    context: &NativeCallContext,
+    host: &Host,
+    accelerator: &ScriptAccelerator,
+    net: Dynamic,
+    configuration: Dynamic,
+) -> Fallible<Dynamic> {
+    match accelerator {
+        ScriptAccelerator::Scripted(scripted) => {
+            scripted.cost(context, host, net, configuration).map(Dynamic::from)
+        }
+        ScriptAccelerator::Table(devices) => {
+            table::look_up(context, host, devices, &net, &configuration).map(Dynamic::from)
+        }
+        ScriptAccelerator::Chaidnn(chaidnn) => {
+            let wrong = |what: &str, value: &Dynamic| {
+                let kind = value.type_name();
+                refuse(context, format!("chaidnn estimates {what}, and was given {value} ({kind})"))
+            };
+            let net = net.try_cast_result::<ScriptNetwork>();
+            let net = net.map_err(|value| wrong("a network", &value))?;
+            let configuration = configuration.try_cast_result::<Configuration>();
+            let configuration =
+                configuration.map_err(|value| wrong("on a configuration of its own", &value))?;
+            chaidnn::estimate_pair(context, host, &net, configuration, chaidnn.platform)
+                .map(Dynamic::from)
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Accelerators that scripts define.
+
+use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, NativeCallContext, Position};
+
+use super::Fallible;
+use crate::accel::{Accelerator, Breakdown, LayerCost, Metrics, PartCost, check_metric_name};
+use crate::script::host::{Host, ScriptNetwork, Traced};
+use crate::script::modules::Closure;
+use crate::script::modules::part::ScriptDraft;
+use crate::script::modules::space::ScriptPart;
+use crate::script::options::{number, refuse};
+
+/// What `estimate` has to be.
+pub(super) const FORM: &str =
+    "a function of a network and a configuration, such as |net, config| #{ latency_ms: 1.0 }";
+
+/// The entries of an estimate that are not metrics.
+const LAYERS: &str = "layers";
+const PARTS: &str = "parts";
+
+/// An accelerator that a script defines.
+pub(in crate::script) struct Scripted {
+    name: String,
+    space: Space,
+    estimate: Closure,
+}
+
+/// Where the space comes from.
+pub(super) enum Space {
+    /// It is at hand.
+    Given(Dynamic),
+    /// A function gives it.
+    Made(Closure),
+}
+
+/// What a script's function says of a pair.
+struct Cost {
+    metrics: Map,
+    layers: Option<Dynamic>,
+    parts: Option<Dynamic>,
+}
+
+impl Scripted {
+    pub(super) fn new(name: &str, space: Space, estimate: Closure) -> Self {
+        Self { name: name.to_owned(), space, estimate }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The space as the script gives it; `position` is where it is asked for.
+    pub(super) fn space(&self, engine: &Engine, position: Position) -> Fallible<Dynamic> {
+        let space = match &self.space {
+            Space::Given(space) => return Ok(space.clone()),
+            Space::Made(function) => function.call(engine, []).map_err(|error| {
+                self.explain((function, "space", "a function of nothing"), error, position)
+            })?,
+        };
+        if space.is::<ScriptPart>() || space.is::<ScriptDraft>() {
+            return Ok(space);
+        }
+        let kind = space.type_name();
+        let reason =
+            format!("the space of accelerator `{}` is {kind}, not a part of a space", self.name);
+        Err(failed(reason, position))
+    }
+
+    /// The metrics of a pair that a script asks for.
+    pub(super) fn cost(
+        &self,
+        context: &NativeCallContext,
+        host: &Host,
+        net: Dynamic,
+        configuration: Dynamic,
+    ) -> Fallible<Map> {
+        let network = net.read_lock::<ScriptNetwork>().map(|network| network.clone());
+        let cost = self.ask(context.engine(), context.call_position(), [net, configuration])?;
+        let Cost { metrics, layers, parts } =
+            cost.map_err(|reason| refuse(context, self.within(&reason)))?;
+        host.used_scripted(&self.name);
+        host.trace(|| Traced {
+            accelerator: self.name.clone(),
+            breakdown: breakdown(layers, parts).map_err(|reason| self.within(&reason)),
+            network,
+        });
+        Ok(metrics)
+    }
+
+    /// Asks the script's function; the inner error is of what it gave.
+    fn ask(
+        &self,
+        engine: &Engine,
+        position: Position,
+        pair: [Dynamic; 2],
+    ) -> Fallible<Result<Cost, String>> {
+        let value = self
+            .estimate
+            .call(engine, pair)
+            .map_err(|error| self.explain((&self.estimate, "estimate", FORM), error, position))?;
+        Ok(Cost::read(value))
+    }
+
+    fn within(&self, reason: &str) -> String {
+        format!("the estimate of accelerator `{}` {reason}", self.name)
+    }
+
+    /// A function with another number of parameters is, to the engine, one that there is not.
+    fn explain(
+        &self,
+        (function, what, form): (&Closure, &str, &str),
+        error: Box<EvalAltResult>,
+        position: Position,
+    ) -> Box<EvalAltResult> {
+        match &*error {
+            EvalAltResult::ErrorFunctionNotFound(signature, _)
+                if signature.starts_with(function.name()) =>
+            {
+                let reason = format!("`{what}` of accelerator `{}` must be {form}", self.name);
+                failed(reason, position)
+            }
+            _ => error,
+        }
+    }
+}
+
+impl Cost {
+    fn read(value: Dynamic) -> Result<Self, String> {
+        let kind = value.type_name();
+        let mut metrics =
+            value.try_cast::<Map>().ok_or_else(|| format!("is {kind}, not a map of metrics"))?;
+        let (layers, parts) = (metrics.remove(LAYERS), metrics.remove(PARTS));
+        if metrics.is_empty() {
+            return Err("has no metrics; it gives for example #{ latency_ms: 1.0 }".to_owned());
+        }
+        for (name, value) in &mut metrics {
+            *value = metric(name, value)?.into();
+        }
+        Ok(Self { metrics, layers, parts })
+    }
+}
+
+fn failed(reason: String, position: Position) -> Box<EvalAltResult> {
+    Box::new(EvalAltResult::ErrorRuntime(reason.into(), position))
+}
+
+/// A metric's value, if its name and value are fit for one.
+fn metric(name: &str, value: &Dynamic) -> Result<f64, String> {
+    check_metric_name(name).map_err(|error| format!("is wrong: {error}"))?;
+    number(value).filter(|number| number.is_finite()).ok_or_else(|| {
+        let kind = value.type_name();
+        format!("has {name} = {value} ({kind}); a metric is a finite number")
+    })
+}
+
+/// What a script says of layers and parts.
+fn breakdown(layers: Option<Dynamic>, parts: Option<Dynamic>) -> Result<Breakdown, String> {
+    let mut breakdown = Breakdown::default();
+    for (at, mut entry) in entries(LAYERS, layers)?.into_iter().enumerate() {
+        let place = |reason: String| format!("is wrong at {LAYERS}[{at}]: it {reason}");
+        let name = text(&mut entry, "name").map_err(place)?.unwrap_or_default();
+        let (engine, bound) = (text(&mut entry, "engine"), text(&mut entry, "bound"));
+        let start_ms = entry.remove("start_ms").map(|value| metric("start_ms", &value));
+        breakdown.layers.push(LayerCost {
+            name,
+            engine: engine.map_err(place)?,
+            start_ms: start_ms.transpose().map_err(place)?,
+            bound: bound.map_err(place)?,
+            metrics: metrics(&entry).map_err(place)?.into_iter().collect::<Metrics>(),
+        });
+    }
+    for (at, mut entry) in entries(PARTS, parts)?.into_iter().enumerate() {
+        let place = |reason: String| format!("is wrong at {PARTS}[{at}]: it {reason}");
+        let name = text(&mut entry, "name").map_err(place)?.unwrap_or_default();
+        breakdown.parts.push(PartCost { name, metrics: metrics(&entry).map_err(place)? });
+    }
+    Ok(breakdown)
+}
+
+/// The maps of an array, each with a name.
+fn entries(what: &str, value: Option<Dynamic>) -> Result<Vec<Map>, String> {
+    let Some(value) = value else { return Ok(Vec::new()) };
+    let kind = value.type_name();
+    let array = value
+        .try_cast::<Array>()
+        .ok_or_else(|| format!("has `{what}` that are {kind}, not an array of maps"))?;
+    let read = |(at, entry): (usize, Dynamic)| {
+        let map = entry.try_cast::<Map>().filter(|map| map.contains_key("name"));
+        map.ok_or_else(|| format!("is wrong at {what}[{at}]: it is no map with a `name`"))
+    };
+    array.into_iter().enumerate().map(read).collect()
+}
+
+fn text(entry: &mut Map, name: &str) -> Result<Option<String>, String> {
+    let Some(value) = entry.remove(name) else { return Ok(None) };
+    let wrong = |kind| format!("has `{name}` that is {kind}, not a text");
+    value.into_string().map(Some).map_err(wrong)
+}
+
+fn metrics(entry: &Map) -> Result<Vec<(String, f64)>, String> {
+    let metric =
+        |(name, value): (&rhai::Identifier, &Dynamic)| Ok((name.to_string(), metric(name, value)?));
+    entry.iter().map(metric).collect()
+}
+
+/// A scripted accelerator with the engine that runs it.
+pub(in crate::script) struct Running<'e> {
+    pub accelerator: &'e Scripted,
+    pub engine: &'e Engine,
+}
+
+impl Running<'_> {
+    fn cost(&self, network: &Dynamic, configuration: &Dynamic) -> Fallible<Cost> {
+        let pair = [network.clone(), configuration.clone()];
+        let cost = self.accelerator.ask(self.engine, Position::NONE, pair)?;
+        cost.map_err(|reason| self.accelerator.within(&reason).into())
+    }
+}
+
+impl Accelerator for Running<'_> {
+    type Network = Dynamic;
+    type Configuration = Dynamic;
+    type Error = Box<EvalAltResult>;
+
+    fn name(&self) -> &str {
+        &self.accelerator.name
+    }
+
+    fn estimate(&self, network: &Dynamic, configuration: &Dynamic) -> Fallible<Metrics> {
+        let metrics = self.cost(network, configuration)?.metrics;
+        let number = |value: &Dynamic| number(value).unwrap_or(f64::NAN);
+        Ok(metrics.iter().map(|(name, value)| (name.to_string(), number(value))).collect())
+    }
+
+    fn breakdown(&self, network: &Dynamic, configuration: &Dynamic) -> Fallible<Breakdown> {
+        let Cost { layers, parts, .. } = self.cost(network, configuration)?;
+        breakdown(layers, parts).map_err(|reason| self.accelerator.within(&reason).into())
+    }
+}
