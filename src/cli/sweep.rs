@@ -11,13 +11,15 @@ use super::context::{Common, ExperimentArgs, Loaded, cache_dir};
 use super::error::CliError;
 use super::run::{listen, models, record};
 use super::{summary, sweep_summary};
-use crate::accel::chaidnn::{Batch, ChaidnnSpace};
+use crate::accel::chaidnn::{Batch, ChaidnnSpace, Platform};
 use crate::network::Family;
 use crate::note;
-use crate::pareto::sweep::{OnChaidnn, Settings, Sweep};
+use crate::pareto::sweep::{
+    EachPair, EverySweep, Goal, OnChaidnn, Settings, Sweep, Sweeping, Wanted,
+};
 use crate::pareto::{Direction, Objective};
 use crate::report::SweepBar;
-use crate::script::{Accuracies, SweepNetworks, SweepPlan};
+use crate::script::{Accuracies, SweepNetworks, SweepPairs, SweepPlan};
 use crate::space::nasbench101::Nasbench101Space;
 use crate::space::nasbench201::Nasbench201Space;
 use crate::space::{Point, Space};
@@ -46,55 +48,68 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let prepared = Prepared::new(&loaded)?;
     let store = common.store()?;
     let mut record = record(&loaded, &store, &args.experiment.file, None)?;
-    prepared.describe(&loaded, &mut record);
+    prepared.describe(&mut record);
     let record = store.create_run(record)?;
-    carry_on(common, &loaded, &prepared, &store, record)
+    carry_on(common, &prepared, &store, record)
 }
 
-/// A sweep with its networks and their accuracies at hand.
-pub struct Prepared {
+/// A sweep with its pairs at hand.
+pub struct Prepared<'l> {
     plan: SweepPlan,
-    networks: SweepNetworks,
+    pairs: SweepPairs<'l>,
+    loaded: &'l Loaded,
 }
 
-impl Prepared {
+impl<'l> Prepared<'l> {
     /// Reads what the script asks for and gets the accuracies.
-    pub fn new(loaded: &Loaded) -> Result<Self, CliError> {
+    pub fn new(loaded: &'l Loaded) -> Result<Self, CliError> {
         let mut plan = loaded.script.sweep_plan()?;
         plan.top = loaded.settings.top.unwrap_or(plan.top);
-        let networks = loaded
+        let pairs = loaded
             .script
-            .sweep_networks(&plan, cache_dir().as_deref())
+            .sweep_pairs(&plan, cache_dir().as_deref())
             .map_err(|reason| CliError::Experiment { rendered: format!("error: {reason}") })?;
-        Ok(Self { plan, networks })
+        Ok(Self { plan, pairs, loaded })
     }
 
-    fn numbers(&self) -> (&[f64], u64) {
-        match &self.networks {
-            SweepNetworks::Nasbench101(networks) => (&networks.accuracies, networks.left_out),
-            SweepNetworks::Nasbench201(networks) => (&networks.accuracies, networks.left_out),
+    fn networks(&self) -> Option<&SweepNetworks> {
+        match &self.pairs {
+            SweepPairs::OnChaidnn { networks, .. } => Some(networks),
+            SweepPairs::OneByOne(pairs) => pairs.with_accuracies(),
         }
     }
 
     /// The versions and hashes of what the numbers come from.
     pub fn data(&self) -> BTreeMap<String, String> {
         let mut data = models();
-        let (accuracies, _) = self.numbers();
-        let mut hasher = blake3::Hasher::new();
-        for accuracy in accuracies {
-            hasher.update(&accuracy.to_bits().to_le_bytes());
+        if let SweepPairs::OneByOne(_) = self.pairs {
+            data.extend(self.loaded.script.origins().versions);
         }
-        data.insert("accuracies".to_owned(), hasher.finalize().to_hex()[..16].to_owned());
+        if let Some(networks) = self.networks() {
+            let mut hasher = blake3::Hasher::new();
+            for accuracy in networks.accuracies() {
+                hasher.update(&accuracy.to_bits().to_le_bytes());
+            }
+            data.insert("accuracies".to_owned(), hasher.finalize().to_hex()[..16].to_owned());
+        }
         data
     }
 
     /// Notes in a record what the sweep is about.
-    pub fn describe(&self, loaded: &Loaded, record: &mut RunRecord) {
-        let (accuracies, left_out) = self.numbers();
-        let networks = accuracies.len() as u64;
-        let configurations = ChaidnnSpace::new().configurations().count() as u64;
+    pub fn describe(&self, record: &mut RunRecord) {
+        let (pairs, networks, configurations) = match &self.pairs {
+            SweepPairs::OnChaidnn { networks, .. } => {
+                let networks = networks.accuracies().len() as u64;
+                let configurations = ChaidnnSpace::new().configurations().count() as u64;
+                (networks * configurations, networks, configurations)
+            }
+            SweepPairs::OneByOne(pairs) => {
+                (pairs.count(), pairs.networks(), pairs.configurations())
+            }
+        };
+        let left_out = self.networks().map_or(0, SweepNetworks::left_out);
         record.data = self.data();
-        record.origins = summary::origins(loaded);
+        record.origins = summary::origins(self.loaded);
         if record.objectives.is_empty() {
             let objective =
                 |metric: &str, direction| Objective { metric: metric.to_owned(), direction };
@@ -105,7 +120,7 @@ impl Prepared {
             ];
         }
         record.sweep = Some(SweepRecord {
-            pairs: networks * configurations,
+            pairs,
             networks,
             configurations,
             left_out,
@@ -117,8 +132,7 @@ impl Prepared {
 /// Sweeps from where the last checkpoint is, then prints the summary.
 pub fn carry_on(
     common: &Common,
-    loaded: &Loaded,
-    prepared: &Prepared,
+    prepared: &Prepared<'_>,
     store: &Store,
     record: RunRecord,
 ) -> Result<ExitCode, CliError> {
@@ -126,7 +140,7 @@ pub fn carry_on(
     let name = record.name.clone();
     let stop = Arc::new(AtomicBool::new(false));
     listen(&stop);
-    let Swept { end, record, classes } = prepared.sweep(loaded, store, record, &stop)?;
+    let Swept { end, record, classes } = prepared.sweep(store, record, &stop)?;
     match end {
         End::Finished => {
             sweep_summary::print(common, store, &record, classes)?;
@@ -150,85 +164,109 @@ pub struct Swept {
     pub end: End,
     /// Its record.
     pub record: RunRecord,
-    /// Configurations that have latencies of their own.
-    pub classes: usize,
+    /// Configurations that have latencies of their own, where that is known.
+    pub classes: Option<usize>,
 }
 
-impl Prepared {
+impl Prepared<'_> {
     /// Sweeps from where the last checkpoint is.
     pub fn sweep(
         &self,
-        loaded: &Loaded,
         store: &Store,
         record: RunRecord,
         stop: &AtomicBool,
     ) -> Result<Swept, CliError> {
-        let threads = loaded.threads();
+        let threads = self.loaded.threads();
         let pool = pool(threads)
             .map_err(|source| CliError::Study(StudyError::Threads { threads, source }))?;
-        pool.install(|| match &self.networks {
-            SweepNetworks::Nasbench101(networks) => {
-                let space = Nasbench101Space::new();
-                let options = |index: usize| space.options(networks.family.cells[index]).to_vec();
-                sweep(loaded, self, store, record, stop, networks, &options)
-            }
-            SweepNetworks::Nasbench201(networks) => {
-                let space = Nasbench201Space::new();
-                let options = |index: usize| space.options(networks.family.cells[index]).to_vec();
-                sweep(loaded, self, store, record, stop, networks, &options)
+        let (store, plan) = ((store, stop), &self.plan);
+        pool.install(|| match &self.pairs {
+            SweepPairs::OnChaidnn { networks, platform, parts } => match networks {
+                SweepNetworks::Nasbench101(networks) => {
+                    let space = Nasbench101Space::new();
+                    let options =
+                        |index: usize| space.options(networks.family.cells[index]).to_vec();
+                    self.on_chaidnn(store, record, networks, *platform, (*parts, &options))
+                }
+                SweepNetworks::Nasbench201(networks) => {
+                    let space = Nasbench201Space::new();
+                    let options =
+                        |index: usize| space.options(networks.family.cells[index]).to_vec();
+                    self.on_chaidnn(store, record, networks, *platform, (*parts, &options))
+                }
+            },
+            SweepPairs::OneByOne(pairs) => {
+                let (objectives, goals) = (record.objectives.clone(), plan.goals.clone());
+                let sweep = EverySweep::new(pairs, objectives, goals, plan.top).map_err(failed)?;
+                let point = |network: u32, configuration: u32| pairs.point(network, configuration);
+                self.study(store, record, &sweep, &point, None)
             }
         })
     }
+
+    fn on_chaidnn<F: Family + Clone>(
+        &self,
+        store: (&Store, &AtomicBool),
+        record: RunRecord,
+        networks: &Accuracies<F>,
+        platform: Platform,
+        (parts, options): ((usize, usize), &(dyn Fn(usize) -> Vec<u16> + Sync)),
+    ) -> Result<Swept, CliError> {
+        let hardware = ChaidnnSpace::new();
+        let configurations: Vec<_> = hardware.configurations().collect();
+        let hardware_options: Vec<Vec<u16>> =
+            configurations.iter().map(|c| hardware.options(c).unwrap_or_default()).collect();
+        let batch = Batch::new(&networks.family, configurations, &platform).map_err(failed)?;
+        let (family, accuracies) = (networks.family.clone(), networks.accuracies.clone());
+        let pairs = OnChaidnn { family, accuracies, batch };
+        let goal = |wanted: &Wanted| Goal::new(&wanted.name, &wanted.objective);
+        let goals: Result<Vec<Goal>, _> = self.plan.goals.iter().map(goal).collect();
+        let settings = Settings { goals: goals.map_err(failed)?, top: self.plan.top };
+        let sweep = Sweep::new(&pairs, settings).map_err(failed)?;
+
+        let space: &Space = self.loaded.script.space();
+        let blank = space.blank();
+        let point = |network: u32, configuration: u32| {
+            let network = space.with(&blank, parts.0, &options(network as usize));
+            space.with(&network, parts.1, &hardware_options[configuration as usize])
+        };
+        self.study(store, record, &sweep, &point, Some(pairs.batch.classes().len()))
+    }
+
+    /// Sweeps in the store.
+    fn study<S: Sweeping>(
+        &self,
+        (store, stop): (&Store, &AtomicBool),
+        record: RunRecord,
+        sweep: &S,
+        point: &(dyn Fn(u32, u32) -> Point + Sync),
+        classes: Option<usize>,
+    ) -> Result<Swept, CliError> {
+        let bar = SweepBar::new(
+            sweep.networks(),
+            sweep.configurations(),
+            record.sweep.as_ref().map_or(0, |sweep| sweep.done),
+        );
+        let study = SweepStudy {
+            sweep,
+            space: self.loaded.script.space(),
+            point,
+            judge: &|point, metrics| judge(self.loaded, point, metrics),
+            store,
+            run: record,
+            stop,
+            observer: &mut |progress| bar.observe(progress),
+        };
+        let ended = study.run();
+        drop(bar);
+        let (end, record) = ended.map_err(CliError::Study)?;
+        store.sync()?;
+        Ok(Swept { end, record, classes })
+    }
 }
 
-fn sweep<F: Family + Clone>(
-    loaded: &Loaded,
-    prepared: &Prepared,
-    store: &Store,
-    record: RunRecord,
-    stop: &AtomicBool,
-    networks: &Accuracies<F>,
-    options: &(dyn Fn(usize) -> Vec<u16> + Sync),
-) -> Result<Swept, CliError> {
-    let plan = &prepared.plan;
-    let failed = |error: String| CliError::Study(StudyError::Sweep(error));
-    let hardware = ChaidnnSpace::new();
-    let configurations: Vec<_> = hardware.configurations().collect();
-    let hardware_options: Vec<Vec<u16>> =
-        configurations.iter().map(|c| hardware.options(c).unwrap_or_default()).collect();
-    let batch = Batch::new(&networks.family, configurations, &plan.platform)
-        .map_err(|error| failed(error.to_string()))?;
-    let (family, accuracies) = (networks.family.clone(), networks.accuracies.clone());
-    let pairs = OnChaidnn { family, accuracies, batch };
-    let settings = Settings { goals: plan.goals.clone(), top: plan.top };
-    let sweep = Sweep::new(&pairs, settings).map_err(|error| failed(error.to_string()))?;
-
-    let space: &Space = loaded.script.space();
-    let blank = space.blank();
-    let point = |network: u32, configuration: u32| {
-        let network = space.with(&blank, plan.parts.0, &options(network as usize));
-        space.with(&network, plan.parts.1, &hardware_options[configuration as usize])
-    };
-    let bar = SweepBar::new(
-        sweep.networks(),
-        sweep.size() / sweep.networks().max(1),
-        record.sweep.as_ref().map_or(0, |sweep| sweep.done),
-    );
-    let study = SweepStudy {
-        sweep: &sweep,
-        space,
-        point: &point,
-        judge: &|point, metrics| judge(loaded, point, metrics),
-        store,
-        run: record,
-        stop,
-        observer: &mut |progress| bar.observe(progress),
-    };
-    let ended = study.run();
-    drop(bar);
-    let (end, record) = ended.map_err(CliError::Study)?;
-    store.sync()?;
-    Ok(Swept { end, record, classes: pairs.batch.classes().len() })
+fn failed(error: impl std::fmt::Display) -> CliError {
+    CliError::Study(StudyError::Sweep(error.to_string()))
 }
 
 /// What the script says of a pair: its own metrics, which must agree with the sweep's, and reward.
@@ -277,7 +315,7 @@ pub fn resume(
             }],
         });
     }
-    carry_on(common, loaded, &prepared, store, record)
+    carry_on(common, &prepared, store, record)
 }
 
 /// Starts a sweep of the experiment as it is now.
@@ -290,7 +328,7 @@ pub fn fork(
 ) -> Result<ExitCode, CliError> {
     let prepared = Prepared::new(loaded)?;
     let mut record = record(loaded, store, file, Some(from))?;
-    prepared.describe(loaded, &mut record);
+    prepared.describe(&mut record);
     let record = store.create_run(record)?;
-    carry_on(common, loaded, &prepared, store, record)
+    carry_on(common, &prepared, store, record)
 }

@@ -22,7 +22,7 @@ pub fn print(
     common: &Common,
     store: &Store,
     record: &RunRecord,
-    classes: usize,
+    classes: Option<usize>,
 ) -> Result<(), CliError> {
     let mut out = stdout().lock();
     let sweep = record.sweep.clone().unwrap_or_default();
@@ -33,19 +33,25 @@ pub fn print(
         label_predicted(common, std::slice::from_ref(record));
         return print_trials(common.format, &frontier, first, false, &mut out);
     }
-    writeln!(
-        out,
-        "{} pairs: {} networks x {} accelerators ({} with latencies of their own)",
-        grouped(sweep.pairs.into()),
-        grouped(sweep.networks.into()),
-        grouped(sweep.configurations.into()),
-        grouped(classes as u128),
-    )?;
+    let own = classes.map_or_else(String::new, |classes| {
+        format!(" ({} with latencies of their own)", grouped(classes as u128))
+    });
+    let (pairs, networks) = (grouped(sweep.pairs.into()), grouped(sweep.networks.into()));
+    match sweep.configurations {
+        1 if classes.is_none() => writeln!(out, "{pairs} points")?,
+        count => {
+            let count = grouped(count.into());
+            writeln!(out, "{pairs} pairs: {networks} networks x {count} accelerators{own}")?;
+        }
+    }
     if sweep.left_out > 0 {
         let left_out = grouped(sweep.left_out.into());
         writeln!(out, "left out: {left_out} networks that the table does not have")?;
     }
-    if sweep.running < sweep.pairs {
+    for note in &sweep.notes {
+        writeln!(out, "{note}")?;
+    }
+    if sweep.notes.is_empty() && sweep.running < sweep.pairs {
         let missing = grouped((sweep.pairs - sweep.running).into());
         writeln!(out, "{missing} pairs cannot run: an operation does not fit the buffers")?;
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
-use rhai::{Array, Dynamic, Map};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, Map};
 
 use super::contract::{TO_RUN, undefined};
 use super::core::Core;
@@ -216,6 +216,20 @@ impl Script {
     /// The type of a value as people know it, with its article.
     pub(super) fn kind_of(&self, value: &Dynamic) -> String {
         self.core.kind_of(value)
+    }
+
+    /// The engine that runs the script.
+    pub(super) fn engine(&self) -> &Engine {
+        &self.core.engine
+    }
+
+    /// Calls back under the limits of a call into the script; an error is one of the script.
+    pub(super) fn limited<T>(
+        &self,
+        call: impl FnOnce() -> Result<T, Box<EvalAltResult>>,
+    ) -> Result<T, Diagnostic> {
+        let called = self.core.limits.timed(call);
+        called.map_err(|error| self.core.explain(&error, &self.core.label, &Metrics::new()))
     }
 
     fn phase(&self, script: &ScriptPhase) -> Phase {

@@ -49,6 +49,6 @@ pub use query::{Asker, Bound, Expression, Facts, Known, QueryError};
 pub use reference::{definitions, reference_page};
 pub use settings::{Settings, SettingsError};
 pub use sources::Sources;
-pub use sweep::{Accuracies, SweepNetworks, SweepPlan};
+pub use sweep::{Accuracies, ScriptPairs, SweepNetworks, SweepPairs, SweepPlan};
 pub use table::SummaryTable;
 pub use vocabulary::vocabulary;

@@ -78,6 +78,9 @@ pub struct SweepRecord {
     pub seconds: f64,
     /// The objectives, in the order of their phases.
     pub goals: Vec<GoalRecord>,
+    /// What is to be said of pairs that were left out.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// An objective of a sweep.

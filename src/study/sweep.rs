@@ -1,6 +1,5 @@
 //! A sweep in a store: checkpoints on the way, trials at the end.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -8,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::error::StudyError;
 use super::experiment::{Failure, Metrics};
 use super::runner::End;
-use crate::pareto::sweep::{Member, Pairs, Ranked, Sweep, SweepMetric, SweepState, Values};
+use crate::pareto::sweep::{Kept, Results, Sweeping};
 use crate::space::{Point, Space};
 use crate::store::{
     Entry, GoalRecord, Outcome, PhaseRecord, RunRecord, Status, Store, SweepRecord, Trial,
@@ -41,9 +40,9 @@ pub struct SweepProgress {
 }
 
 /// A sweep in a store, ready to start or to go on.
-pub struct SweepStudy<'a, P: Pairs> {
+pub struct SweepStudy<'a, S: Sweeping> {
     /// The sweep.
-    pub sweep: &'a Sweep<'a, P>,
+    pub sweep: &'a S,
     /// The space of the pairs.
     pub space: &'a Space,
     /// The point of a network's and a configuration's number.
@@ -60,7 +59,7 @@ pub struct SweepStudy<'a, P: Pairs> {
     pub observer: &'a mut dyn FnMut(SweepProgress),
 }
 
-impl<P: Pairs> SweepStudy<'_, P> {
+impl<S: Sweeping> SweepStudy<'_, S> {
     /// Sweeps from the last checkpoint to the end or to a request to stop, and at the end stores the
     /// frontier and the best pairs as trials.
     ///
@@ -86,9 +85,10 @@ impl<P: Pairs> SweepStudy<'_, P> {
         let started = Instant::now();
         let (mut saved, mut failed) = (Instant::now(), None);
         let sweep = self.sweep;
-        let ended = sweep.advance(&mut state, |state| {
-            let frontier = state.frontier.len();
-            (self.observer)(SweepProgress { networks: state.networks, frontier });
+        let ended = sweep.advance(&mut state, &mut |state| {
+            let done = sweep.done(state);
+            let (networks, frontier) = (done.networks, done.frontier);
+            (self.observer)(SweepProgress { networks, frontier });
             let stopping = self.stop.load(Ordering::Relaxed);
             if stopping || saved.elapsed() >= CHECKPOINT_EVERY {
                 let seconds = before + started.elapsed().as_secs_f64();
@@ -115,7 +115,7 @@ impl<P: Pairs> SweepStudy<'_, P> {
         Ok(End::Finished)
     }
 
-    fn restore(&self) -> Result<SweepState, StudyError> {
+    fn restore(&self) -> Result<S::State, StudyError> {
         let Some((step, bytes)) = self.store.latest_checkpoint(&self.run.name)? else {
             return Ok(self.sweep.start());
         };
@@ -126,114 +126,80 @@ impl<P: Pairs> SweepStudy<'_, P> {
         })
     }
 
-    fn checkpoint(
-        &mut self,
-        name: &str,
-        state: &SweepState,
-        seconds: f64,
-    ) -> Result<(), StudyError> {
+    fn checkpoint(&mut self, name: &str, state: &S::State, seconds: f64) -> Result<(), StudyError> {
+        let step = self.sweep.done(state).networks;
         let bytes = postcard::to_stdvec(state).map_err(|error| StudyError::Checkpoint {
             run: name.to_owned(),
-            step: state.networks,
+            step,
             reason: error.to_string(),
         })?;
-        self.store.save_checkpoint(name, state.networks, &bytes)?;
+        self.store.save_checkpoint(name, step, &bytes)?;
         self.save(state, seconds)?;
         Ok(self.store.sync()?)
     }
 
     /// Writes the run's record anew.
-    fn save(&mut self, state: &SweepState, seconds: f64) -> Result<(), StudyError> {
+    fn save(&mut self, state: &S::State, seconds: f64) -> Result<(), StudyError> {
+        let done = self.sweep.done(state);
         let record = self.run.sweep.get_or_insert_with(SweepRecord::default);
-        record.done = state.networks;
-        record.frontier = state.frontier.len() as u64;
-        record.running = state.running;
+        record.done = done.networks;
+        record.frontier = done.frontier as u64;
+        record.running = done.running;
         record.seconds = record.seconds.max(seconds);
         self.run.touch();
         Ok(self.store.update_run(&self.run)?)
     }
 
     /// Stores the trials, unless they are, and closes the run.
-    fn finish(&mut self, state: &SweepState, seconds: f64) -> Result<(), StudyError> {
-        let (trials, phases) = self.trials(state)?;
+    fn finish(&mut self, state: &S::State, seconds: f64) -> Result<(), StudyError> {
+        let results = self.sweep.results(state);
+        let (trials, phases) = self.trials(&results)?;
         let count = trials.len() as u64;
         if self.store.trial_count(&self.run.name)? == 0 {
             let entries: Vec<Entry> = trials.into_iter().map(Entry::from).collect();
             self.store.append(&self.run.name, &entries)?;
         }
-        let goals = self.sweep.goals().iter().zip(&state.valid).map(|(goal, &valid)| {
-            // Excesses never fall when a pair gets worse: the nearest pair is on the frontier.
-            let excess = |member: &Member| goal.excess(self.values(member));
-            let nearest = state.frontier.iter().map(excess).zip(0..);
-            GoalRecord {
-                name: goal.name().to_owned(),
-                objective: goal.weighted().clone(),
-                valid,
-                nearest: nearest
-                    .min_by(|a, b| a.0.total_cmp(&b.0))
-                    .filter(|_| valid == 0 && goal.is_limited()),
-            }
+        let goals = results.best.into_iter().map(|best| GoalRecord {
+            name: best.name,
+            objective: best.objective,
+            valid: best.valid,
+            nearest: best.nearest,
         });
         let goals = goals.collect();
-        let ranges = self.ranges(state);
         self.run.phases = phases;
         self.run.trials = count;
         self.run.status = Status::Finished;
         if let Some(record) = &mut self.run.sweep {
             record.goals = goals;
-            record.ranges = ranges;
+            record.ranges = results.ranges;
+            record.notes = results.notes;
         }
         self.save(state, seconds)?;
         Ok(self.store.sync()?)
     }
 
-    fn values(&self, member: &Member) -> Values {
-        Values {
-            accuracy: member.accuracy,
-            latency_ms: member.latency_ms,
-            area_mm2: self.sweep.area_mm2(member.area_rank),
-        }
-    }
-
-    /// The lowest and highest of each metric.
-    fn ranges(&self, state: &SweepState) -> BTreeMap<String, (f64, f64)> {
-        let (accuracy, area) = (self.sweep.accuracy_range(), self.sweep.area_range());
-        let lowest = state.frontier.iter().map(|m| m.latency_ms).fold(f64::INFINITY, f64::min);
-        let mut ranges = BTreeMap::from([
-            (SweepMetric::Accuracy.name().to_owned(), accuracy),
-            (SweepMetric::AreaMm2.name().to_owned(), area),
-        ]);
-        if lowest.is_finite() {
-            let latency = (lowest, state.highest_ms);
-            ranges.insert(SweepMetric::LatencyMs.name().to_owned(), latency);
-        }
-        ranges
-    }
-
     /// The frontier, then the best pairs for each objective, each a phase.
-    fn trials(&self, state: &SweepState) -> Result<(Vec<Trial>, Vec<PhaseRecord>), StudyError> {
+    fn trials(&self, results: &Results) -> Result<(Vec<Trial>, Vec<PhaseRecord>), StudyError> {
         let mut trials = Vec::new();
         let mut phases = vec![phase(0, FRONTIER, 0)];
-        for member in &state.frontier {
-            let mut metrics = metrics(self.values(member));
-            metrics.insert(PAIRS.to_owned(), member.pairs as f64);
-            let point = (self.point)(member.network, member.configuration);
-            let judged = self.judged(&point, metrics)?;
+        for kept in &results.frontier {
+            let mut metrics = kept.metrics.clone();
+            metrics.insert(PAIRS.to_owned(), kept.pairs as f64);
+            let (point, judged) = self.judged(kept, metrics)?;
             // A point of the frontier has no reward but the experiment's.
-            let (reward, valid) = judged.reward.unwrap_or((member.accuracy, true));
+            let accuracy = kept.metrics.get("accuracy").copied().unwrap_or(0.0);
+            let (reward, valid) = judged.reward.unwrap_or((accuracy, true));
             let outcome = Outcome::Done { metrics: judged.metrics, reward, valid };
             trials.push(self.trial(trials.len(), 0, point, outcome));
         }
-        for (index, (goal, best)) in self.sweep.goals().iter().zip(&state.best).enumerate() {
-            let number = index as u32 + 1;
-            phases.push(phase(number, goal.name(), trials.len() as u64));
-            for ranked in best {
-                let point = (self.point)(ranked.network, ranked.configuration);
-                let mut judged = self.judged(&point, metrics(values(ranked)))?;
+        for (best, number) in results.best.iter().zip(1..) {
+            phases.push(phase(number, &best.name, trials.len() as u64));
+            for (reward, kept) in &best.pairs {
+                let (point, mut judged) = self.judged(kept, kept.metrics.clone())?;
                 if let Some((reward, _)) = judged.reward {
                     judged.metrics.insert("own_reward".to_owned(), reward);
                 }
-                let (metrics, reward) = (judged.metrics, ranked.reward);
+                let (metrics, reward) = (judged.metrics, *reward);
                 let outcome = Outcome::Done { metrics, reward, valid: true };
                 trials.push(self.trial(trials.len(), number, point, outcome));
             }
@@ -241,9 +207,12 @@ impl<P: Pairs> SweepStudy<'_, P> {
         Ok((trials, phases))
     }
 
-    fn judged(&self, point: &Point, metrics: Metrics) -> Result<Judged, StudyError> {
-        (self.judge)(point, metrics)
-            .map_err(|failure| StudyError::Contradiction { pair: self.texts(point), failure })
+    /// The point of a pair, and what the experiment says of it.
+    fn judged(&self, kept: &Kept, metrics: Metrics) -> Result<(Point, Judged), StudyError> {
+        let point = (self.point)(kept.network, kept.configuration);
+        let judged = (self.judge)(&point, metrics)
+            .map_err(|failure| StudyError::Contradiction { pair: self.texts(&point), failure })?;
+        Ok((point, judged))
     }
 
     fn texts(&self, point: &Point) -> String {
@@ -259,13 +228,4 @@ impl<P: Pairs> SweepStudy<'_, P> {
 
 fn phase(index: u32, name: &str, first_step: u64) -> PhaseRecord {
     PhaseRecord { index, name: name.to_owned(), first_step, steps: None, digest: String::new() }
-}
-
-fn values(ranked: &Ranked) -> Values {
-    let &Ranked { accuracy, latency_ms, area_mm2, .. } = ranked;
-    Values { accuracy, latency_ms, area_mm2 }
-}
-
-fn metrics(pair: Values) -> Metrics {
-    SweepMetric::ALL.iter().map(|metric| (metric.name().to_owned(), metric.value(pair))).collect()
 }

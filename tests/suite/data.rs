@@ -110,7 +110,7 @@ fn what_is_bad_is_found() {
     let unknown = fails(&place, None, &["data", "verify", "cifar"]);
     let message = "error: there is no data set `cifar`; there are cifar10, cifar100, \
                    cifar100-coarse, fashion-mnist, mnist, procedural, and images/FOLDER\nhint: of \
-                   the benchmark tables, nasbench101 can be verified\n";
+                   the benchmark tables, nasbench101 and hw_nas_bench can be verified\n";
     assert_eq!(unknown, (2, message.to_owned()));
 }
 

@@ -29,16 +29,21 @@ const DEVICES: [(&str, bool); 6] = [
     ("fpga", true),
 ];
 
+/// The device that has no measurement of some cells, and what the file has there.
+const INCOMPLETE: &str = "edgetpu";
+const NOT_MEASURED: &str = "-1";
+
 /// Reads the benchmark from CSV, compressed with zstd or not, and writes it into the folder of data.
 ///
 /// The file has a column `arch` with the cells and, for each data set (`c10`, `c100`, `in16`) and device,
-/// columns such as `c10_edgegpu_latency` and `c10_edgegpu_energy`; others are left out.
+/// columns such as `c10_edgegpu_latency` and `c10_edgegpu_energy`; others are left out. -1 stands where the
+/// Edge TPU has no measurement.
 ///
 /// # Errors
-/// The file cannot be read, has not every cell of NAS-Bench-201 once with all its measurements, or the
+/// The file cannot be read, has not every cell of NAS-Bench-201 once with all its other measurements, or the
 /// table cannot be written.
 pub fn import_hw_nas_bench(file: &Path, data: &Path) -> Result<Imported, TableImportError> {
-    let table = read(file, (HW_NAS_BENCH, KEY), &columns())?;
+    let table = read(file, (HW_NAS_BENCH, KEY), &columns(), NOT_MEASURED)?;
     let refuse = |what: String| Err(TableImportError::Content { path: file.to_owned(), what });
     for key in table.keys() {
         match key.parse::<Cell201>() {
@@ -52,6 +57,9 @@ pub fn import_hw_nas_bench(file: &Path, data: &Path) -> Result<Imported, TableIm
         return refuse(format!("it has {} cells of {CELL_COUNT}", table.keys().len()));
     }
     for (column, place) in table.columns().iter().zip(0..) {
+        if column.device == INCOMPLETE {
+            continue;
+        }
         let missing = |key: &&String| table.row(key).is_none_or(|row| row[place].is_nan());
         if let Some(cell) = table.keys().iter().find(missing) {
             return refuse(format!("{column} of `{cell}` is missing"));

@@ -125,7 +125,7 @@ pub fn import_table(
     columns: &[Renamed],
     data: &Path,
 ) -> Result<Imported, TableImportError> {
-    keep(file, read(file, (name, key), columns)?, data)
+    keep(file, read(file, (name, key), columns, "")?, data)
 }
 
 /// Writes a table into the folder of data.
@@ -143,11 +143,12 @@ pub(super) fn keep(
     Ok(Imported { rows: table.keys().len(), columns: table.columns().len(), path })
 }
 
-/// Reads a table from CSV.
+/// Reads a table from CSV, in which a measurement that there is not is empty or `none`.
 pub(super) fn read(
     file: &Path,
     (name, key): (&str, &str),
     columns: &[Renamed],
+    none: &str,
 ) -> Result<MeasuredTable, TableImportError> {
     if !is_plain_word(name) {
         return Err(TableImportError::Name(name.to_owned()));
@@ -185,6 +186,7 @@ pub(super) fn read(
         keys.push(network.to_owned());
         for (column, place) in &taken {
             let text = row.get(*place).unwrap_or_default().trim();
+            let text = if text == none { "" } else { text };
             values.push(measurement(text).map_err(|what| wrong(format!("{column} is {what}")))?);
         }
     }

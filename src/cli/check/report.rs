@@ -110,7 +110,7 @@ impl Report {
         let rows = self.group("Goals");
         rows.extend(thresholds.iter().map(|t| ("threshold".into(), t.to_string())));
         for goal in plan.iter().flat_map(|plan| &plan.goals) {
-            rows.push((format!("objective {}", goal.name()), goal.weighted().to_string()));
+            rows.push((format!("objective {}", goal.name), goal.objective.to_string()));
         }
     }
 
@@ -159,9 +159,10 @@ impl Report {
     /// Where the numbers come from.
     pub fn sources(&mut self, host: &Host) {
         let rows = self.group("Numbers");
-        for source in host.sources() {
-            let (what, trust) = source.describe();
-            rows.push((trust.to_string(), what.to_owned()));
+        for origin in host.origins().described {
+            if let Some((trust, what)) = origin.split_once(' ') {
+                rows.push((trust.to_owned(), what.trim().to_owned()));
+            }
         }
     }
 

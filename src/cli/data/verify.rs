@@ -77,8 +77,6 @@ fn present(data: &Path) -> Vec<DataSpec> {
 fn unknown(error: DataError) -> CliError {
     CliError::Usage {
         message: error.to_string(),
-        hint: Some(format!(
-            "of the tables, {TABLE} and those of devices that are there can be verified"
-        )),
+        hint: Some(format!("of the benchmark tables, {TABLE} and {HW_NAS_BENCH} can be verified")),
     }
 }

@@ -63,7 +63,7 @@ impl Exact {
                     "return objective::weighted(...) from `fn reward()`, or leave `exact` out";
                 return refuse(message, hint);
             };
-            if !plan.goals.iter().any(|goal| goal.weighted() == objective) {
+            if !plan.goals.iter().any(|goal| goal.objective == *objective) {
                 let message = format!(
                     "scenario `{name}` has the reward {objective}, which is no objective of sweep() in {}",
                     file.display()
@@ -90,7 +90,7 @@ impl Exact {
     pub fn sweep(&self, store: &Store, stop: &AtomicBool) -> Result<Option<SweptPairs>, CliError> {
         let prepared = Prepared::new(&self.loaded)?;
         let mut new = record(&self.loaded, store, &self.file, None)?;
-        prepared.describe(&self.loaded, &mut new);
+        prepared.describe(&mut new);
         let same = |run: &RunRecord| {
             let parts =
                 |run: &RunRecord| (run.sources.clone(), run.data.clone(), run.program.clone());
@@ -106,7 +106,7 @@ impl Exact {
         if record.status == Status::Finished {
             return read(store, record).map(Some);
         }
-        let Swept { end, record, .. } = prepared.sweep(&self.loaded, store, record, stop)?;
+        let Swept { end, record, .. } = prepared.sweep(store, record, stop)?;
         match end {
             End::Finished => read(store, record).map(Some),
             End::Interrupted => Ok(None),

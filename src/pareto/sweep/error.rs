@@ -11,6 +11,16 @@ pub enum SweepError {
     /// The pairs do not fit a 64-bit count.
     #[error("the space has more pairs than a 64-bit number counts")]
     TooLarge,
+    /// So many pairs are not evaluated one by one.
+    #[error(
+        "the space has {pairs} pairs, and at most {} are evaluated one by one; hold some choices, or \
+         search it with `tandem run`",
+        super::every::MOST_PAIRS
+    )]
+    TooMany {
+        /// How many there are.
+        pairs: u64,
+    },
     /// A network's accuracy or a configuration's area is not a finite number.
     #[error("the {what} of {item} is {value}; it must be a finite number")]
     NotFinite {

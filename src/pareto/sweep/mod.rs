@@ -5,17 +5,24 @@
 //! at most its latency: a comparison with one staircase over area. What the staircase and the
 //! objectives' current best leave open is turned into a limit of latency for each configuration, so
 //! that the pairs which cannot matter are dismissed by one comparison, many at a time.
+//!
+//! That is for an accelerator of which much is known. Pairs of any other, with whatever metrics, are
+//! evaluated one by one ([`EverySweep`]).
 
 mod error;
+mod every;
 mod metric;
 mod pairs;
+mod results;
 mod run;
 mod staircase;
 mod top;
 
 pub use error::SweepError;
+pub use every::{EachPair, EveryState, EverySweep, MOST_PAIRS, Wanted};
 pub use metric::{Goal, GoalError, SweepMetric, Values};
-pub use pairs::{EachPair, OnChaidnn, Pairs};
+pub use pairs::{OnChaidnn, OneByOne, Pairs};
+pub use results::{Best, Done, Kept, Results, Sweeping};
 pub use run::{Settings, Sweep, SweepState};
 pub use staircase::Member;
 pub use top::Ranked;

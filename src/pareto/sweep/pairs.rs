@@ -83,14 +83,14 @@ impl<F: Family> Pairs for OnChaidnn<F> {
 }
 
 /// Pairs that are evaluated one by one.
-pub struct EachPair<L> {
+pub struct OneByOne<L> {
     accuracies: Vec<f64>,
     areas: Vec<f64>,
     classes: Vec<Vec<u32>>,
     latency_ms: L,
 }
 
-impl<L: Fn(u32, u32) -> Option<f64> + Sync> EachPair<L> {
+impl<L: Fn(u32, u32) -> Option<f64> + Sync> OneByOne<L> {
     /// Makes pairs of accuracies, areas in mm2, and a function from the numbers of a network and a
     /// configuration to the latency in ms, `None` if the pair cannot run.
     pub fn new(accuracies: Vec<f64>, areas: Vec<f64>, latency_ms: L) -> Self {
@@ -99,7 +99,7 @@ impl<L: Fn(u32, u32) -> Option<f64> + Sync> EachPair<L> {
     }
 }
 
-impl<L: Fn(u32, u32) -> Option<f64> + Sync> Pairs for EachPair<L> {
+impl<L: Fn(u32, u32) -> Option<f64> + Sync> Pairs for OneByOne<L> {
     type Scratch = ();
     type Error = Infallible;
 

@@ -161,7 +161,7 @@ proptest! {
             goal("fast", &[("area_mm2", 1.0, 9.0, 0.0)], &["img_s_cm2 >= 10000"]),
             goal("never", &[("area_mm2", 1.0, 9.0, 0.0)], &["latency_ms < 1"]),
         ];
-        check(&EachPair::new(accuracies, areas, latency), &All(all), &goals, top);
+        check(&OneByOne::new(accuracies, areas, latency), &All(all), &goals, top);
     }
 }
 
@@ -247,7 +247,7 @@ fn what_cannot_be_swept_is_refused() {
         "objective `mine` has no weight other than 0"
     );
     let sweep = |accuracies: &[f64], areas: &[f64]| {
-        let pairs = EachPair::new(accuracies.to_vec(), areas.to_vec(), |_, _| None);
+        let pairs = OneByOne::new(accuracies.to_vec(), areas.to_vec(), |_, _| None);
         Sweep::new(&pairs, Settings::default()).err().map(|error| error.to_string())
     };
     assert_eq!(sweep(&[], &[1.0]).unwrap(), "the space has no networks");

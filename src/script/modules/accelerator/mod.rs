@@ -15,6 +15,7 @@ use super::space::ScriptPart;
 use crate::accel::Accelerator;
 use crate::accel::chaidnn::{Chaidnn, Configuration};
 use crate::accel::table::Devices;
+use crate::script::diagnostic::type_name;
 use crate::script::host::{Host, ScriptNetwork};
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, refuse};
@@ -52,11 +53,7 @@ impl ScriptAccelerator {
             Self::Table(devices) => return Ok(table::space(devices)),
             Self::Scripted(scripted) => scripted.space(engine, Position::NONE)?,
         };
-        let draft = value.read_lock::<ScriptDraft>().map(|draft| draft.finish());
-        match draft {
-            Some(finished) => finished.map_err(|error| error.to_string().into()),
-            None => value.try_cast().ok_or_else(|| "the space is no part of a space".into()),
-        }
+        ScriptPart::of(self.name(), value).map_err(|error| error.to_string().into())
     }
 }
 
@@ -88,11 +85,11 @@ pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
         /// were measured.
         ///
         /// ```rhai
-        /// let npu = accelerator::new("npu", #{
+        /// let npu = accelerator::define("npu", #{
         ///     space: space::part().choice("lanes", [8, 16]),
         ///     estimate: |net, hw| #{ latency_ms: net.macs / (hw.lanes * 1e6) },
         /// });
-        /// let net = network::new([3, 32, 32]);
+        /// let net = network::builder([3, 32, 32]);
         /// let net = net.finish(net.conv(net.input(), #{ channels: 16, kernel: 3 }));
         /// npu.estimate(net, #{ lanes: 8 }).latency_ms // => 0.055296
         /// ```
@@ -123,7 +120,7 @@ fn module(host: &Arc<Host>) -> Module {
         /// has in it.
         ///
         /// ```rhai
-        /// let npu = accelerator::new("npu", #{
+        /// let npu = accelerator::define("npu", #{
         ///     space: || space::part().choice("lanes", [8, 16, 32]).choice("clock_mhz", [200, 400]),
         ///     estimate: |net, hw| {
         ///         let cycles = 0.0;
@@ -131,11 +128,11 @@ fn module(host: &Arc<Host>) -> Module {
         ///         #{ latency_ms: cycles / (hw.clock_mhz * 1000.0), area_mm2: 0.5 + 0.02 * hw.lanes }
         ///     },
         /// });
-        /// let net = network::new([3, 32, 32]);
+        /// let net = network::builder([3, 32, 32]);
         /// let net = net.finish(net.conv(net.input(), #{ channels: 16, kernel: 3 }));
         /// npu.estimate(net, #{ lanes: 16, clock_mhz: 200 }).area_mm2 // => 0.82
         /// ```
-        fn new(name: String, options: Map) -> Accelerator = new;
+        fn define(name: String, options: Map) -> Accelerator = define;
         /// The devices of an imported table as an accelerator: the configuration is the device's name.
         ///
         /// `tandem data import` brings tables into the folder of data, where they are found by name.
@@ -159,15 +156,17 @@ fn module(host: &Arc<Host>) -> Module {
     module
 }
 
-fn new(context: NativeCallContext, name: &str, options: Map) -> Fallible<ScriptAccelerator> {
+fn define(context: NativeCallContext, name: &str, options: Map) -> Fallible<ScriptAccelerator> {
     if !(1..=LONGEST_NAME).contains(&name.len()) {
         let reason = format!("an accelerator's name has from 1 to {LONGEST_NAME} characters");
         return Err(refuse(&context, reason));
     }
-    let mut options = Options::new(&context, "accelerator::new", options);
+    let mut options = Options::new(&context, "accelerator::define", options);
     let mut take = |name| {
         let given = options.take(name);
-        given.ok_or_else(|| refuse(&context, format!("accelerator::new needs the option `{name}`")))
+        given.ok_or_else(|| {
+            refuse(&context, format!("accelerator::define needs the option `{name}`"))
+        })
     };
     let (space, estimate) = (take("space")?, take("estimate")?);
     let function = estimate.read_lock::<FnPtr>().map(|function| closure(&context, &function));
@@ -204,7 +203,7 @@ fn estimate(
         }
         ScriptAccelerator::Chaidnn(chaidnn) => {
             let wrong = |what: &str, value: &Dynamic| {
-                let kind = value.type_name();
+                let kind = type_name(value.type_name());
                 refuse(context, format!("chaidnn estimates {what}, and was given {value} ({kind})"))
             };
             let net = net.try_cast_result::<ScriptNetwork>();

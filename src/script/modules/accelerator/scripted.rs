@@ -4,6 +4,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, NativeCallContext, Positi
 
 use super::Fallible;
 use crate::accel::{Accelerator, Breakdown, LayerCost, Metrics, PartCost, check_metric_name};
+use crate::script::diagnostic::{a_type, type_name};
 use crate::script::host::{Host, ScriptNetwork, Traced};
 use crate::script::modules::Closure;
 use crate::script::modules::part::ScriptDraft;
@@ -60,7 +61,7 @@ impl Scripted {
         if space.is::<ScriptPart>() || space.is::<ScriptDraft>() {
             return Ok(space);
         }
-        let kind = space.type_name();
+        let kind = a_type(type_name(space.type_name()));
         let reason =
             format!("the space of accelerator `{}` is {kind}, not a part of a space", self.name);
         Err(failed(reason, position))
@@ -126,7 +127,7 @@ impl Scripted {
 
 impl Cost {
     fn read(value: Dynamic) -> Result<Self, String> {
-        let kind = value.type_name();
+        let kind = a_type(type_name(value.type_name()));
         let mut metrics =
             value.try_cast::<Map>().ok_or_else(|| format!("is {kind}, not a map of metrics"))?;
         let (layers, parts) = (metrics.remove(LAYERS), metrics.remove(PARTS));
@@ -148,7 +149,7 @@ fn failed(reason: String, position: Position) -> Box<EvalAltResult> {
 fn metric(name: &str, value: &Dynamic) -> Result<f64, String> {
     check_metric_name(name).map_err(|error| format!("is wrong: {error}"))?;
     number(value).filter(|number| number.is_finite()).ok_or_else(|| {
-        let kind = value.type_name();
+        let kind = type_name(value.type_name());
         format!("has {name} = {value} ({kind}); a metric is a finite number")
     })
 }
@@ -180,10 +181,10 @@ fn breakdown(layers: Option<Dynamic>, parts: Option<Dynamic>) -> Result<Breakdow
 /// The maps of an array, each with a name.
 fn entries(what: &str, value: Option<Dynamic>) -> Result<Vec<Map>, String> {
     let Some(value) = value else { return Ok(Vec::new()) };
-    let kind = value.type_name();
+    let kind = a_type(type_name(value.type_name()));
     let array = value
         .try_cast::<Array>()
-        .ok_or_else(|| format!("has `{what}` that are {kind}, not an array of maps"))?;
+        .ok_or_else(|| format!("has `{what}` that is {kind}, not an array of maps"))?;
     let read = |(at, entry): (usize, Dynamic)| {
         let map = entry.try_cast::<Map>().filter(|map| map.contains_key("name"));
         map.ok_or_else(|| format!("is wrong at {what}[{at}]: it is no map with a `name`"))

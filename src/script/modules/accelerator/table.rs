@@ -7,8 +7,10 @@ use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 use super::ScriptAccelerator;
 use crate::accel::table::{Device, Devices};
 use crate::accel::{Accelerator, Metrics};
+use crate::script::diagnostic::type_name;
 use crate::script::host::{Host, Traced};
-use crate::script::modules::space::{ScriptPart, to_dynamic};
+use crate::script::modules::space::ScriptPart;
+use crate::script::modules::values::to_dynamic;
 use crate::script::options::{Options, refuse};
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
@@ -47,7 +49,7 @@ pub(super) fn look_up(
 ) -> Result<Map, Box<EvalAltResult>> {
     let refused = |reason: String| refuse(context, reason);
     let wrong = |what: &str, value: &Dynamic| {
-        let (name, kind) = (devices.name(), value.type_name());
+        let (name, kind) = (devices.name(), type_name(value.type_name()));
         refused(format!("the table `{name}` takes {what}, and was given {value} ({kind})"))
     };
     let what = "the cell of a network, or the text that it knows the network by,";

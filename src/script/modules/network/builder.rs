@@ -116,14 +116,14 @@ pub(super) fn module() -> Module {
         /// on the way.
         ///
         /// ```rhai
-        /// let net = network::new(#{ channels: 3, height: 32, width: 32 });
+        /// let net = network::builder(#{ channels: 3, height: 32, width: 32 });
         /// let stem = net.conv(net.input(), #{ channels: 16, kernel: 3, name: "stem" });
         /// let a = net.conv(stem, #{ channels: 16, kernel: 3 });
         /// let sum = net.add([stem, a]);
         /// let y = net.linear(net.global_avg_pool(sum), #{ features: 10 });
         /// net.finish(y).parameters // => 2970
         /// ```
-        fn new(image: Dynamic) -> NetworkBuilder = new;
+        fn builder(image: Dynamic) -> NetworkBuilder = builder;
     }
     module
 }
@@ -151,7 +151,7 @@ fn register_tensor(globals: &mut Module) {
         /// Its shape: [channels, height, width].
         ///
         /// ```rhai
-        /// let net = network::new([3, 32, 32]);
+        /// let net = network::builder([3, 32, 32]);
         /// net.max_pool(net.input(), #{ kernel: 2, stride: 2 }).shape // => [3, 16, 16]
         /// ```
         get shape(x: Tensor) -> Array = |x: &mut T| array(x.shape);
@@ -175,7 +175,7 @@ fn register_windows(globals: &mut Module) {
         /// depthwise convolution.
         ///
         /// ```rhai
-        /// let net = network::new([3, 32, 32]);
+        /// let net = network::builder([3, 32, 32]);
         /// let x = net.conv(net.input(), #{ channels: 16, kernel: 3, stride: 2 });
         /// let y = net.conv(x, #{ channels: 16, kernel: 3, groups: x.channels, relu: "none" });
         /// y.shape // => [16, 16, 16]
@@ -185,7 +185,7 @@ fn register_windows(globals: &mut Module) {
         /// `ceil` (whether a last window that hangs over the edge is kept), `name`.
         ///
         /// ```rhai
-        /// let net = network::new([8, 9, 9]);
+        /// let net = network::builder([8, 9, 9]);
         /// net.max_pool(net.input(), #{ kernel: 2, stride: 2, ceil: true }).shape // => [8, 5, 5]
         /// ```
         fn max_pool(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor =
@@ -195,7 +195,7 @@ fn register_windows(globals: &mut Module) {
         /// Adds an average over a square window, padding not counted: options as for `max_pool`.
         ///
         /// ```rhai
-        /// let net = network::new([8, 9, 9]);
+        /// let net = network::builder([8, 9, 9]);
         /// net.avg_pool(net.input(), #{ kernel: 3, padding: "same" }).shape // => [8, 9, 9]
         /// ```
         fn avg_pool(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor =
@@ -219,7 +219,7 @@ fn register_joins(globals: &mut Module) {
         /// Adds the sum of two or more tensors of one shape.
         ///
         /// ```rhai
-        /// let net = network::new([8, 4, 4]);
+        /// let net = network::builder([8, 4, 4]);
         /// net.add([net.input(), net.conv(net.input(), #{ channels: 8, kernel: 3 })]).shape // => [8, 4, 4]
         /// ```
         fn add(net: NetworkBuilder, inputs: Array) -> Tensor =
@@ -231,7 +231,7 @@ fn register_joins(globals: &mut Module) {
         /// Adds the channels of two or more tensors of one height and width, one after another.
         ///
         /// ```rhai
-        /// let net = network::new([8, 4, 4]);
+        /// let net = network::builder([8, 4, 4]);
         /// net.concat([net.input(), net.conv(net.input(), #{ channels: 2, kernel: 1 })]).channels // => 10
         /// ```
         fn concat(net: NetworkBuilder, inputs: Array) -> Tensor =
@@ -258,7 +258,7 @@ fn register_others(globals: &mut Module) {
         /// Adds the average over the whole feature map.
         ///
         /// ```rhai
-        /// let net = network::new([8, 4, 4]);
+        /// let net = network::builder([8, 4, 4]);
         /// net.global_avg_pool(net.input()).shape // => [8, 1, 1]
         /// ```
         fn global_avg_pool(net: NetworkBuilder, x: Tensor) -> Tensor =
@@ -268,7 +268,7 @@ fn register_others(globals: &mut Module) {
         /// Adds a batch normalisation and a rectifier on their own.
         ///
         /// ```rhai
-        /// let net = network::new([8, 4, 4]);
+        /// let net = network::builder([8, 4, 4]);
         /// net.batch_norm_relu(net.input()).shape // => [8, 4, 4]
         /// ```
         fn batch_norm_relu(net: NetworkBuilder, x: Tensor) -> Tensor =
@@ -278,7 +278,7 @@ fn register_others(globals: &mut Module) {
         /// Adds zeros of a tensor's shape.
         ///
         /// ```rhai
-        /// let net = network::new([8, 4, 4]);
+        /// let net = network::builder([8, 4, 4]);
         /// net.zero(net.input()).shape // => [8, 4, 4]
         /// ```
         fn zero(net: NetworkBuilder, x: Tensor) -> Tensor =
@@ -288,7 +288,7 @@ fn register_others(globals: &mut Module) {
         /// Adds a fully connected layer with bias, of `features` outputs; `name` is optional.
         ///
         /// ```rhai
-        /// let net = network::new([8, 4, 4]);
+        /// let net = network::builder([8, 4, 4]);
         /// net.linear(net.input(), #{ features: 10 }).shape // => [10, 1, 1]
         /// ```
         fn linear(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor =
@@ -302,7 +302,7 @@ fn register_others(globals: &mut Module) {
         /// Adds the first `channels` channels of a tensor; `name` is optional.
         ///
         /// ```rhai
-        /// let net = network::new([8, 4, 4]);
+        /// let net = network::builder([8, 4, 4]);
         /// net.truncate(net.input(), #{ channels: 5 }).shape // => [5, 4, 4]
         /// ```
         fn truncate(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor =
@@ -316,14 +316,14 @@ fn register_others(globals: &mut Module) {
     }
 }
 
-fn new(context: NativeCallContext, image: Dynamic) -> Fallible<ScriptBuilder> {
+fn builder(context: NativeCallContext, image: Dynamic) -> Fallible<ScriptBuilder> {
     const FORM: &str = "[channels, height, width]";
     let shown = image.to_string();
     let kind = image.type_name();
     let sizes = match (image.clone().try_cast::<Map>(), image.try_cast::<Array>()) {
         (Some(map), _) => {
-            let mut options = Options::new(&context, "network::new", map);
-            let mut size = |name| needed(&context, &mut options, "network::new", name);
+            let mut options = Options::new(&context, "network::builder", map);
+            let mut size = |name| needed(&context, &mut options, "network::builder", name);
             let sizes = [size("channels")?, size("height")?, size("width")?];
             options.end()?;
             sizes
@@ -334,13 +334,13 @@ fn new(context: NativeCallContext, image: Dynamic) -> Fallible<ScriptBuilder> {
                 sizes.iter_mut().zip(array).zip(["channels", "height", "width"])
             {
                 let map = Map::from([(name.into(), value)]);
-                *size = Options::new(&context, "network::new", map).size(name, 1)?;
+                *size = Options::new(&context, "network::builder", map).size(name, 1)?;
             }
             sizes
         }
         _ => {
             let reason =
-                format!("network::new takes {FORM} or a map of these, not {shown} ({kind})");
+                format!("network::builder takes {FORM} or a map of these, not {shown} ({kind})");
             return Err(refuse(&context, reason));
         }
     };

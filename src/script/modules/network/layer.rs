@@ -68,7 +68,7 @@ pub(super) fn register(globals: &mut Module) {
         /// Rows and columns of the window that slides over the input; 1 where there is none.
         ///
         /// ```rhai
-        /// let net = network::new([3, 32, 32]);
+        /// let net = network::builder([3, 32, 32]);
         /// let y = net.conv(net.input(), #{ channels: 16, kernel: 5, stride: 2 });
         /// let layer = net.finish(y).layers[1];
         /// [layer.kernel, layer.stride, layer.padding, layer.channels, layer.height] // => [5, 2, 2, 16, 16]
@@ -110,7 +110,7 @@ pub(super) fn register(globals: &mut Module) {
         /// Values of all inputs together.
         ///
         /// ```rhai
-        /// let net = network::new([8, 4, 4]);
+        /// let net = network::builder([8, 4, 4]);
         /// let y = net.add([net.input(), net.conv(net.input(), #{ channels: 8, kernel: 3 })]);
         /// let sum = net.finish(y).layers[2];
         /// [sum.input_values, sum.values] // => [256, 128]

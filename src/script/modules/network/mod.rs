@@ -28,7 +28,7 @@ pub(super) fn register(engine: &mut Engine) {
         /// The layers, each after those it reads: the first is the image, the last the output.
         ///
         /// ```rhai
-        /// let net = network::new([3, 32, 32]);
+        /// let net = network::builder([3, 32, 32]);
         /// let x = net.conv(net.input(), #{ channels: 16, kernel: 3 });
         /// let y = net.linear(net.global_avg_pool(x), #{ features: 10 });
         /// net.finish(y).layers.map(|layer| layer.kind) // => ["input", "conv", "global_avg_pool", "linear"]

@@ -1,0 +1,57 @@
+//! What a script asks a sweep for, and the pairs that come of it.
+
+mod each;
+mod networks;
+mod plan;
+
+pub use each::ScriptPairs;
+pub use networks::{Accuracies, SweepNetworks};
+pub use plan::SweepPlan;
+
+use super::experiment::Script;
+use super::host::Source;
+use crate::accel::chaidnn::Platform;
+use plan::Planned;
+
+/// The pairs of a sweep.
+pub enum SweepPairs<'s> {
+    /// Networks on all configurations of CHaiDNN, of which most need not be evaluated.
+    OnChaidnn {
+        /// The networks with their accuracies.
+        networks: SweepNetworks,
+        /// The accelerator's technology.
+        platform: Platform,
+        /// The number of the part that chooses the network, and of the one that chooses the accelerator.
+        parts: (usize, usize),
+    },
+    /// Pairs that are evaluated one by one.
+    OneByOne(ScriptPairs<'s>),
+}
+
+impl Script {
+    /// The pairs of a plan.
+    ///
+    /// `cache` is the folder where what takes long to compute is kept.
+    ///
+    /// # Errors
+    /// A table is missing or damaged, or the accelerator has too many configurations.
+    pub fn sweep_pairs(
+        &self,
+        plan: &SweepPlan,
+        cache: Option<&std::path::Path>,
+    ) -> Result<SweepPairs<'_>, String> {
+        match &plan.planned {
+            Planned::OnChaidnn { networks, platform, parts } => {
+                self.host().used(Source::Chaidnn);
+                let networks = SweepNetworks::of(self.host(), networks, cache)?;
+                Ok(SweepPairs::OnChaidnn { networks, platform: *platform, parts: *parts })
+            }
+            Planned::On { networks, accelerator, part, parts } => {
+                let networks = SweepNetworks::of(self.host(), networks, cache)?;
+                let pairs = ScriptPairs::on(self, accelerator.clone(), part, networks, *parts)?;
+                Ok(SweepPairs::OneByOne(pairs))
+            }
+            Planned::Points => Ok(SweepPairs::OneByOne(ScriptPairs::points(self))),
+        }
+    }
+}

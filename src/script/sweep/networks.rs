@@ -1,0 +1,120 @@
+//! The networks of a sweep with their accuracies.
+
+use super::plan::{PlannedAccuracies, PlannedNetworks};
+use crate::accuracy::nasbench101::predictor::Predictor;
+use crate::accuracy::nasbench201::Nasbench201Table;
+use crate::network::{Family, Nasbench101Family, Nasbench201Family, Network};
+use crate::script::host::{Host, Source};
+use crate::script::modules::{AccuracySource, Missing};
+use crate::space::nasbench101::{CELL_COUNT, Catalogue, Cell101, Nasbench101Space};
+use crate::space::nasbench201::{Cell201, Nasbench201Space};
+
+/// The networks of a sweep with their accuracies.
+#[derive(Debug)]
+pub struct Accuracies<F> {
+    /// The networks.
+    pub family: F,
+    /// The accuracy of each, a fraction.
+    pub accuracies: Vec<f64>,
+    /// How many networks of the space are left out because the table does not have them.
+    pub left_out: u64,
+}
+
+/// The networks of a sweep.
+#[derive(Debug)]
+pub enum SweepNetworks {
+    /// Of NASBench-101 cells.
+    Nasbench101(Accuracies<Nasbench101Family>),
+    /// Of NAS-Bench-201 cells.
+    Nasbench201(Accuracies<Nasbench201Family>),
+}
+
+impl SweepNetworks {
+    /// The networks of a plan; `cache` is the folder where what takes long to compute is kept.
+    pub(super) fn of(
+        host: &Host,
+        planned: &PlannedAccuracies,
+        cache: Option<&std::path::Path>,
+    ) -> Result<Self, String> {
+        match (planned.networks, planned.accuracy) {
+            (PlannedNetworks::Nasbench201(settings), AccuracySource::Nasbench201(dataset)) => {
+                let table = Nasbench201Table::embedded().map_err(|error| error.to_string())?;
+                host.used(Source::Nasbench201);
+                let cells: Vec<Cell201> = Cell201::all().collect();
+                let accuracies = cells.iter().map(|&cell| table.accuracy(cell, dataset)).collect();
+                let family = Nasbench201Family { cells, settings };
+                Ok(SweepNetworks::Nasbench201(Accuracies { family, accuracies, left_out: 0 }))
+            }
+            (PlannedNetworks::Nasbench101(settings), source) => {
+                let table = match source {
+                    AccuracySource::Nasbench101(Missing::Predict) => host.imported101()?,
+                    AccuracySource::Nasbench101(Missing::Fail) => Some(host.nasbench101()?),
+                    _ => None,
+                };
+                let (cells, accuracies): (Vec<Cell101>, Vec<f64>) = if let Some(table) = table {
+                    host.used(Source::Nasbench101);
+                    let known = |&cell: &Cell101| table.accuracy(&cell).map(|a| (cell, a));
+                    table.cells().iter().filter_map(known).unzip()
+                } else {
+                    let predictor = Predictor::embedded().map_err(|error| error.to_string())?;
+                    host.used(Source::Predicted101);
+                    let cells: Vec<Cell101> =
+                        Catalogue::load(cache).iter().map(|(_, cell)| cell).collect();
+                    let accuracies = predictor.cached_accuracies(&cells, cache);
+                    (cells, accuracies)
+                };
+                let left_out = CELL_COUNT.saturating_sub(cells.len()) as u64;
+                let family = Nasbench101Family { cells, settings };
+                Ok(SweepNetworks::Nasbench101(Accuracies { family, accuracies, left_out }))
+            }
+            (PlannedNetworks::Nasbench201(_), _) => {
+                Err("the networks and the accuracies do not belong together".to_owned())
+            }
+        }
+    }
+
+    /// The accuracy of each network, a fraction.
+    pub fn accuracies(&self) -> &[f64] {
+        match self {
+            Self::Nasbench101(networks) => &networks.accuracies,
+            Self::Nasbench201(networks) => &networks.accuracies,
+        }
+    }
+
+    /// How many networks of the space are left out because the table does not have them.
+    pub const fn left_out(&self) -> u64 {
+        match self {
+            Self::Nasbench101(networks) => networks.left_out,
+            Self::Nasbench201(networks) => networks.left_out,
+        }
+    }
+
+    /// The text of a network's cell, by which tables know it.
+    pub(super) fn key(&self, network: usize) -> String {
+        match self {
+            Self::Nasbench101(networks) => networks.family.cells[network].to_string(),
+            Self::Nasbench201(networks) => networks.family.cells[network].to_string(),
+        }
+    }
+
+    /// The network of a number.
+    pub(super) fn network(&self, network: usize) -> Result<Network, String> {
+        let built = match self {
+            Self::Nasbench101(networks) => networks.family.network(network),
+            Self::Nasbench201(networks) => networks.family.network(network),
+        };
+        built.map_err(|error| error.to_string())
+    }
+
+    /// The options that stand for a network's cell.
+    pub(super) fn options(&self, network: usize) -> Vec<u16> {
+        match self {
+            Self::Nasbench101(networks) => {
+                Nasbench101Space::new().options(networks.family.cells[network])
+            }
+            Self::Nasbench201(networks) => {
+                Nasbench201Space::new().options(networks.family.cells[network]).to_vec()
+            }
+        }
+    }
+}
