@@ -148,7 +148,9 @@ fn others(loaded: &Loaded, point: &Point, metrics: &Metrics, objectives: &[Objec
                 }
                 Err(failure) => {
                     row.extend(objectives.iter().map(|_| Cell::Empty));
-                    row.push(failure.to_string().into());
+                    let diagnostic = loaded.script.diagnostic(&failure.0);
+                    let message = diagnostic.map_or(failure.0, |diagnostic| diagnostic.message);
+                    row.push(message.into());
                 }
             }
             row.push(gives);

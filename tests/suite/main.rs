@@ -1,5 +1,6 @@
 //! Tests of the program as its users meet it: arguments in, text, files and exit codes out.
 
+mod accelerators;
 mod bad_input;
 mod check;
 mod commands;

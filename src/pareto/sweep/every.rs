@@ -313,3 +313,173 @@ fn extend(ranges: &mut BTreeMap<String, (f64, f64)>, name: &str, (low, high): (f
         None => drop(ranges.insert(name.to_owned(), (low, high))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pareto::sweep::Done;
+
+    /// Pairs with small whole metrics, of which some fail and some have no energy.
+    struct Small;
+
+    fn metrics(network: u32, configuration: u32) -> Result<Metrics, String> {
+        let mix = |factor: u32, most: u32| f64::from((network * factor + configuration * 7) % most);
+        if (network + configuration).is_multiple_of(11) {
+            return Err("no".to_owned());
+        }
+        let mut metrics = Metrics::from([
+            ("accuracy".to_owned(), mix(5, 13)),
+            ("latency_ms".to_owned(), mix(3, 17)),
+        ]);
+        if !configuration.is_multiple_of(4) {
+            metrics.insert("energy_mj".to_owned(), mix(11, 19));
+        }
+        Ok(metrics)
+    }
+
+    impl EachPair for Small {
+        fn networks(&self) -> u64 {
+            300
+        }
+
+        fn configurations(&self) -> u64 {
+            23
+        }
+
+        fn evaluate(&self, network: u32, tell: &mut dyn FnMut(u32, Result<Metrics, String>)) {
+            (0..23).for_each(|configuration| tell(configuration, metrics(network, configuration)));
+        }
+
+        fn describe(&self, network: u32, configuration: u32) -> String {
+            format!("{network} on {configuration}")
+        }
+    }
+
+    fn sweep(threads: usize, rounds: usize) -> (Results, Done) {
+        let objectives = ["accuracy:max", "latency_ms:min", "energy_mj:min"];
+        let objectives = objectives.map(|text| text.parse().unwrap()).to_vec();
+        let mut objective = Weighted::default();
+        let term = crate::pareto::Term { weight: 1.0, worst: 0.0, best: 12.0 };
+        objective.terms.insert("accuracy".to_owned(), term);
+        objective.limits.push("latency_ms <= 3".parse().unwrap());
+        let mut never = objective.clone();
+        never.limits[0] = "latency_ms < -1".parse().unwrap();
+        let wanted = vec![
+            Wanted { name: "fast".to_owned(), objective },
+            Wanted { name: "never".to_owned(), objective: never },
+        ];
+        let sweep = EverySweep::new(&Small, objectives, wanted, 5).unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut state = sweep.start();
+            let mut left = rounds;
+            // Broken off and stored after some rounds, again and again.
+            while !sweep
+                .advance(&mut state, &mut |_| {
+                    left = left.saturating_sub(1);
+                    if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                })
+                .unwrap()
+            {
+                left = rounds;
+                let stored = postcard::to_stdvec(&state).unwrap();
+                state = postcard::from_bytes(&stored).unwrap();
+            }
+            (sweep.results(&state), sweep.done(&state))
+        })
+    }
+
+    #[test]
+    fn it_finds_what_brute_force_finds_however_it_is_run() {
+        let (results, done) = sweep(1, usize::MAX);
+        for (threads, rounds) in [(3, usize::MAX), (2, 1)] {
+            assert_eq!(sweep(threads, rounds), (results.clone(), done));
+        }
+        let all: Vec<(u32, u32, Metrics)> = (0..300)
+            .flat_map(|n| (0..23).map(move |c| (n, c)))
+            .filter_map(|(n, c)| Some((n, c, metrics(n, c).ok()?)))
+            .collect();
+        assert_eq!(done.running, all.len() as u64);
+        let costs = |m: &Metrics| Some([-m["accuracy"], m["latency_ms"], *m.get("energy_mj")?]);
+        let vectors: Vec<[f64; 3]> = all.iter().filter_map(|(_, _, m)| costs(m)).collect();
+        let mut expected: Vec<([f64; 3], u64)> = Vec::new();
+        for vector in &vectors {
+            let beaten = |other: &[f64; 3]| dominance(other, vector) == Some(Ordering::Less);
+            if !vectors.iter().any(beaten) && !expected.iter().any(|(known, _)| known == vector) {
+                expected.push((*vector, vectors.iter().filter(|v| *v == vector).count() as u64));
+            }
+        }
+        expected.sort_by(|a, b| a.0.partial_cmp(&b.0).unwrap());
+        let found: Vec<([f64; 3], u64)> = results
+            .frontier
+            .iter()
+            .map(|kept| (costs(&kept.metrics).unwrap(), kept.pairs))
+            .collect();
+        assert_eq!(found, expected);
+        for kept in &results.frontier {
+            let first = all.iter().find(|(_, _, m)| costs(m) == costs(&kept.metrics)).unwrap();
+            assert_eq!((kept.network, kept.configuration), (first.0, first.1));
+        }
+
+        let mut fast: Vec<&(u32, u32, Metrics)> =
+            all.iter().filter(|(_, _, m)| m["latency_ms"] <= 3.0).collect();
+        let valid = fast.len() as u64;
+        fast.sort_by(|a, b| b.2["accuracy"].total_cmp(&a.2["accuracy"]));
+        let best = &results.best[0];
+        assert_eq!((best.valid, best.nearest), (valid, None));
+        let numbers: Vec<(u32, u32)> =
+            best.pairs.iter().map(|(_, kept)| (kept.network, kept.configuration)).collect();
+        assert_eq!(numbers, fast[..5].iter().map(|p| (p.0, p.1)).collect::<Vec<_>>());
+        let never = &results.best[1];
+        assert_eq!((never.valid, never.pairs.len()), (0, 0));
+        assert_eq!(never.nearest.map(|(excess, _)| excess), Some(1.0));
+        assert_eq!(results.ranges["energy_mj"], (0.0, 18.0));
+        let failed = 300 * 23 - all.len();
+        let lacking = all.len() - vectors.len();
+        assert_eq!(
+            results.notes,
+            [
+                format!("{failed} pairs cannot run, the first 0 on 0: no"),
+                format!("{lacking} pairs have no energy_mj and are not compared"),
+            ]
+        );
+    }
+
+    /// So many pairs, all of which fail.
+    struct Failing(u64);
+
+    impl EachPair for Failing {
+        fn networks(&self) -> u64 {
+            self.0
+        }
+
+        fn configurations(&self) -> u64 {
+            1
+        }
+
+        fn evaluate(&self, _: u32, tell: &mut dyn FnMut(u32, Result<Metrics, String>)) {
+            tell(0, Err("broken".to_owned()));
+        }
+
+        fn describe(&self, network: u32, _: u32) -> String {
+            format!("network {network}")
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_swept_is_refused() {
+        let message = |count: u64| {
+            let pairs = Failing(count);
+            let sweep = EverySweep::new(&pairs, Vec::new(), Vec::new(), 0);
+            let ended = sweep.and_then(|sweep| {
+                sweep.advance(&mut sweep.start(), &mut |_| ControlFlow::Continue(()))
+            });
+            ended.unwrap_err().to_string()
+        };
+        assert_eq!(message(0), "the space has no networks");
+        assert_eq!(message(3), "each of the first 3 pairs fails, network 0 with: broken");
+        // It does not go on to the end.
+        assert_eq!(message(90_000), "each of the first 4096 pairs fails, network 0 with: broken");
+        assert!(message(MOST_PAIRS + 1).starts_with("the space has 100000001 pairs, and at most "));
+    }
+}

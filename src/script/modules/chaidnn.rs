@@ -50,7 +50,7 @@ fn module(host: &Arc<Host>) -> Module {
         /// let net = nasbench201::network(nasbench201::cell(
         ///     "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"));
         /// let hw = chaidnn::configuration("8x32-i1K-w1K-o1K-m512-nopool-r1");
-        /// chaidnn::accelerator().estimate(net, hw).fits // => true
+        /// accelerator::estimate(chaidnn::accelerator(), net, hw).fits // => true
         /// ```
         fn accelerator() -> Accelerator = || {
             ScriptAccelerator::Chaidnn(Chaidnn { platform: Platform::codesign_nas() })

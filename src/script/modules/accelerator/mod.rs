@@ -61,7 +61,6 @@ pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
     type A = ScriptAccelerator;
     let mut globals = Module::new();
     name_type::<A>(&mut globals, "Accelerator", "An accelerator with all its configurations.");
-    let shared = host.clone();
     native! { &mut globals =>
         /// The accelerator's name.
         ///
@@ -69,12 +68,23 @@ pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
         /// chaidnn::accelerator().name // => chaidnn
         /// ```
         get name(accelerator: Accelerator) -> String = |it: &mut A| it.name().to_owned();
-        /// All configurations of the accelerator, as a part of a space.
+    }
+    engine.register_global_module(globals.into());
+    engine.register_static_module("accelerator", module(host).into());
+}
+
+fn module(host: &Arc<Host>) -> Module {
+    type A = ScriptAccelerator;
+    let mut module = Module::new();
+    module.set_doc("Accelerators of one's own: defined in the script, or measured.");
+    let (first, second, third) = (host.clone(), host.clone(), host.clone());
+    native! { &mut module =>
+        /// All configurations of an accelerator, as a part of a space.
         ///
         /// ```rhai
-        /// fn space() { #{ cnn: nasbench201::space(), hw: chaidnn::accelerator().space() } }
+        /// fn space() { #{ cnn: nasbench201::space(), hw: accelerator::space(chaidnn::accelerator()) } }
         /// ```
-        fn space(accelerator: Accelerator) -> SpacePart = |context: NativeCallContext, it: &mut A| match it {
+        fn space(accelerator: Accelerator) -> SpacePart = |context: NativeCallContext, it: A| match &it {
             A::Scripted(scripted) => scripted.space(context.engine(), context.call_position()),
             native => native.part(context.engine()).map(Dynamic::from),
         };
@@ -91,22 +101,12 @@ pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
         /// });
         /// let net = network::builder([3, 32, 32]);
         /// let net = net.finish(net.conv(net.input(), #{ channels: 16, kernel: 3 }));
-        /// npu.estimate(net, #{ lanes: 8 }).latency_ms // => 0.055296
+        /// accelerator::estimate(npu, net, #{ lanes: 8 }).latency_ms // => 0.055296
         /// ```
         fn estimate(accelerator: Accelerator, net: Dynamic, configuration: Dynamic) -> Dynamic =
-            move |context: NativeCallContext, it: &mut A, net: Dynamic, configuration: Dynamic| {
-                estimate(&context, &shared, it, net, configuration)
+            move |context: NativeCallContext, it: A, net: Dynamic, configuration: Dynamic| {
+                estimate(&context, &third, &it, net, configuration)
             };
-    }
-    engine.register_global_module(globals.into());
-    engine.register_static_module("accelerator", module(host).into());
-}
-
-fn module(host: &Arc<Host>) -> Module {
-    let mut module = Module::new();
-    module.set_doc("Accelerators of one's own: defined in the script, or measured.");
-    let (first, second) = (host.clone(), host.clone());
-    native! { &mut module =>
         /// Defines an accelerator: `space`, what may be chosen, and `estimate`, a function of a network and
         /// a configuration that gives what the pair costs.
         ///
@@ -130,7 +130,7 @@ fn module(host: &Arc<Host>) -> Module {
         /// });
         /// let net = network::builder([3, 32, 32]);
         /// let net = net.finish(net.conv(net.input(), #{ channels: 16, kernel: 3 }));
-        /// npu.estimate(net, #{ lanes: 16, clock_mhz: 200 }).area_mm2 // => 0.82
+        /// accelerator::estimate(npu, net, #{ lanes: 16, clock_mhz: 200 }).area_mm2 // => 0.82
         /// ```
         fn define(name: String, options: Map) -> Accelerator = define;
         /// The devices of an imported table as an accelerator: the configuration is the device's name.
