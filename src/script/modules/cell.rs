@@ -68,6 +68,11 @@ pub(super) fn register_type(globals: &mut Module) {
     );
     native! { globals =>
         /// The text of the cell, as results show it: each vertex from the second with those that it reads.
+        ///
+        /// ```rhai
+        /// fn space() { #{ cnn: space::cell(#{ vertices: 4, edges: 4, operations: ["conv", "pool"] }) } }
+        /// fn evaluate(point) { #{ layers: point.cnn.to_string().split(" ").len() } }
+        /// ```
         fn to_string(cell: Cell) -> String = |cell: &mut Cell| cell.to_string();
         /// Whether two cells are the same, however their vertices were numbered.
         op ==(a: Cell, b: Cell) -> bool = |a: Cell, b: Cell| a == b;
@@ -83,13 +88,30 @@ pub(super) fn register_type(globals: &mut Module) {
             let edge = |(from, to)| Dynamic::from(ints(&mut [from, to].into_iter()));
             cell.edges().map(edge).collect::<Array>()
         };
-        /// The operation of a vertex between the input and the output.
+        /// The operation of a vertex between the input and the output; another vertex is an error.
+        ///
+        /// ```rhai
+        /// fn space() { #{ cnn: space::cell(#{ vertices: 4, edges: 4, operations: ["conv", "pool"] }) } }
+        ///
+        /// fn evaluate(point) {
+        ///     let convolutions = 0;
+        ///     for vertex in 1..point.cnn.vertices - 1 {
+        ///         if point.cnn.operation(vertex) == "conv" { convolutions += 1; }
+        ///     }
+        ///     #{ convolutions: convolutions }
+        /// }
+        /// ```
         fn operation(cell: Cell, vertex: int) -> String =
             |context: Context, cell: &mut Cell, vertex: i64| -> Fallible<String> {
                 let inner = vertex_of(&context, cell, vertex, 1, cell.vertices() - 2)?;
                 Ok(cell.operations().nth(inner - 1).unwrap_or_default().to_owned())
             };
         /// The vertices that a vertex reads, ascending.
+        ///
+        /// ```rhai
+        /// fn space() { #{ cnn: space::cell(#{ vertices: 4, edges: 4, operations: ["conv", "pool"] }) } }
+        /// fn evaluate(point) { #{ branches: point.cnn.inputs(point.cnn.vertices - 1).len() } }
+        /// ```
         fn inputs(cell: Cell, vertex: int) -> Array =
             move |context: Context, cell: &mut Cell, vertex: i64| -> Fallible<Array> {
                 let vertex = vertex_of(&context, cell, vertex, 0, cell.vertices() - 1)?;

@@ -33,8 +33,9 @@ fn module() -> Module {
         /// fn space() { #{ cnn: mobilenet::space() } }
         /// ```
         fn space() -> SpacePart = |context: Context| space(&context, Map::new());
-        /// The same with other lists: `width`, `depth`, `kernel`, `expansion`, each a number or an array, and
-        /// `stages`, an array of maps with `channels`, `stride` (1), and lists of their own.
+        /// Networks of inverted residual blocks with lists of one's own, as a part of a space: `width`, `depth`
+        /// (blocks of a stage), `kernel` and `expansion`, each a number or an array, and `stages`, an array of maps
+        /// with `channels`, `stride` (1), and lists of their own. What is not given is as in `mobilenet::space()`.
         ///
         /// ```rhai
         /// fn space() { #{
@@ -74,8 +75,18 @@ fn module() -> Module {
         fn network(model: Mobilenet) -> Network = |context: Context, model: Mobilenet| {
             network(&context, &model, Map::new())
         };
-        /// The same with options: `classes` (1,000), `image_size` (224), `image_channels` (3), `stem_channels`
-        /// (32), `stem_stride` (2), `last_channels` (1,280).
+        /// The network of a choice of blocks, on images and with sizes of one's own.
+        ///
+        /// | option | default | what |
+        /// |---|---|---|
+        /// | `classes` | 1000 | classes that the network tells apart |
+        /// | `image_size` | 224 | rows and columns of the image |
+        /// | `image_channels` | 3 | channels of the image |
+        /// | `stem_channels` | 32 | channels of the first convolution, before the width |
+        /// | `stem_stride` | 2 | its stride |
+        /// | `last_channels` | 1280 | channels of the last convolution, before a width above 1 |
+        ///
+        /// All are whole numbers from 1 to a million.
         ///
         /// ```rhai
         /// let small = #{ classes: 10, image_size: 32, stem_stride: 1 };

@@ -112,8 +112,8 @@ fn register_choices(globals: &mut Module) {
             |context: Context, part: Part, name: &str, low: Dynamic, high: Dynamic| {
                 part.with(&context, name, values::int(&context, name, (&low, &high), Map::new())?)
             };
-        /// The same with options: `step` between the numbers, or `log: true` for `low`, twice as much, and so on
-        /// to `high`.
+        /// Adds a whole number from `low` to `high` with options: `step` (1) between the numbers, or `log: true` for
+        /// `low`, twice as much, and so on to `high`.
         ///
         /// ```rhai
         /// fn space() { #{
@@ -133,7 +133,8 @@ fn register_choices(globals: &mut Module) {
             |context: Context, part: Part, name: &str, low: Dynamic, high: Dynamic| {
                 part.with(&context, name, values::float(&context, name, (&low, &high), Map::new())?)
             };
-        /// The same with options: how many `steps` there are, and `log: true` for the same factor between them.
+        /// Adds a real number from `low` to `high` with options: how many `steps` (101) there are, and `log: true`
+        /// for the same factor between them instead of the same distance.
         ///
         /// ```rhai
         /// fn space() { #{ hw: space::part().float("leak", 1e-4, 1e-1, #{ log: true, steps: 31 }) } }
@@ -159,7 +160,8 @@ fn register_choices(globals: &mut Module) {
             |context: Context, part: Part, name: &str, items: Array| {
                 part.with(&context, name, values::subset(&context, &items, Map::new())?)
             };
-        /// The same with bounds: at least `least` and at most `most` of the items.
+        /// Adds some of the listed items, at least `least` (0) and at most `most` (all) of them: in points an array
+        /// in the order in which they are listed.
         ///
         /// ```rhai
         /// fn space() { #{ cnn: space::part().subset("ops", ["conv", "pool", "skip"], #{ least: 1, most: 2 }) } }
@@ -217,7 +219,7 @@ fn register_rules(globals: &mut Module) {
             |context: Context, part: ScriptDraft, predicate: FnPtr| {
                 forbid(&context, part, None, &predicate)
             };
-        /// The same with a name, by which messages call the rule.
+        /// Forbids the combinations for which a rule holds; messages call the rule by its name.
         ///
         /// ```rhai
         /// fn space() { #{

@@ -99,6 +99,12 @@ pub(super) fn register(globals: &mut Module) {
                 contains(&context, subset, &item)
             };
         /// How many items the subset has.
+        ///
+        /// ```rhai
+        /// fn space() { #{
+        ///     cnn: space::part().subset("ops", ["conv", "pool"]).forbid("nothing", |c| c.ops.len() == 0)
+        /// } }
+        /// ```
         fn len(items: ChosenItems) -> int = |subset: &mut Subset| {
             let (field, items) = subset.asked.items(subset.field);
             let choices = field.start()..field.start() + items.len();
@@ -120,6 +126,13 @@ pub(super) fn register(globals: &mut Module) {
                 index_of(&context, order, &item)
             };
         /// How many items are in order.
+        ///
+        /// ```rhai
+        /// fn space() { #{
+        ///     hw: space::part().permutation("loops", ["row", "column", "channel"])
+        ///         .forbid("rows last", |c| c.loops[c.loops.len() - 1] == "row")
+        /// } }
+        /// ```
         fn len(order: ItemOrder) -> int =
             |order: &mut Order| order.asked.items(order.field).1.len() as i64;
     }

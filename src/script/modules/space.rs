@@ -157,8 +157,8 @@ fn register_parts(globals: &mut Module) {
             |context: Context, low: Dynamic, high: Dynamic| {
                 alone(&context, values::int(&context, "", (&low, &high), Map::new())?)
             };
-        /// The same with options: `step` between the numbers, or `log: true` for `low`, twice as much, and so on
-        /// to `high`.
+        /// A part that is a whole number from `low` to `high` with options: `step` (1) between the numbers, or
+        /// `log: true` for `low`, twice as much, and so on to `high`.
         ///
         /// ```rhai
         /// fn space() { #{ rows: int(4, 64, #{ step: 4 }), lanes: int(1, 64, #{ log: true }) } }
@@ -176,8 +176,8 @@ fn register_parts(globals: &mut Module) {
             |context: Context, low: Dynamic, high: Dynamic| {
                 alone(&context, values::float(&context, "", (&low, &high), Map::new())?)
             };
-        /// The same with options: how many `steps` there are, and `log: true` for the same factor between
-        /// them.
+        /// A part that is a real number from `low` to `high` with options: how many `steps` (101) there are, and
+        /// `log: true` for the same factor between them instead of the same distance.
         ///
         /// ```rhai
         /// fn space() { #{ learning_rate: float(1e-4, 1e-1, #{ log: true, steps: 31 }) } }
@@ -201,7 +201,8 @@ fn register_parts(globals: &mut Module) {
         fn subset(items: Array) -> SpacePart = |context: Context, items: Array| {
             alone(&context, values::subset(&context, &items, Map::new())?)
         };
-        /// The same with bounds: at least `least` and at most `most` of the items.
+        /// A part that is some of the listed items, at least `least` (0) and at most `most` (all) of them: an array
+        /// in the order in which they are listed.
         ///
         /// ```rhai
         /// fn space() { #{ ops: subset(["conv", "pool", "skip"], #{ least: 1, most: 2 }) } }

@@ -101,7 +101,8 @@ fn type_section(page: &mut String, group: &Group) {
         page.push_str("\n| property | type | what |\n|---|---|---|\n");
         for property in of_kind(Kind::Property) {
             let kind = spelled(&property.result);
-            let what = property.doc.replace('\n', " ").replace('|', "\\|");
+            let text = property.doc.split("```").next().unwrap_or_default().trim();
+            let what = text.replace('\n', " ").replace('|', "\\|");
             let _ = writeln!(page, "| `{}` | `{kind}` | {what} |", property.name);
         }
     }
