@@ -116,6 +116,10 @@ impl Catalogue {
             })
             .collect();
         types.sort_by(|a, b| a.name.cmp(&b.name));
+        // What stands in the place of the language's own functions is described with them.
+        let language = names(&Engine::new())?;
+        let is_language =
+            |function: &Function| function.doc.is_empty() && language.contains(&function.name);
         let mut globals = Vec::new();
         for function in functions("", account.functions) {
             let of = |group: &&mut Group| {
@@ -123,6 +127,7 @@ impl Catalogue {
             };
             match types.iter_mut().find(of) {
                 Some(group) => group.functions.push(function),
+                None if is_language(&function) => {}
                 None => globals.push(function),
             }
         }

@@ -31,8 +31,9 @@ pub fn definitions() -> io::Result<Vec<(String, String)>> {
     Ok(files.collect())
 }
 
-/// The types of the language that no value of a script has.
-const FOREIGN: [&str; 13] = [
+/// The types of the language that no value of a script has, and what functions that are registered without
+/// documentation are said to give: they stand in the place of the language's own.
+const FOREIGN: [&str; 14] = [
     "i8",
     "i16",
     "i32",
@@ -46,6 +47,7 @@ const FOREIGN: [&str; 13] = [
     "Decimal",
     "Instant",
     "timestamp",
+    "EvalAltResult",
 ];
 
 /// Leaves out what scripts do not have, and spells types as the language server reads them.

@@ -143,7 +143,7 @@ fn module(host: &Arc<Host>) -> Module {
         fn table(name: String) -> Accelerator = move |context: NativeCallContext, name: &str| {
             table::open(&context, &first, name, Map::new())
         };
-        /// The same of one `group` of a table that has groups.
+        /// The devices of one `group` of an imported table that has groups, as an accelerator.
         ///
         /// ```rhai
         /// fn devices() { accelerator::table("hw_nas_bench", #{ group: "cifar10" }) }

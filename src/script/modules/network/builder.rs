@@ -132,9 +132,20 @@ pub(super) fn register(globals: &mut Module) {
     type B = ScriptBuilder;
     name_type::<B>(globals, "NetworkBuilder", "A network in the making.");
     native! { globals =>
-        /// The image.
+        /// The image, for the first layers to read.
+        ///
+        /// ```rhai
+        /// let net = network::builder([3, 32, 32]);
+        /// net.input().shape // => [3, 32, 32]
+        /// ```
         fn input(net: NetworkBuilder) -> Tensor = |net: &mut B| net.tensor(net.image);
         /// Ends the network at a layer, which must depend on all the others.
+        ///
+        /// ```rhai
+        /// let net = network::builder([3, 32, 32]);
+        /// let y = net.linear(net.global_avg_pool(net.input()), #{ features: 10 });
+        /// net.finish(y).parameters // => 40
+        /// ```
         fn finish(net: NetworkBuilder, output: Tensor) -> Network =
             |context: NativeCallContext, net: &mut B, output: Tensor| net.finish(&context, &output);
     }
@@ -226,7 +237,13 @@ fn register_joins(globals: &mut Module) {
             move |context: NativeCallContext, net: &mut B, inputs: Array| {
                 add(context, net, inputs, Map::new())
             };
-        /// The same with a `name`.
+        /// Adds the sum of two or more tensors of one shape, with a `name` for the layer.
+        ///
+        /// ```rhai
+        /// let net = network::builder([8, 4, 4]);
+        /// let x = net.conv(net.input(), #{ channels: 8, kernel: 3 });
+        /// net.finish(net.add([net.input(), x], #{ name: "sum" })).layers[2].name // => sum
+        /// ```
         fn add(net: NetworkBuilder, inputs: Array, options: Map) -> Tensor = add;
         /// Adds the channels of two or more tensors of one height and width, one after another.
         ///
@@ -238,7 +255,14 @@ fn register_joins(globals: &mut Module) {
             move |context: NativeCallContext, net: &mut B, inputs: Array| {
                 concat(context, net, inputs, Map::new())
             };
-        /// The same with a `name`.
+        /// Adds the channels of two or more tensors of one height and width, one after another, with a `name` for the
+        /// layer.
+        ///
+        /// ```rhai
+        /// let net = network::builder([8, 4, 4]);
+        /// let x = net.conv(net.input(), #{ channels: 2, kernel: 1 });
+        /// net.finish(net.concat([net.input(), x], #{ name: "both" })).layers[2].name // => both
+        /// ```
         fn concat(net: NetworkBuilder, inputs: Array, options: Map) -> Tensor = concat;
     }
 }
@@ -263,7 +287,12 @@ fn register_others(globals: &mut Module) {
         /// ```
         fn global_avg_pool(net: NetworkBuilder, x: Tensor) -> Tensor =
             move |context: NativeCallContext, net: &mut B, x: Tensor| average(context, net, x, Map::new());
-        /// The same with a `name`.
+        /// Adds the average over the whole feature map, with a `name` for the layer.
+        ///
+        /// ```rhai
+        /// let net = network::builder([8, 4, 4]);
+        /// net.finish(net.global_avg_pool(net.input(), #{ name: "mean" })).layers[1].name // => mean
+        /// ```
         fn global_avg_pool(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor = average;
         /// Adds a batch normalisation and a rectifier on their own.
         ///
@@ -273,7 +302,12 @@ fn register_others(globals: &mut Module) {
         /// ```
         fn batch_norm_relu(net: NetworkBuilder, x: Tensor) -> Tensor =
             move |context: NativeCallContext, net: &mut B, x: Tensor| norm(context, net, x, Map::new());
-        /// The same with a `name`.
+        /// Adds a batch normalisation and a rectifier on their own, with a `name` for the layer.
+        ///
+        /// ```rhai
+        /// let net = network::builder([8, 4, 4]);
+        /// net.finish(net.batch_norm_relu(net.input(), #{ name: "norm" })).layers[1].name // => norm
+        /// ```
         fn batch_norm_relu(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor = norm;
         /// Adds zeros of a tensor's shape.
         ///
@@ -283,7 +317,12 @@ fn register_others(globals: &mut Module) {
         /// ```
         fn zero(net: NetworkBuilder, x: Tensor) -> Tensor =
             move |context: NativeCallContext, net: &mut B, x: Tensor| zero(context, net, x, Map::new());
-        /// The same with a `name`.
+        /// Adds zeros of a tensor's shape, with a `name` for the layer.
+        ///
+        /// ```rhai
+        /// let net = network::builder([8, 4, 4]);
+        /// net.finish(net.zero(net.input(), #{ name: "nothing" })).layers[1].name // => nothing
+        /// ```
         fn zero(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor = zero;
         /// Adds a fully connected layer with bias, of `features` outputs; `name` is optional.
         ///

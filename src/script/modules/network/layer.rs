@@ -118,6 +118,12 @@ pub(super) fn register(globals: &mut Module) {
         get input_values(layer: Layer) -> int =
             |layer: &mut L| int(layer.inputs().map(|input| input.output.values()).sum());
         /// The layer's name and what it computes.
+        ///
+        /// ```rhai
+        /// let net = network::builder([3, 32, 32]);
+        /// let net = net.finish(net.conv(net.input(), #{ channels: 16, kernel: 3, name: "stem" }));
+        /// net.layers[1].to_string().starts_with("stem: ") // => true
+        /// ```
         fn to_string(layer: Layer) -> String = |layer: &mut L| {
             let layer = layer.get();
             format!("{}: {}", layer.name, layer.operation.label())

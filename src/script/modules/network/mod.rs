@@ -39,8 +39,20 @@ pub(super) fn register(engine: &mut Engine) {
         };
         /// The network without the layers that its output does not depend on, such as the convolutions of
         /// zeros.
+        ///
+        /// ```rhai
+        /// let cell = "|none~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|none~2|";
+        /// let net = nasbench201::network(nasbench201::cell(cell));
+        /// net.pruned().macs < net.macs // => true
+        /// ```
         fn pruned(net: Network) -> Network = |net: &mut N| N::new(net.network.pruned());
         /// A line for each layer: name, operation, shape, parameters, multiply-accumulates, inputs.
+        ///
+        /// ```rhai
+        /// let net = network::builder([3, 32, 32]);
+        /// let net = net.finish(net.conv(net.input(), #{ channels: 16, kernel: 3, name: "stem" }));
+        /// net.to_string().contains("stem") // => true
+        /// ```
         fn to_string(net: Network) -> String = |net: &mut N| net.network.to_text();
     }
     layer::register(&mut globals);
