@@ -14,15 +14,13 @@ use crate::script::sources::Sources;
 const LISTED: usize = 4;
 
 /// Functions of other languages, and what scripts write for them.
-const ELSEWHERE: [(&str, &str); 11] = [
+const ELSEWHERE: [(&str, &str); 9] = [
     ("println", "print(...)"),
     ("printf", "print(...)"),
     ("append", "array.push(value)"),
     ("length", "value.len()"),
     ("size", "value.len()"),
     ("str", "value.to_string()"),
-    ("int", "value.to_int()"),
-    ("float", "value.to_float()"),
     ("double", "value.to_float()"),
     ("pow", "base ** exponent"),
     ("log2", "x.log(2.0)"),

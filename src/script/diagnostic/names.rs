@@ -6,7 +6,8 @@ pub(in crate::script) fn nearest<'n>(
     names: impl IntoIterator<Item = &'n str>,
 ) -> Vec<&'n str> {
     let most = match name.chars().count() {
-        0..=3 => 1,
+        0..=1 => 0,
+        2..=3 => 1,
         4..=8 => 2,
         _ => 3,
     };

@@ -4,7 +4,7 @@ use rhai::{Array, Dynamic, EvalAltResult, Map, Module, NativeCallContext};
 
 use super::space::ScriptPart;
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, refuse};
+use crate::script::options::{Options, described, refuse};
 use crate::space::cells::{Cell, CellSpace, Operations};
 
 type Context<'a> = NativeCallContext<'a>;
@@ -40,15 +40,14 @@ fn space(context: &NativeCallContext, options: Map) -> Fallible<CellSpace> {
     let names = options.take("operations").ok_or_else(|| missing("operations"))?;
     options.end()?;
     let text = |name: Dynamic| {
-        let kind = name.type_name();
-        let shown = name.to_string();
+        let given = described(context, &name);
         name.into_string().map_err(|_| {
-            refuse(context, format!("space::cell takes names of operations, not {shown} ({kind})"))
+            refuse(context, format!("space::cell takes names of operations, not {given}"))
         })
     };
-    let kind = names.type_name();
+    let given = described(context, &names);
     let names = names.into_array().map_err(|_| {
-        refuse(context, format!("option `operations` of space::cell is {kind}; it takes an array"))
+        refuse(context, format!("option `operations` of space::cell is {given}; it takes an array"))
     })?;
     let names = names.into_iter().map(text).collect::<Fallible<Vec<String>>>()?;
     let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);

@@ -6,7 +6,7 @@ use rhai::{Dynamic, EvalAltResult, FnPtr, Module, NativeCallContext};
 
 use super::values::{to_dynamic, value_of};
 use crate::script::native::{name_type, native};
-use crate::script::options::refuse;
+use crate::script::options::{described, refuse};
 use crate::space::Value;
 use crate::space::mixed::{Draft, Field, Leaf, MixedError, Rule, RuleError, Trail};
 
@@ -156,8 +156,9 @@ pub(super) fn rule(
             .call_within_context::<Dynamic>(context, (combination,))
             .map_err(|error| explain(context, what, predicate, error))?;
         *trail = std::mem::take(&mut *lock());
-        answer.as_bool().map_err(|kind| {
-            refuse(context, format!("{what} gave {answer} ({kind}); it must give true or false"))
+        answer.as_bool().map_err(|_| {
+            let given = described(context, &answer);
+            refuse(context, format!("{what} gave {given}; it must give true or false"))
         })
     });
     rule.map_err(|error| match error {

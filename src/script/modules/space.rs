@@ -6,8 +6,9 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext
 
 use super::part::ScriptDraft;
 use super::values;
+use crate::script::diagnostic::nearest;
 use crate::script::native::{name_type, native};
-use crate::script::options::refuse;
+use crate::script::options::{refuse, refuse_with_help};
 use crate::space::mixed::{Content, Draft, MixedError, check_values};
 use crate::space::{Domain, Options, Point};
 
@@ -229,7 +230,10 @@ fn alone(context: &NativeCallContext, content: Content) -> Fallible<ScriptPart> 
 fn read(context: NativeCallContext, point: &mut ScriptPoint, part: &str) -> Fallible<Dynamic> {
     point.values.get(part).cloned().ok_or_else(|| {
         let parts: Vec<&str> = point.values.keys().map(|k| k.as_str()).collect();
-        let parts = parts.join("`, `");
-        refuse(&context, format!("the point has no part `{part}`; it has `{parts}`"))
+        let reason = format!("the point has no part `{part}`; it has `{}`", parts.join("`, `"));
+        match nearest(part, parts).first() {
+            Some(near) => refuse_with_help(&context, reason, &format!("is `{near}` meant?")),
+            None => refuse(&context, reason),
+        }
     })
 }

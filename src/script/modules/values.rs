@@ -2,7 +2,7 @@
 
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 
-use crate::script::options::{Options, number, refuse};
+use crate::script::options::{Options, described, number, refuse};
 use crate::space::Value;
 use crate::space::mixed::{Content, DEFAULT_STEPS, RangeError, integers, powers_of_two, reals};
 
@@ -44,9 +44,8 @@ pub(super) fn listed(
 ) -> Fallible<Vec<Value>> {
     let option = |value: &Dynamic| {
         value_of(value).ok_or_else(|| {
-            let kind = value.type_name();
-            let expected = "flags, finite numbers and texts";
-            refuse(context, format!("{function}() takes {expected}, not {value} ({kind})"))
+            let (expected, given) = ("flags, finite numbers and texts", described(context, value));
+            refuse(context, format!("{function}() takes {expected}, not {given}"))
         })
     };
     values.iter().map(option).collect()
@@ -66,8 +65,9 @@ pub(super) fn int(
 ) -> Fallible<Content> {
     let what = called("int", name);
     let whole = |bound: &Dynamic| {
-        bound.as_int().map_err(|kind| {
-            refuse(context, format!("{what} takes whole bounds, not {bound} ({kind})"))
+        bound.as_int().map_err(|_| {
+            let given = described(context, bound);
+            refuse(context, format!("{what} takes whole bounds, not {given}"))
         })
     };
     let (low, high) = (whole(low)?, whole(high)?);
@@ -96,8 +96,8 @@ pub(super) fn float(
     let what = called("float", name);
     let bound = |bound: &Dynamic| {
         number(bound).ok_or_else(|| {
-            let kind = bound.type_name();
-            refuse(context, format!("{what} takes numbers as bounds, not {bound} ({kind})"))
+            let given = described(context, bound);
+            refuse(context, format!("{what} takes numbers as bounds, not {given}"))
         })
     };
     let (low, high) = (bound(low)?, bound(high)?);
