@@ -314,8 +314,11 @@ pub fn described(kind: &str, message: &str, about: Option<&Diagnostic>) -> Value
             object.insert("line".into(), place.line.into());
             object.insert("column".into(), place.column.into());
         }
+        if !about.notes.is_empty() {
+            object.insert("notes".into(), about.notes.to_vec().into());
+        }
         if !about.stack.is_empty() {
-            object.insert("stack".into(), about.stack.clone().into());
+            object.insert("stack".into(), about.stack.to_vec().into());
         }
         if let Some(help) = &about.help {
             object.insert("help".into(), help.as_str().into());

@@ -128,7 +128,7 @@ impl Core {
         let mut diagnostic = Diagnostic::new(message).in_place(self.definition(function));
         if value.is_unit() {
             let note = "a function returns its last expression, where no `;` is behind it";
-            diagnostic.notes.push(note.to_owned());
+            diagnostic.notes = [note.to_owned()].into();
         }
         diagnostic
     }
@@ -433,8 +433,9 @@ fn broken_imports(
         let place = Place::of_offset(label, text, *at);
         for diagnostic in &mut found {
             // The import that was made here has no place of its own.
-            diagnostic.stack.pop();
-            diagnostic.stack.push(format!("in a module imported at {place}"));
+            if let Some(last) = diagnostic.stack.last_mut() {
+                *last = format!("in a module imported at {place}");
+            }
         }
         Some(found)
     };

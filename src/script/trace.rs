@@ -103,12 +103,12 @@ impl Tracer {
             passed.iter().filter_map(|(_, mark)| self.marks.get(*mark)).collect();
         let Some(last) = marks.last().filter(|_| failed) else { return };
         diagnostic.place = Some(last.place.clone());
-        diagnostic.stack = marks
+        let stack: Vec<String> = marks
             .windows(2)
             .rev()
             .map(|pair| format!("in `{}`, called at {}", pair[1].function, pair[0].place))
             .collect();
-        shorten(&mut diagnostic.stack);
+        diagnostic.stack = shortened(stack).into();
     }
 }
 
@@ -118,13 +118,14 @@ fn limited(seconds: f64) -> f64 {
 }
 
 /// Leaves out the middle of a long stack.
-fn shorten(stack: &mut Vec<String>) {
+fn shortened(mut stack: Vec<String>) -> Vec<String> {
     const ENDS: usize = 3;
     if stack.len() > 2 * ENDS + 1 {
         let left_out = stack.len() - 2 * ENDS;
         let more = format!("... {left_out} calls more ...");
         stack.splice(ENDS..stack.len() - ENDS, [more]);
     }
+    stack
 }
 
 /// A text with marks before the statements of its functions; lines stay, columns do not.

@@ -57,7 +57,7 @@ impl Said {
     /// Writes it into a message.
     pub(super) fn write_into(self, diagnostic: &mut Diagnostic) {
         diagnostic.message = self.message;
-        diagnostic.notes = self.notes;
+        diagnostic.notes = self.notes.into();
         diagnostic.help = self.help;
         if self.place.is_some() {
             diagnostic.place = self.place;

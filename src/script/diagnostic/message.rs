@@ -52,9 +52,9 @@ pub struct Diagnostic {
     /// Where.
     pub place: Option<Place>,
     /// What else is to be known of it, a line each: the signatures that there are.
-    pub notes: Vec<String>,
+    pub notes: Box<[String]>,
     /// The script functions that led there, innermost first.
-    pub stack: Vec<String>,
+    pub stack: Box<[String]>,
     /// What to do.
     pub help: Option<String>,
 }
@@ -72,14 +72,8 @@ impl fmt::Display for Diagnostic {
 impl Diagnostic {
     /// A message about a script as a whole.
     pub fn new(message: impl Into<String>) -> Self {
-        let message: String = message.into();
-        Self {
-            message: brief(&message),
-            place: None,
-            notes: Vec::new(),
-            stack: Vec::new(),
-            help: None,
-        }
+        let message = brief(&message.into());
+        Self { message, place: None, notes: Box::default(), stack: Box::default(), help: None }
     }
 
     /// Adds what to do.
@@ -125,10 +119,10 @@ impl Diagnostic {
                     .annotation(AnnotationKind::Primary.span(start..end)),
             );
         }
-        for note in &self.notes {
+        for note in &*self.notes {
             group = group.element(Level::NOTE.message(note.as_str()));
         }
-        for call in &self.stack {
+        for call in &*self.stack {
             group = group.element(Level::NOTE.message(call.as_str()));
         }
         if let Some(help) = &self.help {

@@ -35,7 +35,7 @@ struct Innermost<'e> {
     error: &'e EvalAltResult,
     label: String,
     position: Position,
-    stack: Vec<String>,
+    stack: Box<[String]>,
 }
 
 impl<'e> Innermost<'e> {
@@ -70,7 +70,7 @@ impl<'e> Innermost<'e> {
         if !error.position().is_none() {
             position = error.position();
         }
-        Self { error, label, position, stack }
+        Self { error, label, position, stack: stack.into() }
     }
 }
 

@@ -165,7 +165,7 @@ impl Asker {
         }
         match inner {
             EvalAltResult::ErrorFunctionNotFound(..) => {
-                diagnostic.notes.clear();
+                diagnostic.notes = Box::default();
                 diagnostic.help = Some(
                     "the functions of a run's script are at hand where one run is named \
                      (`--run RUN`), or with `--script FILE`"
