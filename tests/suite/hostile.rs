@@ -12,10 +12,11 @@ use crate::support::{Place, Ran};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Limits that are soon reached.
-const TIGHT: [&str; 3] = ["limits.operations=50000", "limits.seconds=5", "limits.memory_mb=64"];
+const TIGHT: [&str; 4] =
+    ["threads=2", "limits.operations=50000", "limits.seconds=5", "limits.memory_mb=64"];
 
-/// The memory of the process at most, in MB: twice the limit of a script and what the program itself needs.
-const MOST_MB: u64 = 250;
+/// The memory of the process at most, in MB: twice the limit of a script on each of two threads, and what the program itself needs.
+const MOST_MB: u64 = 350;
 
 /// The functions of a script that does no harm.
 const HARMLESS: [(&str, &str); 5] = [
@@ -23,7 +24,7 @@ const HARMLESS: [(&str, &str); 5] = [
     ("evaluate(p)", "#{ accuracy: p.x / 4.0 }"),
     ("reward(m)", "m.accuracy"),
     ("objectives()", "[\"accuracy:max\"]"),
-    ("schedule(run)", "if run.phases == 0 { phase(\"all\", #{ steps: 4, controller: random() }) }"),
+    ("schedule(run)", "if run.phases == 0 { phase(\"all\", #{ steps: 40, controller: random() }) }"),
 ];
 
 /// The harmless script with other bodies of some functions, and something before them.
@@ -182,19 +183,19 @@ fn loops_in_functions_that_native_functions_call_are_stopped() {
         ),
         (
             "reward of a phase",
-            schedule("phase(\"p\", #{ steps: 4, controller: random(), reward: |m| { loop { } } })"),
+            schedule("phase(\"p\", #{ steps: 40, controller: random(), reward: |m| { loop { } } })"),
             LOOP,
         ),
         (
             "screen of a phase",
-            schedule("phase(\"p\", #{ steps: 4, controller: random(), screen: |p| { loop { } } })"),
+            schedule("phase(\"p\", #{ steps: 40, controller: random(), screen: |p| { loop { } } })"),
             LOOP,
         ),
         (
             "most",
             schedule(
                 "if run.steps > 0 { run.most(\"accuracy\", |t| { loop { } }) } \
-                           if run.phases == 0 { phase(\"p\", #{ steps: 4, controller: random() }) }",
+                           if run.phases == 0 { phase(\"p\", #{ steps: 40, controller: random() }) }",
             ),
             LOOP,
         ),
@@ -206,7 +207,7 @@ fn a_summary_that_does_not_end_costs_only_itself() {
     let place = Place::with(&script("", &[("summary(run)", "loop { }")]));
     let (ran, ..) = watched(&place, &["run", "x.rhai"]);
     assert!(ran.err.contains(LOOP), "{}", ran.err);
-    assert_eq!(place.trials("x-1").lines().count(), 4);
+    assert_eq!(place.trials("x-1").lines().count(), 40);
     place.ok(&["store", "verify"]);
 }
 
@@ -477,14 +478,14 @@ fn names_of_the_host_stay_the_hosts() {
 /// What a script calls its own functions is its own affair, and reaches neither the host nor other scripts.
 #[test]
 fn own_functions_with_native_names_are_harmless() {
-    let own = "fn reject(x) { x } fn phase(a) { 7 } fn choice(a, b) { 8 } fn print(x) { 9 } fn to_string(x) { \"x\" }";
+    let own = "fn reject(x) { x } fn phase(a) { 7 } fn choice(a, b) { 8 } fn to_string(x) { \"x\" }";
     let place = Place::with(&script(
         own,
         &[("reward(m)", "if m.accuracy > 0.5 { reject(m.accuracy) } else { m.accuracy }")],
     ));
     place.ok(&["run", "x.rhai"]);
     let trials = place.trials("x-1");
-    assert_eq!(trials.lines().count(), 4);
+    assert_eq!(trials.lines().count(), 40);
     assert!(!trials.contains("\"valid\":false"), "{trials}");
     place.ok(&["store", "verify"]);
 }
@@ -606,7 +607,7 @@ fn native_functions_refuse_huge_sizes() {
             &[(
                 "schedule(run)",
                 &format!(
-                    "if run.phases == 0 {{ phase(\"p\", #{{ steps: 4, controller: {controller} }}) }}"
+                    "if run.phases == 0 {{ phase(\"p\", #{{ steps: 40, controller: {controller} }}) }}"
                 ),
             )],
         )
