@@ -14,7 +14,7 @@ use crate::query::{
     select,
 };
 use crate::report::{Cell, Column, Rows, TrialColumns};
-use crate::script::{Asker, Bound, Expression, Known};
+use crate::script::{Asker, Bound, Expression, Known, ScriptError, Settings};
 use crate::store::{Reader, RunRecord, Stretch};
 
 /// Prints the stored trials for which a Rhai expression holds, or what groups of them come to.
@@ -51,6 +51,9 @@ pub struct Args {
     /// The script whose functions are at hand.
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
+    /// Overrides a limit of what expressions may use up (limits.NAME), or an argument of the script.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// Writes into a file, which is there whole or not at all.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -141,13 +144,16 @@ fn asker(
     texts: &Texts,
 ) -> Result<Asker, CliError> {
     if let Some(file) = &args.script {
-        let settings = read_settings(file)?;
+        let settings = read_settings(file)?.with(&args.set).map_err(ScriptError::from)?;
         let path = settings.script.clone().unwrap_or_else(|| file.clone());
         return Ok(Asker::of_file(&path, &settings, common.data_dir(Some(&settings)))?);
     }
-    let [record] = records else { return Ok(Asker::default()) };
+    let [record] = records else {
+        let settings = Settings::default().with(&args.set).map_err(ScriptError::from)?;
+        return Ok(Asker::of_language(&settings.limits));
+    };
     let all: Vec<&str> = texts.all().chain([args.expression.as_str()]).collect();
-    Ok(Asker::of_run(reader, record, common.data_dir(None), &all)??)
+    Ok(Asker::of_run(reader, record, common.data_dir(None), &all, &args.set)??)
 }
 
 /// The runs as far as some expressions ask for them, and the names that there are.

@@ -7,9 +7,15 @@ use super::assemble::Assemble;
 use super::layer::{Layer, LayerId, Operation, Shape};
 use super::shapes::layer_shapes;
 
+/// The layers of a network at most.
+const MOST_LAYERS: usize = 20_000;
+
 /// What makes a layer impossible.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NetworkError {
+    /// More layers than any network has.
+    #[error("the network has more than {MOST_LAYERS} layers")]
+    TooMany,
     /// Two layers of one name.
     #[error("layer `{0}` is named twice")]
     DuplicateName(String),
@@ -255,6 +261,9 @@ impl Assemble for NetworkBuilder {
         operation: Operation,
         inputs: &[LayerId],
     ) -> Result<LayerId, NetworkError> {
+        if self.layers.len() >= MOST_LAYERS {
+            return Err(NetworkError::TooMany);
+        }
         let shapes = inputs.iter().map(|&id| self.shape(id));
         let (input, output) = layer_shapes(&name, operation, shapes)?;
         let name = name.to_string();

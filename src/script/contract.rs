@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rhai::{AST, Engine};
+use rhai::{AST, Engine, FnAccess};
 
 use super::diagnostic::{Diagnostic, counted, definition, nearest};
 use super::roles::{ROLES, Role};
@@ -36,6 +36,11 @@ pub(super) fn contract(
     for &Role { name, parameters, .. } in &ROLES {
         let defined: Vec<usize> =
             ast.iter_functions().filter(|f| f.name == name).map(|f| f.params.len()).collect();
+        if ast.iter_functions().any(|f| f.name == name && f.access == FnAccess::Private) {
+            return Err(Diagnostic::new(format!("`{name}` is private, so it cannot be called"))
+                .with_help(format!("leave out `private`: `{}`", example(name)))
+                .in_place(definition(label, text, name)));
+        }
         // A reward without a parameter is an objective.
         let declared = name == "reward" && defined.contains(&0);
         if defined.contains(&parameters.len()) || declared {

@@ -181,6 +181,16 @@ impl Settings {
         Ok(())
     }
 
+    /// With some `key=value` applied, as [`Self::set`] does, and checked.
+    ///
+    /// # Errors
+    /// The first that cannot be, or makes no sense.
+    pub fn with(mut self, assignments: &[String]) -> Result<Self, SettingsError> {
+        assignments.iter().try_for_each(|assignment| self.set(assignment))?;
+        self.validate()?;
+        Ok(self)
+    }
+
     /// Applies `key=value`: a setting, or an argument of the script.
     ///
     /// # Errors

@@ -138,6 +138,18 @@ fn an_accelerator_of_a_script_runs_sweeps_and_explains() {
 }
 
 #[test]
+fn the_npu_that_is_shipped_runs_and_explains() {
+    let place = Place::new();
+    let npu = project().join("experiments/devices/npu.rhai").display().to_string();
+    place.ok(&["check", &npu, "--strict"]);
+    place.ok(&["run", &npu, "--steps", "20"]);
+    let explained = place.ok(&["explain", "npu-1", "0"]);
+    for part in ["bound by", "memory channels", "longest of", "multipliers"] {
+        assert!(explained.contains(part), "{part}: {explained}");
+    }
+}
+
+#[test]
 fn networks_of_scripts_go_where_others_go() {
     let script = r#"
 fn space() { #{ width: choice([16, 32]), hw: chaidnn::space() } }
@@ -203,11 +215,11 @@ fn wrong_networks_are_shown_where_they_are_built() {
         ("net.conv(x, #{ channels: 4 });", "conv needs the option `kernel`"),
         (
             "net.conv(x, #{ channels: 4, kernel: 2 });",
-            "option `padding` of conv is same (string); it takes a number where the kernel is even, as 2 is",
+            "option `padding` of conv is \"same\" (string); it takes a number where the kernel is even, as 2 is",
         ),
         (
             "net.conv(x, #{ channels: 4, kernel: 3, relu: \"no\" });",
-            "option `relu` of conv is no (string); it takes \"after\", \"before\" or \"none\"",
+            "option `relu` of conv is \"no\" (string); it takes \"after\", \"before\" or \"none\"",
         ),
         (
             "net.max_pool(x, #{ kernel: 9 });",
@@ -216,7 +228,7 @@ fn wrong_networks_are_shown_where_they_are_built() {
         ),
         ("net.linear(x, #{ units: 3 });", "linear needs the option `features`"),
         ("net.add([x]);", "layer `add1` (add) has 1 inputs; it takes two or more"),
-        ("net.add([x, 3]);", "add takes tensors, not 3 (i64)"),
+        ("net.add([x, 3]);", "add takes tensors, not 3 (int)"),
         ("net.zero(x, #{ name: \"input\" });", "layer `input` is named twice"),
         (
             "let dead = net.zero(x); net.finish(net.global_avg_pool(x));",
@@ -228,7 +240,7 @@ fn wrong_networks_are_shown_where_they_are_built() {
         ),
         (
             "net.conv(x, #{ channels: 1_000_000, kernel: 1_000_001 });",
-            "option `kernel` of conv is 1000001 (i64); it takes at most a million",
+            "option `kernel` of conv is 1000001 (int); it takes at most a million",
         ),
         (
             "net.linear(net.conv(x, #{ channels: 1_000_000, kernel: 1 }), #{ features: 1_000_000 });",
@@ -238,7 +250,7 @@ fn wrong_networks_are_shown_where_they_are_built() {
         ("for i in 0..10_001 { net.zero(x); }", "the network has 10000 layers, the most"),
         (
             "network::builder([3, 8]);",
-            "network::builder takes [channels, height, width] or a map of these, not [3, 8] (array)",
+            "network::builder takes [channels, height, width] or a map of these, not an array",
         ),
     ] {
         let (found, at) = refusal(&format!("{start}\n    {body}\n    #{{ latency_ms: 1.0 }}"));
@@ -257,7 +269,7 @@ fn wrong_accelerators_say_what_is_wrong() {
     };
     let gives = |map: &str| define(&format!("|net, hw| {map}"));
     for (body, message) in [
-        (gives("3"), "the estimate of accelerator `npu` is i64, not a map of metrics"),
+        (gives("3"), "the estimate of accelerator `npu` is an int, not a map of metrics"),
         (
             gives("#{}"),
             "the estimate of accelerator `npu` has no metrics; it gives for example #{ latency_ms: 1.0 }",
@@ -269,7 +281,7 @@ fn wrong_accelerators_say_what_is_wrong() {
         ),
         (
             gives("#{ latency_ms: 1.0 / 0.0 }"),
-            "the estimate of accelerator `npu` has latency_ms = inf (f64); a metric is a finite number",
+            "the estimate of accelerator `npu` has latency_ms = inf (float); a metric is a finite number",
         ),
         (
             gives("#{ latency_ms: \"fast\" }"),
@@ -287,7 +299,7 @@ fn wrong_accelerators_say_what_is_wrong() {
         ),
         (
             define("3"),
-            "option `estimate` of accelerator::define is 3 (i64); it takes a function of a network and a \
+            "option `estimate` of accelerator::define is 3 (int); it takes a function of a network and a \
              configuration, such as |net, config| #{ latency_ms: 1.0 }",
         ),
         (
@@ -296,12 +308,12 @@ fn wrong_accelerators_say_what_is_wrong() {
         ),
         (
             "accelerator::define(\"npu\", #{ space: 3, estimate: |net, hw| #{} })".to_owned(),
-            "option `space` of accelerator::define is 3 (i64); it takes a part of a space, such as \
+            "option `space` of accelerator::define is 3 (int); it takes a part of a space, such as \
              space::part().choice(\"lanes\", [8, 16])",
         ),
         (
             "accelerator::estimate(chaidnn::accelerator(), 1, 2)".to_owned(),
-            "chaidnn estimates a network, and was given 1 (i64)",
+            "chaidnn estimates a network, and was given 1 (int)",
         ),
         (
             "accelerator::table(\"../secret\")".to_owned(),
@@ -322,7 +334,7 @@ fn wrong_accelerators_say_what_is_wrong() {
     let ran = place.run(&["estimate", "x.rhai", "--at", "hw=lanes=8 wide=no"]);
     assert_eq!(ran.code, 3, "{}", ran.out);
     let message = "error: the estimate of accelerator `npu` is wrong at layers[0]: it has `bound` that is \
-                   i64, not a text\n";
+                   an int, not a text\n";
     assert_eq!(ran.err, message);
     // A sweep asks for what it needs.
     let swept = |from: &str, to: &str| {
@@ -436,6 +448,7 @@ fn the_six_devices_run_sweep_and_explain() {
         ran.err
     );
     let experiment = project().join("experiments/devices/hw_nas_bench.rhai").display().to_string();
+    place.ok(&["check", &experiment, "--strict"]);
     let out = place.ok(&["run", &experiment, "--steps", "200"]);
     assert!(out.contains("measured  energy_mj, latency_ms: imported table hw_nas_bench"), "{out}");
     assert!(out.contains("measured  accuracy: NAS-Bench-201"), "{out}");

@@ -1,9 +1,8 @@
 //! The guide, step by step as a reader would do it: its scripts are saved, its commands are run.
 
 use std::fs;
-use std::path::Path;
 
-use crate::support::Place;
+use crate::support::{Place, project};
 
 /// What a reader does.
 enum Deed {
@@ -43,7 +42,7 @@ fn words(command: &str) -> Vec<String> {
 
 #[test]
 fn every_step_of_the_guide_works() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guide.md");
+    let page = project().join("docs/guide.md");
     let deeds = deeds(&fs::read_to_string(page).unwrap());
     let place = Place::new();
     let (mut saved, mut run) = (0, 0);

@@ -80,8 +80,8 @@ fn own_modules_and_shipped_ones_are_found() {
 
 #[test]
 fn a_loop_without_end_is_stopped() {
-    let help = "help: look for a loop that does not end; `limits.operations` in the settings raises \
-                the limit\n";
+    let help = "help: look for a loop that does not end; `limits.operations` in the settings, or `--set limits.operations=...`, \
+                raises the limit\n";
     let place = Place::with(&SCRIPT.replace("{ m.accuracy }", "{ loop { } }"));
     let ran = place.run(&["run", "x.rhai", "--set", "limits.operations=10000"]);
     assert_eq!(ran.code, 3);
@@ -89,7 +89,7 @@ fn a_loop_without_end_is_stopped() {
     assert_eq!(
         lines[lines.len() - 7..],
         [
-            "error: the script runs too long: it reached the limit of operations",
+            "error: the script runs too long: it reached the limit of 10000 operations",
             " --> x.rhai:3:16",
             "  |",
             "3 | fn reward(m) { loop { } }",
@@ -102,16 +102,22 @@ fn a_loop_without_end_is_stopped() {
     let ran = place.run(&["run", "x.rhai"]);
     assert_eq!(ran.code, 3);
     assert!(ran.err.starts_with(
-        "error: the script runs too long: it reached the limit of operations\n --> x.rhai:1:6\n"
+        "error: the script runs too long: it reached the limit of 10000000 operations\n --> x.rhai:1:6\n"
     ));
 }
 
 #[test]
 fn slow_and_greedy_scripts_are_stopped() {
     for (body, message) in [
-        ("reward(m)", "the script calls too deep: it reached the limit of nested calls"),
-        ("let a = \"x\"; loop { a += a; }", "the script holds too much: length of string"),
-        ("let a = [0]; loop { a += a; }", "the script holds too much: size of array"),
+        ("reward(m)", "the script calls too deep: it reached the limit of 64 nested calls"),
+        (
+            "let a = \"x\"; loop { a += a; }",
+            "the script holds too much: a string of over 1048576 bytes",
+        ),
+        (
+            "let a = [0]; loop { a += a; }",
+            "the script holds too much: an array or blob of over 100000 items",
+        ),
         ("eval(\"1\")", "`eval` is not available in scripts"),
     ] {
         let place = Place::with(&SCRIPT.replace("{ m.accuracy }", &format!("{{ {body} }}")));

@@ -48,18 +48,21 @@ pub struct Asker {
 
 impl Default for Asker {
     fn default() -> Self {
-        let limits = Limits::default();
-        let engine = plain(&limits);
-        Self {
-            engine: Arc::new(engine),
-            limits,
-            sources: Sources::default(),
-            spent: Arc::default(),
-        }
+        Self::of_language(&Limits::default())
     }
 }
 
 impl Asker {
+    /// With the functions of the language alone.
+    pub fn of_language(limits: &Limits) -> Self {
+        Self {
+            engine: Arc::new(plain(limits)),
+            limits: *limits,
+            sources: Sources::default(),
+            spent: Arc::default(),
+        }
+    }
+
     /// With the functions of a script's file at hand.
     ///
     /// # Errors
@@ -79,7 +82,8 @@ impl Asker {
         Self::of_core(core)
     }
 
-    /// With the functions of a run's stored script at hand, if some expressions call any of them.
+    /// With the functions of a run's stored script at hand, if some expressions call any of them; `set` changes
+    /// the run's settings, as [`Settings::set`] does.
     ///
     /// # Errors
     /// The store fails.
@@ -88,8 +92,12 @@ impl Asker {
         record: &RunRecord,
         data: PathBuf,
         expressions: &[&str],
+        set: &[String],
     ) -> Result<Result<Self, ScriptError>, StoreError> {
-        let plain = Self::default();
+        let plain = match Settings::default().with(set) {
+            Ok(settings) => Self::of_language(&settings.limits),
+            Err(error) => return Ok(Err(error.into())),
+        };
         let called: BTreeSet<String> = expressions
             .iter()
             .filter_map(|text| plain.engine.compile_expression(text).ok())
@@ -100,7 +108,7 @@ impl Asker {
         if !defines_one {
             return Ok(Ok(plain));
         }
-        Ok(match load_stored(reader, record, data)? {
+        Ok(match load_stored(reader, record, data, set)? {
             None => Ok(plain),
             Some(loaded) => loaded.and_then(|(core, _)| Self::of_core(core)),
         })

@@ -18,15 +18,20 @@ use crate::store::{Reader, RunRecord, StoreError};
 type Loaded = Result<(Core, BTreeMap<String, Dynamic>), ScriptError>;
 
 /// Loads the script of a run from the texts and settings that the store has of it; `None` if it has
-/// lost them.
+/// lost them. `set` changes the settings.
 pub(super) fn load_stored(
     reader: &dyn Reader,
     record: &RunRecord,
     data: PathBuf,
+    set: &[String],
 ) -> Result<Option<Loaded>, StoreError> {
     let Some((main, texts)) = sources_of(reader, record)? else { return Ok(None) };
     let Ok(settings) = serde_json::from_value::<Settings>(record.settings.clone()) else {
         return Ok(None);
+    };
+    let settings = match settings.with(set) {
+        Ok(settings) => settings,
+        Err(error) => return Ok(Some(Err(error.into()))),
     };
     let text = texts[&main].clone();
     let sources = Sources::default();
@@ -41,6 +46,6 @@ pub(super) fn stored_arguments(
     record: &RunRecord,
     data: PathBuf,
 ) -> Result<Option<BTreeMap<String, Dynamic>>, StoreError> {
-    let loaded = load_stored(reader, record, data)?;
+    let loaded = load_stored(reader, record, data, &[])?;
     Ok(loaded.and_then(Result::ok).map(|(_, args)| args))
 }

@@ -15,10 +15,9 @@ use super::space::ScriptPart;
 use crate::accel::Accelerator;
 use crate::accel::chaidnn::{Chaidnn, Configuration};
 use crate::accel::table::Devices;
-use crate::script::diagnostic::type_name;
 use crate::script::host::{Host, ScriptNetwork};
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, refuse};
+use crate::script::options::{Options, described, refuse};
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
@@ -203,8 +202,8 @@ fn estimate(
         }
         ScriptAccelerator::Chaidnn(chaidnn) => {
             let wrong = |what: &str, value: &Dynamic| {
-                let kind = type_name(value.type_name());
-                refuse(context, format!("chaidnn estimates {what}, and was given {value} ({kind})"))
+                let given = described(context, value);
+                refuse(context, format!("chaidnn estimates {what}, and was given {given}"))
             };
             let net = net.try_cast_result::<ScriptNetwork>();
             let net = net.map_err(|value| wrong("a network", &value))?;

@@ -194,7 +194,8 @@ fn entries(what: &str, value: Option<Dynamic>) -> Result<Vec<Map>, String> {
 
 fn text(entry: &mut Map, name: &str) -> Result<Option<String>, String> {
     let Some(value) = entry.remove(name) else { return Ok(None) };
-    let wrong = |kind| format!("has `{name}` that is {kind}, not a text");
+    let wrong =
+        |kind: &str| format!("has `{name}` that is {}, not a text", a_type(type_name(kind)));
     value.into_string().map(Some).map_err(wrong)
 }
 

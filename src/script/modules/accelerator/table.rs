@@ -7,11 +7,10 @@ use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 use super::ScriptAccelerator;
 use crate::accel::table::{Device, Devices};
 use crate::accel::{Accelerator, Metrics};
-use crate::script::diagnostic::type_name;
 use crate::script::host::{Host, Traced};
 use crate::script::modules::space::ScriptPart;
 use crate::script::modules::values::to_dynamic;
-use crate::script::options::{Options, refuse};
+use crate::script::options::{Options, described, refuse};
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
 use crate::space::{Options as Listed, Value};
@@ -49,8 +48,8 @@ pub(super) fn look_up(
 ) -> Result<Map, Box<EvalAltResult>> {
     let refused = |reason: String| refuse(context, reason);
     let wrong = |what: &str, value: &Dynamic| {
-        let (name, kind) = (devices.name(), type_name(value.type_name()));
-        refused(format!("the table `{name}` takes {what}, and was given {value} ({kind})"))
+        let (name, given) = (devices.name(), described(context, value));
+        refused(format!("the table `{name}` takes {what}, and was given {given}"))
     };
     let what = "the cell of a network, or the text that it knows the network by,";
     let network = key(net).ok_or_else(|| wrong(what, net))?;

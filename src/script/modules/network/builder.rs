@@ -11,7 +11,7 @@ use crate::network::{
 };
 use crate::script::host::ScriptNetwork;
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, refuse};
+use crate::script::options::{Options, described, refuse};
 
 /// The most layers of a network that a script builds.
 const MOST_LAYERS: usize = 10_000;
@@ -357,8 +357,7 @@ fn register_others(globals: &mut Module) {
 
 fn builder(context: NativeCallContext, image: Dynamic) -> Fallible<ScriptBuilder> {
     const FORM: &str = "[channels, height, width]";
-    let shown = image.to_string();
-    let kind = image.type_name();
+    let given = described(&context, &image);
     let sizes = match (image.clone().try_cast::<Map>(), image.try_cast::<Array>()) {
         (Some(map), _) => {
             let mut options = Options::new(&context, "network::builder", map);
@@ -378,8 +377,7 @@ fn builder(context: NativeCallContext, image: Dynamic) -> Fallible<ScriptBuilder
             sizes
         }
         _ => {
-            let reason =
-                format!("network::builder takes {FORM} or a map of these, not {shown} ({kind})");
+            let reason = format!("network::builder takes {FORM} or a map of these, not {given}");
             return Err(refuse(&context, reason));
         }
     };
@@ -482,8 +480,8 @@ fn name_of(
 
 fn tensors(context: &NativeCallContext, function: &str, inputs: Array) -> Fallible<Vec<Tensor>> {
     let tensor = |value: Dynamic| {
-        let (shown, kind) = (value.to_string(), value.type_name());
-        let wrong = || refuse(context, format!("{function} takes tensors, not {shown} ({kind})"));
+        let given = described(context, &value);
+        let wrong = || refuse(context, format!("{function} takes tensors, not {given}"));
         value.try_cast::<Tensor>().ok_or_else(wrong)
     };
     inputs.into_iter().map(tensor).collect()
