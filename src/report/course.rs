@@ -184,11 +184,16 @@ impl Course {
         let tail = tail.join("  ");
         let free = width.saturating_sub(columns(&tail) + 2);
         let name = elided(&self.phase, free.min((width / 3).max(10)));
-        let bar = match (self.work(), free.checked_sub(columns(&name) + 4)) {
-            (Some((done, all)), Some(length)) if length >= SHORTEST_BAR => bar(done, all, length),
-            _ => String::new(),
+        let bar = match (self.work(), free.checked_sub(columns(&name) + 2)) {
+            (Some((done, all)), Some(length)) if length >= SHORTEST_BAR => {
+                Some(bar(done, all, length))
+            }
+            _ => None,
         };
-        let space = if bar.is_empty() { "  " } else { &format!("  {bar}  ") };
+        let work = match bar {
+            Some(bar) => format!("{name}  {bar}  {tail}"),
+            None => format!("{}  {tail}", elided(&self.phase, free)),
+        };
         let mut found = self.found();
         if let Some(training) = &self.training {
             found.insert(0, training.clone());
@@ -196,7 +201,7 @@ impl Course {
         while found.len() > 1 && columns(&found.join(", ")) > width {
             found.pop();
         }
-        [elided(&format!("{name}{space}{tail}"), width), elided(&found.join(", "), width)]
+        [elided(&work, width), elided(&found.join(", "), width)]
     }
 
     /// The course as a line for a log, if it is time for one.
@@ -283,13 +288,13 @@ mod tests {
         assert_eq!(
             course.lines(100),
             [
-                "img_s_cm2 >= 147.8  ██░░░░░░░░░░░░░░░░░░░░░░░  1,000/9,000  100/s  1 min 20 s left of the phase",
+                "img_s_cm2 >= 147.8  ███░░░░░░░░░░░░░░░░░░░░░░░░░░  1,000/9,000  100/s  1 min 20 s left of the phase",
                 "best 249.5 at 998, frontier 1, 0 failed, 25 % known before"
             ]
         );
         assert_eq!(
             course.lines(40),
-            ["img_s_cm2 >=…47.8  1,000/9,000  100/s", "best 249.5 at 998, frontier 1, 0 failed"]
+            ["img_s_cm2 >= 147.8  1,000/9,000  100/s", "best 249.5 at 998, frontier 1, 0 failed"]
         );
         course.train("epoch 1/2: loss 2.303, accuracy 10.0 %, 812 images/s, 3 s left".to_owned());
         for width in 1..250 {
@@ -323,7 +328,7 @@ mod tests {
         assert_eq!(
             course.line(at(1_500)).unwrap(),
             "img_s_cm2 >= 147.8: 1,100/2,000 trials, 133/s, best 274.5 at 1098, frontier 1, 0 failed, \
-             12 % known before, 6.8 s left"
+             12 % known before, 6.7 s left"
         );
         assert_eq!(course.line(at(2_000)), None);
         assert_eq!(course.line(at(11_400)), None);
