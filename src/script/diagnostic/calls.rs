@@ -7,6 +7,7 @@ use super::names::{a_type, counted, listed, nearest, type_name};
 use super::outline::{Import, Outline};
 use super::signatures::{Signature, is_name, modules, natives};
 use super::tokens::offset_of;
+use crate::script::brief::brief;
 use crate::script::resolver::BUILT_IN;
 use crate::script::sources::Sources;
 
@@ -56,9 +57,10 @@ impl Said {
 
     /// Writes it into a message.
     pub(super) fn write_into(self, diagnostic: &mut Diagnostic) {
-        diagnostic.message = self.message;
-        diagnostic.notes = self.notes.into();
-        diagnostic.help = self.help;
+        // Names in them may be any text.
+        diagnostic.message = brief(self.message);
+        diagnostic.notes = self.notes.into_iter().map(brief).collect();
+        diagnostic.help = self.help.map(brief);
         if self.place.is_some() {
             diagnostic.place = self.place;
         }

@@ -72,7 +72,8 @@ impl fmt::Display for Diagnostic {
 impl Diagnostic {
     /// A message about a script as a whole.
     pub fn new(message: impl Into<String>) -> Self {
-        let message = brief(&message.into());
+        let message: String = message.into();
+        let message = brief(message);
         Self { message, place: None, notes: Box::default(), stack: Box::default(), help: None }
     }
 
