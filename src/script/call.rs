@@ -155,6 +155,19 @@ pub(super) fn again(limits: &Limits) {
     });
 }
 
+/// Runs one of the many calls that a native function makes of a script's: what it uses up is not counted
+/// beside what the others do, for how many they are is bounded by itself.
+pub(super) fn apart<T>(of_many: impl FnOnce() -> T) -> T {
+    let count = || CURRENT.with(|call| call.operations.get());
+    let before = count();
+    let result = of_many();
+    CURRENT.with(|call| {
+        let used = count().saturating_sub(before);
+        call.most_operations.set(call.most_operations.get().saturating_add(used));
+    });
+    result
+}
+
 /// Whether the call may print one more line; `None` for the first that is one too many.
 pub(super) fn may_print() -> Option<bool> {
     CURRENT.with(|call| {
@@ -315,7 +328,11 @@ mod tests {
     fn reached(limits: &Limits, script: &str) -> String {
         let engine = engine(limits);
         let error = limits.timed(|| engine.eval::<Dynamic>(script)).unwrap_err();
-        match *error {
+        let mut error = *error;
+        while let EvalAltResult::ErrorInFunctionCall(_, _, inner, _) = error {
+            error = *inner;
+        }
+        match error {
             EvalAltResult::ErrorTerminated(token, _) => token.cast::<Reached>().message,
             other => other.to_string(),
         }

@@ -194,7 +194,7 @@ fn an_empty_space() {
     );
     assert_eq!(
         start(&changed("[1, 2, 3]", "[]")),
-        "error: choice `value` of part `x` has no options\n --> x.rhai:1:4"
+        "error: choice() has no options; it needs at least one\n --> x.rhai:1:20"
     );
     assert_eq!(
         start(&changed("choice([1, 2, 3])", "7")),

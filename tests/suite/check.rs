@@ -224,6 +224,10 @@ fn there_is_nothing_to_remark_of_the_shipped_experiments() {
             if !is_script || !has_data {
                 continue;
             }
+            // A table that is imported, which tests of accelerators and of the cookbook do.
+            if name.ends_with("measured_devices.rhai") {
+                continue;
+            }
             let place = Place::new();
             let mut command = place.command(&["check", &name, "--strict"]);
             if let Some(data) = &data {

@@ -239,7 +239,7 @@ fn lists_bounds_and_cells_that_make_no_sense() {
         (
             r#"space::part().part("array", 3)"#,
             "part(\"array\"",
-            "part `array` of the space is i64, not a space",
+            "part `array` of the space is an int, not a space",
         ),
         (
             r#"space::part().part("array", #{ rows: choice([1]), size: 3 })"#,

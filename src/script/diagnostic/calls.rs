@@ -117,7 +117,8 @@ impl Call<'_> {
         }
         let elsewhere: Vec<&Signature> =
             all.iter().filter(|s| s.name == name && s.module != module).collect();
-        if let Some(first) = elsewhere.first() {
+        let alike = elsewhere.iter().find(|s| s.parameters.len() == given.len());
+        if let Some(first) = alike.or(elsewhere.first()) {
             let help = if first.module.is_empty() {
                 format!("`{name}` is in no module; write `{name}(...)`")
             } else {

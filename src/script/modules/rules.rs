@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rhai::{Dynamic, EvalAltResult, FnPtr, Module, NativeCallContext};
 
 use super::values::{to_dynamic, value_of};
+use crate::script::call::apart;
 use crate::script::native::{name_type, native};
 use crate::script::options::{described, refuse};
 use crate::space::Value;
@@ -152,8 +153,8 @@ pub(super) fn rule(
         let lock = || asked.trail.lock().unwrap_or_else(PoisonError::into_inner);
         *lock() = std::mem::take(trail);
         let combination = Combination { asked: asked.clone(), path: Vec::new(), end };
-        let answer = predicate
-            .call_within_context::<Dynamic>(context, (combination,))
+        // A rule may ask a million times.
+        let answer = apart(|| predicate.call_within_context::<Dynamic>(context, (combination,)))
             .map_err(|error| explain(context, what, predicate, error))?;
         *trail = std::mem::take(&mut *lock());
         answer.as_bool().map_err(|_| {

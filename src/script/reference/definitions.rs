@@ -84,7 +84,9 @@ fn of_script(line: &str) -> Option<String> {
     let parameters = spelled(parameters);
     let is_foreign = |word: &str| FOREIGN.contains(&word);
     let foreign = words(&parameters).any(is_foreign) || words(&result).any(is_foreign);
-    let has_nothing = |text: &str| ["(())", "((),", ", ()"].iter().any(|part| text.contains(part));
+    let has_nothing = |text: &str| {
+        ["(())", "((),", ", ()", ": ())", ": (),"].iter().any(|part| text.contains(part))
+    };
     if DISABLED.contains(&name) || name.contains('$') || foreign || has_nothing(&parameters) {
         return None;
     }

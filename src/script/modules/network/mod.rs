@@ -24,6 +24,11 @@ pub(super) fn register(engine: &mut Engine) {
         /// ```
         get parameters(net: Network) -> int = |net: &mut N| int(net.network.parameters());
         /// Multiply-accumulates for one image.
+        ///
+        /// ```rhai
+        /// let net = network::builder([3, 32, 32]);
+        /// net.finish(net.linear(net.input(), #{ features: 10 })).macs // => 30720
+        /// ```
         get macs(net: Network) -> int = |net: &mut N| int(net.network.macs());
         /// The layers, each after those it reads: the first is the image, the last the output.
         ///
