@@ -145,6 +145,7 @@ impl CliError {
                 | StudyError::OriginChanged { .. }
                 | StudyError::MissingObjective { .. }
                 | StudyError::Threshold(_)
+                | StudyError::Sweep(_)
                 | StudyError::Contradiction { .. },
             ) => 3,
             Self::Store(error) | Self::Study(StudyError::Store(error)) => store_code(error),

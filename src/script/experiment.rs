@@ -364,7 +364,6 @@ fn read_space(core: &Core) -> Result<(Space, Vec<ScriptPart>), ScriptError> {
             let refuse = |diagnostic: Diagnostic| core.refuse(diagnostic.in_place(place));
             match error {
                 PartError::NotAPart { path, kind } => {
-                    let kind = core.kind(&kind);
                     let message = format!("part `{path}` of the space is {kind}, not a space");
                     refuse(Diagnostic::new(message).with_help(help))
                 }

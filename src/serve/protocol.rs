@@ -111,7 +111,11 @@ pub(super) fn greet(
     patience: Duration,
 ) -> io::Result<(u32, Verdict)> {
     stream.set_write_timeout(Some(patience))?;
-    stream.write_all(&greeting(version))?;
+    match stream.write_all(&greeting(version)) {
+        // A server that turns a client away does not wait for its hello; the verdict is there all the same.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        said => said?,
+    }
     let mut bytes = [0; 13];
     fill(stream, &mut bytes, Instant::now() + patience)?;
     let (greeting, verdict) = bytes.split_at(12);

@@ -178,8 +178,8 @@ fn evaluate(p) {
     let training = r#"
 fn space() { #{ width: choice([4]) } }
 fn evaluate(p) {
-    let net = network::builder([3, 32, 32]);
-    let x = net.conv(net.input(), #{ channels: p.width, kernel: 3, stride: 4 });
+    let net = network::builder([3, 16, 16]);
+    let x = net.conv(net.input(), #{ channels: p.width, kernel: 3, stride: 2 });
     let net = net.finish(net.linear(net.global_avg_pool(x), #{ features: 10 }));
     let trained = train::fit(net, #{ data: "procedural", epochs: 1, images: 64, batch: 32 });
     #{ accuracy: trained.accuracy, latency_ms: 1.0 }

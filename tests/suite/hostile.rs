@@ -178,13 +178,6 @@ fn loops_in_functions_that_native_functions_call_are_stopped() {
             LOOP,
         ),
         (
-            "forbid of a million",
-            space(
-                "#{ x: space::part().int(\"a\", 1, 999).int(\"b\", 1, 999).forbid(|c| c.a > c.b) }",
-            ),
-            LOOP,
-        ),
-        (
             "reward of a phase",
             schedule(
                 "phase(\"p\", #{ steps: 40, controller: random(), reward: |m| { loop { } } })",

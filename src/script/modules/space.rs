@@ -7,6 +7,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext
 use super::part::ScriptDraft;
 use super::values;
 use crate::script::diagnostic::nearest;
+use crate::script::diagnostic::{a_type, type_name};
 use crate::script::native::{name_type, native};
 use crate::script::options::{refuse, refuse_with_help};
 use crate::space::mixed::{Content, Draft, MixedError, check_values};
@@ -106,7 +107,7 @@ fn draft(path: &str, value: Dynamic) -> Result<ScriptDraft, PartError> {
         Err(value) => value,
     };
     let map = value.try_cast_result::<Map>().map_err(|value| {
-        let kind = value.type_name().to_owned();
+        let kind = a_type(type_name(value.type_name()));
         PartError::NotAPart { path: path.to_owned(), kind }
     })?;
     let mut product = ScriptDraft::default();
