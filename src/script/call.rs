@@ -347,7 +347,7 @@ mod tests {
             "let a = []; a.pad(100, 0); a.each(|x| { for i in 0..1000 { let x = i; } })",
             "let a = []; a.pad(200, 0); let b = a; loop { a.map(|x| b.map(|y| x + y)); }",
             "let a = []; a.pad(200, 0); for i in a { a.sort(|x, y| { loop { } }) }",
-            "[0, 0, 0, 0, 0].filter(|x| [0, 0].all(|y| [0, 0, 0, 0, 0].some(|z| { for i in 0..900 { } false })))",
+            "[0, 0, 0, 0, 0].filter(|x| [0, 0].all(|y| [0, 0, 0, 0, 0].some(|z| { for i in 0..900 { let k = i; } false })))",
         ] {
             assert_eq!(reached(&limits, script), message, "{script}");
         }
