@@ -175,7 +175,7 @@ impl Table {
     }
 
     /// Writes the table for people who see so many columns of letters: where it is wider, heads are broken
-    /// into lines, then the middle of long texts is left out, down to [`SHORTEST`] letters. Numbers are
+    /// into lines, then the middle of long texts is left out, down to 12 letters. Numbers are
     /// never cut.
     ///
     /// # Errors

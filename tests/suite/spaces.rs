@@ -244,7 +244,7 @@ fn lists_bounds_and_cells_that_make_no_sense() {
         (
             r#"space::part().part("array", #{ rows: choice([1]), size: 3 })"#,
             "part(\"array\"",
-            "part `array.size` of the space is i64, not a space",
+            "part `array.size` of the space is an int, not a space",
         ),
         (
             r#"space::part().part("array", space::part())"#,
@@ -287,7 +287,7 @@ fn lists_bounds_and_cells_that_make_no_sense() {
         assert_refused(part, caret, message);
     }
     for (part, message) in [
-        ("#{ array: 3 }", "part `hw.array` of the space is i64, not a space"),
+        ("#{ array: 3 }", "part `hw.array` of the space is an int, not a space"),
         ("#{}", "part `hw` of the space has nothing to choose from"),
         (
             r#"#{ "two words": flag() }"#,
