@@ -311,16 +311,7 @@ impl Trainer {
             self.interrupted.store(true, Ordering::Relaxed);
         }
         let (model, training) = result?;
-        let record = TrainingRecord {
-            data: data.name().to_owned(),
-            recipe: recipe.clone(),
-            seed,
-            parameters: network.parameters(),
-            macs: network.macs(),
-            network: network.digest(),
-            training,
-            seconds: started.elapsed().as_secs_f64(),
-        };
+        let record = record_of(&job, training, started.elapsed().as_secs_f64());
         if let Some(kept) = self.kept.get() {
             kept.put(&key, &record).map_err(TrainError::Cache)?;
         }
@@ -395,12 +386,18 @@ fn measure(job: &Job<'_>, executor: &mut Executor) -> Result<f64, TrainError> {
 
 /// The record of a training that is left out, made up of its key: an accuracy from 0.1 to 0.95.
 fn stand_in(job: &Job<'_>, key: &str, salt: u64) -> TrainingRecord {
-    let Job { network, data, recipe, seed } = *job;
+    let recipe = job.recipe;
     let digest = blake3::hash(format!("{key} {salt}").as_bytes());
     let share = f64::from(digest.as_bytes()[0]) / 255.0;
     let score = Score { loss: 2.0 - 1.5 * share, accuracy: 0.1 + 0.85 * share };
     let validation = (recipe.validation > 0).then_some(score);
     let curve = vec![EpochScore { train: score, validation }; recipe.epochs as usize];
+    record_of(job, Training { curve, test: score, stopped: false }, 0.0)
+}
+
+/// The record of a training that took some seconds.
+fn record_of(job: &Job<'_>, training: Training, seconds: f64) -> TrainingRecord {
+    let Job { network, data, recipe, seed } = *job;
     TrainingRecord {
         data: data.name().to_owned(),
         recipe: recipe.clone(),
@@ -408,8 +405,8 @@ fn stand_in(job: &Job<'_>, key: &str, salt: u64) -> TrainingRecord {
         parameters: network.parameters(),
         macs: network.macs(),
         network: network.digest(),
-        training: Training { curve, test: score, stopped: false },
-        seconds: 0.0,
+        training,
+        seconds,
     }
 }
 
