@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rhai::{AST, Engine, FnAccess};
+use rhai::{AST, Dynamic, Engine, FnAccess, Module};
 
 use super::diagnostic::{Diagnostic, counted, definition, nearest};
 use super::roles::{ROLES, Role};
@@ -24,6 +24,18 @@ pub(super) const TO_RUN: [&str; 2] = ["evaluate", "reward"];
 
 /// The module that the script's own functions are called through.
 pub(super) const SELF: &str = "experiment";
+
+/// The module that has the script's arguments.
+pub(super) const ARGS: &str = "args";
+
+/// Makes arguments known to a script as `args::<name>`.
+pub(super) fn bind_args(engine: &mut Engine, args: &BTreeMap<String, Dynamic>) {
+    let mut module = Module::new();
+    for (name, value) in args {
+        module.set_var(name.as_str(), value.clone());
+    }
+    engine.register_static_module(ARGS, module.into());
+}
 
 /// Compiles a call for every function of the contract that the script defines.
 pub(super) fn contract(

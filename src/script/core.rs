@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rhai::serde::to_dynamic;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Map, Module, Scope};
 
-use super::contract::{SELF, contract, undefined};
+use super::contract::{SELF, bind_args, contract, undefined};
 use super::diagnostic::{
     Diagnostic, Diagnostics, Explainer, Import, Outline, Place, a_type, compile, definition,
     meant_or_known, nearest, type_name,
@@ -383,11 +383,7 @@ impl Core {
                 }
             };
         }
-        let mut module = Module::new();
-        for (name, value) in &args {
-            module.set_var(name.as_str(), value.clone());
-        }
-        self.engine.register_static_module("args", module.into());
+        bind_args(&mut self.engine, &args);
         self.args.clone_from(&args);
         Ok(args)
     }

@@ -2,7 +2,8 @@
 
 use rhai::{AST, ASTNode, Engine, Position, Stmt};
 
-use super::vocabulary::native_modules;
+use super::contract::{ARGS, SELF};
+use super::diagnostic::modules;
 
 /// Refuses an import under the name of a native module: what reads like a table's accuracy would be a script's.
 pub(super) fn refuse_hidden(engine: &Engine, ast: &AST) -> Result<(), (String, Position)> {
@@ -19,8 +20,9 @@ pub(super) fn refuse_hidden(engine: &Engine, ast: &AST) -> Result<(), (String, P
     if aliases.is_empty() {
         return Ok(());
     }
-    let native = native_modules(engine);
-    match aliases.into_iter().find(|(alias, _)| native.contains(alias)) {
+    let native = modules(engine);
+    let hides = |alias: &String| alias == SELF || alias == ARGS || native.contains(alias);
+    match aliases.into_iter().find(|(alias, _)| hides(alias)) {
         None => Ok(()),
         Some((alias, position)) => {
             let reason = format!(

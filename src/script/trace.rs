@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, Engine, Module, NativeCallContext, Scope};
 
-use super::contract::SELF;
+use super::contract::{SELF, bind_args};
 use super::diagnostic::{Diagnostic, Outline, Place};
 use super::engine::engine;
 use super::host::Host;
@@ -73,11 +73,7 @@ impl Tracer {
                 passed.push((level, usize::try_from(mark).unwrap_or_default()));
             });
         });
-        let mut module = Module::new();
-        for (name, value) in args {
-            module.set_var(name.as_str(), value.clone());
-        }
-        engine.register_static_module("args", module.into());
+        bind_args(&mut engine, args);
         let mut ast = engine.compile(&text).ok()?;
         ast.set_source(label);
         let module = limits.timed(|| Module::eval_ast_as_new(Scope::new(), &ast, &engine)).ok()?;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use rhai::Engine;
 
-use super::contract::SELF;
 use super::engine::engine;
 use super::host::Host;
 use super::limits::Limits;
@@ -24,13 +23,6 @@ pub fn vocabulary() -> BTreeSet<String> {
         names.extend(functions(described).into_iter().map(|name| format!("{module}::{name}")));
     }
     names
-}
-
-/// The names of the modules that scripts find without importing them.
-pub(super) fn native_modules(engine: &Engine) -> BTreeSet<String> {
-    let described = describe(engine);
-    let names = modules(&described).map(|(name, _)| name.clone());
-    names.chain([SELF.to_owned(), "args".to_owned()]).collect()
 }
 
 fn describe(engine: &Engine) -> serde_json::Value {

@@ -157,7 +157,7 @@ pub(super) fn properties(engine: &Engine, kind: &str) -> Vec<String> {
 }
 
 /// The modules of an engine, sorted; those of an experiment's own are not among them.
-pub(super) fn modules(engine: &Engine) -> Vec<String> {
+pub(in crate::script) fn modules(engine: &Engine) -> Vec<String> {
     let mut names: Vec<String> =
         all(engine).into_iter().map(|signature| signature.module).collect();
     names.sort_unstable();
