@@ -80,7 +80,7 @@ impl<'l> Prepared<'l> {
     }
 
     /// The versions and hashes of what the numbers come from.
-    pub fn data(&self) -> BTreeMap<String, String> {
+    fn data(&self) -> BTreeMap<String, String> {
         let mut data = models();
         if let SweepPairs::OneByOne(_) = self.pairs {
             data.extend(self.loaded.script.origins().versions);
@@ -93,6 +93,20 @@ impl<'l> Prepared<'l> {
             data.insert("accuracies".to_owned(), hasher.finalize().to_hex()[..16].to_owned());
         }
         data
+    }
+
+    /// The data and models that are not those of a record. What only evaluations use is known, and compared,
+    /// once one of them has used it.
+    pub fn changes(&self, record: &RunRecord) -> Vec<Change> {
+        let changed = |(what, now): (String, String)| {
+            let before = record.data.get(&what).map_or("none", String::as_str);
+            (before != now).then(|| Change {
+                affects: "the metrics of every pair".to_owned(),
+                diff: one_line(before, &now),
+                what,
+            })
+        };
+        self.data().into_iter().filter_map(changed).collect()
     }
 
     /// Notes in a record what the sweep is about.
@@ -254,6 +268,7 @@ impl Prepared<'_> {
             judge: &|point, metrics| judge(self.loaded, point, metrics),
             store,
             run: record,
+            origins: &|| self.loaded.script.origins(),
             stop,
             observer: &mut |progress| bar.observe(progress),
         };
@@ -305,15 +320,9 @@ pub fn resume(
     record: RunRecord,
 ) -> Result<ExitCode, CliError> {
     let prepared = Prepared::new(loaded)?;
-    if record.data != prepared.data() {
-        return Err(CliError::Changed {
-            run: record.name.clone(),
-            changes: vec![Change {
-                what: "what its numbers come from".to_owned(),
-                affects: "the metrics of every pair".to_owned(),
-                diff: one_line(&format!("{:?}", record.data), &format!("{:?}", prepared.data())),
-            }],
-        });
+    let changes = prepared.changes(&record);
+    if !changes.is_empty() {
+        return Err(CliError::Changed { run: record.name.clone(), changes });
     }
     carry_on(common, &prepared, store, record)
 }

@@ -9,6 +9,7 @@ mod estimates;
 mod evaluator;
 mod event;
 mod experiment;
+mod origins;
 mod progress;
 mod rehearsal;
 mod runner;

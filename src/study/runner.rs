@@ -9,7 +9,8 @@ use super::checkpoint::{Checkpoint, SavedController};
 use super::error::StudyError;
 use super::evaluator::Evaluator;
 use super::event::{Event, Observer};
-use super::experiment::{Experiment, Failure, Obstacle, Origins, Phase};
+use super::experiment::{Experiment, Failure, Obstacle, Phase};
+use super::origins;
 use super::progress::Progress;
 use crate::pareto::{Objective, costs};
 use crate::search::{Controller, Searched, Told};
@@ -406,28 +407,7 @@ impl Study<'_> {
 
     /// Takes down what the numbers come from, before they are stored.
     fn note_origins(&mut self) -> Result<(), StudyError> {
-        let Origins { described, versions } = self.experiment.origins();
-        let mut news = false;
-        for (what, now) in versions {
-            match self.run.data.get(&what) {
-                Some(before) if *before == now => {}
-                Some(before) => {
-                    let (run, before) = (self.run.name.clone(), before.clone());
-                    return Err(StudyError::OriginChanged { run, what, before, now });
-                }
-                None => {
-                    self.run.data.insert(what, now);
-                    news = true;
-                }
-            }
-        }
-        for origin in described {
-            if !self.run.origins.contains(&origin) {
-                self.run.origins.push(origin);
-                news = true;
-            }
-        }
-        if news {
+        if origins::note(&mut self.run, self.experiment.origins())? {
             self.store.update_run(&self.run)?;
         }
         Ok(())

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::error::StudyError;
-use super::experiment::{Failure, Metrics};
+use super::experiment::{Failure, Metrics, Origins};
+use super::origins;
 use super::runner::End;
 use crate::pareto::sweep::{Kept, Results, Sweeping};
 use crate::space::{Point, Space};
@@ -53,6 +54,8 @@ pub struct SweepStudy<'a, S: Sweeping> {
     pub store: &'a Store,
     /// The run's record; its name must be in the store, and `sweep` must be set.
     pub run: RunRecord,
+    /// What the numbers so far came from.
+    pub origins: &'a dyn Fn() -> Origins,
     /// Asks the sweep to stop at the next opportunity.
     pub stop: &'a AtomicBool,
     /// Is told how far the sweep has come.
@@ -127,6 +130,8 @@ impl<S: Sweeping> SweepStudy<'_, S> {
     }
 
     fn checkpoint(&mut self, name: &str, state: &S::State, seconds: f64) -> Result<(), StudyError> {
+        // Before what was found is kept: it may not be of other data than what was found before.
+        origins::note(&mut self.run, (self.origins)())?;
         let step = self.sweep.done(state).networks;
         let bytes = postcard::to_stdvec(state).map_err(|error| StudyError::Checkpoint {
             run: name.to_owned(),
@@ -154,6 +159,7 @@ impl<S: Sweeping> SweepStudy<'_, S> {
     fn finish(&mut self, state: &S::State, seconds: f64) -> Result<(), StudyError> {
         let results = self.sweep.results(state);
         let (trials, phases) = self.trials(&results)?;
+        origins::note(&mut self.run, (self.origins)())?;
         let count = trials.len() as u64;
         if self.store.trial_count(&self.run.name)? == 0 {
             let entries: Vec<Entry> = trials.into_iter().map(Entry::from).collect();

@@ -82,6 +82,7 @@ fn an_accelerator_of_a_script_runs_sweeps_and_explains() {
     assert!(out.contains("\n20 points\n"), "{out}");
     assert!(out.contains("4 pairs cannot run, the first "), "{out}");
     assert!(out.contains("four lanes cannot be wide"), "{out}");
+    assert!(out.contains("modelled  costs: accelerator `npu` of the script"), "{out}");
     let swept = place.trials("x-2");
     place.ok(&["sweep", "x.rhai", "--set", "threads=3"]);
     assert_eq!(place.trials("x-3"), swept);

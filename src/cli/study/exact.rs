@@ -11,7 +11,7 @@ use crate::cli::sweep::{Prepared, Swept};
 use crate::comparison::Target;
 use crate::pareto::Weighted;
 use crate::script::Settings;
-use crate::space::Space;
+use crate::space::{Point, Space};
 use crate::store::{RunRecord, Status, Store, Trial};
 use crate::study::{End, Experiment};
 
@@ -92,14 +92,22 @@ impl Exact {
         let mut new = record(&self.loaded, store, &self.file, None)?;
         prepared.describe(&mut new);
         let same = |run: &RunRecord| {
-            let parts =
-                |run: &RunRecord| (run.sources.clone(), run.data.clone(), run.program.clone());
-            run.sweep.is_some() && parts(run) == parts(&new) && asked(run) == asked(&new)
+            run.sweep.is_some()
+                && (&run.sources, &run.program) == (&new.sources, &new.program)
+                && asked(run) == asked(&new)
+                && prepared.changes(run).is_empty()
         };
         let mut known: Vec<RunRecord> = store.runs()?.into_iter().filter(same).collect();
         known.retain(|run| !matches!(run.status, Status::Failed { .. }));
         known.sort_by_key(|run| run.status != Status::Finished);
-        let record = match known.into_iter().next() {
+        let mut fit = None;
+        for run in known {
+            if run.status != Status::Finished || self.is_of_the_same(store, &run)? {
+                fit = Some(run);
+                break;
+            }
+        }
+        let record = match fit {
             Some(known) => known,
             None => store.create_run(new)?,
         };
@@ -111,6 +119,22 @@ impl Exact {
             End::Finished => read(store, record).map(Some),
             End::Interrupted => Ok(None),
         }
+    }
+}
+
+impl Exact {
+    /// Whether a finished sweep is of the data that there are now. Of what only evaluations use, one of its
+    /// pairs tells.
+    fn is_of_the_same(&self, store: &Store, run: &RunRecord) -> Result<bool, CliError> {
+        let script = &self.loaded.script;
+        if let Some(first) = store.trials(&run.name)?.next()
+            && script.defines("evaluate")
+        {
+            // What goes wrong is said where the sweep is judged.
+            let _outcome = script.evaluate(&Point(first?.point));
+        }
+        let now = script.origins().versions;
+        Ok(now.iter().all(|(what, now)| run.data.get(what).is_none_or(|before| before == now)))
     }
 }
 
