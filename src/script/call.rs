@@ -185,11 +185,12 @@ struct Entered {
 }
 
 impl Entered {
-    fn new(limits: &Limits, time: Option<Duration>) -> Self {
+    /// `stack` is what is left of it, where that is known.
+    fn new(limits: &Limits, time: Option<Duration>, stack: Option<usize>) -> Self {
         let started = time.map(|_| Instant::now());
         let held = memory::held();
-        let lowest = stacker::remaining_stack()
-            .map_or(0, |left| address().saturating_sub(left) + limits.stack_for_values());
+        let lowest =
+            stack.map_or(0, |left| address().saturating_sub(left) + limits.stack_for_values());
         let now = Use {
             operations: 0,
             most_operations: limits.operations,
@@ -244,8 +245,8 @@ impl Limits {
         time: Option<Duration>,
         call: impl FnOnce() -> Result<T, Box<EvalAltResult>>,
     ) -> Result<T, Box<EvalAltResult>> {
-        let run = || {
-            let entered = Entered::new(self, time);
+        let run = |stack| {
+            let entered = Entered::new(self, time, stack);
             let result = panic::catch_unwind(AssertUnwindSafe(call));
             let result = match result {
                 Ok(Ok(value)) => Ok(value),
@@ -260,8 +261,10 @@ impl Limits {
         };
         let needed = self.stack_bytes();
         match stacker::remaining_stack() {
-            Some(left) if left < needed => stacker::grow(needed + (1 << 20), run),
-            _ => run(),
+            Some(left) if left < needed => {
+                stacker::grow(needed + (1 << 20), || run(stacker::remaining_stack()))
+            }
+            left => run(left),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The functions that an experiment script may define.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{AST, Dynamic, Engine, FnAccess, Module};
 
@@ -22,9 +22,6 @@ pub(super) fn is_contract(name: &str) -> bool {
 const REQUIRED: [&str; 1] = ["space"];
 pub(super) const TO_RUN: [&str; 2] = ["evaluate", "reward"];
 
-/// The module that the script's own functions are called through.
-pub(super) const SELF: &str = "experiment";
-
 /// The module that has the script's arguments.
 pub(super) const ARGS: &str = "args";
 
@@ -37,13 +34,12 @@ pub(super) fn bind_args(engine: &mut Engine, args: &BTreeMap<String, Dynamic>) {
     engine.register_static_module(ARGS, module.into());
 }
 
-/// Compiles a call for every function of the contract that the script defines.
+/// The functions of the contract that the script defines.
 pub(super) fn contract(
-    engine: &Engine,
     ast: &AST,
     (label, text): (&str, &str),
-) -> Result<BTreeMap<&'static str, AST>, Diagnostic> {
-    let mut calls = BTreeMap::new();
+) -> Result<BTreeSet<&'static str>, Diagnostic> {
+    let mut all = BTreeSet::new();
     let can_sweep = ast.iter_functions().any(|f| f.name == "sweep" && f.params.is_empty());
     for &Role { name, parameters, .. } in &ROLES {
         let defined: Vec<usize> =
@@ -56,11 +52,7 @@ pub(super) fn contract(
         // A reward without a parameter is an objective.
         let declared = name == "reward" && defined.contains(&0);
         if defined.contains(&parameters.len()) || declared {
-            let argument = if parameters.is_empty() || declared { "" } else { "argument" };
-            let call = engine
-                .compile(format!("{SELF}::{name}({argument})"))
-                .map_err(|error| Diagnostic::new(error.to_string()))?;
-            calls.insert(name, call);
+            all.insert(name);
         } else if let Some(&given) = defined.first() {
             let message = format!(
                 "`{name}` takes {}, but is called as `{}`",
@@ -83,17 +75,17 @@ pub(super) fn contract(
             });
         }
     }
-    refuse_misspelt(ast, (label, text), &calls)?;
-    Ok(calls)
+    refuse_misspelt(ast, (label, text), &all)?;
+    Ok(all)
 }
 
 /// Refuses a function that nobody calls and whose name is nearly one that the contract would call.
 fn refuse_misspelt(
     ast: &AST,
     (label, text): (&str, &str),
-    calls: &BTreeMap<&'static str, AST>,
+    defined: &BTreeSet<&'static str>,
 ) -> Result<(), Diagnostic> {
-    let missing: Vec<_> = ROLES.iter().filter(|role| !calls.contains_key(role.name)).collect();
+    let missing: Vec<_> = ROLES.iter().filter(|role| !defined.contains(role.name)).collect();
     for function in ast.iter_functions() {
         let near = missing.iter().find(|role| {
             role.parameters.len() == function.params.len()

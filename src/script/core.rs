@@ -1,12 +1,14 @@
 //! A compiled script: its engine, its functions and the calls of them.
 
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rhai::serde::to_dynamic;
-use rhai::{AST, Dynamic, Engine, EvalAltResult, Map, Module, Scope};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Map};
 
-use super::contract::{SELF, bind_args, contract, undefined};
+use super::again::Original;
+use super::contract::{bind_args, contract, undefined};
 use super::diagnostic::{
     Diagnostic, Diagnostics, Explainer, Import, Outline, Place, a_type, compile, definition,
     meant_or_known, nearest, type_name,
@@ -15,8 +17,11 @@ use super::engine::engine;
 use super::error::ScriptError;
 use super::hidden::refuse_hidden;
 use super::host::Host;
+use super::keys::Witnesses;
 use super::limits::Limits;
+use super::metrics::script_map;
 use super::modules::{Closure, PhaseReward, reward_of};
+use super::own::Own;
 use super::reached::Reached;
 use super::resolver::Resolver;
 use super::settings::Settings;
@@ -32,8 +37,9 @@ const KEPT_MESSAGES: usize = 64;
 pub(super) struct Core {
     pub(super) engine: Engine,
     pub(super) ast: AST,
-    /// For each function of the contract that the script defines, a call of it.
-    pub(super) calls: BTreeMap<&'static str, AST>,
+    own: Own,
+    /// The functions of the contract that the script defines.
+    defined: BTreeSet<&'static str>,
     /// What `reward()` without a parameter gives.
     pub(super) declared: Option<Arc<Weighted>>,
     pub(super) label: String,
@@ -45,6 +51,8 @@ pub(super) struct Core {
     args: BTreeMap<String, Dynamic>,
     /// What finds the places of limits, once one was reached.
     tracer: OnceLock<Option<Tracer>>,
+    /// What tells of the maps at places where an entry was missing.
+    witnesses: Witnesses,
 }
 
 impl Core {
@@ -73,11 +81,12 @@ impl Core {
         refuse_hidden(&engine, &ast).map_err(|(message, position)| {
             refuse(Diagnostic::new(message).at(position, label).into())
         })?;
-        let calls = contract(&engine, &ast, (label, text)).map_err(|d| refuse(d.into()))?;
+        let defined = contract(&ast, (label, text)).map_err(|d| refuse(d.into()))?;
         let mut core = Self {
+            own: Own::none(&engine),
             engine,
             ast,
-            calls,
+            defined,
             declared: None,
             label: label.to_owned(),
             sources: sources.clone(),
@@ -86,9 +95,10 @@ impl Core {
             messages: Mutex::default(),
             args: BTreeMap::new(),
             tracer: OnceLock::new(),
+            witnesses: Witnesses::default(),
         };
         let args = core.bind_args(settings)?;
-        core.bind_self(&core.ast.clone())?;
+        core.bind_functions(&core.ast.clone())?;
         core.bind_declared_reward()?;
         Ok((core, args))
     }
@@ -114,10 +124,15 @@ impl Core {
     /// Where a function of the script names something that it gives or asks for, else where it is
     /// defined.
     pub(super) fn mention(&self, function: &str, name: &str) -> Option<Place> {
+        self.mentioned(function, name).or_else(|| self.definition(function))
+    }
+
+    /// Where a function of the script names something that it gives or asks for.
+    pub(super) fn mentioned(&self, function: &str, name: &str) -> Option<Place> {
         let source = self.sources.get(&self.label)?;
         let outline = Outline::of(&source);
         let known = outline.functions.iter().find(|known| known.name == function)?;
-        let at = outline.mention(known, name).unwrap_or(known.name_at.start);
+        let at = outline.mention(known, name)?;
         Some(Place::of_offset(&self.label, &source, at))
     }
 
@@ -144,7 +159,7 @@ impl Core {
     }
 
     pub(super) fn defines(&self, function: &str) -> bool {
-        self.calls.contains_key(function)
+        self.defined.contains(function)
     }
 
     /// Calls a function of the contract; `again` makes its argument once more for what looks for the
@@ -170,30 +185,58 @@ impl Core {
         again: impl FnOnce() -> Dynamic,
         metrics: &Metrics,
     ) -> Result<Dynamic, Diagnostic> {
-        let Some(call) = self.calls.get(function) else { return Err(undefined(function)) };
-        let mut scope = Scope::new();
-        scope.push_dynamic("argument", argument);
-        self.limits.timed(|| self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, call)).map_err(
-            |error| {
-                // The call has no text of its own.
-                let mut diagnostic = self.explain(&error, "", metrics);
-                if diagnostic.place.is_none() {
-                    diagnostic.place = self.definition(function);
-                    if error.is_system_exception() {
-                        self.trace(function, again(), &mut diagnostic);
-                    }
-                }
-                diagnostic
-            },
-        )
+        if !self.defines(function) {
+            return Err(undefined(function));
+        }
+        let called = self.limits.timed(|| self.own.call(&self.engine, function, argument));
+        called.map_err(|error| self.explain_call(function, &error, again, metrics))
+    }
+
+    /// The message of a call that failed.
+    #[cold]
+    fn explain_call(
+        &self,
+        function: &str,
+        error: &EvalAltResult,
+        again: impl FnOnce() -> Dynamic,
+        metrics: &Metrics,
+    ) -> Diagnostic {
+        let again = Cell::new(Some(again));
+        let argument = || again.take().map_or_else(Dynamic::default, |again| again());
+        let entries = |label: &str, at: usize| {
+            self.witnesses.entries(self.original(), (label, at), (function, argument()))
+        };
+        let args: Vec<String> = self.args.keys().cloned().collect();
+        let metrics: Vec<String> = metrics.keys().cloned().collect();
+        let explainer = Explainer { entries: &entries, ..self.explainer(&args, &metrics) };
+        // The call has no text of its own.
+        let mut diagnostic = explainer.explain(error, "");
+        if diagnostic.place.is_none() {
+            diagnostic.place = self.definition(function);
+            if error.is_system_exception() {
+                self.trace(function, argument(), &mut diagnostic);
+            }
+        }
+        diagnostic
+    }
+
+    /// The engine with the script's functions at hand everywhere.
+    pub(super) fn into_engine(self) -> (Engine, Limits, Sources) {
+        let Self { mut engine, own, limits, sources, .. } = self;
+        own.register(&mut engine);
+        (engine, limits, sources)
     }
 
     /// Finds where a call reached a limit.
     fn trace(&self, function: &str, argument: Dynamic, diagnostic: &mut Diagnostic) {
-        let make = || Tracer::new(&self.label, &self.sources, &self.args, &self.host, &self.limits);
-        if let Some(tracer) = self.tracer.get_or_init(make) {
+        if let Some(tracer) = self.tracer.get_or_init(|| Tracer::new(self.original())) {
             tracer.trace(function, argument, diagnostic);
         }
+    }
+
+    const fn original(&self) -> Original<'_> {
+        let Self { sources, label, args, host, limits, .. } = self;
+        Original { sources, label: label.as_str(), args, host, limits }
     }
 
     /// The message of an error of evaluation that started in the text of a label.
@@ -209,7 +252,7 @@ impl Core {
     }
 
     const fn explainer<'a>(&'a self, args: &'a [String], metrics: &'a [String]) -> Explainer<'a> {
-        Explainer { engine: &self.engine, sources: &self.sources, args, metrics }
+        Explainer { args, metrics, ..Explainer::new(&self.engine, &self.sources) }
     }
 
     /// The message of a diagnostic, which itself is kept.
@@ -243,10 +286,7 @@ impl Core {
                 }
             };
         }
-        let map = || -> Dynamic {
-            let entries = metrics.iter().map(|(name, &v)| (name.as_str().into(), v.into()));
-            entries.collect::<Map>().into()
-        };
+        let map = || -> Dynamic { script_map(metrics).into() };
         let value = match own {
             Some(PhaseReward::Function(function)) => self.call_closure(function, map(), metrics)?,
             _ => self.call_with("reward", map(), map, metrics).map_err(|d| self.failure(d))?,
@@ -294,23 +334,19 @@ impl Core {
         })
     }
 
-    /// Makes the script's functions callable as a module of their own.
-    fn bind_self(&mut self, ast: &AST) -> Result<(), ScriptError> {
-        let module = self
-            .limits
-            .timed(|| Module::eval_ast_as_new(Scope::new(), ast, &self.engine))
-            .map_err(|error| {
-                let args: Vec<String> = self.args.keys().cloned().collect();
-                let found = self.explainer(&args, &[]).explain_all(&error, &self.label);
-                if !is_parse_error(&error) {
-                    return self.refuse(found);
-                }
-                let text = self.sources.get(&self.label).unwrap_or_default();
-                let all =
-                    broken_imports(&self.engine, &self.sources, &self.limits, (&self.label, &text));
-                self.refuse(Diagnostics::of(all).unwrap_or(found))
-            })?;
-        self.engine.register_static_module(SELF, module.into());
+    /// Makes the script's functions callable.
+    fn bind_functions(&mut self, ast: &AST) -> Result<(), ScriptError> {
+        self.own = Own::new(&self.engine, &self.limits, ast).map_err(|error| {
+            let args: Vec<String> = self.args.keys().cloned().collect();
+            let found = self.explainer(&args, &[]).explain_all(&error, &self.label);
+            if !is_parse_error(&error) {
+                return self.refuse(found);
+            }
+            let text = self.sources.get(&self.label).unwrap_or_default();
+            let all =
+                broken_imports(&self.engine, &self.sources, &self.limits, (&self.label, &text));
+            self.refuse(Diagnostics::of(all).unwrap_or(found))
+        })?;
         Ok(())
     }
 
@@ -336,7 +372,7 @@ impl Core {
         let mut args = BTreeMap::new();
         if self.defines("args") {
             // The statements around the functions may use the arguments: functions first.
-            self.bind_self(&self.ast.clone_functions_only())?;
+            self.bind_functions(&self.ast.clone_functions_only())?;
             let value = self.call_plain("args").map_err(|d| self.refuse(d))?;
             let map = value.try_cast_result::<Map>().map_err(|value| {
                 let help = "write for example `#{ trials: 1000, epochs: 12 }`";
@@ -418,7 +454,7 @@ fn broken_imports(
     limits: &Limits,
     (label, text): (&str, &str),
 ) -> Vec<Diagnostic> {
-    let explainer = Explainer { engine, sources, args: &[], metrics: &[] };
+    let explainer = Explainer::new(engine, sources);
     let mistakes_of = |Import { path, at, .. }: &Import| {
         let import = engine.compile(format!("import \"{path}\" as imported;")).ok()?;
         let error = limits.timed(|| engine.eval_ast::<Dynamic>(&import)).err()?;

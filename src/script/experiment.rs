@@ -13,7 +13,8 @@ use super::error::ScriptError;
 use super::host::Host;
 use super::metrics;
 use super::modules::{
-    PartError, PhaseReward, ScriptPart, ScriptPhase, ScriptRun, TrainingPlan, script_point,
+    PartError, PhaseReward, ScriptPart, ScriptPhase, ScriptRun, TrainingPlan, register_names,
+    script_point,
 };
 use super::reading::read_text;
 use super::resolver::Resolver;
@@ -75,9 +76,10 @@ impl Script {
         };
         let host = Arc::new(Host::new(data, settings.threads()));
         let resolver = Resolver::new(folder, sources.clone());
-        let (core, args) = Core::load((&label, text), (resolver, sources), settings, host)?;
-        let core = Arc::new(core);
+        let (mut core, args) = Core::load((&label, text), (resolver, sources), settings, host)?;
         let (space, parts) = read_space(&core)?;
+        register_names(&mut core.engine, space.parts());
+        let core = Arc::new(core);
         let objectives = read_objectives(&core)?;
         let thresholds = read_thresholds(&core, settings)?;
         let (space, parts) = (Arc::new(space), Arc::new(parts));
@@ -119,6 +121,15 @@ impl Script {
     pub fn diagnostic(&self, message: &str) -> Option<Diagnostic> {
         let messages = self.core.messages.lock().unwrap_or_else(PoisonError::into_inner);
         messages.get(message).cloned()
+    }
+
+    /// The message of a threshold that cannot be judged, where the script writes it.
+    pub fn explain_threshold(&self, error: &ThresholdError) -> Diagnostic {
+        let place = match error {
+            ThresholdError::Metric { metric, .. } => self.core.mentioned("thresholds", metric),
+            _ => None,
+        };
+        Diagnostic::new(error.to_string()).in_place(place)
     }
 
     /// The tables that the script's `summary(run)` gives; none if it does not define it.
@@ -221,6 +232,12 @@ impl Script {
     /// The engine that runs the script.
     pub(super) fn engine(&self) -> &Engine {
         &self.core.engine
+    }
+
+    /// Gives the engine something more.
+    #[cfg(test)]
+    pub(super) fn with_engine(&mut self, change: impl FnOnce(&mut Engine)) {
+        change(&mut Arc::get_mut(&mut self.core).expect("nobody else has the script").engine);
     }
 
     /// Calls back under the limits of a call into the script; an error is one of the script.

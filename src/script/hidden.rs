@@ -2,7 +2,7 @@
 
 use rhai::{AST, ASTNode, Engine, Position, Stmt};
 
-use super::contract::{ARGS, SELF};
+use super::contract::ARGS;
 use super::diagnostic::modules;
 
 /// Refuses an import under the name of a native module: what reads like a table's accuracy would be a script's.
@@ -21,7 +21,7 @@ pub(super) fn refuse_hidden(engine: &Engine, ast: &AST) -> Result<(), (String, P
         return Ok(());
     }
     let native = modules(engine);
-    let hides = |alias: &String| alias == SELF || alias == ARGS || native.contains(alias);
+    let hides = |alias: &String| alias == ARGS || native.contains(alias);
     match aliases.into_iter().find(|(alias, _)| hides(alias)) {
         None => Ok(()),
         Some((alias, position)) => {

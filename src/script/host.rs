@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use rustc_hash::FxHashMap;
+
 use crate::accel::chaidnn::Program;
 use crate::accel::table::{Devices, MeasuredTable};
 use crate::accel::{Breakdown, EstimateCache};
@@ -92,21 +94,41 @@ impl Source {
 
 /// A network as scripts hold it, with what the accelerator prepares of it once.
 #[derive(Clone)]
-pub(super) struct ScriptNetwork {
-    pub network: Arc<Network>,
-    program: Arc<OnceLock<Result<Program, String>>>,
+pub(super) struct ScriptNetwork(Arc<Prepared>);
+
+struct Prepared {
+    network: Network,
+    parameters: u64,
+    macs: u64,
+    program: OnceLock<Result<Program, String>>,
 }
 
 impl ScriptNetwork {
     /// Wraps a network.
     pub(super) fn new(network: Network) -> Self {
-        Self { network: Arc::new(network), program: Arc::default() }
+        let (parameters, macs) = (network.parameters(), network.macs());
+        Self(Arc::new(Prepared { network, parameters, macs, program: OnceLock::new() }))
+    }
+
+    /// The network itself.
+    pub(super) fn network(&self) -> &Network {
+        &self.0.network
+    }
+
+    /// Trainable parameters.
+    pub(super) fn parameters(&self) -> u64 {
+        self.0.parameters
+    }
+
+    /// Multiply-accumulates for one image.
+    pub(super) fn macs(&self) -> u64 {
+        self.0.macs
     }
 
     /// The network as the CHaiDNN accelerator runs it.
     pub(super) fn program(&self) -> Result<&Program, String> {
-        let lower = || crate::accel::chaidnn::lower(&self.network).map_err(|e| e.to_string());
-        self.program.get_or_init(lower).as_ref().map_err(Clone::clone)
+        let lower = || crate::accel::chaidnn::lower(&self.0.network).map_err(|e| e.to_string());
+        self.0.program.get_or_init(lower).as_ref().map_err(Clone::clone)
     }
 }
 
@@ -123,7 +145,7 @@ pub struct Traced {
 impl Traced {
     /// The network that was estimated; `None` where it was only looked up.
     pub fn network(&self) -> Option<&Network> {
-        self.network.as_ref().map(|network| network.network.as_ref())
+        self.network.as_ref().map(ScriptNetwork::network)
     }
 }
 
@@ -151,7 +173,9 @@ pub struct Host {
     /// Scripted accelerators and tables that gave numbers.
     named: Mutex<BTreeMap<String, Named>>,
     tables: Mutex<Tables>,
-    traced: Mutex<Option<Vec<Traced>>>,
+    /// Whether estimates are kept for a breakdown, and those that were.
+    tracing: AtomicBool,
+    traced: Mutex<Vec<Traced>>,
     trainer: Trainer,
     estimates: EstimateCache,
     unusable: AtomicBool,
@@ -166,7 +190,7 @@ struct Tables {
     devices: HashMap<(String, Option<String>), Result<Arc<Devices>, String>>,
 }
 
-type Networks<K> = Mutex<HashMap<K, ScriptNetwork>>;
+type Networks<K> = Mutex<FxHashMap<K, ScriptNetwork>>;
 
 impl Host {
     /// A host that finds tables and images in a folder of data, and trains on some threads.
@@ -181,7 +205,8 @@ impl Host {
             used: Default::default(),
             named: Mutex::default(),
             tables: Mutex::default(),
-            traced: Mutex::new(None),
+            tracing: AtomicBool::new(false),
+            traced: Mutex::default(),
             unusable: AtomicBool::new(false),
             versions: Default::default(),
         }
@@ -363,18 +388,18 @@ impl Host {
 
     /// Keeps an estimate if a breakdown is wanted.
     pub(super) fn trace(&self, traced: impl FnOnce() -> Traced) {
-        let mut kept = self.traced.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = kept.as_mut() {
-            kept.push(traced());
+        if self.tracing.load(Ordering::Acquire) {
+            self.traced.lock().unwrap_or_else(PoisonError::into_inner).push(traced());
         }
     }
 
     /// Runs something and gives the estimates that scripts asked for meanwhile.
     pub fn traced<T>(&self, run: impl FnOnce() -> T) -> (T, Vec<Traced>) {
-        let lock = || self.traced.lock().unwrap_or_else(PoisonError::into_inner);
-        *lock() = Some(Vec::new());
+        self.tracing.store(true, Ordering::Release);
         let result = run();
-        (result, lock().take().unwrap_or_default())
+        self.tracing.store(false, Ordering::Release);
+        let mut kept = self.traced.lock().unwrap_or_else(PoisonError::into_inner);
+        (result, std::mem::take(&mut *kept))
     }
 }
 

@@ -81,7 +81,8 @@ impl Limits {
         engine
             // The engine forgets what the functions that native functions call have used up; `call` does not.
             .set_max_operations(0)
-            .set_max_call_levels(self.call_depth)
+            // The call from the host is a level, too.
+            .set_max_call_levels(self.call_depth + 1)
             .set_max_expr_depths(self.expression_depth, self.expression_depth)
             .set_max_string_size(self.string_bytes)
             .set_max_array_size(self.array_items)

@@ -14,6 +14,16 @@ const EXPECTED: &str = "a map of metrics";
 /// An example of it.
 const EXAMPLE: &str = "write for example `#{ accuracy: 0.93, latency_ms: cost.latency_ms }`";
 
+/// Metrics as scripts see them.
+pub(super) fn script_map(metrics: &Metrics) -> Map {
+    // Not collected, which would sort.
+    let mut map = Map::new();
+    for (name, &value) in metrics {
+        map.insert(name.as_str().into(), value.into());
+    }
+    map
+}
+
 /// The metrics that `evaluate(point)` returned: finite numbers, accuracies that are fractions, and none
 /// missing that is an objective.
 pub(super) fn evaluated(

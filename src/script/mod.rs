@@ -4,6 +4,7 @@
 //! no file, network, process or clock; imports are jailed, and every call is limited. What goes
 //! wrong in a script is a [`Diagnostic`] with its place.
 
+mod again;
 mod bodies;
 mod brief;
 mod call;
@@ -17,11 +18,13 @@ mod experiment;
 mod guards;
 mod hidden;
 mod host;
+mod keys;
 mod limits;
 mod metrics;
 mod modules;
 mod native;
 mod options;
+mod own;
 mod query;
 mod reached;
 mod reading;
@@ -52,3 +55,6 @@ pub use sources::Sources;
 pub use sweep::{Accuracies, ScriptPairs, SweepNetworks, SweepPairs, SweepPlan};
 pub use table::SummaryTable;
 pub use vocabulary::vocabulary;
+
+#[cfg(test)]
+mod tests;

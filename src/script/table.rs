@@ -1,6 +1,6 @@
 //! The tables that a script's `summary(run)` gives, made with `table(title, columns, rows)`.
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, Module, NativeCallContext};
+use rhai::{Array, Dynamic, EvalAltResult, Module, NativeCallContext};
 
 use super::native::{name_type, native};
 use super::options::{described, refuse};
@@ -32,10 +32,9 @@ impl SummaryTable {
 }
 
 /// Registers `table`.
-pub(super) fn register(engine: &mut Engine) {
-    let mut globals = Module::new();
-    name_type::<SummaryTable>(&mut globals, "Table", "A titled table, as `table` gives it.");
-    native! { &mut globals =>
+pub(super) fn register(globals: &mut Module) {
+    name_type::<SummaryTable>(globals, "Table", "A titled table, as `table` gives it.");
+    native! { globals =>
         /// A table for `summary(run)` to return: a title, the columns' heads, and rows that are arrays with a
         /// value for each column. Values are shown as text, floats to five digits.
         ///
@@ -47,7 +46,6 @@ pub(super) fn register(engine: &mut Engine) {
         /// ```
         fn table(title: String, columns: Array, rows: Array) -> Table = table;
     }
-    engine.register_global_module(globals.into());
 }
 
 fn table(

@@ -5,24 +5,14 @@
 //! the calls that led there.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use rhai::{Dynamic, Engine, Module, NativeCallContext, Scope};
+use rhai::{Dynamic, NativeCallContext};
 
-use super::contract::{SELF, bind_args};
+use super::again::{Again, Original};
 use super::diagnostic::{Diagnostic, Outline, Place};
-use super::engine::engine;
-use super::host::Host;
-use super::limits::Limits;
-use super::resolver::Resolver;
-use super::sources::Sources;
 
 /// What marks call.
 const MARK: &str = "tandem_mark";
-
-/// The second run of a call takes at most this long.
-const SECONDS: f64 = 5.0;
 
 /// A statement of a function.
 struct Mark {
@@ -37,62 +27,29 @@ thread_local! {
 
 /// A script with marks.
 pub(super) struct Tracer {
-    engine: Engine,
+    again: Again,
     marks: Vec<Mark>,
-    limits: Limits,
 }
 
 impl Tracer {
     /// Puts marks into a script that has been loaded; `None` if it cannot be loaded with them.
-    pub(super) fn new(
-        label: &str,
-        sources: &Sources,
-        args: &BTreeMap<String, Dynamic>,
-        host: &Arc<Host>,
-        limits: &Limits,
-    ) -> Option<Self> {
+    pub(super) fn new(original: Original<'_>) -> Option<Self> {
         let mut marks = Vec::new();
-        let mut texts: BTreeMap<String, String> = sources
-            .all()
-            .into_iter()
-            .map(|(label, text)| {
-                let marked = marked(&label, &text, &mut marks);
-                (label, marked)
-            })
-            .collect();
-        let text = texts.remove(label)?;
-        let limits = Limits { seconds: limited(limits.seconds), ..*limits };
-        let resolver = Resolver::of_stored(texts, Sources::default());
-        let mut engine = engine(resolver, host, &limits);
-        // It has been said the first time.
-        engine.on_print(|_| {}).on_debug(|_, _, _| {});
-        engine.register_fn(MARK, |context: NativeCallContext, mark: i64| {
-            let level = context.call_level();
-            PASSED.with_borrow_mut(|passed| {
-                passed.retain(|(known, _)| *known < level);
-                passed.push((level, usize::try_from(mark).unwrap_or_default()));
-            });
-        });
-        bind_args(&mut engine, args);
-        let mut ast = engine.compile(&text).ok()?;
-        ast.set_source(label);
-        let module = limits.timed(|| Module::eval_ast_as_new(Scope::new(), &ast, &engine)).ok()?;
-        engine.register_static_module(SELF, module.into());
-        Some(Self { engine, marks, limits })
+        let again = Again::new(
+            original,
+            |label, text| marked(label, text, &mut marks),
+            |engine| {
+                engine.register_fn(MARK, pass);
+            },
+        )?;
+        Some(Self { again, marks })
     }
 
     /// Makes a call that reached a limit again, and writes where it was into its message; a call
     /// that goes well this time says nothing.
     pub(super) fn trace(&self, function: &str, argument: Dynamic, diagnostic: &mut Diagnostic) {
-        let argument_text = if argument.is_unit() { "" } else { "argument" };
-        let Ok(call) = self.engine.compile(format!("{SELF}::{function}({argument_text})")) else {
-            return;
-        };
-        let mut scope = Scope::new();
-        scope.push_dynamic("argument", argument);
         PASSED.take();
-        let outcome =
-            self.limits.timed(|| self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, &call));
+        let outcome = self.again.call(function, argument);
         let passed = PASSED.take();
         let failed = outcome.is_err_and(|error| error.is_system_exception());
         let marks: Vec<&Mark> =
@@ -108,9 +65,12 @@ impl Tracer {
     }
 }
 
-/// A limit of seconds for the second run; 0 is none.
-fn limited(seconds: f64) -> f64 {
-    if seconds > 0.0 { seconds.min(SECONDS) } else { SECONDS }
+fn pass(context: NativeCallContext, mark: i64) {
+    let level = context.call_level();
+    PASSED.with_borrow_mut(|passed| {
+        passed.retain(|(known, _)| *known < level);
+        passed.push((level, usize::try_from(mark).unwrap_or_default()));
+    });
 }
 
 /// Leaves out the middle of a long stack.

@@ -243,7 +243,6 @@ fn recursion_is_stopped() {
             ),
             "the script holds too much: more than 64 MB of memory",
         ),
-        ("through the module of itself", reward("", "experiment::reward(m)"), deep),
     ]);
 }
 
@@ -445,7 +444,7 @@ fn names_of_the_host_stay_the_hosts() {
         place.write("own.rhai", "fn estimate(a, b) { #{ latency_ms: 0.0 } } fn reward(m) { 1e9 }");
         place
     };
-    for name in ["chaidnn", "accuracy", "experiment", "args", "objective", "train", "nasbench201"] {
+    for name in ["chaidnn", "accuracy", "args", "objective", "train", "nasbench201"] {
         for text in [
             script(&format!("import \"own\" as {name};"), &[]),
             script("", &[("reward(m)", &format!("import \"own\" as {name}; 1"))]),

@@ -20,4 +20,4 @@ pub(super) use names::{a_type, counted, meant_or_known, nearest, type_name};
 pub(super) use outline::{Import, Outline, definition};
 pub(super) use parse::{compile, of_parse_error};
 pub(super) use runtime::{Explainer, HELP};
-pub(super) use signatures::modules;
+pub(super) use signatures::{callable, modules};

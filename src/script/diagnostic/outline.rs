@@ -34,6 +34,15 @@ pub(in crate::script) struct Import {
     pub(in crate::script) at: usize,
 }
 
+/// What an entry of a map is asked for by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::script) struct Key {
+    /// Its bytes.
+    pub(in crate::script) at: Range<usize>,
+    /// Whether it is a name, and not a value that is one.
+    pub(in crate::script) is_name: bool,
+}
+
 /// Where a script defines a function.
 pub(in crate::script) fn definition(label: &str, text: &str, name: &str) -> Option<Place> {
     let outline = Outline::of(text);
@@ -87,6 +96,20 @@ impl<'t> Outline<'t> {
                         return Some(at);
                     }
                 }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// The token that opens what another is in.
+    fn opening(&self, token: usize) -> Option<usize> {
+        let mut depth = 0_usize;
+        for at in (0..token).rev() {
+            match self.tokens[at].kind {
+                Kind::Close(_) => depth += 1,
+                Kind::Open(_) if depth == 0 => return Some(at),
+                Kind::Open(_) => depth -= 1,
                 _ => {}
             }
         }
@@ -194,7 +217,19 @@ impl<'t> Outline<'t> {
 
     /// Whether the name at a byte is that of a method or a property.
     pub(super) fn is_method(&self, offset: usize) -> bool {
-        self.token_at(offset).is_some_and(|at| at > 0 && self.word(at - 1) == ".")
+        self.token_at(offset).is_some_and(|at| at > 0 && matches!(self.word(at - 1), "." | "?."))
+    }
+
+    /// The key of a map or an array at a byte: the name behind a point, or what is in brackets.
+    pub(in crate::script) fn key(&self, offset: usize) -> Option<Key> {
+        let token = self.token_at(offset)?;
+        if self.is_method(offset) {
+            return Some(Key { at: self.tokens[token].at.clone(), is_name: true });
+        }
+        // A value is where its operator is.
+        let open = self.opening(token)?;
+        let at = self.tokens[open].at.end..self.tokens[self.closing(open)?].at.start;
+        matches!(self.word(open), "[" | "?[").then_some(Key { at, is_name: false })
     }
 
     fn is_entry(&self, at: usize, key: &str) -> bool {

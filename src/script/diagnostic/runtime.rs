@@ -28,6 +28,15 @@ pub(in crate::script) struct Explainer<'a> {
     pub(in crate::script) args: &'a [String],
     /// The metrics that the failing function was called with, if it was.
     pub(in crate::script) metrics: &'a [String],
+    /// Finds the entries of the map that was asked at a byte of a text, if that can be found.
+    pub(in crate::script) entries: &'a EntriesAt<'a>,
+}
+
+/// The entries of the map that was asked at a byte of the text of a label.
+pub(in crate::script) type EntriesAt<'a> = dyn Fn(&str, usize) -> Option<Vec<String>> + 'a;
+
+const fn no_entries(_: &str, _: usize) -> Option<Vec<String>> {
+    None
 }
 
 /// An error without the calls around it, and where it is.
@@ -83,7 +92,12 @@ fn function_name(name: &str) -> String {
     if name.starts_with("anon$") { "a closure".to_owned() } else { format!("`{name}`") }
 }
 
-impl Explainer<'_> {
+impl<'a> Explainer<'a> {
+    /// One that knows of no arguments, metrics or maps.
+    pub(in crate::script) const fn new(engine: &'a Engine, sources: &'a Sources) -> Self {
+        Self { engine, sources, args: &[], metrics: &[], entries: &no_entries }
+    }
+
     /// The message of an error that started in the text of a label.
     pub(in crate::script) fn explain(&self, error: &EvalAltResult, label: &str) -> Diagnostic {
         let Innermost { error, label, position, stack } = Innermost::of(error, label);
@@ -272,8 +286,10 @@ impl Explainer<'_> {
         let offset = offset_in(&text, position);
         let said = Said::new(format!("the map has no entry `{name}`"));
         let chain = outline.chain(offset).unwrap_or_default();
-        if let Some(map) = self.written(&outline, &chain, offset) {
-            return match meant_or_known(name, &map.keys(), "it has") {
+        let written = self.written(&outline, &chain, offset).map(|map| map.keys());
+        let keys = written.or_else(|| (self.entries)(label, offset));
+        if let Some(keys) = keys.filter(|keys| keys.as_slice() != self.metrics) {
+            return match meant_or_known(name, &keys, "it has") {
                 Some(help) => said.help(help),
                 None => said.help("it is empty"),
             };

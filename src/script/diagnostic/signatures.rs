@@ -1,12 +1,12 @@
 //! The functions that scripts can call, with their signatures.
 
 use std::any::TypeId;
+use std::collections::BTreeSet;
 use std::fmt;
 
-use rhai::{Array, Dynamic, Engine, FnPtr, ImmutableString, Map};
+use rhai::{Array, Dynamic, Engine, FnPtr, FuncInfo, ImmutableString, Map};
 
 use super::names::type_name;
-use crate::script::contract::SELF;
 
 /// A function that can be called.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,6 +143,20 @@ pub(super) fn natives(engine: &Engine) -> Vec<Signature> {
     signatures
 }
 
+/// The names of all native functions of an engine, as scripts call them; those that take what hardly any value
+/// is are among them.
+pub(in crate::script) fn callable(engine: &Engine) -> BTreeSet<String> {
+    let named = |function: FuncInfo| {
+        let (module, name) = (&function.namespace, &function.metadata.name);
+        let is_native = function.script.is_none() && is_name(name);
+        is_native.then(|| match module.as_str() {
+            "" => name.to_string(),
+            module => format!("{module}::{name}"),
+        })
+    };
+    engine.collect_fn_metadata(None, named, true).into_iter().collect()
+}
+
 /// The properties of a type, sorted.
 pub(super) fn properties(engine: &Engine, kind: &str) -> Vec<String> {
     let of_kind = |signature: &Signature| {
@@ -171,7 +185,7 @@ fn all(engine: &Engine) -> Vec<Signature> {
         None,
         |function| {
             let (data, module) = (function.metadata, function.namespace.to_string());
-            if module == SELF || function.script.is_some() {
+            if function.script.is_some() {
                 return None;
             }
             let parameters = (0..data.num_params).map(|at| {

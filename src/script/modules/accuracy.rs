@@ -35,14 +35,12 @@ pub(in crate::script) enum AccuracySource {
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
-pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
-    let mut globals = Module::new();
+pub(super) fn register(engine: &mut Engine, globals: &mut Module, host: &Arc<Host>) {
     name_type::<AccuracySource>(
-        &mut globals,
+        globals,
         "AccuracySource",
         "Where a sweep takes the accuracies of all its networks from.",
     );
-    engine.register_global_module(globals.into());
     let mut module = Module::new();
     module.set_doc(
         "What networks reach: the accuracies of benchmarks' tables, and predicted ones. Trained ones are \
@@ -87,12 +85,12 @@ fn register_nasbench201(module: &mut Module, host: &Arc<Host>) {
         /// accuracy::nasbench201(cell, "cifar100") // => 0.705
         /// ```
         fn nasbench201(cell: Cell201, dataset: String) -> float =
-            move |context: NativeCallContext, cell: Cell201, dataset: &str| -> Fallible<f64> {
+            move |context: NativeCallContext, cell: &mut Cell201, dataset: &str| -> Fallible<f64> {
                 let dataset = read(&context, dataset)?;
                 let table = Nasbench201Table::embedded()
                     .map_err(|error| refuse(&context, error.to_string()))?;
                 host.used(Source::Nasbench201);
-                Ok(table.accuracy(cell, dataset))
+                Ok(table.accuracy(*cell, dataset))
             };
     }
 }
@@ -132,7 +130,7 @@ fn register_nasbench101(module: &mut Module, host: &Arc<Host>) {
         /// fn evaluate(point) { #{ accuracy: accuracy::nasbench101(point.cnn) } }
         /// fn reward(m) { m.accuracy }
         /// ```
-        fn nasbench101(cell: Cell101) -> float = move |context: NativeCallContext, cell: Cell101| {
+        fn nasbench101(cell: Cell101) -> float = move |context: NativeCallContext, cell: &mut Cell101| {
             nasbench101(&context, &first, cell, Missing::Fail)
         };
         /// The test accuracy of a cell after 108 epochs on CIFAR-10, a fraction, as `accuracy::nasbench101(cell)`
@@ -144,7 +142,7 @@ fn register_nasbench101(module: &mut Module, host: &Arc<Host>) {
         /// accuracy::nasbench101(cell, #{ missing: "predict" }) > 0.9 // => true
         /// ```
         fn nasbench101(cell: Cell101, options: Map) -> float =
-            move |context: NativeCallContext, cell: Cell101, options: Map| {
+            move |context: NativeCallContext, cell: &mut Cell101, options: Map| {
                 let missing = missing(&context, options)?;
                 nasbench101(&context, &second, cell, missing)
             };
@@ -161,8 +159,8 @@ fn register_nasbench101(module: &mut Module, host: &Arc<Host>) {
         /// accuracy::predicted(nasbench101::cell("inception")) // => 0.927
         /// ```
         fn predicted(cell: Cell101) -> float =
-            move |context: NativeCallContext, cell: Cell101| -> Fallible<f64> {
-                third.predicted101(&cell).map_err(|reason| refuse(&context, reason))
+            move |context: NativeCallContext, cell: &mut Cell101| -> Fallible<f64> {
+                third.predicted101(cell).map_err(|reason| refuse(&context, reason))
             };
     }
 }
@@ -184,14 +182,14 @@ fn missing(context: &NativeCallContext, options: Map) -> Fallible<Missing> {
 fn nasbench101(
     context: &NativeCallContext,
     host: &Host,
-    cell: Cell101,
+    cell: &Cell101,
     missing: Missing,
 ) -> Fallible<f64> {
     let refuse = |reason: String| refuse(context, reason);
     if missing == Missing::Predict && host.imported101().map_err(refuse)?.is_none() {
-        return host.predicted101(&cell).map_err(refuse);
+        return host.predicted101(cell).map_err(refuse);
     }
     let table = host.nasbench101().map_err(refuse)?;
     host.used(Source::Nasbench101);
-    table.accuracy(&cell).ok_or_else(|| refuse(format!("the table has no cell {cell}")))
+    table.accuracy(cell).ok_or_else(|| refuse(format!("the table has no cell {cell}")))
 }

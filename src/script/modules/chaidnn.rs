@@ -16,11 +16,9 @@ use crate::script::native::{name_type, native};
 use crate::script::options::{Options, refuse};
 use crate::store::Reused;
 
-pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
-    let mut globals = Module::new();
-    register_configuration(&mut globals);
-    register_estimate(&mut globals);
-    engine.register_global_module(globals.into());
+pub(super) fn register(engine: &mut Engine, globals: &mut Module, host: &Arc<Host>) {
+    register_configuration(globals);
+    register_estimate(globals);
     engine.register_static_module("chaidnn", module(host).into());
 }
 
@@ -74,8 +72,8 @@ fn module(host: &Arc<Host>) -> Module {
         /// chaidnn::estimate(net, hw).fits // => true
         /// ```
         fn estimate(net: Network, configuration: ChaidnnConfiguration) -> ChaidnnEstimate =
-            move |context: NativeCallContext, net: ScriptNetwork, configuration: Configuration| {
-                estimate_pair(&context, &first, &net, configuration, Platform::codesign_nas())
+            move |context: NativeCallContext, net: &mut ScriptNetwork, configuration: Configuration| {
+                estimate_pair(&context, &first, net, configuration, Platform::codesign_nas())
             };
         /// What a network costs on a configuration, on a platform of one's own.
         ///
@@ -95,11 +93,11 @@ fn module(host: &Arc<Host>) -> Module {
         /// ```
         fn estimate(net: Network, configuration: ChaidnnConfiguration, platform: Map) -> ChaidnnEstimate =
             move |context: NativeCallContext,
-                  net: ScriptNetwork,
+                  net: &mut ScriptNetwork,
                   configuration: Configuration,
                   options: Map| {
                 let platform = platform(&context, "chaidnn::estimate", options)?;
-                estimate_pair(&context, &second, &net, configuration, platform)
+                estimate_pair(&context, &second, net, configuration, platform)
             };
         /// The configuration with the highest performance per area for a network, and its estimate, as `#{
         /// configuration, estimate }`.
@@ -205,7 +203,7 @@ fn best_of(
     // The estimates of all configurations take some ten milliseconds. A single one takes two
     // microseconds, less than its look-up would.
     let version = model_version();
-    let key = format!("{version} best {platform:?} {}", net.network.digest());
+    let key = format!("{version} best {platform:?} {}", net.network().digest());
     let (best, is_known) = host
         .estimates()
         .get_or(blake3::hash(key.as_bytes()).to_hex().as_str(), || {

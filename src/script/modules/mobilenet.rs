@@ -15,10 +15,8 @@ type Fallible<T> = Result<T, Box<EvalAltResult>>;
 /// The widths of the space: those of the paper, without the smallest.
 const WIDTHS: [f64; 4] = [0.5, 0.75, 1.0, 1.4];
 
-pub(super) fn register(engine: &mut Engine) {
-    let mut globals = Module::new();
-    register_type(&mut globals);
-    engine.register_global_module(globals.into());
+pub(super) fn register(engine: &mut Engine, globals: &mut Module) {
+    register_type(globals);
     engine.register_static_module("mobilenet", module().into());
 }
 

@@ -20,7 +20,7 @@ mod values;
 
 use std::sync::Arc;
 
-use rhai::Engine;
+use rhai::{Engine, Module};
 
 use super::host::Host;
 
@@ -29,24 +29,27 @@ pub(super) use accuracy::{AccuracySource, Missing};
 pub(super) use phase::{Closure, PhaseReward, ScriptPhase};
 pub(super) use reward::read as reward_of;
 pub(super) use run::{ScriptRun, script_point};
-pub(super) use space::{PartError, ScriptPart};
+pub(super) use space::{PartError, ScriptPart, register_names};
 pub use train::TrainingPlan;
 
 /// Registers everything.
 pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
-    space::register(engine);
-    part::register(engine);
-    network::register(engine);
-    nasbench201::register(engine, host);
-    nasbench101::register(engine, host);
-    mobilenet::register(engine);
-    chaidnn::register(engine, host);
-    accelerator::register(engine, host);
-    accuracy::register(engine, host);
-    reward::register(engine);
-    objective::register(engine);
-    phase::register(engine);
-    train::register(engine, host);
-    run::register(engine);
-    crate::script::table::register(engine);
+    // A single module: a call looks through all global ones until it finds its function.
+    let mut globals = Module::new();
+    space::register(&mut globals);
+    part::register(engine, &mut globals);
+    network::register(engine, &mut globals);
+    nasbench201::register(engine, &mut globals, host);
+    nasbench101::register(engine, &mut globals, host);
+    mobilenet::register(engine, &mut globals);
+    chaidnn::register(engine, &mut globals, host);
+    accelerator::register(engine, &mut globals, host);
+    accuracy::register(engine, &mut globals, host);
+    reward::register(&mut globals);
+    objective::register(engine, &mut globals);
+    phase::register(&mut globals);
+    train::register(engine, &mut globals, host);
+    run::register(&mut globals);
+    crate::script::table::register(&mut globals);
+    engine.register_global_module(globals.into());
 }

@@ -12,10 +12,8 @@ use crate::script::native::{name_type, native};
 use crate::script::options::{Options, refuse};
 use crate::space::nasbench101::{Cell101, Nasbench101Space};
 
-pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
-    let mut globals = Module::new();
-    register_types(&mut globals);
-    engine.register_global_module(globals.into());
+pub(super) fn register(engine: &mut Engine, globals: &mut Module, host: &Arc<Host>) {
+    register_types(globals);
     engine.register_static_module("nasbench101", module(host).into());
 }
 
@@ -83,8 +81,8 @@ fn module(host: &Arc<Host>) -> Module {
         /// ```rhai
         /// nasbench101::network(nasbench101::cell("resnet")).parameters // => 20346506
         /// ```
-        fn network(cell: Cell101) -> Network = move |context: NativeCallContext, cell: Cell101| {
-            network(&context, &first, cell, Map::new())
+        fn network(cell: Cell101) -> Network = move |context: NativeCallContext, cell: &mut Cell101| {
+            network(&context, &first, cell, Nasbench101Settings::default())
         };
         /// The network of a cell, of sizes that may differ from the benchmark's.
         ///
@@ -105,8 +103,9 @@ fn module(host: &Arc<Host>) -> Module {
         /// net.parameters // => 25754
         /// ```
         fn network(cell: Cell101, options: Map) -> Network =
-            move |context: NativeCallContext, cell: Cell101, options: Map| {
-                network(&context, &second, cell, options)
+            move |context: NativeCallContext, cell: &mut Cell101, options: Map| {
+                let settings = settings(&context, "nasbench101::network", options)?;
+                network(&context, &second, cell, settings)
             };
         /// The networks of all cells as the benchmark builds them on CIFAR-10, for `sweep()`.
         ///
@@ -130,10 +129,9 @@ fn module(host: &Arc<Host>) -> Module {
 fn network(
     context: &NativeCallContext,
     host: &Host,
-    cell: Cell101,
-    options: Map,
+    cell: &Cell101,
+    settings: Nasbench101Settings,
 ) -> Result<ScriptNetwork, Box<EvalAltResult>> {
-    let settings = settings(context, "nasbench101::network", options)?;
     host.network101((cell.kept(), settings)).map_err(|reason| refuse(context, reason))
 }
 

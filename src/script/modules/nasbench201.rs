@@ -12,10 +12,8 @@ use crate::script::native::{name_type, native};
 use crate::script::options::{Options, refuse};
 use crate::space::nasbench201::{Cell201, Nasbench201Space};
 
-pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
-    let mut globals = Module::new();
-    register_types(&mut globals);
-    engine.register_global_module(globals.into());
+pub(super) fn register(engine: &mut Engine, globals: &mut Module, host: &Arc<Host>) {
+    register_types(globals);
     engine.register_static_module("nasbench201", module(host).into());
 }
 
@@ -81,8 +79,8 @@ fn module(host: &Arc<Host>) -> Module {
         ///     "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|");
         /// nasbench201::network(cell).parameters // => 559386
         /// ```
-        fn network(cell: Cell201) -> Network = move |context: NativeCallContext, cell: Cell201| {
-            network(&context, &first, cell, Map::new())
+        fn network(cell: Cell201) -> Network = move |context: NativeCallContext, cell: &mut Cell201| {
+            network(&context, &first, (*cell, Nasbench201Settings::default()))
         };
         /// The network of a cell, of sizes that may differ from the benchmark's.
         ///
@@ -103,8 +101,9 @@ fn module(host: &Arc<Host>) -> Module {
         /// net.parameters // => 11054
         /// ```
         fn network(cell: Cell201, options: Map) -> Network =
-            move |context: NativeCallContext, cell: Cell201, options: Map| {
-                network(&context, &second, cell, options)
+            move |context: NativeCallContext, cell: &mut Cell201, options: Map| {
+                let settings = settings(&context, "nasbench201::network", options)?;
+                network(&context, &second, (*cell, settings))
             };
         /// The networks of all cells as the benchmark builds them on CIFAR-10, for `sweep()`.
         ///
@@ -128,11 +127,9 @@ fn module(host: &Arc<Host>) -> Module {
 fn network(
     context: &NativeCallContext,
     host: &Host,
-    cell: Cell201,
-    options: Map,
+    key: (Cell201, Nasbench201Settings),
 ) -> Result<ScriptNetwork, Box<EvalAltResult>> {
-    let settings = settings(context, "nasbench201::network", options)?;
-    host.network201((cell, settings)).map_err(|reason| refuse(context, reason))
+    host.network201(key).map_err(|reason| refuse(context, reason))
 }
 
 fn settings(

@@ -18,10 +18,8 @@ use crate::study::unit_hint;
 const RANGES: [(&str, f64, f64); 3] =
     [("accuracy", 0.0, 1.0), ("latency_ms", 2_000.0, 0.0), ("area_mm2", 400.0, 0.0)];
 
-pub(super) fn register(engine: &mut Engine) {
-    let mut globals = Module::new();
-    register_objective(&mut globals);
-    engine.register_global_module(globals.into());
+pub(super) fn register(engine: &mut Engine, globals: &mut Module) {
+    register_objective(globals);
     let mut module = Module::new();
     module.set_doc(
         "Objectives as values. They may stand wherever a reward may: the host evaluates them without the \

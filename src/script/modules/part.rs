@@ -67,14 +67,12 @@ fn shown(chosen: &Chosen<'_>, natives: &[ToScript]) -> Result<Dynamic, String> {
     })
 }
 
-pub(super) fn register(engine: &mut Engine) {
-    let mut globals = Module::new();
-    name_type::<ScriptDraft>(&mut globals, "Part", "A part of named choices in the making.");
-    register_choices(&mut globals);
-    register_rules(&mut globals);
-    rules::register(&mut globals);
-    cell::register_type(&mut globals);
-    engine.register_global_module(globals.into());
+pub(super) fn register(engine: &mut Engine, globals: &mut Module) {
+    name_type::<ScriptDraft>(globals, "Part", "A part of named choices in the making.");
+    register_choices(globals);
+    register_rules(globals);
+    rules::register(globals);
+    cell::register_type(globals);
 
     let mut module = Module::new();
     module.set_doc("Parts of a space of one's own.");

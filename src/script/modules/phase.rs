@@ -103,11 +103,9 @@ impl Closure {
     }
 }
 
-pub(super) fn register(engine: &mut Engine) {
-    let mut globals = Module::new();
-    register_phase(&mut globals);
-    register_controllers(&mut globals);
-    engine.register_global_module(globals.into());
+pub(super) fn register(globals: &mut Module) {
+    register_phase(globals);
+    register_controllers(globals);
 }
 
 fn register_phase(globals: &mut Module) {

@@ -1,6 +1,6 @@
 //! `reject`: the reward of a pair that misses a limit.
 
-use rhai::{Dynamic, Engine, Module};
+use rhai::{Dynamic, Module};
 
 use crate::script::native::{name_type, native};
 use crate::script::options::number;
@@ -10,14 +10,13 @@ use crate::study::Reward;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rejected(pub f64);
 
-pub(super) fn register(engine: &mut Engine) {
-    let mut globals = Module::new();
+pub(super) fn register(globals: &mut Module) {
     name_type::<Rejected>(
-        &mut globals,
+        globals,
         "Rejected",
         "The reward of a pair that misses a limit, as `reject` gives it.",
     );
-    native! { &mut globals =>
+    native! { globals =>
         /// The reward of a pair that misses a limit, for `reward(metrics)` to return: the trial is not valid.
         /// Controllers prefer every valid pair to it, and among rejected ones the higher reward, so that minus
         /// the distance from the limit leads back.
@@ -43,7 +42,6 @@ pub(super) fn register(engine: &mut Engine) {
         /// The number that was rejected with.
         get reward(rejected: Rejected) -> float = |rejected: &mut Rejected| rejected.0;
     }
-    engine.register_global_module(globals.into());
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a reward is a small number")]

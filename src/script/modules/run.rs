@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use rhai::{
-    Array, Dynamic, Engine, EvalAltResult, FnPtr, FuncArgs, Map, Module, NativeCallContext,
-};
+use rhai::{Array, Dynamic, EvalAltResult, FnPtr, FuncArgs, Map, Module, NativeCallContext};
 
 use super::space::{ScriptPart, ScriptPoint};
 use crate::pareto::{Direction, Objective};
+use crate::script::metrics::script_map;
 use crate::script::native::{name_type, native};
 use crate::script::options::{described, refuse};
 use crate::seed::stream;
@@ -45,9 +44,7 @@ impl ScriptRun {
             ("point".into(), Dynamic::from(self.point(trial)?)),
         ]);
         if let Outcome::Done { metrics, reward, valid } = &trial.outcome {
-            let metrics: Map =
-                metrics.iter().map(|(name, &v)| (name.as_str().into(), v.into())).collect();
-            map.insert("metrics".into(), metrics.into());
+            map.insert("metrics".into(), script_map(metrics).into());
             map.insert("reward".into(), (*reward).into());
             map.insert("valid".into(), (*valid).into());
         }
@@ -81,9 +78,7 @@ impl ScriptRun {
         let objective = Objective { metric: metric.to_owned(), direction };
         let found = self.progress.extreme(&objective, |metrics| {
             let Some(filter) = filter else { return Ok(true) };
-            let map: Map =
-                metrics.iter().map(|(name, &v)| (name.as_str().into(), v.into())).collect();
-            call::<bool>(context, filter, (map,))
+            call::<bool>(context, filter, (script_map(metrics),))
         })?;
         self.trial(found)
     }
@@ -103,17 +98,16 @@ pub(in crate::script) fn script_point(
     Ok(ScriptPoint { point: point.clone(), values })
 }
 
-pub(super) fn register(engine: &mut Engine) {
+pub(super) fn register(globals: &mut Module) {
     type R = ScriptRun;
     type Shown = Result<Dynamic, Box<EvalAltResult>>;
-    let mut globals = Module::new();
     name_type::<R>(
-        &mut globals,
+        globals,
         "Run",
         "A run so far, as `schedule(run)` and `summary(run)` see it. A trial of it is a map of `step`, `phase` \
          (its number), `point` and, unless it failed, `metrics`, `reward` and `valid`.",
     );
-    native! { &mut globals =>
+    native! { globals =>
         /// The number of trials.
         get steps(run: Run) -> int = |run: &mut R| int(run.progress.steps());
         /// The number of trials that met the limits of their phase.
@@ -194,7 +188,6 @@ pub(super) fn register(engine: &mut Engine) {
                 run.extreme(&context, (metric, Direction::Min), Some(&filter))
             };
     }
-    engine.register_global_module(globals.into());
 }
 
 /// Calls a script's function from a native one.

@@ -11,7 +11,7 @@ use crate::script::diagnostic::{a_type, type_name};
 use crate::script::native::{name_type, native};
 use crate::script::options::{refuse, refuse_with_help};
 use crate::space::mixed::{Content, Draft, MixedError, check_values};
-use crate::space::{Domain, Options, Point};
+use crate::space::{Domain, Options, Part, Point};
 
 /// What scripts see of a part's options.
 pub(super) type ToScript = Arc<dyn Fn(&[u16]) -> Result<Dynamic, String> + Send + Sync>;
@@ -126,16 +126,14 @@ pub(in crate::script) struct ScriptPoint {
     pub values: Map,
 }
 
-pub(super) fn register(engine: &mut Engine) {
-    let mut globals = Module::new();
-    name_type::<ScriptPart>(&mut globals, "SpacePart", "A part of a space.");
-    name_type::<ScriptPoint>(&mut globals, "Point", "A point: a value for each part of the space.");
-    register_parts(&mut globals);
-    native! { &mut globals =>
+pub(super) fn register(globals: &mut Module) {
+    name_type::<ScriptPart>(globals, "SpacePart", "A part of a space.");
+    name_type::<ScriptPoint>(globals, "Point", "A point: a value for each part of the space.");
+    register_parts(globals);
+    native! { globals =>
         /// What the point has for a part, as `point.hw` or `point["hw"]`.
         index part(point: Point, part: String) -> Dynamic = read;
     }
-    engine.register_global_module(globals.into());
 }
 
 /// The parts that are a single choice, subset or permutation.
@@ -226,6 +224,17 @@ fn register_parts(globals: &mut Module) {
 
 fn alone(context: &NativeCallContext, content: Content) -> Fallible<ScriptPart> {
     ScriptPart::alone(content).map_err(|error| refuse(context, error.to_string()))
+}
+
+/// Makes the parts of a space known as properties of its points: `point.hw` is found at once then, and not by
+/// `point["hw"]` after there is no such property.
+pub(in crate::script) fn register_names(engine: &mut Engine, parts: &[Part]) {
+    for part in parts {
+        let name = part.name.clone();
+        engine.register_get(&part.name, move |point: &mut ScriptPoint| {
+            point.values.get(name.as_str()).cloned().unwrap_or_default()
+        });
+    }
 }
 
 fn read(context: NativeCallContext, point: &mut ScriptPoint, part: &str) -> Fallible<Dynamic> {

@@ -39,15 +39,13 @@ struct Trained {
     records: Arc<Vec<TrainingRecord>>,
 }
 
-pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
-    let mut globals = Module::new();
-    register_trained(&mut globals);
+pub(super) fn register(engine: &mut Engine, globals: &mut Module, host: &Arc<Host>) {
+    register_trained(globals);
     name_type::<TrainingPlan>(
-        &mut globals,
+        globals,
         "TrainingPlan",
         "A network with how it is trained, as `train::plan` gives it.",
     );
-    engine.register_global_module(globals.into());
     engine.register_static_module("train", module(host).into());
 }
 
@@ -135,7 +133,7 @@ fn module(host: &Arc<Host>) -> Module {
 fn fit(context: &NativeCallContext, host: &Host, plan: &TrainingPlan) -> Fallible<Trained> {
     let TrainingPlan { network, data, recipe, .. } = plan;
     let train = |seed| {
-        let trained = untimed(|| host.trainer().train(&network.network, data, recipe, seed));
+        let trained = untimed(|| host.trainer().train(network.network(), data, recipe, seed));
         trained.map_err(|error| {
             let of_all = matches!(
                 error,
@@ -285,7 +283,7 @@ fn read_numbers(options: &mut Options<'_>, name: &'static str) -> Fallible<Optio
 impl TrainingPlan {
     /// What is trained.
     pub fn network(&self) -> &Network {
-        &self.network.network
+        self.network.network()
     }
 
     /// The seeds, one after another.

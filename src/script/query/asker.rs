@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use rhai::{Engine, EvalAltResult, Module, Scope};
+use rhai::{Engine, EvalAltResult};
 
 use super::expression::Expression;
 use super::facts::sources_of;
@@ -23,7 +23,6 @@ use crate::script::resolver::Resolver;
 use crate::script::settings::Settings;
 use crate::script::sources::Sources;
 use crate::store::{Reader, RunRecord, StoreError};
-use crate::study::Metrics;
 
 /// A query that cannot be answered.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +78,7 @@ impl Asker {
         let host = Arc::new(Host::new(data, settings.threads()));
         let label = path.display().to_string();
         let (core, _) = Core::load((&label, &text), (resolver, sources), settings, host)?;
-        Self::of_core(core)
+        Ok(Self::of_core(core))
     }
 
     /// With the functions of a run's stored script at hand, if some expressions call any of them; `set` changes
@@ -110,18 +109,13 @@ impl Asker {
         }
         Ok(match load_stored(reader, record, data, set)? {
             None => Ok(plain),
-            Some(loaded) => loaded.and_then(|(core, _)| Self::of_core(core)),
+            Some(loaded) => loaded.map(|(core, _)| Self::of_core(core)),
         })
     }
 
-    fn of_core(mut core: Core) -> Result<Self, ScriptError> {
-        let functions = core
-            .limits
-            .timed(|| Module::eval_ast_as_new(Scope::new(), &core.ast, &core.engine))
-            .map_err(|error| core.refuse(core.explain(&error, &core.label, &Metrics::new())))?;
-        core.engine.register_global_module(functions.into());
-        let Core { engine, limits, sources, .. } = core;
-        Ok(Self { engine: Arc::new(engine), limits, sources, spent: Arc::default() })
+    fn of_core(core: Core) -> Self {
+        let (engine, limits, sources) = core.into_engine();
+        Self { engine: Arc::new(engine), limits, sources, spent: Arc::default() }
     }
 
     /// Compiles an expression; messages call its text `label`.
@@ -164,9 +158,7 @@ impl Asker {
 
     /// The message of an evaluation that failed, which names the limit that it reached.
     pub(super) fn diagnose(&self, error: &EvalAltResult, label: &str) -> Diagnostic {
-        let explainer =
-            Explainer { engine: &self.engine, sources: &self.sources, args: &[], metrics: &[] };
-        let mut diagnostic = explainer.explain(error, label);
+        let mut diagnostic = Explainer::new(&self.engine, &self.sources).explain(error, label);
         let mut inner = error;
         while let EvalAltResult::ErrorInFunctionCall(_, _, next, _) = inner {
             inner = next;

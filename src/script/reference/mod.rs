@@ -23,7 +23,7 @@ pub use definitions::definitions;
 pub use page::reference_page;
 
 /// An engine as scripts have it, which finds tables and images in a folder of data.
-fn script_engine(data: PathBuf) -> Engine {
+pub(super) fn script_engine(data: PathBuf) -> Engine {
     let resolver = Resolver::new(Path::new("."), Sources::default());
     engine(resolver, &Arc::new(Host::new(data, 1)), &Limits::default())
 }

@@ -293,7 +293,7 @@ fn is_same(a: &Dynamic, b: &Dynamic) -> bool {
     }
     both::<ControllerSpec>(a, b, |a, b| a == b)
         || both::<Estimate>(a, b, |a, b| a == b)
-        || both::<ScriptNetwork>(a, b, |a, b| a.network.digest() == b.network.digest())
+        || both::<ScriptNetwork>(a, b, |a, b| a.network().digest() == b.network().digest())
         || both::<TrainingPlan>(a, b, |a, b| {
             (&a.recipe, a.seed, a.seeds) == (&b.recipe, b.seed, b.seeds)
         })

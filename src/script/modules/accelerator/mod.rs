@@ -56,11 +56,10 @@ impl ScriptAccelerator {
     }
 }
 
-pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
+pub(super) fn register(engine: &mut Engine, globals: &mut Module, host: &Arc<Host>) {
     type A = ScriptAccelerator;
-    let mut globals = Module::new();
-    name_type::<A>(&mut globals, "Accelerator", "An accelerator with all its configurations.");
-    native! { &mut globals =>
+    name_type::<A>(globals, "Accelerator", "An accelerator with all its configurations.");
+    native! { globals =>
         /// The accelerator's name.
         ///
         /// ```rhai
@@ -68,7 +67,6 @@ pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
         /// ```
         get name(accelerator: Accelerator) -> String = |it: &mut A| it.name().to_owned();
     }
-    engine.register_global_module(globals.into());
     engine.register_static_module("accelerator", module(host).into());
 }
 

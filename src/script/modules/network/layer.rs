@@ -1,31 +1,30 @@
 //! The layers of a network as scripts walk them.
 
-use std::sync::Arc;
-
 use rhai::{Array, Module};
 
 use super::{array, int};
-use crate::network::{Layer, Network, Operation, Relu};
+use crate::network::{Layer, Operation, Relu};
+use crate::script::host::ScriptNetwork;
 use crate::script::native::{name_type, native};
 
 /// One layer of a network.
 #[derive(Clone)]
 pub(super) struct ScriptLayer {
-    network: Arc<Network>,
+    net: ScriptNetwork,
     index: usize,
 }
 
 impl ScriptLayer {
-    pub(super) const fn new(network: Arc<Network>, index: usize) -> Self {
-        Self { network, index }
+    pub(super) const fn new(net: ScriptNetwork, index: usize) -> Self {
+        Self { net, index }
     }
 
     fn get(&self) -> &Layer {
-        &self.network.layers()[self.index]
+        &self.net.network().layers()[self.index]
     }
 
     fn inputs(&self) -> impl Iterator<Item = &Layer> {
-        self.get().inputs.iter().map(|&id| self.network.layer(id))
+        self.get().inputs.iter().map(|&id| self.net.network().layer(id))
     }
 }
 

@@ -1,0 +1,78 @@
+//! A script that runs again with changes to its text, to see what an error does not say.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rhai::{Dynamic, Engine, EvalAltResult};
+
+use super::contract::bind_args;
+use super::engine::engine;
+use super::host::Host;
+use super::limits::Limits;
+use super::own::Own;
+use super::resolver::Resolver;
+use super::sources::Sources;
+
+/// The second run of a call takes at most this long.
+const SECONDS: f64 = 5.0;
+
+/// A script that has been loaded.
+#[derive(Clone, Copy)]
+pub(super) struct Original<'a> {
+    /// What its texts are.
+    pub(super) sources: &'a Sources,
+    /// Which of them is its own.
+    pub(super) label: &'a str,
+    /// The arguments that it knows.
+    pub(super) args: &'a BTreeMap<String, Dynamic>,
+    pub(super) host: &'a Arc<Host>,
+    pub(super) limits: &'a Limits,
+}
+
+/// A script with changes to its text.
+pub(super) struct Again {
+    engine: Engine,
+    own: Own,
+    limits: Limits,
+}
+
+impl Again {
+    /// Changes each text of a script, by its label; `None` if it cannot be loaded so.
+    pub(super) fn new(
+        original: Original<'_>,
+        mut change: impl FnMut(&str, &str) -> String,
+        prepare: impl FnOnce(&mut Engine),
+    ) -> Option<Self> {
+        let Original { sources, label, args, host, limits } = original;
+        let changed = |(label, text): (String, Arc<str>)| {
+            let text = change(&label, &text);
+            (label, text)
+        };
+        let mut texts: BTreeMap<String, String> = sources.all().into_iter().map(changed).collect();
+        let text = texts.remove(label)?;
+        let limits = Limits { seconds: limited(limits.seconds), ..*limits };
+        let mut engine = engine(Resolver::of_stored(texts, Sources::default()), host, &limits);
+        // It has been said the first time.
+        engine.on_print(|_| {}).on_debug(|_, _, _| {});
+        prepare(&mut engine);
+        bind_args(&mut engine, args);
+        let mut ast = engine.compile(&text).ok()?;
+        ast.set_source(label);
+        let own = Own::new(&engine, &limits, &ast).ok()?;
+        Some(Self { engine, own, limits })
+    }
+
+    /// Calls a function of the script; a unit is no argument.
+    pub(super) fn call(
+        &self,
+        function: &str,
+        argument: Dynamic,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        self.limits.timed(|| self.own.call(&self.engine, function, argument))
+    }
+}
+
+/// A limit of seconds for the second run; 0 is none.
+fn limited(seconds: f64) -> f64 {
+    if seconds > 0.0 { seconds.min(SECONDS) } else { SECONDS }
+}

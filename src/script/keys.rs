@@ -1,0 +1,95 @@
+//! The entries that a map had where one was missing.
+//!
+//! The engine's error has the name of the entry only. The call is made again with that one place of the text
+//! asking for an entry of another name, which no map has: whatever map is asked there is seen.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
+
+use super::again::{Again, Original};
+use super::diagnostic::Outline;
+
+/// What the names of entries begin with at the place.
+const PREFIX: &str = "tandem_missing_";
+
+thread_local! {
+    static SEEN: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+}
+
+/// Those of the places of a script at which an entry was missing.
+#[derive(Default)]
+pub(super) struct Witnesses(Mutex<HashMap<(String, usize), Known>>);
+
+/// A witness, once it has been made; none where nothing asks a map.
+type Known = Arc<OnceLock<Option<Witness>>>;
+
+impl Witnesses {
+    /// The entries of the map that is asked at a byte of the text of a label, in a call in which one is missing.
+    pub(super) fn entries(
+        &self,
+        original: Original<'_>,
+        (label, at): (&str, usize),
+        (function, argument): (&str, Dynamic),
+    ) -> Option<Vec<String>> {
+        let known = {
+            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            all.entry((label.to_owned(), at)).or_default().clone()
+        };
+        let witness = known.get_or_init(|| Witness::new(original, (label, at)));
+        witness.as_ref()?.entries(function, argument)
+    }
+}
+
+/// A script that tells which entries a map has at a place.
+struct Witness(Again);
+
+impl Witness {
+    /// Has a script tell of the map that is asked at a byte of one of its texts; `None` if there is nothing that
+    /// asks a map.
+    fn new(original: Original<'_>, place: (&str, usize)) -> Option<Self> {
+        let mut is_changed = false;
+        let change = |label: &str, text: &str| {
+            let changed = (label == place.0).then(|| asking(text, place.1)).flatten();
+            is_changed |= changed.is_some();
+            changed.unwrap_or_else(|| text.to_owned())
+        };
+        let again = Again::new(original, change, watch)?;
+        is_changed.then_some(Self(again))
+    }
+
+    fn entries(&self, function: &str, argument: Dynamic) -> Option<Vec<String>> {
+        SEEN.take();
+        let _ended = self.0.call(function, argument);
+        SEEN.take()
+    }
+}
+
+/// A text in which the access to a map at a byte asks for an entry of another name.
+fn asking(text: &str, offset: usize) -> Option<String> {
+    let key = Outline::of(text).key(offset)?;
+    let (before, key_text, after) =
+        (&text[..key.at.start], &text[key.at.clone()], &text[key.at.end..]);
+    Some(if key.is_name {
+        format!("{before}{PREFIX}{key_text}{after}")
+    } else {
+        format!("{before}\"{PREFIX}\" + ({key_text}){after}")
+    })
+}
+
+fn watch(engine: &mut Engine) {
+    engine.on_map_missing_property(|map: &mut Map, name, _| {
+        let Some(name) = name.strip_prefix(PREFIX) else {
+            // The engine asks here before it adds an entry, too, and an entry that is missing elsewhere has been
+            // added or caught.
+            return map.entry(name.into()).or_insert(Dynamic::UNIT).try_into();
+        };
+        if !map.contains_key(name) {
+            SEEN.set(Some(map.keys().map(ToString::to_string).collect()));
+        }
+        let missing = || EvalAltResult::ErrorPropertyNotFound(name.to_owned(), Position::NONE);
+        map.get_mut(name).ok_or_else(missing)?.try_into()
+    });
+}

@@ -1,0 +1,58 @@
+//! The functions of a script, as the host calls them.
+
+use rhai::{
+    AST, Dynamic, Engine, EvalAltResult, GlobalRuntimeState, Module, NativeCallContext, Position,
+    Scope,
+};
+
+use super::limits::Limits;
+
+/// The functions of a script with the imports and constants around them.
+pub(super) struct Own {
+    global: GlobalRuntimeState,
+}
+
+impl Own {
+    /// Runs the statements around a script's functions.
+    pub(super) fn new(
+        engine: &Engine,
+        limits: &Limits,
+        ast: &AST,
+    ) -> Result<Self, Box<EvalAltResult>> {
+        let module = limits.timed(|| Module::eval_ast_as_new(Scope::new(), ast, engine))?;
+        let mut own = Self::none(engine);
+        own.global.lib.push(module.into());
+        Ok(own)
+    }
+
+    /// No functions.
+    pub(super) fn none(engine: &Engine) -> Self {
+        Self { global: engine.new_global_runtime_state() }
+    }
+
+    /// Makes the functions known to all that the engine runs.
+    pub(super) fn register(self, engine: &mut Engine) {
+        for functions in self.global.lib {
+            engine.register_global_module(functions);
+        }
+    }
+
+    /// Calls a function with an argument, or with none if that is a unit.
+    ///
+    /// The engine's ways to call by an expression copy the argument, and those to call by a name do not know the
+    /// imports around the functions.
+    pub(super) fn call(
+        &self,
+        engine: &Engine,
+        function: &str,
+        mut argument: Dynamic,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        let (global, nowhere) = (&self.global, Position::NONE);
+        let context =
+            NativeCallContext::new_with_all_fields(engine, function, None, global, nowhere);
+        if argument.is_unit() {
+            return context.call_fn_raw(function, false, false, &mut []);
+        }
+        context.call_fn_raw(function, false, false, &mut [&mut argument])
+    }
+}
