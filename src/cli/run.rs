@@ -14,7 +14,7 @@ use super::{outcome, summary, thresholds};
 use crate::accel::chaidnn;
 use crate::note;
 use crate::report::Terminal;
-use crate::script::Settings;
+use crate::script::{Diagnostic, Settings};
 use crate::store::{RunRecord, Store};
 use crate::study::{End, Experiment, Failure, Progress, Study, StudyError};
 
@@ -163,7 +163,15 @@ pub fn listen(stop: &Arc<AtomicBool>) {
 
 /// An error of a run, with the script's source line where one is behind it.
 pub fn explain(loaded: &Loaded, error: StudyError) -> CliError {
+    let call = |head: Option<String>, diagnostic: Diagnostic| CliError::Call {
+        head,
+        diagnostic: Box::new(diagnostic),
+        sources: loaded.script.texts().clone(),
+    };
     let (head, message) = match &error {
+        StudyError::Threshold(error) => {
+            return call(None, loaded.script.explain_threshold(error));
+        }
         StudyError::Schedule(Failure(message)) | StudyError::Unusable(Failure(message)) => {
             (None, message)
         }
@@ -173,11 +181,7 @@ pub fn explain(loaded: &Loaded, error: StudyError) -> CliError {
         _ => return CliError::Study(error),
     };
     match loaded.script.diagnostic(message) {
-        Some(diagnostic) => CliError::Call {
-            head,
-            diagnostic: Box::new(diagnostic),
-            sources: loaded.script.texts().clone(),
-        },
+        Some(diagnostic) => call(head, diagnostic),
         None => CliError::Study(error),
     }
 }

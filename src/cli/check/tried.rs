@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use crate::accuracy::trained::Estimate;
 use crate::cli::context::Loaded;
 use crate::cli::error::CliError;
+use crate::cli::run::explain;
 use crate::script::Diagnostic;
 use crate::seed::stream;
 use crate::space::Point;
 use crate::store::{Outcome, Stretch};
 use crate::study::{
-    Experiment, Failure, Metrics, Obstacle, Progress, Rehearsal, RehearsalEnd, evaluate_finite,
+    Experiment, Failure, Metrics, Obstacle, Progress, Rehearsal, RehearsalEnd, StudyError,
+    evaluate_finite,
 };
 
 /// Points that are drawn and evaluated.
@@ -261,7 +263,7 @@ fn require_metrics(loaded: &Loaded, values: &Metrics) -> Result<(), CliError> {
         }
     }
     for threshold in loaded.script.thresholds() {
-        threshold.check(values).map_err(|error| CliError::Study(error.into()))?;
+        threshold.check(values).map_err(|error| explain(loaded, StudyError::Threshold(error)))?;
     }
     Ok(())
 }
