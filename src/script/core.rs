@@ -286,7 +286,7 @@ impl Core {
                 }
             };
         }
-        let map = || -> Dynamic { script_map(metrics).into() };
+        let map = || script_map(metrics);
         let value = match own {
             Some(PhaseReward::Function(function)) => self.call_closure(function, map(), metrics)?,
             _ => self.call_with("reward", map(), map, metrics).map_err(|d| self.failure(d))?,

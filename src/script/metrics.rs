@@ -15,13 +15,13 @@ const EXPECTED: &str = "a map of metrics";
 const EXAMPLE: &str = "write for example `#{ accuracy: 0.93, latency_ms: cost.latency_ms }`";
 
 /// Metrics as scripts see them.
-pub(super) fn script_map(metrics: &Metrics) -> Map {
-    // Not collected, which would sort.
+pub(super) fn script_map(metrics: &Metrics) -> Dynamic {
+    // Neither collected nor converted, which would sort them and build the map anew.
     let mut map = Map::new();
     for (name, &value) in metrics {
         map.insert(name.as_str().into(), value.into());
     }
-    map
+    Dynamic::from_map(map)
 }
 
 /// The metrics that `evaluate(point)` returned: finite numbers, accuracies that are fractions, and none

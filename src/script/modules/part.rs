@@ -61,7 +61,7 @@ fn shown(chosen: &Chosen<'_>, natives: &[ToScript]) -> Result<Dynamic, String> {
             let named = |(name, chosen): &(&str, Chosen<'_>)| {
                 Ok::<_, String>(((*name).into(), shown(chosen, natives)?))
             };
-            names.iter().map(named).collect::<Result<Map, _>>()?.into()
+            Dynamic::from_map(names.iter().map(named).collect::<Result<Map, _>>()?)
         }
         Chosen::Native { number, options } => natives[*number](options)?,
     })

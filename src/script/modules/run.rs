@@ -44,11 +44,11 @@ impl ScriptRun {
             ("point".into(), Dynamic::from(self.point(trial)?)),
         ]);
         if let Outcome::Done { metrics, reward, valid } = &trial.outcome {
-            map.insert("metrics".into(), script_map(metrics).into());
+            map.insert("metrics".into(), script_map(metrics));
             map.insert("reward".into(), (*reward).into());
             map.insert("valid".into(), (*valid).into());
         }
-        Ok(map.into())
+        Ok(Dynamic::from_map(map))
     }
 
     fn phase(&self, phase: Option<&PhaseProgress>) -> Result<Dynamic, Box<EvalAltResult>> {
