@@ -1,14 +1,22 @@
-//! Prints the words that the fuzzer puts into scripts, in libFuzzer's format.
+//! The words that the fuzzer puts into scripts.
+
+use std::fmt::Write;
+use std::path::Path;
 
 /// Words and signs of the language, and numbers and texts at the edges.
 const WORDS: &str = "fn let const if else while loop do until for in return throw try catch import export as \
-    private switch true false this is_def_fn call curry Fn type_of print debug global experiment args point run \
-    metrics space evaluate reward schedule objectives thresholds summary sweep training accuracy latency_ms \
+    private switch true false this is_def_fn call curry Fn type_of print debug global args point run metrics \
+    space evaluate reward schedule objectives thresholds summary sweep training accuracy latency_ms \
     -9223372036854775808 9223372036854775807 1e308 1e-308 -0.0 0 1 .. ..= ** << >> ?? ?. ?[ || && |x| #{ ${ \
     /* */ // @ $ \u{1F600} \u{0}";
 
-fn main() {
+/// Writes a file of words in libFuzzer's format.
+///
+/// # Panics
+/// If the file cannot be written.
+pub fn write_dictionary(path: &Path) {
     let words = WORDS.split_whitespace().map(str::to_owned);
+    let mut lines = String::new();
     for word in words.chain(tandem::script::vocabulary()) {
         let quoted: String = word
             .bytes()
@@ -18,6 +26,7 @@ fn main() {
                 _ => format!("\\x{byte:02X}"),
             })
             .collect();
-        println!("\"{quoted}\"");
+        writeln!(lines, "\"{quoted}\"").expect("a text takes more");
     }
+    std::fs::write(path, lines).expect("the dictionary can be written");
 }
