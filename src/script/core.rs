@@ -326,8 +326,8 @@ impl Core {
     ) -> Result<Dynamic, Failure> {
         self.limits.timed(|| closure.call(&self.engine, [argument])).map_err(|error| {
             let mut diagnostic = self.explain(&error, &self.label, metrics);
-            // Errors of limits have no place.
-            if diagnostic.place.is_none() {
+            // Errors of limits have the place of the call, which is where the function was given away.
+            if diagnostic.place.is_none() || error.is_system_exception() {
                 diagnostic.place = closure.place(&self.label);
             }
             self.failure(diagnostic)

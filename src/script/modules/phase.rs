@@ -83,10 +83,18 @@ impl Closure {
         self.function.fn_name()
     }
 
-    /// Where it was given to the phase, for errors without a place; `label` is the script's.
+    /// Where its body begins, else where it was given to the phase, for errors without a place; `label` is the
+    /// script's.
     #[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
     pub(in crate::script) fn place(&self, label: &str) -> Option<Place> {
-        Place::of(self.made_in.pos, self.made_in.source.as_deref().unwrap_or(label))
+        let NativeCallContextStore { source, global, pos, .. } = self.made_in.as_ref();
+        let given_in = source.as_deref().unwrap_or(label);
+        let parameters = self.function.curry().len() + 1;
+        let begins = global.lib.iter().rev().find_map(|module| {
+            let function = module.get_script_fn(self.name(), parameters)?;
+            Place::of(function.body.start_position(), module.id().unwrap_or(given_in))
+        });
+        begins.or_else(|| Place::of(*pos, given_in))
     }
 
     /// What tells the function from others of the same script: its name, if it has one, and the
