@@ -286,8 +286,9 @@ impl<'a> Explainer<'a> {
         let offset = offset_in(&text, position);
         let said = Said::new(format!("the map has no entry `{name}`"));
         let chain = outline.chain(offset).unwrap_or_default();
-        let written = self.written(&outline, &chain, offset).map(|map| map.keys());
-        let keys = written.or_else(|| (self.entries)(label, offset));
+        // The text may not say all: entries can be added to a map that is written out.
+        let written = || self.written(&outline, &chain, offset).map(|map| map.keys());
+        let keys = (self.entries)(label, offset).or_else(written);
         if let Some(keys) = keys.filter(|keys| keys.as_slice() != self.metrics) {
             return match meant_or_known(name, &keys, "it has") {
                 Some(help) => said.help(help),
