@@ -33,6 +33,7 @@ pub(super) struct Original<'a> {
 pub(super) struct Again {
     engine: Engine,
     own: Own,
+    host: Arc<Host>,
     limits: Limits,
 }
 
@@ -59,7 +60,7 @@ impl Again {
         let mut ast = engine.compile(&text).ok()?;
         ast.set_source(label);
         let own = Own::new(&engine, &limits, &ast).ok()?;
-        Some(Self { engine, own, limits })
+        Some(Self { engine, own, host: host.clone(), limits })
     }
 
     /// Calls a function of the script; a unit is no argument.
@@ -68,7 +69,12 @@ impl Again {
         function: &str,
         argument: Dynamic,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
-        self.limits.timed(|| self.own.call(&self.engine, function, argument))
+        // All that it asks for has been asked for by the first run.
+        let reused = self.host.take_reused();
+        let result = self.limits.timed(|| self.own.call(&self.engine, function, argument));
+        self.host.take_reused();
+        self.host.reused(reused);
+        result
     }
 }
 
