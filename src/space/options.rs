@@ -43,12 +43,26 @@ impl Domain for Options {
 
     fn parse(&self, text: &str) -> Result<Vec<u16>, Illegal> {
         let options = &self.choices[0].options;
-        let index = options.iter().position(|value| value.to_string() == text);
-        index.and_then(|index| u16::try_from(index).ok()).map(|index| vec![index]).ok_or_else(
-            || {
-                let known: Vec<String> = options.iter().map(Value::to_string).collect();
-                Illegal(format!("there is no option `{text}`; there are {}", known.join(", ")))
-            },
-        )
+        position_of(options, text).map(|index| vec![index]).ok_or_else(|| {
+            Illegal(format!("there is no option `{text}`; there are {}", shown(options)))
+        })
     }
+}
+
+/// The place of the option that a text stands for: its own text, or a number that it is.
+pub(super) fn position_of(options: &[Value], text: &str) -> Option<u16> {
+    let number: Option<f64> = text.parse().ok();
+    let exact = options.iter().position(|value| value.to_string() == text);
+    let equal = |value: &Value| value.number().is_some() && value.number() == number;
+    let found = exact.or_else(|| options.iter().position(equal));
+    found.and_then(|index| u16::try_from(index).ok())
+}
+
+/// Options as messages list them: the first, and the last.
+pub(super) fn shown(options: &[Value]) -> String {
+    const SHOWN: usize = 8;
+    let first: Vec<String> = options.iter().take(SHOWN).map(Value::to_string).collect();
+    let last = options.last().filter(|_| options.len() > SHOWN);
+    let tail = last.map_or_else(String::new, |last| format!(", ... {last}"));
+    format!("{}{tail}", first.join(", "))
 }

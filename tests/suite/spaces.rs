@@ -100,6 +100,61 @@ fn a_point_is_named_by_its_text() {
     assert_eq!(other.err, "error: part `hw`: `tall vector` forbids engine=vector rows=36\n");
 }
 
+/// The points of a space whose `hw` is `part`, as `tandem check` counts them.
+fn points(part: &str) -> String {
+    let script = format!(
+        "fn space() {{ #{{ hw: {part} }} }}\nfn evaluate(p) {{ #{{ accuracy: 0.5 }} }}\n\
+         fn reward(m) {{ m.accuracy }}\n"
+    );
+    let out = Place::with(&script).ok(&["check", "x.rhai", "--format", "csv"]);
+    let line = out.lines().find(|line| line.starts_with("space,")).unwrap();
+    line.trim_start_matches("space,").trim_matches('"').to_owned()
+}
+
+#[test]
+fn subsets_and_orders_are_compared_with_arrays() {
+    let part = |rule: &str| {
+        format!(
+            "space::part().subset(\"s\", [1, 2.0]).permutation(\"p\", [\"a\", \"b\"]).forbid({rule})"
+        )
+    };
+    for (rule, count) in [
+        ("|c| c.s == [1, 2]", "6 points"),
+        ("|c| c.s != [2]", "2 points"),
+        ("|c| c.s == []", "6 points"),
+        ("|c| c.p == [\"b\", \"a\"]", "4 points"),
+        ("|c| c.p != [\"b\", \"a\"] || c.s == [2, 1]", "4 points"),
+    ] {
+        assert_eq!(points(&part(rule)), count, "{rule}");
+    }
+    assert_refused(
+        &part("|c| c.s == 2"),
+        "==",
+        "a subset or an order is compared with an array, not with 2 (int)",
+    );
+    let large = "space::part().subset(\"s\", [9007199254740992, 9007199254740993])\
+                 .forbid(\"r\", |c| 9007199254740993 in c.s)";
+    assert_eq!(points(large), "2 points");
+}
+
+#[test]
+fn rules_have_names_and_leave_what_can_be_counted() {
+    let two = "space::part().choice(\"a\", [1, 2]).flag(\"b\")\
+               .forbid(\"rule 2\", |c| c.a == 1 && c.b).forbid(|c| c.a == 2 && c.b)";
+    assert_eq!(points(two), "2 points");
+    let script = "fn space() {\n let p = space::part();\n \
+                  for i in 0..130 { p = p.flag(\"f\" + i); }\n \
+                  for i in 0..10 { let name = \"f\" + i; p = p.forbid(\"r\" + i, |c| c[name]); }\n \
+                  #{ hw: p }\n}\nfn evaluate(p) { #{ accuracy: 0.5 } }\nfn reward(m) { m.accuracy }\n";
+    let out = Place::with(script).ok(&["check", "x.rhai", "--format", "csv"]);
+    // 2^120.
+    assert!(out.contains("1,329,227,995,784,915,872,903,807,060,280,344,576 points"), "{out}");
+    let single = "fn space() { #{ hw: float(-2, 3) } }\nfn evaluate(p) { #{ accuracy: 0.5 } }\n\
+                  fn reward(m) { m.accuracy }\n";
+    let ran = Place::with(single).run(&["estimate", "x.rhai", "--at", "hw=0"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+}
+
 #[test]
 fn ranges_that_are_none() {
     for (part, caret, message) in [

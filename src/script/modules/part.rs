@@ -260,6 +260,9 @@ fn forbid(
     let rule = rule(context, (&part.draft, end), &what, predicate)?;
     part.draft.forbid(name, rule).map_err(wrong)?;
     // Refused here, rules that leave nothing are shown at the last of them.
-    part.draft.clone().finish().map_err(wrong)?;
-    Ok(part)
+    match part.draft.clone().finish() {
+        // Later rules may leave few enough.
+        Ok(_) | Err(MixedError::TooMany) => Ok(part),
+        Err(error) => Err(wrong(error)),
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rhai::{Dynamic, EvalAltResult, FnPtr, Module, NativeCallContext};
+use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Module, NativeCallContext};
 
 use super::values::{to_dynamic, value_of};
 use crate::script::call::apart;
@@ -61,12 +61,11 @@ impl Asked {
     /// The place of an item among those of a field.
     fn place(&self, context: &NativeCallContext, field: usize, item: &Dynamic) -> Fallible<usize> {
         let (_, items) = self.items(field);
-        let is = |known: &Value| match (known.number(), value_of(item)) {
-            (Some(known), Some(given)) => Some(known) == given.number(),
-            (None, Some(given)) => *known == given,
-            (_, None) => false,
-        };
-        items.iter().position(is).ok_or_else(|| {
+        let given = value_of(item);
+        // Large whole numbers may be one number to floats.
+        let exact = items.iter().position(|known| given.as_ref() == Some(known));
+        let equal = |known: &Value| is_same(known, given.as_ref());
+        exact.or_else(|| items.iter().position(equal)).ok_or_else(|| {
             let items: Vec<String> = items.iter().map(|item| format!("`{item}`")).collect();
             refuse(
                 context,
@@ -76,7 +75,17 @@ impl Asked {
     }
 }
 
+/// Whether an item and a value are the same, if need be as numbers.
+fn is_same(known: &Value, given: Option<&Value>) -> bool {
+    match (known.number(), given) {
+        (Some(known), Some(given)) => Some(known) == given.number(),
+        (None, Some(given)) => known == given,
+        (_, None) => false,
+    }
+}
+
 pub(super) fn register(globals: &mut Module) {
+    register_comparisons(globals);
     name_type::<Combination>(
         globals,
         "Combination",
@@ -137,6 +146,62 @@ pub(super) fn register(globals: &mut Module) {
         fn len(order: ItemOrder) -> int =
             |order: &mut Order| order.asked.items(order.field).1.len() as i64;
     }
+}
+
+/// To the engine, values of two types are never the same.
+fn register_comparisons(globals: &mut Module) {
+    type C<'a> = NativeCallContext<'a>;
+    native! { globals =>
+        /// Whether the subset is the items of an array, in the order in which they are listed.
+        op ==(items: ChosenItems, array: Dynamic) -> bool =
+            |context: C, subset: &mut Subset, array: Dynamic| subset.is(&context, &array);
+        /// Whether the subset is another than the items of an array.
+        op !=(items: ChosenItems, array: Dynamic) -> bool =
+            |context: C, subset: &mut Subset, array: Dynamic| subset.is(&context, &array).map(|is| !is);
+        /// Whether the order is that of an array.
+        op ==(order: ItemOrder, array: Dynamic) -> bool =
+            |context: C, order: &mut Order, array: Dynamic| order.is(&context, &array);
+        /// Whether the order is another than that of an array.
+        op !=(order: ItemOrder, array: Dynamic) -> bool =
+            |context: C, order: &mut Order, array: Dynamic| order.is(&context, &array).map(|is| !is);
+        /// Parts cannot be compared: their choices can.
+        op ==(combination: Combination, value: Dynamic) -> bool =
+            |context: C, _: &mut Combination, _: Dynamic| incomparable::<bool>(&context);
+        /// Parts cannot be compared: their choices can.
+        op !=(combination: Combination, value: Dynamic) -> bool =
+            |context: C, _: &mut Combination, _: Dynamic| incomparable::<bool>(&context);
+    }
+}
+
+fn incomparable<T>(context: &NativeCallContext) -> Fallible<T> {
+    Err(refuse(context, "a part cannot be compared; compare what it has, such as `c.part.rows`"))
+}
+
+/// The values of an array that a subset or an order is compared with.
+fn listed(context: &NativeCallContext, array: &Dynamic) -> Fallible<Vec<Option<Value>>> {
+    let items = array.read_lock::<Array>().ok_or_else(|| {
+        let given = described(context, array);
+        refuse(context, format!("a subset or an order is compared with an array, not with {given}"))
+    })?;
+    Ok(items.iter().map(value_of).collect())
+}
+
+impl Subset {
+    /// The items that it has, in the order in which they are listed.
+    fn chosen(&self) -> Vec<&Value> {
+        let (field, items) = self.asked.items(self.field);
+        let has = |(_, choice): &(&Value, usize)| self.asked.option(*choice) == 1;
+        items.iter().zip(field.start()..).filter(has).map(|(item, _)| item).collect()
+    }
+
+    fn is(&self, context: &NativeCallContext, array: &Dynamic) -> Fallible<bool> {
+        Ok(are_same(&self.chosen(), &listed(context, array)?))
+    }
+}
+
+fn are_same(items: &[&Value], values: &[Option<Value>]) -> bool {
+    items.len() == values.len()
+        && items.iter().zip(values).all(|(item, value)| is_same(item, value.as_ref()))
 }
 
 /// Asks a script's predicate over the first names of a part for everything that it tells apart.
@@ -243,6 +308,12 @@ fn contains(context: &NativeCallContext, subset: &Subset, item: &Dynamic) -> Fal
 }
 
 impl Order {
+    fn is(&self, context: &NativeCallContext, array: &Dynamic) -> Fallible<bool> {
+        let (_, items) = self.asked.items(self.field);
+        let ordered: Vec<&Value> = self.places().map(|place| &items[place]).collect();
+        Ok(are_same(&ordered, &listed(context, array)?))
+    }
+
     /// The places of the items in their order, each read when it is asked for.
     fn places(&self) -> impl Iterator<Item = usize> + '_ {
         let (field, items) = self.asked.items(self.field);

@@ -179,8 +179,12 @@ impl Draft {
     /// # Errors
     /// A name that is none or is taken, or options that are none, too many or not told apart.
     pub fn add(&mut self, name: &str, content: Content) -> Result<(), MixedError> {
-        let plain = |c: char| c.is_alphanumeric() || c == '_';
-        if !name.chars().all(plain) || name.chars().next().is_none_or(char::is_numeric) {
+        // What scripts can read as `c.name`.
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if !name.chars().all(plain)
+            || name.starts_with(|c: char| c.is_ascii_digit())
+            || name.is_empty()
+        {
             return Err(MixedError::NotAName(name.to_owned()));
         }
         if self.names.iter().any(|known| known.name == name) {
@@ -327,9 +331,13 @@ impl Draft {
     /// # Errors
     /// A name that another rule has.
     pub fn forbid(&mut self, name: Option<&str>, rule: Rule) -> Result<(), MixedError> {
-        let number = self.forbidden.len() + 1;
-        let name = name.map_or_else(|| format!("rule {number}"), str::to_owned);
-        if self.forbidden.iter().any(|known| known.name == name) {
+        let is_taken = |name: &str| self.forbidden.iter().any(|known| known.name == name);
+        let unnamed = || {
+            let names = (self.forbidden.len() + 1..).map(|number| format!("rule {number}"));
+            names.into_iter().find(|name| !is_taken(name)).unwrap_or_default()
+        };
+        let name = name.map_or_else(unnamed, str::to_owned);
+        if is_taken(&name) {
             return Err(MixedError::RuleTwice(name));
         }
         self.forbidden.push(Forbidden { name, rule: Arc::new(rule) });

@@ -150,13 +150,18 @@ pub fn reals(low: f64, high: f64, steps: u64, log: bool) -> Result<Vec<Value>, R
         return Err(RangeError::TooMany { count: steps });
     }
     let between = |from: f64, to: f64, share: f64| from * (1.0 - share) + to * share;
+    // What is left of two bounds that cancel out is nothing.
+    let least = 1e-9 * (high / (steps - 1) as f64 - low / (steps - 1) as f64);
     let at = |index: u64| {
         // There are at most 65,536 steps.
         let share = index as f64 / (steps - 1) as f64;
         match (index, log) {
             (0, _) => low,
             _ if index == steps - 1 => high,
-            (_, false) => between(low, high, share),
+            (_, false) => match between(low, high, share) {
+                value if value.abs() < least => 0.0,
+                value => value,
+            },
             // Not the system's functions, which round differently on different processors.
             (_, true) => libm::exp(between(libm::log(low), libm::log(high), share)),
         }
@@ -257,5 +262,18 @@ mod tests {
         ] {
             assert_eq!(texts(values), error);
         }
+    }
+
+    #[test]
+    fn ranges_around_zero_have_it() {
+        let real = |low, high, steps| texts(reals(low, high, steps, false));
+        assert_eq!(real(-0.1, 0.2, 4), "-0.1 0 0.1 0.2");
+        for (low, high) in (-10..0).flat_map(|low| (1..=10).map(move |high| (low, high))) {
+            let values = reals(f64::from(low), f64::from(high), 101, false).unwrap();
+            let longest = values.iter().map(|value| value.to_string().len()).max();
+            assert!(longest <= Some(7), "{low} {high}: {}", texts(Ok(values)));
+        }
+        assert!(real(-2.0, 3.0, 101).contains(" -0.05 0 0.05 "));
+        assert_eq!(real(-f64::MAX, f64::MAX, 3).split(' ').nth(1), Some("0"));
     }
 }

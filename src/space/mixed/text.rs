@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use super::domain::Decided;
 use super::field::{self, Field, Leaf};
+use crate::space::options::{position_of, shown};
 use crate::space::{Choice, Value};
 
 /// What stands between the items of a subset.
@@ -206,23 +207,13 @@ fn token<'t>(text: &'t str, ends: &[char]) -> Option<(Cow<'t, str>, &'t str)> {
     None
 }
 
-/// The place of the option that a text stands for: its own text, or a number that it is.
 fn position(field: &Field, options: &[Value], text: &str) -> Result<u16, String> {
-    let number: Option<f64> = text.parse().ok();
-    let exact = options.iter().position(|value| value.to_string() == text);
-    let equal = |value: &Value| value.number().is_some() && value.number() == number;
-    let found = exact.or_else(|| options.iter().position(equal));
-    found.and_then(|index| u16::try_from(index).ok()).ok_or_else(|| {
-        const SHOWN: usize = 8;
-        let shown: Vec<String> = options.iter().take(SHOWN).map(Value::to_string).collect();
-        let more = options.len().saturating_sub(SHOWN);
-        let last = options.last().filter(|_| more > 0);
-        let tail = last.map_or_else(String::new, |last| format!(", ... {last}"));
+    position_of(options, text).ok_or_else(|| {
         let what = match field.leaf {
             Leaf::Choice => "option",
             _ => "item",
         };
         let whose = field.called("the part");
-        format!("{whose} has no {what} `{text}`; it has {}{tail}", shown.join(", "))
+        format!("{whose} has no {what} `{text}`; it has {}", shown(options))
     })
 }
