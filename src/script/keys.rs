@@ -50,6 +50,11 @@ impl Witness {
     /// Has a script tell of the map that is asked at a byte of one of its texts; `None` if there is nothing that
     /// asks a map.
     fn new(original: Original<'_>, place: (&str, usize)) -> Option<Self> {
+        // An entry that is missing elsewhere would be added, and not caught.
+        let all = original.sources.all();
+        if all.iter().any(|(_, text)| Outline::of(text).catches()) {
+            return None;
+        }
         let mut is_changed = false;
         let change = |label: &str, text: &str| {
             let changed = (label == place.0).then(|| asking(text, place.1)).flatten();
@@ -82,8 +87,7 @@ fn asking(text: &str, offset: usize) -> Option<String> {
 fn watch(engine: &mut Engine) {
     engine.on_map_missing_property(|map: &mut Map, name, _| {
         let Some(name) = name.strip_prefix(PREFIX) else {
-            // The engine asks here before it adds an entry, too, and an entry that is missing elsewhere has been
-            // added or caught.
+            // The engine asks here before it adds an entry, too.
             return map.entry(name.into()).or_insert(Dynamic::UNIT).try_into();
         };
         if !map.contains_key(name) {

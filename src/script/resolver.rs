@@ -1,8 +1,9 @@
 //! Imports: script modules from the experiment's folder and from `scripts/`, nothing else.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 
 use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 
@@ -26,13 +27,9 @@ pub(super) struct Resolver {
     /// The texts of a stored run, by their labels.
     stored: Option<BTreeMap<String, String>>,
     sources: Sources,
-    loaded: Mutex<HashMap<String, Slot>>,
-}
-
-#[derive(Clone)]
-enum Slot {
-    Loading,
-    Loaded(Shared<Module>),
+    loaded: Mutex<HashMap<String, Shared<Module>>>,
+    /// What each thread is loading; another one that needs the same loads it, too.
+    loading: Mutex<HashSet<(ThreadId, String)>>,
 }
 
 struct Found {
@@ -50,13 +47,14 @@ impl Resolver {
         {
             folders.push(scripts);
         }
-        Self { folders, stored: None, sources, loaded: Mutex::default() }
+        Self { folders, stored: None, sources, loaded: Mutex::default(), loading: Mutex::default() }
     }
 
     /// A resolver for the script of a stored run, with the texts by the labels that
     /// [`Self::find`] gave them.
     pub(super) fn of_stored(texts: BTreeMap<String, String>, sources: Sources) -> Self {
-        Self { folders: Vec::new(), stored: Some(texts), sources, loaded: Mutex::default() }
+        let (loaded, loading) = (Mutex::default(), Mutex::default());
+        Self { folders: Vec::new(), stored: Some(texts), sources, loaded, loading }
     }
 
     fn find(&self, name: &str) -> Result<Found, String> {
@@ -89,16 +87,12 @@ impl Resolver {
         Err(format!("there is no `{}` in {}", relative.display(), places.join(" or ")))
     }
 
-    fn slot(&self, label: &str) -> Option<Slot> {
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(label).cloned()
+    fn loaded(&self) -> MutexGuard<'_, HashMap<String, Shared<Module>>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, label: &str, slot: Option<Slot>) {
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        match slot {
-            Some(slot) => loaded.insert(label.to_owned(), slot),
-            None => loaded.remove(label),
-        };
+    fn loading(&self) -> MutexGuard<'_, HashSet<(ThreadId, String)>> {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -130,13 +124,20 @@ impl ModuleResolver for Resolver {
             ))
         };
         let Found { label, text } = self.find(name).map_err(refuse)?;
-        match self.slot(&label) {
-            Some(Slot::Loaded(module)) => return Ok(module),
-            Some(Slot::Loading) => return Err(refuse(format!("`{name}` imports itself"))),
-            None => {}
+        if let Some(module) = self.loaded().get(&label) {
+            return Ok(module.clone());
+        }
+        let thread = thread::current().id();
+        let begun = (thread, label.clone());
+        let depth = self.loading().iter().filter(|(other, _)| *other == thread).count();
+        // The engine counts those of each module apart.
+        if self.loaded().len() + depth >= engine.max_modules() {
+            return Err(Box::new(EvalAltResult::ErrorTooManyModules(position)));
+        }
+        if !self.loading().insert(begun.clone()) {
+            return Err(refuse(format!("`{name}` imports itself")));
         }
         self.sources.put(&label, &text);
-        self.set(&label, Some(Slot::Loading));
         let module =
             engine.compile(&text).map_err(Box::<EvalAltResult>::from).and_then(|mut ast| {
                 ast.set_source(label.as_str());
@@ -145,16 +146,13 @@ impl ModuleResolver for Resolver {
                 })?;
                 Module::eval_ast_as_new(Scope::new(), &ast, engine)
             });
+        self.loading().remove(&begun);
         match module {
             Ok(module) => {
                 let module = Arc::new(module);
-                self.set(&label, Some(Slot::Loaded(module.clone())));
-                Ok(module)
+                Ok(self.loaded().entry(label).or_insert(module).clone())
             }
-            Err(error) => {
-                self.set(&label, None);
-                Err(Box::new(EvalAltResult::ErrorInModule(label, error, position)))
-            }
+            Err(error) => Err(Box::new(EvalAltResult::ErrorInModule(label, error, position))),
         }
     }
 }

@@ -556,6 +556,21 @@ fn modules_are_limited() {
     }
     place.write("x.rhai", &script("import \"m0\" as m;", &[]));
     refused(&place, &["run", "x.rhai"], "a long cycle", "");
+    place.write("m99.rhai", "const X = 1;");
+    refused(&place, &["run", "x.rhai"], "a long chain", "more than 64 modules are imported");
+}
+
+#[test]
+fn a_module_that_several_threads_import_first_is_no_cycle() {
+    let reward = "import \"slow\" as slow; slow::one()";
+    let place = Place::with(&script("", &[("reward(m)", reward)]));
+    let slow = "let n = 0; for i in 0..20000 { n += 1; } const N = 1; fn one() { 1 }";
+    place.write("slow.rhai", slow);
+    let out =
+        place.ok(&["run", "x.rhai", "--steps", "40", "--set", "threads=4", "--format", "jsonl"]);
+    assert!(!out.contains("failed"), "{out}");
+    let failed = place.ok(&["query", "failed", "--run", "x-1", "--format", "csv"]);
+    assert_eq!(failed.lines().count(), 1, "{failed}");
 }
 
 #[test]

@@ -102,6 +102,11 @@ impl<'t> Outline<'t> {
         None
     }
 
+    /// Whether anything is done where an error is caught.
+    pub(in crate::script) fn catches(&self) -> bool {
+        (0..self.tokens.len()).any(|token| self.word(token) == "try")
+    }
+
     /// The token that opens what another is in.
     fn opening(&self, token: usize) -> Option<usize> {
         let mut depth = 0_usize;
@@ -223,6 +228,11 @@ impl<'t> Outline<'t> {
     /// The key of a map or an array at a byte: the name behind a point, or what is in brackets.
     pub(in crate::script) fn key(&self, offset: usize) -> Option<Key> {
         let token = self.token_at(offset)?;
+        let Token { kind, at } = &self.tokens[token];
+        if *kind == Kind::Text && offset > at.start {
+            // Within a text, `${...}` is not read.
+            return None;
+        }
         if self.is_method(offset) {
             return Some(Key { at: self.tokens[token].at.clone(), is_name: true });
         }
