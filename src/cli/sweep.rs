@@ -69,6 +69,10 @@ impl<'l> Prepared<'l> {
             .script
             .sweep_pairs(&plan, cache_dir().as_deref())
             .map_err(|reason| CliError::Experiment { rendered: format!("error: {reason}") })?;
+        if let SweepPairs::OneByOne(pairs) = &pairs {
+            // Refused before there is a run of it.
+            EverySweep::new(pairs, Vec::new(), Vec::new(), 0).map_err(failed)?;
+        }
         Ok(Self { plan, pairs, loaded })
     }
 

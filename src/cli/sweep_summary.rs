@@ -115,7 +115,7 @@ fn print_goals(
         if let Some((excess, step)) = goal.nearest {
             writeln!(
                 out,
-                "no pair keeps the limits; the nearest misses them by {} % in all (step {step})",
+                "no pair keeps the limits; the nearest of the frontier misses them by {} % in all (step {step})",
                 number(100.0 * excess)
             )?;
             let nearest: Vec<&Trial> = trials.iter().filter(|trial| trial.step == step).collect();

@@ -166,7 +166,7 @@ impl Rehearsal {
                 self.entries.push(Entry { trial: trial.clone(), effort });
                 samples.push(Arc::new(trial));
                 outcomes.push(outcome);
-                if samples.len() as u64 >= steps.min(left) {
+                if samples.len() as u64 >= steps.min(left) || Instant::now() >= until {
                     break;
                 }
             }

@@ -189,9 +189,9 @@ impl<S: Sweeping> SweepStudy<'_, S> {
         let mut trials = Vec::new();
         let mut phases = vec![phase(0, FRONTIER, 0)];
         for kept in &results.frontier {
-            let mut metrics = kept.metrics.clone();
-            metrics.insert(PAIRS.to_owned(), kept.pairs as f64);
-            let (point, judged) = self.judged(kept, metrics)?;
+            let (point, mut judged) = self.judged(kept, kept.metrics.clone())?;
+            // A metric of the experiment's own stays.
+            judged.metrics.entry(PAIRS.to_owned()).or_insert(kept.pairs as f64);
             // A point of the frontier has no reward but the experiment's.
             let accuracy = kept.metrics.get("accuracy").copied().unwrap_or(0.0);
             let (reward, valid) = judged.reward.unwrap_or((accuracy, true));

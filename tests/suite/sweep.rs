@@ -62,7 +62,7 @@ fn a_sweep_counts_stores_and_agrees_with_single_pairs() {
         "135,000,000 pairs: 15,625 networks x 8,640 accelerators (672 with latencies of their own)\n",
         "Frontier (accuracy:max, img_s_cm2:max): ",
         "never: 1 area_mm2 [400, 0] subject to latency_ms < 0.01\nno pair keeps the limits; the nearest \
-         misses them by 99.859 % in all (step ",
+         of the frontier misses them by 99.859 % in all (step ",
         "the best 5 of 7; all: tandem query 'phase == \"accurate\"' --run x-1\n",
         "measured  accuracy: NAS-Bench-201",
         "modelled  latency and area: CHaiDNN model",
@@ -319,4 +319,36 @@ fn schedule(run) { if run.phases == 0 { phase("all", #{ steps: 50, controller: r
     let strict = script.replace(", #{ missing: \"predict\" }", "");
     let place = Place::with(&strict);
     assert!(place.run(&["run", "x.rhai"]).err.contains("the NASBench-101 table is not in data"));
+}
+
+#[test]
+fn a_sweep_of_points_goes_past_those_that_fail() {
+    let script = r#"
+fn space() { #{ p: space::part().choice("mode", ["off", "on"]).int("x", 0, 4999) } }
+fn objectives() { ["cost:min"] }
+fn evaluate(point) {
+    if point.p.mode == "off" { throw "cannot run"; }
+    #{ cost: point.p.x, pairs: 3.0 }
+}
+fn sweep() {
+    #{ top: 3, objectives: #{ typo: objective::weighted(#{ csot: 1.0 }, #{ csot: [10, 0] }) } }
+}
+"#;
+    let place = Place::with(script);
+    let out = place.ok(&["sweep", "x.rhai"]);
+    for part in [
+        "5000 pairs cannot run, the first mode=off x=0: cannot run",
+        "no pair has csot, which `typo` of sweep() is about",
+        "mode=on x=0",
+    ] {
+        assert!(out.contains(part), "{part}: {out}");
+    }
+    // As many as are too many are refused before there is a run.
+    place.write(
+        "x.rhai",
+        &script.replace("4999", "60000").replace(".int(", ".int(\"y\", 0, 9999).int("),
+    );
+    let ran = place.run(&["sweep", "x.rhai"]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    assert_eq!(place.ok(&["runs", "--format", "csv"]).lines().count(), 2);
 }

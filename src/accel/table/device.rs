@@ -91,9 +91,12 @@ impl Devices {
             }
         }
         if devices.is_empty() {
-            let mut groups: Vec<String> =
-                table.columns().iter().filter_map(|column| column.group.clone()).collect();
-            groups.dedup();
+            let mut groups: Vec<String> = Vec::new();
+            for group in table.columns().iter().filter_map(|column| column.group.as_ref()) {
+                if !groups.contains(group) {
+                    groups.push(group.clone());
+                }
+            }
             return Err(NotMeasured::Group { table: table.name().to_owned(), groups });
         }
         Ok(Self { table, devices })

@@ -189,7 +189,9 @@ impl Tried {
         }
         // Evaluations that a training was measured in say nothing of the others.
         if self.untrained == 0 {
-            let seconds = rehearsal.entries.iter().skip(1).map(|entry| entry.effort.seconds());
+            // The first reads tables.
+            let first = usize::from(rehearsal.entries.len() > 1);
+            let seconds = rehearsal.entries.iter().skip(first).map(|entry| entry.effort.seconds());
             self.seconds = seconds.collect();
             self.seconds.sort_by(f64::total_cmp);
         }

@@ -24,6 +24,9 @@ const LEAST_NETWORKS: u64 = 16;
 /// Pairs that fail before it is supposed that all do.
 const HOPELESS: u64 = 1_000;
 
+/// Networks of the rest that are tried before that.
+const PROBES: u64 = 256;
+
 /// Pairs that can be evaluated, whichever accelerator they are of.
 pub trait EachPair: Sync {
     /// How many networks there are.
@@ -175,6 +178,10 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
         if found.running > 0 || (found.failed < HOPELESS && !ended) {
             return Ok(());
         }
+        // One option of the first choice is what all pairs so far have in common.
+        if !ended && self.later_ones_run(state.networks) {
+            return Ok(());
+        }
         let pair = self.pairs.describe(*network, *configuration);
         let failed = found.failed;
         Err(SweepError::Scan(format!(
@@ -182,8 +189,25 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
         )))
     }
 
+    /// Whether any of some networks runs that are spread over those from a number on.
+    fn later_ones_run(&self, from: u64) -> bool {
+        let left = self.networks() - from;
+        let probes = left.min(PROBES);
+        // More networks than a number of 32 bits counts are refused with the pairs.
+        let mut networks = (0..probes).map(|probe| (from + probe * left / probes) as u32);
+        networks.any(|network| self.of_network(network).running > 0)
+    }
+
     fn notes(&self, found: &Found) -> Vec<String> {
         let mut notes = Vec::new();
+        for Wanted { name, objective } in &self.wanted {
+            let limits = objective.limits.iter().map(|limit| &limit.metric);
+            for metric in objective.terms.keys().chain(limits) {
+                if found.running > 0 && !found.ranges.contains_key(metric) {
+                    notes.push(format!("no pair has {metric}, which `{name}` of sweep() is about"));
+                }
+            }
+        }
         if let Some((network, configuration, reason)) = &found.failure {
             let pair = self.pairs.describe(*network, *configuration);
             notes.push(format!("{} pairs cannot run, the first {pair}: {reason}", found.failed));
