@@ -206,11 +206,10 @@ impl Core {
         let entries = |label: &str, at: usize| {
             self.witnesses.entries(self.original(), (label, at), (function, argument()))
         };
-        let args: Vec<String> = self.args.keys().cloned().collect();
-        let metrics: Vec<String> = metrics.keys().cloned().collect();
-        let explainer = Explainer { entries: &entries, ..self.explainer(&args, &metrics) };
         // The call has no text of its own.
-        let mut diagnostic = explainer.explain(error, "");
+        let mut diagnostic = self.explaining(metrics, |explainer| {
+            Explainer { entries: &entries, ..explainer }.explain(error, "")
+        });
         if diagnostic.place.is_none() {
             diagnostic.place = self.definition(function);
             if error.is_system_exception() {
@@ -246,13 +245,15 @@ impl Core {
         label: &str,
         metrics: &Metrics,
     ) -> Diagnostic {
-        let args: Vec<String> = self.args.keys().cloned().collect();
-        let metrics: Vec<String> = metrics.keys().cloned().collect();
-        self.explainer(&args, &metrics).explain(error, label)
+        self.explaining(metrics, |explainer| explainer.explain(error, label))
     }
 
-    const fn explainer<'a>(&'a self, args: &'a [String], metrics: &'a [String]) -> Explainer<'a> {
-        Explainer { args, metrics, ..Explainer::new(&self.engine, &self.sources) }
+    /// Asks an explainer that knows the arguments, and the metrics of the failing function.
+    fn explaining<T>(&self, metrics: &Metrics, ask: impl FnOnce(Explainer<'_>) -> T) -> T {
+        let args: Vec<String> = self.args.keys().cloned().collect();
+        let metrics: Vec<String> = metrics.keys().cloned().collect();
+        let known = Explainer::new(&self.engine, &self.sources);
+        ask(Explainer { args: &args, metrics: &metrics, ..known })
     }
 
     /// The message of a diagnostic, which itself is kept.
@@ -337,8 +338,8 @@ impl Core {
     /// Makes the script's functions callable.
     fn bind_functions(&mut self, ast: &AST) -> Result<(), ScriptError> {
         self.own = Own::new(&self.engine, &self.limits, ast).map_err(|error| {
-            let args: Vec<String> = self.args.keys().cloned().collect();
-            let found = self.explainer(&args, &[]).explain_all(&error, &self.label);
+            let explain = |explainer: Explainer<'_>| explainer.explain_all(&error, &self.label);
+            let found = self.explaining(&Metrics::new(), explain);
             if !is_parse_error(&error) {
                 return self.refuse(found);
             }

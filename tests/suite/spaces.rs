@@ -25,13 +25,17 @@ fn objectives() { ["accuracy:max", "latency_ms:min"] }
 fn schedule(run) { if run.phases == 0 { phase("all", #{ steps: 200, controller: random() }) } }
 "#;
 
-/// What `tandem check x.rhai` says of a space whose `hw` is `part`, after its first line.
-fn refusal(part: &str) -> String {
-    let script = format!(
+/// A script with a space whose `hw` is `part`.
+fn with_part(part: &str) -> String {
+    format!(
         "fn space() {{ #{{ hw: {part} }} }}\nfn evaluate(p) {{ #{{ accuracy: 0.5 }} }}\n\
          fn reward(m) {{ m.accuracy }}\n"
-    );
-    let ran = Place::with(&script).run(&["check", "x.rhai"]);
+    )
+}
+
+/// What `tandem check x.rhai` says of a space whose `hw` is `part`, after its first line.
+fn refusal(part: &str) -> String {
+    let ran = Place::with(&with_part(part)).run(&["check", "x.rhai"]);
     assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
     ran.err
 }
@@ -102,11 +106,7 @@ fn a_point_is_named_by_its_text() {
 
 /// The points of a space whose `hw` is `part`, as `tandem check` counts them.
 fn points(part: &str) -> String {
-    let script = format!(
-        "fn space() {{ #{{ hw: {part} }} }}\nfn evaluate(p) {{ #{{ accuracy: 0.5 }} }}\n\
-         fn reward(m) {{ m.accuracy }}\n"
-    );
-    let out = Place::with(&script).ok(&["check", "x.rhai", "--format", "csv"]);
+    let out = Place::with(&with_part(part)).ok(&["check", "x.rhai", "--format", "csv"]);
     let line = out.lines().find(|line| line.starts_with("space,")).unwrap();
     line.trim_start_matches("space,").trim_matches('"').to_owned()
 }
@@ -149,9 +149,7 @@ fn rules_have_names_and_leave_what_can_be_counted() {
     let out = Place::with(script).ok(&["check", "x.rhai", "--format", "csv"]);
     // 2^120.
     assert!(out.contains("1,329,227,995,784,915,872,903,807,060,280,344,576 points"), "{out}");
-    let single = "fn space() { #{ hw: float(-2, 3) } }\nfn evaluate(p) { #{ accuracy: 0.5 } }\n\
-                  fn reward(m) { m.accuracy }\n";
-    let ran = Place::with(single).run(&["estimate", "x.rhai", "--at", "hw=0"]);
+    let ran = Place::with(&with_part("float(-2, 3)")).run(&["estimate", "x.rhai", "--at", "hw=0"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
 }
 

@@ -120,9 +120,7 @@ impl Exact {
             End::Interrupted => Ok(None),
         }
     }
-}
 
-impl Exact {
     /// Whether a finished sweep is of the data that there are now. Of what only evaluations use, one of its
     /// pairs tells.
     fn is_of_the_same(&self, store: &Store, run: &RunRecord) -> Result<bool, CliError> {

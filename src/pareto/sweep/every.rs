@@ -194,7 +194,8 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
         let left = self.networks() - from;
         let probes = left.min(PROBES);
         // More networks than a number of 32 bits counts are refused with the pairs.
-        let mut networks = (0..probes).map(|probe| (from + probe * left / probes) as u32);
+        // From the end, which has least in common with those that failed: this is asked after each round.
+        let mut networks = (0..probes).rev().map(|probe| (from + probe * left / probes) as u32);
         networks.any(|network| self.of_network(network).running > 0)
     }
 

@@ -166,14 +166,14 @@ fn register_comparisons(globals: &mut Module) {
             |context: C, order: &mut Order, array: Dynamic| order.is(&context, &array).map(|is| !is);
         /// Parts cannot be compared: their choices can.
         op ==(combination: Combination, value: Dynamic) -> bool =
-            |context: C, _: &mut Combination, _: Dynamic| incomparable::<bool>(&context);
+            |context: C, _: &mut Combination, _: Dynamic| incomparable(&context);
         /// Parts cannot be compared: their choices can.
         op !=(combination: Combination, value: Dynamic) -> bool =
-            |context: C, _: &mut Combination, _: Dynamic| incomparable::<bool>(&context);
+            |context: C, _: &mut Combination, _: Dynamic| incomparable(&context);
     }
 }
 
-fn incomparable<T>(context: &NativeCallContext) -> Fallible<T> {
+fn incomparable(context: &NativeCallContext) -> Fallible<bool> {
     Err(refuse(context, "a part cannot be compared; compare what it has, such as `c.part.rows`"))
 }
 

@@ -333,8 +333,8 @@ impl Draft {
     pub fn forbid(&mut self, name: Option<&str>, rule: Rule) -> Result<(), MixedError> {
         let is_taken = |name: &str| self.forbidden.iter().any(|known| known.name == name);
         let unnamed = || {
-            let names = (self.forbidden.len() + 1..).map(|number| format!("rule {number}"));
-            names.into_iter().find(|name| !is_taken(name)).unwrap_or_default()
+            let mut names = (self.forbidden.len() + 1..).map(|number| format!("rule {number}"));
+            names.find(|name| !is_taken(name)).unwrap_or_default()
         };
         let name = name.map_or_else(unnamed, str::to_owned);
         if is_taken(&name) {
