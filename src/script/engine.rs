@@ -24,7 +24,7 @@ pub(super) const DISABLED: [&str; 3] = ["eval", "timestamp", "sleep"];
 /// Makes an engine that reaches nothing but the native modules and jailed imports.
 pub(super) fn engine(resolver: Resolver, host: &Arc<Host>, limits: &Limits) -> Engine {
     let mut engine = plain(limits);
-    engine.set_module_resolver(resolver);
+    engine.set_module_resolver(resolver.under(limits));
     engine.set_fail_on_invalid_map_property(true);
     modules::register(&mut engine, host);
     engine

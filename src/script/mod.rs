@@ -23,6 +23,7 @@ mod limits;
 mod metrics;
 mod modules;
 mod native;
+mod nesting;
 mod options;
 mod own;
 mod query;

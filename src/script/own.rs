@@ -6,6 +6,7 @@ use rhai::{
 };
 
 use super::limits::Limits;
+use super::nesting::{kept, shallow};
 
 /// The functions of a script with the imports and constants around them.
 pub(super) struct Own {
@@ -21,7 +22,7 @@ impl Own {
     ) -> Result<Self, Box<EvalAltResult>> {
         let module = limits.timed(|| Module::eval_ast_as_new(Scope::new(), ast, engine))?;
         let mut own = Self::none(engine);
-        own.global.lib.push(module.into());
+        own.global.lib.push(kept(module, limits));
         Ok(own)
     }
 
@@ -50,9 +51,11 @@ impl Own {
         let (global, nowhere) = (&self.global, Position::NONE);
         let context =
             NativeCallContext::new_with_all_fields(engine, function, None, global, nowhere);
-        if argument.is_unit() {
-            return context.call_fn_raw(function, false, false, &mut []);
-        }
-        context.call_fn_raw(function, false, false, &mut [&mut argument])
+        let value = if argument.is_unit() {
+            context.call_fn_raw(function, false, false, &mut [])?
+        } else {
+            context.call_fn_raw(function, false, false, &mut [&mut argument])?
+        };
+        shallow(format_args!("{function}() returned"), value)
     }
 }

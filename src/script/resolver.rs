@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
 use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 
 use super::hidden::refuse_hidden;
+use super::limits::Limits;
+use super::nesting::kept;
 use super::reading::read_resolved;
 use super::sources::Sources;
 
@@ -27,6 +29,7 @@ pub(super) struct Resolver {
     /// The texts of a stored run, by their labels.
     stored: Option<BTreeMap<String, String>>,
     sources: Sources,
+    limits: Limits,
     loaded: Mutex<HashMap<String, Shared<Module>>>,
     /// What each thread is loading; another one that needs the same loads it, too.
     loading: Mutex<HashSet<(ThreadId, String)>>,
@@ -47,14 +50,29 @@ impl Resolver {
         {
             folders.push(scripts);
         }
-        Self { folders, stored: None, sources, loaded: Mutex::default(), loading: Mutex::default() }
+        Self { folders, ..Self::of(None, sources) }
     }
 
     /// A resolver for the script of a stored run, with the texts by the labels that
     /// [`Self::find`] gave them.
     pub(super) fn of_stored(texts: BTreeMap<String, String>, sources: Sources) -> Self {
-        let (loaded, loading) = (Mutex::default(), Mutex::default());
-        Self { folders: Vec::new(), stored: Some(texts), sources, loaded, loading }
+        Self::of(Some(texts), sources)
+    }
+
+    fn of(stored: Option<BTreeMap<String, String>>, sources: Sources) -> Self {
+        Self {
+            folders: Vec::new(),
+            stored,
+            sources,
+            limits: Limits::default(),
+            loaded: Mutex::default(),
+            loading: Mutex::default(),
+        }
+    }
+
+    /// The same for an engine with limits.
+    pub(super) fn under(self, limits: &Limits) -> Self {
+        Self { limits: *limits, ..self }
     }
 
     fn find(&self, name: &str) -> Result<Found, String> {
@@ -86,14 +104,10 @@ impl Resolver {
         places.push("what comes with tandem (rewards, strategies)".to_owned());
         Err(format!("there is no `{}` in {}", relative.display(), places.join(" or ")))
     }
+}
 
-    fn loaded(&self) -> MutexGuard<'_, HashMap<String, Shared<Module>>> {
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn loading(&self) -> MutexGuard<'_, HashSet<(ThreadId, String)>> {
-        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A name as a path below a folder: no root, no `..`, the extension added.
@@ -124,17 +138,17 @@ impl ModuleResolver for Resolver {
             ))
         };
         let Found { label, text } = self.find(name).map_err(refuse)?;
-        if let Some(module) = self.loaded().get(&label) {
+        if let Some(module) = held(&self.loaded).get(&label) {
             return Ok(module.clone());
         }
         let thread = thread::current().id();
         let begun = (thread, label.clone());
-        let depth = self.loading().iter().filter(|(other, _)| *other == thread).count();
+        let depth = held(&self.loading).iter().filter(|(other, _)| *other == thread).count();
         // The engine counts those of each module apart.
-        if self.loaded().len() + depth >= engine.max_modules() {
+        if held(&self.loaded).len() + depth >= engine.max_modules() {
             return Err(Box::new(EvalAltResult::ErrorTooManyModules(position)));
         }
-        if !self.loading().insert(begun.clone()) {
+        if !held(&self.loading).insert(begun.clone()) {
             return Err(refuse(format!("`{name}` imports itself")));
         }
         self.sources.put(&label, &text);
@@ -146,11 +160,11 @@ impl ModuleResolver for Resolver {
                 })?;
                 Module::eval_ast_as_new(Scope::new(), &ast, engine)
             });
-        self.loading().remove(&begun);
+        held(&self.loading).remove(&begun);
         match module {
             Ok(module) => {
-                let module = Arc::new(module);
-                Ok(self.loaded().entry(label).or_insert(module).clone())
+                let module = kept(module, &self.limits);
+                Ok(held(&self.loaded).entry(label).or_insert(module).clone())
             }
             Err(error) => Err(Box::new(EvalAltResult::ErrorInModule(label, error, position))),
         }

@@ -413,6 +413,48 @@ fn nesting_is_bounded() {
     ]);
 }
 
+const RETURNED_DEEP: &str =
+    "evaluate() returned a value that is nested too deep: more than 256 levels";
+
+/// What is kept beyond a call is used where the stack is smaller, whatever the limits are.
+#[test]
+fn values_that_are_kept_are_not_deep() {
+    let wrap = "fn wrap(f) { || f } fn deep() { let f = 0; for i in 0..1000000 { f = wrap(f) } f }";
+    let captured = "the function has captured what is nested too deep";
+    let mut cases = vec![
+        ("returned", wrap.to_owned(), ("evaluate(p)", "#{ accuracy: 0.5, f: deep() }"), RETURNED_DEEP),
+        (
+            "a reward",
+            wrap.to_owned(),
+            ("schedule(run)", "let f = deep(); phase(\"x\", #{ steps: 1, reward: |m| [f, 1.0][1] })"),
+            captured,
+        ),
+        (
+            "accelerators within one another",
+            "fn around(other) { accelerator::define(\"x\", #{ space: choice([1, 2]), estimate: |net, config| \
+             #{ latency_ms: if config == 3 { other } else { 1.0 } } }) }"
+                .to_owned(),
+            ("evaluate(p)", "let a = 0; for i in 0..300 { a = around(a) } #{ accuracy: 0.5 }"),
+            captured,
+        ),
+    ];
+    cases.push((
+        "an argument",
+        wrap.to_owned(),
+        ("args()", "#{ f: deep() }"),
+        "args() returned a value",
+    ));
+    for (name, before, body, says) in cases {
+        let place = Place::with(&script(&before, &[body]));
+        let raised = ["limits.memory_mb=4096", "limits.operations=1000000000"];
+        let mut arguments = vec!["run", "x.rhai"];
+        raised.iter().for_each(|set| arguments.extend(["--set", set]));
+        let ran = place.run(&arguments);
+        assert_eq!(ran.code, 3, "{name}: {}", ran.err);
+        assert!(ran.err.contains(says), "{name}: {}", ran.err);
+    }
+}
+
 #[test]
 fn deep_values_can_be_used_and_told_of() {
     let deep = "let a = []; for i in 0..3000 { a = [a]; }";
@@ -426,8 +468,8 @@ fn deep_values_can_be_used_and_told_of() {
             "length 12004",
         ),
         ("thrown", with("throw a"), "the script threw [[[["),
-        ("returned", with("a"), "evaluate() returned an array"),
-        ("a metric", with("#{ accuracy: a }"), "metric `accuracy` is an array"),
+        ("returned", with("a"), RETURNED_DEEP),
+        ("a metric", with("#{ accuracy: a }"), RETURNED_DEEP),
         (
             "an option",
             with("chaidnn::accelerator(#{ bits: a })"),

@@ -4,6 +4,7 @@ mod accelerator;
 mod accuracy;
 mod cell;
 mod chaidnn;
+mod closure;
 mod mobilenet;
 mod nasbench101;
 mod nasbench201;
@@ -26,7 +27,8 @@ use super::host::Host;
 
 pub(super) use accelerator::{Running, ScriptAccelerator};
 pub(super) use accuracy::{AccuracySource, Missing};
-pub(super) use phase::{Closure, PhaseReward, ScriptPhase};
+pub(super) use closure::Closure;
+pub(super) use phase::{PhaseReward, ScriptPhase};
 pub(super) use reward::read as reward_of;
 pub(super) use run::{ScriptRun, script_point};
 pub(super) use space::{PartError, ScriptPart, register_names};

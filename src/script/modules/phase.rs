@@ -2,21 +2,15 @@
 
 use std::sync::Arc;
 
-#[expect(
-    deprecated,
-    reason = "rhai calls it volatile, not deprecated; Closure says why it is used"
-)]
-use rhai::NativeCallContextStore;
 use rhai::{
-    Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, Module, NativeCallContext,
-    serde::from_dynamic,
+    Array, Dynamic, EvalAltResult, FnPtr, Map, Module, NativeCallContext, serde::from_dynamic,
 };
 
 use serde::de::DeserializeOwned;
 
+use super::closure::Closure;
 use super::space::ScriptPoint;
 use crate::pareto::Weighted;
-use crate::script::diagnostic::Place;
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, refuse};
 use crate::search::{ControllerSpec, Evolution, Guided, Local, Nsga2, ReinforceSettings};
@@ -53,61 +47,6 @@ impl PhaseReward {
             Self::Function(function) => function.describe(),
             Self::Objective(objective) => objective.to_string(),
         }
-    }
-}
-
-/// A function of a script, and where it was made: the functions and imports that it can see.
-///
-/// A closure of an imported module finds what it calls in the state of the call that made it; that
-/// state is the only thing that lets it be called from outside.
-#[derive(Clone)]
-#[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
-pub(in crate::script) struct Closure {
-    function: FnPtr,
-    made_in: Arc<NativeCallContextStore>,
-}
-
-impl Closure {
-    /// Calls the function.
-    #[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
-    pub(in crate::script) fn call(
-        &self,
-        engine: &Engine,
-        arguments: impl AsMut<[Dynamic]>,
-    ) -> Result<Dynamic, Box<EvalAltResult>> {
-        self.function.call_raw(&self.made_in.create_context(engine), None, arguments)
-    }
-
-    /// The name of the function; a closure's is a hash.
-    pub(in crate::script) fn name(&self) -> &str {
-        self.function.fn_name()
-    }
-
-    /// Where its body begins, else where it was given to the phase, for errors without a place; `label` is the
-    /// script's.
-    #[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
-    pub(in crate::script) fn place(&self, label: &str) -> Option<Place> {
-        let NativeCallContextStore { source, global, pos, .. } = self.made_in.as_ref();
-        let given_in = source.as_deref().unwrap_or(label);
-        let parameters = self.function.curry().len() + 1;
-        let begins = global.lib.iter().rev().find_map(|module| {
-            let function = module.get_script_fn(self.name(), parameters)?;
-            Place::of(function.body.start_position(), module.id().unwrap_or(given_in))
-        });
-        begins.or_else(|| Place::of(*pos, given_in))
-    }
-
-    /// What tells the function from others of the same script: its name, if it has one, and the
-    /// values that it has captured.
-    pub(in crate::script) fn describe(&self) -> String {
-        let text = format!("{} {:?}", self.function.fn_name(), self.function.curry());
-        // Closures are named by hashes that differ from process to process.
-        let mut parts = text.split("anon$");
-        let head = parts.next().unwrap_or_default().to_owned();
-        parts.fold(head, |text, part| {
-            let rest = part.trim_start_matches(|c: char| c.is_ascii_hexdigit());
-            text + "closure" + rest
-        })
     }
 }
 
@@ -325,7 +264,8 @@ fn phase(
     let reward = match options.take("reward") {
         None => None,
         Some(value) => {
-            let function = value.read_lock::<FnPtr>().map(|f| closure(&context, &f));
+            let function = value.read_lock::<FnPtr>().map(|f| Closure::new(&context, &f));
+            let function = function.transpose()?;
             let objective = value.read_lock::<Arc<Weighted>>().map(|objective| objective.clone());
             match (function, objective) {
                 (Some(function), _) => Some(PhaseReward::Function(function)),
@@ -340,7 +280,7 @@ fn phase(
     let screen = match options.take("screen") {
         None => None,
         Some(value) => match value.read_lock::<FnPtr>() {
-            Some(function) => Some(closure(&context, &function)),
+            Some(function) => Some(Closure::new(&context, &function)?),
             None => {
                 return Err(options.wrong("screen", "a function of the point", &value));
             }
@@ -349,9 +289,4 @@ fn phase(
     options.end()?;
     let name = name.to_owned();
     Ok(ScriptPhase { name, search, fixed, steps, valid, controller, keep, reward, screen })
-}
-
-#[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
-pub(super) fn closure(context: &NativeCallContext, function: &FnPtr) -> Closure {
-    Closure { function: function.clone(), made_in: Arc::new(context.store_data()) }
 }

@@ -10,6 +10,7 @@ use super::names::Mentioned;
 use super::native::Condition;
 use crate::script::call::again;
 use crate::script::diagnostic::Diagnostic;
+use crate::script::nesting::shallow;
 use crate::script::sources::Sources;
 use crate::store::Stretch;
 
@@ -312,6 +313,7 @@ impl Bound {
                     }
                 }
                 let value = asker.engine.eval_ast_with_scope::<Dynamic>(&mut scope, ast)?;
+                let value = shallow("the expression gives", value)?;
                 if let Err(diagnostic) = take(value) {
                     refused = Some(diagnostic);
                     break;

@@ -9,8 +9,8 @@ use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, Map, Module, NativeCallContext
 
 pub(in crate::script) use self::scripted::{Running, Scripted};
 use super::chaidnn;
+use super::closure::Closure;
 use super::part::ScriptDraft;
-use super::phase::closure;
 use super::space::ScriptPart;
 use crate::accel::Accelerator;
 use crate::accel::chaidnn::{Chaidnn, Configuration};
@@ -36,6 +36,14 @@ pub(in crate::script) enum ScriptAccelerator {
 }
 
 impl ScriptAccelerator {
+    /// How many levels of values its functions have captured.
+    pub(in crate::script) fn levels(&self) -> usize {
+        match self {
+            Self::Scripted(accelerator) => accelerator.levels(),
+            Self::Chaidnn(_) | Self::Table(_) => 0,
+        }
+    }
+
     /// The name that results show.
     pub(in crate::script) fn name(&self) -> &str {
         match self {
@@ -166,12 +174,12 @@ fn define(context: NativeCallContext, name: &str, options: Map) -> Fallible<Scri
         })
     };
     let (space, estimate) = (take("space")?, take("estimate")?);
-    let function = estimate.read_lock::<FnPtr>().map(|function| closure(&context, &function));
+    let function = estimate.read_lock::<FnPtr>().map(|f| Closure::new(&context, &f)).transpose()?;
     let Some(function) = function else {
         return Err(options.wrong("estimate", scripted::FORM, &estimate));
     };
     let is_part = space.is::<ScriptPart>() || space.is::<ScriptDraft>();
-    let made = space.read_lock::<FnPtr>().map(|function| closure(&context, &function));
+    let made = space.read_lock::<FnPtr>().map(|f| Closure::new(&context, &f)).transpose()?;
     let space = match made {
         Some(function) => scripted::Space::Made(function),
         None if is_part => scripted::Space::Given(space),

@@ -46,6 +46,15 @@ impl Scripted {
         Self { name: name.to_owned(), space, estimate }
     }
 
+    /// How many levels of values its functions have captured.
+    pub(super) const fn levels(&self) -> usize {
+        let estimate = self.estimate.levels();
+        match &self.space {
+            Space::Made(space) if space.levels() > estimate => space.levels(),
+            _ => estimate,
+        }
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }

@@ -1,0 +1,90 @@
+//! Functions of a script that are kept beyond the call that made them.
+
+use std::sync::Arc;
+
+#[expect(
+    deprecated,
+    reason = "rhai calls it volatile, not deprecated; Closure says why it is used"
+)]
+use rhai::NativeCallContextStore;
+use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, NativeCallContext};
+
+use crate::script::diagnostic::Place;
+use crate::script::nesting::{TOO_DEEP, levels_in, shallow};
+use crate::script::options::refuse;
+
+/// A function of a script, and where it was made: the functions and imports that it can see.
+///
+/// A closure of an imported module finds what it calls in the state of the call that made it; that
+/// state is the only thing that lets it be called from outside.
+#[derive(Clone)]
+#[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
+pub(in crate::script) struct Closure {
+    function: FnPtr,
+    /// How deep what it has captured is nested.
+    levels: usize,
+    made_in: Arc<NativeCallContextStore>,
+}
+
+impl Closure {
+    /// The function that a call gives away; it has captured nothing that is nested too deep to be kept.
+    #[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
+    pub(super) fn new(
+        context: &NativeCallContext,
+        function: &FnPtr,
+    ) -> Result<Self, Box<EvalAltResult>> {
+        let levels = levels_in(function.curry()).ok_or_else(|| {
+            refuse(context, format!("the function has captured what is {TOO_DEEP}"))
+        })?;
+        Ok(Self { function: function.clone(), levels, made_in: Arc::new(context.store_data()) })
+    }
+
+    /// How many levels of values there are in what it has captured.
+    pub(in crate::script) const fn levels(&self) -> usize {
+        self.levels
+    }
+
+    /// Calls the function.
+    #[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
+    pub(in crate::script) fn call(
+        &self,
+        engine: &Engine,
+        arguments: impl AsMut<[Dynamic]>,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        let value =
+            self.function.call_raw(&self.made_in.create_context(engine), None, arguments)?;
+        shallow("the function returned", value)
+    }
+
+    /// The name of the function; a closure's is a hash.
+    pub(in crate::script) fn name(&self) -> &str {
+        self.function.fn_name()
+    }
+
+    /// Where its body begins, else where it was given to the phase, for errors without a place; `label` is the
+    /// script's.
+    #[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
+    pub(in crate::script) fn place(&self, label: &str) -> Option<Place> {
+        let NativeCallContextStore { source, global, pos, .. } = self.made_in.as_ref();
+        let given_in = source.as_deref().unwrap_or(label);
+        let parameters = self.function.curry().len() + 1;
+        let begins = global.lib.iter().rev().find_map(|module| {
+            let function = module.get_script_fn(self.name(), parameters)?;
+            Place::of(function.body.start_position(), module.id().unwrap_or(given_in))
+        });
+        begins.or_else(|| Place::of(*pos, given_in))
+    }
+
+    /// What tells the function from others of the same script: its name, if it has one, and the
+    /// values that it has captured.
+    pub(in crate::script) fn describe(&self) -> String {
+        let text = format!("{} {:?}", self.function.fn_name(), self.function.curry());
+        // Closures are named by hashes that differ from process to process.
+        let mut parts = text.split("anon$");
+        let head = parts.next().unwrap_or_default().to_owned();
+        parts.fold(head, |text, part| {
+            let rest = part.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+            text + "closure" + rest
+        })
+    }
+}

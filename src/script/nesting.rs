@@ -1,0 +1,165 @@
+//! How deep the values are nested that are kept beyond a call.
+//!
+//! Values are copied, printed and freed by recursion. A call has a stack for the deepest values that fit its
+//! limits; what uses its result later, on whichever thread, has not.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::sync::Arc;
+
+use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Map, Module, Position};
+
+use super::limits::Limits;
+use super::modules::{PhaseReward, ScriptAccelerator, ScriptPhase};
+use crate::threads::STACK_BYTES;
+
+/// The most levels of a value that is kept.
+const MOST: usize = 256;
+
+/// What is said of a value with more.
+pub(super) const TOO_DEEP: &str = "nested too deep: more than 256 levels of arrays, maps and functions that have \
+                                   captured one another";
+
+/// A result that is not nested too deep to leave its call; `what` has it.
+pub(super) fn shallow(what: impl Display, value: Dynamic) -> Result<Dynamic, Box<EvalAltResult>> {
+    match levels(&value) {
+        Some(_) => Ok(value),
+        None => Err(refused(format!("{what} a value that is {TOO_DEEP}"))),
+    }
+}
+
+/// Keeps what a script or a module has evaluated around its functions. Nothing tells how deep its constants are
+/// nested: where they may be deeper than threads can free, they are not freed before the program ends.
+pub(super) fn kept(module: Module, limits: &Limits) -> Arc<Module> {
+    let module = Arc::new(module);
+    if limits.stack_bytes() > STACK_BYTES {
+        std::mem::forget(module.clone());
+    }
+    module
+}
+
+/// The most levels among some values: none in a number or a text, one in an array of them; `None` for too many.
+pub(super) fn levels_in(values: &[Dynamic]) -> Option<usize> {
+    Walk::default().most(values.iter(), 0)
+}
+
+fn levels(value: &Dynamic) -> Option<usize> {
+    Walk::default().below(value, 0)
+}
+
+fn refused(message: String) -> Box<EvalAltResult> {
+    Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
+}
+
+/// A look at all that is in a value.
+#[derive(Default)]
+struct Walk {
+    /// The levels of shared values, by their addresses: each may be met on many ways.
+    shared: HashMap<usize, usize>,
+}
+
+impl Walk {
+    /// The levels of a value that is in so many; `None` for too many altogether, also where it is in itself.
+    fn below(&mut self, value: &Dynamic, outside: usize) -> Option<usize> {
+        if value.is_shared() {
+            let address =
+                value.read_lock::<Dynamic>().map(|inner| std::ptr::from_ref(&*inner).addr())?;
+            if let Some(&known) = self.shared.get(&address) {
+                return (outside + known <= MOST).then_some(known);
+            }
+            let levels = self.inside(value, outside)?;
+            self.shared.insert(address, levels);
+            return Some(levels);
+        }
+        self.inside(value, outside)
+    }
+
+    fn inside(&mut self, value: &Dynamic, outside: usize) -> Option<usize> {
+        if let Some(array) = value.read_lock::<Array>() {
+            return self.level(array.iter(), outside);
+        }
+        if let Some(map) = value.read_lock::<Map>() {
+            return self.level(map.values(), outside);
+        }
+        if let Some(function) = value.read_lock::<FnPtr>() {
+            return self.level(function.curry().iter(), outside);
+        }
+        let levels = held(value);
+        (outside + levels <= MOST).then_some(levels)
+    }
+
+    fn level<'v>(
+        &mut self,
+        values: impl Iterator<Item = &'v Dynamic>,
+        outside: usize,
+    ) -> Option<usize> {
+        if outside == MOST {
+            return None;
+        }
+        self.most(values, outside + 1).map(|levels| levels + 1)
+    }
+
+    fn most<'v>(
+        &mut self,
+        mut values: impl Iterator<Item = &'v Dynamic>,
+        outside: usize,
+    ) -> Option<usize> {
+        values.try_fold(0, |most, value| Some(self.below(value, outside)?.max(most)))
+    }
+}
+
+/// The levels of what is held by a value of the program's own that holds functions of a script.
+fn held(value: &Dynamic) -> usize {
+    let levels = if let Some(phase) = value.read_lock::<ScriptPhase>() {
+        let reward = match &phase.reward {
+            Some(PhaseReward::Function(function)) => function.levels(),
+            _ => 0,
+        };
+        Some(reward.max(phase.screen.as_ref().map_or(0, |screen| screen.levels())))
+    } else {
+        value.read_lock::<ScriptAccelerator>().map(|accelerator| accelerator.levels())
+    };
+    levels.map_or(0, |levels| levels + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use rhai::Engine;
+
+    use super::*;
+
+    fn levels_of(script: &str) -> Option<usize> {
+        let mut engine = Engine::new();
+        engine.set_max_expr_depths(0, 0);
+        levels(&engine.eval::<Dynamic>(script).unwrap())
+    }
+
+    #[test]
+    fn levels_are_counted_whatever_makes_them() {
+        for (script, expected) in [
+            ("1", Some(0)),
+            ("\"text\"", Some(0)),
+            ("[]", Some(1)),
+            ("[1, [2, #{ a: [3] }]]", Some(4)),
+            ("let a = 0; for i in 0..256 { a = [a] } a", Some(256)),
+            ("let a = 0; for i in 0..257 { a = [a] } a", None),
+            ("let a = 0; for i in 0..257 { a = #{ a: a } } a", None),
+            ("fn wrap(f) { || f } let f = 0; for i in 0..256 { f = wrap(f) } f", Some(256)),
+            ("fn wrap(f) { || f } let f = 0; for i in 0..257 { f = wrap(f) } f", None),
+            (
+                "fn wrap(f) { || f } let f = 0; for i in 0..200 { f = wrap(f) } [f, #{ a: f }, f]",
+                Some(202),
+            ),
+        ] {
+            assert_eq!(levels_of(script), expected, "{script}");
+        }
+    }
+
+    #[test]
+    fn what_is_shared_on_many_ways_is_walked_once() {
+        let twice = "fn twice(f) { let x = f; let y = f; || [x, y] } \
+                     let f = 0; for i in 0..200 { f = twice(f) } f";
+        assert_eq!(levels_of(twice), Some(200));
+        assert_eq!(levels_of("let f = 0; let g = || f; f = g; g"), None);
+    }
+}
