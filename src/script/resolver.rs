@@ -31,6 +31,8 @@ pub(super) struct Resolver {
     sources: Sources,
     limits: Limits,
     loaded: Mutex<HashMap<String, Shared<Module>>>,
+    /// The labels of what is loaded, by the names that imports have: calls that import read no files.
+    labels: Mutex<HashMap<String, String>>,
     /// What each thread is loading; another one that needs the same loads it, too.
     loading: Mutex<HashSet<(ThreadId, String)>>,
 }
@@ -66,6 +68,7 @@ impl Resolver {
             sources,
             limits: Limits::default(),
             loaded: Mutex::default(),
+            labels: Mutex::default(),
             loading: Mutex::default(),
         }
     }
@@ -104,6 +107,12 @@ impl Resolver {
         places.push("what comes with tandem (rewards, strategies)".to_owned());
         Err(format!("there is no `{}` in {}", relative.display(), places.join(" or ")))
     }
+
+    /// The module that an import of a name has given before.
+    fn known(&self, name: &str) -> Option<Shared<Module>> {
+        let label = held(&self.labels).get(name).cloned()?;
+        held(&self.loaded).get(&label).cloned()
+    }
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -137,8 +146,12 @@ impl ModuleResolver for Resolver {
                 position,
             ))
         };
+        if let Some(module) = self.known(name) {
+            return Ok(module);
+        }
         let Found { label, text } = self.find(name).map_err(refuse)?;
         if let Some(module) = held(&self.loaded).get(&label) {
+            held(&self.labels).insert(name.to_owned(), label);
             return Ok(module.clone());
         }
         let thread = thread::current().id();
@@ -164,6 +177,7 @@ impl ModuleResolver for Resolver {
         match module {
             Ok(module) => {
                 let module = kept(module, &self.limits);
+                held(&self.labels).insert(name.to_owned(), label.clone());
                 Ok(held(&self.loaded).entry(label).or_insert(module).clone())
             }
             Err(error) => Err(Box::new(EvalAltResult::ErrorInModule(label, error, position))),

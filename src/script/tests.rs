@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use super::*;
+use crate::space::Point;
 use crate::store::{OpenMode, Outcome, RunRecord, Status, Store, Trial};
-use crate::study::{End, Event, Study};
+use crate::study::{End, Event, Experiment, Study};
 
 const FAULTY: &str = r#"
 fn space() { #{ x: int(0, 9), y: int(0, 9) } }
@@ -65,4 +66,25 @@ fn panics_in_calls_are_failed_trials_of_an_intact_store() {
     });
     assert_eq!(failed.count(), trials.iter().filter(|trial| trial.point[0] == 3).count());
     assert!(progress.failed() > 5);
+}
+
+#[test]
+fn a_module_is_read_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let module = dir.path().join("own.rhai");
+    std::fs::write(&module, "fn worth(x) { x / 10.0 }").unwrap();
+    let text = r#"
+fn space() { #{ x: int(0, 9) } }
+fn evaluate(point) {
+    import "own" as own;
+    #{ accuracy: own::worth(point.x) }
+}
+fn reward(m) { m.accuracy }
+"#;
+    let path = dir.path().join("x.rhai");
+    let script = Script::of_text(&path, text, &Settings::default(), PathBuf::new()).unwrap();
+    let accuracy = |x| script.evaluate(&Point(vec![x])).unwrap()["accuracy"];
+    assert_eq!(accuracy(3), 0.3);
+    std::fs::remove_file(module).unwrap();
+    assert_eq!(accuracy(7), 0.7);
 }
