@@ -53,6 +53,12 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     carry_on(common, &prepared, &store, record)
 }
 
+/// The pairs of an experiment's plan.
+pub fn pairs<'l>(loaded: &'l Loaded, plan: &SweepPlan) -> Result<SweepPairs<'l>, CliError> {
+    let pairs = loaded.script.sweep_pairs(plan, cache_dir().as_deref());
+    pairs.map_err(|reason| CliError::Experiment { rendered: format!("error: {reason}") })
+}
+
 /// A sweep with its pairs at hand.
 pub struct Prepared<'l> {
     plan: SweepPlan,
@@ -65,14 +71,7 @@ impl<'l> Prepared<'l> {
     pub fn new(loaded: &'l Loaded) -> Result<Self, CliError> {
         let mut plan = loaded.script.sweep_plan()?;
         plan.top = loaded.settings.top.unwrap_or(plan.top);
-        let pairs = loaded
-            .script
-            .sweep_pairs(&plan, cache_dir().as_deref())
-            .map_err(|reason| CliError::Experiment { rendered: format!("error: {reason}") })?;
-        if let SweepPairs::OneByOne(pairs) = &pairs {
-            // Refused before there is a run of it.
-            EverySweep::new(pairs, Vec::new(), Vec::new(), 0).map_err(failed)?;
-        }
+        let pairs = pairs(loaded, &plan)?;
         Ok(Self { plan, pairs, loaded })
     }
 
@@ -102,6 +101,19 @@ impl<'l> Prepared<'l> {
     /// The data and models that are not those of a record. What only evaluations use is known, and compared,
     /// once one of them has used it.
     pub fn changes(&self, record: &RunRecord) -> Vec<Change> {
+        let now = self.size();
+        let before = record.sweep.as_ref().map(|sweep| (sweep.networks, sweep.configurations));
+        // What is done is known by the numbers of networks.
+        let renumbered = before.filter(|before| *before != now).map(|before| {
+            let words = |(networks, configurations)| {
+                format!("{networks} networks, {configurations} configurations")
+            };
+            Change {
+                what: "the pairs".to_owned(),
+                affects: "which of them are done".to_owned(),
+                diff: one_line(&words(before), &words(now)),
+            }
+        });
         let changed = |(what, now): (String, String)| {
             let before = record.data.get(&what).map_or("none", String::as_str);
             (before != now).then(|| Change {
@@ -110,21 +122,23 @@ impl<'l> Prepared<'l> {
                 what,
             })
         };
-        self.data().into_iter().filter_map(changed).collect()
+        renumbered.into_iter().chain(self.data().into_iter().filter_map(changed)).collect()
+    }
+
+    /// The numbers of networks and of configurations.
+    fn size(&self) -> (u64, u64) {
+        match &self.pairs {
+            SweepPairs::OnChaidnn { networks, .. } => {
+                let configurations = ChaidnnSpace::new().configurations().count();
+                (networks.accuracies().len() as u64, configurations as u64)
+            }
+            SweepPairs::OneByOne(pairs) => (pairs.networks(), pairs.configurations()),
+        }
     }
 
     /// Notes in a record what the sweep is about.
     pub fn describe(&self, record: &mut RunRecord) {
-        let (pairs, networks, configurations) = match &self.pairs {
-            SweepPairs::OnChaidnn { networks, .. } => {
-                let networks = networks.accuracies().len() as u64;
-                let configurations = ChaidnnSpace::new().configurations().count() as u64;
-                (networks * configurations, networks, configurations)
-            }
-            SweepPairs::OneByOne(pairs) => {
-                (pairs.count(), pairs.networks(), pairs.configurations())
-            }
-        };
+        let (networks, configurations) = self.size();
         let left_out = self.networks().map_or(0, SweepNetworks::left_out);
         record.data = self.data();
         record.origins = summary::origins(self.loaded);
@@ -138,7 +152,7 @@ impl<'l> Prepared<'l> {
             ];
         }
         record.sweep = Some(SweepRecord {
-            pairs,
+            pairs: networks * configurations,
             networks,
             configurations,
             left_out,

@@ -32,6 +32,11 @@ pub trait Domain: Send + Sync + fmt::Debug {
     /// The number of distinct legal things: equivalent combinations count once.
     fn count(&self) -> u128;
 
+    /// A combination for the thing of a number; `None` from [`Domain::count`] on.
+    ///
+    /// Each thing has one number. Where all combinations are legal and distinct, the last choice changes fastest.
+    fn nth(&self, number: u128) -> Option<Vec<u16>>;
+
     /// A readable text that is equal for two combinations exactly when they are equivalent.
     ///
     /// Only called with legal options.
@@ -66,6 +71,23 @@ pub trait Domain: Send + Sync + fmt::Debug {
     }
 }
 
+/// The combination of a number, legal or not, the last choice changing fastest; `None` past the last.
+pub(crate) fn combination(choices: &[Choice], number: u128) -> Option<Vec<u16>> {
+    let mut rest = number;
+    let mut options: Vec<u16> = Vec::with_capacity(choices.len());
+    for choice in choices.iter().rev() {
+        let size = choice.options.len() as u128;
+        if size == 0 {
+            return None;
+        }
+        // A choice has at most 65,536 options.
+        options.push((rest % size) as u16);
+        rest /= size;
+    }
+    options.reverse();
+    (rest == 0).then_some(options)
+}
+
 /// Refuses options that choices do not have.
 pub(super) fn fits(choices: &[Choice], options: &[u16]) -> Result<(), Illegal> {
     if options.len() != choices.len() {
@@ -80,5 +102,40 @@ pub(super) fn fits(choices: &[Choice], options: &[u16]) -> Result<(), Illegal> {
             choice.name,
             choice.options.len()
         ))),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::space::{Options, Value};
+
+    /// The texts of what a part's numbers stand for: as many different ones as are counted, all legal.
+    pub(in crate::space) fn numbered(domain: &dyn Domain) -> BTreeSet<String> {
+        let all: BTreeSet<String> = (0..domain.count())
+            .map(|number| {
+                let options = domain.nth(number).unwrap();
+                assert_eq!(domain.check(&options), Ok(()), "{number}");
+                domain.canonical(&options)
+            })
+            .collect();
+        assert_eq!(all.len() as u128, domain.count());
+        for beyond in [domain.count(), u128::MAX] {
+            assert_eq!(domain.nth(beyond), None);
+        }
+        all
+    }
+
+    #[test]
+    fn the_last_choice_changes_fastest() {
+        let choice = |name, size: i64| Choice::new(name, (0..size).map(Value::Int));
+        let choices = [choice("a", 2), choice("b", 1), choice("c", 3)];
+        let all: Vec<Vec<u16>> = (0..).map_while(|n| combination(&choices, n)).collect();
+        assert_eq!(all.len(), 6);
+        assert!(all.is_sorted_by(|a, b| a < b));
+        assert_eq!(all[4], [1, 0, 1]);
+        assert_eq!(numbered(&Options::new((0..5).map(Value::Int).collect())).len(), 5);
     }
 }

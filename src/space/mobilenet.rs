@@ -294,6 +294,10 @@ impl Domain for MobilenetSpace {
         self.mixed.count()
     }
 
+    fn nth(&self, number: u128) -> Option<Vec<u16>> {
+        self.mixed.nth(number)
+    }
+
     fn canonical(&self, options: &[u16]) -> String {
         self.model(options).to_string()
     }
@@ -332,6 +336,7 @@ mod tests {
     use rand_chacha::ChaCha12Rng;
 
     use super::*;
+    use crate::space::domain::tests::numbered;
 
     fn space() -> MobilenetSpace {
         let stages = StageChoices::v2(&[2, 3, 4], &[3, 5, 7], &[3, 4, 6]);
@@ -388,6 +393,7 @@ mod tests {
         let make = |stages| MobilenetSpace::new(vec![1.0], stages);
         let space = make(vec![stage(&[3, 1], &[3, 5]), stage(&[1, 2], &[3])]).unwrap();
         assert_eq!(space.count(), (8 + 2) * 2);
+        assert_eq!(numbered(&space).len(), 20);
         assert_eq!(space.choices().len(), 1 + 3 + 1);
         let text = "w1 e2k5 | e2k3 e2k3";
         assert_eq!(space.parse(text), Ok(vec![1, 1, 0, 0, 1]));

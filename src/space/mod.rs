@@ -17,6 +17,7 @@ mod options;
 mod space;
 
 pub use choice::{Choice, Value};
+pub(crate) use domain::combination;
 pub use domain::{Domain, Illegal};
 pub use options::Options;
 pub use space::{Part, Point, Space, SpaceError, View};

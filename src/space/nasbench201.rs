@@ -8,6 +8,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::domain::combination;
 use super::{Choice, Domain, Illegal, Value};
 
 /// The number of edges of a cell.
@@ -320,6 +321,10 @@ impl Domain for Nasbench201Space {
         CELL_COUNT as u128
     }
 
+    fn nth(&self, number: u128) -> Option<Vec<u16>> {
+        combination(&self.choices, number)
+    }
+
     fn canonical(&self, options: &[u16]) -> String {
         self.cell(options).to_string()
     }
@@ -350,6 +355,7 @@ mod tests {
             let text = cell.to_string();
             assert_eq!(text.parse(), Ok(cell));
             let options = space.options(cell);
+            assert_eq!(space.nth(index as u128), Some(options.to_vec()));
             assert_eq!(space.check(&options), Ok(()));
             assert_eq!(space.cell(&options), cell);
             assert_eq!(space.canonical(&options), text);
@@ -358,6 +364,7 @@ mod tests {
         }
         assert_eq!(texts.len(), CELL_COUNT);
         assert_eq!(space.count(), 15_625);
+        assert_eq!(space.nth(15_625), None);
         assert_eq!(Cell201::from_index(CELL_COUNT), None);
         assert_eq!(Cell201::from_index(usize::MAX), None);
     }

@@ -1,5 +1,6 @@
 //! A part that is a single choice of listed values.
 
+use super::domain::combination;
 use super::{Choice, Domain, Illegal, Value};
 
 /// A part with one choice, of which every option is legal.
@@ -35,6 +36,10 @@ impl Domain for Options {
 
     fn count(&self) -> u128 {
         self.choices[0].options.len() as u128
+    }
+
+    fn nth(&self, number: u128) -> Option<Vec<u16>> {
+        combination(&self.choices, number)
     }
 
     fn canonical(&self, options: &[u16]) -> String {

@@ -126,6 +126,19 @@ impl Space {
         self.parts.iter().try_fold(1u128, |product, part| product.checked_mul(part.domain.count()))
     }
 
+    /// The point of a number, the last part changing fastest; `None` from [`Space::count`] on. Each distinct legal
+    /// point has one.
+    pub fn nth(&self, number: u128) -> Option<Point> {
+        let mut rest = number;
+        let mut point = self.blank();
+        for (part, range) in self.parts.iter().zip(&self.ranges).rev() {
+            let count = part.domain.count();
+            point.0[range.clone()].copy_from_slice(&part.domain.nth(rest % count)?);
+            rest /= count;
+        }
+        (rest == 0).then_some(point)
+    }
+
     /// The point with the first option of every choice, which need not be legal.
     pub fn blank(&self) -> Point {
         Point(vec![0; self.choices().count()])

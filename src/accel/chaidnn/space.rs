@@ -4,7 +4,7 @@ use super::configuration::{
     Configuration, FILTER_PAR, INPUT_BUFFER_DEPTH, MEM_INTERFACE_WIDTH, OUTPUT_BUFFER_DEPTH,
     PIXEL_PAR, RATIO_CONV_ENGINES, WEIGHT_BUFFER_DEPTH,
 };
-use crate::space::{Choice, Domain, Illegal, Value};
+use crate::space::{Choice, Domain, Illegal, Value, combination};
 
 const PARAMETERS: usize = 8;
 
@@ -127,6 +127,10 @@ impl Domain for ChaidnnSpace {
         self.choices.iter().map(|choice| choice.options.len() as u128).product()
     }
 
+    fn nth(&self, number: u128) -> Option<Vec<u16>> {
+        combination(&self.choices, number)
+    }
+
     fn canonical(&self, options: &[u16]) -> String {
         self.configuration(options).to_string()
     }
@@ -150,7 +154,8 @@ mod tests {
         let space = ChaidnnSpace::new();
         assert_eq!(space.count(), 8_640);
         let mut texts = HashSet::new();
-        for configuration in space.configurations() {
+        for (number, configuration) in (0..).zip(space.configurations()) {
+            assert_eq!(space.nth(number), space.options(&configuration));
             let text = configuration.to_string();
             assert_eq!(text.parse(), Ok(configuration));
             let options = space.parse(&text).unwrap();

@@ -13,13 +13,13 @@ pub enum SweepError {
     TooLarge,
     /// So many pairs are not evaluated one by one.
     #[error(
-        "the space has {pairs} pairs, and at most {} are evaluated one by one; hold some choices, or \
+        "the space has {} pairs, and at most {} are evaluated one by one; hold some choices, or \
          search it with `tandem run`",
-        super::every::MOST_PAIRS
+        told(*pairs), super::every::MOST_PAIRS
     )]
     TooMany {
-        /// How many there are.
-        pairs: u64,
+        /// How many there are; of more than can be counted, the most that can.
+        pairs: u128,
     },
     /// A network's accuracy or a configuration's area is not a finite number.
     #[error("the {what} of {item} is {value}; it must be a finite number")]
@@ -37,4 +37,9 @@ pub enum SweepError {
     /// A pair cannot be evaluated.
     #[error("{0}")]
     Scan(String),
+}
+
+/// A count of pairs.
+fn told(pairs: u128) -> String {
+    if pairs == u128::MAX { "2^128 or more".to_owned() } else { pairs.to_string() }
 }

@@ -36,11 +36,26 @@ pub trait EachPair: Sync {
     fn configurations(&self) -> u64;
 
     /// Evaluates the pairs of a network: for each configuration in order its number with the metrics, or
-    /// why it has none. A configuration that is not told of is no pair.
+    /// why it has none.
     fn evaluate(&self, network: u32, tell: &mut dyn FnMut(u32, Result<Metrics, String>));
 
     /// A pair in words.
     fn describe(&self, network: u32, configuration: u32) -> String;
+}
+
+/// Refuses pairs that are none, or too many to be evaluated one by one.
+///
+/// # Errors
+/// No networks or configurations, or more pairs than [`MOST_PAIRS`].
+pub const fn check_size(networks: u128, configurations: u128) -> Result<(), SweepError> {
+    if networks == 0 {
+        return Err(SweepError::Empty("networks"));
+    }
+    if configurations == 0 {
+        return Err(SweepError::Empty("configurations"));
+    }
+    let pairs = networks.saturating_mul(configurations);
+    if pairs > MOST_PAIRS as u128 { Err(SweepError::TooMany { pairs }) } else { Ok(()) }
 }
 
 /// An objective of which the best pairs are wanted.
@@ -96,17 +111,7 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
         wanted: Vec<Wanted>,
         top: usize,
     ) -> Result<Self, SweepError> {
-        for (count, what) in
-            [(pairs.networks(), "networks"), (pairs.configurations(), "configurations")]
-        {
-            if count == 0 {
-                return Err(SweepError::Empty(what));
-            }
-        }
-        let count = pairs.networks().saturating_mul(pairs.configurations());
-        if count > MOST_PAIRS {
-            return Err(SweepError::TooMany { pairs: count });
-        }
+        check_size(pairs.networks().into(), pairs.configurations().into())?;
         Ok(Self { pairs, objectives, wanted, top })
     }
 

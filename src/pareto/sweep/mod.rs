@@ -19,7 +19,7 @@ mod staircase;
 mod top;
 
 pub use error::SweepError;
-pub use every::{EachPair, EveryState, EverySweep, MOST_PAIRS, Wanted};
+pub use every::{EachPair, EveryState, EverySweep, MOST_PAIRS, Wanted, check_size};
 pub use metric::{Goal, GoalError, SweepMetric, Values};
 pub use pairs::{OnChaidnn, OneByOne, Pairs};
 pub use results::{Best, Done, Kept, Results, Sweeping};

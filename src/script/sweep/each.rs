@@ -9,11 +9,11 @@ use crate::pareto::sweep::EachPair;
 use crate::script::experiment::Script;
 use crate::script::host::ScriptNetwork;
 use crate::script::modules::{Running, ScriptAccelerator, ScriptPart};
-use crate::space::{Domain, Point};
+use crate::space::Point;
 use crate::study::{Experiment, evaluate_finite};
 
-/// The most combinations of an accelerator's options that are looked through for legal ones.
-const MOST_COMBINATIONS: u64 = 1_000_000;
+/// The most configurations of an accelerator, which are all kept at hand.
+const MOST_CONFIGURATIONS: u128 = 1_000_000;
 
 /// The pairs of an experiment, evaluated one by one.
 pub struct ScriptPairs<'s> {
@@ -24,63 +24,73 @@ pub struct ScriptPairs<'s> {
 enum Kind {
     /// Networks with known accuracies on an accelerator.
     On(Box<On>),
-    /// The points of the space: each combination of options is a network, an illegal one has no pair.
-    Points { sizes: Vec<usize> },
+    /// The points of the space, each of which is the one pair of a network of its own.
+    Points,
 }
 
 struct On {
     networks: SweepNetworks,
     accelerator: ScriptAccelerator,
-    /// The legal combinations of the accelerator's options, and their values.
-    options: Vec<Vec<u16>>,
-    values: Vec<Dynamic>,
+    configurations: Configurations,
     parts: (usize, usize),
 }
 
+/// The configurations of an accelerator: their options, and what scripts see of them.
+pub(super) struct Configurations {
+    options: Vec<Vec<u16>>,
+    values: Vec<Dynamic>,
+}
+
+impl Configurations {
+    /// All of an accelerator whose space is `part`.
+    pub(super) fn of(accelerator: &ScriptAccelerator, part: &ScriptPart) -> Result<Self, String> {
+        let count = part.domain.count();
+        if count > MOST_CONFIGURATIONS {
+            let name = accelerator.name();
+            return Err(format!(
+                "`{name}` has {count} configurations, and a sweep takes at most \
+                 {MOST_CONFIGURATIONS}; hold some of its choices, or search with `tandem run`"
+            ));
+        }
+        let options: Vec<Vec<u16>> = (0..count).filter_map(|n| part.domain.nth(n)).collect();
+        let values: Result<Vec<Dynamic>, String> =
+            options.iter().map(|options| (part.value)(options)).collect();
+        Ok(Self { options, values: values? })
+    }
+
+    /// How many there are.
+    pub(super) const fn len(&self) -> usize {
+        self.options.len()
+    }
+}
+
 impl<'s> ScriptPairs<'s> {
-    /// Networks on an accelerator whose space is `part`.
+    /// Networks on an accelerator.
     pub(super) fn on(
         script: &'s Script,
         accelerator: ScriptAccelerator,
-        part: &ScriptPart,
+        configurations: Configurations,
         networks: SweepNetworks,
         parts: (usize, usize),
-    ) -> Result<Self, String> {
-        let options = legal(part.domain.as_ref()).map_err(|count| {
-            format!("`{}` has {count} configurations or more", accelerator.name())
-        })?;
-        let values: Result<Vec<Dynamic>, String> =
-            options.iter().map(|options| (part.value)(options)).collect();
+    ) -> Self {
         match &accelerator {
             ScriptAccelerator::Table(devices) => script.host().used_devices(devices),
             other => script.host().used_scripted(other.name()),
         }
-        let on = On { networks, accelerator, options, values: values?, parts };
-        Ok(Self { script, kind: Kind::On(Box::new(on)) })
+        let on = On { networks, accelerator, configurations, parts };
+        Self { script, kind: Kind::On(Box::new(on)) }
     }
 
     /// Every point of the space.
-    pub(super) fn points(script: &'s Script) -> Self {
-        let sizes = script.space().choices().map(|(_, choice)| choice.options.len()).collect();
-        Self { script, kind: Kind::Points { sizes } }
+    pub(super) const fn points(script: &'s Script) -> Self {
+        Self { script, kind: Kind::Points }
     }
 
     /// The networks with their accuracies; `None` where points are evaluated.
     pub fn with_accuracies(&self) -> Option<&SweepNetworks> {
         match &self.kind {
             Kind::On(on) => Some(&on.networks),
-            Kind::Points { .. } => None,
-        }
-    }
-
-    /// How many pairs there are.
-    pub fn count(&self) -> u64 {
-        match &self.kind {
-            Kind::On(_) => self.networks() * self.configurations(),
-            Kind::Points { .. } => {
-                let count = self.script.space().count();
-                count.and_then(|count| count.try_into().ok()).unwrap_or(u64::MAX)
-            }
+            Kind::Points => None,
         }
     }
 
@@ -89,12 +99,12 @@ impl<'s> ScriptPairs<'s> {
         let space = self.script.space();
         match &self.kind {
             Kind::On(on) => {
-                let blank = Point(vec![0; space.choices().count()]);
                 let network =
-                    space.with(&blank, on.parts.0, &on.networks.options(network as usize));
-                space.with(&network, on.parts.1, &on.options[configuration as usize])
+                    space.with(&space.blank(), on.parts.0, &on.networks.options(network as usize));
+                let options = &on.configurations.options[configuration as usize];
+                space.with(&network, on.parts.1, options)
             }
-            Kind::Points { sizes } => Point(combination(sizes, u64::from(network))),
+            Kind::Points => space.nth(network.into()).unwrap_or_else(|| space.blank()),
         }
     }
 }
@@ -103,25 +113,26 @@ impl EachPair for ScriptPairs<'_> {
     fn networks(&self) -> u64 {
         match &self.kind {
             Kind::On(on) => on.networks.accuracies().len() as u64,
-            Kind::Points { sizes } => combinations(sizes),
+            Kind::Points => {
+                let count = self.script.space().count();
+                count.and_then(|count| count.try_into().ok()).unwrap_or(u64::MAX)
+            }
         }
     }
 
     fn configurations(&self) -> u64 {
         match &self.kind {
-            Kind::On(on) => on.options.len() as u64,
-            Kind::Points { .. } => 1,
+            Kind::On(on) => on.configurations.len() as u64,
+            Kind::Points => 1,
         }
     }
 
     fn evaluate(&self, network: u32, tell: &mut dyn FnMut(u32, Result<Metrics, String>)) {
         match &self.kind {
             Kind::On(on) => on.evaluate(self.script, network, tell),
-            Kind::Points { .. } => {
+            Kind::Points => {
                 let point = self.point(network, 0);
-                if self.script.space().check(&point).is_ok() {
-                    tell(0, evaluate_finite(self.script, &point).map_err(|failure| failure.0));
-                }
+                tell(0, evaluate_finite(self.script, &point).map_err(|failure| failure.0));
             }
         }
     }
@@ -150,13 +161,13 @@ impl On {
         };
         if let ScriptAccelerator::Table(devices) = &self.accelerator {
             let key = self.networks.key(network as usize);
-            for (value, configuration) in self.values.iter().zip(0..) {
+            for (value, configuration) in self.configurations.values.iter().zip(0..) {
                 with_accuracy(configuration, look_up(devices, &key, value));
             }
             return;
         }
         let net = self.networks.network(network as usize).map(ScriptNetwork::new);
-        for (value, configuration) in self.values.iter().zip(0..) {
+        for (value, configuration) in self.configurations.values.iter().zip(0..) {
             let costs = net.clone().and_then(|net| self.ask(script, net, value));
             with_accuracy(configuration, costs);
         }
@@ -176,50 +187,4 @@ impl On {
 fn look_up(devices: &Devices, key: &str, device: &Dynamic) -> Result<Metrics, String> {
     let device = device.clone().into_immutable_string()?;
     devices.estimate(key, &device).map_err(|error| error.to_string())
-}
-
-/// The legal combinations of a part, the last choice changing fastest; their count if there are too many.
-fn legal(domain: &dyn Domain) -> Result<Vec<Vec<u16>>, u64> {
-    let sizes: Vec<usize> = domain.choices().iter().map(|choice| choice.options.len()).collect();
-    let count = combinations(&sizes);
-    if count > MOST_COMBINATIONS {
-        return Err(MOST_COMBINATIONS);
-    }
-    let all = (0..count).map(|index| combination(&sizes, index));
-    Ok(all.filter(|options| domain.check(options).is_ok()).collect())
-}
-
-/// How many combinations of options there are, legal or not; at most what 64 bits count.
-fn combinations(sizes: &[usize]) -> u64 {
-    sizes.iter().fold(1, |product: u64, &size| product.saturating_mul(size as u64))
-}
-
-/// The combination of a number, the last choice changing fastest.
-fn combination(sizes: &[usize], index: u64) -> Vec<u16> {
-    let mut options = vec![0; sizes.len()];
-    let mut rest = index;
-    for (option, &size) in options.iter_mut().zip(sizes).rev() {
-        *option = (rest % size as u64) as u16;
-        rest /= size as u64;
-    }
-    options
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::space::Value;
-
-    #[test]
-    fn combinations_are_numbered_without_gaps() {
-        let sizes = [2, 3, 1, 4];
-        assert_eq!(combinations(&sizes), 24);
-        let all: Vec<Vec<u16>> = (0..24).map(|index| combination(&sizes, index)).collect();
-        assert_eq!(all[0], [0, 0, 0, 0]);
-        assert_eq!(all[23], [1, 2, 0, 3]);
-        assert!(all.is_sorted_by(|a, b| a < b));
-        assert_eq!(combinations(&[usize::MAX, 2]), u64::MAX);
-        let listed = crate::space::Options::new((0..5).map(Value::Int).collect());
-        assert_eq!(legal(&listed), Ok((0..5).map(|option| vec![option]).collect()));
-    }
 }

@@ -11,6 +11,9 @@ pub use plan::SweepPlan;
 use super::experiment::Script;
 use super::host::Source;
 use crate::accel::chaidnn::Platform;
+use crate::pareto::sweep::check_size;
+use crate::study::Experiment;
+use each::Configurations;
 use plan::Planned;
 
 /// The pairs of a sweep.
@@ -34,7 +37,7 @@ impl Script {
     /// `cache` is the folder where what takes long to compute is kept.
     ///
     /// # Errors
-    /// A table is missing or damaged, or the accelerator has too many configurations.
+    /// A table is missing or damaged, or there are no pairs, or too many to be evaluated one by one.
     pub fn sweep_pairs(
         &self,
         plan: &SweepPlan,
@@ -47,11 +50,23 @@ impl Script {
                 Ok(SweepPairs::OnChaidnn { networks, platform: *platform, parts: *parts })
             }
             Planned::On { networks, accelerator, part, parts } => {
+                let configurations = Configurations::of(accelerator, part)?;
+                // Before accuracies are had, which may take long.
+                check(networks.at_least(self.host())?.into(), configurations.len() as u128)?;
                 let networks = SweepNetworks::of(self.host(), networks, cache)?;
-                let pairs = ScriptPairs::on(self, accelerator.clone(), part, networks, *parts)?;
+                check(networks.accuracies().len() as u128, configurations.len() as u128)?;
+                let accelerator = accelerator.clone();
+                let pairs = ScriptPairs::on(self, accelerator, configurations, networks, *parts);
                 Ok(SweepPairs::OneByOne(pairs))
             }
-            Planned::Points => Ok(SweepPairs::OneByOne(ScriptPairs::points(self))),
+            Planned::Points => {
+                check(self.space().count().unwrap_or(u128::MAX), 1)?;
+                Ok(SweepPairs::OneByOne(ScriptPairs::points(self)))
+            }
         }
     }
+}
+
+fn check(networks: u128, configurations: u128) -> Result<(), String> {
+    check_size(networks, configurations).map_err(|error| error.to_string())
 }

@@ -10,9 +10,10 @@ use crate::pareto::Weighted;
 use crate::pareto::sweep::{Goal, Wanted};
 use crate::script::error::ScriptError;
 use crate::script::experiment::Script;
-use crate::script::modules::{AccuracySource, ScriptAccelerator, ScriptPart};
+use crate::script::host::Host;
+use crate::script::modules::{AccuracySource, Missing, ScriptAccelerator, ScriptPart};
 use crate::script::settings::MOST_TOP;
-use crate::space::Domain;
+use crate::space::{Domain, nasbench101, nasbench201};
 use crate::study::Experiment;
 
 /// How many of the best pairs for each objective are kept where the script does not say.
@@ -34,6 +35,18 @@ pub struct SweepPlan {
     pub goals: Vec<Wanted>,
     /// How many of them.
     pub top: usize,
+}
+
+impl SweepPlan {
+    /// Whether every pair is evaluated.
+    pub const fn is_one_by_one(&self) -> bool {
+        !matches!(self.planned, Planned::OnChaidnn { .. })
+    }
+
+    /// Whether every point of the space is evaluated by evaluate(point).
+    pub const fn is_of_points(&self) -> bool {
+        matches!(self.planned, Planned::Points)
+    }
 }
 
 /// The pairs that are swept. Parts are the number of the one that chooses the network, and of the one that
@@ -272,6 +285,19 @@ impl PlannedAccuracies {
         let message =
             format!("`accuracy` of sweep() does not know the networks of {}", networks.kind());
         Err(script.refuse("sweep", message, HELP))
+    }
+
+    /// How many networks there are at least, before their accuracies are known, which may take long.
+    pub(super) fn at_least(&self, host: &Host) -> Result<u64, String> {
+        let count = match (self.networks, self.accuracy) {
+            (PlannedNetworks::Nasbench201(_), _) => nasbench201::CELL_COUNT,
+            (_, AccuracySource::Nasbench101(Missing::Fail)) => 1,
+            (_, AccuracySource::Nasbench101(Missing::Predict)) if host.imported101()?.is_some() => {
+                1
+            }
+            _ => nasbench101::CELL_COUNT,
+        };
+        Ok(count as u64)
     }
 }
 

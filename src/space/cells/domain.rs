@@ -87,6 +87,12 @@ impl Domain for CellSpace {
         self.catalogue.count()
     }
 
+    fn nth(&self, number: u128) -> Option<Vec<u16>> {
+        let (adjacency, labels) = self.catalogue.nth(number)?;
+        let cell = Cell::pruned(adjacency, &labels, &self.operations).ok()?;
+        Some(self.options(&cell))
+    }
+
     fn canonical(&self, options: &[u16]) -> String {
         self.cell(options).map(|cell| cell.to_string()).unwrap_or_default()
     }
@@ -112,6 +118,7 @@ mod tests {
     use rand_chacha::ChaCha12Rng;
 
     use super::*;
+    use crate::space::domain::tests::numbered;
     use crate::space::nasbench101::{Catalogue as Catalogue101, Nasbench101Space, Op101};
 
     fn space(vertices: usize, edges: u32, operations: &[&str]) -> CellSpace {
@@ -149,7 +156,7 @@ mod tests {
         ] {
             let space = space(vertices, edges, operations);
             let texts = texts(&space);
-            assert_eq!(space.count(), texts.len() as u128, "{vertices} {edges}");
+            assert_eq!(numbered(&space), texts, "{vertices} {edges}");
             for text in texts {
                 let options = space.parse(&text).unwrap();
                 assert_eq!(space.check(&options), Ok(()));

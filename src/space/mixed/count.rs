@@ -148,6 +148,30 @@ impl Elimination {
         self.total
     }
 
+    /// The assignment of a number below the total, by the order in which they weigh, and the number within the
+    /// product of its factors' weights.
+    pub(super) fn nth(&self, number: u128) -> (Vec<usize>, u128) {
+        let mut values = vec![0; self.sizes.len()];
+        // Below the product of what the decided values leave of the sums that are not split yet.
+        let mut rest = number;
+        for step in self.steps.iter().rev() {
+            let size = self.sizes[step.variable];
+            let start = index(&step.others, &self.sizes, &values) * size;
+            let weights = &step.weights[start..start + size];
+            let sum: u128 = weights.iter().sum();
+            let (others, mut own) = (rest / sum, rest % sum);
+            for (value, &weight) in weights.iter().enumerate() {
+                if own < weight {
+                    values[step.variable] = value;
+                    rest = others * weight + own;
+                    break;
+                }
+                own -= weight;
+            }
+        }
+        (values, rest)
+    }
+
     /// An assignment drawn by its weight; the total must not be zero.
     pub(super) fn draw(&self, rng: &mut dyn RngCore) -> Vec<usize> {
         let mut values = vec![0; self.sizes.len()];

@@ -6,7 +6,7 @@ use super::draft::{Draft, Gate, MixedError};
 use super::field::{self, Below, Field, Leaf, Name};
 use super::model::Model;
 use super::text;
-use crate::space::domain::fits;
+use crate::space::domain::{combination, fits};
 use crate::space::{Choice, Domain, Illegal, Value};
 
 /// A part of named choices, subsets, orders and further parts, some of them decided only under
@@ -19,6 +19,8 @@ use crate::space::{Choice, Domain, Illegal, Value};
 pub struct Mixed {
     draft: Draft,
     model: Model,
+    /// Whether all combinations are legal and distinct.
+    is_free: bool,
 }
 
 /// What a combination chooses.
@@ -96,7 +98,12 @@ impl Mixed {
         if model.total() == 0 {
             return Err(MixedError::Infeasible { rules: culprits(draft) });
         }
-        Ok(Self { draft, model })
+        let all = draft
+            .choices
+            .iter()
+            .try_fold(1u128, |product, choice| product.checked_mul(choice.options.len() as u128));
+        let is_free = all == Some(model.total());
+        Ok(Self { draft, model, is_free })
     }
 
     /// What a combination chooses, by name.
@@ -193,6 +200,38 @@ impl Domain for Mixed {
 
     fn count(&self) -> u128 {
         self.model.total()
+    }
+
+    fn nth(&self, number: u128) -> Option<Vec<u16>> {
+        let choices = &self.draft.choices;
+        if number >= self.count() {
+            return None;
+        }
+        if self.is_free {
+            return combination(choices, number);
+        }
+        let (classes, mut rest) = self.model.nth(number);
+        let mut split = |count: u128| {
+            let own = rest % count;
+            rest /= count;
+            own
+        };
+        let mut options = vec![0; choices.len()];
+        for field in self.draft.fields.iter().rev() {
+            if field.gate.is_some_and(|gate| !classes.is_open(gate)) {
+                continue;
+            }
+            let own = &mut options[field.range.clone()];
+            if let Leaf::Native { domain, .. } = &field.leaf {
+                own.copy_from_slice(&domain.nth(split(domain.count()))?);
+                continue;
+            }
+            for (option, choice) in own.iter_mut().zip(field.range.clone()).rev() {
+                let class = classes.of(choice);
+                *option = class[split(class.len() as u128) as usize];
+            }
+        }
+        Some(options)
     }
 
     fn canonical(&self, options: &[u16]) -> String {

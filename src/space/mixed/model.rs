@@ -52,6 +52,12 @@ impl Model {
         self.counts.total()
     }
 
+    /// The assignment of a number below the total, and the number among the combinations that it stands for.
+    pub(super) fn nth(&self, number: u128) -> (Drawn<'_>, u128) {
+        let (values, rest) = self.counts.nth(number);
+        (Drawn { model: self, values }, rest)
+    }
+
     /// An assignment drawn by its weight; there must be one.
     pub(super) fn draw(&self, rng: &mut dyn RngCore) -> Drawn<'_> {
         Drawn { model: self, values: self.counts.draw(rng) }

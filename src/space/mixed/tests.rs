@@ -9,6 +9,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 
 use super::*;
+use crate::space::domain::tests::numbered;
 use crate::space::{Domain, Options, Part, Space, Value};
 
 fn rule(draft: &Draft, mut holds: impl FnMut(&mut Trail) -> bool) -> Rule {
@@ -171,7 +172,15 @@ fn large_parts_are_counted_if_their_rules_are_small() {
         let same = rule(&chain, |c| c.option(place) == c.option(place + 1));
         chain.forbid(None, same).unwrap();
     }
-    assert_eq!(chain.finish().unwrap().count(), 30 * 29u128.pow(24));
+    let chain = chain.finish().unwrap();
+    let count = 30 * 29u128.pow(24);
+    assert_eq!(chain.count(), count);
+    let nth = |number| chain.nth(number).unwrap();
+    for number in [0, 1, count / 2, count - 1] {
+        assert_eq!(chain.check(&nth(number)), Ok(()));
+    }
+    assert_ne!(nth(count / 2), nth(count / 2 + 1));
+    assert_eq!(chain.nth(count), None);
 
     let mut tied = Draft::default();
     for place in 0..8 {
@@ -569,6 +578,7 @@ proptest! {
             prop_assert_eq!(&settled, &options);
             prop_assert_eq!(seen.insert(text, options), None);
         }
+        prop_assert!(numbered(&part).iter().eq(seen.keys()));
         // What is settled is legal, unless a rule forbids it.
         for mut options in combinations(&sizes) {
             let was = part.check(&options);

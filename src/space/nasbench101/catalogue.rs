@@ -2,8 +2,12 @@
 
 use std::fs;
 use std::io;
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::sync::LazyLock;
+use std::thread;
 
+use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 
 use super::cell::{Cell101, MOST_EDGES, MOST_VERTICES};
@@ -43,6 +47,20 @@ impl Catalogue {
         all
     }
 
+    /// The catalogue, enumerated when it is first asked for.
+    pub(super) fn shared() -> &'static Self {
+        // Who asks may be one of several threads of a pool that all wait for the list: it is made on others.
+        static ALL: LazyLock<Catalogue> = LazyLock::new(|| {
+            let own = || match ThreadPoolBuilder::new().build() {
+                Ok(pool) => pool.install(Catalogue::enumerate),
+                Err(_) => Catalogue::enumerate(),
+            };
+            let made = thread::scope(|scope| scope.spawn(own).join());
+            made.unwrap_or_else(|panic| resume_unwind(panic))
+        });
+        &ALL
+    }
+
     /// Enumerates all cells, on all threads.
     pub fn enumerate() -> Self {
         Self::up_to(MOST_VERTICES)
@@ -72,6 +90,11 @@ impl Catalogue {
     /// The cells with their hashes, by ascending hash.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (CellHash, Cell101)> + '_ {
         self.entries.iter().copied()
+    }
+
+    /// The cell of a number.
+    pub(super) fn nth(&self, number: usize) -> Option<Cell101> {
+        self.entries.get(number).map(|&(_, cell)| cell)
     }
 
     /// The cell with a hash.

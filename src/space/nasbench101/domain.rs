@@ -1,6 +1,6 @@
 //! The NASBench-101 cells as a part of a space.
 
-use super::catalogue::CELL_COUNT;
+use super::catalogue::{CELL_COUNT, Catalogue};
 use super::cell::{Cell101, MOST_VERTICES, Op101};
 use crate::space::dag::{graph_choices, graph_of, graph_options};
 use crate::space::domain::fits;
@@ -66,6 +66,11 @@ impl Domain for Nasbench101Space {
         CELL_COUNT as u128
     }
 
+    fn nth(&self, number: u128) -> Option<Vec<u16>> {
+        let cell = Catalogue::shared().nth(usize::try_from(number).ok()?)?;
+        Some(self.options(cell))
+    }
+
     fn canonical(&self, options: &[u16]) -> String {
         self.cell(options).map(|cell| cell.kept().to_string()).unwrap_or_default()
     }
@@ -78,6 +83,8 @@ impl Domain for Nasbench101Space {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::super::order::tests::any_cell;
@@ -102,6 +109,20 @@ mod tests {
         assert_eq!(refusal(&options), "op5 has 3 options, and option 3 was given");
         options[1] = 2;
         assert_eq!(refusal(&options), "0->2 has 2 options, and option 2 was given");
+    }
+
+    #[test]
+    fn cells_are_numbered() {
+        let space = Nasbench101Space::new();
+        let mut texts = BTreeSet::new();
+        for number in (0..space.count()).step_by(97) {
+            let options = space.nth(number).unwrap();
+            assert_eq!(space.check(&options), Ok(()));
+            texts.insert(space.canonical(&options));
+        }
+        assert_eq!(texts.len(), 423_624_usize.div_ceil(97));
+        assert_eq!(space.nth(423_624), None);
+        assert_eq!(space.nth(u128::MAX), None);
     }
 
     /// Every adjacency of 7 vertices, pruned as the definition says: by following all paths.
