@@ -352,3 +352,43 @@ fn sweep() {
     assert_eq!(ran.code, 3, "{}", ran.err);
     assert_eq!(place.ok(&["runs", "--format", "csv"]).lines().count(), 2);
 }
+
+/// What a rule leaves is swept, however many combinations it forbids.
+#[test]
+fn a_sweep_of_points_is_as_large_as_its_space() {
+    let script = r#"
+fn space() {
+    let part = space::part().choice("mode", ["off", "on"]);
+    for name in ["a", "b", "c", "d"] {
+        part = part.int(name, 0, 99).when(|c| c.mode == "on");
+    }
+    #{ p: part }
+}
+"#;
+    let rest = r#"
+fn objectives() { ["cost:min"] }
+fn evaluate(point) {
+    let p = point.p;
+    #{ cost: if p.mode == "off" { 1000.0 } else { p.a + p.b } }
+}
+fn sweep() { #{ top: 1 } }
+"#;
+    let small = script.replace("part = part.int(name, 0, 99)", "part = part.int(name, 0, 9)");
+    let forbidden = r#".forbid(|c| c.mode == "on" && (c.c != c.d || c.a > 4))"#;
+    let small = small.replace("p: part }", &format!("p: part{forbidden} }}"));
+    let place = Place::with(&(small + rest));
+    // 5 * 10 * 10 and one of 20,000 combinations.
+    let out = place.ok(&["sweep", "x.rhai"]);
+    assert!(out.contains("501 pairs in "), "{out}");
+    let checked = place.ok(&["check", "x.rhai"]);
+    assert!(checked.contains("sweep takes"), "{checked}");
+
+    place.write("x.rhai", &format!("{script}{rest}"));
+    for command in ["sweep", "check"] {
+        let ran = place.run(&[command, "x.rhai"]);
+        assert_eq!(ran.code, 3, "{}", ran.err);
+        let expected = "error: the space has 100000001 pairs, and at most 100000000 are evaluated one by \
+                        one; hold some choices, or search it with `tandem run`\n";
+        assert_eq!(ran.err, expected);
+    }
+}

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 use super::context::{Common, ExperimentArgs, Loaded};
 use super::error::{CliError, described};
+use super::sweep::pairs;
+use crate::pareto::sweep::MOST_PAIRS;
 use crate::report::{Format, Voice};
 use crate::script::Diagnostic;
 use crate::study::Experiment;
@@ -38,6 +40,12 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     if !sweeps {
         script.require_run()?;
     }
+    if let Some(plan) = plan.as_ref().filter(|plan| plan.is_one_by_one())
+        && script.space().count().is_none_or(|pairs| pairs > MOST_PAIRS.into())
+    {
+        // A table may have fewer networks than the space, so that the sweep itself has to say.
+        pairs(&loaded, plan)?;
+    }
     let runs = script.require_run().is_ok();
     let store = common.existing_store().ok();
     if let Some(store) = &store {
@@ -53,7 +61,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     report.metrics(&tried);
     report.phases(&tried, runs);
     report.goals(script.thresholds(), plan.as_ref());
-    report.cost(&loaded, &tried, runs);
+    report.cost(&loaded, &tried, runs, plan.as_ref());
     report.sources(script.host());
     report.write(common.format, stdout().lock())?;
     warnings.iter().for_each(|warning| warn(&loaded, warning, args.strict));

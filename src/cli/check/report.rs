@@ -114,8 +114,8 @@ impl Report {
         }
     }
 
-    /// What a run would cost.
-    pub fn cost(&mut self, loaded: &Loaded, tried: &Tried, runs: bool) {
+    /// What a run would cost, and a sweep.
+    pub fn cost(&mut self, loaded: &Loaded, tried: &Tried, runs: bool, plan: Option<&SweepPlan>) {
         let rows = self.group("Cost");
         if tried.points == 0 {
             return;
@@ -126,11 +126,8 @@ impl Report {
             let text = format!("{median} a point, most from {low} to {high}");
             rows.push(("evaluation".into(), text));
         }
-        if tried.first_s > 0.1 && tried.untrained == 0 {
-            rows.push((
-                "first point".into(),
-                format!("{}: tables are read", duration(tried.first_s)),
-            ));
+        if let Some(first_s) = tried.first_s.filter(|&first_s| first_s > 0.1) {
+            rows.push(("first point".into(), format!("{}: tables are read", duration(first_s))));
         }
         rows.extend(training_row("training", tried));
         if !tried.of_summary.is_empty() {
@@ -141,6 +138,9 @@ impl Report {
         if runs {
             time_rows(rows, loaded, tried);
             repeats_row(rows, loaded.script.space(), tried);
+        }
+        if plan.is_some_and(SweepPlan::is_of_points) {
+            rows.extend(sweep_row(loaded, tried));
         }
         if let Some(bytes) = peak_bytes() {
             let most = tried.left_out.iter().chain(&tried.of_summary).map(|one| one.bytes).max();
@@ -224,13 +224,25 @@ fn total(trainings: &[Estimate]) -> f64 {
     trainings.iter().map(|training| training.seconds).sum()
 }
 
+/// The mean time of an evaluation, in seconds.
+fn mean_s(tried: &Tried) -> f64 {
+    match tried.seconds.as_slice() {
+        [] => 0.0,
+        seconds => seconds.iter().sum::<f64>() / seconds.len() as f64,
+    }
+}
+
+/// What a sweep of all points takes; nothing can be said where some are trained.
+fn sweep_row(loaded: &Loaded, tried: &Tried) -> Option<(String, String)> {
+    let points = loaded.script.space().count().filter(|_| !tried.seconds.is_empty())?;
+    let takes = points as f64 * mean_s(tried) / loaded.threads() as f64;
+    Some(("sweep takes".into(), format!("about {}", duration(takes))))
+}
+
 /// What the phases take.
 fn time_rows(rows: &mut Vec<(String, String)>, loaded: &Loaded, tried: &Tried) {
     let Some(rehearsal) = &tried.rehearsal else { return };
-    let mean = match tried.seconds.as_slice() {
-        [] => 0.0,
-        seconds => seconds.iter().sum::<f64>() / seconds.len() as f64,
-    };
+    let mean = mean_s(tried);
     let training_s = total(&tried.left_out) / tried.left_out.len().max(1) as f64;
     let takes = |index: usize, phase: &RehearsedPhase| {
         let trials = phase.trials as f64;

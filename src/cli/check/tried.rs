@@ -19,6 +19,13 @@ use crate::study::{
 /// Points that are drawn and evaluated.
 pub const POINTS: usize = 8;
 
+/// After this long no more of them are: two say about what the others would.
+const EVALUATE_FOR: Duration = Duration::from_secs(2);
+const FEWEST: usize = 2;
+
+/// How many times as long as the others a first point takes that reads tables.
+const READS_TABLES: f64 = 3.0;
+
 /// The time for the phases, beside trainings.
 const REHEARSE_FOR: Duration = Duration::from_millis(350);
 
@@ -27,7 +34,7 @@ type Judge<'a> = dyn Fn(&Result<Metrics, Failure>) -> Result<(), Failure> + 'a;
 
 /// What comes of trying an experiment out.
 pub struct Tried {
-    /// Points that were drawn.
+    /// Points that were drawn and evaluated.
     pub points: usize,
     /// The metrics of those that could be evaluated.
     pub metrics: Vec<Metrics>,
@@ -35,8 +42,8 @@ pub struct Tried {
     pub made_up: BTreeSet<String>,
     /// The seconds of evaluations, ascending, without those of trainings.
     pub seconds: Vec<f64>,
-    /// The seconds that it took until the first point was evaluated: tables are read then.
-    pub first_s: f64,
+    /// The seconds of the first point, if it took so much longer than the others that it is for what is read.
+    pub first_s: Option<f64>,
     /// Points among those drawn that need a training that is not in the store, and the trainings that are.
     pub untrained: usize,
     pub found: usize,
@@ -75,7 +82,7 @@ impl Tried {
             metrics: Vec::new(),
             made_up: BTreeSet::new(),
             seconds: Vec::new(),
-            first_s: 0.0,
+            first_s: None,
             untrained: 0,
             found: 0,
             left_out: Vec::new(),
@@ -86,7 +93,7 @@ impl Tried {
             warnings: Vec::new(),
         };
         if script.defines("evaluate") {
-            let points = tried.draw(loaded)?;
+            let points = Self::draw(loaded)?;
             let judge = |values: &Result<Metrics, Failure>| match &phase {
                 Some(phase) => match phase.judge(values) {
                     Outcome::Failed { reason, .. } => Err(Failure(reason)),
@@ -110,14 +117,11 @@ impl Tried {
         Ok(tried)
     }
 
-    fn draw(&mut self, loaded: &Loaded) -> Result<Vec<Point>, CliError> {
+    fn draw(loaded: &Loaded) -> Result<Vec<Point>, CliError> {
         let mut rng = stream(loaded.settings.seed.unwrap_or(0), "check", 0);
         let draw = |_| loaded.script.space().draw(&mut rng);
         let points: Result<Vec<Point>, _> = (0..POINTS).map(draw).collect();
-        let points =
-            points.map_err(|error| CliError::Experiment { rendered: format!("error: {error}") })?;
-        self.points = points.len();
-        Ok(points)
+        points.map_err(|error| CliError::Experiment { rendered: format!("error: {error}") })
     }
 
     /// Evaluates points; some may fail, but not all.
@@ -130,15 +134,18 @@ impl Tried {
         let script = &loaded.script;
         let trainer = script.host().trainer();
         let mut failures: Vec<Failure> = Vec::new();
-        for (index, point) in points.iter().enumerate() {
+        let mut seconds: Vec<f64> = Vec::with_capacity(points.len());
+        let begun = Instant::now();
+        for point in points {
+            if self.points >= FEWEST && begun.elapsed() > EVALUATE_FOR {
+                break;
+            }
             let started = Instant::now();
             let values = evaluate_finite(script, point);
-            let seconds = started.elapsed().as_secs_f64();
+            seconds.push(started.elapsed().as_secs_f64());
             let trains = !trainer.take_asked().is_empty();
             self.untrained += usize::from(trains);
-            if index == 0 {
-                self.first_s = seconds;
-            }
+            self.points += 1;
             if let Err(failure) = judge(&values) {
                 if script.obstacle() == Some(Obstacle::Unusable) {
                     return Err(loaded.failure(&failure));
@@ -159,11 +166,20 @@ impl Tried {
             }
             self.metrics.push(values);
         }
+        // Evaluations that a training was measured in say nothing of the others.
+        if self.untrained == 0
+            && let Some((&first, others)) = seconds.split_first()
+        {
+            self.seconds = others.to_vec();
+            self.seconds.sort_by(f64::total_cmp);
+            let reads = |other| first > READS_TABLES * other;
+            self.first_s = median(&self.seconds).is_some_and(reads).then_some(first);
+        }
         let Some(first) = failures.first() else { return Ok(()) };
         if self.metrics.is_empty() {
             return Err(loaded.failure(first));
         }
-        let (failed, points) = (failures.len(), points.len());
+        let (failed, points) = (failures.len(), self.points);
         let message = format!("{failed} of {points} points fail, the first with: ");
         self.warnings.push(told_with(loaded, &message, first));
         Ok(())
@@ -187,12 +203,12 @@ impl Tried {
                 format!("as it was tried out, schedule(run) fails after phase `{after}`: ");
             self.warnings.push(told_with(loaded, &message, failure));
         }
-        // Evaluations that a training was measured in say nothing of the others.
         if self.untrained == 0 {
-            // The first reads tables.
-            let first = usize::from(rehearsal.entries.len() > 1);
-            let seconds = rehearsal.entries.iter().skip(first).map(|entry| entry.effort.seconds());
-            self.seconds = seconds.collect();
+            // What a phase asks for tells more than points of the whole space do, if it is not too little.
+            if rehearsal.entries.len() >= POINTS {
+                self.seconds.clear();
+            }
+            self.seconds.extend(rehearsal.entries.iter().map(|entry| entry.effort.seconds()));
             self.seconds.sort_by(f64::total_cmp);
         }
         let entries = &rehearsal.entries[..rehearsal.entries.len().min(Stretch::LEN as usize)];
@@ -249,6 +265,11 @@ impl Tried {
             self.warnings.push(Diagnostic::new(message).with_help(help));
         }
     }
+}
+
+/// The middle one of ascending numbers.
+fn median(ascending: &[f64]) -> Option<f64> {
+    ascending.get(ascending.len() / 2).copied()
 }
 
 /// Refuses metrics that lack what objectives or thresholds are about.
