@@ -191,6 +191,18 @@ fn the_price_of_a_run_is_told_before_it() {
 }
 
 #[test]
+fn slow_points_are_no_tables_and_few_of_them_tell_the_time() {
+    let spin = "fn spin() { let n = 0; for i in 0..1500000 { n += i } n }\n";
+    let script = format!("{spin}{SCRIPT}").replace("fn evaluate(p) {", "fn evaluate(p) { spin();");
+    assert!(script.contains("spin();"));
+    let out = Place::with(&script).ok(&["check", "x.rhai", "--format", "csv"]);
+    assert!(!out.contains("first point"), "{out}");
+    let line = out.lines().find(|line| line.starts_with("evaluation,")).unwrap();
+    assert!(line.contains(" ms a point") || line.contains(" s a point"), "{out}");
+    assert!(out.contains("first phase takes,about "), "{out}");
+}
+
+#[test]
 fn trainings_are_counted_measured_and_found_in_the_store() {
     let place = Place::new();
     place.ok(&["new", "x", "--template", "train"]);

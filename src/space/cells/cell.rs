@@ -71,7 +71,7 @@ pub enum CellError {
         /// How it could be written.
         example: String,
     },
-    /// A vertex has an unknown operation, or the output is missing.
+    /// An inner vertex has an unknown operation.
     #[error(
         "`{name}` is not an operation; each vertex but the last is {known}, and the last is {OUTPUT}"
     )]
@@ -81,6 +81,9 @@ pub enum CellError {
         /// The operations.
         known: String,
     },
+    /// The last vertex is not the output.
+    #[error("the last vertex is `{0}`; it must be `{OUTPUT}`")]
+    Output(String),
     /// A vertex reads one that does not come before it.
     #[error("vertex {vertex} reads `{source_text}`; it can read vertices 0 (the input) to {last}")]
     Source {
@@ -189,6 +192,7 @@ impl Cell {
             TextError::Operation(name) => {
                 CellError::Operation { name: name.to_owned(), known: operations.0.join(", ") }
             }
+            TextError::Output(name) => CellError::Output(name.to_owned()),
             TextError::Source { vertex, source } => {
                 CellError::Source { vertex, source_text: source.to_owned(), last: vertex - 1 }
             }

@@ -14,8 +14,10 @@ pub(in crate::space) enum TextError<'t> {
     Vertices(usize),
     /// A vertex is not written as one.
     Form(&'t str),
-    /// A vertex has an unknown operation, or the output is missing.
+    /// An inner vertex has an unknown operation.
     Operation(&'t str),
+    /// The last vertex is not the output.
+    Output(&'t str),
     /// A vertex reads one that does not come before it.
     Source {
         /// The vertex.
@@ -60,10 +62,10 @@ pub(in crate::space) fn read<'t, O>(
         let (name, rest) = word.split_once('(').ok_or(TextError::Form(word))?;
         let sources = rest.strip_suffix(')').ok_or(TextError::Form(word))?;
         let is_last = to == words.len();
-        match operation(name) {
-            Some(operation) if !is_last => operations.push(operation),
-            None if is_last && name == OUTPUT => {}
-            _ => return Err(TextError::Operation(name)),
+        if !is_last {
+            operations.push(operation(name).ok_or(TextError::Operation(name))?);
+        } else if name != OUTPUT {
+            return Err(TextError::Output(name));
         }
         for source in sources.split(',').filter(|_| !sources.is_empty()) {
             // Numbers are read as they are written: no sign, no leading zero.

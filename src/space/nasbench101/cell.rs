@@ -72,12 +72,15 @@ pub enum Cell101Error {
     /// A vertex is not written as one.
     #[error("`{0}` is not a vertex; a cell is written like `{EXAMPLE}`")]
     Form(String),
-    /// A vertex has an unknown operation, or the output is missing.
+    /// An inner vertex has an unknown operation.
     #[error(
         "`{0}` is not an operation; each vertex but the last is conv3x3, conv1x1 or maxpool3x3, and \
          the last is output"
     )]
     Operation(String),
+    /// The last vertex is not the output.
+    #[error("the last vertex is `{0}`; it must be `output`, as in `{EXAMPLE}`")]
+    Output(String),
     /// A vertex reads one that does not come before it.
     #[error("vertex {vertex} reads `{source_text}`; it can read vertices 0 (the input) to {last}")]
     Source {
@@ -233,6 +236,7 @@ impl FromStr for Cell101 {
                 TextError::Vertices(vertices) => Cell101Error::Vertices(vertices),
                 TextError::Form(word) => Cell101Error::Form(word.to_owned()),
                 TextError::Operation(name) => Cell101Error::Operation(name.to_owned()),
+                TextError::Output(name) => Cell101Error::Output(name.to_owned()),
                 TextError::Source { vertex, source } => {
                     let source_text = source.to_owned();
                     Cell101Error::Source { vertex, source_text, last: vertex - 1 }
@@ -285,7 +289,10 @@ mod tests {
             "`conv5x5` is not an operation; each vertex but the last is conv3x3, conv1x1 or \
              maxpool3x3, and the last is output"
         );
-        assert_eq!(error("conv3x3(0)"), error("conv5x5(0) output(1)").replace("5x5", "3x3"));
+        assert_eq!(
+            error("conv3x3(0)"),
+            "the last vertex is `conv3x3`; it must be `output`, as in `conv3x3(0) conv3x3(1) output(0,2)`"
+        );
         assert_eq!(
             error("conv3x3(1) output(1)"),
             "vertex 1 reads `1`; it can read vertices 0 (the input) to 0"
