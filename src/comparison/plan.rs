@@ -5,7 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use serde::de::{Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_yaml::Value;
@@ -14,6 +14,10 @@ use crate::store::plain_name;
 
 /// Repeats of a strategy on a scenario at most.
 const MOST_REPEATS: u64 = 10_000;
+
+/// What to write in place of a list of repeats.
+const ONLY_SEEDS: &str = "a number: repeats differ in their seed alone, which the study gives; make what else \
+                          differs a strategy";
 
 /// The shares of the best reward whose steps are reported where the file does not say.
 const FRACTIONS: [f64; 3] = [0.9, 0.99, 0.999];
@@ -59,17 +63,41 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named<T>, A::Error> {
-                let mut entries: Vec<(String, T)> = Vec::new();
-                while let Some(name) = map.next_key::<String>()? {
-                    if entries.iter().any(|(known, _)| *known == name) {
-                        return Err(A::Error::custom(format!("`{name}` is there twice")));
-                    }
+                let mut known = BTreeSet::new();
+                let mut entries = Vec::new();
+                while let Some(name) = map.next_key_seed(NewName(&mut known))? {
                     entries.push((name, map.next_value()?));
                 }
                 Ok(Named(entries))
             }
         }
         deserializer.deserialize_map(Entries(PhantomData))
+    }
+}
+
+/// Reads a name, and refuses it there if it is known.
+struct NewName<'k>(&'k mut BTreeSet<String>);
+
+impl<'de> DeserializeSeed<'de> for NewName<'_> {
+    type Value = String;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for NewName<'_> {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<String, E> {
+        if !self.0.insert(name.to_owned()) {
+            return Err(E::custom(format!("`{name}` is there twice")));
+        }
+        Ok(name.to_owned())
     }
 }
 
@@ -87,13 +115,13 @@ pub struct Plan {
     #[serde(default)]
     pub steps: Option<u64>,
     /// Arguments of the scripts in every run.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "arguments")]
     pub args: Arguments,
     /// The experiments, relative to the file.
     #[serde(default)]
     pub scenarios: Named<PathBuf>,
     /// The arguments of the scripts that make each strategy.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "strategies")]
     pub strategies: Named<Arguments>,
     /// The experiment whose sweep gives the exact best pairs, relative to the file.
     #[serde(default)]
@@ -111,6 +139,18 @@ fn fractions() -> Vec<f64> {
     FRACTIONS.to_vec()
 }
 
+/// Reads arguments, none of which is there twice.
+fn arguments<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arguments, D::Error> {
+    Named::deserialize(deserializer).map(|Named(arguments)| arguments.into_iter().collect())
+}
+
+/// Reads the arguments of each strategy.
+fn strategies<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Named<Arguments>, D::Error> {
+    let Named(strategies) = Named::<Named<Value>>::deserialize(deserializer)?;
+    let own = |(name, Named(own)): (String, Named<Value>)| (name, own.into_iter().collect());
+    Ok(Named(strategies.into_iter().map(own).collect()))
+}
+
 /// Reads the number of repeats, and says what to write in place of a list of them.
 fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     struct Count;
@@ -118,14 +158,19 @@ fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
         type Value = u64;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(
-                "a number: repeats differ in their seed alone, which the study gives; make what else \
-                 differs a strategy",
-            )
+            write!(f, "a whole number from 1 to {MOST_REPEATS}")
         }
 
         fn visit_u64<E>(self, count: u64) -> Result<u64, E> {
             Ok(count)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<u64, A::Error> {
+            Err(A::Error::invalid_type(Unexpected::Seq, &ONLY_SEEDS))
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<u64, A::Error> {
+            Err(A::Error::invalid_type(Unexpected::Map, &ONLY_SEEDS))
         }
     }
     deserializer.deserialize_any(Count)
@@ -153,10 +198,14 @@ pub enum PlanError {
         error: serde_yaml::Error,
     },
     /// The file describes no comparison.
-    #[error("{place}: {what}")]
+    #[error("{path}: {what}")]
     Wrong {
-        /// The file, and the line where that is known.
-        place: String,
+        /// The file.
+        path: PathBuf,
+        /// Its text.
+        text: String,
+        /// The keys that lead to what is wrong.
+        keys: Vec<String>,
         /// What is wrong, and what to write.
         what: String,
     },
@@ -179,21 +228,21 @@ impl Plan {
     /// # Errors
     /// As for [`Self::load`].
     pub fn of_text(path: &Path, text: &str) -> Result<Self, PlanError> {
-        let wrong = |place: String, what: String| PlanError::Wrong { place, what };
-        let plan: Self = serde_yaml::from_str(text).map_err(|error| {
-            let (path, text) = (path.to_path_buf(), text.to_owned());
+        let file = || (path.to_path_buf(), text.to_owned());
+        let plan: Self = crate::yaml::read(text).map_err(|error| {
+            let (path, text) = file();
             PlanError::Form { path, text, error }
         })?;
-        plan.validate().map_err(|(key, what)| {
-            let line = line_of(text, &key).map_or_else(String::new, |line| format!(":{line}"));
-            wrong(format!("{}{line}", path.display()), what)
+        plan.validate().map_err(|Wrong { keys, what }| {
+            let (path, text) = file();
+            PlanError::Wrong { path, text, keys, what }
         })?;
         Ok(plan)
     }
 
-    /// The first thing that makes no sense: its key, and what is wrong with it.
-    fn validate(&self) -> Result<(), (String, String)> {
-        let refuse = |key: &str, what: String| Err((key.to_owned(), what));
+    /// The first thing that makes no sense.
+    fn validate(&self) -> Result<(), Wrong> {
+        let refuse = |key: &str, what: String| Err(Wrong::new(&[key], what));
         if !(1..=MOST_REPEATS).contains(&self.repeats) {
             let what = format!("repeats is {}; it must be from 1 to {MOST_REPEATS}", self.repeats);
             return refuse("repeats", what);
@@ -219,10 +268,20 @@ impl Plan {
                         as `strategies: { plain: {}, slow: { strategy: slow } }`";
             return refuse("strategies", what.to_owned());
         }
-        distinct("scenario", &self.scenarios.0, |file| file.clone())?;
-        distinct("strategy", &self.strategies.0, |own| format!("{:?}", self.arguments(own)))?;
-        arguments_only("args", &self.args)?;
-        self.strategies.0.iter().try_for_each(|(name, own)| arguments_only(name, own))
+        if let Some((name, _)) =
+            self.scenarios.0.iter().find(|(_, file)| file.as_os_str().is_empty())
+        {
+            let what = format!(
+                "scenario `{name}` names no experiment; write for example `{name}: fast.rhai`"
+            );
+            return Err(Wrong::new(&["scenarios", name], what));
+        }
+        distinct(("scenarios", "scenario"), &self.scenarios.0, |file| file.clone())?;
+        let whole = |own: &Arguments| format!("{:?}", self.arguments(own));
+        distinct(("strategies", "strategy"), &self.strategies.0, whole)?;
+        arguments_only(&["args"], &self.args)?;
+        let own = |(name, own): &(String, _)| arguments_only(&["strategies", name], own);
+        self.strategies.0.iter().try_for_each(own)
     }
 
     /// The arguments of a strategy: its own, and those of every run.
@@ -265,65 +324,64 @@ impl Plan {
     }
 }
 
+/// What is wrong with what some keys lead to.
+struct Wrong {
+    keys: Vec<String>,
+    what: String,
+}
+
+impl Wrong {
+    fn new(keys: &[&str], what: String) -> Self {
+        Self { keys: keys.iter().map(|&key| key.to_owned()).collect(), what }
+    }
+}
+
 /// Refuses names that come to the same in the names of runs, and things that are the same.
 fn distinct<T, K: Ord>(
-    kind: &str,
+    (key, kind): (&str, &str),
     entries: &[(String, T)],
-    key: impl Fn(&T) -> K,
-) -> Result<(), (String, String)> {
+    same: impl Fn(&T) -> K,
+) -> Result<(), Wrong> {
     let mut names: BTreeMap<String, &String> = BTreeMap::new();
     let mut things: BTreeMap<K, &String> = BTreeMap::new();
     for (name, thing) in entries {
+        let refuse = |what: String| Err(Wrong::new(&[key, name], what));
         if name.trim().is_empty() {
-            return Err((name.clone(), format!("a {kind} has no name")));
+            return refuse(format!("a {kind} has no name"));
         }
         if let Some(other) = names.insert(plain_name(name), name) {
-            let what = format!(
+            return refuse(format!(
                 "{kind} `{name}` and {kind} `{other}` have the same name in runs; rename one"
-            );
-            return Err((name.clone(), what));
+            ));
         }
-        if let Some(other) = things.insert(key(thing), name) {
-            let what = format!(
+        if let Some(other) = things.insert(same(thing), name) {
+            return refuse(format!(
                 "{kind} `{name}` is the same as {kind} `{other}`; take one away, and raise `repeats` if \
                  more runs are wanted"
-            );
-            return Err((name.clone(), what));
+            ));
         }
     }
     Ok(())
 }
 
-/// Refuses settings among the arguments of a strategy.
-fn arguments_only(owner: &str, arguments: &Arguments) -> Result<(), (String, String)> {
-    const SETTINGS: [&str; 7] = ["script", "steps", "threads", "top", "data", "args", "limits"];
-    let names: BTreeSet<&str> = arguments.keys().map(String::as_str).collect();
-    if names.contains("seed") {
-        let what = format!(
+/// Refuses settings among the arguments that are below some keys.
+fn arguments_only(keys: &[&str], arguments: &Arguments) -> Result<(), Wrong> {
+    const SETTINGS: [&str; 8] =
+        ["seed", "script", "steps", "threads", "top", "data", "args", "limits"];
+    let is_set = |setting: &&str| arguments.contains_key(*setting);
+    let Some(setting) = SETTINGS.into_iter().find(is_set) else { return Ok(()) };
+    let owner = keys.last().copied().unwrap_or_default();
+    let what = match setting {
+        "seed" => format!(
             "`{owner}` sets `seed`: runs of a strategy differ in their seed alone, which the study \
              gives, from its own `seed` on"
-        );
-        return Err(("seed".to_owned(), what));
-    }
-    match SETTINGS.into_iter().find(|setting| names.contains(setting)) {
-        None => Ok(()),
-        Some(setting) => {
-            let what = format!(
-                "`{owner}` sets `{setting}`, which is not an argument of a script; what is set for all \
-                 runs is `steps` and `args` of the study"
-            );
-            Err((setting.to_owned(), what))
-        }
-    }
-}
-
-/// The last line of a YAML text that begins with a key, or has it in braces.
-fn line_of(text: &str, key: &str) -> Option<usize> {
-    let has = |line: &str| {
-        let quoted = [format!("{key}:"), format!("\"{key}\":"), format!("'{key}':")];
-        line.split(['{', ',']).any(|piece| quoted.iter().any(|q| piece.trim_start().starts_with(q)))
+        ),
+        _ => format!(
+            "`{owner}` sets `{setting}`, which is not an argument of a script; what is set for all \
+             runs is `steps` and `args` of the study"
+        ),
     };
-    text.lines().enumerate().filter(|(_, line)| has(line)).last().map(|(index, _)| index + 1)
+    Err(Wrong::new(&[keys, &[setting]].concat(), what))
 }
 
 #[cfg(test)]
@@ -347,8 +405,10 @@ strategies:
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s.yaml");
         std::fs::write(&path, text).unwrap();
-        let shown =
-            |error: PlanError| error.to_string().replace(&format!("{}/", dir.path().display()), "");
+        let shown = |error: PlanError| match error {
+            PlanError::Wrong { keys, what, .. } => format!("{}: {what}", keys.join("/")),
+            other => other.to_string(),
+        };
         Plan::load(&path).map(|(plan, _)| plan).map_err(shown)
     }
 
@@ -367,39 +427,51 @@ strategies:
     }
 
     #[test]
-    fn what_is_no_comparison_is_refused_with_its_line() {
+    fn what_is_no_comparison_is_refused_with_its_keys() {
         let changed = |from: &str, to: &str| {
             assert!(PLAN.contains(from), "{from}");
             load(&PLAN.replace(from, to)).unwrap_err()
         };
         for (from, to, expected) in [
-            ("repeats: 3", "repeats: 0", "s.yaml:1: repeats is 0"),
+            ("repeats: 3", "repeats: 0", "repeats: repeats is 0"),
             ("repeats: 3", "repeats: [{ seed: 1 }]", "repeats differ in their seed alone"),
             ("repeats: 3", "repeat: 3", "unknown field `repeat`"),
-            ("steps: 100", "steps: 0", "s.yaml:3: steps is 0"),
+            ("repeats: 3", "repeats: ten", "expected a whole number from 1 to 10000"),
+            ("free: free.rhai", "free:", "scenarios/free: scenario `free` names no experiment"),
+            (
+                "trials: 60",
+                "trials: 60, trials: 61",
+                "`trials` is there twice at line 10 column 41",
+            ),
+            ("trials: 50", "trials: 50, trials: 51", "`trials` is there twice"),
+            ("steps: 100", "steps: 0", "steps: steps is 0"),
             ("  phase:", "  combined:", "`combined` is there twice"),
             (
                 "strategy: phase, trials: 60",
                 "strategy: combined",
-                "s.yaml:10: strategy `phase` is the",
+                "strategies/phase: strategy `phase` is the",
             ),
-            ("one limit: one", "one limit: free", "s.yaml:7: scenario `one limit` is the same"),
+            (
+                "one limit: one",
+                "one limit: free",
+                "scenarios/one limit: scenario `one limit` is the same",
+            ),
             (
                 "one limit: one.rhai",
                 "one limit: one.rhai\n  one-limit: b.rhai",
                 "have the same name",
             ),
-            ("trials: 60", "seed: 60", "s.yaml:10: `phase` sets `seed`"),
-            ("trials: 60", "threads: 2", "s.yaml:10: `phase` sets `threads`"),
-            ("seed: 5", "seed: 5\nfractions: [0.9, 0.5]", "s.yaml:3: fractions must rise"),
+            ("trials: 60", "seed: 60", "strategies/phase/seed: `phase` sets `seed`"),
+            ("trials: 60", "threads: 2", "strategies/phase/threads: `phase` sets `threads`"),
+            ("seed: 5", "seed: 5\nfractions: [0.9, 0.5]", "fractions: fractions must rise"),
         ] {
             let message = changed(from, to);
             assert!(message.contains(expected), "{message}");
         }
         let none = load("strategies: { a: {} }").unwrap_err();
-        assert!(none.starts_with("s.yaml: the study has no scenarios; name"), "{none}");
+        assert!(none.starts_with("scenarios: the study has no scenarios; name"), "{none}");
         let none = load("scenarios: { a: a.rhai }").unwrap_err();
-        assert!(none.starts_with("s.yaml: the study has no strategies; name"), "{none}");
+        assert!(none.starts_with("strategies: the study has no strategies; name"), "{none}");
     }
 
     #[test]

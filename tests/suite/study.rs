@@ -221,13 +221,15 @@ fn a_study_that_cannot_be_is_refused_before_the_first_trial() {
         (
             "{ strategy: separate }",
             "{ seed: 9 }",
-            "s.yaml:8: `separate & last` sets `seed`: runs of a",
+            "error: `separate & last` sets `seed`: runs of a strategy differ in their seed alone, which the study \
+             gives, from its own `seed` on\n --> s.yaml:8:22\n",
         ),
-        ("separate & last", "combined", "`combined` is there twice"),
+        ("separate & last", "combined", "error: `combined` is there twice\n --> s.yaml:8:3\n"),
         (
             "{ strategy: separate }",
             "{}",
-            "s.yaml:8: strategy `separate & last` is the same as strategy",
+            "error: strategy `separate & last` is the same as strategy `combined`; take one away, and raise \
+             `repeats` if more runs are wanted\n --> s.yaml:8:3\n",
         ),
         ("scenarios:\n  fast: x.rhai\n  <free>: free.rhai\n", "", "the study has no scenarios"),
         (
@@ -238,8 +240,8 @@ fn a_study_that_cannot_be_is_refused_before_the_first_trial() {
         (
             "strategy: separate",
             "stratagem: separate",
-            "error: strategy `separate & last` cannot run on scenario `fast`:\nerror: there is no setting \
-             or argument `stratagem`\n |\n = help: is `strategy` meant?",
+            "error: strategy `separate & last` cannot run on scenario `fast`:\nerror: there is no argument \
+             `stratagem`\n --> s.yaml:8:22\n",
         ),
         (
             "strategy: separate",

@@ -14,9 +14,10 @@ use crate::cli::changes::{Change, diff, one_line};
 use crate::cli::context::Common;
 use crate::cli::error::CliError;
 use crate::cli::run::{explain, listen};
-use crate::comparison::{Plan, Planned, run_all};
+use crate::comparison::{Plan, PlanError, Planned, run_all};
 use crate::note;
 use crate::report::{Format, StudyBar};
+use crate::script::{Diagnostic, ScriptError, SettingsError, Sources};
 use crate::store::{RunRecord, Status, Store, StoreError, StudyRecord, now_s};
 use crate::study::{End, StudyError};
 
@@ -44,8 +45,8 @@ pub struct Args {
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     keep_matrices_on_their_thread();
     let threads = threads(args.threads)?;
-    let (plan, text) = Plan::load(&args.file)?;
-    let experiments = Experiments::load(common, &args.file, &plan)?;
+    let (plan, text) = Plan::load(&args.file).map_err(placed)?;
+    let experiments = Experiments::load(common, (&args.file, &text), &plan)?;
     let exact = match &plan.exact {
         Some(file) => Some(Exact::load(common, &args.file, file, &experiments)?),
         None => None,
@@ -75,6 +76,25 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let path = args.report.clone().unwrap_or_else(|| format!("{}.html", study.name).into());
     write(&path, &page::page(&plan, &text, &study, &judged)?)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The message of a study's file, with the line that it is about.
+fn placed(error: PlanError) -> CliError {
+    let (path, text, diagnostic) = match error {
+        PlanError::Form { path, text, error } => {
+            let diagnostic = Diagnostic::of_yaml(&path.display().to_string(), &text, &error);
+            (path, text, diagnostic)
+        }
+        PlanError::Wrong { path, text, keys, what } => {
+            let label = path.display().to_string();
+            let diagnostic = Diagnostic::new(what).in_yaml(&label, &text, &keys);
+            (path, text, diagnostic)
+        }
+        PlanError::Read { .. } => return error.into(),
+    };
+    let sources = Sources::of(&path.display().to_string(), &text);
+    let diagnostic = Box::new(diagnostic);
+    ScriptError::Settings(SettingsError::Wrong { diagnostic, sources }).into()
 }
 
 /// Lets the products of matrices within a run stay on the run's thread.

@@ -33,7 +33,13 @@ pub struct Experiments {
 impl Experiments {
     /// Loads the scripts with the arguments of each strategy, and asks each for its first phase: what is
     /// wrong with one is said before anything runs.
-    pub fn load(common: &Common, file: &Path, plan: &Plan) -> Result<Self, CliError> {
+    ///
+    /// `file` is the study's, with its text.
+    pub fn load(
+        common: &Common,
+        (file, text): (&Path, &str),
+        plan: &Plan,
+    ) -> Result<Self, CliError> {
         let folder = file.parent().unwrap_or_else(|| Path::new(""));
         let mut entries = Vec::new();
         for (scenario, name) in &plan.scenarios.0 {
@@ -51,7 +57,8 @@ impl Experiments {
             for (strategy, arguments) in &plan.strategies.0 {
                 let mut settings = Settings { threads: Some(1), ..own.clone() };
                 settings.steps = plan.steps.or(settings.steps);
-                settings.args.extend(plan.arguments(arguments));
+                settings.take_arguments((file, text), &["args"], &plan.args);
+                settings.take_arguments((file, text), &["strategies", strategy], arguments);
                 let loaded = ready(common, &path, settings)
                     .map_err(|error| in_strategy(error, strategy, scenario))?;
                 let (scenario, strategy) = (scenario.clone(), strategy.clone());
@@ -187,7 +194,7 @@ fn ready(common: &Common, file: &Path, settings: Settings) -> Result<Loaded, Cli
     let progress = Progress::new(script.objectives().to_vec(), 0);
     let first = script.next_phase(&progress).map_err(|failure| loaded.failure(&failure))?;
     if let Some(phase) = first {
-        phase.view(script.space()).map_err(CliError::Study)?;
+        phase.view(script).map_err(CliError::Study)?;
     }
     Ok(loaded)
 }

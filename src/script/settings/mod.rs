@@ -1,0 +1,18 @@
+//! The settings of an experiment: YAML beside the script, and overrides from the command line.
+//!
+//! [`Settings`] are what is set, whatever sets it; [`Written`] knows where, for messages.
+
+mod arguments;
+mod error;
+mod file;
+mod overrides;
+mod ranges;
+mod written;
+
+pub use error::SettingsError;
+pub use file::Settings;
+
+pub(super) use arguments::{given_argument, refuse_foreign};
+pub(super) use ranges::MOST_TOP;
+
+use written::{Origin, Written};
