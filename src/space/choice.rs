@@ -38,6 +38,27 @@ impl Value {
             Self::Flag(_) | Self::Text(_) => None,
         }
     }
+
+    /// Whether two values are the same, numbers of either kind by what they are exactly.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Int(int), Self::Float(float)) | (Self::Float(float), Self::Int(int)) => {
+                is_exactly(*int, *float)
+            }
+            _ => self == other,
+        }
+    }
+}
+
+/// Whether a whole number is a real one, of which not every large whole number is one.
+fn is_exactly(int: i64, float: f64) -> bool {
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "what is lost shows on the way back, in more bits"
+    )]
+    let is = int as f64 == float && float as i128 == i128::from(int);
+    is
 }
 
 /// One decision: a name and the options it has, in a fixed order.
@@ -67,6 +88,18 @@ impl Choice {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_the_same_exactly() {
+        let same = |a: &Value, b: &Value| a.is_same(b) && b.is_same(a);
+        assert!(same(&Value::Int(4), &Value::Float(4.0)));
+        assert!(same(&Value::Float(0.0), &Value::Float(-0.0)));
+        assert!(same(&Value::Int(1 << 53), &Value::Float(9_007_199_254_740_992.0)));
+        assert!(!same(&Value::Int((1 << 53) + 1), &Value::Float(9_007_199_254_740_992.0)));
+        assert!(!same(&Value::Int(i64::MAX), &Value::Float(9_223_372_036_854_775_808.0)));
+        assert!(!same(&Value::Int(1), &Value::Flag(true)));
+        assert!(!same(&Value::Int(1), &Value::Text("1".to_owned())));
+    }
 
     #[test]
     fn numbers_in_order_are_ordered() {

@@ -56,9 +56,10 @@ impl Domain for Options {
 
 /// The place of the option that a text stands for: its own text, or a number that it is.
 pub(super) fn position_of(options: &[Value], text: &str) -> Option<u16> {
-    let number: Option<f64> = text.parse().ok();
+    let whole = || text.parse().ok().map(Value::Int);
+    let number = whole().or_else(|| text.parse().ok().map(Value::Float));
     let exact = options.iter().position(|value| value.to_string() == text);
-    let equal = |value: &Value| value.number().is_some() && value.number() == number;
+    let equal = |value: &Value| number.as_ref().is_some_and(|number| value.is_same(number));
     let found = exact.or_else(|| options.iter().position(equal));
     found.and_then(|index| u16::try_from(index).ok())
 }

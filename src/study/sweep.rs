@@ -32,12 +32,14 @@ pub struct Judged {
 }
 
 /// How far a sweep has come.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct SweepProgress {
     /// Networks done.
     pub networks: u64,
     /// Points of the frontier so far.
     pub frontier: usize,
+    /// What there is to say where no pair runs so far.
+    pub hopeless: Option<String>,
 }
 
 /// A sweep in a store, ready to start or to go on.
@@ -91,7 +93,8 @@ impl<S: Sweeping> SweepStudy<'_, S> {
         let ended = sweep.advance(&mut state, &mut |state| {
             let done = sweep.done(state);
             let (networks, frontier) = (done.networks, done.frontier);
-            (self.observer)(SweepProgress { networks, frontier });
+            let hopeless = sweep.hopeless(state);
+            (self.observer)(SweepProgress { networks, frontier, hopeless });
             let stopping = self.stop.load(Ordering::Relaxed);
             if stopping || saved.elapsed() >= CHECKPOINT_EVERY {
                 let seconds = before + started.elapsed().as_secs_f64();

@@ -70,6 +70,11 @@ fn a_sweep_counts_stores_and_agrees_with_single_pairs() {
     ] {
         assert!(out.contains(line), "{line}: {out}");
     }
+    let rows = out.lines().skip_while(|line| !line.starts_with("Frontier"));
+    let rows: Vec<&str> =
+        rows.skip(1).take_while(|line| !line.contains(" points; all: ")).collect();
+    assert_eq!(rows.len(), 11, "{out}");
+    assert!(rows.iter().all(|line| line.chars().count() <= 100), "{out}");
     // The script's own metrics and reward are there, and its frontier is found in the stored one.
     let frontier = place.ok(&["query", "phase == 'frontier'", "--run", "x-1", "--format", "jsonl"]
         .map(|text| if text == "phase == 'frontier'" { "phase == \"frontier\"" } else { text }));
@@ -265,6 +270,21 @@ fn wrong_sweeps_say_what_is_wrong() {
     assert!(ran.err.starts_with(message), "{}", ran.err);
     let checked = place.ok(&["check", "x.rhai"]);
     assert!(checked.contains("x.rhai is ready to sweep\n"), "{checked}");
+    place.ok(&["sweep", "x.rhai"]);
+    let explained = place.run(&["explain", "x-1", "0"]);
+    assert_eq!(explained.code, 2, "{}", explained.err);
+    assert!(explained.err.contains("\nhint: define `evaluate(point)` in its script"));
+    assert!(place.ok(&["show", "x-1", "0"]).contains("latency_ms"));
+    let again = place.run(&["resume", "x-1", "--steps", "5000"]);
+    assert_eq!(again.code, 2);
+    assert_eq!(
+        again.err,
+        "error: run `x-1` is finished\nhint: `tandem show x-1` shows it, `tandem query true --run x-1` \
+         its pairs\n"
+    );
+    // With it, nothing is swept again.
+    place.write("x.rhai", &format!("{SWEEP}{EVALUATE}"));
+    assert!(place.ok(&["explain", "x-1", "0"]).contains("What every single other option"));
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! The sweep of pairs that are known only by evaluating each of them.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
@@ -8,9 +7,10 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::error::SweepError;
+use super::front::Front;
 use super::results::{Best, Done, Kept, Results, Sweeping};
 use crate::accel::Metrics;
-use crate::pareto::{Objective, Weighted, costs, dominance};
+use crate::pareto::{Objective, Weighted, costs};
 
 /// The most pairs that are evaluated one by one; at 50 us each, they take more than an hour.
 pub const MOST_PAIRS: u64 = 100_000_000;
@@ -21,11 +21,8 @@ const ROUND: u64 = 4_096;
 /// The fewest networks of a round, which threads share.
 const LEAST_NETWORKS: u64 = 16;
 
-/// Pairs that fail before it is supposed that all do.
+/// Pairs that fail before it is said that all do so far.
 const HOPELESS: u64 = 1_000;
-
-/// Networks of the rest that are tried before that.
-const PROBES: u64 = 256;
 
 /// Pairs that can be evaluated, whichever accelerator they are of.
 pub trait EachPair: Sync {
@@ -86,7 +83,7 @@ pub struct EveryState {
 /// What was found among some pairs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Found {
-    /// The points that no other dominates, in the order in which they were met.
+    /// The points that no other dominates, in the order of their costs.
     frontier: Vec<Kept>,
     /// For each objective, the best pairs that keep its limits, in order of merit.
     best: Vec<Vec<(f64, Kept)>>,
@@ -119,7 +116,7 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
     fn of_network(&self, network: u32) -> Found {
         let mut found = Found { valid: vec![0; self.wanted.len()], ..Found::default() };
         found.best.resize(self.wanted.len(), Vec::new());
-        let mut frontier: Vec<(Vec<f64>, Kept)> = Vec::new();
+        let mut frontier = Front::default();
         self.pairs.evaluate(network, &mut |configuration, evaluated| {
             let metrics = match evaluated {
                 Ok(metrics) => metrics,
@@ -144,19 +141,19 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
                 }
             }
             match costs(&self.objectives, &kept.metrics) {
-                Ok(costs) => offer(&mut frontier, costs, kept),
+                Ok(costs) => frontier.offer(costs, kept),
                 Err(lacking) => *found.lacking.entry(lacking).or_default() += 1,
             }
         });
-        found.frontier = frontier.into_iter().map(|(_, kept)| kept).collect();
+        found.frontier = frontier.into_kept();
         found
     }
 
     /// Adds what was found of a later network.
-    fn merge(&self, found: &mut Found, frontier: &mut Vec<(Vec<f64>, Kept)>, later: Found) {
+    fn merge(&self, found: &mut Found, frontier: &mut Front, later: Found) {
         for kept in later.frontier {
             if let Ok(costs) = costs(&self.objectives, &kept.metrics) {
-                offer(frontier, costs, kept);
+                frontier.offer(costs, kept);
             }
         }
         for (best, later) in found.best.iter_mut().zip(later.best) {
@@ -176,32 +173,14 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
         }
     }
 
-    /// Refuses to go on if nothing runs.
-    fn check(&self, state: &EveryState) -> Result<(), SweepError> {
-        let (ended, found) = (state.networks == self.pairs.networks(), &state.found);
-        let Some((network, configuration, reason)) = &found.failure else { return Ok(()) };
-        if found.running > 0 || (found.failed < HOPELESS && !ended) {
-            return Ok(());
-        }
-        // One option of the first choice is what all pairs so far have in common.
-        if !ended && self.later_ones_run(state.networks) {
-            return Ok(());
-        }
+    /// What to say where every pair so far fails.
+    fn failing(&self, state: &EveryState) -> Option<String> {
+        let found = &state.found;
+        let (network, configuration, reason) =
+            found.failure.as_ref().filter(|_| found.running == 0)?;
         let pair = self.pairs.describe(*network, *configuration);
         let failed = found.failed;
-        Err(SweepError::Scan(format!(
-            "each of the first {failed} pairs fails, {pair} with: {reason}"
-        )))
-    }
-
-    /// Whether any of some networks runs that are spread over those from a number on.
-    fn later_ones_run(&self, from: u64) -> bool {
-        let left = self.networks() - from;
-        let probes = left.min(PROBES);
-        // More networks than a number of 32 bits counts are refused with the pairs.
-        // From the end, which has least in common with those that failed: this is asked after each round.
-        let mut networks = (0..probes).rev().map(|probe| (from + probe * left / probes) as u32);
-        networks.any(|network| self.of_network(network).running > 0)
+        Some(format!("each of the first {failed} pairs fails, {pair} with: {reason}"))
     }
 
     fn notes(&self, found: &Found) -> Vec<String> {
@@ -248,9 +227,12 @@ impl<P: EachPair> Sweeping for EverySweep<'_, P> {
         state: &mut EveryState,
         after_round: &mut dyn FnMut(&EveryState) -> ControlFlow<()>,
     ) -> Result<bool, SweepError> {
-        let with_costs = |kept: Kept| Some((costs(&self.objectives, &kept.metrics).ok()?, kept));
-        let stored = std::mem::take(&mut state.found.frontier);
-        let mut frontier: Vec<_> = stored.into_iter().filter_map(with_costs).collect();
+        let mut frontier = Front::default();
+        for kept in std::mem::take(&mut state.found.frontier) {
+            if let Ok(costs) = costs(&self.objectives, &kept.metrics) {
+                frontier.offer(costs, kept);
+            }
+        }
         let round = (ROUND / self.configurations()).max(LEAST_NETWORKS);
         let mut broken_off = false;
         while state.networks < self.networks() && !broken_off {
@@ -263,11 +245,18 @@ impl<P: EachPair> Sweeping for EverySweep<'_, P> {
                 self.merge(&mut state.found, &mut frontier, later);
             }
             state.networks = end;
-            self.check(state)?;
-            state.found.frontier = frontier.iter().map(|(_, kept)| kept.clone()).collect();
+            state.found.frontier = frontier.kept().cloned().collect();
             broken_off = after_round(state).is_break();
         }
-        Ok(state.networks == self.networks())
+        let ended = state.networks == self.networks();
+        match self.failing(state).filter(|_| ended) {
+            Some(failing) => Err(SweepError::Scan(failing)),
+            None => Ok(ended),
+        }
+    }
+
+    fn hopeless(&self, state: &EveryState) -> Option<String> {
+        self.failing(state).filter(|_| state.found.failed >= HOPELESS)
     }
 
     fn done(&self, state: &EveryState) -> Done {
@@ -311,22 +300,6 @@ impl<P: EachPair> Sweeping for EverySweep<'_, P> {
     }
 }
 
-/// Offers a point to a frontier, on which of equal points the first stays and counts the others.
-fn offer(frontier: &mut Vec<(Vec<f64>, Kept)>, costs: Vec<f64>, kept: Kept) {
-    for (known, member) in frontier.iter_mut() {
-        match dominance(known, &costs) {
-            Some(Ordering::Less) => return,
-            Some(Ordering::Equal) => {
-                member.pairs += kept.pairs;
-                return;
-            }
-            _ => {}
-        }
-    }
-    frontier.retain(|(known, _)| dominance(&costs, known) != Some(Ordering::Less));
-    frontier.push((costs, kept));
-}
-
 /// Puts a pair among the best so far, of which at most `most` are kept. Of equal rewards the earlier pair
 /// is the better; pairs come in their order.
 fn offer_best(best: &mut Vec<(f64, Kept)>, pair: (f64, Kept), most: usize) {
@@ -346,7 +319,10 @@ fn extend(ranges: &mut BTreeMap<String, (f64, f64)>, name: &str, (low, high): (f
 
 #[cfg(test)]
 mod tests {
+    use std::cmp::Ordering;
+
     use super::*;
+    use crate::pareto::dominance;
     use crate::pareto::sweep::Done;
 
     /// Pairs with small whole metrics, of which some fail and some have no energy.
@@ -508,8 +484,16 @@ mod tests {
         };
         assert_eq!(message(0), "the space has no networks");
         assert_eq!(message(3), "each of the first 3 pairs fails, network 0 with: broken");
-        // It does not go on to the end.
-        assert_eq!(message(90_000), "each of the first 4096 pairs fails, network 0 with: broken");
+        let mut said = Vec::new();
+        let pairs = Failing(9_000);
+        let sweep = EverySweep::new(&pairs, Vec::new(), Vec::new(), 0).unwrap();
+        let ended = sweep.advance(&mut sweep.start(), &mut |state| {
+            said.push(sweep.hopeless(state).unwrap());
+            ControlFlow::Continue(())
+        });
+        // Those that run may be the last.
+        assert!(ended.unwrap_err().to_string().starts_with("each of the first 9000 pairs fails"));
+        assert_eq!(said[0], "each of the first 4096 pairs fails, network 0 with: broken");
         assert!(message(MOST_PAIRS + 1).starts_with("the space has 100000001 pairs, and at most "));
     }
 }

@@ -11,6 +11,7 @@
 
 mod error;
 mod every;
+mod front;
 mod metric;
 mod pairs;
 mod results;

@@ -39,6 +39,11 @@ pub trait Sweeping {
         after_round: &mut dyn FnMut(&Self::State) -> ControlFlow<()>,
     ) -> Result<bool, SweepError>;
 
+    /// What to say where so many pairs fail, and none runs so far, that all may.
+    fn hopeless(&self, _state: &Self::State) -> Option<String> {
+        None
+    }
+
     /// How much is done.
     fn done(&self, state: &Self::State) -> Done;
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Module, NativeCallContext};
 
 use super::values::{to_dynamic, value_of};
+use crate::near::nearest;
 use crate::script::call::apart;
 use crate::script::native::{name_type, native};
 use crate::script::options::{described, refuse};
@@ -62,25 +63,14 @@ impl Asked {
     fn place(&self, context: &NativeCallContext, field: usize, item: &Dynamic) -> Fallible<usize> {
         let (_, items) = self.items(field);
         let given = value_of(item);
-        // Large whole numbers may be one number to floats.
-        let exact = items.iter().position(|known| given.as_ref() == Some(known));
-        let equal = |known: &Value| is_same(known, given.as_ref());
-        exact.or_else(|| items.iter().position(equal)).ok_or_else(|| {
+        let equal = |known: &Value| given.as_ref().is_some_and(|given| known.is_same(given));
+        items.iter().position(equal).ok_or_else(|| {
             let items: Vec<String> = items.iter().map(|item| format!("`{item}`")).collect();
             refuse(
                 context,
                 format!("there is no item `{item}`; the items are {}", items.join(", ")),
             )
         })
-    }
-}
-
-/// Whether an item and a value are the same, if need be as numbers.
-fn is_same(known: &Value, given: Option<&Value>) -> bool {
-    match (known.number(), given) {
-        (Some(known), Some(given)) => Some(known) == given.number(),
-        (None, Some(given)) => known == given,
-        (_, None) => false,
     }
 }
 
@@ -201,7 +191,10 @@ impl Subset {
 
 fn are_same(items: &[&Value], values: &[Option<Value>]) -> bool {
     items.len() == values.len()
-        && items.iter().zip(values).all(|(item, value)| is_same(item, value.as_ref()))
+        && items
+            .iter()
+            .zip(values)
+            .all(|(item, value)| value.as_ref().is_some_and(|value| item.is_same(value)))
 }
 
 /// Asks a script's predicate over the first names of a part for everything that it tells apart.
@@ -288,11 +281,8 @@ fn read(
 }
 
 fn unseen(name: &str, seen: &[&str]) -> String {
-    let near = seen.iter().map(|seen| (strsim::damerau_levenshtein(seen, name), seen)).min();
-    let hint = match near {
-        Some((distance, near)) if distance <= 2 => format!("; is `{near}` meant?"),
-        _ => String::new(),
-    };
+    let near = nearest(name, seen.iter().copied());
+    let hint = near.map_or_else(String::new, |near| format!("; is `{near}` meant?"));
     let seen: Vec<String> = seen.iter().map(|seen| format!("`{seen}`")).collect();
     let seen = if seen.is_empty() { "nothing".to_owned() } else { seen.join(", ") };
     format!(

@@ -9,7 +9,7 @@ use crate::pareto::sweep::EachPair;
 use crate::script::experiment::Script;
 use crate::script::host::ScriptNetwork;
 use crate::script::modules::{Running, ScriptAccelerator, ScriptPart};
-use crate::space::Point;
+use crate::space::{Part, Point};
 use crate::study::{Experiment, evaluate_finite};
 
 /// The most configurations of an accelerator, which are all kept at hand.
@@ -42,8 +42,12 @@ pub(super) struct Configurations {
 }
 
 impl Configurations {
-    /// All of an accelerator whose space is `part`.
-    pub(super) fn of(accelerator: &ScriptAccelerator, part: &ScriptPart) -> Result<Self, String> {
+    /// All of an accelerator whose space is `part`, which must be those of `own`, that of the experiment.
+    pub(super) fn of(
+        accelerator: &ScriptAccelerator,
+        part: &ScriptPart,
+        own: &Part,
+    ) -> Result<Self, String> {
         let count = part.domain.count();
         if count > MOST_CONFIGURATIONS {
             let name = accelerator.name();
@@ -53,6 +57,11 @@ impl Configurations {
             ));
         }
         let options: Vec<Vec<u16>> = (0..count).filter_map(|n| part.domain.nth(n)).collect();
+        let other = options.iter().find_map(|options| own.domain.check(options).err());
+        if let Some(illegal) = other {
+            let (part, name) = (&own.name, accelerator.name());
+            return Err(format!("part `{part}` of the space is not that of `{name}`: {illegal}"));
+        }
         let values: Result<Vec<Dynamic>, String> =
             options.iter().map(|options| (part.value)(options)).collect();
         Ok(Self { options, values: values? })

@@ -50,7 +50,8 @@ impl Script {
                 Ok(SweepPairs::OnChaidnn { networks, platform: *platform, parts: *parts })
             }
             Planned::On { networks, accelerator, part, parts } => {
-                let configurations = Configurations::of(accelerator, part)?;
+                let configurations =
+                    Configurations::of(accelerator, part, &self.space().parts()[parts.1])?;
                 // Before accuracies are had, which may take long.
                 check(networks.at_least(self.host())?.into(), configurations.len() as u128)?;
                 let networks = SweepNetworks::of(self.host(), networks, cache)?;

@@ -8,6 +8,7 @@
 use rand::{Rng, RngCore};
 
 use super::cell::CellError;
+use super::labelings::nth_labeling;
 use crate::space::dag::{Graph, Order, edge_bit};
 
 /// The most graphs that are looked at, which takes about a second.
@@ -92,29 +93,12 @@ impl Catalogue {
         let graph = self.graphs.partition_point(|known| known.cells <= number);
         let Known { adjacency, vertices, .. } = *self.graphs.get(graph)?;
         let before = graph.checked_sub(1).map_or(0, |before| self.graphs[before].cells);
-        let symmetries = Graph::symmetries(adjacency, vertices);
-        // The first of the labelings that symmetries map into each other stands for them.
-        let is_first = |labels: &Vec<u16>| {
-            symmetries.iter().all(|order| {
-                let mapped = order[1..vertices - 1].iter().map(|&vertex| &labels[vertex - 1]);
-                labels.iter().le(mapped)
-            })
-        };
-        let all = u128::from(self.operations).pow(vertices as u32 - 2);
-        let labels = |number: u128| self.labels(vertices, number);
-        let rest = number - before;
-        let labels = match symmetries.as_slice() {
-            [_] => labels(rest),
-            _ => (0..all).map(labels).filter(is_first).nth(usize::try_from(rest).ok()?)?,
-        };
+        let symmetries: Vec<Vec<usize>> = Graph::symmetries(adjacency, vertices)
+            .iter()
+            .map(|order| order[1..vertices - 1].iter().map(|vertex| vertex - 1).collect())
+            .collect();
+        let labels = nth_labeling(&symmetries, vertices - 2, self.operations, number - before)?;
         Some((adjacency, labels))
-    }
-
-    /// The labeling of a number, the last inner vertex changing fastest.
-    fn labels(&self, vertices: usize, number: u128) -> Vec<u16> {
-        let operations = u128::from(self.operations);
-        let place = |vertex: usize| operations.pow((vertices - 2 - vertex) as u32);
-        (1..vertices - 1).map(|vertex| (number / place(vertex) % operations) as u16).collect()
     }
 
     /// A uniformly drawn cell: its adjacency bits and the operations of its inner vertices.

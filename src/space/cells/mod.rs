@@ -8,6 +8,7 @@
 mod catalogue;
 mod cell;
 mod domain;
+mod labelings;
 
 pub use cell::{Cell, CellError, Operations};
 pub use domain::CellSpace;

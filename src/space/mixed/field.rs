@@ -238,10 +238,11 @@ pub(super) fn distinct(what: &str, values: &[Value]) -> Result<(), MixedError> {
         if text.chars().any(char::is_control) {
             return Err(MixedError::NotALine { what: what(), option: format!("{text:?}") });
         }
-        if known.contains(&text) {
+        // The zero below nothing is the same number.
+        let number = if text == "-0" { "0".to_owned() } else { text.clone() };
+        if !known.insert(number) {
             return Err(MixedError::OptionTwice { what: what(), option: text });
         }
-        known.insert(text);
     }
     Ok(())
 }

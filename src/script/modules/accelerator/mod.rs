@@ -10,7 +10,6 @@ use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, Map, Module, NativeCallContext
 pub(in crate::script) use self::scripted::{Running, Scripted};
 use super::chaidnn;
 use super::closure::Closure;
-use super::part::ScriptDraft;
 use super::space::ScriptPart;
 use crate::accel::Accelerator;
 use crate::accel::chaidnn::{Chaidnn, Configuration};
@@ -162,23 +161,21 @@ fn module(host: &Arc<Host>) -> Module {
 }
 
 fn define(context: NativeCallContext, name: &str, options: Map) -> Fallible<ScriptAccelerator> {
-    if !(1..=LONGEST_NAME).contains(&name.len()) {
+    if !(1..=LONGEST_NAME).contains(&name.chars().count()) {
         let reason = format!("an accelerator's name has from 1 to {LONGEST_NAME} characters");
         return Err(refuse(&context, reason));
     }
     let mut options = Options::new(&context, "accelerator::define", options);
     let mut take = |name| {
         let given = options.take(name);
-        given.ok_or_else(|| {
-            refuse(&context, format!("accelerator::define needs the option `{name}`"))
-        })
+        options.required(name, given, "")
     };
     let (space, estimate) = (take("space")?, take("estimate")?);
     let function = estimate.read_lock::<FnPtr>().map(|f| Closure::new(&context, &f)).transpose()?;
     let Some(function) = function else {
         return Err(options.wrong("estimate", scripted::FORM, &estimate));
     };
-    let is_part = space.is::<ScriptPart>() || space.is::<ScriptDraft>();
+    let is_part = scripted::is_space(&space);
     let made = space.read_lock::<FnPtr>().map(|f| Closure::new(&context, &f)).transpose()?;
     let space = match made {
         Some(function) => scripted::Space::Made(function),

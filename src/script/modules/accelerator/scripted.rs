@@ -34,6 +34,11 @@ pub(super) enum Space {
     Made(Closure),
 }
 
+/// Whether a value may be the space: a part, one in the making, or a map of parts.
+pub(super) fn is_space(value: &Dynamic) -> bool {
+    value.is::<ScriptPart>() || value.is::<ScriptDraft>() || value.is::<Map>()
+}
+
 /// What a script's function says of a pair.
 struct Cost {
     metrics: Map,
@@ -67,7 +72,7 @@ impl Scripted {
                 self.explain((function, "space", "a function of nothing"), error, position)
             })?,
         };
-        if space.is::<ScriptPart>() || space.is::<ScriptDraft>() {
+        if is_space(&space) {
             return Ok(space);
         }
         let kind = a_type(type_name(space.type_name()));
