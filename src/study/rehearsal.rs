@@ -125,7 +125,7 @@ impl Rehearsal {
         until: Instant,
         evaluated: &mut dyn FnMut(usize),
     ) -> Result<Vec<Arc<Trial>>, StudyError> {
-        let view = phase.view(experiment.space())?;
+        let view = phase.view(experiment)?;
         let failed = |source| StudyError::Controller { phase: phase.name.clone(), source };
         let index = self.phases.len();
         // As a run names them: what is tried out are the first points of the run.
@@ -195,6 +195,11 @@ impl Rehearsal {
         Ok(samples)
     }
 
+    /// The trials of all phases.
+    pub fn trials(&self) -> u64 {
+        self.phases.iter().map(|phase| phase.trials).sum()
+    }
+
     /// Lets the points of a phase stand for all its trials; `false` if that takes too long.
     fn fill(
         &mut self,
@@ -218,9 +223,19 @@ impl Rehearsal {
                 .add(trial.clone())
                 .map_err(|metric| StudyError::MissingObjective { step, metric })?;
         }
+        let done = self.progress.steps() - first;
         if let Some(last) = self.phases.last_mut() {
-            last.trials = self.progress.steps() - first;
+            let left = limit.map_or(u64::MAX, |limit| limit - first);
+            last.trials = if whole { done } else { expected(phase, samples).min(left).max(done) };
         }
         Ok(whole)
     }
+}
+
+/// The trials that a phase comes to if as many of them are valid as of those that were evaluated.
+fn expected(phase: &Phase, samples: &[Arc<Trial>]) -> u64 {
+    let valid = samples.iter().filter(|trial| trial.outcome.is_valid()).count() as u64;
+    let for_valid = phase.valid.filter(|_| valid > 0);
+    let for_valid = for_valid.map(|wanted| wanted.saturating_mul(samples.len() as u64) / valid);
+    phase.steps.unwrap_or(u64::MAX).min(for_valid.unwrap_or(u64::MAX))
 }

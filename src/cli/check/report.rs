@@ -41,11 +41,14 @@ impl Report {
         }
         for part in space.parts() {
             for (what, points) in part.domain.rules() {
-                let points = points.map_or_else(|| "not counted".to_owned(), grouped);
-                rows.push((format!("rule of {}", part.name), format!("{what}: {points} points")));
+                let points = points.map_or_else(
+                    || "too many points to be counted".to_owned(),
+                    |points| format!("{} points", grouped(points)),
+                );
+                rows.push((format!("rule of {}", part.name), format!("{what}: {points}")));
             }
         }
-        let count = space.count().map_or_else(|| "more than 2^128".to_owned(), grouped);
+        let count = space.count().map_or_else(|| "2^128 or more".to_owned(), grouped);
         rows.push(("space".into(), format!("{count} points")));
     }
 
@@ -150,8 +153,10 @@ impl Report {
             rows.push(("memory".into(), format!("{} so far{training}", size(bytes as f64))));
         }
         if let (Some(bytes), Some(rehearsal)) = (tried.stored_bytes, &tried.rehearsal) {
-            let all = bytes * rehearsal.progress.steps() as f64;
-            let text = format!("about {} bytes a trial, {} in all", bytes.round(), size(all));
+            let all = bytes * rehearsal.trials() as f64;
+            let least = if rehearsal.end == RehearsalEnd::Cut { "at least " } else { "" };
+            let text =
+                format!("about {} bytes a trial, {least}{} in all", bytes.round(), size(all));
             rows.push(("store".into(), text));
         }
     }
@@ -249,13 +254,17 @@ fn time_rows(rows: &mut Vec<(String, String)>, loaded: &Loaded, tried: &Tried) {
         // A controller that waits for each reward keeps one processor busy.
         let at_once = loaded.threads().min(phase.batch) as f64;
         let asked = phase.asked.max(1) as f64;
-        let different = tried.trainings.get(index).map_or(0, std::collections::BTreeSet::len);
+        let different_trainings =
+            tried.trainings.get(index).map_or(0, std::collections::BTreeSet::len);
         // A phase that asks for one training again and again pays for it once.
-        let trained = match different {
-            0 | 1 => different as f64,
-            _ => trials * different as f64 / asked,
+        let trained = match different_trainings {
+            0 | 1 => different_trainings as f64,
+            _ => trials * different_trainings as f64 / asked,
         };
-        trials * (phase.controller_s + mean / at_once + STORE_S) + trained * training_s
+        let space = loaded.script.space();
+        let evaluations = different_points(space, phase);
+        let per_trial = phase.controller_s + STORE_S;
+        trials * per_trial + evaluations * mean / at_once + trained * training_s
     };
     let Some(first) = rehearsal.phases.first() else { return };
     rows.push(("controller".into(), format!("{} a trial", duration(first.controller_s))));
@@ -268,16 +277,21 @@ fn time_rows(rows: &mut Vec<(String, String)>, loaded: &Loaded, tried: &Tried) {
     }
 }
 
-/// How often the first phase would come to points again, were they drawn by chance.
-fn repeats_row(rows: &mut Vec<(String, String)>, space: &Space, tried: &Tried) {
-    let first = tried.rehearsal.as_ref().and_then(|rehearsal| rehearsal.phases.first());
-    let Some(phase) = first.filter(|phase| phase.trials > 0) else { return };
+/// How many different points the trials of a phase come to, were they drawn by chance.
+fn different_points(space: &Space, phase: &RehearsedPhase) -> f64 {
     let searched = space.parts().iter().filter(|part| phase.search.contains(&part.name));
     let points: f64 = searched.map(|part| part.domain.count() as f64).product();
     let trials = phase.trials as f64;
     // Different ones among so many draws: n (1 - (1 - 1/n)^t), which logarithms keep exact for large n.
     let different = -points * (trials * (-1.0 / points).ln_1p()).exp_m1();
-    let repeats = 1.0 - different.min(trials) / trials;
+    different.min(trials)
+}
+
+/// How often the first phase would come to points again, were they drawn by chance.
+fn repeats_row(rows: &mut Vec<(String, String)>, space: &Space, tried: &Tried) {
+    let first = tried.rehearsal.as_ref().and_then(|rehearsal| rehearsal.phases.first());
+    let Some(phase) = first.filter(|phase| phase.trials > 0) else { return };
+    let repeats = 1.0 - different_points(space, phase) / phase.trials as f64;
     if repeats >= 0.005 {
         let text = format!(
             "{} % of the first phase's trials, were they drawn by chance; they cost nothing again",

@@ -10,7 +10,7 @@ use crate::cli::run::explain;
 use crate::script::Diagnostic;
 use crate::seed::stream;
 use crate::space::Point;
-use crate::store::{Outcome, Stretch};
+use crate::store::{Outcome, Stretch, Trial};
 use crate::study::{
     Experiment, Failure, Metrics, Obstacle, Progress, Rehearsal, RehearsalEnd, StudyError,
     evaluate_finite,
@@ -31,6 +31,9 @@ const REHEARSE_FOR: Duration = Duration::from_millis(350);
 
 /// Says whether a run would go on with what a point came to.
 type Judge<'a> = dyn Fn(&Result<Metrics, Failure>) -> Result<(), Failure> + 'a;
+
+/// Says why a screen fails, if it does.
+type Screen<'a> = dyn Fn(&Point) -> Option<Failure> + 'a;
 
 /// What comes of trying an experiment out.
 pub struct Tried {
@@ -73,7 +76,7 @@ impl Tried {
         let nothing = Progress::new(script.objectives().to_vec(), seed);
         let phase = if runs { script.next_phase(&nothing).map_err(fail)? } else { None };
         if let Some(phase) = &phase {
-            phase.view(script.space()).map_err(CliError::Study)?;
+            phase.view(script).map_err(|error| explain(loaded, error))?;
         }
         let trainer = script.host().trainer();
         trainer.rehearse(0);
@@ -101,7 +104,11 @@ impl Tried {
                 },
                 None => values.as_ref().map(|_| ()).map_err(Clone::clone),
             };
-            tried.evaluate(loaded, &points, &judge)?;
+            let known = |point: &Point| match phase.as_ref()?.screened(point)? {
+                Outcome::Failed { reason, .. } => Some(Failure(reason)),
+                Outcome::Done { .. } => None,
+            };
+            tried.evaluate(loaded, &points, (&known, &judge))?;
             if script.defines("training") {
                 script.training(&points[0]).map_err(fail)?;
             }
@@ -129,7 +136,7 @@ impl Tried {
         &mut self,
         loaded: &Loaded,
         points: &[Point],
-        judge: &Judge<'_>,
+        (screen, judge): (&Screen<'_>, &Judge<'_>),
     ) -> Result<(), CliError> {
         let script = &loaded.script;
         let trainer = script.host().trainer();
@@ -141,7 +148,10 @@ impl Tried {
                 break;
             }
             let started = Instant::now();
-            let values = evaluate_finite(script, point);
+            let values = match screen(point) {
+                Some(failure) => Err(failure),
+                None => evaluate_finite(script, point),
+            };
             seconds.push(started.elapsed().as_secs_f64());
             let trains = !trainer.take_asked().is_empty();
             self.untrained += usize::from(trains);
@@ -203,6 +213,7 @@ impl Tried {
                 format!("as it was tried out, schedule(run) fails after phase `{after}`: ");
             self.warnings.push(told_with(loaded, &message, failure));
         }
+        self.warn_of_phases(loaded, &rehearsal);
         if self.untrained == 0 {
             // What a phase asks for tells more than points of the whole space do, if it is not too little.
             if rehearsal.entries.len() >= POINTS {
@@ -221,6 +232,23 @@ impl Tried {
         self.trainings = trainings;
         self.rehearsal = Some(rehearsal);
         Ok(())
+    }
+
+    /// Phases of which every point fails that was tried out.
+    fn warn_of_phases(&mut self, loaded: &Loaded, rehearsal: &Rehearsal) {
+        for (index, phase) in (0..).zip(&rehearsal.phases) {
+            let of_phase = || rehearsal.entries.iter().filter(|entry| entry.trial.phase == index);
+            let failed: Vec<&String> =
+                of_phase().filter_map(|entry| failure(&entry.trial)).collect();
+            let Some(first) = failed.first().filter(|_| failed.len() == of_phase().count()) else {
+                continue;
+            };
+            let message = format!(
+                "as phase `{}` was tried out, every point fails, the first with: ",
+                phase.name
+            );
+            self.warnings.push(told_with(loaded, &message, &Failure((*first).clone())));
+        }
     }
 
     /// Asks for the summary of the run as it was tried out.
@@ -264,6 +292,14 @@ impl Tried {
             let help = "raise it: another machine may be slower";
             self.warnings.push(Diagnostic::new(message).with_help(help));
         }
+    }
+}
+
+/// Why a trial failed, if it did.
+const fn failure(trial: &Trial) -> Option<&String> {
+    match &trial.outcome {
+        Outcome::Failed { reason, .. } => Some(reason),
+        Outcome::Done { .. } => None,
     }
 }
 

@@ -9,6 +9,7 @@ use super::contract::is_contract;
 use super::diagnostic::{Diagnostic, Place};
 use super::experiment::Script;
 use super::settings::Settings;
+use crate::near::nearest;
 use crate::study::Experiment;
 use uses::{Kind, Uses};
 
@@ -107,7 +108,8 @@ impl Script {
         if anything {
             return Vec::new();
         }
-        let parts = self.space().parts().iter().map(|part| part.name.as_str());
+        let chooses = self.space().parts().iter().filter(|part| part.domain.count() > 1);
+        let parts = chooses.map(|part| part.name.as_str());
         let unread = parts.filter(|name| !properties.contains(name) && !indexed.contains(name));
         unread
             .map(|name| {
@@ -155,12 +157,6 @@ fn unused_functions(main: &Uses) -> Vec<Diagnostic> {
             Diagnostic { place: main.definition(name), ..Diagnostic::new(message) }
         })
         .collect()
-}
-
-/// The name that is most like another, if any is.
-fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let distances = known.map(|known| (strsim::damerau_levenshtein(known, name), known));
-    distances.min().filter(|(distance, _)| *distance <= 2).map(|(_, known)| known)
 }
 
 impl Uses {
