@@ -5,12 +5,24 @@ use std::fmt::{self, Display, Write};
 /// Characters of a text at most.
 const MOST: usize = 2_000;
 
+/// Characters of a name at most.
+const MOST_OF_NAMES: usize = 60;
+
 /// What a value is as a text, cut where it is longer than anyone reads. Control characters are written as
 /// escapes, but for line breaks and tabs, so that no text commands the terminal.
 ///
 /// A value that prints itself by recursion stops where the text is cut.
 pub(super) fn brief(value: impl Display) -> String {
-    let mut text = Cut { text: String::new(), left: MOST };
+    cut(value, MOST)
+}
+
+/// As [`brief`], for a name within a sentence.
+pub(super) fn brief_name(value: impl Display) -> String {
+    cut(value, MOST_OF_NAMES)
+}
+
+fn cut(value: impl Display, most: usize) -> String {
+    let mut text = Cut { text: String::new(), left: most };
     if write!(text, "{value}").is_err() {
         text.text.push_str("...");
     }

@@ -21,11 +21,16 @@ const FAR_ABOVE: i64 = 8;
 /// Lines that a call may print.
 const LINES: u32 = 1_000;
 
+/// How many times the operations of a call its rules may use beside it.
+const APART: u64 = 100;
+
 /// What the call on this thread has used up, and where it ends.
 #[derive(Clone, Copy)]
 struct Use {
     operations: u64,
     most_operations: u64,
+    /// What rules may still use.
+    left_apart: u64,
     deadline: Option<Instant>,
     most_held: i64,
     /// The stack grows down; below this address it is kept for values.
@@ -37,6 +42,7 @@ struct Use {
 struct Current {
     operations: Cell<u64>,
     most_operations: Cell<u64>,
+    left_apart: Cell<u64>,
     deadline: Cell<Option<Instant>>,
     most_held: Cell<i64>,
     lowest: Cell<usize>,
@@ -50,6 +56,7 @@ thread_local! {
         Current {
             operations: Cell::new(0),
             most_operations: Cell::new(u64::MAX),
+            left_apart: Cell::new(u64::MAX),
             deadline: Cell::new(None),
             most_held: Cell::new(i64::MAX),
             lowest: Cell::new(0),
@@ -64,6 +71,7 @@ impl Current {
     fn set(&self, now: Use) {
         self.operations.set(now.operations);
         self.most_operations.set(now.most_operations);
+        self.left_apart.set(now.left_apart);
         self.deadline.set(now.deadline);
         self.most_held.set(now.most_held);
         self.lowest.set(now.lowest);
@@ -75,6 +83,7 @@ impl Current {
         Use {
             operations: self.operations.get(),
             most_operations: self.most_operations.get(),
+            left_apart: self.left_apart.get(),
             deadline: self.deadline.get(),
             most_held: self.most_held.get(),
             lowest: self.lowest.get(),
@@ -156,14 +165,16 @@ pub(super) fn again(limits: &Limits) {
 }
 
 /// Runs one of the many calls that a native function makes of a script's: what it uses up is not counted
-/// beside what the others do, for how many they are is bounded by itself.
+/// beside what the script does, as long as all of them use no more than a hundred times as much as it may.
 pub(super) fn apart<T>(of_many: impl FnOnce() -> T) -> T {
     let count = || CURRENT.with(|call| call.operations.get());
     let before = count();
     let result = of_many();
     CURRENT.with(|call| {
         let used = count().saturating_sub(before);
-        call.most_operations.set(call.most_operations.get().saturating_add(used));
+        let left = call.left_apart.get();
+        call.left_apart.set(left.saturating_sub(used));
+        call.most_operations.set(call.most_operations.get().saturating_add(used.min(left)));
     });
     result
 }
@@ -194,6 +205,7 @@ impl Entered {
         let now = Use {
             operations: 0,
             most_operations: limits.operations,
+            left_apart: limits.operations.saturating_mul(APART),
             deadline: started.zip(time).and_then(|(started, time)| started.checked_add(time)),
             most_held: held.saturating_add(limits.memory_bytes()),
             lowest,
@@ -262,11 +274,32 @@ impl Limits {
         let needed = self.stack_bytes();
         match stacker::remaining_stack() {
             Some(left) if left < needed => {
-                stacker::grow(needed + (1 << 20), || run(stacker::remaining_stack()))
+                let grown =
+                    || stacker::grow(needed + (1 << 20), || run(stacker::remaining_stack()));
+                quietly(grown).unwrap_or_else(|| Err(self.no_stack()))
             }
             left => run(left),
         }
     }
+
+    /// The error of a call whose stack the system does not give.
+    #[cold]
+    fn no_stack(&self) -> Box<EvalAltResult> {
+        let message = format!(
+            "the limits allow values for which a call needs a stack of {} MB, and there is none; lower \
+             `limits.array_items`, `limits.map_entries` or `limits.memory_mb`",
+            self.stack_bytes() >> 20
+        );
+        Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
+    }
+}
+
+/// Runs something whose panics are not printed; `None` if it panics.
+fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
+    let was = CURRENT.with(|call| call.is_call.replace(true));
+    let result = panic::catch_unwind(AssertUnwindSafe(work));
+    CURRENT.with(|call| call.is_call.set(was));
+    result.ok()
 }
 
 /// The error of a call that panicked.

@@ -26,6 +26,9 @@ use crate::study::Origins;
 /// Networks kept in memory for the next pair that needs them.
 const NETWORKS: usize = 2_048;
 
+/// The layers of all networks of one kind that are remembered, each of some hundred bytes.
+const LAYERS: usize = 1 << 18;
+
 /// How far a number can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
@@ -183,14 +186,27 @@ pub struct Host {
     versions: [OnceLock<String>; Source::ALL.len()],
 }
 
-/// Tables that were looked for, and the devices of their groups.
+/// Tables that were opened, and the devices of their groups.
 #[derive(Default)]
 struct Tables {
-    opened: HashMap<String, Result<Arc<MeasuredTable>, String>>,
-    devices: HashMap<(String, Option<String>), Result<Arc<Devices>, String>>,
+    opened: HashMap<String, Arc<MeasuredTable>>,
+    devices: HashMap<(String, Option<String>), Arc<Devices>>,
 }
 
-type Networks<K> = Mutex<FxHashMap<K, ScriptNetwork>>;
+type Networks<K> = Mutex<Remembered<K>>;
+
+/// Networks that were built.
+struct Remembered<K> {
+    networks: FxHashMap<K, ScriptNetwork>,
+    /// The layers of them all.
+    layers: usize,
+}
+
+impl<K> Default for Remembered<K> {
+    fn default() -> Self {
+        Self { networks: FxHashMap::default(), layers: 0 }
+    }
+}
 
 impl Host {
     /// A host that finds tables and images in a folder of data, and trains on some threads.
@@ -325,20 +341,23 @@ impl Host {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (name.to_owned(), group.map(str::to_owned));
         if let Some(known) = tables.devices.get(&key) {
-            return known.clone();
+            return Ok(known.clone());
         }
-        let table = tables.opened.entry(name.to_owned()).or_insert_with(|| {
-            let opened = MeasuredTable::open(&self.data, name);
-            opened.map(Arc::new).map_err(|error| error.to_string())
-        });
-        if table.is_err() {
-            self.unusable();
-        }
-        let devices = table.clone().and_then(|table| {
-            Devices::of(table, group).map(Arc::new).map_err(|error| error.to_string())
-        });
+        let table = match tables.opened.get(name) {
+            Some(table) => table.clone(),
+            None => {
+                let opened = MeasuredTable::open(&self.data, name);
+                // What is not there is not kept: it may have any name.
+                let opened =
+                    opened.map_err(|error| error.to_string()).inspect_err(|_| self.unusable());
+                Arc::new(opened?)
+            }
+        };
+        let devices = Devices::of(table.clone(), group).map_err(|error| error.to_string())?;
+        let devices = Arc::new(devices);
+        tables.opened.insert(name.to_owned(), table);
         tables.devices.insert(key, devices.clone());
-        devices
+        Ok(devices)
     }
 
     /// The imported NASBench-101 table.
@@ -409,14 +428,18 @@ fn remember<K: Eq + Hash>(
     build: impl FnOnce() -> Result<Network, String>,
 ) -> Result<ScriptNetwork, String> {
     let lock = || networks.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = lock().get(&key) {
+    if let Some(known) = lock().networks.get(&key) {
         return Ok(known.clone());
     }
     let network = ScriptNetwork::new(build()?);
+    let layers = network.network().layers().len();
     let mut kept = lock();
-    if kept.len() >= NETWORKS {
-        kept.clear();
+    if kept.networks.len() >= NETWORKS || kept.layers + layers > LAYERS {
+        *kept = Remembered::default();
     }
-    kept.insert(key, network.clone());
+    if layers <= LAYERS {
+        kept.layers += layers;
+        kept.networks.insert(key, network.clone());
+    }
     Ok(network)
 }

@@ -67,12 +67,12 @@ impl Limits {
             ("call_depth", self.call_depth as u64, 10_000),
             ("expression_depth", self.expression_depth as u64, 1_000),
             ("string_bytes", self.string_bytes as u64, 1 << 30),
-            ("array_items", self.array_items as u64, 10_000_000),
+            ("array_items", self.array_items as u64, 5_000_000),
             ("map_entries", self.map_entries as u64, 1_000_000),
             ("modules", self.modules as u64, 10_000),
             ("variables", self.variables as u64, 1_000_000),
             ("functions", self.functions as u64, 100_000),
-            ("memory_mb", self.memory_mb, 1 << 20),
+            ("memory_mb", self.memory_mb, 1 << 15),
         ]
     }
 

@@ -2,6 +2,7 @@
 
 use rhai::{Dynamic, Map};
 
+use super::brief::brief_name;
 use super::core::{Core, missing};
 use super::diagnostic::{Diagnostic, Place};
 use super::options::number;
@@ -10,6 +11,10 @@ use crate::study::{Metrics, is_accuracy};
 
 /// What `evaluate(point)` must return.
 const EXPECTED: &str = "a map of metrics";
+
+/// The most metrics of a point, and the longest of their names in bytes.
+const MOST_METRICS: usize = 1_000;
+const LONGEST_NAME: usize = 100;
 
 /// An example of it.
 const EXAMPLE: &str = "write for example `#{ accuracy: 0.93, latency_ms: cost.latency_ms }`";
@@ -63,12 +68,27 @@ fn read(
     map: Map,
     place: &dyn Fn(&str) -> Option<Place>,
 ) -> Result<Metrics, Diagnostic> {
+    if map.len() > MOST_METRICS {
+        let message =
+            format!("there are {} metrics, and at most {MOST_METRICS} are kept", map.len());
+        return Err(Diagnostic::new(message).in_place(place("")));
+    }
+    if let Some(name) = map.keys().find(|name| !is_name(name)) {
+        let message = format!("`{}` is no name for a metric", brief_name(name));
+        let help = format!("a name has from 1 to {LONGEST_NAME} bytes and is a line of text");
+        return Err(Diagnostic::new(message).with_help(help).in_place(place("")));
+    }
     map.into_iter()
         .map(|(name, value)| match number(&value) {
             Some(number) if is_plausible(&name, number) => Ok((name.to_string(), number)),
             number => Err(wrong(core, &name, &value, number).in_place(place(&name))),
         })
         .collect()
+}
+
+/// Whether a text may be the name of something that is kept and shown: a metric, a part, a phase.
+pub(super) fn is_name(text: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&text.len()) && !text.contains(char::is_control)
 }
 
 /// Whether a number can be that metric.

@@ -31,6 +31,10 @@ fn read(path: &Path, is_resolved: bool) -> io::Result<String> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(refuse(format!("it has more than {MAX_BYTES} bytes")));
     }
+    // Some editors mark texts as UTF-8 by it.
+    if bytes.starts_with("\u{feff}".as_bytes()) {
+        bytes.drain(..3);
+    }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         refuse(format!("it is not UTF-8 text (at byte {at})"))

@@ -11,7 +11,7 @@ use super::hidden::refuse_hidden;
 use super::limits::Limits;
 use super::nesting::kept;
 use super::reading::read_resolved;
-use super::sources::Sources;
+use super::sources::{OTHER, Sources};
 
 /// The modules of `scripts/` that come with the program.
 pub(super) const BUILT_IN: [(&str, &str); 2] = [
@@ -26,6 +26,8 @@ pub(super) const BUILT_IN: [(&str, &str); 2] = [
 /// finds what the run has imported, and nothing else.
 pub(super) struct Resolver {
     folders: Vec<PathBuf>,
+    /// The label of the script itself.
+    script: String,
     /// The texts of a stored run, by their labels.
     stored: Option<BTreeMap<String, String>>,
     sources: Sources,
@@ -43,8 +45,8 @@ struct Found {
 }
 
 impl Resolver {
-    /// A resolver for the experiment in a folder.
-    pub(super) fn new(folder: &Path, sources: Sources) -> Self {
+    /// A resolver for the script of a label, which is in a folder.
+    pub(super) fn new(folder: &Path, script: &str, sources: Sources) -> Self {
         let mut folders = vec![folder.to_path_buf()];
         let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
         if let Some(scripts) =
@@ -52,7 +54,7 @@ impl Resolver {
         {
             folders.push(scripts);
         }
-        Self { folders, ..Self::of(None, sources) }
+        Self { folders, script: script.to_owned(), ..Self::of(None, sources) }
     }
 
     /// A resolver for the script of a stored run, with the texts by the labels that
@@ -64,6 +66,7 @@ impl Resolver {
     fn of(stored: Option<BTreeMap<String, String>>, sources: Sources) -> Self {
         Self {
             folders: Vec::new(),
+            script: String::new(),
             stored,
             sources,
             limits: Limits::default(),
@@ -82,7 +85,7 @@ impl Resolver {
         let relative = relative_path(name)?;
         if let Some(stored) = &self.stored {
             let own = relative.display().to_string();
-            let found = [own.clone(), format!("scripts/{own}")]
+            let found = [format!("{OTHER}{own}"), own.clone(), format!("scripts/{own}")]
                 .into_iter()
                 .find_map(|label| Some(Found { text: stored.get(&label)?.clone(), label }));
             return found.ok_or_else(|| format!("the run has stored no `{own}`"));
@@ -97,7 +100,10 @@ impl Resolver {
             let text = read_resolved(&real)
                 .map_err(|error| format!("`{name}` cannot be read: {error}"))?;
             let place = if index == 0 { "" } else { "scripts/" };
-            return Ok(Found { label: format!("{place}{}", relative.display()), text });
+            let label = format!("{place}{}", relative.display());
+            // The script itself is called by its path, which may be that of another below its folder.
+            let label = if label == self.script { format!("{OTHER}{label}") } else { label };
+            return Ok(Found { label, text });
         }
         if let Some((name, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
             return Ok(Found { label: format!("scripts/{name}.rhai"), text: (*text).to_owned() });
@@ -126,9 +132,11 @@ fn relative_path(name: &str) -> Result<PathBuf, String> {
     if name.is_empty() || name.contains(['\\', '\0', ':']) || !plain {
         return Err(format!("`{name}` is not a path below the experiment's folder or `scripts/`"));
     }
+    // `a/./b` and `a//b` are `a/b`.
+    let path: PathBuf = path.components().collect();
     Ok(match path.extension() {
-        Some(extension) if extension == "rhai" => path.to_path_buf(),
-        _ => PathBuf::from(format!("{name}.rhai")),
+        Some(extension) if extension == "rhai" => path,
+        _ => PathBuf::from(format!("{}.rhai", path.display())),
     })
 }
 
@@ -163,6 +171,11 @@ impl ModuleResolver for Resolver {
         }
         if !held(&self.loading).insert(begun.clone()) {
             return Err(refuse(format!("`{name}` imports itself")));
+        }
+        // Those that fail are kept, too: messages show them.
+        if !self.sources.may_put(&label, engine.max_modules()) {
+            held(&self.loading).remove(&begun);
+            return Err(Box::new(EvalAltResult::ErrorTooManyModules(position)));
         }
         self.sources.put(&label, &text);
         let module =

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// What the label of a module begins with that would be that of the script.
+pub(super) const OTHER: &str = "./";
+
 /// Every loaded script text under the label that messages name it by.
 #[derive(Clone, Debug, Default)]
 pub struct Sources(Arc<Mutex<BTreeMap<String, Arc<str>>>>);
@@ -20,6 +23,12 @@ impl Sources {
         self.lock().insert(label.to_owned(), text.into());
     }
 
+    /// Whether there is room for the text of a label, of so many beside the script itself.
+    pub(super) fn may_put(&self, label: &str, most: usize) -> bool {
+        let all = self.lock();
+        all.contains_key(label) || all.len() <= most
+    }
+
     /// The text of a label.
     pub fn get(&self, label: &str) -> Option<Arc<str>> {
         self.lock().get(label).cloned()
@@ -28,7 +37,7 @@ impl Sources {
     /// The text that an import names, with its label, once it is loaded.
     pub(super) fn imported(&self, path: &str) -> Option<(String, Arc<str>)> {
         let own = if path.ends_with(".rhai") { path.to_owned() } else { format!("{path}.rhai") };
-        [own.clone(), format!("scripts/{own}")]
+        [format!("{OTHER}{own}"), own.clone(), format!("scripts/{own}")]
             .into_iter()
             .find_map(|label| self.get(&label).map(|text| (label, text)))
     }

@@ -2,6 +2,8 @@
 
 use rhai::{Array, Dynamic, EvalAltResult, Module, NativeCallContext};
 
+use super::brief::brief;
+use super::diagnostic::counted;
 use super::native::{name_type, native};
 use super::options::{described, refuse};
 
@@ -63,19 +65,22 @@ fn table(
                 refuse(&context, format!("a row of table() is {kind}, not an array"))
             })?;
             if cells.len() != columns.len() {
-                let (cells, columns) = (cells.len(), columns.len());
-                let reason = format!("a row of table() has {cells} cells for {columns} columns");
+                let cells = counted(cells.len(), "cell");
+                let columns = counted(columns.len(), "column");
+                let reason = format!("a row of table() has {cells} for {columns}");
                 return Err(refuse(&context, reason));
             }
             Ok(cells.iter().map(text).collect())
         })
         .collect::<Result<_, _>>()?;
-    Ok(SummaryTable { title: title.to_owned(), columns, rows })
+    let title = text(&title.to_owned().into());
+    Ok(SummaryTable { title, columns, rows })
 }
 
 fn text(value: &Dynamic) -> String {
     match value.as_float() {
         Ok(float) => crate::report::number(float),
-        Err(_) => value.to_string(),
+        // A table is for people: what is longer or commands the terminal is no cell of it.
+        Err(_) => brief(value).replace(['\n', '\t'], " "),
     }
 }

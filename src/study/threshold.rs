@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::experiment::Metrics;
 use super::progress::Progress;
-use super::units::unit_hint;
+use super::units::{is_accuracy, unit_hint};
+use crate::near::nearest;
 use crate::pareto::{Direction, Objective, Relation, costs, hypervolume};
 use crate::store::{Outcome, Trial};
 
@@ -187,6 +188,9 @@ pub enum ThresholdError {
          limit of max.METRIC, reward, trials, valid or failed, and a lower one of min.METRIC"
     )]
     Open(String),
+    /// It compares an accuracy with what is no fraction.
+    #[error("threshold `{0}`: an accuracy is a fraction from 0 to 1, 93.2 % is 0.932")]
+    Percent(String),
     /// It compares something that is not known of runs.
     #[error(
         "threshold `{threshold}`: there is no quantity `{quantity}`{}; there are {}, and best.METRIC, \
@@ -227,12 +231,6 @@ fn meant(near: Option<&str>) -> String {
     near.map_or_else(String::new, |near| format!(" (is `{near}` meant?)"))
 }
 
-/// The known name that is most like another, if any is.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    let distances = known.map(|known| (strsim::damerau_levenshtein(known, name), known));
-    distances.min().filter(|(distance, _)| *distance <= 2).map(|(_, known)| known.to_owned())
-}
-
 impl FromStr for Threshold {
     type Err = ThresholdError;
 
@@ -253,8 +251,14 @@ impl FromStr for Threshold {
         let quantity = Quantity::read(name).ok_or_else(|| ThresholdError::Quantity {
             threshold: text.to_owned(),
             quantity: name.to_owned(),
-            near: nearest(name, Quantity::PLAIN.iter().map(|(known, _)| *known)),
+            near: nearest(name, Quantity::PLAIN.iter().map(|(known, _)| *known))
+                .map(str::to_owned)
+                .or_else(|| (!name.contains('.')).then(|| format!("best.{name}"))),
         })?;
+        let is_fraction = quantity.metric().is_some_and(is_accuracy);
+        if is_fraction && !(0.0..=1.0).contains(&value) {
+            return Err(ThresholdError::Percent(whole.to_owned()));
+        }
         let threshold = Self { quantity, relation, value, stops };
         if stops && !threshold.can_be_lost() {
             return Err(ThresholdError::Open(whole.to_owned()));
@@ -313,6 +317,7 @@ impl Threshold {
                 let known: Vec<&str> = metrics.keys().map(String::as_str).collect();
                 let unit = unit_hint(metric, &known);
                 let near = nearest(metric, known.iter().copied()).filter(|_| unit.is_none());
+                let near = near.map(str::to_owned);
                 let (threshold, metric) = (self.to_string(), metric.to_owned());
                 let known = known.join(", ");
                 Err(ThresholdError::Metric { threshold, metric, near, unit, known })
@@ -387,7 +392,7 @@ mod tests {
             ("failed_share < 1", false),
             ("hypervolume < 1", false),
             ("reward > -1e9", false),
-            ("best.accuracy < 2", false),
+            ("best.accuracy < 1", false),
         ] {
             assert_eq!(text.parse::<Threshold>().unwrap().judge(&nothing).holds, holds, "{text}");
         }

@@ -842,3 +842,132 @@ fn limits_can_be_set_and_are_checked() {
         assert!(ran.err.contains(says), "{set}: {}", ran.err);
     }
 }
+
+/// Names are kept and shown: they are short, few and of no commands to the terminal.
+#[test]
+fn names_are_short_lines() {
+    let long = "let s = \"a\"; s.pad(1000, \"y\");";
+    let metric = format!("{long} let m = #{{ accuracy: 0.5 }}; m[s] = 1.0; m");
+    let many = "let m = #{ accuracy: 0.5 }; for i in 0..2000 { m[\"a\" + i] = 1.0; } m";
+    let part = format!("{long} let m = #{{ x: choice([1, 2]) }}; m[s] = choice([1, 2]); m");
+    run_all(&[
+        (
+            "a long metric",
+            script("", &[("evaluate(p)", &metric)]),
+            "yyy...` is no name for a metric",
+        ),
+        ("many metrics", script("", &[("evaluate(p)", many)]), "there are 2001 metrics"),
+        (
+            "a command in a metric",
+            script(
+                "",
+                &[("evaluate(p)", "let m = #{ accuracy: 0.5 }; m[\"k\\x1b]0;x\\x07\"] = 1.0; m")],
+            ),
+            "`k\\u{1b}]0;x\\u{7}` is no name for a metric",
+        ),
+        ("a long part", script("", &[("space()", &part)]), "is no name for a part of the space"),
+        (
+            "a part that cannot be given",
+            script("", &[("space()", "#{ x: choice([1, 2]), \"y=z\": choice([1, 2]) }")]),
+            "`y=z` is no name for a part of the space",
+        ),
+        (
+            "a phase",
+            script(
+                "",
+                &[("schedule(run)", "phase(\"a\\n\", #{ steps: 3, controller: random() })")],
+            ),
+            "the name of a phase has from 1 to 100 bytes",
+        ),
+    ]);
+    // What a table shows is for people.
+    let table = "table(\"k\\x1b[2J\", [\"a\\x07\"], [[\"b\\x1b\"]])";
+    let place = Place::with(&script("", &[("summary(run)", table)]));
+    let out = place.ok(&["run", "x.rhai"]);
+    assert!(!out.contains('\u{1b}') && out.contains("k\\u{1b}[2J"), "{out:?}");
+}
+
+/// Long names are compared with none, which would take the square of their length.
+#[test]
+fn long_names_are_told_at_once() {
+    let long = |rest: &str| format!("let s = \"y\"; s.pad(1000000, \"z\"); {rest}");
+    run_all(&[
+        ("a key", script("", &[("reward(m)", &long("m[s]"))]), "the map has no entry"),
+        ("a function", script("", &[("reward(m)", &long("Fn(s).call(1)"))]), "has no function"),
+        (
+            "a choice",
+            script(
+                "",
+                &[(
+                    "space()",
+                    &long(
+                        "#{ x: space::part().choice(\"a\", [1, 2]).flag(\"b\").when(|c| c[s] == 1) }",
+                    ),
+                )],
+            ),
+            "no choice",
+        ),
+    ]);
+}
+
+/// Rules have a hundred times the operations of the call, and no more.
+#[test]
+fn rules_use_up_operations() {
+    let rules = "for j in 0..2000 { space::part().flag(\"a\").choice(\"b\", [1, 2]).when(|c| { \
+                 let n = 0; for i in 0..3000 { n += i; } true }); } #{ accuracy: 0.5 }";
+    let tight = "the script runs too long: it reached the limit of 1000 operations";
+    let place = Place::with(&script("", &[("evaluate(p)", rules)]));
+    let ran = place.run(&["run", "x.rhai", "--set", "limits.operations=1000"]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    assert!(ran.err.contains(tight), "{}", ran.err);
+}
+
+/// What many calls ask for is not kept for ever.
+#[test]
+fn caches_are_bounded() {
+    let tables = "let s = \"y\"; s.pad(300000, \"y\"); \
+                  for i in 0..30 { try { accelerator::table(s + p.x + i) } catch { } } #{ accuracy: 0.5 }";
+    let networks = "let cell = nasbench201::cell(\"|skip_connect~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|\"); \
+                    for i in 0..30 { nasbench201::network(cell, #{ cells: 200, stem_channels: 1 + p.x * 50 + i }); } \
+                    #{ accuracy: 0.5 }";
+    for (name, body) in [("tables", tables), ("networks", networks)] {
+        let bodies = [("evaluate(p)", body), ("space()", "#{ x: int(1, 1000) }")];
+        let place = Place::with(&script("", &bodies));
+        let (ran, _, most) = watched(&place, &["run", "x.rhai"]);
+        assert!(ran.code == 0 || ran.code == 3, "{name}: {}", ran.err);
+        assert!(most < MOST_MB, "{name}: {most} MB");
+    }
+}
+
+/// A policy that no memory holds is refused.
+#[test]
+fn huge_policies_are_refused() {
+    let space = "let m = #{}; for i in 0..100 { m[\"a\" + i] = int(1, 1000); } m";
+    let phase = "phase(\"x\", #{ steps: 40, controller: reinforce(#{ hidden: 4096 }) })";
+    let evaluate = "#{ accuracy: p.a1 / 1000.0 }";
+    let bodies = [("space()", space), ("schedule(run)", phase), ("evaluate(p)", evaluate)];
+    run_all(&[("hidden", script("", &bodies), "the policy has at most 2^25 weights")]);
+}
+
+/// Settings whose aliases stand for more than fits are refused before they are written out.
+#[test]
+fn aliases_that_multiply_are_refused() {
+    let place = Place::with(&script("", &[]));
+    let ones = vec!["1"; 10_000].join(",");
+    let aliases = vec!["*a"; 10_000].join(",");
+    place.write("x.yaml", &format!("script: x.rhai\nargs:\n  a: &a [{ones}]\n  b: [{aliases}]\n"));
+    refused(&place, &["run", "x.yaml"], "aliases", "stand for more than 64 MB");
+}
+
+/// A module whose path below the folder is that of the script from the working folder.
+#[test]
+fn a_module_never_takes_the_place_of_the_script() {
+    let place = Place::new();
+    fs::create_dir_all(place.path().join("sub/sub")).unwrap();
+    place
+        .write("sub/x.rhai", &script("import \"sub/x\" as other;", &[("reward(m)", "other::v()")]));
+    place.write("sub/sub/x.rhai", "fn v() { 0.5 }");
+    place.ok(&["run", "sub/x.rhai"]);
+    let found = place.ok(&["query", "reward(m) == 0.5", "--run", "x-1", "--agg", "count"]);
+    assert!(found.contains("40"), "{found}");
+}

@@ -74,9 +74,9 @@ impl Asker {
             _ => Path::new("."),
         };
         let sources = Sources::default();
-        let resolver = Resolver::new(folder, sources.clone());
-        let host = Arc::new(Host::new(data, settings.threads()));
         let label = path.display().to_string();
+        let resolver = Resolver::new(folder, &label, sources.clone());
+        let host = Arc::new(Host::new(data, settings.threads()));
         let (core, _) = Core::load((&label, &text), (resolver, sources), settings, host)?;
         Ok(Self::of_core(core))
     }

@@ -24,7 +24,7 @@ pub use page::reference_page;
 
 /// An engine as scripts have it, which finds tables and images in a folder of data.
 pub(super) fn script_engine(data: PathBuf) -> Engine {
-    let resolver = Resolver::new(Path::new("."), Sources::default());
+    let resolver = Resolver::new(Path::new("."), "", Sources::default());
     engine(resolver, &Arc::new(Host::new(data, 1)), &Limits::default())
 }
 

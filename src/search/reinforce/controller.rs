@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::advantage::Baseline;
 use super::optimiser::{Adam, clip};
-use super::policy::{Loss, Policy, Sample};
+use super::policy::{Loss, Policy, Sample, lengths};
 use super::settings::ReinforceSettings;
-use crate::search::controller::{NOTHING_ASKED, check_told};
+use crate::search::controller::{NOTHING_ASKED, check_told, setting};
 use crate::search::random::{check_sizes, draw_legal};
 use crate::search::state::Format;
 use crate::search::{Controller, SearchError, Searched, Told};
@@ -18,6 +18,9 @@ use crate::seed;
 /// How many times as many combinations as points are sampled at most before the rest of a batch is
 /// drawn uniformly.
 const ROUNDS: usize = 8;
+
+/// The most weights of a policy; with their gradients and moments they take half a GB.
+const MOST_WEIGHTS: usize = 1 << 25;
 
 const FORMAT: Format = Format { name: "reinforce", kind: 2, version: 1 };
 
@@ -94,6 +97,14 @@ impl Reinforce {
     ) -> Result<Self, SearchError> {
         settings.validate()?;
         searched.validate()?;
+        let weights: usize = lengths(&searched.sizes, settings.hidden).iter().sum();
+        let fits = weights <= MOST_WEIGHTS;
+        setting(
+            "hidden",
+            settings.hidden,
+            fits,
+            "the policy has at most 2^25 weights: fewer units, or a smaller space",
+        )?;
         let mut rng = seed::stream(seed, &format!("{stream_name}/weights"), 0);
         let policy = Policy::new(&searched.sizes, &settings, &mut rng);
         let progress = Progress {

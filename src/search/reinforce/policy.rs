@@ -187,7 +187,7 @@ impl Policy {
 }
 
 /// How many weights each of the arrays has.
-fn lengths(sizes: &[usize], hidden: usize) -> [usize; 4] {
+pub(super) fn lengths(sizes: &[usize], hidden: usize) -> [usize; 4] {
     let options: usize = sizes.iter().sum();
     let read = 1 + options - sizes.last().copied().unwrap_or(0);
     [read * GATES * hidden, hidden * GATES * hidden, options * hidden, options]
