@@ -81,7 +81,7 @@ fn in_memory(experiment: &Free) -> Result<(), StudyError> {
     let space = &experiment.space;
     let mut progress = Progress::new(experiment.objectives.clone(), 0);
     let phase = experiment.next_phase(&progress).ok().flatten().expect("a phase");
-    let view = phase.view(space)?;
+    let view = phase.view(experiment)?;
     let failed = |source| StudyError::Controller { phase: "all".to_owned(), source };
     let mut controller =
         phase.controller.build(Searched::from(&view), 0, "phase 0").map_err(failed)?;

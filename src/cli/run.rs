@@ -7,16 +7,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::context::{Common, ExperimentArgs, Loaded, read_settings};
+use super::context::{Common, ExperimentArgs, Loaded, at_least_one, read_settings};
 use super::error::CliError;
 use super::outcome::Took;
 use super::{outcome, summary, thresholds};
 use crate::accel::chaidnn;
 use crate::note;
-use crate::report::Terminal;
+use crate::report::{Terminal, clear_bar};
 use crate::script::{Diagnostic, Settings};
+use crate::search::SearchError;
 use crate::store::{RunRecord, Store};
-use crate::study::{End, Experiment, Failure, Progress, Study, StudyError};
+use crate::study::{End, Experiment, Failure, Progress, Study, StudyError, hopeless};
 
 /// Runs an experiment: prints the run's name, then a summary with the frontier.
 #[derive(Debug, clap::Args)]
@@ -27,7 +28,7 @@ pub struct Args {
     #[arg(long)]
     seed: Option<u64>,
     /// The most trials of the whole run.
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one)]
     steps: Option<u64>,
 }
 
@@ -112,7 +113,10 @@ pub fn carry_on(
         End::Finished
             if summary_to_the_end(common, loaded, store, &name, &progress, Some(took))? =>
         {
-            Ok(thresholds::verdict(loaded, &progress))
+            match hopeless(&progress) {
+                Some(error) => Err(explain(loaded, error)),
+                None => Ok(thresholds::verdict(loaded, &progress)),
+            }
         }
         End::Finished => Ok(ExitCode::from(130)),
         End::Interrupted => {
@@ -152,6 +156,7 @@ pub fn listen(stop: &Arc<AtomicBool>) {
     let stop = stop.clone();
     let handler = move || {
         if stop.swap(true, Ordering::Relaxed) {
+            clear_bar();
             std::process::exit(130);
         }
         note!("stopping after the points at hand; Ctrl-C again stops at once");
@@ -171,6 +176,17 @@ pub fn explain(loaded: &Loaded, error: StudyError) -> CliError {
     let (head, message) = match &error {
         StudyError::Threshold(error) => {
             return call(None, loaded.script.explain_threshold(error));
+        }
+        StudyError::Phase { phase, .. } => {
+            return call(None, loaded.script.explain_phase(phase, &error));
+        }
+        StudyError::Controller { phase, source: source @ SearchError::Setting { .. } } => {
+            let message = format!("{error}: {source}");
+            return call(None, loaded.script.explain_phase(phase, message));
+        }
+        StudyError::Space { phase, source } => {
+            let message = format!("{error}: {source}");
+            return call(None, loaded.script.explain_phase(phase, message));
         }
         StudyError::Schedule(Failure(message)) | StudyError::Unusable(Failure(message)) => {
             (None, message)

@@ -6,6 +6,7 @@ use rhai::{AST, Dynamic, Engine, FnAccess, Module};
 
 use super::diagnostic::{Diagnostic, counted, definition, nearest};
 use super::roles::{ROLES, Role};
+use crate::near::edits;
 
 /// A function of the contract by its name, with what depends on it.
 pub(super) fn effect(name: &str) -> Option<(&'static str, &'static str)> {
@@ -90,7 +91,7 @@ fn refuse_misspelt(
         let near = missing.iter().find(|role| {
             role.parameters.len() == function.params.len()
                 && function.name != role.name
-                && strsim::damerau_levenshtein(function.name, role.name) <= 2
+                && edits(function.name, role.name).is_some_and(|edits| edits <= 2)
         });
         let mentions = text
             .split(|c: char| !c.is_alphanumeric() && c != '_')
@@ -115,7 +116,9 @@ fn example(name: &str) -> &'static str {
         "space" => "fn space() { #{ cnn: nasbench201::space(), hw: chaidnn::space() } }",
         "objectives" => "fn objectives() { [\"accuracy:max\", \"latency_ms:min\"] }",
         "thresholds" => "fn thresholds() { [\"best.accuracy >= 0.93\"] }",
-        "evaluate" => "fn evaluate(point) { #{ accuracy: accuracy::nasbench201(point.cnn) } }",
+        "evaluate" => {
+            "fn evaluate(point) { #{ accuracy: accuracy::nasbench201(point.cnn, \"cifar100\") } }"
+        }
         "reward" => "fn reward(metrics) { metrics.accuracy }",
         "schedule" => {
             "fn schedule(run) { if run.phases == 0 { phase(\"all\", #{ steps: 1000 }) } }"
@@ -125,7 +128,9 @@ fn example(name: &str) -> &'static str {
              accelerator: chaidnn::accelerator() } }"
         }
         "summary" => "fn summary(run) { table(\"best\", [\"reward\"], [[run.best.reward]]) }",
-        _ => "fn training(point) { train::plan(net, #{ data: \"cifar10\" }) }",
+        _ => {
+            "fn training(point) { train::plan(nasbench201::network(point.cnn), #{ data: \"cifar10\" }) }"
+        }
     }
 }
 

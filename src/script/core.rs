@@ -4,14 +4,13 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use rhai::serde::to_dynamic;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Map};
 
 use super::again::Original;
 use super::contract::{bind_args, contract, undefined};
 use super::diagnostic::{
     Diagnostic, Diagnostics, Explainer, Import, Outline, Place, a_type, compile, definition,
-    meant_or_known, nearest, type_name,
+    meant_or_known, type_name,
 };
 use super::engine::engine;
 use super::error::ScriptError;
@@ -24,7 +23,7 @@ use super::modules::{Closure, PhaseReward, reward_of};
 use super::own::Own;
 use super::reached::Reached;
 use super::resolver::Resolver;
-use super::settings::Settings;
+use super::settings::{Settings, given_argument, refuse_foreign};
 use super::sources::Sources;
 use super::trace::Tracer;
 use crate::pareto::{Weighted, Worth};
@@ -142,7 +141,7 @@ impl Core {
         let message = format!("{function}() returned {kind}; it must return {expected}");
         let mut diagnostic = Diagnostic::new(message).in_place(self.definition(function));
         if value.is_unit() {
-            let note = "a function returns its last expression, where no `;` is behind it";
+            let note = "a function returns the value of its last statement: `let`, an assignment and a loop have none";
             diagnostic.notes = [note.to_owned()].into();
         }
         diagnostic
@@ -326,7 +325,7 @@ impl Core {
         metrics: &Metrics,
     ) -> Result<Dynamic, Failure> {
         self.limits.timed(|| closure.call(&self.engine, [argument])).map_err(|error| {
-            let mut diagnostic = self.explain(&error, &self.label, metrics);
+            let mut diagnostic = self.explain(&error, closure.label(&self.label), metrics);
             // Errors of limits have the place of the call, which is where the function was given away.
             if diagnostic.place.is_none() || error.is_system_exception() {
                 diagnostic.place = closure.place(&self.label);
@@ -388,37 +387,10 @@ impl Core {
                 return Err(self.refuse(Diagnostic::new(message).with_help(help).in_place(place)));
             }
         }
-        for (name, given) in &settings.args {
-            let Some(known) = args.get_mut(name) else {
-                let declared: Vec<&str> = args.keys().map(String::as_str).collect();
-                let message = format!("there is no setting or argument `{name}`");
-                let known: Vec<&str> = declared.iter().copied().chain(Settings::NAMES).collect();
-                let help = match nearest(name, known).first() {
-                    Some(near) => format!("is `{near}` meant?"),
-                    None => meant_or_known(name, &declared, "the script declares").unwrap_or_else(
-                        || {
-                            "the script declares no arguments; `fn args() { #{ name: default } }` \
-                             would"
-                                .to_owned()
-                        },
-                    ),
-                };
-                return Err(self.refuse(Diagnostic::new(message).with_help(help)));
-            };
-            let given = to_dynamic(given).map_err(|error| {
-                self.refuse(Diagnostic::new(format!("argument `{name}`: {error}")))
-            })?;
-            *known = match (known.is_float(), given.as_int()) {
-                #[expect(clippy::cast_precision_loss, reason = "settings are small numbers")]
-                (true, Ok(int)) => Dynamic::from(int as f64),
-                _ if given.type_id() == known.type_id() => given,
-                _ => {
-                    let (is, takes) = (self.kind_of(&given), self.kind_of(known));
-                    let message = format!("argument `{name}` is {given}, {is}; it takes {takes}");
-                    let place = self.mention("args", name);
-                    return Err(self.refuse(Diagnostic::new(message).in_place(place)));
-                }
-            };
+        refuse_foreign(self, &args)?;
+        for name in settings.args.keys() {
+            let value = given_argument(self, &args, settings, name)?;
+            args.insert(name.clone(), value);
         }
         bind_args(&mut self.engine, &args);
         self.args.clone_from(&args);

@@ -1,11 +1,13 @@
 //! An experiment script: loaded once, called for every trial.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map};
 
+use super::brief::brief_name;
 use super::contract::{TO_RUN, undefined};
 use super::core::Core;
 use super::diagnostic::Diagnostic;
@@ -75,7 +77,7 @@ impl Script {
             _ => Path::new("."),
         };
         let host = Arc::new(Host::new(data, settings.threads()));
-        let resolver = Resolver::new(folder, sources.clone());
+        let resolver = Resolver::new(folder, &label, sources.clone());
         let (mut core, args) = Core::load((&label, text), (resolver, sources), settings, host)?;
         let (space, parts) = read_space(&core)?;
         register_names(&mut core.engine, space.parts());
@@ -130,6 +132,12 @@ impl Script {
             _ => None,
         };
         Diagnostic::new(error.to_string()).in_place(place)
+    }
+
+    /// The message about a phase that cannot be searched, where the script writes its name.
+    pub fn explain_phase(&self, phase: &str, message: impl Display) -> Diagnostic {
+        let place = self.core.mention("schedule", phase);
+        Diagnostic::new(message.to_string()).in_place(place)
     }
 
     /// The tables that the script's `summary(run)` gives; none if it does not define it.
@@ -376,6 +384,13 @@ fn read_space(core: &Core) -> Result<(Space, Vec<ScriptPart>), ScriptError> {
     let mut parts = Vec::with_capacity(map.len());
     let mut scripts = Vec::with_capacity(map.len());
     for (name, value) in map {
+        // On the command line, a part is given as `name=text`.
+        if !metrics::is_name(&name) || name.contains(['=', ' ']) {
+            let message = format!("`{}` is no name for a part of the space", brief_name(&name));
+            let help = "a name has from 1 to 100 bytes, without spaces and `=`";
+            let place = core.definition("space");
+            return Err(core.refuse(Diagnostic::new(message).with_help(help).in_place(place)));
+        }
         let part = ScriptPart::of(&name, value).map_err(|error| {
             let place = core.mention("space", &name);
             let refuse = |diagnostic: Diagnostic| core.refuse(diagnostic.in_place(place));
@@ -411,6 +426,10 @@ fn read_objectives(core: &Core) -> Result<Vec<Objective>, ScriptError> {
             let place = core.place_of(&text).or_else(|| core.definition("objectives"));
             wrong(format!("is wrong: {error}"), place)
         })?;
+        if !metrics::is_name(&objective.metric) {
+            let place = core.definition("objectives");
+            return Err(wrong("names a metric that no metric can be called".to_owned(), place));
+        }
         if objectives.iter().any(|known| known.metric == objective.metric) {
             let place = core.mention("objectives", &objective.metric);
             return Err(wrong(format!("lists `{}` twice", objective.metric), place));

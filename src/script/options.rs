@@ -124,23 +124,63 @@ impl<'a> Options<'a> {
         )
     }
 
+    /// An option that must be given; `why` says so. What was given under a name that is near is told first.
+    pub(super) fn required<T>(
+        &self,
+        name: &str,
+        value: Option<T>,
+        why: &str,
+    ) -> Result<T, Box<EvalAltResult>> {
+        value.ok_or_else(|| {
+            let given = self.map.keys().map(|key| key.as_str());
+            let reason = format!("{} needs the option `{name}`{why}", self.function);
+            match nearest(name, given).first() {
+                Some(near) => refuse_with_help(
+                    self.context,
+                    reason,
+                    &format!("is `{near}` meant to be `{name}`?"),
+                ),
+                None => refuse(self.context, reason),
+            }
+        })
+    }
+
     /// Refuses options that were not read.
     pub(super) fn end(self) -> Result<(), Box<EvalAltResult>> {
         match self.map.keys().next() {
             None => Ok(()),
-            Some(unknown) => {
-                let (function, known) = (self.function, self.known.join(", "));
-                let reason = format!("{function} has no option `{unknown}`; it takes {known}");
-                Err(match nearest(unknown, self.known.iter().copied()).first() {
-                    Some(near) => {
-                        refuse_with_help(self.context, reason, &format!("is `{near}` meant?"))
-                    }
-                    None => refuse(self.context, reason),
-                })
-            }
+            Some(unknown) => Err(unknown_option(self.context, self.function, unknown, &self.known)),
         }
     }
 }
+
+/// The error of an option that a function does not have.
+pub(super) fn unknown_option(
+    context: &NativeCallContext,
+    function: &str,
+    unknown: &str,
+    known: &[&str],
+) -> Box<EvalAltResult> {
+    let also = OTHERWISE.iter().find(|(theirs, ours)| *theirs == unknown && known.contains(ours));
+    let reason = format!("{function} has no option `{unknown}`; it takes {}", known.join(", "));
+    match also
+        .map(|(_, ours)| *ours)
+        .or_else(|| nearest(unknown, known.iter().copied()).first().copied())
+    {
+        Some(near) => refuse_with_help(context, reason, &format!("is `{near}` meant?")),
+        None => refuse(context, reason),
+    }
+}
+
+/// What other libraries call options.
+const OTHERWISE: [(&str, &str); 6] = [
+    ("lr", "learning_rate"),
+    ("batch_size", "batch"),
+    ("n_trials", "steps"),
+    ("trials", "steps"),
+    ("population_size", "population"),
+    ("pop_size", "population"),
+];
 
 /// A number of either kind.
 pub(super) fn number(value: &Dynamic) -> Option<f64> {

@@ -62,12 +62,13 @@ pub struct Phase {
 }
 
 impl Phase {
-    /// The stretch of a space that the phase searches.
+    /// The stretch of an experiment's space that the phase searches.
     ///
     /// # Errors
-    /// A limit of zero trials, a part that the space does not have, or parts that are neither
-    /// searched nor fixed.
-    pub fn view(&self, space: &Space) -> Result<View, StudyError> {
+    /// A limit of zero trials, a part that the space does not have, parts that are neither
+    /// searched nor fixed, or a screen where nothing says which metrics every trial has.
+    pub fn view(&self, experiment: &dyn Experiment) -> Result<View, StudyError> {
+        let space = experiment.space();
         let refuse = |reason: &str| {
             Err(StudyError::Phase { phase: self.name.clone(), reason: reason.to_owned() })
         };
@@ -76,6 +77,12 @@ impl Phase {
         }
         if self.valid == Some(0) {
             return refuse("`valid` must be at least 1");
+        }
+        if self.screen.is_some() && experiment.objectives().is_empty() {
+            return refuse(
+                "it has a `screen`, so not every trial has all metrics: declare the ones that \
+                 matter, `fn objectives() { [\"accuracy:max\", ...] }`",
+            );
         }
         if self.search.is_empty() {
             let parts: Vec<&str> = space.parts().iter().map(|part| part.name.as_str()).collect();

@@ -28,7 +28,7 @@ pub use experiment::{
 };
 pub use progress::{PhaseProgress, Progress};
 pub use rehearsal::{Rehearsal, RehearsalEnd, RehearsedPhase};
-pub use runner::{End, Study};
+pub use runner::{End, Study, hopeless};
 pub use sweep::{FRONTIER, Judged, PAIRS, SweepProgress, SweepStudy};
 pub use tally::{Best, Tally};
 pub use threshold::{Judgement, Quantity, Threshold, ThresholdError};

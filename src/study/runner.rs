@@ -191,16 +191,7 @@ impl Study<'_> {
 
     /// Starts a phase in the record and in the progress, or checks it against the record.
     fn enter(&mut self, phase: &Phase, state: &mut State) -> Result<View, StudyError> {
-        let view = phase.view(self.experiment.space())?;
-        if phase.screen.is_some() && self.experiment.objectives().is_empty() {
-            return Err(StudyError::Phase {
-                phase: phase.name.clone(),
-                reason:
-                    "it has a `screen`, so not every trial has all metrics: declare the ones that \
-                         matter, `fn objectives() { [\"accuracy:max\", ...] }`"
-                        .to_owned(),
-            });
-        }
+        let view = phase.view(self.experiment)?;
         let index = state.progress.phases().len();
         let record = PhaseRecord {
             index: u32::try_from(index).unwrap_or(u32::MAX),
@@ -386,7 +377,7 @@ impl Study<'_> {
             });
             if progress.failed() == progress.steps() && progress.steps() >= HOPELESS {
                 (self.run.trials, self.run.failed) = (progress.steps(), progress.failed());
-                return Err(hopeless(progress));
+                return Err(failed_alike(progress));
             }
             if !rest.is_empty() && self.stop.load(Ordering::Relaxed) {
                 return Ok(false);
@@ -537,7 +528,13 @@ fn failure(outcome: &Outcome) -> Option<String> {
     }
 }
 
-fn hopeless(progress: &Progress) -> StudyError {
+/// What to say of a run of which every trial has failed, however few they are.
+pub fn hopeless(progress: &Progress) -> Option<StudyError> {
+    let all = progress.steps() > 0 && progress.failed() == progress.steps();
+    all.then(|| failed_alike(progress))
+}
+
+fn failed_alike(progress: &Progress) -> StudyError {
     let reason = progress.trials().first().and_then(|trial| failure(&trial.outcome));
     StudyError::Hopeless { trials: progress.steps(), reason: reason.unwrap_or_default() }
 }

@@ -58,7 +58,7 @@ fn settings_that_make_no_sense_are_refused_where_they_stand() {
         ("evolution(#{ sample: 0 })", "`sample` is 0: the sample must be from 1 to the population"),
         ("evolution(#{ sample: 30, population: 20 })", "`sample` is 30"),
         ("nsga2(#{ crossover: 2.0 })", "`crossover` is 2: the share must be from 0 to 1"),
-        ("local(#{ bach: 3 })", "unknown field `bach`"),
+        ("local(#{ bach: 3 })", "local() has no option `bach`; it takes batch"),
         ("guided(#{ initial: 1 })", "`initial` is 1: the points must be from 2 to 65,536"),
     ] {
         let place = Place::with(&script(controller));

@@ -15,7 +15,7 @@ use crate::script::sources::Sources;
 const LISTED: usize = 4;
 
 /// Functions of other languages, and what scripts write for them.
-const ELSEWHERE: [(&str, &str); 9] = [
+const ELSEWHERE: [(&str, &str); 21] = [
     ("println", "print(...)"),
     ("printf", "print(...)"),
     ("append", "array.push(value)"),
@@ -24,7 +24,19 @@ const ELSEWHERE: [(&str, &str); 9] = [
     ("str", "value.to_string()"),
     ("double", "value.to_float()"),
     ("pow", "base ** exponent"),
+    ("powf", "base ** exponent"),
+    ("powi", "base ** exponent"),
     ("log2", "x.log(2.0)"),
+    ("log10", "x.log(10.0)"),
+    ("sum", "array.reduce(|sum, x| sum + x, 0.0)"),
+    ("join", "array.reduce(|text, x| text + x, \"\")"),
+    ("forEach", "for x in array { ... }"),
+    ("typeof", "type_of(value)"),
+    ("type", "type_of(value)"),
+    ("parseFloat", "parse_float(text)"),
+    ("parseInt", "parse_int(text)"),
+    ("includes", "array.contains(value)"),
+    ("lower", "text.to_lower()"),
 ];
 
 /// A call that the engine found no function for.
@@ -104,6 +116,10 @@ impl Call<'_> {
         if !own.is_empty() {
             return mismatch(path, &own, &given, is_method);
         }
+        if self.is_private(&outline, (module, name)) {
+            return Said::new(format!("`{path}` is private: only its own module can call it"));
+        }
+        let elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == name);
         let missing = |path: &str| match given.first() {
             Some(kind) if is_method => {
                 Said::new(format!("{} has no function `{name}`", a_type(kind)))
@@ -115,16 +131,19 @@ impl Call<'_> {
             return Said::new(format!("`{name}` is a variable, not a function"))
                 .help(format!("where it holds a closure, write `{name}.call({arguments})`"));
         }
-        let elsewhere: Vec<&Signature> =
+        let others: Vec<&Signature> =
             all.iter().filter(|s| s.name == name && s.module != module).collect();
-        let alike = elsewhere.iter().find(|s| s.parameters.len() == given.len());
-        if let Some(first) = alike.or(elsewhere.first()) {
+        let alike = others.iter().find(|s| s.parameters.len() == given.len());
+        if let Some(first) = alike.or(others.first()) {
             let help = if first.module.is_empty() {
                 format!("`{name}` is in no module; write `{name}(...)`")
             } else {
                 format!("`{name}` is in `{}`; write `{}(...)`", first.module, first.qualified())
             };
-            return Said { notes: shown(&elsewhere, false), ..missing(path).help(help) };
+            return Said { notes: shown(&others, false), ..missing(path).help(help) };
+        }
+        if let Some((_, ours)) = elsewhere.filter(|_| module.is_empty()) {
+            return missing(path).help(format!("write `{ours}`"));
         }
         let suits = |s: &&Signature| {
             let takes = |kind: &&&str| s.parameters.first().is_some_and(|p| p.takes(kind));
@@ -137,9 +156,6 @@ impl Call<'_> {
             let meant: Vec<&Signature> = here.iter().copied().filter(|s| s.name == near).collect();
             let help = format!("is `{}` meant?", meant[0].qualified());
             return Said { notes: shown(&meant, is_method), ..missing(path).help(help) };
-        }
-        if let Some((_, ours)) = ELSEWHERE.iter().find(|(theirs, _)| *theirs == name) {
-            return missing(path).help(format!("write `{ours}`"));
         }
         if !module.is_empty() {
             let mut names: Vec<&str> = here.iter().map(|s| s.name.as_str()).collect();
@@ -179,6 +195,15 @@ impl Call<'_> {
         }
     }
 
+    /// Whether a function of an imported module is private.
+    fn is_private(&self, outline: &Outline<'_>, (module, name): (&str, &str)) -> bool {
+        let import = outline.imports.iter().find(|import| import.alias == module);
+        let text = import.and_then(|import| self.sources.imported(&import.path));
+        text.is_some_and(|(_, text)| {
+            Outline::of(&text).functions.iter().any(|f| f.name == name && f.is_private)
+        })
+    }
+
     /// Every function that the text can call.
     fn functions(&self, outline: &Outline<'_>) -> Vec<Signature> {
         let mut all = of_script("", outline);
@@ -212,6 +237,16 @@ impl Call<'_> {
             let captured = parameters.saturating_sub(takes);
             let given = given.len().saturating_sub(captured);
             let place = Place::of_offset(&label, &text, range.start);
+            if given == takes {
+                return Said {
+                    notes: vec![format!("the closure `{head}` is at {place}")],
+                    ..Said::new("a closure can be called only in the script or module that it is written in")
+                }
+                .help(
+                    "write the closure here, and have it call a function of the module: \
+                     `|x| module::name(x)`",
+                );
+            }
             return Said {
                 notes: vec![format!("the closure `{head}` is at {place}")],
                 ..Said::new(format!(
@@ -239,7 +274,8 @@ fn position_of(ast: &AST, name: &str) -> Option<Position> {
 }
 
 fn of_script(module: &str, outline: &Outline<'_>) -> Vec<Signature> {
-    let functions = outline.functions.iter();
+    // What is private in a module cannot be called from elsewhere.
+    let functions = outline.functions.iter().filter(|f| module.is_empty() || !f.is_private);
     functions.map(|f| Signature::of_script(module, &f.name, &f.parameters)).collect()
 }
 
@@ -256,8 +292,21 @@ fn shown(signatures: &[&Signature], as_methods: bool) -> Vec<String> {
     notes
 }
 
+/// Those signatures of a name that a call can be of: for a method, those that what it is called on suits; for a
+/// call without, those that are no methods of a type of the program.
+fn alike<'s>(own: &[&'s Signature], given: &[&str], is_method: bool) -> Vec<&'s Signature> {
+    let first = |s: &Signature| s.parameters.first().and_then(|p| p.kind.clone());
+    let suits = |s: &&&Signature| match given.first() {
+        Some(kind) if is_method => s.parameters.first().is_some_and(|p| p.takes(kind)),
+        _ => first(s).as_deref() != Some("Part"),
+    };
+    let suiting: Vec<&Signature> = own.iter().filter(suits).copied().collect();
+    if suiting.is_empty() { own.to_vec() } else { suiting }
+}
+
 /// A call of a function that there is, with arguments that it does not take.
 fn mismatch(path: &str, own: &[&Signature], given: &[&str], is_method: bool) -> Said {
+    let own = &alike(own, given, is_method);
     // What a method is called on is its first argument.
     let skipped = usize::from(is_method);
     let mut counts: Vec<usize> = own.iter().map(|s| s.parameters.len()).collect();
@@ -297,8 +346,19 @@ fn mismatch(path: &str, own: &[&Signature], given: &[&str], is_method: bool) -> 
             [] => String::new(),
         };
         let is = given.len().saturating_sub(skipped);
-        return Said { notes, ..Said::new(format!("`{path}` takes {takes}, but {is} are given")) }
-            .singular(is);
+        let said =
+            Said { notes, ..Said::new(format!("`{path}` takes {takes}, but {is} are given")) }
+                .singular(is);
+        let takes_array = |s: &&&Signature| {
+            s.parameters.len() == skipped + 1
+                && s.parameters[skipped].kind.as_deref() == Some("array")
+        };
+        return match own.iter().find(takes_array) {
+            Some(_) if is > 1 => {
+                said.help(format!("write the values as an array: `{path}([...])`"))
+            }
+            _ => said,
+        };
     }
     let best = suited[0];
     let kinds = |at: usize| {
@@ -345,8 +405,9 @@ impl Said {
 }
 
 /// Where nothing comes from.
-pub(super) const NOTHING: &str = "`()` comes from a function that ends with `;`, an `if` without `else`, \
-                                   or an entry that a map has not";
+pub(super) const NOTHING: &str = "`()` comes from a function that ends with `let`, an assignment or a loop, an `if` \
+                                   without `else`, what changes an array in place (`sort`, `push`), or `run.best` \
+                                   where nothing is best yet";
 
 /// An operator between values that it cannot take.
 fn operator(name: &str, given: &[&str]) -> Said {

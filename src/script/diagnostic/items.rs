@@ -11,6 +11,8 @@ pub(super) enum Unbalanced {
     Open(Range<usize>),
     /// What is closed here was not opened.
     Close(Range<usize>),
+    /// What is opened first is closed by another bracket.
+    Crossed(Range<usize>, Range<usize>),
     /// The text that starts here has no end.
     Text(Range<usize>),
 }
@@ -27,8 +29,8 @@ pub(super) fn items(text: &str, tokens: &[Token]) -> Vec<Range<usize>> {
         let first = if word(at.wrapping_sub(1)) == "private" { at.saturating_sub(1) } else { at };
         // One that is indented within another is a mistake of its own.
         let is_outer =
-            depth == 0 || indentation(text, &tokens[first]) <= indentation(text, &tokens[start]);
-        if word(at) == "fn" && first > start && is_outer {
+            || depth == 0 || indentation(text, &tokens[first]) <= indentation(text, &tokens[start]);
+        if word(at) == "fn" && first > start && is_outer() {
             items.push(start..first);
             (start, depth) = (first, 0);
         }
@@ -79,6 +81,13 @@ pub(super) fn unbalanced(text: &str, tokens: &[Token]) -> Option<Unbalanced> {
                         }
                         open.pop();
                     }
+                    // `[1, 2)`: nothing else is open that it could close.
+                    Some((b'(' | b'[', opening))
+                        if bracket != b'}'
+                            && !open.iter().any(|(bracket, _)| *bracket == expected) =>
+                    {
+                        return Some(Unbalanced::Crossed(opening.at.clone(), token.at.clone()));
+                    }
                     Some((_, opening)) if open.iter().any(|(bracket, _)| *bracket == expected) => {
                         return Some(Unbalanced::Open(opening.at.clone()));
                     }
@@ -111,14 +120,19 @@ fn is_outdented(text: &str, open: &Token, close: &Token) -> bool {
     starts_line(text, close) && indentation(text, close) < indentation(text, open)
 }
 
+/// Bytes of a line that are looked through for its start: nobody indents more, and the time is bounded.
+const LOOKED_AT: usize = 1_000;
+
 fn line_start(text: &str, token: &Token) -> usize {
-    text[..token.at.start].rfind('\n').map_or(0, |newline| newline + 1)
+    let from = token.at.start.saturating_sub(LOOKED_AT);
+    let before = &text.as_bytes()[from..token.at.start];
+    before.iter().rposition(|&byte| byte == b'\n').map_or(from, |newline| from + newline + 1)
 }
 
 /// The spaces at the start of a token's line.
 fn indentation(text: &str, token: &Token) -> usize {
-    let line = &text[line_start(text, token)..];
-    line.len() - line.trim_start_matches([' ', '\t']).len()
+    let line = &text.as_bytes()[line_start(text, token)..];
+    line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
 }
 
 fn starts_line(text: &str, token: &Token) -> bool {
@@ -140,6 +154,7 @@ mod tests {
         Some(match unbalanced(text, &tokens(text))? {
             Unbalanced::Open(at) => ("open", at.start),
             Unbalanced::Close(at) => ("close", at.start),
+            Unbalanced::Crossed(_, at) => ("crossed", at.start),
             Unbalanced::Text(at) => ("text", at.start),
         })
     }
@@ -168,6 +183,8 @@ mod tests {
         assert_eq!(wrong("fn f() { g(1; }"), Some(("open", 10)));
         assert_eq!(wrong("fn f() { 1 } }"), Some(("close", 13)));
         assert_eq!(wrong("fn f() { \"a }"), Some(("text", 9)));
+        assert_eq!(wrong("fn f() { [1, 2); 3 }"), Some(("crossed", 14)));
+        assert_eq!(wrong("fn f() { 1 /* 2 }"), Some(("text", 11)));
         // Seen by the indentation: the `if` is not closed.
         assert_eq!(wrong("fn f() {\n    if x {\n    1\n}\n"), Some(("open", 18)));
         assert_eq!(wrong("fn f() {\n    if x {\n        1\n    }\n"), Some(("open", 7)));

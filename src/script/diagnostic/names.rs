@@ -1,5 +1,7 @@
 //! Names that may have been meant, and names of types as people know them.
 
+use crate::near::edits;
+
 /// Those of some names that are near to another, nearest first.
 pub(in crate::script) fn nearest<'n>(
     name: &str,
@@ -14,16 +16,16 @@ pub(in crate::script) fn nearest<'n>(
     let lower = name.to_lowercase();
     let distance = |other: &str| {
         let other = other.to_lowercase();
-        let edits = strsim::damerau_levenshtein(&lower, &other);
+        let edits = edits(&lower, &other)?;
         let contained = name.len() >= 4
             && other.len() >= 4
             && (other.starts_with(&lower) || lower.starts_with(&other));
-        if contained { edits.min(most) } else { edits }
+        Some(if contained { edits.min(most) } else { edits })
     };
     let mut near: Vec<(usize, &str)> = names
         .into_iter()
         .filter(|other| *other != name)
-        .map(|other| (distance(other), other))
+        .filter_map(|other| Some((distance(other)?, other)))
         .filter(|(distance, _)| *distance <= most)
         .collect();
     near.sort_unstable();

@@ -3,13 +3,14 @@
 use std::ops::Range;
 
 use super::message::Place;
-use super::tokens::{Kind, Token, tokens};
+use super::tokens::{Kind, Token, expressions, tokens};
 
 /// A function with a name.
 #[derive(Clone, Debug)]
 pub(in crate::script) struct Function {
     pub(in crate::script) name: String,
     pub(super) parameters: Vec<String>,
+    pub(super) is_private: bool,
     /// The bytes of its name.
     pub(in crate::script) name_at: Range<usize>,
     /// The tokens between the braces of its body.
@@ -135,6 +136,7 @@ impl<'t> Outline<'t> {
         Some(Function {
             name: self.word(at + 1).to_owned(),
             parameters: parameters.collect(),
+            is_private: self.word(at.wrapping_sub(1)) == "private",
             name_at: self.tokens[at + 1].at.clone(),
             body,
         })
@@ -163,15 +165,69 @@ impl<'t> Outline<'t> {
 
     /// The variables that a place sees: parameters, and what is declared before it.
     pub(super) fn variables_at(&self, offset: usize) -> Vec<String> {
+        let declares = self.declaration(offset).map(|(token, _)| token);
         let before = |token: &usize| self.tokens[*token].at.start < offset;
+        let others = |token: &usize| Some(*token) != declares;
         match self.function_around(offset) {
             Some(function) => {
                 let mut names = function.parameters.clone();
-                names.extend(self.declared(function.body.clone().take_while(before)));
+                let body = function.body.clone().take_while(before).filter(others);
+                names.extend(self.declared(body));
                 names
             }
-            None => self.declared(self.outside().take_while(before)).collect(),
+            None => self.declared(self.outside().take_while(before).filter(others)).collect(),
         }
+    }
+
+    /// Whether a variable is declared before a place by the function around it, and so no parameter.
+    pub(super) fn is_declared(&self, name: &str, offset: usize) -> bool {
+        let before = |token: &usize| self.tokens[*token].at.start < offset;
+        let body = self.function_around(offset).map_or(0..self.tokens.len(), |f| f.body.clone());
+        let declares =
+            |at: usize| matches!(self.word(at), "let" | "const") && self.word(at + 1) == name;
+        body.take_while(before).any(declares)
+    }
+
+    /// The `let` or `const` of the statement that a byte is in, and the name that it declares.
+    fn declaration(&self, offset: usize) -> Option<(usize, &'t str)> {
+        let token = self.tokens.iter().rposition(|token| token.at.start <= offset)?;
+        let mut depth = 0_usize;
+        for at in (0..=token).rev() {
+            match self.tokens[at].kind {
+                Kind::Close(_) => depth += 1,
+                Kind::Open(b'{') if depth == 0 && self.word(at) == "{" => return None,
+                Kind::Open(_) => depth = depth.saturating_sub(1),
+                _ if depth > 0 => {}
+                _ if self.word(at) == ";" => return None,
+                _ if matches!(self.word(at), "let" | "const") => {
+                    return Some((at, self.word(at + 1)));
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// The end of the line before, where what is at a byte starts a line within a statement that declares a
+    /// variable: the statement probably ends there.
+    pub(super) fn unended(&self, offset: usize, name: &str) -> Option<usize> {
+        let (_, declared) = self.declaration(offset).filter(|(_, declared)| *declared == name)?;
+        let at = self.token_at(offset)?;
+        let line_starts = |token: &usize| {
+            let before = self.tokens[*token - 1].at.end;
+            self.text[before..self.tokens[*token].at.start].contains('\n')
+        };
+        let first = (1..=at).rev().find(line_starts)?;
+        let starts = matches!(self.word(first), "(" | "[" | "-");
+        (starts && !declared.is_empty()).then(|| self.tokens[first - 1].at.end)
+    }
+
+    /// Whether what is at a byte is the name that an assignment starts with.
+    pub(super) fn is_assigned(&self, offset: usize) -> bool {
+        self.token_at(offset).is_some_and(|at| {
+            let starts = at == 0 || matches!(self.word(at - 1), ";" | "{" | "}");
+            starts && self.word(at + 1) == "=" && self.word(at + 2) != "="
+        })
     }
 
     /// The variables around the functions.
@@ -230,8 +286,9 @@ impl<'t> Outline<'t> {
         let token = self.token_at(offset)?;
         let Token { kind, at } = &self.tokens[token];
         if *kind == Kind::Text && offset > at.start {
-            // Within a text, `${...}` is not read.
-            return None;
+            let (start, inner) = self.interpolated(token, offset)?;
+            let Key { at, is_name } = Outline::of(inner).key(offset - start)?;
+            return Some(Key { at: at.start + start..at.end + start, is_name });
         }
         if self.is_method(offset) {
             return Some(Key { at: self.tokens[token].at.clone(), is_name: true });
@@ -348,9 +405,19 @@ impl<'t> Outline<'t> {
         Some(MapText { keys })
     }
 
+    /// The expression of a text in backticks that a byte is in, and where it starts.
+    fn interpolated(&self, token: usize, offset: usize) -> Option<(usize, &'t str)> {
+        let Token { at, .. } = &self.tokens[token];
+        let inner = expressions(self.text, at).into_iter().find(|inner| inner.contains(&offset))?;
+        Some((inner.start, &self.text[inner]))
+    }
+
     /// The names of a chain `a.b.c` or `a.b["c"]` that ends at a byte, without the last.
     pub(super) fn chain(&self, offset: usize) -> Option<Vec<String>> {
         let mut at = self.token_at(offset)?;
+        if let Some((start, inner)) = self.interpolated(at, offset) {
+            return Outline::of(inner).chain(offset - start);
+        }
         let mut names = Vec::new();
         if at >= 2 && self.word(at - 1) == "[" && self.is_word(at - 2) {
             at -= 2;
@@ -362,6 +429,22 @@ impl<'t> Outline<'t> {
         }
         let whole = at == 0 || !matches!(self.word(at - 1), "." | ":");
         (whole && !names.is_empty()).then_some(names)
+    }
+
+    /// The name that a chain `a.b` or `a["b"]` begins with, which is at a byte.
+    pub(super) fn base(&self, offset: usize) -> Option<String> {
+        let mut at = self.token_at(offset)?;
+        if self.word(at) != "." && !self.is_word(at) && self.tokens[at].kind == Kind::Text {
+            at = at.checked_sub(1)?;
+        }
+        while at > 0
+            && (matches!(self.word(at), "." | "[" | "?.")
+                || matches!(self.word(at - 1), "." | "?."))
+        {
+            at -= 1;
+        }
+        let whole = at == 0 || !matches!(self.word(at - 1), "." | ":");
+        (whole && self.is_word(at)).then(|| self.word(at).to_owned())
     }
 
     /// The parameters of the closure that starts at a byte, as they are written, and where.

@@ -8,6 +8,7 @@ use super::items::{Unbalanced, early_end, is_function, items, unbalanced};
 use super::message::{Diagnostic, Diagnostics, Place};
 use super::names::{counted, nearest};
 use super::tokens::{Token, offset_of, tokens};
+use crate::script::engine::DISABLED;
 
 /// The most mistakes of one text that are shown.
 const MOST: usize = 10;
@@ -109,6 +110,13 @@ fn of_unbalanced(wrong: &Unbalanced, text: &str, label: &str) -> (usize, Diagnos
         Unbalanced::Close(at) => {
             (at, format!("this `{}` closes nothing: there is one too many", &text[at.clone()]))
         }
+        Unbalanced::Crossed(open, close) => {
+            let (open, close) = (&text[open.clone()], (close, &text[close.clone()]));
+            (close.0, format!("this `{}` does not close the `{open}` before it", close.1))
+        }
+        Unbalanced::Text(at) if text[at.clone()].starts_with("/*") => {
+            (at, "this comment is not closed: its `*/` is missing".to_owned())
+        }
         Unbalanced::Text(at) => {
             let quote = &text[at.start..=at.start];
             (at, format!("this string is not closed: its {quote} is missing at the end"))
@@ -161,13 +169,28 @@ fn explain(error: &ParseError, label: &str, text: &str, at: usize) -> Diagnostic
         }
         ParseErrorType::BadInput(error) => of_lexical(error, previous),
         ParseErrorType::UnknownOperator(operator) => {
-            let help = (operator == "?").then(|| "write `if a { b } else { c }`".to_owned());
+            let help = match operator.as_str() {
+                "?" => Some("write `if a { b } else { c }`".to_owned()),
+                "++" => Some("write `x += 1`".to_owned()),
+                "--" => Some("write `x -= 1`".to_owned()),
+                _ => None,
+            };
             (format!("`{operator}` is no operator of scripts"), help)
         }
         ParseErrorType::Reserved(word) => {
             let help = match word.as_str() {
                 "var" => Some("a variable is declared with `let`".to_owned()),
                 "null" | "nil" => Some("nothing is written `()`".to_owned()),
+                "match" | "case" => {
+                    Some("write `switch value { 1 => a, 2 | 3 => b, _ => c }`".to_owned())
+                }
+                "use" | "module" | "package" => {
+                    Some("write `import \"name\" as name;` at the start".to_owned())
+                }
+                "#" => Some("a comment is written `// ...`, a map `#{ ... }`".to_owned()),
+                "async" | "await" | "spawn" | "thread" => {
+                    Some("what is evaluated at once is the host's to decide".to_owned())
+                }
                 _ => Some("choose another name".to_owned()),
             };
             (format!("`{word}` is a reserved word"), help)
@@ -223,6 +246,9 @@ fn explain(error: &ParseError, label: &str, text: &str, at: usize) -> Diagnostic
         ),
         ParseErrorType::VariableExpected => ("the name of a variable is missing here".to_owned(), None),
         ParseErrorType::PropertyExpected => ("the name of a property is missing here".to_owned(), None),
+        ParseErrorType::FnMissingName if DISABLED.contains(&next) => {
+            (format!("`{next}` is a reserved word"), Some("choose another name".to_owned()))
+        }
         ParseErrorType::FnMissingName => ("the name of the function is missing here".to_owned(), None),
         other => (super::message::lowercase_first(&other.to_string()), None),
     };
@@ -242,10 +268,29 @@ pub(super) fn of_constant(name: &str) -> (String, Option<String>) {
 
 fn of_lexical(error: &LexError, previous: &str) -> (String, Option<String>) {
     match error {
+        LexError::UnexpectedInput(input)
+            if previous == ";" && matches!(input.as_str(), "else" | ".") =>
+        {
+            (
+                format!("the `;` before it ends what `{input}` belongs to"),
+                Some("leave out the `;`".to_owned()),
+            )
+        }
         LexError::UnexpectedInput(input) if is_operator(previous) => {
             (format!("a value is missing after `{previous}`, before `{input}`"), None)
         }
-        LexError::UnexpectedInput(input) => (format!("`{input}` does not belong here"), None),
+        LexError::UnexpectedInput(input) => {
+            let help = match input.as_str() {
+                "\u{201c}" | "\u{201d}" | "\u{201e}" => {
+                    Some("a string is in straight quotes, `\"`")
+                }
+                "\u{2018}" | "\u{2019}" => Some("a string is in straight quotes, `\"`"),
+                "\u{2212}" | "\u{2013}" => Some("the minus of scripts is `-`"),
+                "#" => Some("a comment is written `// ...`, a map `#{ ... }`"),
+                _ => None,
+            };
+            (format!("`{input}` does not belong here"), help.map(str::to_owned))
+        }
         LexError::ImproperSymbol(symbol, description) => {
             if description.ends_with("is disabled") {
                 let message = format!("`{symbol}` is not available in scripts");
@@ -294,6 +339,9 @@ fn purpose_of(purpose: &str) -> String {
         ("object map literal", "map"),
         ("statement block", "block"),
         ("anonymous function or closure", "this closure"),
+        ("anonymous function", "this closure"),
+        ("for a matching ( in this expression", "to close the `(` before it"),
+        ("to start arguments list of function call", "before the arguments"),
         ("'", "`"),
     ]
     .into_iter()
@@ -306,21 +354,47 @@ const KEYWORDS: [&str; 15] = [
     "export", "private", "break", "continue",
 ];
 
-fn help_for_missing(token: &str, previous: &str, next: &str, behind: &str) -> Option<String> {
-    if let "function" | "def" | "func" | "fun" = previous {
-        return Some("a function is written `fn name(parameter) { ... }`".to_owned());
-    }
-    match next {
-        ":" if behind != ":" && token == ";" => {
-            return Some("a map is written `#{ ... }`".to_owned());
+/// What is written otherwise in other languages: the words before and at what is missing, and what to write.
+fn habit(previous: &str, next: &str, behind: &str) -> Option<&'static str> {
+    Some(match (previous, next) {
+        ("function" | "def" | "func" | "fun", _) => {
+            "a function is written `fn name(parameter) { ... }`"
         }
-        "and" => return Some("`and` is written `&&`".to_owned()),
-        "or" => return Some("`or` is written `||`".to_owned()),
-        _ => {}
+        ("let", "mut") | ("mut", _) => "every variable can change: write `let x = ...`",
+        (_, "and") => "`and` is written `&&`",
+        (_, "or") => "`or` is written `||`",
+        ("elif" | "elseif" | "elsif", _) => "write `else if`",
+        ("not", _) => "`not` is written `!`",
+        (_, "as") => "convert by `x.to_float()`, `x.to_int()` or `x.to_string()`",
+        ("lambda", _) => "a closure is written `|x| x + 1`",
+        (_, "if") if behind != "{" => "write `if condition { a } else { b }`",
+        ("f", next) if next.starts_with(['"', '`']) => {
+            "a text with values is written `a ${value}` in backticks"
+        }
+        ("class" | "struct" | "enum" | "type", _) => {
+            "there are no types of one's own: a map holds what belongs together"
+        }
+        ("from", _) => "write `import \"name\" as name;`",
+        ("import", _) => "write `import \"name\" as name;`",
+        _ => return None,
+    })
+}
+
+fn help_for_missing(token: &str, previous: &str, next: &str, behind: &str) -> Option<String> {
+    if let Some(habit) = habit(previous, next, behind) {
+        return Some(habit.to_owned());
     }
-    match previous {
-        "elif" | "elseif" | "elsif" => return Some("write `else if`".to_owned()),
-        "not" => return Some("`not` is written `!`".to_owned()),
+    match (token, next) {
+        ("}", ";") => return Some("the entries of a map are separated by `,`".to_owned()),
+        (";", ":") if behind != ":" => return Some("a map is written `#{ ... }`".to_owned()),
+        // An argument or a parameter with a name or a default.
+        (",", "=" | ":") => {
+            return Some(
+                "arguments have no names, and parameters neither types nor defaults: options are given as \
+                 a map, `#{ name: value }`"
+                    .to_owned(),
+            );
+        }
         _ => {}
     }
     let is_name = |word: &str| word.starts_with(|c: char| c.is_alphabetic() || c == '_');

@@ -7,12 +7,23 @@ use super::message::{Diagnostic, Diagnostics, Place, lowercase_first};
 use super::names::{a_type, counted, listed, meant_or_known, nearest, type_name};
 use super::outline::{Held, MapText, Outline};
 use super::parse::{ITERABLE, mistakes, of_constant};
-use super::signatures::{natives, properties};
+use super::signatures::{Signature, natives, properties};
 use super::tokens::offset_of;
 use crate::script::reached::Reached;
 use crate::script::resolver::BUILT_IN;
 use crate::script::sources::Sources;
 use crate::study::unit_hint;
+
+/// Values of other languages, and what scripts write for them.
+const VALUES: [(&str, &str); 7] = [
+    ("None", "()"),
+    ("undefined", "()"),
+    ("NaN", "0.0 / 0.0"),
+    ("True", "true"),
+    ("False", "false"),
+    ("self", "this"),
+    ("math", "x.sqrt(), x.exp(), x.ln(), PI()"),
+];
 
 /// What separates the message of a native function from what to do.
 pub(in crate::script) const HELP: &str = "\nhelp: ";
@@ -134,11 +145,18 @@ impl<'a> Explainer<'a> {
             EvalAltResult::ErrorModuleNotFound(name, _) => call.module(name),
             EvalAltResult::ErrorVariableNotFound(name, _) => self.variable(name, label, position),
             EvalAltResult::ErrorPropertyNotFound(name, _) => self.entry(name, label, position),
-            EvalAltResult::ErrorDotExpr(text, _) => self.property(text),
+            EvalAltResult::ErrorDotExpr(text, _) => {
+                self.of_function(label, position).unwrap_or_else(|| self.property(text))
+            }
             EvalAltResult::ErrorIndexingType(kinds, _) => {
                 let (kind, key) = kinds.split_once(" [").unwrap_or((kinds, ""));
                 let key = key.split(']').next().unwrap_or_default();
                 let (kind, key) = (type_name(kind), type_name(key));
+                if kind == "function"
+                    && let Some(said) = self.of_function(label, position)
+                {
+                    return said;
+                }
                 Said::new(format!("{} has no entries to be found by {}", a_type(kind), a_type(key)))
                     .help("`value[key]` is for arrays, strings and maps")
             }
@@ -239,6 +257,13 @@ impl<'a> Explainer<'a> {
                 said
             };
         }
+        if let Some(end) = outline.unended(offset, name) {
+            let place = Some(Place::of_offset(label, &text, end));
+            let said = Said::new(format!(
+                "a `;` is missing here to end the statement that declares `{name}`"
+            ));
+            return Said { place, ..said };
+        }
         let globals = outline.globals();
         if outline.function_around(offset).is_some() && globals.iter().any(|known| known == name) {
             let said = Said::new(format!("the function does not see the script's `{name}`"));
@@ -261,6 +286,17 @@ impl<'a> Explainer<'a> {
         if let Some(function) = outline.functions.iter().find(|f| f.name == name) {
             return said
                 .help(format!("`{name}` is a function; call it: `{}`", function.signature()));
+        }
+        if let Some((_, ours)) = VALUES.iter().find(|(theirs, _)| *theirs == name) {
+            return said.help(format!("write `{ours}`"));
+        }
+        if outline.is_assigned(offset) {
+            return said.help(format!("a variable is declared with `let`: `let {name} = ...`"));
+        }
+        let own = |s: &&Signature| s.module.is_empty() && s.name == name;
+        if let Some(native) = natives(self.engine).iter().find(own) {
+            let arguments = if native.parameters.is_empty() { "" } else { "..." };
+            return said.help(format!("`{name}` is a function; call it: `{name}({arguments})`"));
         }
         if let Some(near) = nearest(name, self.args.iter().map(String::as_str)).first() {
             return said.help(format!("is `args::{near}` meant?"));
@@ -289,14 +325,15 @@ impl<'a> Explainer<'a> {
         // The text may not say all: entries can be added to a map that is written out.
         let written = || self.written(&outline, &chain, offset).map(|map| map.keys());
         let keys = (self.entries)(label, offset).or_else(written);
-        if let Some(keys) = keys.filter(|keys| keys.as_slice() != self.metrics) {
+        if let Some(keys) = keys.filter(|keys| keys.is_empty() || keys.as_slice() != self.metrics) {
             return match meant_or_known(name, &keys, "it has") {
                 Some(help) => said.help(help),
                 None => said.help("it is empty"),
             };
         }
         // A map without a text may well be that of the metrics.
-        if self.metrics.is_empty() || chain.len() > 1 {
+        let is_own = chain.first().is_some_and(|base| outline.is_declared(base, offset));
+        if self.metrics.is_empty() || chain.len() > 1 || is_own {
             return said.help(format!("`\"{name}\" in map` says whether there is one"));
         }
         let given = format!("evaluate(point) gives {}", listed(self.metrics, "and"));
@@ -318,6 +355,24 @@ impl<'a> Explainer<'a> {
         inner.iter().try_fold(map, |map, name| outline.inner(&map, name))
     }
 
+    /// What is asked of a function of the script as if it were what the function returns.
+    fn of_function(&self, label: &str, position: Position) -> Option<Said> {
+        let text = self.sources.get(label)?;
+        let outline = Outline::of(&text);
+        let offset = offset_in(&text, position);
+        let base = outline.base(offset)?;
+        let function = outline.functions.iter().find(|function| function.name == base)?;
+        if outline.variables_at(offset).contains(&base) {
+            return None;
+        }
+        let said = Said::new(format!("`{base}` is a function here, not what it returns"));
+        Some(if base == "args" {
+            said.help("an argument is written `args::name`")
+        } else {
+            said.help(format!("call it: `{}`", function.signature()))
+        })
+    }
+
     /// A property that a value has not, or that cannot be changed.
     fn property(&self, text: &str) -> Said {
         let quoted: Vec<&str> = text.split('\'').skip(1).step_by(2).collect();
@@ -336,7 +391,7 @@ impl<'a> Explainer<'a> {
         }
         let is_plain = matches!(kind, "int" | "float" | "bool" | "string" | "char" | "range");
         let functions = natives(self.engine);
-        let is_function = |s: &super::signatures::Signature| {
+        let is_function = |s: &Signature| {
             s.module.is_empty()
                 && s.name == *name
                 && s.parameters.len() == 1

@@ -47,7 +47,10 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
             }
             b'/' if rest.starts_with("/*") => {
                 at = end_of_comment(bytes, at);
-                continue;
+                if at < bytes.len() || text.ends_with("*/") {
+                    continue;
+                }
+                Kind::Unclosed
             }
             b'"' => {
                 let closed = skip_quoted(bytes, &mut at, b'"');
@@ -167,6 +170,29 @@ fn skip_template(bytes: &[u8], at: &mut usize) -> bool {
     false
 }
 
+/// The bytes of the expressions within a text in backticks, which is at some bytes.
+pub(super) fn expressions(text: &str, template: &Range<usize>) -> Vec<Range<usize>> {
+    let bytes = &text.as_bytes()[..template.end];
+    let mut found = Vec::new();
+    if bytes.get(template.start) != Some(&b'`') {
+        return found;
+    }
+    let mut at = template.start + 1;
+    while at < bytes.len() {
+        if bytes[at] == b'$' && bytes.get(at + 1) == Some(&b'{') {
+            let start = at + 2;
+            at = start;
+            if !skip_expression(bytes, &mut at) {
+                break;
+            }
+            found.push(start..at - 1);
+        } else {
+            at += 1;
+        }
+    }
+    found
+}
+
 /// Goes past an expression within a text, to behind its `}`.
 fn skip_expression(bytes: &[u8], at: &mut usize) -> bool {
     let mut depth = 1_usize;
@@ -228,6 +254,17 @@ mod tests {
         assert_eq!(words("`a ${f(\"}\", `b`)} c` d"), ["`a ${f(\"}\", `b`)} c`", "d"]);
         assert_eq!(words("#{ a: 4.0 }"), ["#{", "a", ":", "4", ".", "0", "}"]);
         assert_eq!(words("##\"a\"# b\"## c"), ["##\"a\"# b\"##", "c"]);
+    }
+
+    #[test]
+    fn expressions_within_texts_are_found() {
+        let text = "x + `a ${f(\"}\")} ${`${b}`}` + \"${c}\"";
+        let found = |template: Range<usize>| {
+            expressions(text, &template).into_iter().map(|at| &text[at]).collect::<Vec<_>>()
+        };
+        let all = tokens(text);
+        assert_eq!(found(all[2].at.clone()), ["f(\"}\")", "`${b}`"]);
+        assert!(found(all[4].at.clone()).is_empty());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
     reason = "rhai calls it volatile, not deprecated; Closure says why it is used"
 )]
 use rhai::NativeCallContextStore;
-use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, NativeCallContext};
+use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, Module, NativeCallContext, Position};
 
 use crate::script::diagnostic::Place;
 use crate::script::nesting::{TOO_DEEP, levels_in, shallow};
@@ -61,18 +61,33 @@ impl Closure {
         self.function.fn_name()
     }
 
+    /// What the text is called that it is written in; `script` is that of the script's own.
+    #[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
+    pub(in crate::script) fn label<'l>(&'l self, script: &'l str) -> &'l str {
+        let own = self.definition().and_then(|(_, module)| module.id());
+        own.or(self.made_in.source.as_deref()).unwrap_or(script)
+    }
+
+    /// The function itself, with the module that has it.
+    #[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
+    fn definition(&self) -> Option<(Position, &Module)> {
+        let parameters = self.function.curry().len();
+        let all = self.made_in.global.lib.iter().rev();
+        all.flat_map(|module| module.iter_script_fn_info().map(move |f| (f, module))).find_map(
+            |(f, module)| {
+                let is_it = f.2 == self.name() && f.3 >= parameters;
+                is_it.then(|| (f.4.body.start_position(), module.as_ref()))
+            },
+        )
+    }
+
     /// Where its body begins, else where it was given to the phase, for errors without a place; `label` is the
     /// script's.
     #[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
     pub(in crate::script) fn place(&self, label: &str) -> Option<Place> {
-        let NativeCallContextStore { source, global, pos, .. } = self.made_in.as_ref();
-        let given_in = source.as_deref().unwrap_or(label);
-        let parameters = self.function.curry().len() + 1;
-        let begins = global.lib.iter().rev().find_map(|module| {
-            let function = module.get_script_fn(self.name(), parameters)?;
-            Place::of(function.body.start_position(), module.id().unwrap_or(given_in))
-        });
-        begins.or_else(|| Place::of(*pos, given_in))
+        let label = self.label(label);
+        let begins = self.definition().and_then(|(position, _)| Place::of(position, label));
+        begins.or_else(|| Place::of(self.made_in.pos, label))
     }
 
     /// What tells the function from others of the same script: its name, if it has one, and the

@@ -9,7 +9,7 @@ use super::reward::Rejected;
 use crate::pareto::{Limit, Term, Weighted};
 use crate::script::diagnostic::meant_or_known;
 use crate::script::native::{name_type, native};
-use crate::script::options::{number, refuse, refuse_with_help};
+use crate::script::options::{described, number, refuse, refuse_with_help};
 use crate::study::unit_hint;
 
 /// The ranges that are used where a script gives none, each from worst to best.
@@ -97,6 +97,7 @@ fn weighted(
     for (name, weight) in weights {
         let finite = number(&weight).filter(|weight| weight.is_finite());
         let weight = finite.ok_or_else(|| {
+            let weight = described(context, &weight);
             refuse(context, format!("the weight of {name} is {weight}; it must be a finite number"))
         })?;
         let (worst, best) = match ranges.remove(name.as_str()) {

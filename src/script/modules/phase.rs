@@ -11,8 +11,9 @@ use serde::de::DeserializeOwned;
 use super::closure::Closure;
 use super::space::ScriptPoint;
 use crate::pareto::Weighted;
+use crate::script::metrics::is_name;
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, refuse};
+use crate::script::options::{Options, refuse, unknown_option};
 use crate::search::{ControllerSpec, Evolution, Guided, Local, Nsga2, ReinforceSettings};
 use crate::space::Point;
 
@@ -215,7 +216,13 @@ fn with_settings<S: Default + DeserializeOwned + 'static>(
         let wrong = |reason: String| refuse(&context, format!("{name}(): {reason}"));
         let settings: S = from_dynamic(&Dynamic::from(map)).map_err(|error| {
             let error = error.to_string();
-            wrong(error.strip_prefix("Syntax error: ").unwrap_or(&error).to_owned())
+            let error = error.strip_prefix("Syntax error: ").unwrap_or(&error);
+            match unknown_field(error) {
+                Some((field, known)) => {
+                    unknown_option(&context, &format!("{name}()"), field, &known)
+                }
+                None => wrong(error.to_owned()),
+            }
         })?;
         let spec = make(settings);
         spec.validate().map_err(|error| wrong(error.to_string()))?;
@@ -223,11 +230,23 @@ fn with_settings<S: Default + DeserializeOwned + 'static>(
     }
 }
 
+/// What serde says of a field that a structure has not, and those that it has.
+fn unknown_field(error: &str) -> Option<(&str, Vec<&str>)> {
+    let mut quoted = error.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    Some((quoted.next()?, quoted.collect()))
+}
+
 fn phase(
     context: NativeCallContext,
     name: &str,
     options: Map,
 ) -> Result<ScriptPhase, Box<EvalAltResult>> {
+    if !is_name(name) {
+        return Err(refuse(
+            &context,
+            "the name of a phase has from 1 to 100 bytes and is a line of text",
+        ));
+    }
     let mut options = Options::new(&context, "phase()", options);
     let search = match options.take("search") {
         None => None,
@@ -246,9 +265,8 @@ fn phase(
             None => return Err(options.wrong("fixed", "a point, such as run.best.point", &value)),
         },
     };
-    let steps = options
-        .whole("steps", 1)?
-        .ok_or_else(|| refuse(&context, "phase() needs the option `steps`, the most trials"))?;
+    let steps = options.whole("steps", 1)?;
+    let steps = options.required("steps", steps, ", the most trials")?;
     let valid = options.whole("valid", 1)?;
     let controller = match options.take("controller") {
         None => ControllerSpec::Reinforce(ReinforceSettings::default()),

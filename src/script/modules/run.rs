@@ -1,14 +1,16 @@
 //! The `run` that `schedule` and `summary` see.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, FuncArgs, Map, Module, NativeCallContext};
 
 use super::space::{ScriptPart, ScriptPoint};
 use crate::pareto::{Direction, Objective};
+use crate::script::diagnostic::nearest;
 use crate::script::metrics::script_map;
 use crate::script::native::{name_type, native};
-use crate::script::options::{described, refuse};
+use crate::script::options::{described, refuse, refuse_with_help};
 use crate::seed::stream;
 use crate::space::{Point, Space};
 use crate::store::{Outcome, Trial};
@@ -69,12 +71,33 @@ impl ScriptRun {
         Ok(Dynamic::from(script_point(&self.space, &self.parts, &point)?))
     }
 
+    /// Refuses the name of a metric that no trial has and that is nearly one that trials have.
+    fn check_metric(
+        &self,
+        context: &NativeCallContext,
+        metric: &str,
+    ) -> Result<(), Box<EvalAltResult>> {
+        let all = self.progress.trials().iter().map(|trial| trial.outcome.metrics());
+        if all.clone().any(|metrics| metrics.contains_key(metric)) {
+            return Ok(());
+        }
+        let known: BTreeSet<&str> = all.flat_map(|m| m.keys().map(String::as_str)).collect();
+        match nearest(metric, known).first() {
+            Some(near) => {
+                let reason = format!("no trial has a metric `{metric}`");
+                Err(refuse_with_help(context, reason, &format!("is `{near}` meant?")))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn extreme(
         &self,
         context: &NativeCallContext,
         (metric, direction): (&str, Direction),
         filter: Option<&FnPtr>,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
+        self.check_metric(context, metric)?;
         let objective = Objective { metric: metric.to_owned(), direction };
         let found = self.progress.extreme(&objective, |metrics| {
             let Some(filter) = filter else { return Ok(true) };

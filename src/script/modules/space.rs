@@ -107,7 +107,7 @@ fn draft(path: &str, value: Dynamic) -> Result<ScriptDraft, PartError> {
         Err(value) => value,
     };
     let map = value.try_cast_result::<Map>().map_err(|value| {
-        let kind = a_type(type_name(value.type_name()));
+        let kind = a_type(type_name(value.type_name()).trim_start_matches("Script"));
         PartError::NotAPart { path: path.to_owned(), kind }
     })?;
     let mut product = ScriptDraft::default();

@@ -97,7 +97,7 @@ fn module(host: &Arc<Host>) -> Module {
         /// ```
         fn fit(net: Network, options: Map) -> Training =
             move |context: NativeCallContext, network: ScriptNetwork, options: Map| {
-                let plan = read(&context, network, options)?;
+                let plan = read(&context, "train::fit", network, options)?;
                 fit(&context, &first, &plan)
             };
         /// Trains as a plan says.
@@ -124,7 +124,7 @@ fn module(host: &Arc<Host>) -> Module {
         /// ```
         fn plan(net: Network, options: Map) -> TrainingPlan =
             |context: NativeCallContext, network: ScriptNetwork, options: Map| {
-                read(&context, network, options)
+                read(&context, "train::plan", network, options)
             };
     }
     module
@@ -156,13 +156,13 @@ fn fit(context: &NativeCallContext, host: &Host, plan: &TrainingPlan) -> Fallibl
 
 fn read(
     context: &NativeCallContext,
+    function: &'static str,
     network: ScriptNetwork,
     options: Map,
 ) -> Fallible<TrainingPlan> {
-    let mut options = Options::new(context, "train::fit", options);
-    let data = options.text("data")?.ok_or_else(|| {
-        refuse(context, "train::fit needs the option `data`, such as \"cifar100\"")
-    })?;
+    let mut options = Options::new(context, function, options);
+    let data = options.text("data")?;
+    let data = options.required("data", data, ", such as \"cifar100\"")?;
     let seed = options.whole("seed", 0)?.unwrap_or(0);
     let seeds = options.whole("seeds", 1)?.unwrap_or(1);
     if seeds > SEEDS {

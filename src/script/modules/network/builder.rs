@@ -78,7 +78,7 @@ impl ScriptBuilder {
             return Err(refuse(context, format!("a layer has at most {MOST_INPUTS} inputs")));
         }
         let name = match name {
-            Some(name) if !(1..=LONGEST_NAME).contains(&name.len()) => {
+            Some(name) if !(1..=LONGEST_NAME).contains(&name.chars().count()) => {
                 let reason = format!("a layer's name has from 1 to {LONGEST_NAME} characters");
                 return Err(refuse(context, reason));
             }
