@@ -20,6 +20,15 @@ use crate::space::Point;
 use crate::store::{OpenMode, Reader, RunRecord, Store};
 use crate::study::{Experiment, Failure, StoredEstimates, StoredTrainings};
 
+/// Reads a count that makes no sense as 0.
+pub fn at_least_one(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(0) => Err("it must be at least 1".to_owned()),
+        Ok(count) => Ok(count),
+        Err(_) => Err("it must be a whole number".to_owned()),
+    }
+}
+
 /// Options of every command.
 #[derive(Debug, Args)]
 pub struct Common {

@@ -4,7 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use serde_json::json;
+
+use super::context::Common;
 use super::error::CliError;
+use super::output::{names, print_json};
+use crate::note;
 use crate::script::{definitions, reference_page};
 
 /// Writes definitions of what scripts can call, for editors with the Rhai language server.
@@ -19,20 +24,32 @@ pub struct Args {
 }
 
 /// Carries out the command.
-pub fn run(args: &Args) -> Result<ExitCode, CliError> {
-    if let Some(file) = &args.markdown {
-        write(file, &reference_page()?)?;
-        eprintln!("wrote {}", file.display());
-        return Ok(ExitCode::SUCCESS);
+pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
+    let written = match &args.markdown {
+        Some(file) => {
+            write(file, &reference_page()?)?;
+            note!("wrote {}", file.display());
+            vec![file.clone()]
+        }
+        None => write_all(&args.dir)?,
+    };
+    if common.json {
+        print_json(&json!({ "written": names(written.iter().map(PathBuf::as_path)) }))?;
     }
-    let dir = &args.dir;
-    fs::create_dir_all(dir).map_err(|source| CliError::File { path: dir.clone(), source })?;
-    let files = definitions()?;
-    for (name, text) in &files {
-        write(&dir.join(name), text)?;
-    }
-    eprintln!("wrote {} files to {}", files.len(), dir.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the files of definitions into a folder; gives their paths.
+fn write_all(dir: &Path) -> Result<Vec<PathBuf>, CliError> {
+    fs::create_dir_all(dir).map_err(|source| CliError::File { path: dir.to_owned(), source })?;
+    let mut written = Vec::new();
+    for (name, text) in definitions()? {
+        let path = dir.join(name);
+        write(&path, &text)?;
+        written.push(path);
+    }
+    note!("wrote {} files to {}", written.len(), dir.display());
+    Ok(written)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), CliError> {

@@ -4,9 +4,11 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use serde_json::{Map, Value, json};
 
 use super::changes::Change;
+use super::quoting::quoted;
 use crate::accel::table::TableImportError;
 use crate::accuracy::nasbench101::{ImportError, TableError};
 use crate::comparison::PlanError;
@@ -18,6 +20,9 @@ use crate::store::StoreError;
 use crate::study::StudyError;
 use crate::train::TrainError;
 use crate::train::data::AcquireError;
+
+/// The exit code of wrong usage.
+pub const USAGE: u8 = 2;
 
 /// How a command fails.
 #[derive(Debug, thiserror::Error)]
@@ -127,8 +132,11 @@ impl CliError {
 
     fn code(&self) -> u8 {
         match self {
-            Self::Usage { .. } | Self::Objective(_) => 2,
-            Self::Script(ScriptError::Read { .. }) | Self::Plan(PlanError::Read { .. }) => 2,
+            Self::Usage { .. } | Self::Objective(_) => USAGE,
+            Self::Script(
+                ScriptError::Read { .. } | ScriptError::Settings(SettingsError::Form(_)),
+            )
+            | Self::Plan(PlanError::Read { .. }) => USAGE,
             Self::Script(_)
             | Self::Experiment { .. }
             | Self::Call { .. }
@@ -170,7 +178,7 @@ impl CliError {
             Self::ChangedStudy { file, .. } => Some(format!(
                 "undo the change, or `tandem study {} --fork` to start a new study with it; repeats, \
                  strategies and scenarios may be added to the old one",
-                file.display()
+                quoted(&file.display().to_string())
             )),
             Self::Study(StudyError::OriginChanged { run, .. }) => Some(format!(
                 "bring back what it was, or `tandem resume {run} --fork` to start a new run"
@@ -303,6 +311,30 @@ impl CliError {
         }
         ExitCode::from(self.code())
     }
+}
+
+/// Arguments that make no sense, for other programs: the first paragraph of what people are told, and
+/// as help the tips that follow it, or else how the command is used.
+pub fn usage_json(error: &clap::Error) -> Value {
+    let text = error.render().to_string();
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let paragraphs: Vec<String> = text.split("\n\n").map(one_line).collect();
+    // A page of help is all that there is to print where a command of a command is missing.
+    let message = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command is missing",
+        _ => paragraphs[0].trim_start_matches("error: "),
+    };
+    let tips: Vec<&str> = paragraphs.iter().filter_map(|text| text.strip_prefix("tip: ")).collect();
+    let help = match tips.is_empty() {
+        true => paragraphs.iter().find(|text| text.starts_with("Usage: ")).cloned(),
+        false => Some(tips.join("; ")),
+    };
+    let mut object = described("error", message, None);
+    object["code"] = USAGE.into();
+    if let Some(help) = help {
+        object["help"] = help.into();
+    }
+    object
 }
 
 /// A message for other programs: under its kind, with its place, calls and help where there are any.

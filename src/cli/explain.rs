@@ -36,7 +36,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         CliError::usage(format!("run `{}` has no step {}", record.name, args.step))
     })?;
     let loaded = stored_experiment(common, &record)?;
-    loaded.script.require("evaluate")?;
+    require_evaluate(&loaded, &record)?;
     let space = loaded.script.space();
     let point = Point(trial.point.clone());
     space.check(&point).map_err(|illegal| {
@@ -63,6 +63,23 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     writeln!(out, "\nWhat every single other option would change")?;
     others.write(Format::Table, &mut out)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses pairs that cannot be evaluated: a sweep needs no `evaluate`.
+fn require_evaluate(loaded: &Loaded, record: &RunRecord) -> Result<(), CliError> {
+    if record.sweep.is_none() || loaded.script.defines("evaluate") {
+        return Ok(loaded.script.require("evaluate")?);
+    }
+    let name = &record.name;
+    Err(CliError::Usage {
+        message: format!(
+            "the pairs of sweep `{name}` cannot be evaluated one by one to explain them"
+        ),
+        hint: Some(format!(
+            "define `evaluate(point)` in its script, with the networks, accuracies and accelerator of \
+             sweep(); `tandem show {name} STEP` shows what is stored of a pair"
+        )),
+    })
 }
 
 /// The objectives of a run, or else what is customarily wanted of its metrics.

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use serde_json::json;
+
 use super::context::Common;
 use super::error::CliError;
+use super::output::{names, print_json};
 use crate::note;
 use crate::pareto::{Frontier, costs};
 use crate::query::select;
@@ -49,6 +52,9 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     std::fs::write(&args.out, text)
         .map_err(|source| CliError::File { path: args.out.clone(), source })?;
     note!("wrote {}", args.out.display());
+    if common.json {
+        print_json(&json!({ "written": names([args.out.as_path()]) }))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

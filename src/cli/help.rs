@@ -43,7 +43,7 @@ const EXAMPLES: [(&str, &str); 11] = [
     (
         "resume",
         "  tandem resume first-1
-  tandem resume first-1 --steps 10000    raises the limit of trials
+  tandem resume first-1 --steps 2000     goes on beyond a limit that `--steps 1000` had set
   tandem resume first-1 --fork           a new run, with the script as it is now",
     ),
     (
@@ -102,7 +102,7 @@ pub const ENVIRONMENT: [(&str, &str); 7] = [
     ("TANDEM_DATA", "the folder of benchmark tables and image sets, as --data"),
     ("TANDEM_CACHE", "the folder of what takes long to compute; else tandem in the user's cache"),
     ("TANDEM_LOG", "how much is logged: a level, or target=level,..."),
-    ("NO_COLOR", "no colours, whatever its value"),
+    ("NO_COLOR", "no colours, unless it is empty"),
     ("CLICOLOR_FORCE", "colours also where there is no terminal"),
     ("TERM", "`dumb`: no colours, and lines instead of bars"),
 ];

@@ -8,6 +8,7 @@ mod completions;
 mod context;
 mod data;
 mod definitions;
+mod ending;
 mod error;
 mod estimate;
 mod explain;
@@ -21,10 +22,12 @@ mod output;
 mod pareto;
 mod query;
 mod query_text;
+mod quoting;
 mod rescore;
 mod resume;
 mod run;
 mod runs;
+mod screen;
 mod show;
 mod store;
 mod study;
@@ -50,6 +53,7 @@ use crate::threads::{self, shared_pool};
 
 pub use context::Common;
 pub use error::CliError;
+use error::{USAGE, usage_json};
 
 /// Searches a CNN and the accelerator that runs it together.
 #[derive(Debug, Parser)]
@@ -109,21 +113,38 @@ fn colour(arguments: &[OsString]) -> ColorChoice {
     choice
 }
 
+/// Whether a message about wrong usage is to be JSON: whether `--json` is among the arguments, which may
+/// not make sense.
+fn is_json(arguments: &[OsString]) -> bool {
+    arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json")
+}
+
+/// Says what is wrong with the arguments, or prints the page of help that they ask for.
+fn answer(error: &clap::Error, json: bool) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if json {
+        eprintln!("{}", usage_json(error));
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(USAGE)
+}
+
 /// Runs the program with the given arguments and says how it went.
 ///
 /// Exit codes: 0 done, 1 the work failed, 2 wrong usage, 3 the script or its settings are wrong,
 /// 4 the store is damaged or held by another process, 99 a threshold does not hold, 130 interrupted and resumable.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let command = help::command().color(colour(&arguments));
+    let (command, json) = (help::command().color(colour(&arguments)), is_json(&arguments));
     let parsed =
         command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let mut cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(u8::from(error.use_stderr()) * 2);
-        }
+        Err(error) => return answer(&error, json),
     };
     cli.common.voice().set();
     if cli.common.json {
@@ -176,11 +197,11 @@ fn carry_out(cli: &Cli) -> ExitCode {
         Command::Figure(args) => figure::run(common, args),
         Command::Sweep(args) => sweep::run(common, args),
         Command::Study(args) => study::run(common, args),
-        Command::New(args) => new::run(args),
+        Command::New(args) => new::run(common, args),
         Command::Check(args) => check::run(common, args),
         Command::Estimate(args) => estimate::run(common, args),
         Command::Data(args) => data::run(common, args),
-        Command::Definitions(args) => definitions::run(args),
+        Command::Definitions(args) => definitions::run(common, args),
         Command::Store(args) => store::run(common, args),
         Command::Train(args) => train::run(common, args),
         Command::Trainings(args) => trainings::run(common, args),

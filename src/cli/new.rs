@@ -6,8 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use serde_json::json;
 
+use super::context::Common;
 use super::error::CliError;
+use super::output::{names, print_json};
+use super::quoting::quoted;
 use crate::note;
 
 /// What an experiment begins as.
@@ -49,7 +53,7 @@ pub struct Args {
 }
 
 /// Carries out the command.
-pub fn run(args: &Args) -> Result<ExitCode, CliError> {
+pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let name = if args.name.extension().is_some_and(|extension| extension == "rhai") {
         args.name.with_extension("")
     } else {
@@ -74,9 +78,14 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     }
     for (file, text) in &files {
         write(file, text)?;
-        writeln!(stdout(), "{}", file.display())?;
+        if !common.json {
+            writeln!(stdout(), "{}", file.display())?;
+        }
     }
-    let start = start.display();
+    if common.json {
+        print_json(&json!({ "written": names(files.iter().map(|(file, _)| file.as_path())) }))?;
+    }
+    let start = quoted(&start.display().to_string());
     note!("next: `tandem check {start}` is a dry run, `tandem run {start}` searches");
     Ok(ExitCode::SUCCESS)
 }

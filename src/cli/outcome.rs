@@ -1,12 +1,12 @@
 //! What a run came to, as one JSON object.
 
-use std::io::{Write, stdout};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::context::Loaded;
 use super::error::CliError;
+use super::output::print_json;
 use super::show::Efforts;
 use super::summary::all_origins;
 use crate::script::SummaryTable;
@@ -28,6 +28,16 @@ impl Took {
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let trials = self.trials as f64;
         trials / self.time.as_secs_f64().max(1e-9)
+    }
+
+    /// What its trials took, which are the last of the run.
+    pub fn efforts(
+        self,
+        store: &dyn Reader,
+        record: &RunRecord,
+        progress: &Progress,
+    ) -> Result<Efforts, CliError> {
+        Efforts::since(store, record, progress.steps().saturating_sub(self.trials))
     }
 }
 
@@ -67,6 +77,10 @@ pub fn print(
     let tables = tables
         .iter()
         .map(|table| json!({ "title": table.title, "columns": table.columns, "rows": table.rows }));
+    let session = match took {
+        Some(took) => Some(took.efforts(store, record, progress)?.reused),
+        None => None,
+    };
     let objectives = progress.objectives().iter().map(ToString::to_string);
     let frontier = progress.frontier();
     let object = json!({
@@ -85,13 +99,12 @@ pub fn print(
         "summary": tables.collect::<Vec<_>>(),
         "origins": all_origins(loaded, record),
         "known_before": Efforts::of(store, record)?.reused,
+        "session_trials": took.map(|took| took.trials),
+        "session_known_before": session,
         "seconds": took.map(|took| took.time.as_secs_f64()),
         "trials_per_s": took.map(Took::per_s),
     });
-    let mut out = stdout().lock();
-    serde_json::to_writer_pretty(&mut out, &object).map_err(std::io::Error::from)?;
-    writeln!(out)?;
-    Ok(())
+    print_json(&object)
 }
 
 /// A trial with what it chose and came to.

@@ -1,23 +1,23 @@
 //! Where results go: standard output, or a file that is there whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, IsTerminal, Stdout, Write, stdout};
+use std::io::{self, BufWriter, IsTerminal, Write, stdout};
 use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
 
 use super::error::CliError;
 use crate::report::Format;
+use crate::whole::Target;
 
 /// Where results go.
 pub struct Output(Place);
 
 enum Place {
-    Out(BufWriter<Stdout>),
+    /// Standard output, or a device or pipe that is named like a file.
+    Stream(BufWriter<Box<dyn Write + Send>>),
     /// The file, and the one beside it that becomes it at the end.
-    File {
-        file: Option<BufWriter<File>>,
-        path: PathBuf,
-        beside: PathBuf,
-    },
+    File { file: Option<BufWriter<File>>, path: PathBuf, beside: PathBuf },
 }
 
 impl Output {
@@ -28,17 +28,24 @@ impl Output {
     pub fn new(file: Option<&Path>, format: Format) -> Result<Self, CliError> {
         let Some(path) = file else {
             refuse_terminal(format)?;
-            return Ok(Self(Place::Out(BufWriter::new(stdout()))));
+            return Ok(Self::stream(stdout()));
         };
-        let mut name = path.file_name().map(ToOwned::to_owned).ok_or_else(|| {
+        let failed = |source| CliError::File { path: path.to_owned(), source };
+        let place = match Target::at(path).map_err(failed)? {
+            Target::File(place) => place,
+            Target::Stream(stream) => return Ok(Self::stream(stream)),
+        };
+        let mut name = place.file_name().map(ToOwned::to_owned).ok_or_else(|| {
             CliError::usage(format!("`--output {}` names no file", path.display()))
         })?;
         name.push(format!(".{}.part", std::process::id()));
-        let beside = path.with_file_name(name);
-        let file = File::create(&beside)
-            .map_err(|source| CliError::File { path: path.to_owned(), source })?;
-        let file = Some(BufWriter::new(file));
-        Ok(Self(Place::File { file, path: path.to_owned(), beside }))
+        let beside = place.with_file_name(name);
+        let file = Some(BufWriter::new(File::create(&beside).map_err(failed)?));
+        Ok(Self(Place::File { file, path: place, beside }))
+    }
+
+    fn stream(out: impl Write + Send + 'static) -> Self {
+        Self(Place::Stream(BufWriter::new(Box::new(out))))
     }
 
     /// Puts everything in its place.
@@ -47,7 +54,7 @@ impl Output {
     /// The file's or standard output's.
     pub fn finish(mut self) -> Result<(), CliError> {
         match &mut self.0 {
-            Place::Out(out) => Ok(out.flush()?),
+            Place::Stream(out) => Ok(out.flush()?),
             Place::File { file, path, beside } => {
                 let done = match file.take() {
                     Some(file) => file
@@ -69,7 +76,7 @@ impl Output {
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.0 {
-            Place::Out(out) => out.write(bytes),
+            Place::Stream(out) => out.write(bytes),
             Place::File { file: Some(file), .. } => file.write(bytes),
             Place::File { file: None, .. } => Ok(bytes.len()),
         }
@@ -77,7 +84,7 @@ impl Write for Output {
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.0 {
-            Place::Out(out) => out.flush(),
+            Place::Stream(out) => out.flush(),
             Place::File { file: Some(file), .. } => file.flush(),
             Place::File { file: None, .. } => Ok(()),
         }
@@ -93,6 +100,18 @@ impl Drop for Output {
             let _ = fs::remove_file(beside);
         }
     }
+}
+
+/// Prints one JSON object for other programs.
+pub fn print_json(object: &Value) -> Result<(), CliError> {
+    let mut out = stdout().lock();
+    serde_json::to_writer_pretty(&mut out, object).map_err(io::Error::from)?;
+    Ok(writeln!(out)?)
+}
+
+/// Names of files for other programs.
+pub fn names<'p>(files: impl IntoIterator<Item = &'p Path>) -> Value {
+    files.into_iter().map(|file| json!(file.display().to_string())).collect()
 }
 
 /// Refuses to write bytes to a terminal.

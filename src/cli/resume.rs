@@ -4,11 +4,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::changes::{changes, forked};
-use super::context::{Common, stored_settings};
+use super::context::{Common, Loaded, at_least_one, stored_settings};
+use super::ending::Ending;
 use super::error::CliError;
 use super::run::{carry_on, record, to_stored};
 use super::sweep;
-use crate::store::Status;
+use crate::store::{RunRecord, Status, Store};
+use crate::study::Experiment;
 
 /// Goes on with an interrupted run, to the same trials as if it had never been interrupted.
 #[derive(Debug, clap::Args)]
@@ -18,8 +20,8 @@ pub struct Args {
     /// Starts a new run of the experiment as it is now, with the same settings.
     #[arg(long)]
     fork: bool,
-    /// Changes the most trials of the whole run; a finished run goes on if there are more.
-    #[arg(long)]
+    /// Changes the most trials of the whole run; a run that such a limit ended goes on if there are more.
+    #[arg(long, value_parser = at_least_one)]
     steps: Option<u64>,
 }
 
@@ -46,16 +48,11 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     if !changes.is_empty() {
         return Err(CliError::Changed { run: known.name, changes });
     }
-    let more = args.steps.is_some_and(|steps| steps > known.trials);
-    if known.status == Status::Finished && !more {
-        return Err(CliError::Usage {
-            message: format!("run `{}` is finished", known.name),
-            hint: Some(format!(
-                "`tandem show {0}` shows it; `tandem resume {0} --steps N` goes on to N trials if a \
-                 limit of steps ended it",
-                known.name
-            )),
-        });
+    if known.status == Status::Finished {
+        refuse_finished(&store, &known, &loaded, args.steps)?;
+    }
+    if known.sweep.is_none() {
+        refuse_fewer(&known.name, store.trial_count(&known.name)?, args.steps)?;
     }
     if args.steps.is_some() {
         known.steps = args.steps;
@@ -65,4 +62,56 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         return sweep::resume(common, &loaded, &store, known);
     }
     carry_on(common, &loaded, &store, known)
+}
+
+/// Refuses to go on with a finished run, unless more trials are asked for than a limit had allowed.
+fn refuse_finished(
+    store: &Store,
+    known: &RunRecord,
+    loaded: &Loaded,
+    steps: Option<u64>,
+) -> Result<(), CliError> {
+    let name = &known.name;
+    let shows = format!("`tandem show {name}` shows it");
+    let refuse = |why: &str, hint: String| {
+        let message = format!("run `{name}` is finished{why}");
+        Err(CliError::Usage { message, hint: Some(hint) })
+    };
+    if known.sweep.is_some() {
+        return refuse("", format!("{shows}, `tandem query true --run {name}` its pairs"));
+    }
+    let more = steps.filter(|&steps| steps > known.trials);
+    let anew = format!("then `tandem resume {name} --fork` starts a new run with it");
+    match Ending::of(store, known, loaded.script.thresholds())? {
+        // A run that comes to its threshold again says so.
+        Ending::Limit(_) | Ending::Threshold(..) if more.is_some() => Ok(()),
+        Ending::Limit(limit) => refuse(
+            &format!(": its limit of {limit} trials ended it"),
+            format!("{shows}; `tandem resume {name} --steps N` goes on to N trials"),
+        ),
+        Ending::Threshold(threshold, _) => refuse(
+            &format!(": its threshold `{threshold}` ended it"),
+            format!("{shows}; for more trials change the threshold, {anew}"),
+        ),
+        Ending::Schedule => {
+            let but = more.map(|steps| format!(", which `--steps {steps}` does not change"));
+            refuse(
+                &format!(": its schedule has no more phases{}", but.unwrap_or_default()),
+                format!("{shows}; for more trials raise `steps` of a phase in its script, {anew}"),
+            )
+        }
+    }
+}
+
+/// Refuses a limit of fewer trials than there are.
+fn refuse_fewer(name: &str, trials: u64, steps: Option<u64>) -> Result<(), CliError> {
+    match steps.filter(|&steps| steps < trials) {
+        Some(steps) => Err(CliError::Usage {
+            message: format!("run `{name}` has {trials} trials already, more than {steps}"),
+            hint: Some(format!(
+                "`tandem resume {name} --steps N` takes the number of all its trials"
+            )),
+        }),
+        None => Ok(()),
+    }
 }

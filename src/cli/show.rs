@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::context::{Common, stored_experiment};
+use super::ending::{lost_threshold, progress};
 use super::error::CliError;
 use super::run::summary_to_the_end;
 use crate::report::{Cell, Format, Table};
 use crate::store::{Entry, Outcome, Reader, RunRecord, Status, Store, SweepRecord};
-use crate::study::{Progress, StudyError};
 
 /// Shows a run, or one trial of it, in full.
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     }
     let rows = match args.step {
-        None => run_rows(store.as_ref(), &run)?,
+        None => run_rows(common, store.as_ref(), &run)?,
         Some(step) => {
             let entry = store.entry(&run.name, step)?.ok_or_else(|| CliError::Usage {
                 message: format!("run `{}` has no step {step}", run.name),
@@ -78,27 +78,21 @@ fn print_summary(
         return Err(CliError::Usage { message: format!("`{}` is a sweep", run.name), hint });
     }
     let loaded = stored_experiment(common, run)?;
-    let mut progress = Progress::new(run.objectives.clone(), run.seed);
-    let mut phases = run.phases.iter().peekable();
-    for trial in store.trials(&run.name)? {
-        let trial = trial?;
-        while let Some(phase) = phases.next_if(|phase| phase.first_step <= trial.step) {
-            progress.enter(&phase.name);
-        }
-        let step = trial.step;
-        progress
-            .add(Arc::new(trial))
-            .map_err(|metric| CliError::Study(StudyError::MissingObjective { step, metric }))?;
-    }
+    let progress = progress(store.as_ref(), run)?;
     let printed = summary_to_the_end(common, &loaded, store, &run.name, &progress, None)?;
     Ok(if printed { ExitCode::SUCCESS } else { ExitCode::from(130) })
 }
 
-fn run_rows(store: &dyn Reader, run: &RunRecord) -> Result<Vec<(String, Cell)>, CliError> {
+fn run_rows(
+    common: &Common,
+    store: &dyn Reader,
+    run: &RunRecord,
+) -> Result<Vec<(String, Cell)>, CliError> {
     let effort = Efforts::of(store, run)?;
     let checkpoint = store.checkpoint_step(&run.name)?;
     let reason = match &run.status {
-        Status::Failed { reason } => Some(reason.as_str()),
+        Status::Failed { reason } => Some(reason.clone()),
+        Status::Finished if run.sweep.is_none() => lost_threshold(common, store, run)?,
         _ => None,
     };
     let trials = store.trial_count(&run.name)?;
@@ -156,10 +150,15 @@ pub struct Efforts {
 impl Efforts {
     /// Those of all stored trials of a run.
     pub fn of(store: &dyn Reader, run: &RunRecord) -> Result<Self, CliError> {
+        Self::since(store, run, 0)
+    }
+
+    /// Those of the stored trials of a run from a step on.
+    pub fn since(store: &dyn Reader, run: &RunRecord, first: u64) -> Result<Self, CliError> {
         let mut all = Self::default();
         for stretch in store.stretches(&run.name)? {
             let stretch = stretch?;
-            for at in 0..stretch.len() {
+            for at in (0..stretch.len()).filter(|&at| stretch.step(at) >= first) {
                 let effort = stretch.effort(at);
                 all.seconds += effort.seconds();
                 for name in effort.reused.names() {
@@ -174,7 +173,8 @@ impl Efforts {
     pub fn reused(&self) -> Option<String> {
         let counts: Vec<String> =
             self.reused.iter().map(|(name, count)| format!("{name} of {count}")).collect();
-        (!counts.is_empty()).then(|| format!("{} trials", counts.join(", ")))
+        let (_, last) = self.reused.last_key_value()?;
+        Some(format!("{} {}", counts.join(", "), if *last == 1 { "trial" } else { "trials" }))
     }
 }
 

@@ -1,18 +1,17 @@
 //! What a finished run prints.
 
-use std::io::{Write, stdout};
+use std::io::{self, Write, stdout};
 
 use super::context::{Common, Loaded, label_predicted};
 use super::error::CliError;
 use super::outcome::{self, Took};
-use super::show::Efforts;
-use super::thresholds;
+use super::{screen, thresholds};
 use crate::note;
 use crate::report::{
-    Cell, Format, Table, TrialColumns, columns_of_results, duration, grouped, number, spread,
+    Cell, Format, Table, TrialColumns, counted, duration, elided, grouped, number, spread,
 };
-use crate::script::Source;
-use crate::store::{Reader, RunRecord, Trial};
+use crate::script::{Source, SummaryTable};
+use crate::store::{Outcome, Reader, RunRecord, Trial};
 use crate::study::{Experiment, Progress};
 
 /// Prints the name of a run as soon as it is known.
@@ -26,11 +25,8 @@ pub fn print_name(common: &Common, name: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The width of what is printed where there is no terminal that has one.
-const WIDTH: usize = 100;
-
-/// Points of the frontier that are printed for people; the rest is a command away.
-const SHOWN: usize = 10;
+/// Columns of the label before what numbers come from.
+const LABEL: usize = 10;
 
 /// Phases that are printed for people.
 const SHOWN_PHASES: usize = 8;
@@ -51,58 +47,97 @@ pub fn print(
     if common.json {
         return outcome::print(loaded, store, record, progress, took, &tables()?);
     }
-    let mut out = stdout().lock();
     let predicted = label_predicted(common, std::slice::from_ref(record));
     let frontier: Vec<&Trial> = progress.frontier().into_iter().map(AsRef::as_ref).collect();
     if common.format != Format::Table {
-        frontier_table(&frontier, progress, predicted).write(common.format, out)?;
+        frontier_table(&frontier, progress, predicted).write(common.format, stdout().lock())?;
         return Ok(());
     }
-    let width = columns_of_results().unwrap_or(WIDTH);
+    let (mut head, mut tail) = (Vec::new(), Vec::new());
+    print_counts(&mut head, loaded, progress)?;
+    print_phases(&mut head, progress, &record.name)?;
+    thresholds::print(&mut tail, loaded, progress)?;
+    let tables = tables();
+    if let Ok(tables) = &tables {
+        print_tables(&mut tail, tables)?;
+        print_origins(&mut tail, &all_origins(loaded, record))?;
+    }
+    let others = screen::lines(&head) + screen::lines(&tail);
+    let middle = screen::fitting(others, |most| {
+        let mut part = Vec::new();
+        print_frontier(&mut part, &frontier, progress, &record.name, (predicted, most))?;
+        Ok(part)
+    })?;
+    let mut out = stdout().lock();
+    for part in [head, middle, tail] {
+        out.write_all(&part)?;
+    }
+    out.flush()?;
+    drop(out);
+    // What was found is there, whatever the script makes of it.
+    tables?;
+    say_how_it_went(store, record, progress, took)
+}
+
+fn print_counts(out: &mut impl Write, loaded: &Loaded, progress: &Progress) -> io::Result<()> {
     let space = loaded.script.space().count();
     let pairs = space.map_or_else(|| "more than 2^128".to_owned(), grouped);
     writeln!(
         out,
-        "{} trials ({} valid, {} failed) of {pairs} points",
+        "{} trials ({} valid, {} failed) of {pairs} points\n",
         progress.steps(),
         progress.valid(),
         progress.failed()
-    )?;
-    writeln!(out)?;
-    print_phases(&mut out, progress, &record.name, width)?;
+    )
+}
+
+/// Prints at most so many points of the frontier.
+fn print_frontier(
+    out: &mut impl Write,
+    frontier: &[&Trial],
+    progress: &Progress,
+    run: &str,
+    (predicted, most): (bool, usize),
+) -> io::Result<()> {
     let objectives: Vec<String> = progress.objectives().iter().map(ToString::to_string).collect();
     if objectives.is_empty() {
-        note!("no frontier: `fn objectives()` in the script would name its metrics");
-    } else {
-        writeln!(out, "\nFrontier ({})", objectives.join(", "))?;
-        let shown = shortened(&frontier, progress);
-        let mut table = frontier_table(&shown, progress, predicted);
-        if shown.iter().all(|trial| trial.outcome.is_valid()) {
-            table.take_out("valid");
-        }
-        table.write_within(width, &mut out)?;
-        if shown.len() < frontier.len() {
-            let more = frontier.len() - shown.len();
-            writeln!(out, "… {more} more: tandem pareto {}", record.name)?;
-        }
+        return Ok(());
     }
+    writeln!(out, "\nFrontier ({})", objectives.join(", "))?;
+    let shown = shortened(frontier, progress, most);
+    let mut table = frontier_table(&shown, progress, predicted);
+    if shown.iter().all(|trial| trial.outcome.is_valid()) {
+        table.take_out("valid");
+    }
+    table.write_within(screen::width(), &mut *out)?;
+    if shown.len() < frontier.len() {
+        writeln!(out, "… {} more: tandem pareto {run}", frontier.len() - shown.len())?;
+    }
+    Ok(())
+}
 
-    thresholds::print(&mut out, loaded, progress)?;
-    for summary in tables()? {
+/// Prints the script's own tables.
+fn print_tables(out: &mut impl Write, tables: &[SummaryTable]) -> io::Result<()> {
+    for summary in tables {
         writeln!(out, "\n{}", summary.title)?;
-        let mut table = Table::new(summary.columns);
-        for row in summary.rows {
-            table.push(row.into_iter().map(Cell::Text).collect());
+        let mut table = Table::new(summary.columns.clone());
+        for row in &summary.rows {
+            table.push(row.iter().cloned().map(Cell::Text).collect());
         }
-        table.write_within(width, &mut out)?;
+        table.write_within(screen::width(), &mut *out)?;
     }
-    writeln!(out)?;
-    for origin in all_origins(loaded, record) {
-        writeln!(out, "{origin}")?;
+    Ok(())
+}
+
+/// Prints where numbers come from.
+pub fn print_origins(out: &mut impl Write, origins: &[String]) -> io::Result<()> {
+    if !origins.is_empty() {
+        writeln!(out)?;
     }
-    out.flush()?;
-    drop(out);
-    say_how_it_went(loaded, store, record, progress, took)
+    for origin in origins {
+        writeln!(out, "{}", screen::result(origin, LABEL))?;
+    }
+    Ok(())
 }
 
 /// A table of points of a frontier.
@@ -116,12 +151,13 @@ fn frontier_table(frontier: &[&Trial], progress: &Progress, predicted: bool) -> 
     table
 }
 
-/// Some points of a frontier: its ends, others evenly between them, and the best by reward.
-fn shortened<'t>(frontier: &[&'t Trial], progress: &Progress) -> Vec<&'t Trial> {
+/// At most so many points of a frontier, three or more: its ends, others evenly between them, and the best
+/// by reward.
+fn shortened<'t>(frontier: &[&'t Trial], progress: &Progress, most: usize) -> Vec<&'t Trial> {
     let best = progress.best().map(|trial| trial.step);
     let best = frontier.iter().position(|trial| Some(trial.step) == best);
     let places: Vec<usize> = (0..frontier.len()).collect();
-    let mut shown = spread(&places, SHOWN);
+    let mut shown = spread(&places, most);
     if let Some(best) = best.filter(|best| !shown.contains(best)) {
         // In the place of the point nearest to it that is no end.
         let inner = 1..shown.len() - 1;
@@ -132,12 +168,7 @@ fn shortened<'t>(frontier: &[&'t Trial], progress: &Progress) -> Vec<&'t Trial> 
     shown.into_iter().map(|place| frontier[place]).collect()
 }
 
-fn print_phases(
-    out: &mut impl Write,
-    progress: &Progress,
-    run: &str,
-    width: usize,
-) -> std::io::Result<()> {
+fn print_phases(out: &mut impl Write, progress: &Progress, run: &str) -> io::Result<()> {
     let mut table = Table::new(["phase", "trials", "valid", "best reward", "at step"]);
     let earlier = progress.phases().len().saturating_sub(SHOWN_PHASES);
     for phase in &progress.phases()[earlier..] {
@@ -150,7 +181,7 @@ fn print_phases(
             best.map(|best| best.step).into(),
         ]);
     }
-    table.write_within(width, &mut *out)?;
+    table.write_within(screen::width(), &mut *out)?;
     if earlier > 0 {
         writeln!(
             out,
@@ -162,35 +193,56 @@ fn print_phases(
 
 /// Says what differs from one time to the next, which is no result, and where to go on.
 fn say_how_it_went(
-    loaded: &Loaded,
     store: &dyn Reader,
     record: &RunRecord,
     progress: &Progress,
     took: Option<Took>,
 ) -> Result<(), CliError> {
+    if progress.objectives().is_empty() {
+        note!("no frontier: `fn objectives()` in the script would name its metrics");
+    }
     if let Some(took) = took.filter(|took| took.trials > 0) {
-        let known = Efforts::of(store, record)?.reused();
+        let known = took.efforts(store, record, progress)?.reused();
         let known = known.map_or_else(String::new, |known| format!("; known before: {known}"));
-        note!(
-            "\n{} trials in {}, {} a second{known}",
-            grouped(took.trials.into()),
+        let text = format!(
+            "{} in {}, {} a second{known}",
+            counted(took.trials, "trial", "trials"),
             duration(took.time.as_secs_f64()),
             number(took.per_s().round()),
         );
+        note!("\n{}", screen::note(&text, 2));
+    }
+    if let Some(text) = failures(progress) {
+        note!("{}", elided(&text, screen::width_of_notes()));
     }
     let run = &record.name;
-    let best = progress.best().map(|best| {
-        let modelled = loaded.script.host().sources().contains(&Source::Chaidnn);
-        match modelled {
-            true => {
-                format!("`tandem explain {run} {}` why the best costs what it does, ", best.step)
-            }
-            false => format!("`tandem show {run} {}` the best, ", best.step),
-        }
+    let best = progress.best().map(|best| match is_modelled(record) {
+        true => format!("`tandem explain {run} {}` why the best costs what it does, ", best.step),
+        false => format!("`tandem show {run} {}` the best, ", best.step),
     });
     let best = best.unwrap_or_default();
-    note!("next: {best}`tandem pareto {run}`, `tandem help query`");
+    let next = format!("next: {best}`tandem pareto {run}`, `tandem help query`");
+    note!("{}", screen::note(&next, 6));
     Ok(())
+}
+
+/// How many trials failed, and why the first did, if some did and some did not.
+fn failures(progress: &Progress) -> Option<String> {
+    if progress.failed() == progress.steps() {
+        return None;
+    }
+    let reason = progress.trials().iter().find_map(|trial| match &trial.outcome {
+        Outcome::Failed { reason, .. } => Some(reason),
+        Outcome::Done { .. } => None,
+    })?;
+    let reason = reason.lines().next().unwrap_or_default();
+    Some(format!("{} failed, the first: {reason}", grouped(progress.failed().into())))
+}
+
+/// Whether there is a model that explains what its pairs cost.
+fn is_modelled(record: &RunRecord) -> bool {
+    let (model, _) = Source::Chaidnn.describe();
+    record.origins.iter().any(|origin| origin.ends_with(model))
 }
 
 /// Where the numbers of a run come from: when it was made, and now.

@@ -274,7 +274,7 @@ impl Prepared<'_> {
         point: &(dyn Fn(u32, u32) -> Point + Sync),
         classes: Option<usize>,
     ) -> Result<Swept, CliError> {
-        let bar = SweepBar::new(
+        let mut bar = SweepBar::new(
             sweep.networks(),
             sweep.configurations(),
             record.sweep.as_ref().map_or(0, |sweep| sweep.done),
@@ -288,7 +288,7 @@ impl Prepared<'_> {
             run: record,
             origins: &|| self.loaded.script.origins(),
             stop,
-            observer: &mut |progress| bar.observe(progress),
+            observer: &mut |progress| bar.observe(&progress),
         };
         let ended = study.run();
         drop(bar);

@@ -1,38 +1,59 @@
 //! What a finished sweep prints.
 
 use std::collections::BTreeSet;
-use std::io::{Write, stdout};
+use std::io::{self, Write, stdout};
 
 use super::context::{Common, label_predicted};
 use super::error::CliError;
+use super::screen;
+use super::summary::print_origins;
 use crate::pareto::{Frontier, costs};
-use crate::report::{Format, TrialColumns, grouped, number, spread};
+use crate::report::{Format, Table, TrialColumns, grouped, number, spread};
 use crate::store::{RunRecord, Store, SweepRecord, Trial};
-
-/// Points of the frontier that are printed for people; the rest is a query away.
-const SHOWN: usize = 16;
 
 /// Best pairs of an objective that are printed for people.
 const SHOWN_BEST: usize = 5;
 
 /// Prints the frontier, the best pairs and the counts of a sweep.
 ///
-/// In formats for other programs the frontier is printed, all of it and nothing else.
+/// For people long lists are shortened and so are long texts. In formats for other programs the frontier is
+/// printed, all of it and nothing else.
 pub fn print(
     common: &Common,
     store: &Store,
     record: &RunRecord,
     classes: Option<usize>,
 ) -> Result<(), CliError> {
-    let mut out = stdout().lock();
     let sweep = record.sweep.clone().unwrap_or_default();
     let trials: Vec<Trial> = store.trials(&record.name)?.collect::<Result<_, _>>()?;
     let frontier = frontier(record, &trials);
-    let first: Vec<String> = record.objectives.iter().map(|o| o.metric.clone()).collect();
     if common.format != Format::Table {
         label_predicted(common, std::slice::from_ref(record));
-        return print_trials(common.format, &frontier, first, false, &mut out);
+        return Ok(table(record, &frontier, false).write(common.format, stdout().lock())?);
     }
+    let (mut head, mut tail) = (Vec::new(), Vec::new());
+    print_counts(&mut head, record, &sweep, classes)?;
+    print_origins(&mut tail, &record.origins)?;
+    print_speed(&mut tail, &sweep)?;
+    let lists = screen::fitting(screen::lines(&head) + screen::lines(&tail), |most| {
+        let mut part = Vec::new();
+        print_frontier(&mut part, record, &sweep, &frontier, most)?;
+        print_goals(&mut part, record, &sweep, &trials, most)?;
+        Ok(part)
+    })?;
+    let mut out = stdout().lock();
+    for part in [head, lists, tail] {
+        out.write_all(&part)?;
+    }
+    Ok(out.flush()?)
+}
+
+fn print_counts(
+    out: &mut impl Write,
+    record: &RunRecord,
+    sweep: &SweepRecord,
+    classes: Option<usize>,
+) -> io::Result<()> {
     let own = classes.map_or_else(String::new, |classes| {
         format!(" ({} with latencies of their own)", grouped(classes as u128))
     });
@@ -41,7 +62,8 @@ pub fn print(
         1 if classes.is_none() => writeln!(out, "{pairs} points")?,
         count => {
             let count = grouped(count.into());
-            writeln!(out, "{pairs} pairs: {networks} networks x {count} accelerators{own}")?;
+            let text = format!("{pairs} pairs: {networks} networks x {count} accelerators{own}");
+            writeln!(out, "{}", screen::result(&text, 2))?;
         }
     }
     if sweep.left_out > 0 {
@@ -49,7 +71,7 @@ pub fn print(
         writeln!(out, "left out: {left_out} networks that the table does not have")?;
     }
     for note in &sweep.notes {
-        writeln!(out, "{note}")?;
+        writeln!(out, "{}", screen::result(note, 2))?;
     }
     if sweep.notes.is_empty() && sweep.running < sweep.pairs {
         let missing = grouped((sweep.pairs - sweep.running).into());
@@ -59,7 +81,17 @@ pub fn print(
         let label = if metric == "accuracy" && record.is_predicted() { " (predicted)" } else { "" };
         writeln!(out, "{metric}{label} from {} to {}", number(*low), number(*high))?;
     }
+    Ok(())
+}
 
+/// Prints at most so many points of the frontier.
+fn print_frontier(
+    out: &mut impl Write,
+    record: &RunRecord,
+    sweep: &SweepRecord,
+    frontier: &[&Trial],
+    most: usize,
+) -> io::Result<()> {
     let objectives: Vec<String> = record.objectives.iter().map(ToString::to_string).collect();
     let parts = |name: &str| {
         let texts = frontier.iter().filter_map(|trial| trial.text.get(name));
@@ -67,66 +99,57 @@ pub fn print(
     };
     let names: BTreeSet<&String> = frontier.iter().flat_map(|trial| trial.text.keys()).collect();
     let kinds: Vec<String> = names.iter().map(|name| format!("{} {name}", parts(name))).collect();
-    writeln!(
-        out,
-        "\nFrontier ({}): {} points, {:.2e} of the space; different parts: {}",
+    let text = format!(
+        "Frontier ({}): {} points, {:.2e} of the space; different parts: {}",
         objectives.join(", "),
         grouped(frontier.len() as u128),
         frontier.len() as f64 / sweep.pairs as f64,
         kinds.join(", ")
-    )?;
-    let shown = spread(&frontier, SHOWN);
-    print_trials(Format::Table, &shown, first.clone(), record.is_predicted(), &mut out)?;
+    );
+    writeln!(out, "\n{}", screen::result(&text, 2))?;
+    let shown = spread(frontier, most);
+    let mut points = people_table(record, &shown);
+    // The reward of a point of the frontier is its accuracy where the experiment has none of its own.
+    let plain = |trial: &&Trial| trial.outcome.reward() == trial.outcome.metric("accuracy");
+    if shown.iter().all(plain) {
+        points.take_out("reward");
+    }
+    write(out, record, &shown, points)?;
     if shown.len() < frontier.len() {
-        writeln!(
-            out,
-            "{} of {} points; all: tandem query 'phase == \"frontier\"' --run {}",
-            shown.len(),
-            frontier.len(),
-            record.name
-        )?;
+        let (some, all, run) = (shown.len(), frontier.len(), &record.name);
+        let query = format!("tandem query 'phase == \"frontier\"' --run {run}");
+        writeln!(out, "{some} of {all} points; all: {query}")?;
     }
-    print_goals(&mut out, record, &sweep, &trials, first)?;
-    writeln!(out)?;
-    for origin in &record.origins {
-        writeln!(out, "{origin}")?;
-    }
-    writeln!(
-        out,
-        "{} pairs in {:.1} s: {} pairs a second",
-        grouped(sweep.pairs.into()),
-        sweep.seconds,
-        grouped((sweep.pairs as f64 / sweep.seconds.max(1e-9)) as u128)
-    )?;
     Ok(())
 }
 
+/// Prints at most so many of the best pairs for each objective.
 fn print_goals(
     out: &mut impl Write,
     record: &RunRecord,
     sweep: &SweepRecord,
     trials: &[Trial],
-    first: Vec<String>,
-) -> Result<(), CliError> {
+    most: usize,
+) -> io::Result<()> {
     for (index, goal) in sweep.goals.iter().enumerate() {
-        writeln!(out, "\n{}: {}", goal.name, goal.objective)?;
+        writeln!(out, "\n{}", screen::result(&format!("{}: {}", goal.name, goal.objective), 2))?;
         let best: Vec<&Trial> =
             trials.iter().filter(|trial| trial.phase as usize == index + 1).collect();
         if let Some((excess, step)) = goal.nearest {
-            writeln!(
-                out,
+            let text = format!(
                 "no pair keeps the limits; the nearest of the frontier misses them by {} % in all (step {step})",
                 number(100.0 * excess)
-            )?;
+            );
+            writeln!(out, "{}", screen::result(&text, 2))?;
             let nearest: Vec<&Trial> = trials.iter().filter(|trial| trial.step == step).collect();
-            print_trials(Format::Table, &nearest, first.clone(), record.is_predicted(), out)?;
+            print_trials(out, record, &nearest)?;
             continue;
         }
         let share = 100.0 * goal.valid as f64 / sweep.pairs as f64;
         let valid = grouped(goal.valid.into());
         writeln!(out, "{valid} pairs ({} %) keep the limits", number(share))?;
-        let shown = &best[..best.len().min(SHOWN_BEST)];
-        print_trials(Format::Table, shown, first.clone(), record.is_predicted(), out)?;
+        let shown = &best[..best.len().min(SHOWN_BEST.min(most))];
+        print_trials(out, record, shown)?;
         if shown.len() < best.len() {
             let (some, all) = (shown.len(), best.len());
             let name = &goal.name;
@@ -138,6 +161,16 @@ fn print_goals(
         }
     }
     Ok(())
+}
+
+fn print_speed(out: &mut impl Write, sweep: &SweepRecord) -> io::Result<()> {
+    writeln!(
+        out,
+        "{} pairs in {:.1} s: {} pairs a second",
+        grouped(sweep.pairs.into()),
+        sweep.seconds,
+        grouped((sweep.pairs as f64 / sweep.seconds.max(1e-9)) as u128)
+    )
 }
 
 /// The trials of a sweep that are not dominated in the objectives of its experiment, in the order of
@@ -158,17 +191,39 @@ pub fn frontier<'t>(record: &RunRecord, trials: &'t [Trial]) -> Vec<&'t Trial> {
     members
 }
 
-fn print_trials(
-    format: Format,
-    trials: &[&Trial],
-    first: Vec<String>,
-    predicted: bool,
+fn print_trials(out: &mut impl Write, record: &RunRecord, trials: &[&Trial]) -> io::Result<()> {
+    write(out, record, trials, people_table(record, trials))
+}
+
+/// Writes a table of trials, without metrics that are no objectives where it would be too wide.
+fn write(
     out: &mut impl Write,
-) -> Result<(), CliError> {
+    record: &RunRecord,
+    trials: &[&Trial],
+    mut table: Table,
+) -> io::Result<()> {
+    let metrics = trials.first().into_iter().flat_map(|trial| trial.outcome.metrics().keys().rev());
+    let is_objective = |name: &String| record.objectives.iter().any(|o| o.metric == *name);
+    let others = metrics.filter(|name| !is_objective(name)).map(String::as_str);
+    table.take_out_for(screen::width(), others);
+    table.write_within(screen::width(), out)
+}
+
+/// A table without what is the same of all its trials, that they are valid.
+fn people_table(record: &RunRecord, trials: &[&Trial]) -> Table {
+    let mut table = table(record, trials, record.is_predicted());
+    if trials.iter().all(|trial| trial.outcome.is_valid()) {
+        table.take_out("valid");
+    }
+    table
+}
+
+fn table(record: &RunRecord, trials: &[&Trial], predicted: bool) -> Table {
+    let first = record.objectives.iter().map(|objective| objective.metric.clone());
     let columns = TrialColumns::new(trials.iter().copied(), first, false).labelled(predicted);
     let mut table = columns.table();
     for trial in trials {
         table.push(columns.row("", trial));
     }
-    Ok(table.write(format, out)?)
+    table
 }

@@ -172,36 +172,14 @@ impl Course {
 
     /// The course as two lines that are no wider than a terminal.
     pub(super) fn lines(&self, width: usize) -> [String; 2] {
-        // The last column stays free: some terminals break the line there.
-        let width = width.saturating_sub(1).max(10);
         let mut tail = vec![self.done()];
         tail.extend(self.per_s());
         tail.extend(self.left());
-        // What does not fit beside a few letters of the phase is left out, the last first.
-        while tail.len() > 1 && columns(&tail.join("  ")) + 10 > width {
-            tail.pop();
-        }
-        let tail = tail.join("  ");
-        let free = width.saturating_sub(columns(&tail) + 2);
-        let name = elided(&self.phase, free.min((width / 3).max(10)));
-        let bar = match (self.work(), free.checked_sub(columns(&name) + 2)) {
-            (Some((done, all)), Some(length)) if length >= SHORTEST_BAR => {
-                Some(bar(done, all, length))
-            }
-            _ => None,
-        };
-        let work = match bar {
-            Some(bar) => format!("{name}  {bar}  {tail}"),
-            None => format!("{}  {tail}", elided(&self.phase, free)),
-        };
         let mut found = self.found();
         if let Some(training) = &self.training {
             found.insert(0, training.clone());
         }
-        while found.len() > 1 && columns(&found.join(", ")) > width {
-            found.pop();
-        }
-        [elided(&work, width), elided(&found.join(", "), width)]
+        [work_line(&self.phase, self.work(), tail, width), words_line(found, width)]
     }
 
     /// The course as a line for a log, if it is time for one.
@@ -222,6 +200,47 @@ impl Course {
         parts.extend(self.left());
         Some(parts.join(", "))
     }
+}
+
+/// What can be written into a line of a terminal: the last column stays free, as some break the line there.
+fn room(width: usize) -> usize {
+    width.saturating_sub(1).max(10)
+}
+
+/// Work in a line that is no wider than a terminal: what it is, a bar of how much is done of all, and what
+/// is said of it, the most important first.
+pub(super) fn work_line(
+    name: &str,
+    work: Option<(u64, u64)>,
+    mut tail: Vec<String>,
+    width: usize,
+) -> String {
+    let width = room(width);
+    // What does not fit beside a few letters of the name is left out, the last first.
+    while tail.len() > 1 && columns(&tail.join("  ")) + 10 > width {
+        tail.pop();
+    }
+    let tail = tail.join("  ");
+    let free = width.saturating_sub(columns(&tail) + 2);
+    let short = elided(name, free.min((width / 3).max(10)));
+    let bar = match (work, free.checked_sub(columns(&short) + 2)) {
+        (Some((done, all)), Some(length)) if length >= SHORTEST_BAR => Some(bar(done, all, length)),
+        _ => None,
+    };
+    let line = match bar {
+        Some(bar) => format!("{short}  {bar}  {tail}"),
+        None => format!("{}  {tail}", elided(name, free)),
+    };
+    elided(&line, width)
+}
+
+/// As much of what is said, the most important first, as a line of a terminal takes.
+pub(super) fn words_line(mut words: Vec<String>, width: usize) -> String {
+    let width = room(width);
+    while words.len() > 1 && columns(&words.join(", ")) > width {
+        words.pop();
+    }
+    elided(&words.join(", "), width)
 }
 
 /// A rate in three digits or more.

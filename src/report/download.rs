@@ -2,6 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::live;
 use super::voice::Voice;
 use crate::train::data::FetchEvent;
 
@@ -65,13 +66,13 @@ impl Drop for DownloadBar {
 }
 
 fn start(file: &str, size: u64) -> ProgressBar {
-    let bar = ProgressBar::new(size);
-    bar.set_draw_target(ProgressDrawTarget::stderr());
+    let bar = ProgressBar::with_draw_target(Some(size), ProgressDrawTarget::hidden());
     let template =
         "{prefix} {wide_bar} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta:>4}  {msg}";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     bar.set_prefix(file.to_owned());
+    live::draw(&bar);
     bar
 }

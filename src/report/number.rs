@@ -32,6 +32,11 @@ pub fn grouped(value: u128) -> String {
     text
 }
 
+/// How many there are of something that has a name for one and one for more.
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(count.into()), if count == 1 { one } else { many })
+}
+
 /// A time in the two largest units that it has.
 pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
@@ -79,6 +84,8 @@ mod tests {
         );
         assert_eq!(grouped(3_660_111_360), "3,660,111,360");
         assert_eq!(grouped(12), "12");
+        let studies = [0, 1, 1_200].map(|count| counted(count, "study", "studies"));
+        assert_eq!(studies, ["0 studies", "1 study", "1,200 studies"]);
         let times =
             [0.0, 3.21e-6, 0.000_25, 0.0095, 0.32, 4.06, 59.6, 200.0, 3_600.0, 93_784.0, 1e7];
         assert_eq!(

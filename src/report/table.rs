@@ -181,6 +181,22 @@ impl Table {
     /// # Errors
     /// The writer's.
     pub fn write_within(&self, width: usize, out: impl Write) -> io::Result<()> {
+        self.within(width).write(Format::Table, out)
+    }
+
+    /// Takes columns out, one after another, as long as [`write_within`](Self::write_within) cannot keep to a
+    /// width.
+    pub fn take_out_for<'c>(&mut self, width: usize, columns: impl IntoIterator<Item = &'c str>) {
+        for column in columns {
+            if self.within(width).width() <= width {
+                return;
+            }
+            self.take_out(column);
+        }
+    }
+
+    /// The table as it is written for people who see so many columns of letters.
+    fn within(&self, width: usize) -> Self {
         let mut table = self.clone();
         if table.width() > width {
             for index in 0..table.columns.len() {
@@ -189,7 +205,7 @@ impl Table {
             }
             table.shorten(width);
         }
-        table.write(Format::Table, out)
+        table
     }
 
     /// Leaves out the middle of the longest texts until the table is so wide.
@@ -251,10 +267,10 @@ impl Table {
         let mut table = comfy_table::Table::new();
         table.load_style(presets::NOTHING);
         if self.columns.iter().any(|column| !column.is_empty()) {
-            table.set_header(&self.columns);
+            table.set_header(self.columns.iter().map(|name| visible(name)));
         }
         for row in &self.rows {
-            table.add_row(row.iter().map(Cell::for_people));
+            table.add_row(row.iter().map(|cell| visible(&cell.for_people())));
         }
         for (index, column) in table.column_iter_mut().enumerate() {
             column.set_padding((0, GAP as u16));
@@ -265,6 +281,20 @@ impl Table {
             }
         }
         table.trim_fmt()
+    }
+}
+
+/// A text with its control characters as escapes, so that none commands the terminal; lines may be broken.
+fn visible(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' => c.to_string(),
+        _ if c.is_control() => c.escape_default().to_string(),
+        _ => c.to_string(),
+    };
+    if text.contains(char::is_control) {
+        text.chars().map(shown).collect()
+    } else {
+        text.to_owned()
     }
 }
 
@@ -293,7 +323,7 @@ fn broken(name: &str, width: usize) -> String {
 }
 
 /// A text of at most so many columns, its middle left out where it is longer.
-pub(super) fn elided(text: &str, columns: usize) -> String {
+pub fn elided(text: &str, columns: usize) -> String {
     let length = text.chars().count();
     if length <= columns {
         return text.to_owned();
@@ -347,5 +377,9 @@ mod tests {
             "{}",
             within(10)
         );
+        table.take_out_for(40, ["step", "reward"]);
+        assert_eq!(table.columns(), ["step", "reward", "cnn", "hw"]);
+        table.take_out_for(39, ["step", "reward"]);
+        assert_eq!(table.columns(), ["reward", "cnn", "hw"]);
     }
 }

@@ -4,10 +4,11 @@ use std::io::{stderr, stdout};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use terminal_size::{Height, Width, terminal_size_of};
 
 use super::course::Course;
+use super::live;
 use super::training::describe;
 use super::voice::Voice;
 use crate::accuracy::trained::TrainingEvent;
@@ -49,28 +50,25 @@ impl Terminal {
 
     /// Begins to draw.
     fn draw(&self) -> ProgressBar {
-        let line = |index: usize| {
-            let course = self.course.clone();
-            move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
-                // A terminal that is gone takes nothing.
-                let _ = out.write_str(&lock(&course).lines(width())[index]);
-            }
+        // A terminal that is gone takes nothing.
+        let course = self.course.clone();
+        let work = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let [work, _] = lock(&course).lines(width());
+            let _ = out.write_str(&work);
         };
-        let bar = ProgressBar::no_length();
-        bar.set_draw_target(ProgressDrawTarget::stderr());
+        let course = self.course.clone();
+        let found = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let width = width();
+            let [_, found] = lock(&course).lines(width);
+            let _ = out.write_str(&live::last_line(&found, width));
+        };
+        let bar = ProgressBar::hidden();
         if let Ok(style) = ProgressStyle::with_template("{work}\n{found}") {
-            bar.set_style(style.with_key("work", line(0)).with_key("found", line(1)));
+            bar.set_style(style.with_key("work", work).with_key("found", found));
         }
+        live::draw(&bar);
         bar.enable_steady_tick(Duration::from_millis(150));
         bar
-    }
-
-    /// Says something that stays.
-    fn say(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| note!("{line}")),
-            None => note!("{line}"),
-        }
     }
 }
 
@@ -104,10 +102,10 @@ impl Observer for Terminal {
             }
             Event::ThresholdLost { threshold, value, step } => {
                 let ends = if threshold.stops { "; the run ends" } else { "" };
-                self.say(&format!(
+                note!(
                     "threshold `{threshold}` can no longer hold: {} is {value} after {step} trials{ends}",
                     threshold.quantity
-                ));
+                );
             }
             Event::Checkpoint { .. } => {}
         }
@@ -123,13 +121,24 @@ impl Drop for Terminal {
 }
 
 /// The columns of the terminal that standard error goes to.
-fn width() -> usize {
-    columns(terminal_size_of(stderr())).unwrap_or(WIDTH)
+pub(super) fn width() -> usize {
+    columns_of_notes().unwrap_or(WIDTH)
+}
+
+/// The columns of the terminal that standard error goes to, if it is one.
+pub fn columns_of_notes() -> Option<usize> {
+    columns(terminal_size_of(stderr()))
 }
 
 /// The columns of the terminal that standard output goes to, if it is one.
 pub fn columns_of_results() -> Option<usize> {
     columns(terminal_size_of(stdout()))
+}
+
+/// The rows of the terminal that standard output goes to, if it is one.
+pub fn rows_of_results() -> Option<usize> {
+    let size = terminal_size_of(stdout());
+    size.map(|(_, Height(rows))| usize::from(rows)).filter(|&rows| rows > 0)
 }
 
 fn columns(size: Option<(Width, Height)>) -> Option<usize> {

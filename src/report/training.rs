@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::live;
 use super::voice::Voice;
 use crate::accuracy::trained::TrainingEvent;
 use crate::note;
@@ -53,12 +54,12 @@ impl Default for TrainingBar {
 }
 
 fn start(progress: &TrainProgress) -> ProgressBar {
-    let bar = ProgressBar::new(progress.steps);
-    bar.set_draw_target(ProgressDrawTarget::stderr());
+    let bar = ProgressBar::with_draw_target(Some(progress.steps), ProgressDrawTarget::hidden());
     let template = "training {wide_bar} {pos}/{len}  {msg}";
-    if let Ok(style) = ProgressStyle::with_template(template) {
+    if let Ok(style) = ProgressStyle::with_template(&format!("{template}{}", live::BACK)) {
         bar.set_style(style);
     }
+    live::draw(&bar);
     bar
 }
 

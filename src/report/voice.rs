@@ -7,10 +7,12 @@ use std::sync::OnceLock;
 
 use clap::ValueEnum;
 
+use super::live;
+
 /// When text is coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Colour {
-    /// On a terminal, unless `NO_COLOR` is set; everywhere if `CLICOLOR_FORCE` is.
+    /// On a terminal, unless `NO_COLOR` has a value; everywhere if `CLICOLOR_FORCE` has one.
     #[default]
     Auto,
     /// Everywhere.
@@ -63,7 +65,7 @@ impl Voice {
     /// Says something beside results and errors, unless the program is to be quiet.
     pub fn note(self, text: fmt::Arguments<'_>) {
         if !self.quiet {
-            eprintln!("{text}");
+            live::aside(|| eprintln!("{text}"));
         }
     }
 }

@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::course::{words_line, work_line};
 use super::number::number;
 use super::rate::Rate;
 use super::table::{Cell, Format, Table};
+use super::terminal;
 use crate::store::{Holder, RunRecord};
 use crate::study::Tally;
 
@@ -62,28 +64,40 @@ impl Sight {
     /// All of it in one line, with what is known of its pace.
     pub fn line(&self, pace: &Pace) -> String {
         let phase = self.phase.as_ref().map_or_else(String::new, |name| format!(", phase {name}"));
-        let (done, all) = self.work();
-        let of = all.map_or_else(String::new, |all| format!("/{all}"));
-        let unit = self.unit();
-        format!("{}: {}{phase}, {done}{of} {unit}{}", self.run, self.status, self.rest(pace))
+        let counts = self.counts().map_or_else(String::new, |counts| format!(" ({counts})"));
+        let (done, unit) = (self.done(), self.unit());
+        let words = [self.found(), pace.words(self)].concat().join(", ");
+        format!("{}: {}{phase}, {done} {unit}{counts}, {words}", self.run, self.status)
     }
 
-    fn rest(&self, pace: &Pace) -> String {
-        let mut text = String::new();
-        if self.networks.is_none() {
-            text += &format!(" ({} valid, {} failed)", self.valid, self.failed);
-            if let Some((reward, _)) = self.best {
-                text += &format!(", best reward {}", number(reward));
-            }
+    /// All of it in two lines that are no wider than a terminal.
+    fn lines(&self, pace: &Pace, width: usize) -> [String; 2] {
+        let phase = self.phase.as_ref().map_or_else(String::new, |name| format!(", {name}"));
+        let name = format!("{} {}{phase}", self.run, self.status);
+        let (done, all) = self.work();
+        let tail = [vec![self.done()], pace.words(self)].concat();
+        let found = self.found().into_iter().chain(self.counts()).collect();
+        [work_line(&name, all.map(|all| (done, all)), tail, width), words_line(found, width)]
+    }
+
+    fn done(&self) -> String {
+        match self.work() {
+            (done, Some(all)) => format!("{done}/{all}"),
+            (done, None) => done.to_string(),
         }
-        text += &format!(", frontier {}", self.frontier);
-        if let Some(per_s) = pace.per_s() {
-            text += &format!(", {} {}/s", number(per_s), self.unit());
-        }
-        if let Some(left) = pace.left(self) {
-            text += &format!(", {} left", HumanDuration(Duration::from_secs_f64(left)));
-        }
-        text
+    }
+
+    /// How its trials went; those of a sweep come at its end.
+    fn counts(&self) -> Option<String> {
+        let is_sweep = self.networks.is_some();
+        (!is_sweep).then(|| format!("{} valid, {} failed", self.valid, self.failed))
+    }
+
+    /// What was found, the most important first.
+    fn found(&self) -> Vec<String> {
+        let best = self.best.filter(|_| self.networks.is_none());
+        let best = best.map(|(reward, _)| format!("best reward {}", number(reward)));
+        best.into_iter().chain([format!("frontier {}", self.frontier)]).collect()
     }
 
     /// All of it for other programs, as a table of one row.
@@ -101,7 +115,7 @@ impl Sight {
             ("frontier", self.frontier.into()),
             ("networks_done", self.networks.map(|networks| networks.0).into()),
             ("networks", self.networks.map(|networks| networks.1).into()),
-            ("per_s", pace.per_s().into()),
+            ("per_s", pace.per_s(self).into()),
             ("seconds_left", pace.left(self).into()),
             ("process", self.process.map(u64::from).into()),
         ];
@@ -141,15 +155,24 @@ impl Pace {
         self.rate.note(at, sight.work().0);
     }
 
-    /// Trials or networks a second of late, if there is anything to tell it by.
-    fn per_s(&self) -> Option<f64> {
-        self.rate.per_s()
+    /// Trials or networks a second of late, if there is anything to tell it by. A run that nobody works on
+    /// has none.
+    fn per_s(&self, sight: &Sight) -> Option<f64> {
+        self.rate.per_s().filter(|_| sight.process.is_some())
     }
 
     /// The seconds to the end at this rate, if there is an end.
     fn left(&self, sight: &Sight) -> Option<f64> {
         let (done, all) = sight.work();
-        self.rate.seconds(all?.saturating_sub(done))
+        self.rate.seconds(all?.saturating_sub(done)).filter(|_| sight.process.is_some())
+    }
+
+    /// What is known of it, in words.
+    fn words(&self, sight: &Sight) -> Vec<String> {
+        let per_s = self.per_s(sight).map(|per_s| format!("{} {}/s", number(per_s), sight.unit()));
+        let left = self.left(sight).map(Duration::from_secs_f64);
+        let left = left.map(|left| format!("{} left", HumanDuration(left)));
+        per_s.into_iter().chain(left).collect()
     }
 }
 
@@ -163,6 +186,9 @@ impl Default for WatchBar {
     fn default() -> Self {
         let bar = ProgressBar::no_length();
         bar.set_draw_target(ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{prefix}\n{msg}") {
+            bar.set_style(style);
+        }
         Self { bar }
     }
 }
@@ -170,21 +196,9 @@ impl Default for WatchBar {
 impl WatchBar {
     /// Shows a sight.
     pub fn show(&self, sight: &Sight, pace: &Pace) {
-        let (done, all) = sight.work();
-        let template = match all {
-            Some(_) => "{prefix} {wide_bar} {pos}/{len}\n{msg}",
-            None => "{prefix} {pos}\n{msg}",
-        };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            self.bar.set_style(style);
-        }
-        if let Some(all) = all {
-            self.bar.set_length(all);
-        }
-        self.bar.set_position(done);
-        let phase = sight.phase.as_ref().map_or_else(String::new, |name| format!(", {name}"));
-        self.bar.set_prefix(format!("{} {}{phase}", sight.run, sight.status));
-        self.bar.set_message(sight.rest(pace).trim_start_matches([',', ' ']).to_owned());
+        let [work, found] = sight.lines(pace, terminal::width());
+        self.bar.set_prefix(work);
+        self.bar.set_message(found);
         self.bar.tick();
     }
 
@@ -236,6 +250,17 @@ mod tests {
             "x-1: running, phase joint, 350/1000 trials (300 valid, 7 failed), best reward 0.5, \
              frontier 12, 10 trials/s, 65 seconds left"
         );
+        assert_eq!(
+            sight.lines(&pace, 90),
+            [
+                "x-1 running, joint  ██████████░░░░░░░░░░░░░░░░░░░  350/1000  10 trials/s  65 seconds left",
+                "best reward 0.5, frontier 12, 300 valid, 7 failed"
+            ]
+        );
+        for width in 1..120 {
+            let lines = sight.lines(&pace, width);
+            assert!(lines.iter().all(|line| line.chars().count() < width.max(11)), "{lines:?}");
+        }
         let mut json = Vec::new();
         sight.write(&pace, Format::Jsonl, &mut json).unwrap();
         assert_eq!(
@@ -245,6 +270,13 @@ mod tests {
              \"networks_done\":null,\"networks\":null,\"per_s\":10.0,\"seconds_left\":65.0,\
              \"process\":1}\n"
         );
+        sight.process = None;
+        assert_eq!(
+            sight.line(&pace),
+            "x-1: running, phase joint, 350/1000 trials (300 valid, 7 failed), best reward 0.5, \
+             frontier 12"
+        );
+        assert_eq!((pace.per_s(&sight), pace.left(&sight)), (None, None));
         sight.networks = Some((7, 9));
         sight.steps = None;
         sight.best = None;

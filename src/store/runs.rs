@@ -29,6 +29,22 @@ pub(super) fn first_free(trees: &[&sled::Tree], name: &str) -> (String, u32) {
     (format!("{stem}-{number}"), number)
 }
 
+/// A name by which names are ordered as people order them, the numbers in it by their value: the texts
+/// before the numbers, each with its number's digits, of which more are a higher one.
+fn natural(name: &str) -> Vec<(String, usize, String)> {
+    let mut parts = Vec::new();
+    let mut rest = name;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let (text, tail) = rest.split_at(digits);
+        let end = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
+        let number = tail[..end].trim_start_matches('0');
+        parts.push((text.to_owned(), number.len(), number.to_owned()));
+        rest = &tail[end..];
+    }
+    parts
+}
+
 impl Store {
     /// Adds a run under the first free name: the given one, a hyphen and a number.
     ///
@@ -112,9 +128,7 @@ impl Store {
             let (name, bytes) = entry.map_err(|error| self.failed(error))?;
             runs.push(self.decode_run(&String::from_utf8_lossy(&name), &bytes)?);
         }
-        runs.sort_by(|a: &RunRecord, b| {
-            (a.created_s, &a.file, a.number).cmp(&(b.created_s, &b.file, b.number))
-        });
+        runs.sort_by_cached_key(|run: &RunRecord| (run.created_s, natural(&run.name)));
         Ok(runs)
     }
 
@@ -148,5 +162,18 @@ impl Store {
         }
         similar.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
         Ok(similar.into_iter().take(SUGGESTIONS).map(|(_, name)| name).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_ordered_by_their_numbers() {
+        let mut names = ["b-1", "a-10", "s-1/b/c/10", "a-9", "a", "s-1/b/c/2", "a-09x", "a-100"];
+        names.sort_by_cached_key(|name| natural(name));
+        let ordered = ["a", "a-9", "a-09x", "a-10", "a-100", "b-1", "s-1/b/c/2", "s-1/b/c/10"];
+        assert_eq!(names, ordered);
     }
 }

@@ -144,6 +144,62 @@ fn settings_files_name_a_script_and_its_arguments() {
 
 #[cfg(unix)]
 #[test]
+fn results_go_through_links_and_into_pipes() {
+    let place = Place::with(SCRIPT);
+    place.ok(&["run", "x.rhai"]);
+    let csv = place.ok(&["export", "x-1"]);
+    let at = |name: &str| place.path().join(name);
+    let export = |name: &str| place.ok(&["export", "x-1", "--output", name]);
+    place.write("real.csv", "old");
+    for (link, to) in [("link.csv", "real.csv"), ("dangling.csv", "later.csv")] {
+        std::os::unix::fs::symlink(to, at(link)).unwrap();
+        export(link);
+        assert_eq!(std::fs::read_to_string(at(to)).unwrap(), csv);
+        assert_eq!(std::fs::read_link(at(link)).unwrap(), std::path::Path::new(to));
+    }
+    assert!(std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+    let mut child = place.start(&["export", "x-1", "--output", "pipe"]);
+    assert_eq!(std::fs::read_to_string(at("pipe")).unwrap(), csv);
+    assert!(child.wait().unwrap().success());
+    export("/dev/null");
+    // Where standard output is a file, others write to it, too.
+    let out = std::fs::File::create(at("out.csv")).unwrap();
+    std::io::Write::write_all(&mut &out, b"first\n").unwrap();
+    let mut command = place.command(&["export", "x-1", "--output", "/dev/stdout"]);
+    assert!(command.stdout(out.try_clone().unwrap()).status().unwrap().success());
+    std::io::Write::write_all(&mut &out, b"last\n").unwrap();
+    let written = std::fs::read_to_string(at("out.csv")).unwrap();
+    assert_eq!(written, format!("first\n{csv}last\n"));
+}
+
+#[test]
+fn runs_are_listed_in_the_order_in_which_they_were_made() {
+    let place = Place::with(SCRIPT);
+    let names: Vec<String> = (1..=11).map(|number| format!("x-{number}")).collect();
+    for _ in &names {
+        place.ok(&["run", "x.rhai", "--steps", "1", "--quiet"]);
+    }
+    let listed = place.ok(&["runs", "--format", "csv"]);
+    let listed: Vec<&str> =
+        listed.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
+    assert_eq!(listed, names);
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    let place = Place::with(SCRIPT);
+    for arguments in [
+        &["run", "x.rhai", "--set", "limit_ms"][..],
+        &["run", "x.rhai", "--steps", "0"],
+        &["run", "x.rhai", "--steps", "some"],
+    ] {
+        let ran = place.run(arguments);
+        assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.err);
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn a_closed_pipe_is_no_failure() {
     let place = Place::with(&SCRIPT.replace("steps: 64", "steps: 5000"));
     place.ok(&["run", "x.rhai"]);

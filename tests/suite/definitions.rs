@@ -20,6 +20,12 @@ fn definitions_are_written_for_editors_and_for_people() {
     let committed = fs::read_to_string(project().join("docs/script-api.md")).unwrap();
     assert_eq!(read("page.md"), committed);
 
+    let quiet = place.run(&["definitions", "quiet", "-q"]);
+    assert_eq!((quiet.code, quiet.out.as_str(), quiet.err.as_str()), (0, "", ""));
+    let json = place.run(&["definitions", "--markdown", "page.md", "--json"]);
+    let json = (json.err.as_str(), serde_json::from_str(&json.out).unwrap());
+    assert_eq!(json, ("", serde_json::json!({ "written": ["page.md"] })));
+
     place.write("taken", "");
     let ran = place.run(&["definitions", "taken"]);
     assert_eq!(ran.code, 1);

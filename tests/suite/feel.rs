@@ -1,5 +1,7 @@
 //! How the program feels: progress, silence, colours, help, and experiments to begin with.
 
+use std::collections::BTreeSet;
+
 use crate::support::{Place, SCRIPT, project};
 
 /// A run that takes about a second.
@@ -86,10 +88,57 @@ mod terminal {
         assert!(!piped(&[], "CLICOLOR_FORCE", "0"));
     }
 
+    /// A note stands where the bar was, and no bar stays.
+    #[test]
+    fn what_is_said_makes_the_bar_give_way() {
+        let place = Place::with(&SCRIPT.replace("steps: 64", "steps: 5000000"));
+        let stop = ["sh", "-c", "\"$@\" & sleep 1; kill -TERM $!; wait $!", "sh"];
+        let command = within(place.command(&["run", "x.rhai"]), &stop);
+        let (code, written) = on_terminal(command, 80);
+        assert_eq!(code, 130, "{written}");
+        let cleared = "\u{1b}[1A\r\u{1b}[2K\u{1b}[1B\r\u{1b}[2K\u{1b}[1A";
+        for said in
+            ["stopping after the points at hand; Ctrl-C again stops at once", "interrupted after "]
+        {
+            assert!(written.contains(&format!("\u{1b}[G{cleared}{said}")), "{said}: {written:?}");
+        }
+    }
+
+    #[test]
+    fn a_summary_takes_the_terminal_into_account() {
+        let place = Place::with(
+            "fn space() { #{ x: int(1, 40) } }
+fn evaluate(p) { #{ accuracy: p.x / 40.0, area_mm2: 1.0 * p.x } }
+fn reward(m) { m.accuracy }
+fn schedule(run) { if run.phases == 0 { phase(\"all\", #{ steps: 300, controller: random() }) } }
+fn summary(run) { table(\"Own\", [\"a\"], [[1], [2], [3], [4]]) }
+",
+        );
+        let ran = place.run(&["run", "x.rhai"]);
+        let rows = |out: &str| {
+            let rows = out.lines().skip_while(|line| !line.starts_with("Frontier")).skip(2);
+            rows.take_while(|line| !line.starts_with('…')).count()
+        };
+        assert_eq!(rows(&ran.out), 10, "{}", ran.out);
+        let (code, written) = on_terminal(place.command(&["show", "x-1", "--summary"]), 60);
+        let shown = rows(&written);
+        assert!(code == 0 && (3..10).contains(&shown), "{shown}: {written}");
+        let lines = plain_lines(&written, 60);
+        assert!(lines.iter().any(|line| line.starts_with("next: ")), "{written}");
+        assert!(lines.iter().any(|line| line.starts_with("      `tandem ")), "{written}");
+        assert!(written.lines().count() < 24, "{written}");
+    }
+
     /// A command with a variable set by `env`, whatever is set for the terminal.
     fn wrapped(command: std::process::Command, setting: &str) -> std::process::Command {
-        let mut outer = std::process::Command::new("env");
-        outer.arg(setting).arg(command.get_program()).args(command.get_args());
+        within(command, &["env", setting])
+    }
+
+    /// A command as the last arguments of another.
+    fn within(command: std::process::Command, outer: &[&str]) -> std::process::Command {
+        let outer_arguments = &outer[1..];
+        let mut outer = std::process::Command::new(outer[0]);
+        outer.args(outer_arguments).arg(command.get_program()).args(command.get_args());
         outer.current_dir(command.get_current_dir().unwrap()).stdin(std::process::Stdio::null());
         for (name, value) in command.get_envs() {
             match value {
@@ -182,6 +231,17 @@ fn errors_are_lines_of_json_if_asked_for() {
     let place = Place::with(SCRIPT);
     let missing = error(&place, &["run", "x.txt", "--json"]);
     assert_eq!(missing["help"], "an experiment is a .rhai script, or a .yaml file that names one");
+    let typo = error(&place, &["run", "x.rhai", "--stesp", "3", "--json"]);
+    assert_eq!(typo["error"], "unexpected argument '--stesp' found");
+    assert_eq!(
+        (&typo["code"], &typo["help"]),
+        (&2.into(), &"a similar argument exists: '--steps'".into())
+    );
+    let nothing = error(&place, &["--json", "run"]);
+    assert_eq!(nothing["error"], "the following required arguments were not provided: <FILE>");
+    assert!(nothing["help"].as_str().unwrap().starts_with("Usage: tandem run "), "{nothing}");
+    assert!(error(&place, &["--json", "data"])["help"].is_string());
+    assert!(place.ok(&["run", "--json", "--help"]).contains("Examples:"));
     let store = error(&place, &["runs", "--json"]);
     assert!(store["error"].as_str().unwrap().starts_with("there is no store"), "{store}");
 }
@@ -196,6 +256,52 @@ fn an_interrupted_or_resumed_run_says_what_this_process_did() {
     assert!(ran.out.contains("\n50 trials ("), "{}", ran.out);
 }
 
+/// Points come again and again, and a process knows those that it has evaluated itself.
+#[test]
+fn what_was_known_before_is_that_of_the_session() {
+    let place = Place::with(&SCRIPT.replace("hw: chaidnn::space()", "y: choice([1, 2])"));
+    place.ok(&["run", "x.rhai", "--steps", "50"]);
+    let json = place.ok(&["resume", "x-1", "--steps", "60", "--json"]);
+    let outcome: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let points: Vec<String> = place
+        .trials("x-1")
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|trial| format!("{} {}", trial["x"], trial["y"]))
+        .collect();
+    let known = |points: &[String]| points.len() - points.iter().collect::<BTreeSet<_>>().len();
+    let (first, second) = (known(&points[..50]), known(&points[50..]));
+    assert_eq!(outcome["session_trials"], 10);
+    assert_eq!(outcome["session_known_before"]["metrics"], second);
+    assert_eq!(outcome["known_before"]["metrics"], first + second);
+    let ran = place.run(&["resume", "x-1", "--steps", "61"]);
+    assert!(ran.err.contains("\n1 trial in ") && !ran.err.contains("known before"), "{}", ran.err);
+}
+
+#[test]
+fn some_trials_that_fail_are_said_with_the_first_reason() {
+    let evaluate = "fn evaluate(p) { if p.x == 2 { throw \"no such network\" }";
+    let place = Place::with(&SCRIPT.replace("fn evaluate(p) {", evaluate));
+    let ran = place.run(&["run", "x.rhai"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let line = ran.err.lines().find(|line| line.contains(" failed, the first: ")).unwrap();
+    let (count, reason) = line.split_once(" failed, the first: ").unwrap();
+    assert!(ran.out.contains(&format!(", {count} failed) of ")), "{}", ran.out);
+    assert!(reason.starts_with("no such network") && line.chars().count() <= 100, "{line}");
+}
+
+/// No origins, and no gap where they would be.
+#[test]
+fn a_summary_has_no_two_empty_lines_in_a_row() {
+    let place = Place::with(&SCRIPT.replace("hw: chaidnn::space()", "y: choice([1, 2])"));
+    let mut command = place.command(&["run", "x.rhai"]);
+    let file = std::fs::File::create(place.path().join("both")).unwrap();
+    command.stdout(file.try_clone().unwrap()).stderr(file);
+    assert!(command.status().unwrap().success());
+    let both = std::fs::read_to_string(place.path().join("both")).unwrap();
+    assert!(both.contains("\n\n64 trials in ") && !both.contains("\n\n\n"), "{both}");
+}
+
 #[test]
 fn the_summary_of_the_quickstart_fits_a_screen() {
     let place = Place::new();
@@ -204,6 +310,8 @@ fn the_summary_of_the_quickstart_fits_a_screen() {
     assert!(out.lines().count() <= 40, "{out}");
     assert!(out.lines().all(|line| line.chars().count() <= 100), "{out}");
     assert!(out.contains(" more: tandem pareto quickstart-1\n"), "{out}");
+    let again = place.run(&["show", "quickstart-1", "--summary"]);
+    assert!(again.err.contains("next: `tandem explain quickstart-1 "), "{}", again.err);
     // Other programs get all of it.
     let csv = place.ok(&["show", "quickstart-1", "--summary", "--format", "csv"]);
     let pareto = place.ok(&["pareto", "quickstart-1", "--format", "csv"]);
@@ -301,5 +409,11 @@ fn a_new_folder_has_its_settings_beside_the_script() {
     place.ok(&["run", "studies/first/experiment.yaml", "--steps", "64", "--quiet"]);
     assert_eq!(place.trials("experiment-1").lines().count(), 64);
     assert_eq!(place.run(&["new", "studies/first", "--folder"]).code, 2);
+    let json = place.run(&["new", "studies/second", "--folder", "--json"]);
+    let written: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    let files = ["studies/second/experiment.rhai", "studies/second/experiment.yaml"];
+    assert_eq!((json.err.as_str(), written), ("", serde_json::json!({ "written": files })));
+    let spaced = place.run(&["new", "a b"]);
+    assert!(spaced.err.contains("`tandem check 'a b.rhai'` is a dry run"), "{}", spaced.err);
     assert_eq!(place.run(&["new", "/"]).code, 2);
 }

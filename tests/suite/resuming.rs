@@ -54,8 +54,9 @@ fn an_interrupted_run_stops_cleanly_and_goes_on() {
     assert_eq!(again.code, 2);
     assert_eq!(
         again.err,
-        "error: run `quickstart-1` is finished\nhint: `tandem show quickstart-1` shows it; `tandem \
-         resume quickstart-1 --steps N` goes on to N trials if a limit of steps ended it\n"
+        "error: run `quickstart-1` is finished: its schedule has no more phases\nhint: `tandem show \
+         quickstart-1` shows it; for more trials raise `steps` of a phase in its script, then `tandem \
+         resume quickstart-1 --fork` starts a new run with it\n"
     );
 }
 
@@ -69,6 +70,36 @@ fn a_limit_of_steps_can_be_raised() {
     assert_eq!(place.trials("x-2").lines().count(), 30);
     place.ok(&["resume", "x-2", "--steps", "1000"]);
     assert_eq!(place.trials("x-2"), place.trials("x-1"));
+}
+
+#[test]
+fn what_ended_a_run_is_said_where_it_cannot_go_on() {
+    let place = Place::with(SCRIPT);
+    place.ok(&["run", "x.rhai", "--steps", "10"]);
+    let refusal = |arguments: &[&str]| {
+        let ran = place.run(arguments);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{}", ran.err);
+        ran.err
+    };
+    let limit = "error: run `x-1` is finished: its limit of 10 trials ended it\nhint: `tandem show x-1` \
+                 shows it; `tandem resume x-1 --steps N` goes on to N trials\n";
+    assert_eq!(refusal(&["resume", "x-1"]), limit);
+    assert_eq!(refusal(&["resume", "x-1", "--steps", "9"]), limit);
+    // The limit is where the only phase ends.
+    place.ok(&["resume", "x-1", "--steps", "64"]);
+    let phases = refusal(&["resume", "x-1", "--steps", "100"]);
+    assert!(
+        phases.starts_with(
+            "error: run `x-1` is finished: its schedule has no more phases, which `--steps 100` does \
+             not change\n"
+        ) && phases.contains("`tandem resume x-1 --fork`")
+            && !phases.contains("--steps N"),
+        "{phases}"
+    );
+    assert!(refusal(&["resume", "x-1", "--steps", "0"]).contains("it must be at least 1"));
+    place.write("x.rhai", &SCRIPT.replace("steps: 64", "steps: 80"));
+    place.ok(&["resume", "x-1", "--fork", "--steps", "100"]);
+    assert_eq!(place.trials("x-2").lines().count(), 80);
 }
 
 #[test]

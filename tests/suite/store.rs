@@ -95,7 +95,7 @@ fn a_store_comes_back_from_its_archive() {
     let ran = place.run(&["store", "export", "a.tar.zst"]);
     assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{}", ran.err);
     assert!(ran.err.starts_with("2 runs, "), "{}", ran.err);
-    assert!(ran.err.ends_with(" records in all, 1 files exported to a.tar.zst\n"), "{}", ran.err);
+    assert!(ran.err.ends_with(" records in all, 1 file exported to a.tar.zst\n"), "{}", ran.err);
     let archive = fs::read(place.path().join("a.tar.zst")).unwrap();
     let names: Vec<_> = fs::read_dir(place.path())
         .unwrap()
@@ -106,7 +106,7 @@ fn a_store_comes_back_from_its_archive() {
 
     let ran = place.run(&["store", "import", "a.tar.zst", "--store", "b"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert!(ran.err.ends_with(" files imported into b\n"), "{}", ran.err);
+    assert!(ran.err.ends_with(" 1 file imported into b\n"), "{}", ran.err);
     for run in ["x-1", "y-1"] {
         let query = |store| {
             place.ok(&["query", "true", "--run", run, "--format", "jsonl", "--store", store])
@@ -242,6 +242,45 @@ fn compacting_changes_nothing_but_the_size() {
         .collect();
     assert_eq!(left, Vec::<PathBuf>::new());
     place.ok(&["run", "x.rhai"]);
+}
+
+#[test]
+fn other_programs_are_told_what_was_written() {
+    let place = filled();
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        let ran = place.run(arguments);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        serde_json::from_str(&ran.out).unwrap()
+    };
+    let exported = json(&["store", "export", "a.tar.zst", "--json"]);
+    assert_eq!(exported["written"], serde_json::json!(["a.tar.zst"]));
+    assert_eq!((&exported["runs"], &exported["files"]), (&2.into(), &0.into()));
+    let imported = json(&["store", "import", "a.tar.zst", "--store", "b", "--json"]);
+    assert_eq!(imported["written"], serde_json::json!(["b"]));
+    assert_eq!(imported["records"], exported["records"]);
+    let compacted = json(&["store", "compact", "--json"]);
+    let bytes = |name: &str| compacted[name].as_u64().unwrap();
+    assert!(bytes("bytes_after") <= bytes("bytes_before"), "{compacted}");
+    // Nothing but the archive goes where that goes.
+    let output = place.command(&["store", "export", "-", "--json"]).output().unwrap();
+    assert_eq!(output.stdout, fs::read(place.path().join("a.tar.zst")).unwrap());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_archive_goes_through_links_and_into_pipes() {
+    let place = filled();
+    let at = |name: &str| place.path().join(name);
+    place.write("real", "old");
+    std::os::unix::fs::symlink("real", at("link")).unwrap();
+    place.ok(&["store", "export", "link"]);
+    assert_eq!(fs::read_link(at("link")).unwrap(), Path::new("real"));
+    let archive = fs::read(at("real")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+    let mut export = place.start(&["store", "export", "pipe"]);
+    assert!(fs::read(at("pipe")).unwrap() == archive);
+    assert!(export.wait().unwrap().success());
+    place.ok(&["store", "export", "/dev/null"]);
 }
 
 /// Kills a compaction and an import at moments spread over their time; the store is always the same.

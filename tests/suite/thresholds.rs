@@ -159,6 +159,19 @@ fn what_can_no_longer_hold_is_said_and_may_end_the_run() {
     assert_eq!(ran.err.matches("can no longer hold").count(), 2, "{}", ran.err);
     assert!(ran.out.contains("21 trials (21 valid, 0 failed)"), "{}", ran.out);
     assert!(place.ok(&["runs"]).contains("finished"));
+    let shown = place.ok(&["show", "x-1"]);
+    let reason = "threshold `trials <= 20 or stop` could no longer hold: trials is 21";
+    let row = shown.lines().find(|line| line.starts_with("reason ")).unwrap();
+    assert_eq!(row.trim_start_matches("reason").trim_start(), reason);
+    let again = place.run(&["resume", "x-1"]);
+    assert_eq!(again.code, 2);
+    assert!(
+        again.err.starts_with(
+            "error: run `x-1` is finished: its threshold `trials <= 20 or stop` ended it\n"
+        ),
+        "{}",
+        again.err
+    );
     // It ended for good: more steps change nothing.
     let more = place.run(&["resume", "x-1", "--steps", "60"]);
     assert_eq!(more.code, 99, "{}", more.err);

@@ -2,8 +2,11 @@
 
 use std::process::ExitCode;
 
+use serde_json::json;
+
 use super::super::context::Common;
 use super::super::error::CliError;
+use super::super::output::print_json;
 use super::size;
 use crate::note;
 use crate::store::{OpenMode, Store};
@@ -22,6 +25,9 @@ pub fn run(common: &Common, _args: &Args) -> Result<ExitCode, CliError> {
         note!("the database took {} and takes {}", size(done.before), size(done.after));
     } else {
         note!("the database takes {}, and a fresh one would not take less", size(done.before));
+    }
+    if common.json {
+        print_json(&json!({ "bytes_before": done.before, "bytes_after": done.after }))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use super::super::context::Common;
 use super::super::error::CliError;
-use super::{held, is_standard};
+use super::super::output::print_json;
+use super::{counts, held, is_standard};
 use crate::note;
-use crate::store::StoreError;
+use crate::store::{Store, StoreError, Totals};
+use crate::whole::Target;
 
 /// Writes all that is in the store into one file, from which `store import` makes the same store.
 #[derive(Debug, clap::Args)]
@@ -20,20 +22,33 @@ pub struct Args {
 /// Carries out the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let store = common.existing_store()?;
-    let totals = if is_standard(&args.file) {
-        let out = io::stdout();
-        if out.is_terminal() {
-            return Err(CliError::Usage {
-                message: "an archive is not for a terminal".to_owned(),
-                hint: Some("name a file, or lead the output into one".to_owned()),
-            });
-        }
-        store.export(BufWriter::new(out.lock()), Path::new("standard output")).map_err(piped)?
-    } else {
-        store.export_to(&args.file)?
-    };
+    let to_standard = is_standard(&args.file);
+    let totals = if to_standard { to_output(&store)? } else { to_file(&store, &args.file)? };
     note!("{} exported to {}", held(&totals), args.file.display());
+    // The archive itself may be what is on standard output.
+    if common.json && !to_standard {
+        print_json(&counts(&totals, &args.file))?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+fn to_output(store: &Store) -> Result<Totals, CliError> {
+    let out = io::stdout();
+    if out.is_terminal() {
+        return Err(CliError::Usage {
+            message: "an archive is not for a terminal".to_owned(),
+            hint: Some("name a file, or lead the output into one".to_owned()),
+        });
+    }
+    store.export(BufWriter::new(out.lock()), Path::new("standard output")).map_err(piped)
+}
+
+fn to_file(store: &Store, file: &Path) -> Result<Totals, CliError> {
+    let failed = |source| CliError::File { path: file.to_owned(), source };
+    match Target::at(file).map_err(failed)? {
+        Target::File(place) => Ok(store.export_to(&place)?),
+        Target::Stream(stream) => store.export(BufWriter::new(stream), file).map_err(piped),
+    }
 }
 
 /// A reader that has enough is no failure of the store.

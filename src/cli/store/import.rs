@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use super::super::context::Common;
 use super::super::error::CliError;
-use super::{held, is_standard};
+use super::super::output::print_json;
+use super::{counts, held, is_standard};
 use crate::note;
 use crate::store::Store;
 
@@ -28,5 +29,8 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         Store::import(&common.store, file, &args.file)?
     };
     note!("{} imported into {}", held(&totals), common.store.display());
+    if common.json {
+        print_json(&counts(&totals, &common.store))?;
+    }
     Ok(ExitCode::SUCCESS)
 }

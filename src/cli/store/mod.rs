@@ -10,10 +10,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use serde_json::{Value, json};
 
 use super::context::Common;
 use super::error::CliError;
-use crate::report::grouped;
+use super::output::names;
+use crate::report::counted;
 use crate::store::Totals;
 
 /// Verifies, exports, imports, compacts and measures the store.
@@ -50,15 +52,29 @@ fn is_standard(file: &Path) -> bool {
     file == Path::new(STANDARD)
 }
 
+/// Records of runs.
+fn runs(totals: &Totals) -> u64 {
+    totals.trees.get("runs").map_or(0, |tree| tree.records)
+}
+
 /// What an archive holds, in words.
 fn held(totals: &Totals) -> String {
-    let records = |tree: &str| totals.trees.get(tree).map_or(0, |tree| tree.records);
     format!(
-        "{} runs, {} records in all, {} files",
-        grouped(records("runs").into()),
-        grouped(totals.records().into()),
-        grouped(totals.files.into())
+        "{}, {} in all, {}",
+        counted(runs(totals), "run", "runs"),
+        counted(totals.records(), "record", "records"),
+        counted(totals.files, "file", "files")
     )
+}
+
+/// What an archive holds and where that was written, for other programs.
+fn counts(totals: &Totals, written: &Path) -> Value {
+    json!({
+        "written": names([written]),
+        "runs": runs(totals),
+        "records": totals.records(),
+        "files": totals.files,
+    })
 }
 
 /// Bytes, as people read them.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::super::context::Common;
 use super::super::error::CliError;
 use crate::note;
-use crate::report::{Format, Table, grouped};
+use crate::report::{Format, Table, counted, grouped};
 use crate::store::{Findings, Weight};
 
 /// Reads everything that is in the store and lists what is wrong with it; changes nothing.
@@ -43,16 +43,16 @@ pub fn run(common: &Common, _args: &Args) -> Result<ExitCode, CliError> {
 
 fn totals(findings: &Findings) -> String {
     let looked_at = [
-        (findings.runs, "runs"),
-        (findings.trials, "trials"),
-        (findings.checkpoints, "checkpoints"),
-        (findings.studies, "studies"),
-        (findings.scripts, "scripts"),
-        (findings.trainings, "trainings"),
-        (findings.estimates, "estimates"),
-        (findings.files, "files"),
+        (findings.runs, "run", "runs"),
+        (findings.trials, "trial", "trials"),
+        (findings.checkpoints, "checkpoint", "checkpoints"),
+        (findings.studies, "study", "studies"),
+        (findings.scripts, "script", "scripts"),
+        (findings.trainings, "training", "trainings"),
+        (findings.estimates, "estimate", "estimates"),
+        (findings.files, "file", "files"),
     ]
-    .map(|(count, kind)| format!("{} {kind}", grouped(count.into())))
+    .map(|(count, one, many)| counted(count, one, many))
     .join(", ");
     let found = match (findings.damages, findings.notes) {
         (0, 0) => "nothing is wrong".to_owned(),

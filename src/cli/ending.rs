@@ -1,0 +1,132 @@
+//! How far runs came, and what ended those that are finished.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::context::{Common, stored_settings};
+use super::error::CliError;
+use crate::script::Script;
+use crate::store::{Reader, RunRecord};
+use crate::study::{Experiment, Progress, StudyError, Threshold};
+
+/// What ended a finished run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ending {
+    /// Its limit of trials.
+    Limit(u64),
+    /// A threshold that could no longer hold, with the value of its quantity.
+    Threshold(Threshold, f64),
+    /// Its schedule, which has no more phases.
+    Schedule,
+}
+
+impl Ending {
+    /// What ended a finished run with some thresholds.
+    pub fn of(
+        store: &dyn Reader,
+        run: &RunRecord,
+        thresholds: &[Threshold],
+    ) -> Result<Self, CliError> {
+        let mut stopping = thresholds.iter().filter(|threshold| threshold.stops).peekable();
+        if stopping.peek().is_some() {
+            let progress = progress(store, run)?;
+            let lost = stopping.find_map(|threshold| {
+                let value = threshold.lost(&progress, progress.trials())?;
+                Some(Self::Threshold(threshold.clone(), value))
+            });
+            if let Some(lost) = lost {
+                return Ok(lost);
+            }
+        }
+        let limit = run.steps.filter(|&limit| run.trials >= limit && !is_last_phase_over(run));
+        Ok(limit.map_or(Self::Schedule, Self::Limit))
+    }
+}
+
+/// Whether the last phase of a run has all its trials. A limit of trials that ends a run where a phase ends
+/// finds the run in the phase that follows.
+fn is_last_phase_over(run: &RunRecord) -> bool {
+    let end = run.phases.last().and_then(|phase| Some(phase.first_step + phase.steps?));
+    end.is_some_and(|end| run.trials >= end)
+}
+
+/// The threshold that ended a finished run, with what is known of it, in words; by the script that the run
+/// started with, if that can still be loaded.
+pub fn lost_threshold(
+    common: &Common,
+    store: &dyn Reader,
+    run: &RunRecord,
+) -> Result<Option<String>, CliError> {
+    let Some(script) = script_with_stops(common, store, run)? else { return Ok(None) };
+    Ok(match Ending::of(store, run, script.thresholds())? {
+        Ending::Threshold(threshold, value) => {
+            let quantity = &threshold.quantity;
+            Some(format!("threshold `{threshold}` could no longer hold: {quantity} is {value}"))
+        }
+        Ending::Limit(_) | Ending::Schedule => None,
+    })
+}
+
+/// The script that a run started with, if it may have thresholds that stop a run.
+fn script_with_stops(
+    common: &Common,
+    store: &dyn Reader,
+    run: &RunRecord,
+) -> Result<Option<Script>, CliError> {
+    const STOPS: &str = "or stop";
+    let settings = stored_settings(run)?;
+    let path = settings.script.clone().unwrap_or_else(|| Path::new(&run.file).to_path_buf());
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let digest = name.and_then(|name| run.sources.get(&name));
+    let text = digest.map(|digest| store.source(digest)).transpose()?.flatten();
+    let Some(text) = text else { return Ok(None) };
+    let may_stop =
+        text.contains(STOPS) || settings.thresholds.iter().any(|text| text.ends_with(STOPS));
+    if !may_stop {
+        return Ok(None);
+    }
+    let data = common.data_dir(Some(&settings));
+    Ok(Script::of_text(&path, &text, &settings, data).ok())
+}
+
+/// How far a run has come, by its stored trials.
+pub fn progress(store: &dyn Reader, run: &RunRecord) -> Result<Progress, CliError> {
+    let mut progress = Progress::new(run.objectives.clone(), run.seed);
+    let mut phases = run.phases.iter().peekable();
+    for trial in store.trials(&run.name)? {
+        let trial = trial?;
+        while let Some(phase) = phases.next_if(|phase| phase.first_step <= trial.step) {
+            progress.enter(&phase.name);
+        }
+        let step = trial.step;
+        progress
+            .add(Arc::new(trial))
+            .map_err(|metric| CliError::Study(StudyError::MissingObjective { step, metric }))?;
+    }
+    Ok(progress)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{OpenMode, PhaseRecord, Store};
+
+    #[test]
+    fn a_limit_ends_a_run_only_where_its_phases_would_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), OpenMode::ReadWrite).unwrap();
+        let ending = |steps, trials, of_phase| {
+            let (name, digest) = ("all".to_owned(), String::new());
+            let phase = PhaseRecord { index: 0, name, first_step: 0, steps: of_phase, digest };
+            let phases = vec![phase];
+            let run = RunRecord { steps, trials, phases, ..RunRecord::new("x", "x.rhai") };
+            Ending::of(&store, &run, &[]).unwrap()
+        };
+        assert_eq!(ending(None, 64, Some(64)), Ending::Schedule);
+        assert_eq!(ending(Some(10), 10, Some(64)), Ending::Limit(10));
+        assert_eq!(ending(Some(64), 64, Some(64)), Ending::Schedule);
+        assert_eq!(ending(Some(100), 64, Some(64)), Ending::Schedule);
+        // What older records do not say.
+        assert_eq!(ending(Some(10), 10, None), Ending::Limit(10));
+    }
+}
