@@ -7,10 +7,13 @@ use super::compare;
 use super::context::{Common, label_predicted};
 use super::error::CliError;
 use crate::note;
-use crate::pareto::{Frontier, Objective, costs, hypervolume};
+use crate::pareto::{Frontier, Objective, costs, hypervolume_within};
 use crate::query::select;
 use crate::report::{Format, TrialColumns, number};
 use crate::store::{Outcome, Trial};
+
+/// Vectors that the hypervolume may take in all its steps: some seconds.
+const MOST_VECTORS: u64 = 20_000_000;
 
 /// Prints the non-dominated trials of one or more runs, and their hypervolume.
 ///
@@ -102,11 +105,18 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         .zip(&reference)
         .map(|(o, &cost)| format!("{} {}", o.metric, number(o.value(cost))))
         .collect();
-    let line = format!(
-        "hypervolume {} from {}",
-        number(hypervolume(&costs, &reference)),
-        if members.is_empty() { "no trials".to_owned() } else { point.join(", ") }
-    );
+    let volume = hypervolume_within(&costs, &reference, MOST_VECTORS);
+    let line = match volume {
+        None => format!(
+            "no hypervolume: of {} points with {} objectives it takes too long",
+            members.len(),
+            objectives.len()
+        ),
+        Some(volume) if members.is_empty() => {
+            format!("hypervolume {} from no trials", number(volume))
+        }
+        Some(volume) => format!("hypervolume {} from {}", number(volume), point.join(", ")),
+    };
     if common.format == Format::Table {
         writeln!(stdout(), "\n{line}")?;
     } else {

@@ -13,6 +13,6 @@ mod target;
 
 pub use course::{Best, Course};
 pub use outcome::{Difference, Outcomes, Reached, StrategyOutcome, compare};
-pub use plan::{Named, Plan, PlanError};
+pub use plan::{Plan, PlanError};
 pub use runner::{ComparisonEvent, Planned, RunFailure, run_all};
 pub use target::Target;

@@ -1,16 +1,15 @@
 //! What a study's file says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Unexpected, Visitor};
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::de::{Error, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_yaml::Value;
 
 use crate::store::plain_name;
+use crate::yaml::{self, Named};
 
 /// Repeats of a strategy on a scenario at most.
 const MOST_REPEATS: u64 = 10_000;
@@ -24,82 +23,6 @@ const FRACTIONS: [f64; 3] = [0.9, 0.99, 0.999];
 
 /// Values for the arguments of scripts.
 pub type Arguments = BTreeMap<String, Value>;
-
-/// Named things in the order of the file; no name is there twice.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Named<T>(pub Vec<(String, T)>);
-
-impl<T> Named<T> {
-    /// The thing of a name.
-    pub fn get(&self, name: &str) -> Option<&T> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, thing)| thing)
-    }
-}
-
-impl<T> Default for Named<T> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<T: Serialize> Serialize for Named<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, thing) in &self.0 {
-            map.serialize_entry(name, thing)?;
-        }
-        map.end()
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
-            type Value = Named<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map of names")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named<T>, A::Error> {
-                let mut known = BTreeSet::new();
-                let mut entries = Vec::new();
-                while let Some(name) = map.next_key_seed(NewName(&mut known))? {
-                    entries.push((name, map.next_value()?));
-                }
-                Ok(Named(entries))
-            }
-        }
-        deserializer.deserialize_map(Entries(PhantomData))
-    }
-}
-
-/// Reads a name, and refuses it there if it is known.
-struct NewName<'k>(&'k mut BTreeSet<String>);
-
-impl<'de> DeserializeSeed<'de> for NewName<'_> {
-    type Value = String;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for NewName<'_> {
-    type Value = String;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_str<E: Error>(self, name: &str) -> Result<String, E> {
-        if !self.0.insert(name.to_owned()) {
-            return Err(E::custom(format!("`{name}` is there twice")));
-        }
-        Ok(name.to_owned())
-    }
-}
 
 /// A study: each strategy on each scenario, repeated over seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -229,7 +152,7 @@ impl Plan {
     /// As for [`Self::load`].
     pub fn of_text(path: &Path, text: &str) -> Result<Self, PlanError> {
         let file = || (path.to_path_buf(), text.to_owned());
-        let plan: Self = crate::yaml::read(text).map_err(|error| {
+        let plan: Self = yaml::read(text).map_err(|error| {
             let (path, text) = file();
             PlanError::Form { path, text, error }
         })?;

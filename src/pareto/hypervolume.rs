@@ -10,11 +10,18 @@ use super::objective::dominance;
 /// exclusive-volume recursion of WFG (While, Bradstreet and Barone, IEEE Transactions on
 /// Evolutionary Computation 16(1), 2012); its cost grows steeply past five objectives.
 pub fn hypervolume(costs: &[Vec<f64>], reference: &[f64]) -> f64 {
-    let inside = |c: &&Vec<f64>| c.iter().zip(reference).all(|(c, r)| c < r);
-    volume(non_dominated(costs.iter().filter(inside).cloned().collect()), reference)
+    hypervolume_within(costs, reference, u64::MAX).unwrap_or(f64::NAN)
 }
 
-fn volume(mut front: Vec<Vec<f64>>, reference: &[f64]) -> f64 {
+/// As [`hypervolume`], unless it takes more than so many vectors in all steps of the recursion.
+pub fn hypervolume_within(costs: &[Vec<f64>], reference: &[f64], most: u64) -> Option<f64> {
+    let inside = |c: &&Vec<f64>| c.iter().zip(reference).all(|(c, r)| c < r);
+    let mut left = most;
+    volume(non_dominated(costs.iter().filter(inside).cloned().collect()), reference, &mut left)
+}
+
+fn volume(mut front: Vec<Vec<f64>>, reference: &[f64], left: &mut u64) -> Option<f64> {
+    *left = left.checked_sub(front.len() as u64)?;
     // Along the last cost each vector limits the ones after it as little as possible.
     front.sort_by(|a, b| compare(b, a));
     let mut total = 0.0;
@@ -25,10 +32,10 @@ fn volume(mut front: Vec<Vec<f64>>, reference: &[f64]) -> f64 {
             .map(|other| other.iter().zip(point).map(|(o, p)| o.max(*p)).collect())
             .collect();
         let shared =
-            if limited.is_empty() { 0.0 } else { volume(non_dominated(limited), reference) };
+            if limited.is_empty() { 0.0 } else { volume(non_dominated(limited), reference, left)? };
         total += own - shared;
     }
-    total
+    Some(total)
 }
 
 fn compare(a: &[f64], b: &[f64]) -> Ordering {
@@ -62,6 +69,8 @@ mod tests {
         assert!((hypervolume(&front, &[1.0, 1.0]) - 0.75).abs() < 1e-12);
         assert_eq!(hypervolume(&[vec![1.0, 0.0]], &[1.0, 1.0]), 0.0);
         assert_eq!(hypervolume(&[], &[1.0, 1.0]), 0.0);
+        assert_eq!(hypervolume_within(&front, &[1.0, 1.0], 3), Some(0.75));
+        assert_eq!(hypervolume_within(&front, &[1.0, 1.0], 2), None);
     }
 
     proptest! {

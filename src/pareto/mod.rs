@@ -7,6 +7,6 @@ pub mod sweep;
 mod weighted;
 
 pub use frontier::Frontier;
-pub use hypervolume::hypervolume;
+pub use hypervolume::{hypervolume, hypervolume_within};
 pub use objective::{Direction, Objective, ParseObjectiveError, costs, dominance};
 pub use weighted::{Limit, ParseLimitError, Relation, Term, Weighted, Worth};

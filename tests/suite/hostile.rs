@@ -971,3 +971,25 @@ fn a_module_never_takes_the_place_of_the_script() {
     let found = place.ok(&["query", "reward(m) == 0.5", "--run", "x-1", "--agg", "count"]);
     assert!(found.contains("40"), "{found}");
 }
+
+/// The hypervolume of many objectives takes longer than anyone waits.
+#[test]
+fn frontiers_of_many_objectives_are_printed() {
+    let space = "let m = #{}; for i in 0..14 { m[\"p\" + i] = float(0.0, 1.0); } m";
+    let objectives = "let all = []; for i in 0..14 { all.push(`m${i}:max`); } all";
+    let evaluate = "let m = #{}; for i in 0..14 { m[\"m\" + i] = p[\"p\" + i]; } m";
+    let bodies = [
+        ("space()", space),
+        ("objectives()", objectives),
+        ("evaluate(p)", evaluate),
+        ("reward(m)", "m.m0"),
+        (
+            "schedule(run)",
+            "if run.phases == 0 { phase(\"all\", #{ steps: 300, controller: random() }) }",
+        ),
+    ];
+    let place = Place::with(&script("", &bodies));
+    place.ok(&["run", "x.rhai"]);
+    let out = place.ok(&["pareto", "x-1"]);
+    assert!(out.contains("no hypervolume: of "), "{out:.200}");
+}

@@ -8,11 +8,11 @@ use serde_yaml::Value;
 
 use super::written::Yaml;
 use super::{SettingsError, Written};
-use crate::comparison::Named;
 use crate::script::diagnostic::{Diagnostic, Outline};
 use crate::script::limits::Limits;
 use crate::script::reading::read_text;
 use crate::script::sources::Sources;
+use crate::yaml::{self, Named};
 
 /// What a settings file may say.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ impl Settings {
     /// As for [`Self::load`].
     pub fn of_text(path: &Path, text: &str) -> Result<Self, SettingsError> {
         let label = path.display().to_string();
-        let mut settings: Self = crate::yaml::read(text).map_err(|error| {
+        let mut settings: Self = yaml::read(text).map_err(|error| {
             let mut diagnostic = Diagnostic::of_yaml(&label, text, &error);
             if let Some(help) = belongs_under_args(path, text, &error) {
                 diagnostic = diagnostic.with_help(help);
