@@ -3,11 +3,11 @@
 //! Values are copied, printed and freed by recursion. A call has a stack for the deepest values that fit its
 //! limits; what uses its result later, on whichever thread, has not.
 
-use std::collections::HashMap;
 use std::fmt::Display;
 use std::sync::Arc;
 
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Map, Module, Position};
+use rustc_hash::FxHashMap;
 
 use super::limits::Limits;
 use super::modules::{PhaseReward, ScriptAccelerator, ScriptPhase};
@@ -55,7 +55,7 @@ fn refused(message: String) -> Box<EvalAltResult> {
 #[derive(Default)]
 struct Walk {
     /// The levels of shared values, by their addresses: each may be met on many ways.
-    shared: HashMap<usize, usize>,
+    shared: FxHashMap<usize, usize>,
 }
 
 impl Walk {
@@ -75,6 +75,10 @@ impl Walk {
     }
 
     fn inside(&mut self, value: &Dynamic, outside: usize) -> Option<usize> {
+        // Most values are numbers, of which nothing more is asked.
+        if value.is_float() || value.is_int() {
+            return Some(0);
+        }
         if let Some(array) = value.read_lock::<Array>() {
             return self.level(array.iter(), outside);
         }
