@@ -149,13 +149,18 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
         found
     }
 
-    /// Adds what was found of a later network.
-    fn merge(&self, found: &mut Found, frontier: &mut Front, later: Found) {
-        for kept in later.frontier {
+    /// Offers points of a frontier to another, which some of them may be beaten by.
+    fn offer_all(&self, frontier: &mut Front, points: Vec<Kept>) {
+        for kept in points {
             if let Ok(costs) = costs(&self.objectives, &kept.metrics) {
                 frontier.offer(costs, kept);
             }
         }
+    }
+
+    /// Adds what was found of a later network.
+    fn merge(&self, found: &mut Found, frontier: &mut Front, later: Found) {
+        self.offer_all(frontier, later.frontier);
         for (best, later) in found.best.iter_mut().zip(later.best) {
             later.into_iter().for_each(|pair| offer_best(best, pair, self.top));
         }
@@ -228,11 +233,8 @@ impl<P: EachPair> Sweeping for EverySweep<'_, P> {
         after_round: &mut dyn FnMut(&EveryState) -> ControlFlow<()>,
     ) -> Result<bool, SweepError> {
         let mut frontier = Front::default();
-        for kept in std::mem::take(&mut state.found.frontier) {
-            if let Ok(costs) = costs(&self.objectives, &kept.metrics) {
-                frontier.offer(costs, kept);
-            }
-        }
+        // A state with nothing left to do keeps it.
+        self.offer_all(&mut frontier, state.found.frontier.clone());
         let round = (ROUND / self.configurations()).max(LEAST_NETWORKS);
         let mut broken_off = false;
         while state.networks < self.networks() && !broken_off {
@@ -266,17 +268,7 @@ impl<P: EachPair> Sweeping for EverySweep<'_, P> {
 
     fn results(&self, state: &EveryState) -> Results {
         let found = &state.found;
-        let cost = |kept: &Kept| costs(&self.objectives, &kept.metrics).unwrap_or_default();
-        let mut frontier = found.frontier.clone();
-        frontier.sort_by(|a, b| {
-            let by_cost = cost(a)
-                .iter()
-                .zip(&cost(b))
-                .map(|(a, b)| a.total_cmp(b))
-                .find(|order| order.is_ne());
-            let number = |kept: &Kept| (kept.network, kept.configuration);
-            by_cost.unwrap_or_else(|| number(a).cmp(&number(b)))
-        });
+        let frontier = found.frontier.clone();
         let goals = self.wanted.iter().zip(&found.best).zip(&found.valid);
         let best = goals.map(|((wanted, best), &valid)| {
             let excess = |(kept, place): (&Kept, u64)| {
@@ -391,6 +383,9 @@ mod tests {
                 let stored = postcard::to_stdvec(&state).unwrap();
                 state = postcard::from_bytes(&stored).unwrap();
             }
+            let ended = state.clone();
+            assert!(sweep.advance(&mut state, &mut |_| ControlFlow::Continue(())).unwrap());
+            assert_eq!(state, ended, "what has ended stays as it is");
             (sweep.results(&state), sweep.done(&state))
         })
     }
