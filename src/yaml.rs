@@ -1,13 +1,14 @@
 //! YAML texts: of a sane size, with names that are there once and in their order.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{DeserializeOwned, DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_yaml::Value;
 
 /// What a text may come to in bytes when its aliases are written out.
 const MOST: usize = 64 << 20;
@@ -146,6 +147,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
     }
 }
 
+/// Reads values by name, none of which is there twice.
+pub fn each_once<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Value>, D::Error> {
+    Named::deserialize(deserializer).map(|Named(values)| values.into_iter().collect())
+}
+
 /// Reads a name, and refuses it there if it is known.
 struct NewName<'k>(&'k mut BTreeSet<String>);
 
@@ -174,8 +182,6 @@ impl Visitor<'_> for NewName<'_> {
 
 #[cfg(test)]
 mod tests {
-    use serde_yaml::Value;
-
     use super::*;
 
     #[test]

@@ -1,6 +1,7 @@
 //! `tandem run`: runs an experiment.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -177,15 +178,13 @@ pub fn explain(loaded: &Loaded, error: StudyError) -> CliError {
         StudyError::Threshold(error) => {
             return call(None, loaded.script.explain_threshold(error));
         }
-        StudyError::Phase { phase, .. } => {
-            return call(None, loaded.script.explain_phase(phase, &error));
-        }
-        StudyError::Controller { phase, source: source @ SearchError::Setting { .. } } => {
-            let message = format!("{error}: {source}");
-            return call(None, loaded.script.explain_phase(phase, message));
-        }
-        StudyError::Space { phase, source } => {
-            let message = format!("{error}: {source}");
+        StudyError::Phase { phase, .. }
+        | StudyError::Space { phase, .. }
+        | StudyError::Controller { phase, source: SearchError::Setting { .. } } => {
+            let message = match error.source() {
+                Some(source) => format!("{error}: {source}"),
+                None => error.to_string(),
+            };
             return call(None, loaded.script.explain_phase(phase, message));
         }
         StudyError::Schedule(Failure(message)) | StudyError::Unusable(Failure(message)) => {

@@ -11,7 +11,7 @@ use crate::report::{
     Cell, Format, Table, TrialColumns, counted, duration, elided, grouped, number, spread,
 };
 use crate::script::{Source, SummaryTable};
-use crate::store::{Outcome, Reader, RunRecord, Trial};
+use crate::store::{Reader, RunRecord, Trial};
 use crate::study::{Experiment, Progress};
 
 /// Prints the name of a run as soon as it is known.
@@ -231,10 +231,7 @@ fn failures(progress: &Progress) -> Option<String> {
     if progress.failed() == progress.steps() {
         return None;
     }
-    let reason = progress.trials().iter().find_map(|trial| match &trial.outcome {
-        Outcome::Failed { reason, .. } => Some(reason),
-        Outcome::Done { .. } => None,
-    })?;
+    let reason = progress.trials().iter().find_map(|trial| trial.outcome.failure())?;
     let reason = reason.lines().next().unwrap_or_default();
     Some(format!("{} failed, the first: {reason}", grouped(progress.failed().into())))
 }

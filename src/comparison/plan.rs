@@ -38,7 +38,7 @@ pub struct Plan {
     #[serde(default)]
     pub steps: Option<u64>,
     /// Arguments of the scripts in every run.
-    #[serde(default, deserialize_with = "arguments")]
+    #[serde(default, deserialize_with = "yaml::each_once")]
     pub args: Arguments,
     /// The experiments, relative to the file.
     #[serde(default)]
@@ -60,11 +60,6 @@ const fn once() -> u64 {
 
 fn fractions() -> Vec<f64> {
     FRACTIONS.to_vec()
-}
-
-/// Reads arguments, none of which is there twice.
-fn arguments<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arguments, D::Error> {
-    Named::deserialize(deserializer).map(|Named(arguments)| arguments.into_iter().collect())
 }
 
 /// Reads the arguments of each strategy.

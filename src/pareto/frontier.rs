@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::objective::dominance;
+use super::objective::{compare_costs, dominance};
 
 /// The non-dominated among the vectors offered so far, each with something it stands for.
 ///
@@ -41,10 +41,7 @@ impl<T> Frontier<T> {
     /// The members, best first by the first cost, then by the next.
     pub fn sorted(&self) -> Vec<&(Vec<f64>, T)> {
         let mut members: Vec<_> = self.members.iter().collect();
-        members.sort_by(|a, b| {
-            let pairs = a.0.iter().zip(&b.0);
-            pairs.map(|(a, b)| a.total_cmp(b)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
-        });
+        members.sort_by(|a, b| compare_costs(&a.0, &b.0));
         members
     }
 }

@@ -8,5 +8,5 @@ mod weighted;
 
 pub use frontier::Frontier;
 pub use hypervolume::{hypervolume, hypervolume_within};
-pub use objective::{Direction, Objective, ParseObjectiveError, costs, dominance};
+pub use objective::{Direction, Objective, ParseObjectiveError, compare_costs, costs, dominance};
 pub use weighted::{Limit, ParseLimitError, Relation, Term, Weighted, Worth};

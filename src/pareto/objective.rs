@@ -91,6 +91,12 @@ pub fn costs(
         .collect()
 }
 
+/// The order of cost vectors by the first cost, then by the next.
+pub fn compare_costs(a: &[f64], b: &[f64]) -> Ordering {
+    let pairs = a.iter().zip(b);
+    pairs.map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+}
+
 /// Compares two cost vectors: `Less` if the first dominates the second, `Greater` if it is
 /// dominated, `Equal` if they are the same, `None` if neither dominates.
 pub fn dominance(a: &[f64], b: &[f64]) -> Option<Ordering> {

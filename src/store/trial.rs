@@ -40,6 +40,14 @@ impl Outcome {
         matches!(self, Self::Done { valid: true, .. })
     }
 
+    /// Why it failed, if it did.
+    pub const fn failure(&self) -> Option<&str> {
+        match self {
+            Self::Failed { reason, .. } => Some(reason.as_str()),
+            Self::Done { .. } => None,
+        }
+    }
+
     /// A metric by its name.
     pub fn metric(&self, name: &str) -> Option<f64> {
         self.metrics().get(name).copied()

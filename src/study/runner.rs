@@ -343,9 +343,10 @@ impl Study<'_> {
             match self.experiment.obstacle() {
                 Some(Obstacle::Interrupted) => return Ok(false),
                 Some(Obstacle::Unusable) => {
-                    if let Some(reason) = evaluated.iter().find_map(|(outcome, _)| failure(outcome))
+                    if let Some(reason) =
+                        evaluated.iter().find_map(|(outcome, _)| outcome.failure())
                     {
-                        return Err(StudyError::Unusable(Failure(reason)));
+                        return Err(StudyError::Unusable(Failure(reason.to_owned())));
                     }
                 }
                 None => {}
@@ -521,13 +522,6 @@ pub(super) fn is_over(phase: &Phase, progress: &Progress) -> bool {
         || phase.valid.is_some_and(|valid| now.valid >= valid)
 }
 
-fn failure(outcome: &Outcome) -> Option<String> {
-    match outcome {
-        Outcome::Failed { reason, .. } => Some(reason.clone()),
-        Outcome::Done { .. } => None,
-    }
-}
-
 /// What to say of a run of which every trial has failed, however few they are.
 pub fn hopeless(progress: &Progress) -> Option<StudyError> {
     let all = progress.steps() > 0 && progress.failed() == progress.steps();
@@ -535,6 +529,6 @@ pub fn hopeless(progress: &Progress) -> Option<StudyError> {
 }
 
 fn failed_alike(progress: &Progress) -> StudyError {
-    let reason = progress.trials().first().and_then(|trial| failure(&trial.outcome));
-    StudyError::Hopeless { trials: progress.steps(), reason: reason.unwrap_or_default() }
+    let reason = progress.trials().first().and_then(|trial| trial.outcome.failure());
+    StudyError::Hopeless { trials: progress.steps(), reason: reason.unwrap_or_default().to_owned() }
 }

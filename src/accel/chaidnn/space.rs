@@ -57,16 +57,8 @@ impl ChaidnnSpace {
 
     /// Every configuration, the last parameter changing fastest.
     pub fn configurations(&self) -> impl Iterator<Item = Configuration> + '_ {
-        let sizes: [usize; PARAMETERS] = std::array::from_fn(|i| self.choices[i].options.len());
-        (0..sizes.iter().product()).map(move |index| {
-            let mut options = [0u16; PARAMETERS];
-            let mut rest: usize = index;
-            for (option, size) in options.iter_mut().zip(sizes).rev() {
-                *option = (rest % size) as u16;
-                rest /= size;
-            }
-            self.configuration(&options)
-        })
+        let options = (0..self.count()).filter_map(|number| self.nth(number));
+        options.map(|options| self.configuration(&options))
     }
 
     /// The options that stand for a configuration; `None` if the space does not have it.

@@ -10,7 +10,7 @@ use crate::cli::run::explain;
 use crate::script::Diagnostic;
 use crate::seed::stream;
 use crate::space::Point;
-use crate::store::{Outcome, Stretch, Trial};
+use crate::store::{Outcome, Stretch};
 use crate::study::{
     Experiment, Failure, Metrics, Obstacle, Progress, Rehearsal, RehearsalEnd, StudyError,
     evaluate_finite,
@@ -104,9 +104,9 @@ impl Tried {
                 },
                 None => values.as_ref().map(|_| ()).map_err(Clone::clone),
             };
-            let known = |point: &Point| match phase.as_ref()?.screened(point)? {
-                Outcome::Failed { reason, .. } => Some(Failure(reason)),
-                Outcome::Done { .. } => None,
+            let known = |point: &Point| {
+                let outcome = phase.as_ref()?.screened(point)?;
+                Some(Failure(outcome.failure()?.to_owned()))
             };
             tried.evaluate(loaded, &points, (&known, &judge))?;
             if script.defines("training") {
@@ -238,8 +238,8 @@ impl Tried {
     fn warn_of_phases(&mut self, loaded: &Loaded, rehearsal: &Rehearsal) {
         for (index, phase) in (0..).zip(&rehearsal.phases) {
             let of_phase = || rehearsal.entries.iter().filter(|entry| entry.trial.phase == index);
-            let failed: Vec<&String> =
-                of_phase().filter_map(|entry| failure(&entry.trial)).collect();
+            let failed: Vec<&str> =
+                of_phase().filter_map(|entry| entry.trial.outcome.failure()).collect();
             let Some(first) = failed.first().filter(|_| failed.len() == of_phase().count()) else {
                 continue;
             };
@@ -247,7 +247,7 @@ impl Tried {
                 "as phase `{}` was tried out, every point fails, the first with: ",
                 phase.name
             );
-            self.warnings.push(told_with(loaded, &message, &Failure((*first).clone())));
+            self.warnings.push(told_with(loaded, &message, &Failure((*first).to_owned())));
         }
     }
 
@@ -292,14 +292,6 @@ impl Tried {
             let help = "raise it: another machine may be slower";
             self.warnings.push(Diagnostic::new(message).with_help(help));
         }
-    }
-}
-
-/// Why a trial failed, if it did.
-const fn failure(trial: &Trial) -> Option<&String> {
-    match &trial.outcome {
-        Outcome::Failed { reason, .. } => Some(reason),
-        Outcome::Done { .. } => None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::results::Kept;
-use crate::pareto::dominance;
+use crate::pareto::{compare_costs, dominance};
 
 /// Costs in the order of the first, then of the next.
 #[derive(Clone, Debug)]
@@ -13,8 +13,7 @@ struct Costs(Vec<f64>);
 
 impl Ord for Costs {
     fn cmp(&self, other: &Self) -> Ordering {
-        let pairs = self.0.iter().zip(&other.0);
-        pairs.map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+        compare_costs(&self.0, &other.0)
     }
 }
 

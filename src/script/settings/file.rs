@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
 
 use super::written::Yaml;
@@ -12,7 +12,7 @@ use crate::script::diagnostic::{Diagnostic, Outline};
 use crate::script::limits::Limits;
 use crate::script::reading::read_text;
 use crate::script::sources::Sources;
-use crate::yaml::{self, Named};
+use crate::yaml;
 
 /// What a settings file may say.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -37,20 +37,13 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<String>,
     /// Values for the arguments that the script's `args()` declares.
-    #[serde(deserialize_with = "each_once")]
+    #[serde(deserialize_with = "yaml::each_once")]
     pub args: BTreeMap<String, Value>,
     /// What the script may use up.
     pub limits: Limits,
     /// Where all of it is written.
     #[serde(skip)]
     pub written: Written,
-}
-
-/// Reads arguments, none of which is there twice.
-fn each_once<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<BTreeMap<String, Value>, D::Error> {
-    Named::deserialize(deserializer).map(|Named(arguments)| arguments.into_iter().collect())
 }
 
 impl Settings {
