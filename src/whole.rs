@@ -1,11 +1,14 @@
 //! Files that are written whole or not at all.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// Symbolic links that are followed one after another; as many as Linux follows.
 const MOST_LINKS: usize = 40;
+
+/// No more names are tried for a file beside its place.
+const MOST_NAMES: u32 = 100;
 
 /// What is at a place that a file is to be written to.
 #[derive(Debug)]
@@ -72,33 +75,153 @@ fn end_of_links(path: &Path) -> PathBuf {
     path
 }
 
-/// Writes a file beside its place first, so that a reader never meets half of it, and brings it to the
-/// disk; makes its folder if there is none. What a symbolic link leads to is replaced, not the link; a
-/// device or a pipe is written to as it is.
+/// A file that is written beside its place, so that a reader never meets half of it. What is not
+/// [kept](Self::keep) leaves nothing behind, and what is at the place as it was.
+#[derive(Debug)]
+pub struct Replacement {
+    /// There until it is kept or dropped.
+    file: Option<File>,
+    beside: PathBuf,
+    place: PathBuf,
+}
+
+impl Replacement {
+    /// Makes a file beside a place, which no symbolic link leads on from. Whatever is there already,
+    /// by whatever name, is left as it is.
+    ///
+    /// # Errors
+    /// The place names no file, or its folder is missing or takes no file.
+    pub fn at(place: &Path) -> io::Result<Self> {
+        let Some(name) = place.file_name() else { return Err(ErrorKind::IsADirectory.into()) };
+        for number in 0.. {
+            let mut name = name.to_owned();
+            name.push(format!(".{}-{number}.part", std::process::id()));
+            let beside = place.with_file_name(name);
+            let file = match File::create_new(&beside) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists && number < MOST_NAMES => {
+                    continue;
+                }
+                file => Some(file?),
+            };
+            return Ok(Self { file, beside, place: place.to_owned() });
+        }
+        Err(ErrorKind::AlreadyExists.into())
+    }
+
+    /// Where it is as long as it is written.
+    pub fn beside(&self) -> &Path {
+        &self.beside
+    }
+
+    /// Brings it to the disk and to its place, with the permissions of what is there.
+    ///
+    /// # Errors
+    /// The disk is full or fails, or there is a folder.
+    pub fn keep(mut self) -> io::Result<()> {
+        if let Some(file) = &self.file {
+            if let Ok(found) = fs::metadata(&self.place) {
+                file.set_permissions(found.permissions())?;
+            }
+            file.sync_all()?;
+        }
+        fs::rename(&self.beside, &self.place)?;
+        self.file = None;
+        let folder = self.place.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
+    }
+}
+
+impl Write for Replacement {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.as_mut().map_or(Ok(0), |file| file.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), File::flush)
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            let _ = fs::remove_file(&self.beside);
+        }
+    }
+}
+
+/// Writes a file whole or not at all, by a [`Replacement`]. What a symbolic link leads to is replaced,
+/// not the link; a device or a pipe is written to as it is.
 ///
 /// # Errors
-/// The disk is full or fails; what was at the place is then as it was.
+/// The folder is missing, or the disk is full or fails; what was at the place is then as it was.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let path = match Target::at(path)? {
-        Target::File(path) => path,
-        Target::Stream(mut stream) => return stream.write_all(bytes),
-    };
+    match Target::at(path)? {
+        Target::File(place) => {
+            let mut file = Replacement::at(&place)?;
+            file.write_all(bytes)?;
+            file.keep()
+        }
+        Target::Stream(mut stream) => stream.write_all(bytes),
+    }
+}
+
+/// Creates a file, or empties the one that is there, that nobody may read or write who may not do that in its
+/// folder.
+///
+/// # Errors
+/// The folder cannot be looked at, or takes no file.
+pub fn create_like_folder(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o666 & mode_of_folder(path)?);
+    }
+    options.open(path)
+}
+
+/// Creates a folder that nobody may use who may not use the one that it is in.
+///
+/// # Errors
+/// It is there, or the folder that it is to be in is not.
+pub fn create_folder_like_folder(path: &Path) -> io::Result<()> {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "as where there are modes"))]
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(mode_of_folder(path)?);
+    }
+    builder.create(path)
+}
+
+/// Takes away from a file what its folder does not allow.
+///
+/// # Errors
+/// The file or its folder cannot be looked at or changed.
+#[cfg(unix)]
+pub fn restrict_like_folder(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let (mode, allowed) = (fs::metadata(path)?.permissions().mode() & 0o777, mode_of_folder(path)?);
+    if mode & !allowed == 0 {
+        return Ok(());
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode & allowed))
+}
+
+/// Takes away from a file what its folder does not allow: there are no modes here.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "as where there are modes")]
+pub fn restrict_like_folder(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn mode_of_folder(path: &Path) -> io::Result<u32> {
+    use std::os::unix::fs::PermissionsExt;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or_else(|| Path::new("."));
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}", std::process::id()));
-    let temporary = folder.join(name);
-    let write = || {
-        fs::create_dir_all(folder)?;
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, &path)?;
-        File::open(folder)?.sync_all()
-    };
-    write().inspect_err(|_| {
-        let _ = fs::remove_file(&temporary);
-    })
+    Ok(fs::metadata(folder.unwrap_or(Path::new(".")))?.permissions().mode() & 0o777)
 }
 
 #[cfg(test)]
@@ -109,10 +232,19 @@ mod tests {
     fn a_file_takes_the_place_of_an_older_one_and_leaves_nothing_beside() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/file.bin");
+        assert!(write_whole(&path, b"first").is_err());
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        // Another's, by the name that is tried first.
+        let other = format!("file.bin.{}-0.part", std::process::id());
+        let other = path.with_file_name(other);
+        fs::write(&other, "mine").unwrap();
         write_whole(&path, b"first").unwrap();
         write_whole(&path, b"second").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"second");
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        drop(Replacement::at(&path).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        assert_eq!(fs::read_to_string(&other).unwrap(), "mine");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
         // A folder cannot be replaced by a file.
         let taken = folder.path().join("new");
         assert!(write_whole(&taken, b"x").is_err());

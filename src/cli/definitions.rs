@@ -11,6 +11,7 @@ use super::error::CliError;
 use super::output::{names, print_json};
 use crate::note;
 use crate::script::{definitions, reference_page};
+use crate::whole::write_whole;
 
 /// Writes definitions of what scripts can call, for editors with the Rhai language server.
 #[derive(Debug, clap::Args)]
@@ -53,5 +54,6 @@ fn write_all(dir: &Path) -> Result<Vec<PathBuf>, CliError> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), CliError> {
-    fs::write(path, text).map_err(|source| CliError::File { path: path.to_owned(), source })
+    write_whole(path, text.as_bytes())
+        .map_err(|source| CliError::File { path: path.to_owned(), source })
 }

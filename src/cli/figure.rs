@@ -13,6 +13,7 @@ use crate::pareto::{Frontier, costs};
 use crate::query::select;
 use crate::report::{Axes, Series, figure};
 use crate::store::{Outcome, Reader, RunRecord, Trial};
+use crate::whole::write_whole;
 
 /// Draws the frontiers of runs and sweeps as SVG: accuracy against latency, with area as colour.
 #[derive(Debug, clap::Args)]
@@ -49,7 +50,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let title = format!("Frontier of {}", args.runs.join(", "));
     let text = figure(&title, &axes, if predicted { "predicted" } else { "" }, &series)
         .map_err(|error| CliError::usage(error.to_string()))?;
-    std::fs::write(&args.out, text)
+    write_whole(&args.out, text.as_bytes())
         .map_err(|source| CliError::File { path: args.out.clone(), source })?;
     note!("wrote {}", args.out.display());
     if common.json {

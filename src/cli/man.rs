@@ -12,6 +12,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 use super::error::CliError;
 use super::help;
 use crate::note;
+use crate::whole::write_whole;
 
 /// Prints the manual page, or writes one for every command into a folder.
 #[derive(Debug, clap::Args)]
@@ -38,7 +39,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
 /// Writes the page of a command and those of its commands; gives how many.
 fn write(command: &Command, dir: &Path) -> io::Result<usize> {
     let name = command.get_display_name().unwrap_or_else(|| command.get_name());
-    fs::write(dir.join(format!("{name}.1")), page(command.clone())?)?;
+    write_whole(&dir.join(format!("{name}.1")), &page(command.clone())?)?;
     command
         .get_subcommands()
         .map(|command| write(command, dir))

@@ -1,6 +1,5 @@
 //! Where results go: standard output, or a file that is there whole or not at all.
 
-use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Write, stdout};
 use std::path::{Path, PathBuf};
 
@@ -8,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::error::CliError;
 use crate::report::Format;
-use crate::whole::Target;
+use crate::whole::{Replacement, Target};
 
 /// Where results go.
 pub struct Output(Place);
@@ -17,7 +16,7 @@ enum Place {
     /// Standard output, or a device or pipe that is named like a file.
     Stream(BufWriter<Box<dyn Write + Send>>),
     /// The file, and the one beside it that becomes it at the end.
-    File { file: Option<BufWriter<File>>, path: PathBuf, beside: PathBuf },
+    File { file: BufWriter<Replacement>, path: PathBuf },
 }
 
 impl Output {
@@ -35,13 +34,11 @@ impl Output {
             Target::File(place) => place,
             Target::Stream(stream) => return Ok(Self::stream(stream)),
         };
-        let mut name = place.file_name().map(ToOwned::to_owned).ok_or_else(|| {
-            CliError::usage(format!("`--output {}` names no file", path.display()))
-        })?;
-        name.push(format!(".{}.part", std::process::id()));
-        let beside = place.with_file_name(name);
-        let file = Some(BufWriter::new(File::create(&beside).map_err(failed)?));
-        Ok(Self(Place::File { file, path: place, beside }))
+        if place.file_name().is_none() {
+            return Err(CliError::usage(format!("`--output {}` names no file", path.display())));
+        }
+        let file = BufWriter::new(Replacement::at(&place).map_err(failed)?);
+        Ok(Self(Place::File { file, path: place }))
     }
 
     fn stream(out: impl Write + Send + 'static) -> Self {
@@ -52,22 +49,13 @@ impl Output {
     ///
     /// # Errors
     /// The file's or standard output's.
-    pub fn finish(mut self) -> Result<(), CliError> {
-        match &mut self.0 {
-            Place::Stream(out) => Ok(out.flush()?),
-            Place::File { file, path, beside } => {
-                let done = match file.take() {
-                    Some(file) => file
-                        .into_inner()
-                        .map_err(io::IntoInnerError::into_error)
-                        .and_then(|file| file.sync_all())
-                        .and_then(|()| fs::rename(&*beside, &*path)),
-                    None => Ok(()),
-                };
-                if done.is_err() {
-                    let _ = fs::remove_file(&*beside);
-                }
-                done.map_err(|source| CliError::File { path: path.clone(), source })
+    pub fn finish(self) -> Result<(), CliError> {
+        match self.0 {
+            Place::Stream(mut out) => Ok(out.flush()?),
+            Place::File { file, path } => {
+                let file = file.into_inner().map_err(io::IntoInnerError::into_error);
+                let kept = file.and_then(Replacement::keep);
+                kept.map_err(|source| CliError::File { path, source })
             }
         }
     }
@@ -77,27 +65,14 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.0 {
             Place::Stream(out) => out.write(bytes),
-            Place::File { file: Some(file), .. } => file.write(bytes),
-            Place::File { file: None, .. } => Ok(bytes.len()),
+            Place::File { file, .. } => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.0 {
             Place::Stream(out) => out.flush(),
-            Place::File { file: Some(file), .. } => file.flush(),
-            Place::File { file: None, .. } => Ok(()),
-        }
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        // What is not finished leaves nothing behind.
-        if let Place::File { file, beside, .. } = &mut self.0
-            && file.take().is_some()
-        {
-            let _ = fs::remove_file(beside);
+            Place::File { file, .. } => file.flush(),
         }
     }
 }

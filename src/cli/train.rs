@@ -15,6 +15,7 @@ use crate::script::TrainingPlan;
 use crate::space::Point;
 use crate::study::Experiment;
 use crate::train::{Model, TrainError};
+use crate::whole::{Replacement, create_folder_like_folder, restrict_like_folder, write_whole};
 
 /// Trains one network of an experiment, as its `training(point)` says, and keeps its weights.
 ///
@@ -87,14 +88,21 @@ fn train(
 
 fn save(model: &Model, path: &Path) -> Result<(), CliError> {
     let failed = |source| CliError::File { path: path.to_owned(), source };
-    let temporary = path.with_extension("new");
-    fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
-    model.save(&temporary)?;
-    fs::rename(&temporary, path).map_err(failed)
+    if let Some(folder) = path.parent()
+        && !folder.is_dir()
+    {
+        create_folder_like_folder(folder).map_err(failed)?;
+    }
+    let file = Replacement::at(path).map_err(failed)?;
+    model.save(file.beside())?;
+    restrict_like_folder(file.beside()).map_err(failed)?;
+    file.keep().map_err(failed)
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), CliError> {
-    fs::copy(from, to).map(|_| ()).map_err(|source| CliError::File { path: to.to_owned(), source })
+    let bytes =
+        fs::read(from).map_err(|source| CliError::File { path: from.to_owned(), source })?;
+    write_whole(to, &bytes).map_err(|source| CliError::File { path: to.to_owned(), source })
 }
 
 fn with_seed(path: &Path, seed: u64) -> PathBuf {

@@ -11,6 +11,7 @@ use crate::accuracy::nasbench101::Nasbench101Table;
 use crate::accuracy::nasbench101::predictor::{Predictor, Quality, Recipe, split, train};
 use crate::note;
 use crate::report::Table;
+use crate::whole::write_whole;
 
 /// The share of the cells that is compared apart, from the most accurate down.
 const TOP: f64 = 0.1;
@@ -62,7 +63,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         .map_err(|error| failed(error.to_string()))?
     };
     if let Some(path) = &args.out {
-        std::fs::write(path, predictor.encode())
+        write_whole(path, &predictor.encode())
             .map_err(|error| failed(format!("cannot write {}: {error}", path.display())))?;
     }
 

@@ -13,6 +13,7 @@ use super::model::Model;
 use super::optimiser::OptimiserState;
 use super::trainer::EpochScore;
 use crate::hashed::body;
+use crate::whole::{create_folder_like_folder, create_like_folder};
 
 /// A training between two steps.
 #[derive(Serialize, Deserialize)]
@@ -84,9 +85,11 @@ impl Checkpoint {
         let bytes = postcard::to_stdvec(self).map_err(|error| failed(io::Error::other(error)))?;
         let write = || {
             let folder = path.parent().unwrap_or(Path::new("."));
-            fs::create_dir_all(folder)?;
+            if !folder.is_dir() {
+                create_folder_like_folder(folder)?;
+            }
             let temporary = path.with_extension("new");
-            let mut file = File::create(&temporary)?;
+            let mut file = create_like_folder(&temporary)?;
             file.write_all(blake3::hash(&bytes).as_bytes())?;
             file.write_all(&bytes)?;
             file.sync_all()?;

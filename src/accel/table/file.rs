@@ -125,7 +125,10 @@ impl MeasuredTable {
     /// Writes the table into a folder of data, in place of an older one.
     pub(super) fn save(&self, data: &Path) -> Result<PathBuf, (PathBuf, io::Error)> {
         let path = data.join(FOLDER).join(format!("{}.{EXTENSION}", self.name));
-        let written = self.encode().and_then(|bytes| write_whole(&path, &bytes));
+        let written = self.encode().and_then(|bytes| {
+            fs::create_dir_all(data.join(FOLDER))?;
+            write_whole(&path, &bytes)
+        });
         written.map(|()| path.clone()).map_err(|source| (path, source))
     }
 

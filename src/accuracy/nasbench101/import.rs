@@ -113,9 +113,12 @@ fn check(file: &Path, table: &Nasbench101Table, all: &Catalogue) -> Result<(), I
 
 fn write(table: &Nasbench101Table, data: &Path) -> Result<PathBuf, ImportError> {
     let path = data.join(FOLDER).join(FILES[0]);
-    zstd::bulk::compress(&table.encode(), 19)
-        .and_then(|compressed| write_whole(&path, &compressed))
-        .map_err(|source| ImportError::Write { path: path.clone(), source })?;
+    let write = || {
+        let compressed = zstd::bulk::compress(&table.encode(), 19)?;
+        std::fs::create_dir_all(data.join(FOLDER))?;
+        write_whole(&path, &compressed)
+    };
+    write().map_err(|source| ImportError::Write { path: path.clone(), source })?;
     Ok(path)
 }
 

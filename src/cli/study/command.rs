@@ -20,6 +20,7 @@ use crate::report::{Format, StudyBar};
 use crate::script::{Diagnostic, ScriptError, SettingsError, Sources};
 use crate::store::{RunRecord, Status, Store, StoreError, StudyRecord, now_s};
 use crate::study::{End, StudyError};
+use crate::whole::write_whole;
 
 /// Runs strategies on scenarios, each repeated over seeds, and compares them: outcomes with quartiles
 /// and intervals, and a report with figures.
@@ -256,7 +257,7 @@ fn print(common: &Common, judged: &[Judged]) -> Result<(), CliError> {
 }
 
 fn write(path: &Path, page: &str) -> Result<(), CliError> {
-    std::fs::write(path, page)
+    write_whole(path, page.as_bytes())
         .map_err(|source| CliError::File { path: path.to_path_buf(), source })?;
     note!("wrote {}", path.display());
     Ok(())

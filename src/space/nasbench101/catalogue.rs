@@ -15,6 +15,7 @@ use super::hash::CellHash;
 use super::order::{label_rank, labels_in};
 use crate::hashed::{body, hashed};
 use crate::space::dag::{Graph, Order};
+use crate::whole::write_whole;
 
 /// The number of cells up to isomorphism.
 pub const CELL_COUNT: usize = 423_624;
@@ -122,14 +123,9 @@ impl Catalogue {
         Some(Self { entries: body.chunks_exact(ENTRY).map(entry).collect::<Option<_>>()? })
     }
 
-    /// Writes the file beside its place first, so that a reader never meets half of it.
     fn write(&self, folder: &Path) -> io::Result<()> {
         fs::create_dir_all(folder)?;
-        let temporary = folder.join(format!("{FILE}.{}", std::process::id()));
-        fs::write(&temporary, self.encode())?;
-        fs::rename(&temporary, folder.join(FILE)).inspect_err(|_| {
-            let _ = fs::remove_file(&temporary);
-        })
+        write_whole(&folder.join(FILE), &self.encode())
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::model::Predictor;
 use crate::hashed::{body, hashed};
 use crate::space::nasbench101::Cell101;
+use crate::whole::write_whole;
 
 impl Predictor {
     /// The predicted test accuracies of cells, from a folder of cached files; where they are not
@@ -38,17 +39,13 @@ fn decode(bytes: &[u8], count: usize) -> Option<Vec<f64>> {
     Some(numbers.map(|number| f64::from_le_bytes(*number)).collect())
 }
 
-/// Writes beside the file's place first, so that a reader never meets half of it.
+/// Writes what is kept.
 fn write(file: &Path, accuracies: &[f64]) -> io::Result<()> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
     }
     let body: Vec<u8> = accuracies.iter().flat_map(|number| number.to_le_bytes()).collect();
-    let temporary = file.with_extension(std::process::id().to_string());
-    fs::write(&temporary, hashed(&body))?;
-    fs::rename(&temporary, file).inspect_err(|_| {
-        let _ = fs::remove_file(&temporary);
-    })
+    write_whole(file, &hashed(&body))
 }
 
 #[cfg(test)]

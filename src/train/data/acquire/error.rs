@@ -26,6 +26,12 @@ pub enum AcquireError {
         /// What is wrong.
         source: DataError,
     },
+    /// The folder where a set is made ready has something else in it.
+    #[error("{} holds other things than a set that is made ready; move it elsewhere", path.display())]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Another process is at it.
     #[error("another process fetches or imports {name} into {}; wait for it", data.display())]
     Busy {

@@ -24,7 +24,13 @@ impl Incoming {
         let path = folder.join(LOCK);
         let failed = |source| AcquireError::Write { path: path.clone(), source };
         fs::create_dir_all(&folder).map_err(failed)?;
-        let lock = File::create(&path).map_err(failed)?;
+        // Whatever is in the folder goes with it in the end: it has to be this program's.
+        let is_empty = || Ok(fs::read_dir(&folder)?.next().is_none());
+        if !is_lock(&path) && !is_empty().map_err(failed)? {
+            return Err(AcquireError::Foreign { path: folder });
+        }
+        let lock = File::options().write(true).create(true).truncate(false).open(&path);
+        let lock = lock.map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { folder, _lock: lock }),
             Err(TryLockError::WouldBlock) => {
@@ -65,6 +71,11 @@ impl Incoming {
         let _ = fs::remove_dir_all(&self.folder);
         Ok(())
     }
+}
+
+/// Whether there is the file that is locked, in which there is never anything.
+fn is_lock(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0)
 }
 
 impl Drop for Incoming {

@@ -279,3 +279,18 @@ fn a_set_of_several_files_is_fetched() {
     assert_eq!(acquired.place, data.join("fashion-mnist"));
     assert_eq!(place.found(), ["fashion-mnist"]);
 }
+
+#[test]
+fn a_folder_with_other_things_is_left_as_it_is() {
+    let place = Place::new();
+    let file = place.file("FILE", &archive());
+    place.file("data/.cifar100.incoming/notes.txt", b"mine");
+    let text = place.import(&file).unwrap_err();
+    assert!(text.contains("holds other things than a set that is made ready"), "{text}");
+    place.file("data/.cifar100.incoming/lock", b"mine");
+    place.import(&file).unwrap_err();
+    for name in ["notes.txt", "lock"] {
+        let path = place.data().join(".cifar100.incoming").join(name);
+        assert_eq!(std::fs::read(path).unwrap(), b"mine");
+    }
+}
