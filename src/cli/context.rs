@@ -115,9 +115,14 @@ impl Common {
         Ok(serve::open(&self.store)?)
     }
 
-    /// Opens a store that must be there.
+    /// Opens a store that must be there for writing.
     pub fn existing_store(&self) -> Result<Served, CliError> {
-        Ok(Served::new(Store::open(&self.store, OpenMode::ReadOnlyMustExist)?))
+        Ok(Served::new(Store::open(&self.store, OpenMode::ReadWriteMustExist)?))
+    }
+
+    /// Opens a store that must be there, and that no process writes, for reading.
+    pub fn store_to_read(&self) -> Result<Store, CliError> {
+        Ok(Store::open(&self.store, OpenMode::ReadOnlyMustExist)?)
     }
 
     /// The folder of benchmark tables: the option or `TANDEM_DATA`, else the setting, else `data`.
@@ -148,7 +153,11 @@ impl Common {
 pub fn stored_settings(record: &RunRecord) -> Result<Settings, CliError> {
     serde_json::from_value(record.settings.clone()).map_err(|error| {
         let name = &record.name;
-        CliError::usage(format!("the settings of run `{name}` cannot be read: {error}"))
+        let why = match &record.lost {
+            Some(lost) if lost.record => ", as its record was read from a damaged page",
+            _ => "",
+        };
+        CliError::usage(format!("the settings of run `{name}` cannot be read{why}: {error}"))
     })
 }
 

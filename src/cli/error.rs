@@ -369,6 +369,10 @@ const fn store_code(error: &StoreError) -> u8 {
         StoreError::NoRun { .. }
         | StoreError::NoStore { .. }
         | StoreError::NotAStore { .. }
+        | StoreError::NotAFolder { .. }
+        | StoreError::LeadsNowhere { .. }
+        | StoreError::LeadsAstray { .. }
+        | StoreError::NothingToSalvage { .. }
         | StoreError::NotEmpty { .. } => 2,
         StoreError::Io { .. }
         | StoreError::Full { .. }

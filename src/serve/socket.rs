@@ -4,7 +4,7 @@ use std::env;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -54,11 +54,13 @@ impl Socket {
         if let Some(folder) = path.parent() {
             make_private(folder)?;
         }
-        match fs::remove_file(path) {
+        match fs::symlink_metadata(path) {
             // Whoever bound it is dead: the lock of its store was free.
-            Ok(()) => {
-                tracing::debug!(path = %path.display(), "removed the socket of a dead process")
+            Ok(found) if found.file_type().is_socket() => {
+                fs::remove_file(path)?;
+                tracing::debug!(path = %path.display(), "removed the socket of a dead process");
             }
+            Ok(_) => return Err(io::Error::other("there is something else than a socket")),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -152,6 +154,17 @@ mod tests {
         let fallback = Socket::bind_in(&store, None, dir.path()).unwrap();
         assert!(fallback.path.starts_with(dir.path().join(format!("tandem-{user}"))));
         assert!(Socket::bind_in(&store, None, &store).is_err());
+    }
+
+    #[test]
+    fn what_is_no_socket_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("serving");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("socket"), "mine").unwrap();
+        let socket = Socket::bind_in(dir.path(), Some(dir.path()), Path::new("/missing")).unwrap();
+        assert!(socket.path.starts_with(dir.path().join("tandem")));
+        assert_eq!(fs::read_to_string(folder.join("socket")).unwrap(), "mine");
     }
 
     #[test]

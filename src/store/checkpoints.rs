@@ -16,8 +16,8 @@ impl Store {
     pub fn save_checkpoint(&self, run: &str, step: u64, bytes: &[u8]) -> Result<(), StoreError> {
         let failed = |error| self.failed(error);
         self.checkpoints.insert(keys::key(run, step), hashed(bytes)).map_err(failed)?;
-        let older = self.checkpoints.scan_prefix(keys::prefix(run)).keys().rev().skip(KEPT);
-        for key in older.collect::<Result<Vec<_>, _>>().map_err(failed)? {
+        let older = self.checkpoints.scan_prefix_back(keys::prefix(run)).skip(KEPT);
+        for (key, _) in older.collect::<Result<Vec<_>, _>>().map_err(failed)? {
             self.checkpoints.remove(key).map_err(failed)?;
         }
         self.flush()
@@ -29,7 +29,7 @@ impl Store {
     /// The store fails, or there are checkpoints and none is whole.
     pub fn latest_checkpoint(&self, run: &str) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
         let mut broken = 0;
-        for entry in self.checkpoints.scan_prefix(keys::prefix(run)).rev() {
+        for entry in self.checkpoints.scan_prefix_back(keys::prefix(run)) {
             let (key, value) = entry.map_err(|error| self.failed(error))?;
             let step = keys::step(&key);
             if let (Some(step), Some(bytes)) = (step, body(&value)) {

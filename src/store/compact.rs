@@ -1,14 +1,12 @@
 //! Giving space back.
 
-use std::path::Path;
-
-use sled::{Db, Tree};
-
+use super::database::Database;
+use super::engine::{Engine, Tree};
 use super::error::StoreError;
 use super::open::{Store, open_database};
 use super::space::database_bytes;
 use super::swap;
-use super::trees::{Filling, trees};
+use super::trees::{copy_trees, is_local};
 
 /// What a compaction did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,12 +22,12 @@ impl Store {
     /// the place of the old.
     ///
     /// sled appends and gives little back; a database that was written in one go is small. If it is no
-    /// smaller than the old one, that one stays. The folder stays locked all the time. A kill leaves the old database or the fresh one, which the next
-    /// opening sees to.
+    /// smaller than the old one, that one stays. The folder stays locked all the time. A kill leaves the old
+    /// database or the fresh one, which the next opening for writing sees to.
     ///
     /// # Errors
     /// The store fails, is damaged, or the disk has no room for a second database; the store is as it was.
-    pub fn compact(self) -> Result<Compacted, StoreError> {
+    pub fn compact(mut self) -> Result<Compacted, StoreError> {
         let path = self.path.clone();
         let failed = |source| StoreError::Io { path: path.clone(), source };
         // Whatever is waiting is part of what is there before.
@@ -37,9 +35,9 @@ impl Store {
         let before = database_bytes(&path).map_err(failed)?;
         let staged = swap::stage(&path).map_err(failed)?;
         let write = || {
-            copy(&self, &staged)?;
+            copy_trees(&self.db, &path, &staged, self.last_sync() + 1)?;
             // Read from the disk, not from what was just in memory.
-            compare(&self, &open_database(&staged)?)
+            compare(&self, &Engine::Database(Database::new(open_database(&staged)?)))
         };
         if let Err(error) = write() {
             let _ = swap::discard(&path);
@@ -49,8 +47,10 @@ impl Store {
             swap::discard(&path).map_err(failed)?;
             return Ok(Compacted { before, after: before });
         }
-        // sled writes into the folder as long as it is open.
+        // sled writes into the folder as long as it is open. What it has is the old database's: nothing more of
+        // that is to be brought to the disk.
         let lock = self.lock.clone();
+        self.holding = None;
         drop(self);
         swap::replace(&path).map_err(failed)?;
         let after = database_bytes(&path).map_err(failed)?;
@@ -59,33 +59,22 @@ impl Store {
     }
 }
 
-/// Writes all records of a store into a new database.
-fn copy(store: &Store, folder: &Path) -> Result<(), StoreError> {
-    let failed = |error| store.failed(error);
-    let mut filling = Filling::new(&store.path, folder)?;
-    for (name, tree) in trees(&store.db).map_err(failed)? {
-        let copy = filling.tree(&name)?;
-        for record in &tree {
-            let (key, value) = record.map_err(failed)?;
-            filling.insert(&copy, &key, &value)?;
-        }
-    }
-    filling.close()
-}
-
 /// Refuses a copy that is not what it was made of.
-fn compare(store: &Store, copy: &Db) -> Result<(), StoreError> {
+fn compare(store: &Store, copy: &Engine) -> Result<(), StoreError> {
     let failed = |error| store.failed(error);
-    let (ours, theirs) = (trees(&store.db).map_err(failed)?, trees(copy).map_err(failed)?);
+    let (ours, theirs) = (store.db.trees().map_err(failed)?, copy.trees().map_err(failed)?);
     let names = |trees: &[(sled::IVec, Tree)]| -> Vec<sled::IVec> {
         trees.iter().map(|(name, _)| name.clone()).collect()
     };
     let mut same = names(&ours) == names(&theirs);
-    for ((_, ours), (_, theirs)) in ours.iter().zip(&theirs) {
+    for ((name, ours), (_, theirs)) in ours.iter().zip(&theirs) {
         let mut theirs = theirs.iter();
         for record in ours {
-            let copied = theirs.next().transpose().map_err(failed)?;
-            same &= copied == Some(record.map_err(failed)?);
+            let (record, copied) =
+                (record.map_err(failed)?, theirs.next().transpose().map_err(failed)?);
+            same &= copied.is_some_and(|copied| {
+                copied == record || (is_local(name, &record.0) && copied.0 == record.0)
+            });
         }
         same &= theirs.next().is_none();
     }
@@ -101,7 +90,7 @@ mod tests {
 
     fn records(store: &Store) -> Vec<(Vec<u8>, Vec<u8>, Vec<u8>)> {
         let mut all = Vec::new();
-        for (name, tree) in trees(&store.db).unwrap() {
+        for (name, tree) in store.db.trees().unwrap() {
             for record in &tree {
                 let (key, value) = record.unwrap();
                 if !super::super::trees::is_local(&name, &key) {
@@ -137,7 +126,7 @@ mod tests {
         let again = store.compact().unwrap();
         assert!(again.before <= done.after + (1 << 20) && again.after <= again.before, "{again:?}");
         let store = open(&path);
-        assert!(!swap::is_unfinished(&path) && !swap::is_ready(&path));
+        assert!(!swap::is_unfinished(&path) && swap::ready(&path).is_none());
         assert_eq!(records(&store), before);
         let mut trials = store.trials(&run).unwrap();
         assert!(trials.all(|trial| trial.is_ok()));
@@ -154,7 +143,7 @@ mod tests {
         let path = dir.path().join("store");
         let store = open(&path);
         let run = store.create_run(record("r")).unwrap().name;
-        copy(&store, &swap::stage(&path).unwrap()).unwrap();
+        copy_trees(&store.db, &path, &swap::stage(&path).unwrap(), 2).unwrap();
         store.append(&run, &[entry(0, 0.5)]).unwrap();
         drop(store);
         let store = open(&path);
@@ -169,16 +158,16 @@ mod tests {
         let store = open(&path);
         store.create_run(record("r")).unwrap();
         let staged = swap::stage(&path).unwrap();
-        copy(&store, &staged).unwrap();
-        let other = open_database(&staged).unwrap();
+        copy_trees(&store.db, &path, &staged, 2).unwrap();
+        let other = Engine::Database(Database::new(open_database(&staged).unwrap()));
         compare(&store, &other).unwrap();
-        let runs = other.open_tree("runs").unwrap();
-        let (key, value) = runs.first().unwrap().unwrap();
+        let runs = other.tree(b"runs").unwrap();
+        let (key, value) = runs.iter().next().unwrap().unwrap();
         let spoils: [&dyn Fn(); 4] = [
-            &|| drop(runs.insert("s", "x").unwrap()),
-            &|| drop(runs.insert(&key, "x").unwrap()),
-            &|| drop(runs.remove(&key).unwrap()),
-            &|| drop(other.open_tree("more").unwrap()),
+            &|| runs.insert("s", "x").unwrap(),
+            &|| runs.insert(&key, "x").unwrap(),
+            &|| runs.remove(&key).unwrap(),
+            &|| drop(other.tree(b"more").unwrap()),
         ];
         for spoil in spoils {
             spoil();
@@ -186,7 +175,7 @@ mod tests {
             runs.remove("s").unwrap();
             runs.insert(&key, value.clone()).unwrap();
         }
-        other.drop_tree("more").unwrap();
+        other.drop_tree(b"more").unwrap();
         compare(&store, &other).unwrap();
     }
 }

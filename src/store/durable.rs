@@ -10,8 +10,8 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::open::DATABASE;
-
-const BLOBS: &str = "blobs";
+use super::place::BLOBS;
+use crate::whole::{create_folder_like_folder, restrict_like_folder};
 
 /// What is known to be on the disk.
 #[derive(Debug, Default)]
@@ -39,7 +39,13 @@ impl Durable {
         for entry in fs::read_dir(&folder)? {
             let name = entry?.file_name();
             if !self.blobs.contains(&name) {
-                sync_file(&folder.join(&name))?;
+                let path = folder.join(&name);
+                match restrict_like_folder(&path) {
+                    // sled removes what it has no more use for.
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    other => other?,
+                }
+                sync_file(&path)?;
             }
             blobs.insert(name);
         }
@@ -53,8 +59,16 @@ impl Durable {
 
 /// Makes a folder with its parents, and brings their names to the disk.
 pub(super) fn make_folder(path: &Path) -> io::Result<()> {
-    let missing: Vec<&Path> = path.ancestors().take_while(|path| !path.exists()).collect();
-    fs::create_dir_all(path)?;
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .take_while(|path| !path.as_os_str().is_empty() && !path.exists())
+        .collect();
+    for &new in missing.iter().rev() {
+        match create_folder_like_folder(new) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && new.is_dir() => {}
+            other => other?,
+        }
+    }
     for made in missing {
         sync_parent(made)?;
     }

@@ -22,16 +22,50 @@ pub enum StoreError {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// A link to where nothing is.
+    #[error(
+        "{path} is a link to {target}, and there is nothing; make that folder, or name another \
+         with `--store`"
+    )]
+    LeadsNowhere {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// A link to a folder that is no store.
+    #[error(
+        "{path} is a link to {target}, which is no store; name a store, or a new or empty folder, \
+         with `--store`"
+    )]
+    LeadsAstray {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// The path is a file's.
+    #[error("{path} is no folder; name a store, or a new or empty folder, with `--store`")]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+    },
     /// The folder holds something else.
     #[error("{path} holds other files than a store's; name a new or empty folder with `--store`")]
     NotAStore {
         /// The folder.
         path: PathBuf,
     },
+    /// Nothing in the folder can be recognised as a part of a store.
+    #[error("nothing in {path} can be recognised as a part of a store")]
+    NothingToSalvage {
+        /// The folder.
+        path: PathBuf,
+    },
     /// An import did not come to its end.
     #[error(
-        "an import into the store at {path} was cut off; `tandem store import` begins it again, or \
-         remove the folder"
+        "an import or a salvage into the store at {path} was cut off; begin it again, or remove the \
+         folder"
     )]
     Unfinished {
         /// The folder of the store.
@@ -83,8 +117,8 @@ pub enum StoreError {
     },
     /// What is in the store cannot be right.
     #[error(
-        "the store at {path} is damaged: {what}; `tandem store verify` lists all that is wrong, \
-         `tandem store import` makes a store of an archive, and `--store` names another"
+        "the store at {path} is damaged: {what}; `tandem store salvage {path} --to NEW` reads what \
+         can be read into a new store, and `tandem store import` makes one of an archive"
     )]
     Damaged {
         /// The folder of the store.
@@ -161,8 +195,8 @@ pub enum StoreError {
     },
     /// A store is to be filled that is not empty.
     #[error(
-        "the store at {path} has {what}, and an archive goes into an empty store; name a new or \
-         empty folder with `--store`"
+        "the store at {path} has {what}, and what is imported or salvaged goes into an empty store; \
+         name a new or empty folder"
     )]
     NotEmpty {
         /// The folder of the store.

@@ -6,7 +6,7 @@
 
 use std::env;
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,11 +15,12 @@ use serde::{Deserialize, Serialize};
 
 use super::open::Store;
 use super::record::now_s;
+use crate::whole::create_like_folder;
 
 /// The file within the store's folder.
-pub(super) const FILE: &str = "holder";
+const FILE: &str = "holder";
 /// What it is written as before it is renamed.
-pub(super) const TEMPORARY: &str = "holder.new";
+const TEMPORARY: &str = "holder.new";
 /// The version of the file's layout.
 const FORMAT: u32 = 1;
 /// How long a holder waits between two signs of life.
@@ -149,7 +150,7 @@ impl Holding {
             let text = serde_json::to_string(holder).map_err(io::Error::other)?;
             // Whoever reads it finds the one before or this one, whole.
             let temporary = self.store.join(TEMPORARY);
-            fs::write(&temporary, text + "\n")?;
+            create_like_folder(&temporary)?.write_all(format!("{text}\n").as_bytes())?;
             fs::rename(&temporary, self.store.join(FILE))
         };
         if let Err(error) = write() {
@@ -167,18 +168,21 @@ impl Drop for Holding {
 impl Store {
     /// This process as the holder of the store, with its last sign of life.
     pub fn holder(&self) -> Holder {
-        Holder { runs: self.own_runs(), ..self.holding.holder().clone() }
+        let holder = self.holding.as_ref().map(|holding| holding.holder().clone());
+        Holder { runs: self.own_runs(), ..holder.unwrap_or_else(Holder::this_process) }
     }
 
     /// Says in the store's folder that this process is alive, and what it works on.
     pub fn beat(&self) {
-        self.holding.holder().heartbeat_s = now_s();
-        self.holding.write(&self.holder());
+        let Some(holding) = &self.holding else { return };
+        holding.holder().heartbeat_s = now_s();
+        holding.write(&self.holder());
     }
 
     /// Says in the store's folder at which socket this process answers.
     pub fn answer_at(&self, socket: Option<PathBuf>) {
-        self.holding.holder().socket = socket;
+        let Some(holding) = &self.holding else { return };
+        holding.holder().socket = socket;
         self.beat();
     }
 }

@@ -48,14 +48,15 @@ impl Store {
                 return Err(StoreError::NotFinite { run: run.to_owned(), step: trial.step, what });
             }
         }
-        let (batch, packed) = pack(run, &tail.rest, entries)?;
-        self.journal.apply_batch(batch).map_err(|error| self.failed(error))?;
+        let packed = pack(run, &tail.rest, entries)?;
+        let in_stretches = packed.in_stretches;
+        self.journal.apply_batch(packed.batch()).map_err(|error| self.failed(error))?;
         self.flush()?;
         tail.next += entries.len() as u64;
         // Whatever is packed goes past the end of what was there before.
-        match packed {
+        match in_stretches {
             0 => tail.rest.extend_from_slice(entries),
-            _ => tail.rest = entries[packed - tail.rest.len()..].to_vec(),
+            _ => tail.rest = entries[in_stretches - tail.rest.len()..].to_vec(),
         }
         Ok(())
     }
@@ -84,7 +85,7 @@ impl Store {
     }
 
     fn count(&self, run: &str) -> Result<u64, StoreError> {
-        let last = self.journal.scan_prefix(keys::prefix(run)).next_back();
+        let last = self.journal.scan_prefix_back(keys::prefix(run)).next();
         let Some((key, value)) = last.transpose().map_err(|error| self.failed(error))? else {
             return Ok(0);
         };
@@ -118,7 +119,7 @@ impl Store {
         let mut entries = Vec::new();
         // Whoever asks from another process may ask for anything.
         let first = number.saturating_mul(Stretch::LEN);
-        for entry in self.journal.range(keys::key(run, first)..) {
+        for entry in self.journal.range_from(keys::key(run, first)) {
             let (key, value) = entry.map_err(|error| self.failed(error))?;
             if !key.starts_with(&prefix) {
                 break;
@@ -167,18 +168,38 @@ impl Store {
     }
 }
 
-/// What appending entries to those after the last full stretch changes, and how many of both together
-/// are then in full stretches.
-pub(super) fn pack(
-    run: &str,
-    stored: &[Entry],
-    new: &[Entry],
-) -> Result<(Batch, usize), StoreError> {
+/// What appending entries to those after the last full stretch changes.
+#[derive(Debug, Default)]
+pub(super) struct Packed {
+    /// Records that are written.
+    pub written: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Keys of records that are removed.
+    removed: Vec<Vec<u8>>,
+    /// How many of all entries are in full stretches then.
+    in_stretches: usize,
+}
+
+impl Packed {
+    /// All changes together.
+    pub fn batch(self) -> Batch {
+        let mut batch = Batch::default();
+        for key in self.removed {
+            batch.remove(key);
+        }
+        for (key, value) in self.written {
+            batch.insert(key, value);
+        }
+        batch
+    }
+}
+
+/// Packs entries that are appended to those after the last full stretch.
+pub(super) fn pack(run: &str, stored: &[Entry], new: &[Entry]) -> Result<Packed, StoreError> {
     let encode = |step: u64, reason: String| StoreError::Encode {
         what: format!("trial {step} of run `{run}`"),
         reason,
     };
-    let mut batch = Batch::default();
+    let mut packed = Packed::default();
     let all: Vec<&Entry> = stored.iter().chain(new).collect();
     let stretches = all.chunks_exact(Stretch::LEN as usize);
     let rest = stretches.remainder();
@@ -187,19 +208,19 @@ pub(super) fn pack(
         let key = keys::key(run, first);
         let value = packing::packed(&key, &Stretch::of(stretch.iter().copied()))
             .map_err(|reason| encode(first, reason))?;
-        batch.insert(key, value);
+        packed.written.push((key, value));
     }
     if rest.len() < all.len() {
         // The first one's key is the stretch's.
-        for entry in stored.iter().skip(1) {
-            batch.remove(keys::key(run, entry.trial.step));
-        }
+        let others = stored.iter().skip(1);
+        packed.removed = others.map(|entry| keys::key(run, entry.trial.step)).collect();
     }
     for entry in &rest[rest.len().saturating_sub(new.len())..] {
         let step = entry.trial.step;
         let key = keys::key(run, step);
         let value = packing::single(&key, entry).map_err(|reason| encode(step, reason))?;
-        batch.insert(key, value);
+        packed.written.push((key, value));
     }
-    Ok((batch, all.len() - rest.len()))
+    packed.in_stretches = all.len() - rest.len();
+    Ok(packed)
 }

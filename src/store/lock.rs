@@ -4,19 +4,23 @@
 //! lock of its own, which is taken before anything in it is looked at.
 
 use std::fs::{self, File, TryLockError};
-use std::io;
-use std::path::Path;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::whole::create_like_folder;
+
 /// The file that is locked.
 pub(super) const FILE: &str = "lock";
 
-/// A folder that no other process uses. Clones share the lock; it goes with the last.
+/// A folder that no other process uses, or that others only read. Clones share the lock; it goes with the last.
 #[derive(Clone, Debug)]
 pub(super) struct Lock {
-    _file: Arc<File>,
+    _files: Arc<Vec<File>>,
+    /// The file that is locked, if it was made for that.
+    made: Option<PathBuf>,
 }
 
 impl Lock {
@@ -26,10 +30,15 @@ impl Lock {
         let path = folder.join(FILE);
         let started = Instant::now();
         loop {
-            let file = File::options().create(true).truncate(false).write(true).open(&path)?;
+            let (file, made) = match File::options().write(true).open(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    (create_like_folder(&path)?, Some(path.clone()))
+                }
+                file => (file?, None),
+            };
             match file.try_lock() {
                 Ok(()) if is_there(&file, &path)? => {
-                    return Ok(Some(Self { _file: Arc::new(file) }));
+                    return Ok(Some(Self { _files: Arc::new(vec![file]), made }));
                 }
                 // Who had it took the whole folder away.
                 Ok(()) => {}
@@ -37,6 +46,44 @@ impl Lock {
                 Err(TryLockError::WouldBlock) => thread::sleep(pause),
                 Err(TryLockError::Error(error)) => return Err(error),
             }
+        }
+    }
+}
+
+impl Lock {
+    /// Keeps others from writing into a folder with a database, without making or changing a file; `None` if
+    /// somebody writes.
+    pub fn share(folder: &Path, database: &Path) -> io::Result<Option<Self>> {
+        let mut files = Vec::new();
+        // A store that was copied may have no file to lock. sled's own lock is on the database.
+        for path in [folder.join(FILE).as_path(), database] {
+            let file = match File::open(path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                // Who may not read it may not wait for it either.
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => continue,
+                Err(error) => return Err(error),
+            };
+            match file.try_lock_shared() {
+                Ok(()) => files.push(file),
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                // A file system without locks has nobody who holds one.
+                Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+        Ok(Some(Self { _files: Arc::new(files), made: None }))
+    }
+
+    /// Whether somebody has the lock of a file.
+    pub fn is_taken(path: &Path) -> io::Result<bool> {
+        Ok(matches!(File::open(path)?.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
+    /// Removes the file that is locked if it was made for that.
+    pub fn remove_if_new(&mut self) {
+        if let Some(path) = self.made.take() {
+            let _ = fs::remove_file(path);
         }
     }
 }

@@ -2,8 +2,14 @@
 //!
 //! Format 1 kept each trial in an entry of its own, in the tree `trials`, without a checksum.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sled::IVec;
+
+use super::engine::Tree;
 use super::error::StoreError;
-use super::journal::pack;
+use super::journal::{Packed, pack};
 use super::keys;
 use super::open::Store;
 use super::stretch::Stretch;
@@ -17,14 +23,40 @@ pub(super) const OLD_TRIALS: &str = "trials";
 pub(super) fn copy_trials(store: &Store) -> Result<(), StoreError> {
     let failed = |error| store.failed(error);
     store.journal.clear().map_err(failed)?;
+    each_batch(store, &mut |packed| store.journal.apply_batch(packed.batch()).map_err(failed))
+}
+
+/// The journal that the trials of format 1 would be written to.
+pub(super) fn trials_in_memory(store: &Store) -> Result<Tree, StoreError> {
+    let mut records: BTreeMap<IVec, IVec> = BTreeMap::new();
+    each_batch(store, &mut |packed| {
+        records.extend(packed.written.into_iter().map(|(key, value)| (key.into(), value.into())));
+        Ok(())
+    })?;
+    Ok(Tree::Memory(Arc::new(records)))
+}
+
+/// A trial as format 1 had it, if a value is one; it has no checksum, and is taken for one if it has
+/// the right step and nothing else.
+pub(super) fn old_trial(step: u64, value: &[u8]) -> Option<Trial> {
+    let trial: Trial = postcard::from_bytes(value).ok()?;
+    let is_all = || postcard::to_stdvec(&trial).is_ok_and(|bytes| bytes == value);
+    (trial.step == step && trial.not_finite().is_none() && is_all()).then_some(trial)
+}
+
+fn each_batch(
+    store: &Store,
+    apply: &mut dyn FnMut(Packed) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let failed = |error| store.failed(error);
     let mut run = String::new();
     let mut entries: Vec<Entry> = Vec::new();
-    let write = |run: &str, entries: &mut Vec<Entry>| {
-        let (batch, _) = pack(run, &[], entries)?;
+    let mut write = |run: &str, entries: &mut Vec<Entry>| {
+        let packed = pack(run, &[], entries)?;
         entries.clear();
-        store.journal.apply_batch(batch).map_err(failed)
+        apply(packed)
     };
-    for entry in &store.db.open_tree(OLD_TRIALS).map_err(failed)? {
+    for entry in &store.db.tree(OLD_TRIALS.as_bytes()).map_err(failed)? {
         let (key, value) = entry.map_err(failed)?;
         let place = keys::run(&key).zip(keys::step(&key));
         let (name, step) = place.ok_or_else(|| store.damaged("a trial has no run"))?;

@@ -1,24 +1,30 @@
 //! Opening a store: its lock, its format, its health.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
+use std::ffi::OsStr;
+use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sled::{Db, Tree};
+use sled::Db;
 
 use super::database::Database;
 use super::durable::{Durable, make_folder, sync_folder};
+use super::engine::{Engine, EngineError, Tree};
 use super::error::StoreError;
 use super::holder::{Holder, Holding};
+use super::image::{Image, ImageError, Mark, Snapshot, is_conf, snapshots};
 use super::journal::Tail;
 use super::last_resort::{Watch, without_panic};
 use super::lock::Lock;
+use super::place::{self, BLOBS, Layout, Place, look, not_a_store};
+use super::trees::{META, copy_trees};
 use super::{migration, remains, swap};
 use crate::flight::Flights;
+use crate::whole::{create_folder_like_folder, create_like_folder, restrict_like_folder};
 
 /// The version of the layout that this program writes.
 pub(super) const FORMAT: u32 = 2;
@@ -37,6 +43,9 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 const READER_PATIENCE: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
+/// Bytes of a database in which nothing can be read that are no loss: no record fits into them.
+const UNMADE_BYTES: usize = 512;
+
 /// The database file within the folder.
 pub(super) const DATABASE: &str = "db";
 /// The file with the number of the last `sync` that reached the disk; the database has it too.
@@ -48,7 +57,9 @@ pub(super) const SYNCED_KEY: &str = "synced";
 pub enum OpenMode {
     /// To write into; it is made if it is missing.
     ReadWrite,
-    /// To read; a missing one is an error.
+    /// To write into; a missing one is an error.
+    ReadWriteMustExist,
+    /// To read, without changing a byte; a missing one is an error.
     ReadOnlyMustExist,
 }
 
@@ -56,8 +67,10 @@ pub enum OpenMode {
 #[derive(Debug)]
 pub struct Store {
     pub(super) path: PathBuf,
-    /// Dropped before the database: the file goes while the lock is held.
-    pub(super) holding: Holding,
+    /// The folder of checkpoints of trainings.
+    pub(super) trainings: PathBuf,
+    /// Dropped before the database: the file goes while the lock is held. None while the store is only read.
+    pub(super) holding: Option<Holding>,
     pub(super) runs: Tree,
     pub(super) studies: Tree,
     pub(super) journal: Tree,
@@ -74,7 +87,7 @@ pub struct Store {
     synced: Mutex<Synced>,
     watch: Watch,
     /// Dropped after all of its trees.
-    pub(super) db: Database,
+    pub(super) db: Engine,
     /// Dropped when all else is closed.
     pub(super) lock: Lock,
 }
@@ -92,86 +105,143 @@ impl Store {
     ///
     /// # Errors
     /// It is missing, not a store, held by another process, of a newer format or damaged, or the
-    /// folder cannot be used.
+    /// folder cannot be used. Nothing is changed then.
     pub fn open(path: &Path, mode: OpenMode) -> Result<Self, StoreError> {
-        let is_there = || path.join(DATABASE).is_file();
-        if !is_there() && !swap::is_ready(path) && !swap::is_unfinished(path) {
-            if mode == OpenMode::ReadOnlyMustExist {
-                return Err(StoreError::NoStore { path: path.to_owned() });
-            }
-            if path.join(SYNCED).is_file() {
-                return Err(damaged(path, "its database, the file `db`, is missing"));
-            }
-            let io = |source| StoreError::Io { path: path.to_owned(), source };
-            if !remains::is_all_there_is(path).map_err(io)? {
-                return Err(StoreError::NotAStore { path: path.to_owned() });
-            }
+        match mode {
+            OpenMode::ReadOnlyMustExist => Self::open_to_read(path),
+            OpenMode::ReadWriteMustExist => Self::open_to_write(path, false),
+            OpenMode::ReadWrite => Self::open_to_write(path, true),
         }
+    }
+
+    fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        let layout = existing(path)?;
+        let lock = lock_to_read(path, &layout.files.log)?;
+        // As it is while nobody can write.
+        let layout = existing(path)?;
+        Self::read_locked(path, &layout, lock)?.ok_or_else(|| no_store(path))
+    }
+
+    /// Reads a store that nobody writes; `None` if a process was killed before it had made the store.
+    pub(super) fn read_locked(
+        path: &Path,
+        layout: &Layout,
+        lock: Lock,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(image) = read_image(path, layout)? else { return Ok(None) };
+        let format = format_of(path, &image)?;
+        if let Some(hole) = image.hole() {
+            tracing::warn!(
+                "{}: {}; what follows was not on the disk for certain and is left out. After a kill or \
+                 a loss of power `tandem resume` makes it again; after neither the file is damaged, \
+                 and `tandem store salvage` reads more of it",
+                path.display(),
+                hole.flaw
+            );
+        }
+        let trainings = layout.trainings.iter().find(|folder| folder.is_dir());
+        let trainings = trainings.unwrap_or(&layout.trainings[0]).clone();
+        let mut store = Self::with(path, trainings, Engine::Image(image), lock)?;
+        if format < FORMAT {
+            store.journal = migration::trials_in_memory(&store)?;
+        }
+        Ok(Some(store))
+    }
+
+    fn open_to_write(path: &Path, make: bool) -> Result<Self, StoreError> {
         let io = |source| StoreError::Io { path: path.to_owned(), source };
-        make_folder(path).map_err(io)?;
-        let lock = lock(path)?;
+        let found = look(path)?;
+        if make {
+            if matches!(found, Place::Missing | Place::Empty) {
+                make_folder(path).map_err(io)?;
+                place::mark(path).map_err(io)?;
+            }
+        } else if !matches!(found, Place::Store(_) | Place::Unfinished) {
+            return Err(no_store(path));
+        }
+        let mut lock = lock(path)?;
+        Self::open_locked(path, make, &lock).inspect_err(|_| {
+            lock.remove_if_new();
+            found.unmake(path);
+        })
+    }
+
+    fn open_locked(path: &Path, make: bool, lock: &Lock) -> Result<Self, StoreError> {
+        let io = |source| StoreError::Io { path: path.to_owned(), source };
+        check_room(path, FREE_BYTES)?;
+        // sled may have the files only when it is known that it finds nothing to discard.
+        let rewrite = match look(path)? {
+            Place::Store(layout) => prepare(path, &layout)?,
+            Place::Unfinished => return Err(StoreError::Unfinished { path: path.to_owned() }),
+            Place::Unmade if make => Prepared::New,
+            Place::Missing | Place::Empty | Place::Unmade => return Err(no_store(path)),
+        };
         let holding = Holding::new(path);
-        swap::recover(path).map_err(io)?;
-        let exists = is_there();
-        if exists {
+        if let Prepared::New = rewrite {
+            remains::clear_unmade(path).map_err(io)?;
+            // sled would make it for everybody to read.
+            create_like_folder(&path.join(DATABASE)).map_err(io)?;
+        } else {
+            place::mark(path).map_err(io)?;
+            swap::recover(path).map_err(io)?;
             // What is left of a compaction that was cut off, or of an import into an empty store.
             swap::discard(path).map_err(io)?;
-        } else if swap::is_unfinished(path) {
-            return Err(StoreError::Unfinished { path: path.to_owned() });
         }
-        if mode == OpenMode::ReadWrite {
-            check_room(path, FREE_BYTES)?;
+        if let Prepared::Rewrite(image) = &rewrite {
+            let staged = swap::stage(path).map_err(io)?;
+            let synced = place::synced(path).unwrap_or(0) + 1;
+            copy_trees(&Engine::Image(image.clone()), path, &staged, synced)?;
+            swap::replace(path).map_err(io)?;
         }
         let watch = Watch::start(path);
-        let db = Database::new(open_database(path)?);
+        let db = Engine::Database(Database::new(open_database(path)?));
+        let mut store = Self::with(path, path.join(place::TRAININGS), db, lock.clone())?;
+        (store.holding, store.watch) = (Some(holding), watch);
         let failed = |error| StoreError::of(path, error);
-        let meta = db.open_tree("meta").map_err(failed)?;
-        let format = match meta.get(FORMAT_KEY).map_err(failed)? {
-            Some(bytes) => <[u8; 4]>::try_from(bytes.as_ref())
-                .map(u32::from_be_bytes)
-                .map_err(|_| damaged(path, "its format version cannot be read"))?,
+        let format = match store.meta.get(FORMAT_KEY).map_err(failed)? {
+            Some(bytes) => format_number(path, &bytes)?,
             None => {
-                meta.insert(FORMAT_KEY, &FORMAT.to_be_bytes()).map_err(failed)?;
+                store.meta.insert(FORMAT_KEY, &FORMAT.to_be_bytes()).map_err(failed)?;
                 FORMAT
             }
         };
-        if format > FORMAT {
-            let path = path.to_owned();
-            return Err(StoreError::Newer { path, found: format, known: FORMAT });
-        }
-        let synced = meta.get(SYNCED_KEY).map_err(failed)?;
+        let synced = store.meta.get(SYNCED_KEY).map_err(failed)?;
         let synced = synced.and_then(|bytes| <[u8; 8]>::try_from(bytes.as_ref()).ok());
         let synced = synced.map_or(0, u64::from_be_bytes);
-        let expected = fs::read_to_string(path.join(SYNCED)).unwrap_or_default();
-        if expected.trim().parse().is_ok_and(|expected: u64| synced < expected) {
-            // sled takes a file that was cut short for one that was never longer.
+        if place::synced(path).is_some_and(|expected| synced < expected) {
             return Err(damaged(path, "its database has lost what was written last"));
         }
-        let tree = |name| db.open_tree(name).map_err(failed);
-        let store = Self {
-            path: path.to_owned(),
-            holding,
-            runs: tree("runs")?,
-            studies: tree("studies")?,
-            journal: tree("journal")?,
-            checkpoints: tree("checkpoints")?,
-            scripts: tree("scripts")?,
-            accuracies: tree("accuracies")?,
-            estimates: tree("estimates")?,
-            tails: Mutex::default(),
-            own_runs: Mutex::default(),
-            flights: Flights::default(),
-            synced: Mutex::new(Synced { number: synced, files: Durable::default() }),
-            watch,
-            meta,
-            lock,
-            db,
-        };
-        if !exists {
+        store.synced = Mutex::new(Synced { number: synced, files: Durable::default() });
+        if let Prepared::New = rewrite {
             store.sync()?;
         }
         store.migrate(format)?;
         Ok(store)
+    }
+
+    /// A store with nothing of its own beside a database.
+    fn with(path: &Path, trainings: PathBuf, db: Engine, lock: Lock) -> Result<Self, StoreError> {
+        let tree = |name: &[u8]| db.tree(name).map_err(|error| StoreError::of(path, error));
+        Ok(Self {
+            path: path.to_owned(),
+            trainings,
+            holding: None,
+            runs: tree(b"runs")?,
+            studies: tree(b"studies")?,
+            journal: tree(b"journal")?,
+            checkpoints: tree(b"checkpoints")?,
+            scripts: tree(b"scripts")?,
+            accuracies: tree(b"accuracies")?,
+            estimates: tree(b"estimates")?,
+            meta: tree(META)?,
+            tails: Mutex::default(),
+            own_runs: Mutex::default(),
+            flights: Flights::default(),
+            synced: Mutex::new(Synced { number: 0, files: Durable::default() }),
+            watch: Watch::default(),
+            db,
+            lock,
+        })
     }
 
     /// Brings the layout of an older program to the present one. Whatever moment it is interrupted
@@ -187,9 +257,10 @@ impl Store {
                 .map_err(|error| self.failed(error))?;
             self.sync()?;
         }
-        if self.db.tree_names().iter().any(|name| name.as_ref() == migration::OLD_TRIALS.as_bytes())
-        {
-            self.db.drop_tree(migration::OLD_TRIALS).map_err(|error| self.failed(error))?;
+        let old = migration::OLD_TRIALS.as_bytes();
+        let trees = self.db.trees().map_err(|error| self.failed(error))?;
+        if trees.iter().any(|(name, _)| name == old) {
+            self.db.drop_tree(old).map_err(|error| self.failed(error))?;
             self.flush()?;
         }
         Ok(())
@@ -223,15 +294,15 @@ impl Store {
         Ok(())
     }
 
+    /// The number of the last sync.
+    pub(super) fn last_sync(&self) -> u64 {
+        self.synced.lock().unwrap_or_else(PoisonError::into_inner).number
+    }
+
     fn bring_to_disk(&self, number: u64, files: &mut Durable) -> io::Result<()> {
         files.bring(&self.path)?;
         // Only when the database has the number may the file beside it ask for it.
-        let (file, temporary) = (self.path.join(SYNCED), self.path.join("synced.new"));
-        let mut new = File::create(&temporary)?;
-        writeln!(new, "{number}")?;
-        new.sync_all()?;
-        fs::rename(&temporary, &file)?;
-        sync_folder(&self.path)
+        write_synced(&self.path, number)
     }
 
     /// Hands everything written so far to the operating system, so that the death of this process
@@ -243,11 +314,11 @@ impl Store {
         self.db.check(&self.path)?;
         check_room(&self.path, FREE_BYTES)?;
         let flushed = self.watch.over(|| self.db.flush());
-        flushed.map(|_| ()).map_err(|error| self.failed(error))
+        flushed.map_err(|error| self.failed(error))
     }
 
-    pub(super) fn failed(&self, error: sled::Error) -> StoreError {
-        if let sled::Error::Io(error) = &error {
+    pub(super) fn failed(&self, error: EngineError) -> StoreError {
+        if let EngineError::Database(sled::Error::Io(error)) = &error {
             self.db.give_up(error);
         }
         StoreError::of(&self.path, error)
@@ -258,17 +329,161 @@ impl Store {
     }
 }
 
-impl StoreError {
-    pub(super) fn of(path: &Path, error: sled::Error) -> Self {
-        match error {
-            sled::Error::Io(error) if is_loss(&error) => {
-                damaged(path, format!("a file of it is missing or cut short ({error})"))
+/// Writes the number of the last sync beside a database that has it.
+pub(super) fn write_synced(folder: &Path, number: u64) -> io::Result<()> {
+    let temporary = folder.join("synced.new");
+    let mut new = create_like_folder(&temporary)?;
+    writeln!(new, "{number}")?;
+    new.sync_all()?;
+    fs::rename(&temporary, folder.join(SYNCED))?;
+    sync_folder(folder)
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // With nothing behind it, no damage of the end of the log can pass for the work of a kill.
+        if self.holding.is_some() && !thread::panicking() && self.db.check(&self.path).is_ok() {
+            let synced = self.sync();
+            if let Err(error) = synced {
+                tracing::warn!("closing the store failed: {error}");
             }
-            sled::Error::Io(source) => Self::Io { path: path.to_owned(), source },
-            sled::Error::Corruption { .. } => damaged(path, "a checksum in it does not hold"),
-            other => damaged(path, other.to_string()),
         }
     }
+}
+
+impl StoreError {
+    pub(super) fn of(path: &Path, error: impl Into<EngineError>) -> Self {
+        let io = |source| Self::Io { path: path.to_owned(), source };
+        match error.into() {
+            EngineError::Database(sled::Error::Io(error)) if is_loss(&error) => {
+                damaged(path, format!("a file of it is missing or cut short ({error})"))
+            }
+            EngineError::Database(sled::Error::Io(source))
+            | EngineError::Image(ImageError::Io(source)) => io(source),
+            EngineError::Database(sled::Error::Corruption { .. }) => {
+                damaged(path, "a checksum in it does not hold")
+            }
+            EngineError::Database(other) => damaged(path, other.to_string()),
+            EngineError::Image(ImageError::Flaw(flaw)) => damaged(path, flaw.to_string()),
+            EngineError::ReadOnly => io(ErrorKind::ReadOnlyFilesystem.into()),
+        }
+    }
+}
+
+/// The files of a store that must be there.
+fn existing(path: &Path) -> Result<Layout, StoreError> {
+    match look(path)? {
+        Place::Store(layout) => Ok(layout),
+        Place::Unfinished => Err(StoreError::Unfinished { path: path.to_owned() }),
+        Place::Missing | Place::Empty | Place::Unmade => Err(no_store(path)),
+    }
+}
+
+fn no_store(path: &Path) -> StoreError {
+    match fs::read_link(path) {
+        Ok(target) => StoreError::LeadsAstray { path: path.to_owned(), target },
+        Err(_) => StoreError::NoStore { path: path.to_owned() },
+    }
+}
+
+/// What the files of a store hold; `None` if a process was killed before it had made the store.
+pub(super) fn read_image(path: &Path, layout: &Layout) -> Result<Option<Arc<Image>>, StoreError> {
+    let mark = Mark { tree: META, key: SYNCED_KEY.as_bytes(), expected: layout.synced };
+    let failed = |error| StoreError::of(path, error);
+    let image = Arc::new(Image::open(layout.files.clone(), mark).map_err(failed)?);
+    let meta = image.tree(META);
+    let format = meta.as_ref().map(|meta| meta.get(FORMAT_KEY.as_bytes())).transpose();
+    if format.map_err(failed)?.flatten().is_some() {
+        return Ok(Some(image));
+    }
+    if layout.is_marked && is_unmade(path, layout, &image).map_err(failed)? {
+        return Ok(None);
+    }
+    if !layout.is_marked && layout.synced.is_none() {
+        // It is the database of some other program.
+        return Err(not_a_store(path));
+    }
+    Err(damaged(
+        path,
+        match meta {
+            Some(_) => "its format version is missing",
+            None => "`db`: nothing that was written can be found in it",
+        },
+    ))
+}
+
+/// Whether a process may have been killed before it had made the store in a marked folder.
+fn is_unmade(path: &Path, layout: &Layout, image: &Arc<Image>) -> Result<bool, ImageError> {
+    if layout.files.snapshots.is_none() || !place::is_bare(path) {
+        return Ok(false);
+    }
+    if image.names().next().is_none() {
+        let bytes = fs::read(&layout.files.log)?;
+        let used = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        return Ok(used <= UNMADE_BYTES);
+    }
+    for name in image.names() {
+        let tree = image.tree(name);
+        if let Some(record) = tree.and_then(|tree| tree.ascending(b"", b"").next()) {
+            record?;
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The version of a store's layout.
+pub(super) fn format_of(path: &Path, image: &Arc<Image>) -> Result<u32, StoreError> {
+    let format = image.tree(META).map(|meta| meta.get(FORMAT_KEY.as_bytes())).transpose();
+    let format = format.map_err(|error| StoreError::of(path, error))?.flatten();
+    format_number(path, &format.unwrap_or_default())
+}
+
+fn format_number(path: &Path, bytes: &[u8]) -> Result<u32, StoreError> {
+    let format = <[u8; 4]>::try_from(bytes)
+        .map(u32::from_be_bytes)
+        .map_err(|_| damaged(path, "its format version cannot be read"))?;
+    if format > FORMAT {
+        return Err(StoreError::Newer { path: path.to_owned(), found: format, known: FORMAT });
+    }
+    Ok(format)
+}
+
+/// What has to be done before sled may open the files of a store.
+enum Prepared {
+    /// Everything: there is no store yet.
+    New,
+    /// Nothing.
+    Ready,
+    /// What they hold is to be written anew.
+    Rewrite(Arc<Image>),
+}
+
+/// Looks at everything that a store's database holds. Snapshots and settings that are not whole, of
+/// which nothing is needed then, are removed; nothing else is changed.
+fn prepare(path: &Path, layout: &Layout) -> Result<Prepared, StoreError> {
+    let Some(image) = read_image(path, layout)? else { return Ok(Prepared::New) };
+    format_of(path, &image)?;
+    image.check().map_err(|error| StoreError::of(path, error))?;
+    let clear = || -> io::Result<()> {
+        for snapshot in snapshots(path)? {
+            if Snapshot::read(&fs::read(&snapshot)?).is_none() {
+                swap::remove_file(&snapshot)?;
+            }
+        }
+        // sled writes the same settings again.
+        match fs::read(&layout.conf) {
+            Ok(bytes) if is_conf(&bytes) => Ok(()),
+            Ok(_) => swap::remove_file(&layout.conf),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    };
+    let keep = || image.hole().map_or(Ok(()), |hole| place::keep_torn(path, &image.behind(hole)?));
+    keep()
+        .and_then(|()| clear())
+        .map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
+    Ok(if image.needs_rewriting() { Prepared::Rewrite(image) } else { Prepared::Ready })
 }
 
 fn damaged(path: &Path, what: impl Into<String>) -> StoreError {
@@ -286,9 +501,26 @@ pub(super) fn check_room(path: &Path, needed: u64) -> Result<(), StoreError> {
 
 /// Takes the lock of a store's folder.
 pub(super) fn lock(path: &Path) -> Result<Lock, StoreError> {
+    let database = path.join(DATABASE);
+    wait_for_lock(path, &|| {
+        // An older program, or another one that uses sled, locks the database alone.
+        let lock = Lock::take(path, Duration::ZERO, LOCK_PAUSE)?;
+        Ok(lock.filter(|_| !Lock::is_taken(&database).unwrap_or(false)))
+    })
+}
+
+/// Keeps others from writing into a store.
+pub(super) fn lock_to_read(path: &Path, database: &Path) -> Result<Lock, StoreError> {
+    wait_for_lock(path, &|| Lock::share(path, database))
+}
+
+fn wait_for_lock(
+    path: &Path,
+    take: &dyn Fn() -> io::Result<Option<Lock>>,
+) -> Result<Lock, StoreError> {
     let started = Instant::now();
     loop {
-        let taken = Lock::take(path, Duration::ZERO, LOCK_PAUSE);
+        let taken = take();
         if let Some(lock) =
             taken.map_err(|source| StoreError::Io { path: path.to_owned(), source })?
         {
@@ -319,12 +551,20 @@ pub(super) fn open_database(path: &Path) -> Result<Db, StoreError> {
         // Every append is flushed by itself.
         .flush_every_ms(None);
     let started = Instant::now();
+    let failed = |source| StoreError::Io { path: path.to_owned(), source };
+    let blobs = path.join(BLOBS);
+    if !blobs.exists() {
+        create_folder_like_folder(&blobs).map_err(failed)?;
+    }
     loop {
-        remains::clear(path).map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
+        remains::clear(path).map_err(failed)?;
         let opened = without_panic(|| config.open())
             .map_err(|reason| damaged(path, format!("it cannot be opened ({reason})")))?;
         match opened {
-            Ok(db) => return Ok(db),
+            Ok(db) => {
+                restrict(path).map_err(failed)?;
+                return Ok(db);
+            }
             Err(sled::Error::Io(error)) if is_lock(&error) => {
                 if started.elapsed() > LOCK_PATIENCE {
                     return Err(held(path));
@@ -334,6 +574,18 @@ pub(super) fn open_database(path: &Path) -> Result<Db, StoreError> {
             Err(error) => return Err(StoreError::of(path, error)),
         }
     }
+}
+
+/// Takes from sled's files what the folder does not allow.
+fn restrict(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let is_ours = [BLOBS, place::TRAININGS].map(OsStr::new).contains(&&*entry.file_name());
+        if entry.file_type()?.is_file() || is_ours {
+            restrict_like_folder(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// sled reports a lock that it cannot have as an error of its own making, with the text of the

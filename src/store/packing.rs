@@ -9,9 +9,11 @@ use super::stretch::Stretch;
 use super::trial::Entry;
 
 /// One trial.
-const SINGLE: u8 = 0;
+pub(super) const SINGLE: u8 = 0;
 /// A whole stretch.
-const PACKED: u8 = 1;
+pub(super) const PACKED: u8 = 1;
+/// What a frame of Zstandard begins with (RFC 8878, 3.1.1).
+pub(super) const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Zstandard's default: higher levels take several times as long for a few per cent.
 const LEVEL: i32 = 3;
@@ -48,6 +50,13 @@ pub(super) fn packed_len(stretch: &Stretch) -> Option<usize> {
 /// Whether an entry holds a whole stretch, by its first byte.
 pub(super) fn is_packed(value: &[u8]) -> bool {
     value.first() == Some(&PACKED)
+}
+
+/// Whether the checksum of an entry of a journal holds.
+pub(super) fn is_whole(key: &[u8], value: &[u8]) -> bool {
+    let Some((&kind, checked)) = value.split_first() else { return false };
+    let Some((sum, rest)) = checked.split_first_chunk::<4>() else { return false };
+    [SINGLE, PACKED].contains(&kind) && u32::from_le_bytes(*sum) == checksum(key, kind, rest)
 }
 
 /// Reads an entry of a journal, and checks it.

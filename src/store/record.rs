@@ -143,6 +143,32 @@ pub struct RunRecord {
     pub trials: u64,
     /// How many of those failed.
     pub failed: u64,
+    /// What of it was lost, if it was salvaged from a damaged store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
+}
+
+/// What of a run was lost with the store that it was salvaged from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// The first and the last step of each stretch of trials in whose places are failed ones.
+    pub trials: Vec<(u64, u64)>,
+    /// Whether the run's record was read from a damaged page or is lost.
+    pub record: bool,
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts: Vec<String> = Vec::new();
+        if self.record {
+            parts.push("its record, or it is doubtful".to_owned());
+        }
+        parts.extend(self.trials.iter().map(|(first, last)| match first == last {
+            true => format!("trial {first}"),
+            false => format!("trials {first} to {last}"),
+        }));
+        f.write_str(&parts.join(", "))
+    }
 }
 
 impl RunRecord {
@@ -171,6 +197,7 @@ impl RunRecord {
             phases: Vec::new(),
             trials: 0,
             failed: 0,
+            lost: None,
         }
     }
 

@@ -8,36 +8,16 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::holder;
-use super::lock;
-use super::open::{DATABASE, SYNCED};
+use super::image::is_snapshot_name;
+use super::open::DATABASE;
+use super::place::CONF;
 use super::swap::remove_file;
 
-const CONFIGURATION: &str = "conf";
-const BLOBS: &str = "blobs";
-const SNAPSHOT: &str = "snap.";
 const UNFINISHED: &str = ".generating";
 
-/// Whether a folder holds nothing but what a killed process left of a store that it did not come to make.
-pub(super) fn is_all_there_is(path: &Path) -> io::Result<bool> {
-    let entries = match fs::read_dir(path) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name();
-        let left = match name.to_str() {
-            Some(CONFIGURATION | holder::FILE | holder::TEMPORARY | lock::FILE) => true,
-            Some(BLOBS) => fs::read_dir(entry.path()).is_ok_and(|mut blobs| blobs.next().is_none()),
-            _ => false,
-        };
-        if !left {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+/// Removes what is left of a store that a process did not come to make, in a folder that bears its marker.
+pub(super) fn clear_unmade(path: &Path) -> io::Result<()> {
+    remove_file(&path.join(CONF))
 }
 
 /// Removes what is left, unless another process has the store open: then it is that process's.
@@ -51,14 +31,11 @@ pub(super) fn clear(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    if !path.join(SYNCED).exists() {
-        remove_file(&path.join(CONFIGURATION))?;
-    }
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with(SNAPSHOT) && name.ends_with(UNFINISHED) {
+        if name.strip_suffix(UNFINISHED).is_some_and(is_snapshot_name) {
             tracing::debug!(%name, "removing an unfinished snapshot");
             remove_file(&entry.path())?;
         }

@@ -2,6 +2,7 @@
 
 use std::sync::PoisonError;
 
+use super::engine::Tree;
 use super::error::StoreError;
 use super::open::Store;
 use super::record::{RunRecord, Status};
@@ -17,7 +18,7 @@ pub fn plain_name(name: &str) -> String {
 }
 
 /// The first name that no tree has: the given one, a hyphen and a number; and the number.
-pub(super) fn first_free(trees: &[&sled::Tree], name: &str) -> (String, u32) {
+pub(super) fn first_free(trees: &[&Tree], name: &str) -> (String, u32) {
     let stem = plain_name(name);
     let keys = trees.iter().flat_map(|tree| tree.scan_prefix(format!("{stem}-")).keys());
     let taken = keys.filter_map(|key| {

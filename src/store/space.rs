@@ -6,7 +6,6 @@ use std::path::Path;
 
 use super::error::StoreError;
 use super::open::{DATABASE, Store};
-use super::trees::trees;
 
 /// A database below this is not worth a compaction.
 const SMALL: u64 = 8 << 20;
@@ -59,7 +58,7 @@ impl Store {
         let failed = |error| self.failed(error);
         let io = |source| StoreError::Io { path: self.path.clone(), source };
         let (mut parts, mut live, mut journals) = (Vec::new(), 0, 0);
-        for (name, tree) in trees(&self.db).map_err(failed)? {
+        for (name, tree) in self.db.trees().map_err(failed)? {
             let (mut records, mut bytes) = (0, 0);
             for record in &tree {
                 let (key, value) = record.map_err(failed)?;
@@ -67,7 +66,7 @@ impl Store {
                 bytes += (key.len() + value.len()) as u64;
             }
             live += bytes;
-            if name == self.journal.name() {
+            if name == b"journal" {
                 journals = bytes;
             }
             let name = String::from_utf8_lossy(&name).into_owned();
@@ -80,7 +79,7 @@ impl Store {
         }
         let database = database_bytes(&self.path).map_err(io)?;
         let (blobs, blob_bytes) = folder(&self.path.join("blobs")).map_err(io)?;
-        let (files, file_bytes) = folder(&self.path.join("trainings")).map_err(io)?;
+        let (files, file_bytes) = folder(&self.trainings).map_err(io)?;
         for (name, records, disk) in [
             ("database", None, database - blob_bytes),
             ("database: long values", Some(blobs), blob_bytes),

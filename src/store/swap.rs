@@ -6,45 +6,91 @@
 //! first moves its files into their places. The database file goes last, so that as long as it is in
 //! `incoming` every move can be done again. All of this happens under the store's [`Lock`](super::lock::Lock).
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::durable::sync_folder;
-use super::open::DATABASE;
+use super::image::{is_conf, snapshots};
+use super::open::{DATABASE, SYNCED};
+use super::place::{BLOBS, CONF, MARKER, TRAININGS, is_marked, mark};
+use crate::whole::{create_folder_like_folder, restrict_like_folder};
 
 /// Holds what is being written; worth nothing.
 const UNFINISHED: &str = "incoming.part";
 /// Holds what is whole and not in its place yet.
 const READY: &str = "incoming";
-/// sled's settings of a database.
-const CONF: &str = "conf";
-/// Folders of a store beside its database file: sled's long values, and checkpoints of trainings.
-const FOLDERS: [&str; 2] = ["blobs", "trainings"];
-/// What the names of sled's snapshots begin with. They shorten an opening and are made anew by it.
-const SNAPSHOT: &str = "snap.";
+/// Folders of a store beside its database file.
+const FOLDERS: [&str; 2] = [BLOBS, TRAININGS];
 
-/// Whether a database is whole and not in its place yet.
-pub(super) fn is_ready(store: &Path) -> bool {
-    store.join(READY).is_dir()
+/// The folder of a database that is whole and not in its place yet, if there is one: it bears a marker, or may be
+/// what an older program made, which set none. What is in it has to show that.
+pub(super) fn ready(store: &Path) -> Option<PathBuf> {
+    let folder = store.join(READY);
+    (is_folder(&folder) && (is_marked(&folder) || may_be_of_older_program(&folder)))
+        .then_some(folder)
 }
 
 /// Whether there is a database that was not written to its end.
 pub(super) fn is_unfinished(store: &Path) -> bool {
-    store.join(UNFINISHED).is_dir()
+    let folder = store.join(UNFINISHED);
+    is_folder(&folder) && is_marked(&folder)
+}
+
+fn is_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+}
+
+/// Whether a folder has a database and nothing else.
+fn may_be_of_older_program(folder: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else { return false };
+    let known = [DATABASE, CONF, BLOBS, TRAININGS].map(OsStr::new);
+    let mut names = entries.flatten().map(|entry| entry.file_name());
+    names.all(|name| known.contains(&name.as_os_str()))
+        && folder.join(DATABASE).is_file()
+        && fs::read(folder.join(CONF)).is_ok_and(|bytes| is_conf(&bytes))
 }
 
 /// Makes an empty folder to write a database into.
 pub(super) fn stage(store: &Path) -> io::Result<PathBuf> {
     discard(store)?;
+    for name in [READY, UNFINISHED] {
+        let is_empty = || fs::read_dir(store.join(name)).is_ok_and(|mut all| all.next().is_none());
+        if fs::symlink_metadata(store.join(name)).is_ok() && !is_empty() {
+            let what = format!("`{name}` in it is not the store's own; move it elsewhere");
+            return Err(io::Error::new(ErrorKind::AlreadyExists, what));
+        }
+    }
     let staged = store.join(UNFINISHED);
-    fs::create_dir(&staged)?;
+    match create_folder_like_folder(&staged) {
+        // A kill can leave it without its marker.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        other => other?,
+    }
+    mark(&staged)?;
     Ok(staged)
 }
 
 /// Removes what is not finished.
 pub(super) fn discard(store: &Path) -> io::Result<()> {
-    remove_folder(&store.join(UNFINISHED))
+    if is_unfinished(store) { remove_marked(&store.join(UNFINISHED)) } else { Ok(()) }
+}
+
+/// Removes a folder that is ours. The marker goes last: a kill leaves a folder that is ours still.
+fn remove_marked(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name() == MARKER {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            remove_folder(&entry.path())?;
+        } else {
+            remove_file(&entry.path())?;
+        }
+    }
+    remove_folder(folder)
 }
 
 /// Puts the database that was staged, and which nobody has open, in the place of the store's.
@@ -55,7 +101,7 @@ pub(super) fn replace(store: &Path) -> io::Result<()> {
 
 /// Ends what a kill cut off: a database that is whole gets its place.
 pub(super) fn recover(store: &Path) -> io::Result<()> {
-    if is_ready(store) {
+    if ready(store).is_some() {
         place(store, &mut |_| Ok(()))?;
     }
     Ok(())
@@ -88,9 +134,11 @@ fn place(store: &Path, step: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Resu
                 fs::rename(from, to)?;
             }
         }
-        if ready.join(CONF).exists() {
-            step("move the settings")?;
-            fs::rename(ready.join(CONF), store.join(CONF))?;
+        for name in [CONF, SYNCED] {
+            if ready.join(name).exists() {
+                step("move a file")?;
+                fs::rename(ready.join(name), store.join(name))?;
+            }
         }
         sync_folder(store)?;
         step("move the database")?;
@@ -98,18 +146,13 @@ fn place(store: &Path, step: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Resu
         sync_folder(store)?;
     }
     step("remove what is left")?;
-    remove_folder(&ready)?;
+    remove_marked(&ready)?;
     sync_folder(store)
 }
 
 fn remove_snapshots(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(SNAPSHOT) {
-            remove_file(&entry.path())?;
-        }
-    }
-    Ok(())
+    // They shorten an opening and are made anew by it.
+    snapshots(folder)?.iter().try_for_each(|path| remove_file(path))
 }
 
 /// Brings all files below a folder to the disk.
@@ -119,6 +162,8 @@ fn sync_all(folder: &Path) -> io::Result<()> {
         if entry.file_type()?.is_dir() {
             sync_all(&entry.path())?;
         } else {
+            // sled makes files for everybody to read.
+            restrict_like_folder(&entry.path())?;
             File::open(entry.path())?.sync_all()?;
         }
     }
@@ -149,11 +194,16 @@ mod tests {
         ("db", "old"),
         ("conf", "old"),
         ("blobs/1", "old"),
-        ("snap.7", "old"),
+        ("snap.0000000000000007", "old"),
         ("trainings/a", "kept"),
     ];
-    const NEW: [(&str, &str); 4] =
-        [("db", "new"), ("conf", "new"), ("blobs/2", "new"), ("snap.9", "new")];
+    const NEW: [(&str, &str); 5] = [
+        ("db", "new"),
+        ("conf", "new"),
+        ("synced", "new"),
+        ("blobs/2", "new"),
+        ("snap.0000000000000009", "new"),
+    ];
 
     fn write(folder: &Path, files: &[(&str, &str)]) {
         for (name, text) in files {
@@ -188,8 +238,13 @@ mod tests {
     /// Stops before each step in turn, goes on as an opening would, and wants the same end.
     #[test]
     fn a_kill_before_any_step_leaves_the_new_database() {
-        let expected =
-            owned(&[("blobs/2", "new"), ("conf", "new"), ("db", "new"), ("trainings/a", "kept")]);
+        let expected = owned(&[
+            ("blobs/2", "new"),
+            ("conf", "new"),
+            ("db", "new"),
+            ("synced", "new"),
+            ("trainings/a", "kept"),
+        ]);
         for last in 0.. {
             let dir = tempfile::tempdir().unwrap();
             let store = dir.path();
@@ -201,12 +256,12 @@ mod tests {
                 Some(_) => Ok(()),
                 None => Err(io::Error::other("killed")),
             });
-            let ready = is_ready(store);
+            let ready = super::ready(store).is_some();
             recover(store).unwrap();
             assert_eq!(contents(store), expected, "killed before step {last}");
-            assert!(!is_ready(store) && !is_unfinished(store));
+            assert!(super::ready(store).is_none() && !is_unfinished(store));
             if stopped.is_ok() {
-                assert!(!ready && last == 7, "{last} steps");
+                assert!(!ready && last == 8, "{last} steps");
                 break;
             }
             assert!(ready);
@@ -225,7 +280,9 @@ mod tests {
         discard(store).unwrap();
         assert_eq!(contents(store), before);
         write(&stage(store).unwrap(), &[("db", "half")]);
-        assert_eq!(contents(&stage(store).unwrap()), []);
+        let names: Vec<String> =
+            contents(&stage(store).unwrap()).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, [MARKER]);
     }
 
     #[test]

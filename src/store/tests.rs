@@ -136,15 +136,15 @@ fn a_damaged_checkpoint_gives_way_to_the_one_before() {
     assert_eq!(
         store.latest_checkpoint("r").unwrap_err().to_string(),
         format!(
-            "the store at {} is damaged: no checkpoint of run `r` is whole; `tandem store \
-             verify` lists all that is wrong, `tandem store import` makes a store of an archive, \
-             and `--store` names another",
+            "the store at {0} is damaged: no checkpoint of run `r` is whole; `tandem store salvage \
+             {0} --to NEW` reads what can be read into a new store, and `tandem store import` makes \
+             one of an archive",
             store.path().display()
         )
     );
 }
 
-fn everything(tree: &sled::Tree) -> Vec<(sled::IVec, sled::IVec)> {
+fn everything(tree: &engine::Tree) -> Vec<engine::Record> {
     tree.iter().map(Result::unwrap).collect()
 }
 
@@ -205,7 +205,7 @@ fn whatever_is_wrong_with_a_journal_is_found() {
         store.journal.remove(key).unwrap();
         assert!(refusal().contains(expected), "{}", refusal());
         // Another's place.
-        store.journal.insert(key, &whole[(at + 1) % 40].1).unwrap();
+        store.journal.insert(key, whole[(at + 1) % 40].1.clone()).unwrap();
         assert!(refusal().contains("its checksum does not hold"), "{}", refusal());
         let mut spoiled = value.to_vec();
         *spoiled.last_mut().unwrap() ^= 1;
@@ -228,25 +228,30 @@ fn the_format_before_is_brought_to_the_present_one() {
     let runs: Vec<String> =
         ["a", "b", "a"].map(|name| store.create_run(record(name)).unwrap().name).into();
     let counts = [1300, 3, 512];
-    let old = store.db.open_tree("trials").unwrap();
+    let old = store.db.tree(b"trials").unwrap();
     for (run, count) in runs.iter().zip(counts) {
         for entry in entries(count) {
             let Entry { trial, .. } = entry;
             old.insert(keys::key(run, trial.step), postcard::to_stdvec(&trial).unwrap()).unwrap();
         }
     }
-    let meta = store.db.open_tree("meta").unwrap();
+    let meta = store.db.tree(b"meta").unwrap();
     meta.insert("format", &1u32.to_be_bytes()).unwrap();
     // An interrupted migration left something behind.
     store.journal.insert(keys::key("a-1", 4), "half").unwrap();
     store.sync().unwrap();
     drop((meta, old, store));
 
-    let store = Store::open(&path, OpenMode::ReadOnlyMustExist).unwrap();
-    for (run, count) in runs.iter().zip(counts) {
-        assert_eq!(stored(&store, run).unwrap(), entries(count).collect::<Vec<Entry>>());
+    for mode in [OpenMode::ReadOnlyMustExist, OpenMode::ReadWrite] {
+        let store = Store::open(&path, mode).unwrap();
+        for (run, count) in runs.iter().zip(counts) {
+            assert_eq!(stored(&store, run).unwrap(), entries(count).collect::<Vec<Entry>>());
+        }
+        // Reading changes nothing.
+        let is_old = store.db.trees().unwrap().iter().any(|(name, _)| name.as_ref() == b"trials");
+        assert_eq!(is_old, mode == OpenMode::ReadOnlyMustExist);
     }
-    assert!(!store.db.tree_names().iter().any(|name| name.as_ref() == b"trials"));
+    let store = open(&path);
     store.append(&runs[0], &[entry(1300, 0.0)]).unwrap();
     drop(store);
     assert_eq!(open(&path).trial_count(&runs[0]).unwrap(), 1301);
@@ -258,7 +263,7 @@ fn a_newer_format_is_refused_and_left_alone() {
     let path = dir.path().join("store");
     let store = open(&path);
     let run = store.create_run(record("r")).unwrap().name;
-    store.db.open_tree("meta").unwrap().insert("format", &7u32.to_be_bytes()).unwrap();
+    store.db.tree(b"meta").unwrap().insert("format", &7u32.to_be_bytes()).unwrap();
     drop(store);
     let expected = format!(
         "the store at {} has format 7, and this program knows formats up to 2; use a newer \
@@ -327,8 +332,8 @@ fn a_run_that_has_lost_trials_or_its_record_is_damaged() {
     store.run(&run.name).unwrap();
     let message = |what: &str| {
         format!(
-            "the store at {} is damaged: {what}; `tandem store verify` lists all that is \
-             wrong, `tandem store import` makes a store of an archive, and `--store` names another",
+            "the store at {0} is damaged: {what}; `tandem store salvage {0} --to NEW` reads what \
+             can be read into a new store, and `tandem store import` makes one of an archive",
             store.path().display()
         )
     };
@@ -347,6 +352,7 @@ fn what_a_killed_opening_leaves_is_no_obstacle() {
     for conf in [&b""[..], b"segment_size: 5242"] {
         let path = dir.path().join(format!("store{}", conf.len()));
         fs::create_dir_all(path.join("blobs")).unwrap();
+        place::mark(&path).unwrap();
         fs::write(path.join("conf"), conf).unwrap();
         let store = open(&path);
         let run = store.create_run(record("r")).unwrap();
@@ -368,6 +374,32 @@ fn what_a_killed_opening_leaves_is_no_obstacle() {
     }
 }
 
+/// A process can be killed while it makes the trees of a new store.
+#[test]
+fn a_store_that_was_not_made_to_its_end_is_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    for trees in [&[][..], &["runs"], &["runs", "journal", "meta"]] {
+        let path = dir.path().join(trees.len().to_string());
+        fs::create_dir(&path).unwrap();
+        place::mark(&path).unwrap();
+        let db = sled::open(&path).unwrap();
+        trees.iter().for_each(|tree| drop(db.open_tree(tree).unwrap()));
+        db.flush().unwrap();
+        drop(db);
+        for _ in 0..200 {
+            // A database that was closed may stay locked for a moment.
+            if !lock::Lock::is_taken(&path.join("db")).unwrap() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let error = Store::open(&path, OpenMode::ReadOnlyMustExist).unwrap_err();
+        assert!(matches!(error, StoreError::NoStore { .. }), "{trees:?}: {error}");
+        drop(open(&path));
+        Store::open(&path, OpenMode::ReadOnlyMustExist).unwrap();
+    }
+}
+
 #[test]
 fn a_store_without_its_database_is_damaged() {
     let dir = tempfile::tempdir().unwrap();
@@ -377,9 +409,9 @@ fn a_store_without_its_database_is_damaged() {
     assert_eq!(
         refusal(&path, OpenMode::ReadWrite),
         format!(
-            "the store at {} is damaged: its database, the file `db`, is missing; `tandem store \
-             verify` lists all that is wrong, `tandem store import` makes a store of an archive, and \
-             `--store` names another",
+            "the store at {0} is damaged: its database, the file `db`, is missing; `tandem store \
+             salvage {0} --to NEW` reads what can be read into a new store, and `tandem store \
+             import` makes one of an archive",
             path.display()
         )
     );

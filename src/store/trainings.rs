@@ -40,7 +40,7 @@ impl Store {
 
     /// Where a training keeps its own checkpoint while it lasts.
     pub fn training_checkpoint(&self, key: &str) -> PathBuf {
-        self.path.join("trainings").join(key)
+        self.trainings.join(key)
     }
 
     /// What follows its own hash, if that holds.

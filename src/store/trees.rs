@@ -1,29 +1,20 @@
-//! The trees of a database, whatever they hold, and a fresh database that is filled with such.
+//! A fresh database that is filled with the records of trees, whatever they are.
 
 use std::path::{Path, PathBuf};
 
-use sled::{Db, IVec, Tree};
+use sled::{Db, Tree};
 
+use super::engine::Engine;
 use super::error::StoreError;
-use super::open::{FREE_BYTES, SYNCED_KEY, check_room, open_database};
+use super::open::{FREE_BYTES, SYNCED_KEY, check_room, open_database, write_synced};
 
 /// The tree with the version of the layout.
 pub(super) const META: &[u8] = b"meta";
-/// A tree that every sled database has and that a store does not use.
-const DEFAULT: &[u8] = b"__sled__default";
 
 /// Bytes that are written between two flushes.
 const FLUSH_EVERY: u64 = 8 << 20;
 /// Bytes that sled may take on the disk for a byte that it is given, at most.
 const AMPLIFICATION: u64 = 4;
-
-/// All trees of a store by their names, in the order of the names.
-pub(super) fn trees(db: &Db) -> sled::Result<Vec<(IVec, Tree)>> {
-    let mut names = db.tree_names();
-    names.retain(|name| name != DEFAULT);
-    names.sort();
-    names.into_iter().map(|name| Ok((name.clone(), db.open_tree(&name)?))).collect()
-}
 
 /// Whether a record is about the folder that the database is in and not about what it holds: the
 /// number of the last sync, which a file beside the database has too.
@@ -31,9 +22,31 @@ pub(super) fn is_local(tree: &[u8], key: &[u8]) -> bool {
     tree == META && key == SYNCED_KEY.as_bytes()
 }
 
+/// Writes all records of a database into a new one, in an empty folder within a store's.
+pub(super) fn copy_trees(
+    from: &Engine,
+    store: &Path,
+    folder: &Path,
+    synced: u64,
+) -> Result<(), StoreError> {
+    let failed = |error| StoreError::of(store, error);
+    let mut filling = Filling::new(store, folder)?;
+    for (name, tree) in from.trees().map_err(failed)? {
+        let copy = filling.tree(&name)?;
+        for record in &tree {
+            let (key, value) = record.map_err(failed)?;
+            if !is_local(&name, &key) {
+                filling.insert(&copy, &key, &value)?;
+            }
+        }
+    }
+    filling.close(synced)
+}
+
 /// A fresh database that is being filled.
 pub(super) struct Filling {
     db: Db,
+    folder: PathBuf,
     /// The folder of the store that it is for, which messages name.
     store: PathBuf,
     /// Bytes since the last flush.
@@ -44,7 +57,8 @@ impl Filling {
     /// A database in an empty folder within a store's.
     pub fn new(store: &Path, folder: &Path) -> Result<Self, StoreError> {
         let db = open_database(folder)?;
-        let mut new = Self { db, store: store.to_owned(), unflushed: 0 };
+        let (folder, store) = (folder.to_owned(), store.to_owned());
+        let mut new = Self { db, folder, store, unflushed: 0 };
         new.flush(0)?;
         Ok(new)
     }
@@ -65,9 +79,15 @@ impl Filling {
         Ok(())
     }
 
-    /// Hands everything to the operating system and closes the database.
-    pub fn close(mut self) -> Result<(), StoreError> {
-        self.flush(0)
+    /// Hands everything to the operating system and closes the database, which is to be the one of the
+    /// sync of a number: without that number, which is written last, its end is lost.
+    pub fn close(mut self, synced: u64) -> Result<(), StoreError> {
+        let meta = self.tree(META)?;
+        self.flush(0)?;
+        self.insert(&meta, SYNCED_KEY.as_bytes(), &synced.to_be_bytes())?;
+        self.flush(0)?;
+        write_synced(&self.folder, synced)
+            .map_err(|source| StoreError::Io { path: self.store.clone(), source })
     }
 
     /// Hands everything to the operating system, and makes sure that there is room for what comes next.

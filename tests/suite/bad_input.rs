@@ -436,19 +436,15 @@ fn a_store_that_is_cut_short_or_cannot_be_made() {
     assert_eq!(ran.code, 4, "{}", ran.err);
     assert_eq!(
         ran.err,
-        "error: the store at .tandem is damaged: its database has lost what was written last; \
-         `tandem store verify` lists all that is wrong, `tandem store import` makes a store of an \
-         archive, and `--store` names another\n"
+        "error: the store at .tandem is damaged: `db`: it has lost what was written last; `tandem \
+         store salvage .tandem --to NEW` reads what can be read into a new store, and `tandem store \
+         import` makes one of an archive\n"
     );
 
     let ran = place.run(&["run", "x.rhai", "--store", "x.rhai/store"]);
     assert_eq!(
         (ran.code, ran.err.as_str()),
-        (
-            1,
-            "error: cannot read or write the store at x.rhai/store; name another folder with \
-             `--store`\n  because: Not a directory (os error 20)\n"
-        )
+        (2, "error: x.rhai is no folder; name a store, or a new or empty folder, with `--store`\n")
     );
 }
 

@@ -19,7 +19,7 @@ pub struct Args {}
 
 /// Carries out the command.
 pub fn run(common: &Common, _args: &Args) -> Result<ExitCode, CliError> {
-    let store = Store::open(&common.store, OpenMode::ReadOnlyMustExist)?;
+    let store = Store::open(&common.store, OpenMode::ReadWriteMustExist)?;
     let done = store.compact()?;
     if done.after < done.before {
         note!("the database took {} and takes {}", size(done.before), size(done.after));

@@ -21,7 +21,7 @@ pub struct Args {
 
 /// Carries out the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
-    let store = common.existing_store()?;
+    let store = common.store_to_read()?;
     let to_standard = is_standard(&args.file);
     let totals = if to_standard { to_output(&store)? } else { to_file(&store, &args.file)? };
     note!("{} exported to {}", held(&totals), args.file.display());

@@ -15,7 +15,7 @@ pub struct Args {}
 
 /// Carries out the command.
 pub fn run(common: &Common, _args: &Args) -> Result<ExitCode, CliError> {
-    let space = common.existing_store()?.space()?;
+    let space = common.store_to_read()?.space()?;
     let mut table = Table::new(["part", "records", "live_bytes", "disk_bytes"]);
     for part in &space.parts {
         table.push(vec![

@@ -17,7 +17,7 @@ pub struct Args {}
 
 /// Carries out the command.
 pub fn run(common: &Common, _args: &Args) -> Result<ExitCode, CliError> {
-    let findings = common.existing_store()?.verify();
+    let findings = common.store_to_read()?.verify();
     let mut table = Table::new(["weight", "where", "what", "way_out"]);
     for finding in &findings.list {
         let weight = match finding.weight {

@@ -1,18 +1,19 @@
 //! Writing an archive.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Write};
+use std::fs;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use tar::{Builder, EntryType, Header};
 use zstd::Encoder;
 
-use super::super::durable::sync_parent;
 use super::super::error::StoreError;
 use super::super::open::{FORMAT, Store};
-use super::super::trees::{is_local, trees};
+use super::super::trees::is_local;
 use super::format::{self, End, Manifest, Totals, TreeTotals};
+use crate::hashed;
+use crate::whole::Replacement;
 
 /// A part of a tree ends with the record that makes it at least as long.
 const PART: usize = 1 << 20;
@@ -34,7 +35,7 @@ impl Store {
             Manifest { kind: format::KIND.to_owned(), version: format::VERSION, format: FORMAT };
         archive.json(format::MANIFEST, &manifest).map_err(write)?;
         let mut totals = Totals::default();
-        for (tree_name, tree) in trees(&self.db).map_err(|error| self.failed(error))? {
+        for (tree_name, tree) in self.db.trees().map_err(|error| self.failed(error))? {
             let mut found = TreeTotals::default();
             let mut records = tree.iter().peekable();
             for number in 0_u64.. {
@@ -61,12 +62,15 @@ impl Store {
             totals.trees.insert(format::encode_name(&tree_name), found);
         }
         for (file_name, path) in self.training_files()? {
-            let read = |source| StoreError::File { path: path.clone(), source };
-            let file = File::open(&path).map_err(read)?;
-            let size = file.metadata().map_err(read)?.len();
+            let bytes = fs::read(&path)
+                .map_err(|source| StoreError::File { path: path.clone(), source })?;
+            if hashed::body(&bytes).is_none() {
+                let what = format!("`{}` is not whole", path.display());
+                return Err(self.damaged(what));
+            }
             let entry =
                 format!("{}{}", format::FILES, format::encode_name(file_name.as_encoded_bytes()));
-            archive.stream(&entry, size, file).map_err(write)?;
+            archive.entry(&entry, &bytes).map_err(write)?;
             totals.files += 1;
         }
         archive.end(totals.clone()).map_err(write)?;
@@ -79,45 +83,37 @@ impl Store {
     /// As [`export`](Self::export).
     pub fn export_to(&self, path: &Path) -> Result<Totals, StoreError> {
         let failed = |source| StoreError::File { path: path.to_owned(), source };
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        let write = || {
-            let mut file = BufWriter::new(File::create(&part).map_err(failed)?);
-            let totals = self.export(&mut file, path)?;
-            let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
-            file.sync_all().map_err(failed)?;
-            fs::rename(&part, path).map_err(failed)?;
-            sync_parent(path).map_err(failed)?;
-            Ok(totals)
-        };
-        write().inspect_err(|_| {
-            let _ = fs::remove_file(&part);
-        })
+        let mut file = BufWriter::new(Replacement::at(path).map_err(failed)?);
+        let totals = self.export(&mut file, path)?;
+        let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
+        file.keep().map_err(failed)?;
+        Ok(totals)
     }
 
     /// The files of checkpoints of trainings with their names, in the order of the names. What was not
     /// written to its end is none.
     pub(in super::super) fn training_files(&self) -> Result<Vec<(OsString, PathBuf)>, StoreError> {
-        let folder = self.path.join("trainings");
-        let failed = |source| StoreError::File { path: folder.clone(), source };
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(failed(error)),
-        };
-        let mut files = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(failed)?;
-            let path = entry.path();
-            let whole = path.extension().is_none_or(|extension| extension != "new");
-            if whole && entry.file_type().map_err(failed)?.is_file() {
-                files.push((entry.file_name(), path));
-            }
-        }
-        files.sort();
-        Ok(files)
+        training_files(&self.trainings)
+            .map_err(|source| StoreError::File { path: self.trainings.clone(), source })
     }
+}
+
+/// The checkpoints of trainings in a folder, those that are not being written.
+pub(in super::super) fn training_files(folder: &Path) -> io::Result<Vec<(OsString, PathBuf)>> {
+    let mut files = Vec::new();
+    if !folder.is_dir() {
+        return Ok(files);
+    }
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        let whole = path.extension().is_none_or(|extension| extension != "new");
+        if whole && entry.file_type()?.is_file() {
+            files.push((entry.file_name(), path));
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// An archive that is being written.
@@ -141,24 +137,16 @@ impl<W: Write> Archive<W> {
     }
 
     pub(super) fn entry(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        self.stream(name, bytes.len() as u64, bytes)
-    }
-
-    fn stream(&mut self, name: &str, size: u64, bytes: impl Read) -> io::Result<()> {
         let mut header = Header::new_gnu();
         header.set_entry_type(EntryType::Regular);
         header.set_mode(0o644);
-        header.set_size(size);
+        header.set_size(bytes.len() as u64);
         // Who wrote it and when is no part of what is in it.
         header.set_mtime(0);
         header.set_uid(0);
         header.set_gid(0);
-        let mut hashed = Hashed { inner: bytes.take(size), hasher: blake3::Hasher::new(), read: 0 };
-        self.tar.append_data(&mut header, name, &mut hashed)?;
-        if hashed.read != size {
-            return Err(io::Error::other(format!("{name} became shorter while it was read")));
-        }
-        self.checksums += &format!("{}  {name}\n", hashed.hasher.finalize().to_hex());
+        self.tar.append_data(&mut header, name, bytes)?;
+        self.checksums += &format!("{}  {name}\n", blake3::hash(bytes).to_hex());
         Ok(())
     }
 
@@ -168,21 +156,5 @@ impl<W: Write> Archive<W> {
         let blake3 = blake3::hash(checksums.as_bytes()).to_hex().to_string();
         self.json(format::END, &End { totals, blake3 })?;
         self.tar.into_inner()?.finish()?.flush()
-    }
-}
-
-/// Hashes and counts what is read through it.
-pub(super) struct Hashed<R> {
-    pub(super) inner: R,
-    pub(super) hasher: blake3::Hasher,
-    pub(super) read: u64,
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.hasher.update(&buffer[..read]);
-        self.read += read as u64;
-        Ok(read)
     }
 }

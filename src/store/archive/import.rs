@@ -1,7 +1,6 @@
 //! Making a store of an archive.
 
 use std::error::Error;
-use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
@@ -10,14 +9,13 @@ use zstd::Decoder;
 
 use super::super::durable::make_folder;
 use super::super::error::StoreError;
-use super::super::lock::{self, Lock};
-use super::super::open::{
-    DATABASE, FORMAT, FORMAT_KEY, FREE_BYTES, OpenMode, SYNCED, SYNCED_KEY, Store, check_room, lock,
-};
-use super::super::trees::{Filling, META, is_local, trees};
-use super::super::{remains, swap};
-use super::export::Hashed;
+use super::super::lock::Lock;
+use super::super::open::{FORMAT, FORMAT_KEY, FREE_BYTES, Store, check_room, lock};
+use super::super::place::{self, Place, TRAININGS, look};
+use super::super::trees::{Filling, META, is_local};
+use super::super::{keys, swap};
 use super::format::{self, End, Manifest, Totals, TreeTotals};
+use crate::whole::create_like_folder;
 
 impl Store {
     /// Makes a store of an archive, in a folder that is new, empty, or has a store with nothing in it.
@@ -31,27 +29,15 @@ impl Store {
     /// read, or the disk is full or fails. There is no store then that was not there before.
     pub fn import(path: &Path, archive: impl Read, name: &Path) -> Result<Totals, StoreError> {
         let failed = |source| StoreError::Io { path: path.to_owned(), source };
-        let is_new = !path.exists();
-        let (lock, synced) = claim(path)?;
-        let import = || {
+        claim(path)?.fill(path, |synced| {
             let staged = swap::stage(path).map_err(failed)?;
-            let totals = Import::read(path, &staged, archive, name, synced)?;
-            swap::replace(path).map_err(failed)?;
-            Ok(totals)
-        };
-        import().inspect_err(|_| {
-            let _ = swap::discard(path);
-            if is_new && !swap::is_ready(path) {
-                let _ = fs::remove_file(path.join(lock::FILE));
-                let _ = fs::remove_dir(path);
-            }
-            drop(lock);
+            Import::read(path, &staged, archive, name, synced)
         })
     }
 
     /// Something that the store holds, if it holds anything.
     fn content(&self) -> Result<Option<String>, StoreError> {
-        for (name, tree) in trees(&self.db).map_err(|error| self.failed(error))? {
+        for (name, tree) in self.db.trees().map_err(|error| self.failed(error))? {
             if name == META {
                 continue;
             }
@@ -62,7 +48,11 @@ impl Store {
                     b"studies" => "study",
                     _ => "records, as",
                 };
-                return Ok(Some(format!("{kind} `{}`", key.escape_ascii())));
+                let name = match keys::run(&key) {
+                    Some(run) => format!("records of run `{run}`"),
+                    None => format!("{kind} `{}`", key.escape_ascii()),
+                };
+                return Ok(Some(name));
             }
         }
         let file = self.training_files()?.into_iter().next();
@@ -70,23 +60,63 @@ impl Store {
     }
 }
 
-/// Takes the lock of a folder in which there is no store, or an empty one, and gives the number of that
-/// one's last sync.
-fn claim(path: &Path) -> Result<(Lock, Option<u64>), StoreError> {
-    if path.join(DATABASE).is_file() || swap::is_ready(path) {
-        let store = Store::open(path, OpenMode::ReadOnlyMustExist)?;
-        if let Some(what) = store.content()? {
-            return Err(StoreError::NotEmpty { path: path.to_owned(), what });
-        }
-        let synced = fs::read_to_string(path.join(SYNCED)).unwrap_or_default();
-        return Ok((store.lock.clone(), synced.trim().parse().ok()));
+/// A folder that is kept for an import.
+pub(in super::super) struct Claim {
+    lock: Lock,
+    /// The number of the last sync of the empty store in it, if there is one.
+    synced: Option<u64>,
+    /// What was there before.
+    found: Place,
+}
+
+impl Claim {
+    /// Puts what is staged in its place; removes it, and a folder that was made for it, if that
+    /// fails. What stages it gets the number of the last sync.
+    pub fn fill<T>(
+        mut self,
+        path: &Path,
+        stage: impl FnOnce(Option<u64>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let filled = stage(self.synced).and_then(|staged| {
+            let failed = |source| StoreError::Io { path: path.to_owned(), source };
+            swap::replace(path).map_err(failed)?;
+            Ok(staged)
+        });
+        filled.inspect_err(|_| {
+            let _ = swap::discard(path);
+            self.lock.remove_if_new();
+            self.found.unmake(path);
+        })
     }
+}
+
+/// Takes the lock of a folder in which there is no store, or an empty one.
+pub(in super::super) fn claim(path: &Path) -> Result<Claim, StoreError> {
     let failed = |source| StoreError::Io { path: path.to_owned(), source };
-    if !swap::is_unfinished(path) && !remains::is_all_there_is(path).map_err(failed)? {
-        return Err(StoreError::NotAStore { path: path.to_owned() });
+    let found = look(path)?;
+    if matches!(found, Place::Missing | Place::Empty) {
+        make_folder(path).map_err(failed)?;
+        place::mark(path).map_err(failed)?;
     }
-    make_folder(path).map_err(failed)?;
-    Ok((lock(path)?, None))
+    let mut lock = lock(path)?;
+    let claimed = |lock: &Lock| match look(path)? {
+        Place::Store(layout) => {
+            if let Some(store) = Store::read_locked(path, &layout, lock.clone())?
+                && let Some(what) = store.content()?
+            {
+                return Err(StoreError::NotEmpty { path: path.to_owned(), what });
+            }
+            Ok(layout.synced)
+        }
+        Place::Missing | Place::Empty | Place::Unmade | Place::Unfinished => Ok(None),
+    };
+    match claimed(&lock) {
+        Ok(synced) => Ok(Claim { lock, synced, found }),
+        Err(error) => {
+            lock.remove_if_new();
+            Err(error)
+        }
+    }
 }
 
 /// An import on its way into a folder.
@@ -258,7 +288,7 @@ impl<'a> Import<'a> {
         &mut self,
         name: &str,
         file: Vec<u8>,
-        entry: Entry<'_, R>,
+        mut entry: Entry<'_, R>,
     ) -> Result<(), StoreError> {
         if self.file.as_ref().is_some_and(|last| *last >= file) {
             return Err(self.wrong(format!("{name} is out of turn")));
@@ -272,35 +302,32 @@ impl<'a> Import<'a> {
         };
         let failed = |source| StoreError::Io { path: self.store.to_owned(), source };
         check_room(self.store, FREE_BYTES.saturating_add(entry.size()))?;
-        let folder = self.folder.join("trainings");
-        fs::create_dir_all(&folder).map_err(failed)?;
-        let mut out = File::create(folder.join(plain)).map_err(failed)?;
-        let mut hashed = Hashed { inner: entry, hasher: blake3::Hasher::new(), read: 0 };
+        let folder = self.folder.join(TRAININGS);
+        make_folder(&folder).map_err(failed)?;
+        let mut out = create_like_folder(&folder.join(plain)).map_err(failed)?;
+        let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0; 1 << 16];
         loop {
-            let read = hashed.read(&mut buffer).map_err(|error| broken(self.name, &error))?;
+            let read = entry.read(&mut buffer).map_err(|error| broken(self.name, &error))?;
             if read == 0 {
                 break;
             }
+            hasher.update(&buffer[..read]);
             io::Write::write_all(&mut out, &buffer[..read]).map_err(failed)?;
         }
-        self.checksums += &format!("{}  {name}\n", hashed.hasher.finalize().to_hex());
+        self.checksums += &format!("{}  {name}\n", hasher.finalize().to_hex());
         self.totals.files += 1;
         self.file = Some(file);
         Ok(())
     }
 
-    fn finish(mut self, format: u32, synced: Option<u64>) -> Result<Totals, StoreError> {
+    fn finish(self, format: u32, synced: Option<u64>) -> Result<Totals, StoreError> {
         let meta = self.filling.tree(META)?;
         let found = meta.get(FORMAT_KEY).map_err(|error| StoreError::of(self.store, error))?;
         if found.as_deref() != Some(&format.to_be_bytes()[..]) {
             return Err(self.wrong("its records are of another format than it says"));
         }
-        if let Some(synced) = synced {
-            // The file beside the database asks for it.
-            self.filling.insert(&meta, SYNCED_KEY.as_bytes(), &synced.to_be_bytes())?;
-        }
-        self.filling.close()?;
+        self.filling.close(synced.unwrap_or(0) + 1)?;
         Ok(self.totals)
     }
 

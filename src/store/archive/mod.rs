@@ -8,7 +8,9 @@ mod export;
 mod format;
 mod import;
 
+pub(super) use export::training_files;
 pub use format::{Totals, TreeTotals};
+pub(super) use import::claim;
 
 #[cfg(test)]
 mod tests;

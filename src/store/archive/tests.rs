@@ -8,6 +8,7 @@ use super::super::tests::{entry, open, record};
 use super::super::{OpenMode, Store, StoreError, swap};
 use super::export::Archive;
 use super::format::{self, Manifest, Totals};
+use crate::hashed::hashed;
 
 /// A store with something of everything.
 fn filled(path: &Path) -> Store {
@@ -21,8 +22,8 @@ fn filled(path: &Path) -> Store {
     store.save_checkpoint(&run, 600, b"controllers").unwrap();
     store.put_training("abc", b"{}").unwrap();
     fs::create_dir_all(path.join("trainings")).unwrap();
-    fs::write(path.join("trainings/abd"), [7; 5000]).unwrap();
-    fs::write(path.join("trainings/abe"), []).unwrap();
+    fs::write(path.join("trainings/abd"), hashed(&[7; 5000])).unwrap();
+    fs::write(path.join("trainings/abe"), hashed(b"")).unwrap();
     fs::write(path.join("trainings/abd.new"), [7; 50]).unwrap();
     store
 }
@@ -45,14 +46,14 @@ fn refusal(path: &Path, bytes: &[u8]) -> String {
 fn an_imported_store_exports_to_the_same_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let store = filled(&dir.path().join("a"));
-    let odd = store.db.open_tree(b"odd/\xff").unwrap();
+    let odd = store.db.tree(b"odd/\xff").unwrap();
     let long: Vec<u8> = (0..3_000_000_u32).map(|i| (i.wrapping_mul(i) >> 7) as u8).collect();
     odd.insert(b"\xff\0\xfe", long.as_slice()).unwrap();
     odd.insert(b"\0", &b""[..]).unwrap();
     for key in 0..3000_u32 {
         odd.insert(key.to_be_bytes(), vec![key as u8; 700]).unwrap();
     }
-    store.db.open_tree("empty").unwrap();
+    store.db.tree(b"empty").unwrap();
     let (bytes, totals) = export(&store);
     assert_eq!(totals.trees["odd%2f%ff"].records, 3002);
     assert_eq!(totals.trees["empty"].records, 0);
@@ -64,8 +65,8 @@ fn an_imported_store_exports_to_the_same_bytes() {
     let path = dir.path().join("b");
     assert_eq!(import(&path, &bytes).unwrap(), totals);
     let copy = open(&path);
-    assert_eq!(copy.db.open_tree(b"odd/\xff").unwrap().get(b"\xff\0\xfe").unwrap().unwrap(), long);
-    assert_eq!(fs::read(copy.training_checkpoint("abd")).unwrap(), [7; 5000]);
+    assert_eq!(copy.db.tree(b"odd/\xff").unwrap().get(b"\xff\0\xfe").unwrap().unwrap(), long);
+    assert_eq!(fs::read(copy.training_checkpoint("abd")).unwrap(), hashed(&[7; 5000]));
     assert!(!path.join("trainings/abd.new").exists());
     assert!(export(&copy).0 == bytes);
 }
@@ -84,8 +85,8 @@ fn an_archive_goes_into_an_empty_store_only() {
     assert_eq!(copy.runs().unwrap(), store.runs().unwrap());
     drop(copy);
     let expected = format!(
-        "the store at {} has records, as `abc`, and an archive goes into an empty store; name a \
-         new or empty folder with `--store`",
+        "the store at {} has records, as `abc`, and what is imported or salvaged goes into an empty \
+         store; name a new or empty folder",
         path.display()
     );
     assert_eq!(refusal(&path, &bytes), expected);
@@ -228,8 +229,8 @@ fn an_import_that_was_cut_off_is_no_store_and_begins_again() {
         assert_eq!(
             Store::open(&path, mode).unwrap_err().to_string(),
             format!(
-                "an import into the store at {} was cut off; `tandem store import` begins it \
-                 again, or remove the folder",
+                "an import or a salvage into the store at {} was cut off; begin it again, or remove \
+                 the folder",
                 path.display()
             )
         );

@@ -3,10 +3,28 @@
 use std::fs;
 
 use super::super::open::Store;
+use super::super::place;
 use super::Findings;
 use crate::hashed;
 
 impl Store {
+    /// Ends of logs that were cut off or will be.
+    pub(super) fn verify_ends(&self, findings: &mut Findings) {
+        let remedy = "after a kill or a loss of power `tandem resume` makes it again; else `tandem store \
+                      salvage` reads more of it";
+        if let Some(hole) = self.db.hole() {
+            findings.note("db", hole, remedy);
+        }
+        for torn in place::torn(&self.path) {
+            let place = torn.display().to_string();
+            findings.note(
+                place,
+                "is the end of a log that was cut off",
+                format!("{remedy}; it can be removed"),
+            );
+        }
+    }
+
     /// Looks at the files of checkpoints of trainings.
     pub(super) fn verify_training_files(&self, findings: &mut Findings) {
         let files = match self.training_files() {

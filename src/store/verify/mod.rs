@@ -43,6 +43,7 @@ impl Store {
             }
         }
         self.verify_training_files(&mut findings);
+        self.verify_ends(&mut findings);
         findings
     }
 }

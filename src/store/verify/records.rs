@@ -1,11 +1,9 @@
 //! Records of runs, studies, scripts and trainings.
 
-use sled::Tree;
-
+use super::super::engine::Tree;
 use super::super::open::{FORMAT_KEY, SYNCED_KEY, Store};
 use super::super::record::RunRecord;
 use super::super::studies::StudyRecord;
-use super::super::trees::trees;
 use super::{Findings, IMPORT};
 use crate::hashed;
 
@@ -16,9 +14,11 @@ const KNOWN: [&str; 8] =
 impl Store {
     /// Trees that the program does not know.
     pub(super) fn verify_trees(&self, findings: &mut Findings) {
-        let unknown = match trees(&self.db) {
+        let unknown = match self.db.trees() {
             Ok(trees) => trees,
-            Err(error) => return findings.damage("database", error.to_string(), IMPORT),
+            Err(error) => {
+                return findings.damage("database", self.failed(error).to_string(), IMPORT);
+            }
         };
         for (name, _) in unknown {
             if !KNOWN.iter().any(|known| name == known.as_bytes()) {
@@ -62,7 +62,12 @@ impl Store {
                 && !self.studies.contains_key(study).unwrap_or(true)
             {
                 let what = format!("there is no study `{study}`, of which it is a run");
-                findings.damage(place, what, IMPORT);
+                findings.damage(&place, what, IMPORT);
+            }
+            if let Some(lost) = &run.lost {
+                let remedy = format!("`tandem show {}` has what is left of it", run.name);
+                let what = format!("was salvaged from a damaged store, which had lost {lost}");
+                findings.note(&place, what, remedy);
             }
             self.verify_journal(&run, findings);
         });

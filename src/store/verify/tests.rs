@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use super::super::engine::Tree;
 use super::super::tests::{entry, open, record};
 use super::super::{Entry, Outcome, PhaseRecord, Store, StudyRecord, keys, packing};
 use super::{Findings, Weight};
@@ -91,7 +92,7 @@ fn change_run(store: &Store, name: &str, change: impl FnOnce(&mut super::super::
     store.update_run(&run).unwrap();
 }
 
-fn flip_last(tree: &sled::Tree, key: &[u8]) {
+fn flip_last(tree: &Tree, key: &[u8]) {
     let mut value = tree.get(key).unwrap().unwrap().to_vec();
     *value.last_mut().unwrap() ^= 1;
     tree.insert(key, value).unwrap();
@@ -110,11 +111,11 @@ fn a_whole_store_has_nothing_wrong() {
 #[test]
 fn records_that_cannot_be_read_or_are_elsewhere_are_found() {
     damages(
-        |store| drop(store.runs.insert("a-1", "{").unwrap()),
+        |store| store.runs.insert("a-1", "{").unwrap(),
         &["run `a-1`: its record: EOF while parsing an object at line 1 column 1"],
     );
     damages(
-        |store| drop(store.studies.insert("s-1", "[]").unwrap()),
+        |store| store.studies.insert("s-1", "[]").unwrap(),
         &[
             "study `s-1`: its record: invalid length 0, expected struct StudyRecord with 8 elements \
            at line 1 column 2",
@@ -128,18 +129,18 @@ fn records_that_cannot_be_read_or_are_elsewhere_are_found() {
         &["run `a-2`: its record is that of run `a-1`"],
     );
     damages(
-        |store| drop(store.runs.remove("a-1").unwrap()),
+        |store| store.runs.remove("a-1").unwrap(),
         &[
             "run `a-1`: there is no such run, and the journal has 8 entries of it",
             "run `a-1`, checkpoint 6: there is no such run",
         ],
     );
     damages(
-        |store| drop(store.studies.remove("s-1").unwrap()),
+        |store| store.studies.remove("s-1").unwrap(),
         &["run `s-1/x`: there is no study `s-1`, of which it is a run"],
     );
     damages(
-        |store| drop(store.meta.insert("synced", "x").unwrap()),
+        |store| store.meta.insert("synced", "x").unwrap(),
         &["meta, `synced`: has another length than it should"],
     );
 }
@@ -148,7 +149,7 @@ fn records_that_cannot_be_read_or_are_elsewhere_are_found() {
 fn texts_and_trainings_that_changed_or_are_missing_are_found() {
     let digest = blake3::hash(b"strategies: []").to_hex().to_string();
     damages(
-        |store| drop(store.scripts.remove(&digest).unwrap()),
+        |store| store.scripts.remove(&digest).unwrap(),
         &[&format!("study `s-1`: the text of s.yaml is missing ({digest})")],
     );
     damages(
@@ -156,7 +157,7 @@ fn texts_and_trainings_that_changed_or_are_missing_are_found() {
         &[&format!("script {digest}: its text has another hash")],
     );
     let script = blake3::hash(b"fn space() {}").to_hex().to_string();
-    let (findings, texts) = found(|store| drop(store.scripts.remove(&script).unwrap()));
+    let (findings, texts) = found(|store| store.scripts.remove(&script).unwrap());
     assert_eq!(findings.damages, 3);
     assert_eq!(texts[0], format!("run `a-1`: the text of r.rhai is missing ({script})"));
     damages(
@@ -184,7 +185,7 @@ fn checkpoints_that_changed_or_cover_too_much_are_found() {
         &["run `a-2`, checkpoint 9: covers more than the 8 trials of the run"],
     );
     damages(
-        |store| drop(store.checkpoints.insert("a-2", "x").unwrap()),
+        |store| store.checkpoints.insert("a-2", "x").unwrap(),
         &["tree `checkpoints`, `a-2`: is no checkpoint's key"],
     );
 }
@@ -226,7 +227,7 @@ fn what_a_record_says_of_its_trials_is_held_against_them() {
 fn what_is_worth_a_note_is_no_damage() {
     let (findings, texts) = found(|store| {
         change_run(store, "a-1", |run| run.forked_from = Some("b-1".to_owned()));
-        store.db.open_tree("later").unwrap();
+        store.db.tree(b"later").unwrap();
         fs::copy(store.training_checkpoint("abd"), store.training_checkpoint("abc")).unwrap();
     });
     assert_eq!(
@@ -275,7 +276,7 @@ fn trials_that_are_missing_or_changed_are_found() {
         &["run `a-1`, trial 5: says that it is trial 6"],
     );
     damages(
-        |store| drop(store.journal.insert("a-1", "x").unwrap()),
+        |store| store.journal.insert("a-1", "x").unwrap(),
         &["tree `journal`, `a-1`: is no trial's key"],
     );
 }
@@ -288,7 +289,7 @@ fn stretches_that_are_out_of_place_are_found() {
     };
     damages(more, &[]);
     let put = |store: &Store, step: u64, value: &[u8]| {
-        drop(store.journal.insert(keys::key("a-1", step), value).unwrap());
+        store.journal.insert(keys::key("a-1", step), value).unwrap();
     };
     damages(
         |store| {

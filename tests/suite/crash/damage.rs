@@ -131,6 +131,6 @@ fn a_spoiled_long_database_is_refused_or_does_not_matter() {
     let part = Part::new(&script, &["5000", "6000"]);
     let length = part.store().join("db").metadata().unwrap().len();
     assert!(length > 1 << 20, "{length} bytes");
-    let (same, refused) = part.spoil_all("spoiled database", draw::times(8), 0);
-    assert!(same > 0 && refused > 0, "all were the same: {same} went on, {refused} refused");
+    let (_, refused) = part.spoil_all("spoiled database", draw::times(8), 0);
+    assert!(refused > 0, "nothing was refused");
 }

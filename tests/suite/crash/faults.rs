@@ -140,9 +140,11 @@ fn a_folder_that_may_only_be_read() {
     let fresh = shim::run(library, &place, RUN, &faults);
     assert_clear(&fresh, &shim::store(&place), "a new store");
     place.ok(&[RUN, &["--steps", "60"]].concat());
-    for command in [&["resume", "x-1", "--steps", "1000"][..], &["runs"], &["query", "true"]] {
+    let ended = shim::run(library, &place, &["resume", "x-1", "--steps", "1000"], &faults);
+    assert_clear(&ended, &shim::store(&place), "an old store");
+    for command in [&["runs"][..], &["query", "true"], &["store", "verify"]] {
         let ended = shim::run(library, &place, command, &faults);
-        assert_clear(&ended, &shim::store(&place), "an old store");
+        assert_eq!(ended.code, Some(0), "{command:?}: {}", ended.err);
     }
     place.ok(&["resume", "x-1", "--steps", "1000"]);
     let trials = |ending: &Ending| ending["trials of x-1"].clone();

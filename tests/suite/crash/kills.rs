@@ -198,7 +198,7 @@ fn finish(case: &Case, place: &Place, expected: &Expected, moments: &[String]) {
     let started = Instant::now();
     let last = place.run(&arguments);
     assert!(started.elapsed() < TOO_LONG, "{moments:?}");
-    let done = ["is finished", "is already in ", "an archive goes into an empty store"];
+    let done = ["is finished", "is already in ", "goes into an empty store"];
     if last.code == 0 {
         let lines = |out: &str| -> Vec<String> {
             out.lines().filter(|line| !(case.timed)(line)).map(str::to_owned).collect()

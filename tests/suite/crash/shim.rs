@@ -90,7 +90,7 @@ pub fn assert_clear(ended: &Ended, store: &Path, what: &str) {
     let error = ended.err.find("error: ").unwrap_or_else(|| panic!("{what}: {}", ended.err));
     let error = &ended.err[error..];
     assert!(error.contains(&store.display().to_string()), "{what}: {error}");
-    let ways = ["resume", "--store", "from a copy"];
+    let ways = ["resume", "--store", "tandem store salvage"];
     assert!(ways.iter().any(|way| error.contains(way)), "{what}: {error}");
     assert!(!ended.err.contains("panicked"), "{what}: {}", ended.err);
 }

@@ -1,0 +1,284 @@
+//! What the store needs of a database: trees of records. sled has them while the store is open for writing; an
+//! [`Image`] of its files has them while the store is only read.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Range;
+use std::io;
+use std::ops::Bound;
+use std::path::Path;
+use std::sync::Arc;
+
+use sled::{Batch, IVec};
+
+use super::database::Database;
+use super::error::StoreError;
+use super::image::{Ascending, Descending, Image, ImageError, ImageTree};
+
+/// A tree that every sled database has and that a store does not use.
+const DEFAULT: &[u8] = b"__sled__default";
+
+/// A database.
+#[derive(Debug)]
+pub(super) enum Engine {
+    /// To read and write.
+    Database(Database),
+    /// To read.
+    Image(Arc<Image>),
+}
+
+/// A tree of records.
+#[derive(Clone, Debug)]
+pub(super) enum Tree {
+    /// Of a database that is open for writing.
+    Database(sled::Tree),
+    /// Of files that are only read.
+    Image(ImageTree),
+    /// Of records that were made of others.
+    Memory(Arc<BTreeMap<IVec, IVec>>),
+}
+
+/// How a database refuses.
+#[derive(Debug)]
+pub(super) enum EngineError {
+    /// sled does.
+    Database(sled::Error),
+    /// Its files are damaged or cannot be read.
+    Image(ImageError),
+    /// It is open for reading.
+    ReadOnly,
+}
+
+impl From<sled::Error> for EngineError {
+    fn from(error: sled::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<ImageError> for EngineError {
+    fn from(error: ImageError) -> Self {
+        Self::Image(error)
+    }
+}
+
+/// A record: its key and its value.
+pub(super) type Record = (IVec, IVec);
+
+type Result<T> = std::result::Result<T, EngineError>;
+
+impl Engine {
+    /// A tree by its name. One that is missing is made, or empty where nothing can be made.
+    pub fn tree(&self, name: &[u8]) -> Result<Tree> {
+        match self {
+            Self::Database(db) => Ok(Tree::Database(db.open_tree(name)?)),
+            Self::Image(image) => Ok(image.tree(name).map_or_else(Tree::empty, Tree::Image)),
+        }
+    }
+
+    /// All trees of a store by their names, in the order of the names.
+    pub fn trees(&self) -> Result<Vec<(IVec, Tree)>> {
+        let mut names: Vec<IVec> = match self {
+            Self::Database(db) => db.tree_names(),
+            Self::Image(image) => image.names().map(IVec::from).collect(),
+        };
+        names.retain(|name| name != DEFAULT);
+        names.sort();
+        names.into_iter().map(|name| Ok((name.clone(), self.tree(&name)?))).collect()
+    }
+
+    /// Where the log ends although more of it follows, if it does; of a database that is only read.
+    pub fn hole(&self) -> Option<String> {
+        match self {
+            Self::Database(_) => None,
+            Self::Image(image) => image.hole().map(|hole| hole.flaw.to_string()),
+        }
+    }
+
+    /// Notes that a write failed: none is tried after it.
+    pub fn give_up(&self, error: &io::Error) {
+        if let Self::Database(db) = self {
+            db.give_up(error);
+        }
+    }
+
+    /// Refuses after a write that failed, and what is only read.
+    pub fn check(&self, path: &Path) -> std::result::Result<(), StoreError> {
+        match self {
+            Self::Database(db) => db.check(path),
+            Self::Image(_) => Err(StoreError::of(path, EngineError::ReadOnly)),
+        }
+    }
+
+    /// Hands everything written so far to the operating system.
+    pub fn flush(&self) -> Result<()> {
+        match self {
+            Self::Database(db) => Ok(db.flush().map(|_| ())?),
+            Self::Image(_) => Err(EngineError::ReadOnly),
+        }
+    }
+
+    /// Removes a tree.
+    pub fn drop_tree(&self, name: &[u8]) -> Result<bool> {
+        match self {
+            Self::Database(db) => Ok(db.drop_tree(name)?),
+            Self::Image(_) => Err(EngineError::ReadOnly),
+        }
+    }
+}
+
+impl Tree {
+    fn empty() -> Self {
+        Self::Memory(Arc::default())
+    }
+
+    fn written(&self) -> Result<&sled::Tree> {
+        match self {
+            Self::Database(tree) => Ok(tree),
+            Self::Image(_) | Self::Memory(_) => Err(EngineError::ReadOnly),
+        }
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<IVec>> {
+        match self {
+            Self::Database(tree) => Ok(tree.get(key)?),
+            Self::Image(tree) => Ok(tree.get(key.as_ref())?),
+            Self::Memory(records) => Ok(records.get(key.as_ref()).cloned()),
+        }
+    }
+
+    /// Whether there is a key.
+    pub fn contains_key(&self, key: impl AsRef<[u8]>) -> Result<bool> {
+        Ok(self.get(key)?.is_some())
+    }
+
+    /// All records, in the order of their keys.
+    pub fn iter(&self) -> Records<'_> {
+        self.records([], [])
+    }
+
+    /// The records from a key on.
+    pub fn range_from(&self, key: impl AsRef<[u8]>) -> Records<'_> {
+        self.records(key, [])
+    }
+
+    /// The records that begin with a prefix.
+    pub fn scan_prefix(&self, prefix: impl AsRef<[u8]>) -> Records<'_> {
+        self.records(&prefix, &prefix)
+    }
+
+    fn records(&self, from: impl AsRef<[u8]>, prefix: impl AsRef<[u8]>) -> Records<'_> {
+        let (from, prefix) = (from.as_ref(), prefix.as_ref());
+        Records(match self {
+            Self::Database(tree) => Source::Database(Box::new(tree.range(from..)), prefix.to_vec()),
+            Self::Image(tree) => Source::Image(tree.ascending(from, prefix)),
+            Self::Memory(records) => {
+                let range = records.range::<[u8], _>((Bound::Included(from), Bound::Unbounded));
+                Source::Memory(range, prefix.to_vec())
+            }
+        })
+    }
+
+    /// The records that begin with a prefix, the last first.
+    pub fn scan_prefix_back(&self, prefix: impl AsRef<[u8]>) -> Back<'_> {
+        let prefix = prefix.as_ref();
+        Back(match self {
+            Self::Database(tree) => Backwards::Database(Box::new(tree.scan_prefix(prefix))),
+            Self::Image(tree) => Backwards::Image(Box::new(tree.descending(prefix))),
+            Self::Memory(records) => {
+                let range = records.range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded));
+                let of_prefix: Vec<_> =
+                    range.take_while(|(key, _)| key.starts_with(prefix)).collect();
+                Backwards::Memory(of_prefix)
+            }
+        })
+    }
+
+    /// Writes a record.
+    pub fn insert(&self, key: impl AsRef<[u8]>, value: impl Into<IVec>) -> Result<()> {
+        self.written()?.insert(key, value)?;
+        Ok(())
+    }
+
+    /// Removes a record.
+    pub fn remove(&self, key: impl AsRef<[u8]>) -> Result<()> {
+        self.written()?.remove(key)?;
+        Ok(())
+    }
+
+    /// Writes and removes records, all of them or none.
+    pub fn apply_batch(&self, batch: Batch) -> Result<()> {
+        Ok(self.written()?.apply_batch(batch)?)
+    }
+
+    /// Removes all records.
+    pub fn clear(&self) -> Result<()> {
+        Ok(self.written()?.clear()?)
+    }
+}
+
+/// Records of a tree in the order of their keys.
+pub(super) struct Records<'a>(Source<'a>);
+
+enum Source<'a> {
+    Database(Box<sled::Iter>, Vec<u8>),
+    Image(Ascending),
+    Memory(Range<'a, IVec, IVec>, Vec<u8>),
+}
+
+impl Records<'_> {
+    /// The keys alone.
+    pub fn keys(self) -> impl Iterator<Item = Result<IVec>> {
+        self.map(|record| record.map(|(key, _)| key))
+    }
+}
+
+impl Iterator for Records<'_> {
+    type Item = Result<Record>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            Source::Database(records, prefix) => match records.next()? {
+                Ok((key, _)) if !key.starts_with(prefix) => None,
+                record => Some(record.map_err(EngineError::from)),
+            },
+            Source::Image(records) => Some(records.next()?.map_err(EngineError::from)),
+            Source::Memory(records, prefix) => {
+                let (key, value) = records.next().filter(|(key, _)| key.starts_with(prefix))?;
+                Some(Ok((key.clone(), value.clone())))
+            }
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a Tree {
+    type Item = Result<Record>;
+    type IntoIter = Records<'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// Records of a tree, the last first.
+pub(super) struct Back<'a>(Backwards<'a>);
+
+enum Backwards<'a> {
+    Database(Box<sled::Iter>),
+    Image(Box<Descending>),
+    Memory(Vec<(&'a IVec, &'a IVec)>),
+}
+
+impl Iterator for Back<'_> {
+    type Item = Result<Record>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            Backwards::Database(records) => Some(records.next_back()?.map_err(EngineError::from)),
+            Backwards::Image(records) => Some(records.next()?.map_err(EngineError::from)),
+            Backwards::Memory(records) => {
+                let (key, value) = records.pop()?;
+                Some(Ok((key.clone(), value.clone())))
+            }
+        }
+    }
+}

@@ -1,0 +1,482 @@
+//! The log: which messages count, and which of them make up each page.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use super::format::{Header, Kind, MESSAGE_ROOM, SEGMENT, SEGMENT_HEADER, SegmentHeader, blob};
+
+/// The files of a database.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// The log.
+    pub log: PathBuf,
+    /// Where long values may be; the first folder that has one counts.
+    pub blobs: Vec<PathBuf>,
+    /// The folder of snapshots, if there can be any of this log.
+    pub snapshots: Option<PathBuf>,
+}
+
+/// Something in the files of a database that is not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// The file's name.
+    pub file: String,
+    /// The byte from which on it shows, where that is known.
+    pub at: Option<u64>,
+    /// How it shows.
+    pub what: String,
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, at, what } = self;
+        match at {
+            Some(at) => write!(f, "`{file}`, byte {at}: {what}"),
+            None => write!(f, "`{file}`: {what}"),
+        }
+    }
+}
+
+/// How reading the files of a database fails.
+#[derive(Debug)]
+pub enum ImageError {
+    /// The system does not let them be read.
+    Io(io::Error),
+    /// They are damaged.
+    Flaw(Flaw),
+}
+
+impl From<io::Error> for ImageError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<Flaw> for ImageError {
+    fn from(flaw: Flaw) -> Self {
+        Self::Flaw(flaw)
+    }
+}
+
+/// A message that is part of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fragment {
+    /// Its position in the log.
+    pub lsn: i64,
+    /// Where it begins in the file.
+    pub at: u64,
+    /// Where its body begins in the file.
+    pub body: u64,
+    /// Bytes of its body.
+    pub length: usize,
+    /// What it is.
+    pub kind: Kind,
+    /// The number of the file that the page is in, if it is long.
+    pub blob: Option<i64>,
+}
+
+/// A page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// It was given up.
+    Free,
+    /// A whole page and the changes since, in their order.
+    Present(Fragment, Vec<Fragment>),
+}
+
+/// What is in the log.
+#[derive(Debug, Default)]
+pub struct Log {
+    /// The pages by their numbers.
+    pub pages: HashMap<u64, Page>,
+    /// The position after the last message that counts.
+    pub end: i64,
+    /// Where each segment begins, by its position in the log.
+    segments: BTreeMap<i64, u64>,
+    /// The first position at which something is not as a kill leaves it.
+    pub bad: Option<(i64, Flaw)>,
+    /// Where the log ends although more of it follows.
+    pub hole: Option<Hole>,
+}
+
+/// A place at the end of a log behind which more of it is whole: the power went while it was written, or
+/// it is damaged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hole {
+    /// How it shows.
+    pub flaw: Flaw,
+    /// Where the segments are that it and what follows are in.
+    pub segments: Vec<u64>,
+}
+
+/// A file, read at any place by any thread.
+#[derive(Debug)]
+pub struct Source {
+    file: File,
+    name: String,
+}
+
+impl Source {
+    /// Opens a file to read.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { file: File::open(path)?, name })
+    }
+
+    /// Bytes of the file.
+    pub fn length(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    /// Reads bytes from a place on; fewer where the file ends.
+    #[cfg(unix)]
+    pub fn read(&self, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        use std::os::unix::fs::FileExt;
+        let mut done = 0;
+        while done < buffer.len() {
+            match self.file.read_at(&mut buffer[done..], at + done as u64) {
+                Ok(0) => break,
+                Ok(read) => done += read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Reads bytes from a place on; fewer where the file ends.
+    #[cfg(windows)]
+    pub fn read(&self, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        use std::os::windows::fs::FileExt;
+        let mut done = 0;
+        while done < buffer.len() {
+            match self.file.seek_read(&mut buffer[done..], at + done as u64) {
+                Ok(0) => break,
+                Ok(read) => done += read,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Something wrong at a place.
+    pub fn flaw(&self, at: u64, what: impl Into<String>) -> Flaw {
+        Flaw { file: self.name.clone(), at: Some(at), what: what.into() }
+    }
+}
+
+/// The file of a long value.
+pub fn blob_path(files: &Files, number: i64) -> Option<PathBuf> {
+    let name = number.to_string();
+    files.blobs.iter().map(|folder| folder.join(&name)).find(|path| path.is_file())
+}
+
+/// The page in a file of its own; `None` if the file is missing or its checksum does not hold.
+pub fn read_blob(files: &Files, number: i64) -> io::Result<Option<(Kind, Vec<u8>)>> {
+    let Some(path) = blob_path(files, number) else { return Ok(None) };
+    let bytes = fs::read(path)?;
+    Ok(blob(&bytes).map(|(kind, page)| (kind, page.to_vec())))
+}
+
+/// The segments of a file.
+struct Segments {
+    /// Where each begins, by its position in the log.
+    placed: BTreeMap<i64, u64>,
+    /// A position up to which all of the log was written.
+    stable: i64,
+    /// As in [`Log`].
+    bad: Option<(i64, Flaw)>,
+}
+
+impl Log {
+    /// Reads a log, but nothing at or behind the position `cut`. All up to the position `known` had been
+    /// written when a snapshot was made; segments before it of which nothing was needed may be gone.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn read(source: &Source, known: i64, cut: i64) -> Result<Self, ImageError> {
+        let segments = find_segments(source, cut)?;
+        let mut log = Self { bad: segments.bad.clone(), ..Self::default() };
+        if segments.placed.is_empty() {
+            // Nothing was ever written, or nothing is left of it.
+            return Ok(log);
+        }
+        // All before this position had been written; the segments from there on are the end of the log as far as
+        // they follow each other.
+        let lowest = segments.stable.max(known).max(0) / SEGMENT as i64 * SEGMENT as i64;
+        let mut buffer = vec![0; SEGMENT];
+        let mut end = lowest;
+        for (&lsn, &at) in segments.placed.range(lowest..) {
+            if lsn != end {
+                break;
+            }
+            let all = &mut |_: &Found, _: &[u8]| ControlFlow::Continue(());
+            let (stop, reached) = read_segment(source, &mut buffer, lsn, at, all)?;
+            end = reached;
+            if let Stop::Bad(place) = stop {
+                let number = lsn as u64 / SEGMENT as u64;
+                let same = |header: &Header| header.segment == number;
+                let mut later: Vec<u64> =
+                    segments.placed.range(lsn + 1..).map(|(_, &at)| at).collect();
+                let is_followed = whole_messages(&buffer, place, &same).next().is_some();
+                if end < cut && (is_followed || !later.is_empty()) {
+                    later.insert(0, at);
+                    let flaw =
+                        source.flaw(at + place as u64, "the log ends, though more of it follows");
+                    log.hole = Some(Hole { flaw, segments: later });
+                }
+            }
+            if stop != Stop::Full {
+                break;
+            }
+        }
+        if end == lowest && lowest < cut {
+            let what = format!("the segment at position {lowest} of the log is missing");
+            log.note_bad(lowest, Flaw { file: source.name.clone(), at: None, what });
+        }
+        let end = end.min(cut);
+        for (&lsn, &at) in segments.placed.range(..end) {
+            let (stop, reached) =
+                read_segment(source, &mut buffer, lsn, at, &mut |found, body| {
+                    // What a batch wrote counts only if all of it is there.
+                    let is_torn = found.kind == Kind::Batch
+                        && <[u8; 8]>::try_from(body)
+                            .is_ok_and(|last| i64::from_le_bytes(last) >= end);
+                    if found.lsn >= end || is_torn {
+                        return ControlFlow::Break(());
+                    }
+                    log.note(found, body);
+                    ControlFlow::Continue(())
+                })?;
+            log.end = reached.min(end);
+            match stop {
+                Stop::Full => {}
+                Stop::Enough => break,
+                Stop::Bad(place) if lsn < lowest && !is_reused(&buffer, lsn, place) => {
+                    let flaw = source.flaw(at + place as u64, "a checksum does not hold");
+                    log.note_bad(lsn + place as i64, flaw);
+                }
+                Stop::Bad(_) => {}
+            }
+        }
+        log.segments = segments.placed;
+        Ok(log)
+    }
+
+    /// The hole that a flaw is, if nothing from its position on is read.
+    pub fn whole_hole(&self, flaw: &Flaw, lsn: i64) -> Hole {
+        let first = lsn / SEGMENT as i64 * SEGMENT as i64;
+        let segments = self.segments.range(first..).map(|(_, &at)| at).collect();
+        Hole { flaw: flaw.clone(), segments }
+    }
+
+    fn note_bad(&mut self, lsn: i64, flaw: Flaw) {
+        if self.bad.as_ref().is_none_or(|&(first, _)| lsn < first) {
+            self.bad = Some((lsn, flaw));
+        }
+    }
+
+    fn note(&mut self, found: &Found, body: &[u8]) {
+        let blob = || <[u8; 8]>::try_from(body).ok().map(i64::from_le_bytes);
+        let fragment = Fragment {
+            lsn: found.lsn,
+            at: found.at,
+            body: found.body,
+            length: found.length,
+            kind: found.kind,
+            blob: if found.kind.is_blob() { blob() } else { None },
+        };
+        match found.kind {
+            Kind::Canceled | Kind::Cap | Kind::Batch => {}
+            Kind::Free => {
+                self.pages.insert(found.page, Page::Free);
+            }
+            Kind::Counter | Kind::Meta | Kind::MetaBlob | Kind::Node | Kind::NodeBlob => {
+                self.pages.insert(found.page, Page::Present(fragment, Vec::new()));
+            }
+            // A change of a page that is not there is of one that was moved further along the log.
+            Kind::Link | Kind::LinkBlob => {
+                if let Some(Page::Present(_, links)) = self.pages.get_mut(&found.page) {
+                    links.push(fragment);
+                }
+            }
+        }
+    }
+}
+
+/// A message that was found.
+struct Found {
+    lsn: i64,
+    at: u64,
+    body: u64,
+    length: usize,
+    kind: Kind,
+    page: u64,
+}
+
+/// Why a segment has no more messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// It is full, or closed by a cap.
+    Full,
+    /// What comes next is no whole message of this segment, from this byte of the segment on.
+    Bad(usize),
+    /// Nobody wants more.
+    Enough,
+}
+
+/// Goes through the messages of a segment; also gives the position after the last one, or after the segment if
+/// that is full.
+fn read_segment(
+    source: &Source,
+    buffer: &mut Vec<u8>,
+    lsn: i64,
+    at: u64,
+    each: &mut dyn FnMut(&Found, &[u8]) -> ControlFlow<()>,
+) -> io::Result<(Stop, i64)> {
+    buffer.resize(SEGMENT, 0);
+    let read = source.read(at, buffer)?;
+    // Behind the end of the file is nothing, as where nothing was written.
+    buffer[read..].fill(0);
+    let number = lsn as u64 / SEGMENT as u64;
+    let mut place = SEGMENT_HEADER;
+    while place + MESSAGE_ROOM <= SEGMENT {
+        let rest = &buffer[place..];
+        let header = Header::whole(rest).filter(|header| header.segment == number);
+        let Some(header) = header else { return Ok((Stop::Bad(place), lsn + place as i64)) };
+        if header.kind == Kind::Cap {
+            break;
+        }
+        let found = Found {
+            lsn: lsn + place as i64,
+            at: at + place as u64,
+            body: at + (place + header.size) as u64,
+            length: header.length,
+            kind: header.kind,
+            page: header.page,
+        };
+        if each(&found, header.body(rest)).is_break() {
+            return Ok((Stop::Enough, found.lsn));
+        }
+        place += header.total();
+    }
+    Ok((Stop::Full, lsn + SEGMENT as i64))
+}
+
+/// Finds the segments of a file that begin before the position `cut`, by their headers.
+fn find_segments(source: &Source, cut: i64) -> Result<Segments, ImageError> {
+    let length = source.length()?;
+    let mut found = Segments { placed: BTreeMap::new(), stable: -1, bad: None };
+    let mut headless = Vec::new();
+    let mut header = [0; SEGMENT_HEADER];
+    for at in (0..length).step_by(SEGMENT) {
+        let read = source.read(at, &mut header)?;
+        let Some(header) = SegmentHeader::read(&header[..read]) else {
+            headless.push(at);
+            continue;
+        };
+        if header.lsn >= cut {
+            continue;
+        }
+        found.stable = found.stable.max(header.stable.min(cut - 1));
+        if let Some(other) = found.placed.insert(header.lsn, at) {
+            let what = format!("the segment has the same place in the log as the one at {other}");
+            return Err(source.flaw(at, what).into());
+        }
+    }
+    let last = found.placed.last_key_value().map_or(-1, |(&lsn, _)| lsn);
+    let mut buffer = vec![0; SEGMENT];
+    for at in headless {
+        let read = source.read(at, &mut buffer)?;
+        buffer[read..].fill(0);
+        // A segment is written from its header on, and one that is given up for good is zeroed. In any other that
+        // has messages of the log, the header was there.
+        let first = Header::whole(&buffer[SEGMENT_HEADER..]);
+        let is_first = first.is_some();
+        let Some(header) = first.or_else(|| any_message(&buffer)) else { continue };
+        let lsn = header.segment.saturating_mul(SEGMENT as u64);
+        let lsn = i64::try_from(lsn).unwrap_or(i64::MAX);
+        if lsn < cut
+            && (is_first || lsn <= last)
+            && found.bad.as_ref().is_none_or(|&(first, _)| lsn < first)
+        {
+            found.bad = Some((lsn, source.flaw(at, "the header of a segment does not hold")));
+        }
+    }
+    Ok(found)
+}
+
+/// The first whole message in a segment whose beginning is not known.
+fn any_message(segment: &[u8]) -> Option<Header> {
+    whole_messages(segment, SEGMENT_HEADER, &|_| true).next().map(|(_, header)| header)
+}
+
+/// The whole messages of a segment from a byte on that are wanted, wherever they begin.
+pub fn whole_messages<'a>(
+    segment: &'a [u8],
+    from: usize,
+    wanted: &'a dyn Fn(&Header) -> bool,
+) -> impl Iterator<Item = (usize, Header)> + 'a {
+    let mut place = from;
+    std::iter::from_fn(move || {
+        while place + MESSAGE_ROOM <= segment.len() {
+            let rest = &segment[place..];
+            // Where nothing was written is nothing to look for.
+            if rest[4] == 0 {
+                place += rest[4..].iter().position(|&byte| byte != 0)?.min(rest.len() - 4);
+                continue;
+            }
+            let header = Header::read(rest).filter(|header| wanted(header));
+            if let Some(header) = header.filter(|header| header.is_whole(rest)) {
+                let found = place;
+                place += header.total();
+                return Some((found, header));
+            }
+            place += 1;
+        }
+        None
+    })
+}
+
+/// Whether the rest of a segment was overwritten by a later part of the log, whose beginning never came: as a
+/// kill leaves a segment that was free.
+fn is_reused(segment: &[u8], lsn: i64, place: usize) -> bool {
+    let number = lsn as u64 / SEGMENT as u64;
+    let later = |header: &Header| header.segment > number && header.segment < number + (1 << 32);
+    whole_messages(segment, place, &later).next().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A segment's header as sled writes it.
+    fn header(lsn: i64, stable: i64) -> Vec<u8> {
+        let rest = [(lsn ^ i64::MAX).to_le_bytes(), (stable ^ i64::MAX).to_le_bytes()].concat();
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(&rest);
+        [(!hasher.finalize()).to_le_bytes().as_slice(), &rest].concat()
+    }
+
+    /// sled gives up the first segment while the second one's header still leans on it; what it read
+    /// then is in the snapshot that it wrote before.
+    #[test]
+    fn a_log_without_its_beginning_needs_a_snapshot() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let mut bytes = vec![0; 2 * SEGMENT];
+        let second = header(SEGMENT as i64, SEGMENT as i64 - 7000);
+        bytes[SEGMENT..][..second.len()].copy_from_slice(&second);
+        fs::write(&path, bytes).unwrap();
+        let source = Source::open(&path).unwrap();
+        let end = (SEGMENT + SEGMENT_HEADER) as i64;
+        let log = Log::read(&source, end, i64::MAX).unwrap();
+        assert_eq!((log.bad, log.end), (None, end));
+        let log = Log::read(&source, -1, i64::MAX).unwrap();
+        assert_eq!(log.bad.map(|(lsn, _)| lsn), Some(0));
+    }
+}

@@ -1,0 +1,326 @@
+//! An image: the pages of a database as its files hold them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sled::IVec;
+
+use super::format::{Kind, SEGMENT};
+use super::log::{Files, Flaw, Fragment, Hole, ImageError, Log, Page, Source, read_blob};
+use super::page::{Data, Link, Node, prefix_of, read_meta};
+use super::snapshot::{Snapshot, snapshots};
+use super::tree::ImageTree;
+
+/// The page that names the trees.
+const META_PAGE: u64 = 0;
+/// Bytes of leaves that are kept.
+const KEPT_BYTES: usize = 32 << 20;
+
+/// The pages of a database as its files hold them.
+#[derive(Debug)]
+pub struct Image {
+    files: Files,
+    source: Source,
+    log: Log,
+    roots: BTreeMap<Vec<u8>, u64>,
+    leaves: Mutex<Kept>,
+    needs_rewriting: bool,
+    hole: Option<Hole>,
+}
+
+/// A leaf: the records of a tree from one key up to another.
+#[derive(Debug)]
+pub struct Leaf {
+    /// The lowest key that belongs here.
+    pub low: Vec<u8>,
+    /// The lowest key that belongs to the right; none if this is the last.
+    pub high: Vec<u8>,
+    /// The page to the right.
+    pub next: Option<u64>,
+    /// The records, in the order of their keys.
+    pub records: Vec<(IVec, IVec)>,
+}
+
+/// Leaves that were read, the last ones last.
+#[derive(Debug, Default)]
+struct Kept {
+    leaves: Vec<(u64, Arc<Leaf>, usize)>,
+    bytes: usize,
+}
+
+/// A number that the database and a file beside it have, by which a lost end of the log is seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark<'a> {
+    /// The tree.
+    pub tree: &'a [u8],
+    /// The key.
+    pub key: &'a [u8],
+    /// The number in the file, if there is such a file.
+    pub expected: Option<u64>,
+}
+
+/// The last snapshot of a database, if there is one that is whole.
+fn last_snapshot(files: &Files) -> io::Result<Option<Snapshot>> {
+    let Some(folder) = &files.snapshots else { return Ok(None) };
+    let Some(path) = snapshots(folder)?.into_iter().next() else { return Ok(None) };
+    Ok(Snapshot::read(&fs::read(path)?))
+}
+
+impl Image {
+    /// Reads the log of a database whose file is there.
+    ///
+    /// What was written after the last mark that reached the disk may be missing from the end of the log on, in
+    /// whatever way: a process was killed, or the power went.
+    ///
+    /// # Errors
+    /// The files cannot be read, or are damaged.
+    pub fn open(files: Files, mark: Mark<'_>) -> Result<Self, ImageError> {
+        let image = Self::read(files, i64::MAX)?;
+        let Some((lsn, flaw)) = image.first_flaw(mark)? else {
+            image.refuse_lost_end(mark)?;
+            return Ok(image);
+        };
+        if mark.expected.is_none() {
+            return Err(flaw.into());
+        }
+        // What is before the flaw is all that was brought to the disk, or the flaw is none that a loss of power
+        // explains.
+        tracing::debug!(lsn, %flaw, "reading the log up to a flaw");
+        let hole = image.log.whole_hole(&flaw, lsn);
+        let mut before = Self::read(image.files, lsn)?;
+        if before.first_flaw(mark)?.is_some() || before.refuse_lost_end(mark).is_err() {
+            return Err(flaw.into());
+        }
+        before.needs_rewriting = true;
+        before.hole = Some(hole);
+        Ok(before)
+    }
+
+    fn read(files: Files, cut: i64) -> Result<Self, ImageError> {
+        let source = Source::open(&files.log)?;
+        let known = last_snapshot(&files)?.map_or(-1, |snapshot| snapshot.lsn.min(cut - 1));
+        let log = Log::read(&source, known, cut)?;
+        let mut image = Self {
+            files,
+            source,
+            log,
+            roots: BTreeMap::new(),
+            leaves: Mutex::default(),
+            needs_rewriting: false,
+            hole: None,
+        };
+        image.hole = image.log.hole.take();
+        if let Some(Page::Present(base, _)) = image.log.pages.get(&META_PAGE) {
+            let base = *base;
+            let bytes = image.bytes(&base)?;
+            image.roots =
+                read_meta(&bytes).ok_or_else(|| image.flaw(&base, "no names of trees"))?;
+        }
+        Ok(image)
+    }
+
+    /// The names of the trees, in order.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.roots.keys().map(Vec::as_slice)
+    }
+
+    /// A tree by its name.
+    pub fn tree(self: &Arc<Self>, name: &[u8]) -> Option<ImageTree> {
+        self.roots.get(name).map(|&root| ImageTree::new(self.clone(), root))
+    }
+
+    /// Where the log ends although more of it follows, if it does.
+    pub fn hole(&self) -> Option<&Hole> {
+        self.hole.as_ref()
+    }
+
+    /// The segments of the log that a hole and what follows are in.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn behind(&self, hole: &Hole) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; SEGMENT * hole.segments.len()];
+        for (part, &at) in bytes.chunks_exact_mut(SEGMENT).zip(&hole.segments) {
+            self.source.read(at, part)?;
+        }
+        Ok(bytes)
+    }
+
+    /// Whether the end of the log has holes, which sled would pass over: the database has to be written anew
+    /// before sled may open it.
+    pub const fn needs_rewriting(&self) -> bool {
+        self.needs_rewriting
+    }
+
+    /// The pages of the trees' roots.
+    pub(super) fn roots(&self) -> impl Iterator<Item = u64> {
+        self.roots.values().copied()
+    }
+
+    /// All pages that are there, in the order of their numbers.
+    pub(super) fn present(&self) -> Vec<(u64, &Fragment, &[Fragment])> {
+        let mut pages: Vec<_> = self
+            .log
+            .pages
+            .iter()
+            .filter_map(|(&number, page)| match page {
+                Page::Free => None,
+                Page::Present(base, links) => Some((number, base, links.as_slice())),
+            })
+            .collect();
+        pages.sort_unstable_by_key(|&(number, ..)| number);
+        pages
+    }
+
+    /// Something wrong with a message.
+    pub(super) fn flaw(&self, fragment: &Fragment, what: &str) -> Flaw {
+        match fragment.blob {
+            Some(number) => {
+                Flaw { file: format!("blobs/{number}"), at: None, what: what.to_owned() }
+            }
+            None => self.source.flaw(fragment.at, what),
+        }
+    }
+
+    /// The page, or the change of one, that a message has.
+    pub(super) fn bytes(&self, fragment: &Fragment) -> Result<Vec<u8>, ImageError> {
+        if let Some(number) = fragment.blob {
+            let wrong = |what| ImageError::from(self.flaw(fragment, what));
+            let found = read_blob(&self.files, number)?
+                .ok_or_else(|| wrong("it is missing or its checksum does not hold"))?;
+            return match found {
+                (kind, bytes) if kind == fragment.kind => Ok(bytes),
+                _ => Err(wrong("it is of another kind than the log says")),
+            };
+        }
+        let mut bytes = vec![0; fragment.length];
+        if self.source.read(fragment.body, &mut bytes)? < bytes.len() {
+            return Err(self.flaw(fragment, "the file ends too early").into());
+        }
+        Ok(bytes)
+    }
+
+    /// A node of a tree with all changes.
+    pub(super) fn node(&self, page: u64) -> Result<Node, ImageError> {
+        let Some(Page::Present(base, links)) = self.log.pages.get(&page) else {
+            let what = format!("page {page}, which the log names, is missing");
+            return Err(Flaw { file: self.log_name(), at: None, what }.into());
+        };
+        let wrong = |fragment: &Fragment, what| ImageError::from(self.flaw(fragment, what));
+        if !matches!(base.kind, Kind::Node | Kind::NodeBlob) {
+            return Err(wrong(base, "it is no node of a tree"));
+        }
+        let bytes = self.bytes(base)?;
+        let mut node = Node::read(&bytes).ok_or_else(|| wrong(base, "it is no node of a tree"))?;
+        let prefix = prefix_of(&bytes).unwrap_or_default();
+        for fragment in links {
+            let bytes = self.bytes(fragment)?;
+            let link = Link::read(&bytes).and_then(|link| node.apply(prefix, &link));
+            link.ok_or_else(|| wrong(fragment, "it is no change of the page before it"))?;
+        }
+        Ok(node)
+    }
+
+    fn log_name(&self) -> String {
+        self.files.log.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// A leaf of a tree; `None` if the page is an index.
+    pub(super) fn leaf(&self, page: u64) -> Result<Option<Arc<Leaf>>, ImageError> {
+        let kept = || self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, leaf, _)) = kept().leaves.iter().find(|(known, ..)| *known == page) {
+            return Ok(Some(leaf.clone()));
+        }
+        let node = self.node(page)?;
+        let Data::Leaf(records) = node.data else { return Ok(None) };
+        let bytes = records.iter().map(|(key, value)| key.len() + value.len() + 64).sum();
+        let records = records.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+        let leaf = Arc::new(Leaf { low: node.low, high: node.high, next: node.next, records });
+        let mut kept = kept();
+        while kept.bytes + bytes > KEPT_BYTES && !kept.leaves.is_empty() {
+            let (.., oldest) = kept.leaves.remove(0);
+            kept.bytes -= oldest;
+        }
+        if bytes <= KEPT_BYTES {
+            kept.bytes += bytes;
+            kept.leaves.push((page, leaf.clone(), bytes));
+        }
+        Ok(Some(leaf))
+    }
+
+    /// The number of a mark, and the position in the log of the message that has it; `None` if there is none.
+    fn mark(&self, mark: Mark<'_>) -> Result<Option<(u64, i64)>, ImageError> {
+        let Some(&root) = self.roots.get(mark.tree) else { return Ok(None) };
+        let Some((page, leaf)) = ImageTree::find(self, root, mark.key)? else { return Ok(None) };
+        let value = leaf.records.iter().find(|(key, _)| key == mark.key);
+        let number = value.and_then(|(_, value)| <[u8; 8]>::try_from(value.as_ref()).ok());
+        let Some(Page::Present(base, links)) = self.log.pages.get(&page) else { return Ok(None) };
+        let lsn = links.last().unwrap_or(base).lsn;
+        Ok(number.map(|number| (u64::from_be_bytes(number), lsn)))
+    }
+
+    fn refuse_lost_end(&self, mark: Mark<'_>) -> Result<(), ImageError> {
+        let Some(expected) = mark.expected else { return Ok(()) };
+        let found = self.mark(mark)?.map_or(0, |(number, _)| number);
+        if found < expected {
+            let what = "it has lost what was written last".to_owned();
+            return Err(Flaw { file: self.log_name(), at: None, what }.into());
+        }
+        Ok(())
+    }
+
+    /// The first position in the log at which something is wrong that shows without reading every page.
+    fn first_flaw(&self, mark: Mark<'_>) -> Result<Option<(i64, Flaw)>, ImageError> {
+        let mut first = self.log.bad.clone();
+        let mut note = |lsn: i64, flaw: Flaw| {
+            if first.as_ref().is_none_or(|&(first, _)| lsn < first) {
+                first = Some((lsn, flaw));
+            }
+        };
+        // A position after which things may not have reached the disk.
+        let synced = self.mark(mark)?.map_or(-1, |(_, lsn)| lsn);
+        for (_, base, links) in self.present() {
+            for fragment in std::iter::once(base).chain(links) {
+                let Some(number) = fragment.blob else { continue };
+                let is_there = super::log::blob_path(&self.files, number).is_some();
+                let is_whole =
+                    || -> io::Result<bool> { Ok(read_blob(&self.files, number)?.is_some()) };
+                if !is_there || (fragment.lsn > synced && !is_whole()?) {
+                    note(fragment.lsn, self.flaw(fragment, "it is missing or damaged"));
+                }
+            }
+        }
+        if let Some(snapshot) = last_snapshot(&self.files)? {
+            for (lsn, flaw) in self.against(&snapshot) {
+                note(lsn, flaw);
+            }
+        }
+        Ok(first)
+    }
+
+    /// What a snapshot has and the log has lost since.
+    fn against(&self, snapshot: &Snapshot) -> Vec<(i64, Flaw)> {
+        let mut lost = Vec::new();
+        for (page, known) in &snapshot.pages {
+            let found: Vec<(i64, u64)> = match self.log.pages.get(page) {
+                Some(Page::Free) => continue,
+                Some(Page::Present(base, _)) if base.lsn >= snapshot.lsn => continue,
+                Some(Page::Present(base, links)) => {
+                    std::iter::once(base).chain(links).map(|found| (found.lsn, found.at)).collect()
+                }
+                None => Vec::new(),
+            };
+            // A page may have been moved since, or have changes since.
+            if found.first().is_some_and(|first| first.0 > known[0].0) {
+                continue;
+            }
+            let differs = known.iter().zip(0..).find(|&(known, at)| found.get(at) != Some(known));
+            if let Some((&(lsn, at), _)) = differs {
+                lost.push((lsn, self.source.flaw(at, "a message that was there is missing")));
+            }
+        }
+        lost
+    }
+}

@@ -1,0 +1,91 @@
+//! sled's snapshots: the pages as they were when the database was opened last.
+//!
+//! A snapshot says what the log has to have still, and up to where it was whole.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crc32fast::Hasher;
+
+use super::format::{fixed, number};
+
+/// What names of snapshots begin with.
+const NAME: &str = "snap.";
+
+/// A snapshot.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The position in the log that it reaches.
+    pub lsn: i64,
+    /// The positions in the log of the messages of each page that was there, and where they are in the file.
+    pub pages: HashMap<u64, Vec<(i64, u64)>>,
+}
+
+/// The name of a snapshot: the position that it reaches, hexadecimal.
+pub fn is_name(name: &str) -> bool {
+    let digits = name.strip_prefix(NAME);
+    digits.is_some_and(|digits| digits.len() == 16 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// The snapshots in a folder, the last one first.
+pub fn snapshots(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(is_name) {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    found.reverse();
+    Ok(found)
+}
+
+impl Snapshot {
+    /// Reads a snapshot; `None` if it is not whole.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let (rest, sum) = bytes.split_last_chunk::<4>()?;
+        // The length of what it would be uncompressed.
+        let (mut rest, _) = rest.split_last_chunk::<8>()?;
+        let mut hasher = Hasher::new();
+        hasher.update(rest);
+        if hasher.finalize() != u32::from_le_bytes(*sum) {
+            return None;
+        }
+        let rest = &mut rest;
+        // Options are one more than what they hold, or 0.
+        let lsn = fixed(rest)? - 1;
+        number(rest)?;
+        let mut pages = HashMap::new();
+        for page in 0.. {
+            let Some((&count, after)) = rest.split_first() else { break };
+            *rest = after;
+            if count == 0 {
+                fixed(rest)?;
+                pointer(rest)?;
+                continue;
+            }
+            let mut fragments = Vec::new();
+            for _ in 0..count {
+                fragments.push((fixed(rest)?, pointer(rest)?));
+                number(rest)?;
+            }
+            pages.insert(page, fragments);
+        }
+        Some(Self { lsn, pages })
+    }
+}
+
+/// Takes where a message is in the file.
+fn pointer(bytes: &mut &[u8]) -> Option<u64> {
+    let (&kind, rest) = bytes.split_first()?;
+    *bytes = rest;
+    let at = number(bytes)?;
+    match kind {
+        0 => Some(at),
+        1 => fixed(bytes).map(|_| at),
+        _ => None,
+    }
+}

@@ -1,0 +1,226 @@
+//! What is at a path that is named as a store, found out without changing anything.
+//!
+//! A store bears a [`MARKER`], which is made before anything else in its folder, and so does each folder within
+//! it that is moved or removed as a whole. What bears none, and is not a store that an older program made, is
+//! somebody else's.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::error::StoreError;
+use super::image::{Files, SegmentHeader, is_conf};
+use super::open::{DATABASE, SYNCED};
+use super::{lock, swap};
+use crate::whole::create_like_folder;
+
+/// The file that says that a folder is a store's.
+pub(super) const MARKER: &str = "tandem-store";
+/// What is in it. An interrupted process may have written less.
+const TEXT: &str = "tandem store 1\nThe files in this folder belong to tandem, which changes and removes \
+                    them. Keep nothing else here.\n";
+/// sled's settings of a database.
+pub(super) const CONF: &str = "conf";
+/// sled's long values.
+pub(super) const BLOBS: &str = "blobs";
+/// What names of files with ends of logs that were cut off begin with; a number follows.
+const TORN: &str = "torn-";
+/// Checkpoints of trainings that were cut off.
+pub(super) const TRAININGS: &str = "trainings";
+
+/// What is at a path.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// Nothing.
+    Missing,
+    /// A folder with nothing in it.
+    Empty,
+    /// A folder that a process marked as a store and was killed before it made one.
+    Unmade,
+    /// A folder into which an archive was being taken when the process was killed.
+    Unfinished,
+    /// A store, whatever its state.
+    Store(Layout),
+}
+
+/// Where the files of a store are.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    /// The database's.
+    pub files: Files,
+    /// The folders of checkpoints of trainings; the first that is there counts.
+    pub trainings: Vec<PathBuf>,
+    /// The database's settings.
+    pub conf: PathBuf,
+    /// Whether the folder has a marker.
+    pub is_marked: bool,
+    /// The number of the last sync that reached the disk, if the file that has it can be read.
+    pub synced: Option<u64>,
+}
+
+/// Looks at a path.
+///
+/// # Errors
+/// It cannot be looked at, leads nowhere, is no folder, or is a folder with something else in it, or with a
+/// store that lacks its database.
+pub(super) fn look(path: &Path) -> Result<Place, StoreError> {
+    let place = find(path)?;
+    if let Place::Missing = place
+        && let Ok(target) = fs::read_link(path)
+    {
+        return Err(StoreError::LeadsNowhere { path: path.to_owned(), target });
+    }
+    Ok(place)
+}
+
+fn find(path: &Path) -> Result<Place, StoreError> {
+    let failed = |source| StoreError::Io { path: path.to_owned(), source };
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => {}
+        Ok(_) => return Err(StoreError::NotAFolder { path: path.to_owned() }),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Place::Missing),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            // The one above that is a file.
+            let file = path.ancestors().find(|above| above.is_file()).unwrap_or(path);
+            return Err(StoreError::NotAFolder { path: file.to_owned() });
+        }
+        Err(error) => return Err(failed(error)),
+    }
+    let is_marked = is_marked(path);
+    let synced = synced(path);
+    let pending = swap::ready(path);
+    if let Some(pending) = &pending
+        && pending.join(DATABASE).is_file()
+    {
+        let layout = Layout {
+            files: Files {
+                log: pending.join(DATABASE),
+                blobs: vec![pending.join(BLOBS), path.join(BLOBS)],
+                snapshots: None,
+            },
+            trainings: vec![pending.join(TRAININGS), path.join(TRAININGS)],
+            conf: [pending.join(CONF), path.join(CONF)]
+                .into_iter()
+                .find(|conf| conf.exists())
+                .unwrap_or_else(|| path.join(CONF)),
+            is_marked,
+            synced: self::synced(pending).or(synced),
+        };
+        return Ok(Place::Store(layout));
+    }
+    let has_conf = fs::read(path.join(CONF)).is_ok_and(|bytes| is_conf(&bytes));
+    if path.join(DATABASE).is_file() {
+        let files = Files {
+            log: path.join(DATABASE),
+            blobs: vec![path.join(BLOBS)],
+            snapshots: Some(path.to_owned()),
+        };
+        let is_ours = is_marked || has_conf || synced.is_some() || is_log(&files.log);
+        if !is_ours {
+            return Err(not_a_store(path));
+        }
+        let trainings = vec![path.join(TRAININGS)];
+        let conf = path.join(CONF);
+        return Ok(Place::Store(Layout { files, trainings, conf, is_marked, synced }));
+    }
+    if swap::is_unfinished(path) {
+        return Ok(Place::Unfinished);
+    }
+    // The database is the last to leave a folder that gets its place.
+    let has_lost_database = is_marked && (pending.is_some() || !is_bare(path));
+    if (synced.is_some() && (is_marked || has_conf)) || has_lost_database {
+        let what = "its database, the file `db`, is missing".to_owned();
+        return Err(StoreError::Damaged { path: path.to_owned(), what });
+    }
+    if is_marked {
+        return Ok(Place::Unmade);
+    }
+    match fs::read_dir(path).map_err(failed)?.next() {
+        None => Ok(Place::Empty),
+        Some(_) => Err(not_a_store(path)),
+    }
+}
+
+pub(super) fn not_a_store(path: &Path) -> StoreError {
+    match fs::read_link(path) {
+        Ok(target) => StoreError::LeadsAstray { path: path.to_owned(), target },
+        Err(_) => StoreError::NotAStore { path: path.to_owned() },
+    }
+}
+
+/// Whether a folder that is marked has nothing that only a store has that was once made.
+pub(super) fn is_bare(path: &Path) -> bool {
+    let is_empty = |folder: &str| {
+        fs::read_dir(path.join(folder)).map_or(true, |mut entries| entries.next().is_none())
+    };
+    let has_snapshot = super::image::snapshots(path).is_ok_and(|found| !found.is_empty());
+    !path.join(SYNCED).exists() && is_empty(BLOBS) && is_empty(TRAININGS) && !has_snapshot
+}
+
+impl Place {
+    /// Makes a place what it was, if it was no store's and no store has come to be there.
+    pub fn unmake(&self, path: &Path) {
+        let is_new = matches!(self, Self::Missing | Self::Empty);
+        if !is_new || !matches!(look(path), Ok(Self::Unmade)) {
+            return;
+        }
+        // What cannot be removed is known to be a store's, and taken up by the next that makes one.
+        let _ = swap::remove_file(&path.join(lock::FILE));
+        let _ = swap::remove_file(&path.join(MARKER));
+        if matches!(self, Self::Missing) {
+            let _ = fs::remove_dir(path);
+        }
+    }
+}
+
+/// Keeps the end of a log, which is about to be cut off, in a file of its own.
+pub(super) fn keep_torn(store: &Path, bytes: &[u8]) -> io::Result<()> {
+    for number in 1.. {
+        let path = store.join(format!("{TORN}{number}"));
+        if fs::symlink_metadata(&path).is_ok() {
+            continue;
+        }
+        let mut file = create_like_folder(&path)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        tracing::warn!("what follows was kept in {}", path.display());
+        break;
+    }
+    Ok(())
+}
+
+/// The ends of logs that were cut off, the oldest first.
+pub(super) fn torn(store: &Path) -> Vec<PathBuf> {
+    let path = |number: &u32| store.join(format!("{TORN}{number}"));
+    (1..).map(|number| path(&number)).take_while(|path| path.is_file()).collect()
+}
+
+/// Whether a file begins as the log of a database.
+fn is_log(path: &Path) -> bool {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(64).read_to_end(&mut bytes));
+    read.is_ok() && SegmentHeader::read(&bytes).is_some()
+}
+
+/// The number of the last sync that reached the disk.
+pub(super) fn synced(path: &Path) -> Option<u64> {
+    fs::read_to_string(path.join(SYNCED)).ok()?.trim().parse().ok()
+}
+
+/// Whether a folder bears a marker.
+pub(super) fn is_marked(folder: &Path) -> bool {
+    let mut bytes = Vec::new();
+    let read = File::open(folder.join(MARKER))
+        .and_then(|file| file.take(TEXT.len() as u64 + 1).read_to_end(&mut bytes));
+    read.is_ok() && TEXT.as_bytes().starts_with(&bytes)
+}
+
+/// Marks a folder, and brings that to the disk.
+pub(super) fn mark(folder: &Path) -> io::Result<()> {
+    if is_marked(folder) {
+        return Ok(());
+    }
+    let mut file = create_like_folder(&folder.join(MARKER))?;
+    file.write_all(TEXT.as_bytes())?;
+    file.sync_all()
+}
