@@ -66,16 +66,38 @@ fn script_changes(
     known: &RunRecord,
     loaded: &Loaded,
 ) -> Result<Vec<Change>, CliError> {
-    let mut before = BTreeMap::new();
-    for (name, digest) in &known.sources {
-        before.insert(name.clone(), store.source(digest)?.unwrap_or_default());
-    }
     let now: BTreeMap<String, String> = loaded
         .script
         .sources()
         .into_iter()
         .map(|(name, text)| (name, text.as_ref().to_owned()))
         .collect();
+    let (mut before, mut lost) = (BTreeMap::new(), Vec::new());
+    for (name, digest) in &known.sources {
+        let text = store.source(digest)?;
+        // A text that a damaged store has lost may be there still.
+        let text = text.or_else(|| {
+            now.get(name)
+                .filter(|text| blake3::hash(text.as_bytes()).to_hex().as_str() == digest)
+                .cloned()
+        });
+        match text {
+            Some(text) => drop(before.insert(name.clone(), text)),
+            None => lost.push(Change {
+                what: format!("`{name}` (of which the store has lost the text)"),
+                affects: "whatever depends on it".to_owned(),
+                diff: one_line(
+                    digest,
+                    &now.get(name).map_or_else(String::new, |text| {
+                        blake3::hash(text.as_bytes()).to_hex().to_string()
+                    }),
+                ),
+            }),
+        }
+    }
+    if !lost.is_empty() {
+        return Ok(lost);
+    }
     if before == now {
         return Ok(Vec::new());
     }

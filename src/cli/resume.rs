@@ -27,9 +27,10 @@ pub struct Args {
 
 /// Carries out the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
-    let store = common.store()?;
+    let store = common.existing_store()?;
     let mut known = store.run(&args.run)?;
     if args.fork {
+        refuse_unknown(&known)?;
         let file = known.file.clone();
         let mut settings = forked(&known)?;
         settings.steps = args.steps.or(settings.steps);
@@ -41,6 +42,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         let record = store.create_run(record)?;
         return carry_on(common, &loaded, &store, record);
     }
+    refuse_lost(&known)?;
     let mut settings = stored_settings(&known)?;
     settings.steps = args.steps.or(settings.steps);
     let loaded = common.load_with(Path::new(&known.file), settings)?;
@@ -62,6 +64,36 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         return sweep::resume(common, &loaded, &store, known);
     }
     carry_on(common, &loaded, &store, known)
+}
+
+/// Refuses to fork a run of which nothing is known but its trials.
+fn refuse_unknown(known: &RunRecord) -> Result<(), CliError> {
+    if !known.file.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "the record of run `{}` was lost with a damaged store, so that its experiment is not known",
+        known.name
+    );
+    let hint = Some("`tandem run FILE` starts a new run of the experiment".to_owned());
+    Err(CliError::Usage { message, hint })
+}
+
+/// Refuses to go on with a run of which something was lost: what comes next would be another's.
+fn refuse_lost(known: &RunRecord) -> Result<(), CliError> {
+    let Some(lost) = &known.lost else { return Ok(()) };
+    let what = if lost.record { "its record is lost or doubtful" } else { "trials of it are lost" };
+    let name = &known.name;
+    let hint = match known.file.is_empty() {
+        true => format!("`tandem show {name}` shows what is left of it"),
+        false if lost.record => format!(
+            "if `tandem show {name}` shows the right file and settings, `tandem resume {name} --fork` \
+             starts a new run with them"
+        ),
+        false => format!("`tandem resume {name} --fork` starts a new run with its settings"),
+    };
+    let message = format!("run `{name}` was salvaged from a damaged store, and {what}");
+    Err(CliError::Usage { message, hint: Some(hint) })
 }
 
 /// Refuses to go on with a finished run, unless more trials are asked for than a limit had allowed.

@@ -92,7 +92,10 @@ fn run_rows(
     let checkpoint = store.checkpoint_step(&run.name)?;
     let reason = match &run.status {
         Status::Failed { reason } => Some(reason.clone()),
-        Status::Finished if run.sweep.is_none() => lost_threshold(common, store, run)?,
+        // The script of a doubtful record may be another.
+        Status::Finished if run.sweep.is_none() && run.lost.is_none() => {
+            lost_threshold(common, store, run)?
+        }
         _ => None,
     };
     let trials = store.trial_count(&run.name)?;
@@ -120,6 +123,7 @@ fn run_rows(
         ("program".into(), run.program.as_str().into()),
         ("forked_from".into(), run.forked_from.clone().into()),
     ];
+    rows.extend(run.lost.iter().map(|lost| ("lost".into(), lost.to_string().into())));
     rows.extend(run.origins.iter().map(|origin| ("origin".into(), origin.as_str().into())));
     rows.extend(run.sweep.iter().flat_map(sweep_rows));
     if let Some(args) = run.settings.get("args").and_then(|args| args.as_object()) {

@@ -7,10 +7,13 @@ mod commands;
 mod controllers;
 mod cookbook;
 mod crash;
+mod damage;
 mod data;
 mod definitions;
 mod diagnostics;
 mod feel;
+#[cfg(unix)]
+mod foreign;
 mod guide;
 mod hostile;
 mod mutations;

@@ -3,6 +3,7 @@
 mod compact;
 mod export;
 mod import;
+mod salvage;
 mod status;
 mod verify;
 
@@ -18,7 +19,7 @@ use super::output::names;
 use crate::report::counted;
 use crate::store::Totals;
 
-/// Verifies, exports, imports, compacts and measures the store.
+/// Verifies, salvages, exports, imports, compacts and measures the store.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -28,6 +29,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Verify(verify::Args),
+    Salvage(salvage::Args),
     Export(export::Args),
     Import(import::Args),
     Compact(compact::Args),
@@ -38,6 +40,7 @@ enum Command {
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     match &args.command {
         Command::Verify(args) => verify::run(common, args),
+        Command::Salvage(args) => salvage::run(common, args),
         Command::Export(args) => export::run(common, args),
         Command::Import(args) => import::run(common, args),
         Command::Compact(args) => compact::run(common, args),

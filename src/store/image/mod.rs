@@ -14,12 +14,14 @@ mod format;
 mod log;
 mod page;
 mod pages;
+mod pieces;
 mod snapshot;
 mod tree;
 
 pub(super) use format::{SegmentHeader, is_conf};
 pub(super) use log::{Files, ImageError};
 pub(super) use pages::{Image, Mark};
+pub(super) use pieces::{Finder, find_records};
 pub(super) use snapshot::{Snapshot, is_name as is_snapshot_name, snapshots};
 pub(super) use tree::{Ascending, Descending, ImageTree};
 

@@ -1,0 +1,261 @@
+//! What is found in the files of a store: the newest version of everything that proves itself.
+//!
+//! The entries of a journal have a checksum over their key and value, texts of scripts are under
+//! their hash, and checkpoints, trainings and estimates follow their own. The records of runs and
+//! studies have none; those from a page that is damaged are kept only for want of better ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::super::image::Finder;
+use super::super::open::{FORMAT, FORMAT_KEY};
+use super::super::packing;
+use super::super::record::RunRecord;
+use super::super::stretch::Stretch;
+use super::super::studies::StudyRecord;
+use super::super::trial::Entry;
+use super::super::{keys, migration};
+use super::carve::{carve, carve_names};
+use crate::hashed::body;
+
+/// How new a version of a record is, and before that, of which database.
+type Age = (u8, i64);
+
+/// A version of something.
+#[derive(Debug)]
+pub(super) struct Version<T> {
+    age: Age,
+    pub content: T,
+}
+
+impl<T> Version<T> {
+    /// Whether it is newer than another.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        self.age > other.age
+    }
+}
+
+/// The versions of the record of a run or a study.
+#[derive(Debug)]
+pub(super) struct Record<T> {
+    /// The newest from a page that is whole.
+    pub whole: Option<Version<T>>,
+    /// The newest from a page that is damaged.
+    pub doubtful: Option<Version<T>>,
+}
+
+impl<T> Default for Record<T> {
+    fn default() -> Self {
+        Self { whole: None, doubtful: None }
+    }
+}
+
+/// Something by a run and a step.
+type BySteps = BTreeMap<String, BTreeMap<u64, Version<Vec<u8>>>>;
+/// Something by its key.
+type ByKeys = BTreeMap<String, Version<Vec<u8>>>;
+
+/// What is found.
+#[derive(Debug, Default)]
+pub(super) struct Finds {
+    pub runs: BTreeMap<String, Record<RunRecord>>,
+    pub studies: BTreeMap<String, Record<StudyRecord>>,
+    /// Packed stretches of trials as they are in a journal, by the number of the stretch.
+    pub stretches: BySteps,
+    /// Trials as they are in a journal, by their step.
+    pub trials: BySteps,
+    /// Checkpoints, by the trials that they cover.
+    pub checkpoints: BySteps,
+    pub scripts: ByKeys,
+    pub trainings: ByKeys,
+    pub estimates: ByKeys,
+    /// A version of the layout that this program does not know.
+    pub newer: Option<u32>,
+    /// Whether the version of a layout was found.
+    has_format: bool,
+    /// Which database is looked at: the higher is the one that counts.
+    database: u8,
+    /// Values whose keys are not known, and bytes in which there may be some.
+    unplaced: Vec<Vec<u8>>,
+}
+
+/// Keeps a version if it is the newest.
+fn keep<T>(place: &mut Option<Version<T>>, age: Age, content: T) {
+    if place.as_ref().is_none_or(|known| known.age <= age) {
+        *place = Some(Version { age, content });
+    }
+}
+
+fn keep_in<K: Ord>(all: &mut BTreeMap<K, Version<Vec<u8>>>, key: K, age: Age, content: &[u8]) {
+    let is_newest = all.get(&key).is_none_or(|known| known.age <= age);
+    if is_newest {
+        all.insert(key, Version { age, content: content.to_vec() });
+    }
+}
+
+impl Finds {
+    /// What is found from here on is of a database that counts for more than the ones before.
+    pub fn next_database(&mut self) {
+        self.database += 1;
+    }
+
+    /// Whether nothing that only a store has was found.
+    pub fn is_nothing(&self) -> bool {
+        !self.has_format
+            && self.names().is_empty()
+            && self.studies.is_empty()
+            && self.scripts.is_empty()
+            && self.trainings.is_empty()
+            && self.estimates.is_empty()
+    }
+
+    /// The names of all runs of which anything is known.
+    pub fn names(&self) -> BTreeSet<String> {
+        let by_steps = [&self.stretches, &self.trials, &self.checkpoints];
+        let names = by_steps.into_iter().flat_map(BTreeMap::keys);
+        names.chain(self.runs.keys()).cloned().collect()
+    }
+
+    /// Looks for the trials in what could not be placed, now that the names of runs are known.
+    pub fn place_the_rest(&mut self) {
+        let mut names = self.names();
+        let unplaced = std::mem::take(&mut self.unplaced);
+        names.extend(unplaced.iter().flat_map(|bytes| carve_names(bytes)));
+        for bytes in unplaced {
+            for (key, value) in carve(&bytes, &names) {
+                self.journal((0, 0), &key, value);
+            }
+        }
+    }
+
+    /// Takes a record whose value proves itself; gives whether it does.
+    fn hashed(&mut self, age: Age, key: &[u8], value: &[u8]) -> bool {
+        let Some(content) = body(value) else { return false };
+        if let Some((run, step)) = keys::run(key).zip(keys::step(key)) {
+            keep_in(self.checkpoints.entry(run.to_owned()).or_default(), step, age, value);
+            return true;
+        }
+        let name = std::str::from_utf8(key).ok().filter(|name| is_digest(name));
+        if let Some(name) = name {
+            let is_training = is_training(content);
+            let all = if is_training { &mut self.trainings } else { &mut self.estimates };
+            keep_in(all, name.to_owned(), age, value);
+        }
+        name.is_some()
+    }
+
+    fn script(&mut self, age: Age, key: &[u8], value: &[u8]) -> bool {
+        let digest = blake3::hash(value).to_hex();
+        // The hash tells the key even where its beginning is lost.
+        let is_script = !key.is_empty() && digest.as_bytes().ends_with(key);
+        if is_script {
+            keep_in(&mut self.scripts, digest.to_string(), age, value);
+        }
+        is_script
+    }
+
+    /// Takes an entry of a journal, if it is one.
+    fn journal(&mut self, age: Age, key: &[u8], value: &[u8]) -> bool {
+        let Some((run, step)) = keys::run(key).zip(keys::step(key)) else { return false };
+        if !packing::is_whole(key, value) {
+            return false;
+        }
+        if packing::is_packed(value) {
+            let of_run = self.stretches.entry(run.to_owned()).or_default();
+            keep_in(of_run, step / Stretch::LEN, age, value);
+        } else {
+            keep_in(self.trials.entry(run.to_owned()).or_default(), step, age, value);
+        }
+        true
+    }
+
+    /// Takes a trial as format 1 had it, if it is one.
+    fn old_trial(&mut self, key: &[u8], value: &[u8]) -> bool {
+        let Some((run, step)) = keys::run(key).zip(keys::step(key)) else { return false };
+        let Some(trial) = migration::old_trial(step, value) else { return false };
+        let Ok(value) = packing::single(key, &Entry::from(trial)) else { return false };
+        // What a journal has is newer.
+        keep_in(self.trials.entry(run.to_owned()).or_default(), step, (0, 0), &value);
+        true
+    }
+
+    /// Takes the record of a run or a study, if it is one.
+    fn record_of(&mut self, age: Age, key: &[u8], value: &[u8], is_whole: bool) -> bool {
+        if value.first() != Some(&b'{') {
+            return false;
+        }
+        if let Ok(run) = serde_json::from_slice::<RunRecord>(value) {
+            if run.name.is_empty() || !run.name.as_bytes().ends_with(key) {
+                return false;
+            }
+            let record = self.runs.entry(run.name.clone()).or_default();
+            keep(if is_whole { &mut record.whole } else { &mut record.doubtful }, age, run);
+            return true;
+        }
+        let Ok(study) = serde_json::from_slice::<StudyRecord>(value) else { return false };
+        if study.name.is_empty() || !study.name.as_bytes().ends_with(key) {
+            return false;
+        }
+        let record = self.studies.entry(study.name.clone()).or_default();
+        keep(if is_whole { &mut record.whole } else { &mut record.doubtful }, age, study);
+        true
+    }
+}
+
+impl Finder for Finds {
+    fn record(&mut self, lsn: i64, key: &[u8], value: &[u8]) {
+        let age = (self.database, lsn);
+        if key == FORMAT_KEY.as_bytes()
+            && let Ok(format) = <[u8; 4]>::try_from(value).map(u32::from_be_bytes)
+        {
+            self.has_format = true;
+            self.newer = self.newer.max((format > FORMAT).then_some(format));
+            return;
+        }
+        let is_known = self.journal(age, key, value)
+            || self.hashed(age, key, value)
+            || self.script(age, key, value)
+            || self.record_of(age, key, value, true)
+            || self.old_trial(key, value);
+        // The beginning of a change's key may be that of an older version of its page.
+        if !is_known {
+            self.unplaced.push(value.to_vec());
+        }
+    }
+
+    fn ending(&mut self, lsn: i64, end: &[u8], value: &[u8]) {
+        let age = (self.database, lsn);
+        // Most pages have keys without anything in common.
+        let is_known = self.journal(age, end, value)
+            || self.hashed(age, end, value)
+            || self.script(age, end, value)
+            || self.record_of(age, end, value, true);
+        if !is_known {
+            self.unplaced.push(value.to_vec());
+        }
+    }
+
+    fn doubtful(&mut self, lsn: i64, key: &[u8], value: &[u8]) {
+        let age = (self.database, lsn);
+        // What proves its value but not its key may be another's.
+        let _ = self.journal(age, key, value)
+            || self.script(age, key, value)
+            || self.record_of(age, key, value, false);
+    }
+
+    fn damaged(&mut self, bytes: &[u8]) {
+        self.unplaced.push(bytes.to_vec());
+    }
+}
+
+/// Whether a key is a hash in hexadecimal digits.
+fn is_digest(key: &str) -> bool {
+    key.len() == 2 * blake3::OUT_LEN && key.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Whether a value is of a training and not of an estimate, by what only a training's record has.
+fn is_training(content: &[u8]) -> bool {
+    let value: Option<Value> = serde_json::from_slice(content).ok();
+    value.is_some_and(|value| value.get("recipe").is_some() && value.get("training").is_some())
+}

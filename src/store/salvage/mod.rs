@@ -1,0 +1,253 @@
+//! A new store of what can be read of a damaged one.
+//!
+//! Nothing leads the way: the pages that name others may be damaged themselves. All files are read
+//! from end to end, and what proves to be whole is taken, the newest version of each record.
+
+mod carve;
+mod finds;
+mod runs;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use self::finds::Finds;
+pub use self::runs::SalvagedRun;
+use super::archive::{claim, training_files};
+use super::durable::make_folder;
+use super::error::StoreError;
+use super::image::find_records;
+use super::open::{FORMAT, FORMAT_KEY, FREE_BYTES, Store, check_room, lock_to_read, read_image};
+use super::place::{self, BLOBS, Layout, Place, TRAININGS, look};
+use super::trees::{Filling, META};
+use super::{open, swap};
+use crate::hashed;
+use crate::whole::create_like_folder;
+
+/// What was brought into a new store, and what was not.
+#[derive(Debug, Default)]
+pub struct Salvaged {
+    /// The runs, in the order of their names.
+    pub runs: Vec<SalvagedRun>,
+    /// Studies that were brought back.
+    pub studies: Vec<String>,
+    /// Studies whose records are lost, known by their runs, or were read from a damaged page.
+    pub lost_studies: Vec<String>,
+    /// Texts of scripts that were brought back.
+    pub scripts: usize,
+    /// Trainings that were brought back.
+    pub trainings: usize,
+    /// Estimates that were brought back.
+    pub estimates: usize,
+    /// Checkpoints of trainings that were brought back.
+    pub files: usize,
+    /// Checkpoints of trainings that are not whole.
+    pub lost_files: Vec<PathBuf>,
+    /// What is wrong with the store's database, if anything is.
+    pub damage: Option<String>,
+}
+
+impl Salvaged {
+    /// Trials that were brought back.
+    pub fn trials(&self) -> u64 {
+        self.runs.iter().map(|run| run.trials).sum()
+    }
+
+    /// Trials that are known to be lost.
+    pub fn lost_trials(&self) -> u64 {
+        self.runs.iter().map(SalvagedRun::lost_trials).sum()
+    }
+
+    /// Whether nothing was damaged.
+    pub fn is_all(&self) -> bool {
+        self.damage.is_none()
+            && self.lost_studies.is_empty()
+            && self.lost_files.is_empty()
+            && self.runs.iter().all(SalvagedRun::is_whole)
+    }
+}
+
+/// Where the databases of a store are: the last one is the one that counts.
+struct Sources {
+    databases: Vec<(PathBuf, Vec<PathBuf>)>,
+    /// Folders of checkpoints of trainings; the first one that has a file counts.
+    trainings: Vec<PathBuf>,
+}
+
+impl Sources {
+    fn of(path: &Path) -> Self {
+        let torn = place::torn(path).into_iter().map(|torn| (torn, Vec::new()));
+        let mut databases: Vec<_> = torn.collect();
+        databases.push((path.join(open::DATABASE), vec![path.join(BLOBS)]));
+        let mut trainings = vec![path.join(TRAININGS)];
+        if let Some(ready) = swap::ready(path) {
+            databases.push((ready.join(open::DATABASE), vec![ready.join(BLOBS)]));
+            trainings.insert(0, ready.join(TRAININGS));
+        }
+        Self { databases, trainings }
+    }
+}
+
+impl Store {
+    /// Makes a new store of what can be read of another, of which nothing is changed.
+    ///
+    /// Trials that are lost between others are failed ones in the new store, so that the others keep
+    /// their steps. A run whose last trials are lost ends before them.
+    ///
+    /// # Errors
+    /// The store is missing, in use, of a newer format, or has nothing that can be recognised; the new
+    /// one's folder is not new or empty; or the disk is full or fails. There is no new store then.
+    pub fn salvage(from: &Path, to: &Path) -> Result<Salvaged, StoreError> {
+        let (damage, layout) = match look(from) {
+            Ok(Place::Store(layout)) => (None, Some(layout)),
+            Ok(Place::Missing | Place::Empty | Place::Unmade) => {
+                return Err(StoreError::NoStore { path: from.to_owned() });
+            }
+            Ok(Place::Unfinished) => return Err(StoreError::Unfinished { path: from.to_owned() }),
+            Err(StoreError::Damaged { what, .. }) => (Some(what), None),
+            // It may be so damaged that nothing shows it to be a store but what is found in it.
+            Err(StoreError::NotAStore { .. } | StoreError::LeadsAstray { .. }) => {
+                (Some("nothing in it shows that it is a store".to_owned()), None)
+            }
+            Err(error) => return Err(error),
+        };
+        let sources = Sources::of(from);
+        let database = match &layout {
+            Some(layout) => layout.files.log.clone(),
+            None => from.join(open::DATABASE),
+        };
+        let _lock = lock_to_read(from, &database)?;
+        let damage = match (damage, &layout) {
+            (None, Some(layout)) => damage_of(from, layout)?,
+            (damage, _) => damage,
+        };
+        let finds = find(from, &sources)?;
+        let mut salvaged = Salvaged { damage, ..Salvaged::default() };
+        claim(to)?.fill(to, |synced| {
+            let failed = |source| StoreError::Io { path: to.to_owned(), source };
+            let staged = swap::stage(to).map_err(failed)?;
+            let mut filling = Filling::new(to, &staged)?;
+            let meta = filling.tree(META)?;
+            filling.insert(&meta, FORMAT_KEY.as_bytes(), &FORMAT.to_be_bytes())?;
+            runs::fill(&finds, &mut filling, &mut salvaged)?;
+            fill_by_keys(&finds, &mut filling, &mut salvaged)?;
+            filling.close(synced.unwrap_or(0) + 1)?;
+            bring_trainings(&sources, to, &staged, &mut salvaged)
+        })?;
+        Ok(salvaged)
+    }
+}
+
+/// What is wrong with a store's database, if anything is.
+fn damage_of(path: &Path, layout: &Layout) -> Result<Option<String>, StoreError> {
+    let check = || -> Result<Option<String>, StoreError> {
+        let Some(image) = read_image(path, layout)? else {
+            return Err(StoreError::NoStore { path: path.to_owned() });
+        };
+        open::format_of(path, &image)?;
+        image.check().map_err(|error| StoreError::of(path, error))?;
+        Ok(image.hole().map(|hole| hole.flaw.to_string()))
+    };
+    match check() {
+        Ok(hole) => Ok(hole),
+        Err(StoreError::Damaged { what, .. }) => Ok(Some(what)),
+        Err(StoreError::NotAStore { .. } | StoreError::LeadsAstray { .. }) => {
+            Ok(Some("its database has no names of trees".to_owned()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn find(path: &Path, sources: &Sources) -> Result<Finds, StoreError> {
+    let mut finds = Finds::default();
+    for (log, blobs) in &sources.databases {
+        finds.next_database();
+        find_records(log, blobs, &mut finds)
+            .map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
+    }
+    if let Some(found) = finds.newer {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known: FORMAT });
+    }
+    finds.place_the_rest();
+    if finds.is_nothing() {
+        return Err(StoreError::NothingToSalvage { path: path.to_owned() });
+    }
+    Ok(finds)
+}
+
+/// Writes studies, texts, trainings and estimates.
+fn fill_by_keys(
+    finds: &Finds,
+    filling: &mut Filling,
+    salvaged: &mut Salvaged,
+) -> Result<(), StoreError> {
+    let studies = filling.tree(b"studies")?;
+    for (name, record) in &finds.studies {
+        let Some(version) = record.whole.as_ref().or(record.doubtful.as_ref()) else { continue };
+        let bytes = serde_json::to_vec(&version.content).map_err(|error| StoreError::Encode {
+            what: format!("study `{name}`"),
+            reason: error.to_string(),
+        })?;
+        filling.insert(&studies, name.as_bytes(), &bytes)?;
+        match &record.whole {
+            Some(_) => salvaged.studies.push(name.clone()),
+            None => salvaged.lost_studies.push(name.clone()),
+        }
+    }
+    for run in &salvaged.runs {
+        if let Some((study, _)) = run.name.split_once('/')
+            && !finds.studies.contains_key(study)
+            && salvaged.lost_studies.last().is_none_or(|last| last != study)
+        {
+            salvaged.lost_studies.push(study.to_owned());
+        }
+    }
+    for (name, records, count) in [
+        ("scripts", &finds.scripts, &mut salvaged.scripts),
+        ("accuracies", &finds.trainings, &mut salvaged.trainings),
+        ("estimates", &finds.estimates, &mut salvaged.estimates),
+    ] {
+        let tree = filling.tree(name.as_bytes())?;
+        for (key, version) in records {
+            filling.insert(&tree, key.as_bytes(), &version.content)?;
+        }
+        *count = records.len();
+    }
+    Ok(())
+}
+
+/// Copies the checkpoints of trainings that are whole.
+fn bring_trainings(
+    sources: &Sources,
+    store: &Path,
+    staged: &Path,
+    salvaged: &mut Salvaged,
+) -> Result<(), StoreError> {
+    let failed = |source| StoreError::Io { path: store.to_owned(), source };
+    let folder = staged.join(TRAININGS);
+    for from in &sources.trainings {
+        let files = training_files(from)
+            .map_err(|source| StoreError::File { path: from.clone(), source })?;
+        for (name, path) in files {
+            let into = folder.join(&name);
+            if into.exists() {
+                continue;
+            }
+            let bytes = fs::read(&path)
+                .map_err(|source| StoreError::File { path: path.clone(), source })?;
+            if hashed::body(&bytes).is_none() {
+                salvaged.lost_files.push(path);
+                continue;
+            }
+            check_room(store, FREE_BYTES.saturating_add(bytes.len() as u64))?;
+            make_folder(&folder).map_err(failed)?;
+            let write = || io::Write::write_all(&mut create_like_folder(&into)?, &bytes);
+            write().map_err(failed)?;
+            salvaged.files += 1;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

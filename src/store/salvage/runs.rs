@@ -1,0 +1,347 @@
+//! Runs of what was found of them.
+
+use super::super::error::StoreError;
+use super::super::keys;
+use super::super::packing::{self, Packing};
+use super::super::record::{Lost, PhaseRecord, RunRecord, Status};
+use super::super::stretch::Stretch;
+use super::super::trees::Filling;
+use super::super::trial::{Effort, Entry, Outcome, Trial};
+use super::Salvaged;
+use super::finds::Finds;
+
+/// Checkpoints of a run that are kept: the last, and one to fall back to.
+const CHECKPOINTS: usize = 2;
+
+/// What was brought back of a run, and what was not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SalvagedRun {
+    /// Its name.
+    pub name: String,
+    /// Trials that were brought back.
+    pub trials: u64,
+    /// The first and the last step of each stretch of lost trials that others follow.
+    pub lost: Vec<(u64, u64)>,
+    /// Trials that are known to be lost at the end.
+    pub lost_at_end: u64,
+    /// Whether its record is lost.
+    pub has_lost_record: bool,
+    /// Whether its record was read from a damaged page.
+    pub has_doubtful_record: bool,
+    /// Whether a newer version of its record was damaged.
+    pub has_older_record: bool,
+    /// The files of its script whose texts are lost.
+    pub lost_sources: Vec<String>,
+    /// Whether it can go on.
+    pub goes_on: bool,
+}
+
+impl SalvagedRun {
+    /// Trials that are known to be lost.
+    pub fn lost_trials(&self) -> u64 {
+        self.lost.iter().map(|(first, last)| last - first + 1).sum::<u64>() + self.lost_at_end
+    }
+
+    /// Whether nothing of it is known to be lost.
+    pub const fn is_whole(&self) -> bool {
+        self.lost.is_empty()
+            && self.lost_at_end == 0
+            && !self.has_lost_record
+            && !self.has_doubtful_record
+            && !self.has_older_record
+            && self.lost_sources.is_empty()
+    }
+}
+
+/// Writes all runs.
+pub(super) fn fill(
+    finds: &Finds,
+    filling: &mut Filling,
+    salvaged: &mut Salvaged,
+) -> Result<(), StoreError> {
+    for name in finds.names() {
+        let found = finds.runs.get(&name);
+        let whole = found.and_then(|record| record.whole.as_ref());
+        let doubtful = found.and_then(|record| record.doubtful.as_ref());
+        let has_trials = finds.stretches.contains_key(&name) || finds.trials.contains_key(&name);
+        if found.is_none() && !has_trials {
+            // A checkpoint alone is of no use.
+            continue;
+        }
+        let mut record = match whole.or(doubtful) {
+            Some(version) => version.content.clone(),
+            None => unknown(&name),
+        };
+        let journal = Journal::of(&name, finds);
+        if found.is_none() {
+            record.phases = journal.phases();
+        }
+        // What is doubtful does not say how many trials there were.
+        let expected = if whole.is_some() { record.trials } else { 0 };
+        let gone = expected.saturating_sub(journal.end);
+        // The trials of a sweep come all at once: there is no going on with them.
+        let fill_up = record.sweep.is_some() && gone > 0;
+        let end = if fill_up { expected } else { journal.end };
+        let mut lost = journal.lost.clone();
+        if fill_up {
+            lost.push((journal.end, expected - 1));
+        }
+        let failed = journal.write(&record, end, filling)?;
+        let checkpoints = checkpoints(&name, &record, end, finds);
+        let tree = filling.tree(b"checkpoints")?;
+        for (step, bytes) in &checkpoints {
+            filling.insert(&tree, &keys::key(&name, *step), bytes)?;
+        }
+        let is_doubtful = whole.is_none() && doubtful.is_some();
+        let run = SalvagedRun {
+            trials: journal.trials,
+            lost_at_end: if fill_up { 0 } else { gone },
+            has_lost_record: found.is_none(),
+            has_doubtful_record: is_doubtful,
+            has_older_record: whole.zip(doubtful).is_some_and(|(whole, doubtful)| {
+                doubtful.is_newer_than(whole) && doubtful.content != whole.content
+            }),
+            lost_sources: lost_sources(&record, finds),
+            goes_on: lost.is_empty() && whole.is_some(),
+            lost,
+            name,
+        };
+        if !run.is_whole() {
+            mend(&mut record, &run, end, &failed);
+        }
+        let bytes = serde_json::to_vec(&record).map_err(|error| StoreError::Encode {
+            what: format!("run `{}`", run.name),
+            reason: error.to_string(),
+        })?;
+        let tree = filling.tree(b"runs")?;
+        filling.insert(&tree, run.name.as_bytes(), &bytes)?;
+        salvaged.runs.push(run);
+    }
+    Ok(())
+}
+
+/// A run of which nothing is known but its trials.
+fn unknown(name: &str) -> RunRecord {
+    let status = Status::Failed { reason: "its record is lost".to_owned() };
+    let mut record = RunRecord { status, ..RunRecord::new(name, "") };
+    record.name = name.to_owned();
+    record
+}
+
+fn lost_sources(record: &RunRecord, finds: &Finds) -> Vec<String> {
+    let sources = record.sources.iter();
+    let lost = sources.filter(|(_, digest)| !finds.scripts.contains_key(digest.as_str()));
+    lost.map(|(file, _)| file.clone()).collect()
+}
+
+/// The last checkpoints of a run that cover no more than its trials.
+fn checkpoints<'a>(
+    name: &str,
+    record: &RunRecord,
+    end: u64,
+    finds: &'a Finds,
+) -> Vec<(u64, &'a [u8])> {
+    let all = finds.checkpoints.get(name).into_iter().flatten();
+    // Those of a sweep count its networks.
+    let usable = all.filter(|&(&step, _)| record.sweep.is_some() || step <= end);
+    let mut usable: Vec<(u64, &[u8])> =
+        usable.map(|(&step, version)| (step, version.content.as_slice())).collect();
+    usable.drain(..usable.len().saturating_sub(CHECKPOINTS));
+    usable
+}
+
+/// Makes a record fit the trials that are left.
+fn mend(record: &mut RunRecord, run: &SalvagedRun, end: u64, failed: &[u64]) {
+    let has_lost_record = run.has_lost_record || run.has_doubtful_record;
+    if run.has_lost_record || record.trials > end || !run.lost.is_empty() {
+        record.trials = end;
+    }
+    record.failed = failed.iter().filter(|&&step| step < record.trials).count() as u64;
+    record.phases.retain(|phase| phase.first_step <= end);
+    if run.lost_at_end > 0 && record.status == Status::Finished {
+        record.status = Status::Interrupted;
+    }
+    if !run.lost.is_empty() || has_lost_record {
+        record.lost = Some(Lost { trials: run.lost.clone(), record: has_lost_record });
+    }
+}
+
+/// What a journal has at a step.
+enum Piece<'a> {
+    /// A whole stretch.
+    Stretch(&'a [u8]),
+    /// Trials, as they are written, of a stretch that is not packed.
+    Trials(Vec<(u64, &'a [u8])>),
+}
+
+/// What was found of the trials of a run.
+struct Journal<'a> {
+    name: &'a str,
+    /// By the number of the stretch.
+    pieces: Vec<(u64, Piece<'a>)>,
+    /// The step after the last trial that was found.
+    end: u64,
+    /// Trials that were found.
+    trials: u64,
+    /// The first and the last step of each stretch of trials before the end that were not.
+    lost: Vec<(u64, u64)>,
+}
+
+impl<'a> Journal<'a> {
+    fn of(name: &'a str, finds: &'a Finds) -> Self {
+        let mut pieces: Vec<(u64, Piece<'a>)> = Vec::new();
+        let stretches = finds.stretches.get(name);
+        for (&number, version) in stretches.into_iter().flatten() {
+            pieces.push((number, Piece::Stretch(&version.content)));
+        }
+        let is_packed =
+            |number: u64| stretches.is_some_and(|stretches| stretches.contains_key(&number));
+        for (&step, version) in finds.trials.get(name).into_iter().flatten() {
+            let number = step / Stretch::LEN;
+            // What is left of before they were packed.
+            if is_packed(number) {
+                continue;
+            }
+            match pieces.last_mut() {
+                Some((last, Piece::Trials(trials))) if *last == number => {
+                    trials.push((step, &version.content));
+                }
+                _ => pieces.push((number, Piece::Trials(vec![(step, &version.content)]))),
+            }
+        }
+        pieces.sort_by_key(|(number, _)| *number);
+        let mut journal = Self { name, pieces: Vec::new(), end: 0, trials: 0, lost: Vec::new() };
+        for (number, piece) in &pieces {
+            match piece {
+                Piece::Stretch(_) => journal.found(number * Stretch::LEN, Stretch::LEN),
+                Piece::Trials(trials) => {
+                    trials.iter().for_each(|&(step, _)| journal.found(step, 1))
+                }
+            }
+        }
+        journal.pieces = pieces;
+        journal
+    }
+
+    /// The phases that the trials are of, as far as they show them.
+    fn phases(&self) -> Vec<PhaseRecord> {
+        let mut phases: Vec<PhaseRecord> = Vec::new();
+        let mut note = |index: u32, step: u64| {
+            for index in phases.len() as u32..=index {
+                phases.push(PhaseRecord {
+                    index,
+                    name: format!("phase {index}"),
+                    first_step: step,
+                    steps: None,
+                    digest: String::new(),
+                });
+            }
+        };
+        let entry = |step: u64, value: &[u8]| packing::read(&keys::key(self.name, step), value);
+        for (number, piece) in &self.pieces {
+            match piece {
+                Piece::Stretch(value) => {
+                    if let Ok(Packing::Packed(stretch)) = entry(number * Stretch::LEN, value) {
+                        let steps = 0..stretch.len();
+                        steps.for_each(|at| note(stretch.phase(at), stretch.step(at)));
+                    }
+                }
+                Piece::Trials(trials) => {
+                    for (step, value) in trials {
+                        if let Ok(Packing::Single(entry)) = entry(*step, value) {
+                            note(entry.trial.phase, *step);
+                        }
+                    }
+                }
+            }
+        }
+        // What comes before the first trial that was found is of the first phase.
+        if let Some(first) = phases.first_mut() {
+            first.first_step = 0;
+        }
+        phases
+    }
+
+    fn found(&mut self, step: u64, count: u64) {
+        if step > self.end {
+            self.lost.push((self.end, step - 1));
+        }
+        self.end = step + count;
+        self.trials += count;
+    }
+
+    /// Writes the trials up to an end, with failed ones in the places of those that are lost; gives
+    /// the steps of all that failed.
+    fn write(
+        &self,
+        record: &RunRecord,
+        end: u64,
+        filling: &mut Filling,
+    ) -> Result<Vec<u64>, StoreError> {
+        let tree = filling.tree(b"journal")?;
+        let mut failed = Vec::new();
+        let mut pieces = self.pieces.iter().peekable();
+        for number in 0..end.div_ceil(Stretch::LEN) {
+            let first = number * Stretch::LEN;
+            let last = (first + Stretch::LEN).min(end);
+            let piece = pieces.next_if(|(found, _)| *found == number).map(|(_, piece)| piece);
+            let key = keys::key(self.name, first);
+            let trials = match piece {
+                Some(Piece::Stretch(value)) => {
+                    if let Ok(Packing::Packed(stretch)) = packing::read(&key, value) {
+                        let places = 0..stretch.len();
+                        let lost = places.filter(|&at| stretch.reason(at).is_some());
+                        failed.extend(lost.map(|at| stretch.step(at)));
+                    }
+                    filling.insert(&tree, &key, value)?;
+                    continue;
+                }
+                Some(Piece::Trials(trials)) => trials.as_slice(),
+                None => &[],
+            };
+            let mut found = trials.iter().peekable();
+            let mut entries = Vec::new();
+            for step in first..last {
+                let value = found.next_if(|(at, _)| *at == step).map(|(_, value)| *value);
+                let entry = value.and_then(|value| {
+                    match packing::read(&keys::key(self.name, step), value) {
+                        Ok(Packing::Single(entry)) if entry.trial.step == step => Some(*entry),
+                        _ => None,
+                    }
+                });
+                entries.push(entry.unwrap_or_else(|| placeholder(record, step)));
+            }
+            let of_outcome = entries.iter().filter(|entry| entry.trial.outcome.failure().is_some());
+            failed.extend(of_outcome.map(|entry| entry.trial.step));
+            self.write_entries(&entries, filling, &tree)?;
+        }
+        Ok(failed)
+    }
+
+    /// Writes the trials of a stretch as a journal has them.
+    fn write_entries(
+        &self,
+        entries: &[Entry],
+        filling: &mut Filling,
+        tree: &sled::Tree,
+    ) -> Result<(), StoreError> {
+        let packed = super::super::journal::pack(self.name, &[], entries)?;
+        packed.written.iter().try_for_each(|(key, value)| filling.insert(tree, key, value))
+    }
+}
+
+/// A failed trial in the place of one that is lost.
+fn placeholder(record: &RunRecord, step: u64) -> Entry {
+    let phases = record.phases.iter().filter(|phase| phase.first_step <= step);
+    let trial = Trial {
+        step,
+        phase: phases.map(|phase| phase.index).max().unwrap_or(0),
+        point: Vec::new(),
+        text: std::collections::BTreeMap::new(),
+        outcome: Outcome::Failed {
+            metrics: std::collections::BTreeMap::new(),
+            reason: "it was lost with a damaged store".to_owned(),
+        },
+    };
+    Entry { trial, effort: Effort::default() }
+}
