@@ -25,6 +25,7 @@ mod migration;
 mod open;
 mod packing;
 mod place;
+mod preflight;
 mod reader;
 mod record;
 mod remains;

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,11 +16,12 @@ use super::durable::{Durable, make_folder, sync_folder};
 use super::engine::{Engine, EngineError, Tree};
 use super::error::StoreError;
 use super::holder::{Holder, Holding};
-use super::image::{Image, ImageError, Mark, Snapshot, is_conf, snapshots};
+use super::image::ImageError;
 use super::journal::Tail;
 use super::last_resort::{Watch, without_panic};
 use super::lock::Lock;
-use super::place::{self, BLOBS, Layout, Place, look, not_a_store};
+use super::place::{self, BLOBS, Layout, Place, look};
+use super::preflight::{Prepared, format_number, format_of, prepare, read_image};
 use super::trees::{META, copy_trees};
 use super::{migration, remains, swap};
 use crate::flight::Flights;
@@ -42,9 +43,6 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 /// A process that only reads has a store open for a moment, and does not answer at a socket.
 const READER_PATIENCE: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(25);
-
-/// Bytes of a database in which nothing can be read that are no loss: no record fits into them.
-const UNMADE_BYTES: usize = 512;
 
 /// The database file within the folder.
 pub(super) const DATABASE: &str = "db";
@@ -386,107 +384,7 @@ fn no_store(path: &Path) -> StoreError {
     }
 }
 
-/// What the files of a store hold; `None` if a process was killed before it had made the store.
-pub(super) fn read_image(path: &Path, layout: &Layout) -> Result<Option<Arc<Image>>, StoreError> {
-    let mark = Mark { tree: META, key: SYNCED_KEY.as_bytes(), expected: layout.synced };
-    let failed = |error| StoreError::of(path, error);
-    let image = Arc::new(Image::open(layout.files.clone(), mark).map_err(failed)?);
-    let meta = image.tree(META);
-    let format = meta.as_ref().map(|meta| meta.get(FORMAT_KEY.as_bytes())).transpose();
-    if format.map_err(failed)?.flatten().is_some() {
-        return Ok(Some(image));
-    }
-    if layout.is_marked && is_unmade(path, layout, &image).map_err(failed)? {
-        return Ok(None);
-    }
-    if !layout.is_marked && layout.synced.is_none() {
-        // It is the database of some other program.
-        return Err(not_a_store(path));
-    }
-    Err(damaged(
-        path,
-        match meta {
-            Some(_) => "its format version is missing",
-            None => "`db`: nothing that was written can be found in it",
-        },
-    ))
-}
-
-/// Whether a process may have been killed before it had made the store in a marked folder.
-fn is_unmade(path: &Path, layout: &Layout, image: &Arc<Image>) -> Result<bool, ImageError> {
-    if layout.files.snapshots.is_none() || !place::is_bare(path) {
-        return Ok(false);
-    }
-    if image.names().next().is_none() {
-        let bytes = fs::read(&layout.files.log)?;
-        let used = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-        return Ok(used <= UNMADE_BYTES);
-    }
-    for name in image.names() {
-        let tree = image.tree(name);
-        if let Some(record) = tree.and_then(|tree| tree.ascending(b"", b"").next()) {
-            record?;
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// The version of a store's layout.
-pub(super) fn format_of(path: &Path, image: &Arc<Image>) -> Result<u32, StoreError> {
-    let format = image.tree(META).map(|meta| meta.get(FORMAT_KEY.as_bytes())).transpose();
-    let format = format.map_err(|error| StoreError::of(path, error))?.flatten();
-    format_number(path, &format.unwrap_or_default())
-}
-
-fn format_number(path: &Path, bytes: &[u8]) -> Result<u32, StoreError> {
-    let format = <[u8; 4]>::try_from(bytes)
-        .map(u32::from_be_bytes)
-        .map_err(|_| damaged(path, "its format version cannot be read"))?;
-    if format > FORMAT {
-        return Err(StoreError::Newer { path: path.to_owned(), found: format, known: FORMAT });
-    }
-    Ok(format)
-}
-
-/// What has to be done before sled may open the files of a store.
-enum Prepared {
-    /// Everything: there is no store yet.
-    New,
-    /// Nothing.
-    Ready,
-    /// What they hold is to be written anew.
-    Rewrite(Arc<Image>),
-}
-
-/// Looks at everything that a store's database holds. Snapshots and settings that are not whole, of
-/// which nothing is needed then, are removed; nothing else is changed.
-fn prepare(path: &Path, layout: &Layout) -> Result<Prepared, StoreError> {
-    let Some(image) = read_image(path, layout)? else { return Ok(Prepared::New) };
-    format_of(path, &image)?;
-    image.check().map_err(|error| StoreError::of(path, error))?;
-    let clear = || -> io::Result<()> {
-        for snapshot in snapshots(path)? {
-            if Snapshot::read(&fs::read(&snapshot)?).is_none() {
-                swap::remove_file(&snapshot)?;
-            }
-        }
-        // sled writes the same settings again.
-        match fs::read(&layout.conf) {
-            Ok(bytes) if is_conf(&bytes) => Ok(()),
-            Ok(_) => swap::remove_file(&layout.conf),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-        }
-    };
-    let keep = || image.hole().map_or(Ok(()), |hole| place::keep_torn(path, &image.behind(hole)?));
-    keep()
-        .and_then(|()| clear())
-        .map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
-    Ok(if image.needs_rewriting() { Prepared::Rewrite(image) } else { Prepared::Ready })
-}
-
-fn damaged(path: &Path, what: impl Into<String>) -> StoreError {
+pub(super) fn damaged(path: &Path, what: impl Into<String>) -> StoreError {
     StoreError::Damaged { path: path.to_owned(), what: what.into() }
 }
 

@@ -17,8 +17,9 @@ use super::archive::{claim, training_files};
 use super::durable::make_folder;
 use super::error::StoreError;
 use super::image::find_records;
-use super::open::{FORMAT, FORMAT_KEY, FREE_BYTES, Store, check_room, lock_to_read, read_image};
+use super::open::{FORMAT, FORMAT_KEY, FREE_BYTES, Store, check_room, lock_to_read};
 use super::place::{self, BLOBS, Layout, Place, TRAININGS, look};
+use super::preflight::{format_of, read_image};
 use super::trees::{Filling, META};
 use super::{open, swap};
 use crate::hashed;
@@ -144,7 +145,7 @@ fn damage_of(path: &Path, layout: &Layout) -> Result<Option<String>, StoreError>
         let Some(image) = read_image(path, layout)? else {
             return Err(StoreError::NoStore { path: path.to_owned() });
         };
-        open::format_of(path, &image)?;
+        format_of(path, &image)?;
         image.check().map_err(|error| StoreError::of(path, error))?;
         Ok(image.hole().map(|hole| hole.flaw.to_string()))
     };

@@ -98,9 +98,11 @@ pub(super) fn fill(
             lost_at_end: if fill_up { 0 } else { gone },
             has_lost_record: found.is_none(),
             has_doubtful_record: is_doubtful,
-            has_older_record: whole.zip(doubtful).is_some_and(|(whole, doubtful)| {
-                doubtful.is_newer_than(whole) && doubtful.content != whole.content
-            }),
+            // What is left of a page that was overwritten looks like a newer one in a store that is whole.
+            has_older_record: salvaged.damage.is_some()
+                && whole.zip(doubtful).is_some_and(|(whole, doubtful)| {
+                    doubtful.is_newer_than(whole) && doubtful.content != whole.content
+                }),
             lost_sources: lost_sources(&record, finds),
             goes_on: lost.is_empty() && whole.is_some(),
             lost,

@@ -131,6 +131,31 @@ fn a_whole_store_comes_back_as_it_is() {
     assert!(matches!(foreign, Err(StoreError::NothingToSalvage { .. })), "{foreign:?}");
 }
 
+/// Segments of the log are used again, and what is left in them of before is no damage.
+#[test]
+fn a_store_that_was_used_for_long_comes_back_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, to) = (dir.path().join("store"), dir.path().join("new"));
+    fill(&path, 300, 50);
+    for round in 0..6 {
+        let store = open(&path);
+        let mut run = store.create_run(record("b")).unwrap();
+        for step in 0..60 {
+            store
+                .append(&run.name, &(step * 20..step * 20 + 20).map(mixed).collect::<Vec<_>>())
+                .unwrap();
+            let bytes: Vec<u8> = (0..20_000).map(|at| (at * (step + round)) as u8).collect();
+            store.save_checkpoint(&run.name, step * 20 + 20, &bytes).unwrap();
+            run.seed = step;
+            store.update_run(&run).unwrap();
+        }
+        store.sync().unwrap();
+    }
+    let salvaged = salvaged(&path, &to);
+    assert!(salvaged.is_all(), "{salvaged:?}");
+    assert!(contents(&path) == contents(&to));
+}
+
 /// Where the value of each entry of the journals is, in all its copies.
 struct Truth {
     files: BTreeMap<PathBuf, Vec<u8>>,
