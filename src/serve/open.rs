@@ -75,7 +75,8 @@ enum Asked {
 fn ask(path: &Path) -> Result<Asked, StoreError> {
     use super::client::{Client, Unconnected};
 
-    let Some(holder) = Holder::of(path) else { return Ok(Asked::Nobody) };
+    let holder = Holder::of(path).filter(|_| Store::is_in_use(path));
+    let Some(holder) = holder else { return Ok(Asked::Nobody) };
     match Client::connect(path, &holder) {
         Ok(client) => Ok(Asked::Client(Arc::new(client))),
         Err(Unconnected::Nobody) => Ok(Asked::Nobody),

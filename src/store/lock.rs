@@ -18,7 +18,7 @@ pub(super) const FILE: &str = "lock";
 /// A folder that no other process uses, or that others only read. Clones share the lock; it goes with the last.
 #[derive(Clone, Debug)]
 pub(super) struct Lock {
-    _files: Arc<Vec<File>>,
+    files: Arc<Vec<File>>,
     /// The file that is locked, if it was made for that.
     made: Option<PathBuf>,
 }
@@ -38,7 +38,7 @@ impl Lock {
             };
             match file.try_lock() {
                 Ok(()) if is_there(&file, &path)? => {
-                    return Ok(Some(Self { _files: Arc::new(vec![file]), made }));
+                    return Ok(Some(Self { files: Arc::new(vec![file]), made }));
                 }
                 // Who had it took the whole folder away.
                 Ok(()) => {}
@@ -72,7 +72,12 @@ impl Lock {
                 Err(TryLockError::Error(error)) => return Err(error),
             }
         }
-        Ok(Some(Self { _files: Arc::new(files), made: None }))
+        Ok(Some(Self { files: Arc::new(files), made: None }))
+    }
+
+    /// Whether a file could be locked at all.
+    pub fn is_certain(&self) -> bool {
+        !self.files.is_empty()
     }
 
     /// Whether somebody has the lock of a file.

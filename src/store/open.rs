@@ -264,6 +264,12 @@ impl Store {
         Ok(())
     }
 
+    /// Whether a process may be writing into the store in a folder: the folder's lock decides, not what a
+    /// file says that was copied along with a store.
+    pub fn is_in_use(path: &Path) -> bool {
+        !matches!(Lock::share(path, &path.join(DATABASE)), Ok(Some(lock)) if lock.is_certain())
+    }
+
     /// What this process is computing to be kept in the store.
     pub const fn flights(&self) -> &Flights {
         &self.flights
@@ -341,9 +347,10 @@ impl Drop for Store {
     fn drop(&mut self) {
         // With nothing behind it, no damage of the end of the log can pass for the work of a kill.
         if self.holding.is_some() && !thread::panicking() && self.db.check(&self.path).is_ok() {
-            let synced = self.sync();
-            if let Err(error) = synced {
-                tracing::warn!("closing the store failed: {error}");
+            match self.sync() {
+                // What failed for want of room has said so.
+                Ok(()) | Err(StoreError::Full { .. }) => {}
+                Err(error) => tracing::warn!("closing the store failed: {error}"),
             }
         }
     }

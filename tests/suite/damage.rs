@@ -405,7 +405,10 @@ fn what_follows_on_a_hole_is_kept_and_told() {
         place.run(&["resume", "x-1", "--steps", "5"]);
         assert!(fs::exists(place.path().join(".tandem/torn-1")).unwrap());
         let after = format!("after-{at}");
-        assert_eq!(place.run(&["store", "salvage", ".tandem", "--to", &after]).code, 0);
+        // The changed byte may be in a trial itself.
+        let salvaged = place.run(&["store", "salvage", ".tandem", "--to", &after]);
+        let is_all = salvaged.err.contains("nothing is lost");
+        assert_eq!(salvaged.code, if is_all { 0 } else { 4 }, "{}", salvaged.err);
         assert_eq!(found(&after), found(&to));
         let verified = place.run(&["store", "verify"]);
         assert!(verified.out.contains("is the end of a log that was cut off"), "{}", verified.out);

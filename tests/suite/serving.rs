@@ -253,6 +253,30 @@ fn after_the_holder_was_killed_all_is_as_if_it_had_ended() {
     drop(run);
 }
 
+/// What says who holds a store is copied along with it; the lock is not.
+#[test]
+fn a_copy_of_a_store_in_use_is_read_itself() {
+    let place = Place::with(SLOW);
+    let run = working(&place, &["run", "x.rhai", "--steps", "100000"]);
+    wait_until("there are trials", || trials(&place) > 50);
+    let copy = place.path().join("copy");
+    fs::create_dir(&copy).unwrap();
+    for name in ["synced", "db", "conf", "lock", "tandem-store", "holder"] {
+        fs::copy(place.path().join(".tandem").join(name), copy.join(name)).unwrap();
+    }
+    fs::create_dir(copy.join("blobs")).unwrap();
+    let count =
+        || place.ok(&["query", "true", "--agg", "count", "--format", "csv", "--store", "copy"]);
+    let before = count();
+    wait_until("there are more trials", || trials(&place) > 200);
+    assert_eq!(count(), before);
+    let shown = place.ok(&["show", "x-1", "--store", "copy", "--format", "jsonl"]);
+    assert!(shown.contains("\"status\":\"interrupted\""), "{shown}");
+    fs::remove_file(copy.join("db")).unwrap();
+    assert_eq!(place.run(&["runs", "--store", "copy"]).code, 4);
+    drop(run);
+}
+
 #[test]
 fn a_sweep_is_read_while_it_goes_on() {
     let place = Place::with(SWEEP);
