@@ -9,6 +9,7 @@ use super::context::{Common, stored_experiment};
 use super::ending::{lost_threshold, progress};
 use super::error::CliError;
 use super::run::summary_to_the_end;
+use crate::note;
 use crate::report::{Cell, Format, Table};
 use crate::store::{Entry, Outcome, Reader, RunRecord, Status, Store, SweepRecord};
 
@@ -76,6 +77,9 @@ fn print_summary(
     if run.sweep.is_some() {
         let hint = Some(format!("`tandem query 'true' --run {}` lists its pairs", run.name));
         return Err(CliError::Usage { message: format!("`{}` is a sweep", run.name), hint });
+    }
+    if let Some(lost) = &run.lost {
+        note!("note: the store that the run was salvaged from had lost {lost}");
     }
     let loaded = stored_experiment(common, run)?;
     let progress = progress(store.as_ref(), run)?;

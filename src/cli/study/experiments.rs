@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use crate::cli::changes::{Change, changes, one_line};
 use crate::cli::context::{Common, Loaded, read_settings};
 use crate::cli::error::CliError;
+use crate::cli::quoting::quoted;
 use crate::cli::run::record;
 use crate::comparison::Plan;
 use crate::script::{ScriptError, Settings};
@@ -125,6 +126,18 @@ impl Experiments {
                 }
                 Err(error) => return Err(error.into()),
             };
+            if stored.lost.is_some() {
+                let message = format!(
+                    "run `{}` was salvaged from a damaged store, and trials or the record of it are \
+                     lost",
+                    stored.name
+                );
+                let hint = Some(format!(
+                    "`tandem study {} --fork` makes all runs of the study anew",
+                    quoted(&self.file.display().to_string())
+                ));
+                return Err(CliError::Usage { message, hint });
+            }
             let changes = changes(store, &stored, self.of_run(index))?;
             if !changes.is_empty() {
                 return Err(changed(changes));

@@ -65,7 +65,10 @@ impl Store {
             let bytes = fs::read(&path)
                 .map_err(|source| StoreError::File { path: path.clone(), source })?;
             if hashed::body(&bytes).is_none() {
-                let what = format!("`{}` is not whole", path.display());
+                let what = format!(
+                    "`{}` is not whole; remove it, and that training starts anew",
+                    path.display()
+                );
                 return Err(self.damaged(what));
             }
             let entry =

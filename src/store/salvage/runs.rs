@@ -8,7 +8,7 @@ use super::super::stretch::Stretch;
 use super::super::trees::Filling;
 use super::super::trial::{Effort, Entry, Outcome, Trial};
 use super::Salvaged;
-use super::finds::Finds;
+use super::finds::{Finds, Version};
 
 /// Checkpoints of a run that are kept: the last, and one to fall back to.
 const CHECKPOINTS: usize = 2;
@@ -100,8 +100,12 @@ pub(super) fn fill(
             has_doubtful_record: is_doubtful,
             // What is left of a page that was overwritten looks like a newer one in a store that is whole.
             has_older_record: salvaged.damage.is_some()
-                && whole.zip(doubtful).is_some_and(|(whole, doubtful)| {
-                    doubtful.is_newer_than(whole) && doubtful.content != whole.content
+                && whole.is_some_and(|whole| {
+                    let is_newer = |other: &Version<RunRecord>| {
+                        other.is_newer_than(whole) && other.content != whole.content
+                    };
+                    doubtful.is_some_and(is_newer)
+                        || (record.sweep.is_none() && journal.phases().len() > record.phases.len())
                 }),
             lost_sources: lost_sources(&record, finds),
             goes_on: lost.is_empty() && whole.is_some(),

@@ -39,7 +39,8 @@ impl Store {
                 findings.damage(&place, what, &again);
             }
         }
-        let mut journal = Journal { run, place: &place, remedy: &again, findings, failed: 0 };
+        let mut journal =
+            Journal { run, place: &place, remedy: &again, findings, failed: 0, same: None };
         let all_read = journal.entries(self);
         let failed = journal.failed;
         // A sweep counts pairs, which are no trials.
@@ -122,6 +123,9 @@ struct Journal<'a> {
     findings: &'a mut Findings,
     /// Failed trials among those that the run's record counts.
     failed: u64,
+    /// Successive trials of which the same is wrong, the last of which may not have been seen: the first, the
+    /// last, what is wrong.
+    same: Option<(u64, u64, String)>,
 }
 
 impl Journal<'_> {
@@ -170,6 +174,7 @@ impl Journal<'_> {
                 }
             }
         }
+        self.tell();
         let packed = next - next % Stretch::LEN;
         if let Some(step) = first_single.filter(|&step| step < packed) {
             self.damage(step, packed - 1, "not packed, though the stretch is full");
@@ -180,12 +185,29 @@ impl Journal<'_> {
     fn trial(&mut self, step: u64, trial: &Trial) {
         let counts = step < self.run.trials && trial.outcome.reward().is_none();
         self.failed += u64::from(counts);
-        if let Err(what) = right(self.run, step, trial) {
-            self.damage(step, step, what);
+        let Err(what) = right(self.run, step, trial) else { return };
+        match &mut self.same {
+            Some((_, last, known)) if *last + 1 == step && *known == what => *last = step,
+            _ => {
+                self.tell();
+                self.same = Some((step, step, what));
+            }
+        }
+    }
+
+    /// Tells what is wrong with the last trials.
+    fn tell(&mut self) {
+        if let Some((first, last, what)) = self.same.take() {
+            self.add(first, last, what);
         }
     }
 
     fn damage(&mut self, first: u64, last: u64, what: impl Into<String>) {
+        self.tell();
+        self.add(first, last, what);
+    }
+
+    fn add(&mut self, first: u64, last: u64, what: impl Into<String>) {
         let place = match last - first {
             0 => format!("{}, trial {first}", self.place),
             _ => format!("{}, trials {first} to {last}", self.place),
