@@ -6,7 +6,7 @@ use super::open::Store;
 use crate::hashed::{body, hashed};
 
 /// How many checkpoints of a run are kept: the last, and one to fall back to.
-const KEPT: usize = 2;
+pub(super) const KEPT: usize = 2;
 
 impl Store {
     /// Saves a checkpoint that covers the first `step` trials of a run.

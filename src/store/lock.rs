@@ -48,9 +48,7 @@ impl Lock {
             }
         }
     }
-}
 
-impl Lock {
     /// Keeps others from writing into a folder with a database, without making or changing a file; `None` if
     /// somebody writes.
     pub fn share(folder: &Path, database: &Path) -> io::Result<Option<Self>> {

@@ -21,7 +21,7 @@ use super::journal::Tail;
 use super::last_resort::{Watch, without_panic};
 use super::lock::Lock;
 use super::place::{self, BLOBS, Layout, Place, look};
-use super::preflight::{Prepared, format_number, format_of, prepare, read_image};
+use super::preflight::{Prepared, format_number, prepare, read_image};
 use super::trees::{META, copy_trees};
 use super::{migration, remains, swap};
 use crate::flight::Flights;
@@ -126,8 +126,7 @@ impl Store {
         layout: &Layout,
         lock: Lock,
     ) -> Result<Option<Self>, StoreError> {
-        let Some(image) = read_image(path, layout)? else { return Ok(None) };
-        let format = format_of(path, &image)?;
+        let Some((image, format)) = read_image(path, layout)? else { return Ok(None) };
         if let Some(hole) = image.hole() {
             tracing::warn!(
                 "{}: {}; what follows was not on the disk for certain and is left out. After a kill or \

@@ -15,15 +15,19 @@ use super::trees::META;
 /// Bytes of a database in which nothing can be read that are no loss: no record fits into them.
 const UNMADE_BYTES: usize = 512;
 
-/// What the files of a store hold; `None` if a process was killed before it had made the store.
-pub(super) fn read_image(path: &Path, layout: &Layout) -> Result<Option<Arc<Image>>, StoreError> {
+/// What the files of a store hold, and the version of its layout; `None` if a process was killed before it
+/// had made the store.
+pub(super) fn read_image(
+    path: &Path,
+    layout: &Layout,
+) -> Result<Option<(Arc<Image>, u32)>, StoreError> {
     let mark = Mark { tree: META, key: SYNCED_KEY.as_bytes(), expected: layout.synced };
     let failed = |error| StoreError::of(path, error);
     let image = Arc::new(Image::open(layout.files.clone(), mark).map_err(failed)?);
     let meta = image.tree(META);
     let format = meta.as_ref().map(|meta| meta.get(FORMAT_KEY.as_bytes())).transpose();
-    if format.map_err(failed)?.flatten().is_some() {
-        return Ok(Some(image));
+    if let Some(format) = format.map_err(failed)?.flatten() {
+        return Ok(Some((image, format_number(path, &format)?)));
     }
     if layout.is_marked && is_unmade(path, layout, &image).map_err(failed)? {
         return Ok(None);
@@ -61,13 +65,7 @@ fn is_unmade(path: &Path, layout: &Layout, image: &Arc<Image>) -> Result<bool, I
     Ok(true)
 }
 
-/// The version of a store's layout.
-pub(super) fn format_of(path: &Path, image: &Arc<Image>) -> Result<u32, StoreError> {
-    let format = image.tree(META).map(|meta| meta.get(FORMAT_KEY.as_bytes())).transpose();
-    let format = format.map_err(|error| StoreError::of(path, error))?.flatten();
-    format_number(path, &format.unwrap_or_default())
-}
-
+/// The version of a store's layout, of which this program knows those up to its own.
 pub(super) fn format_number(path: &Path, bytes: &[u8]) -> Result<u32, StoreError> {
     let format = <[u8; 4]>::try_from(bytes)
         .map(u32::from_be_bytes)
@@ -91,8 +89,7 @@ pub(super) enum Prepared {
 /// Looks at everything that a store's database holds. Snapshots and settings that are not whole, of
 /// which nothing is needed then, are removed; nothing else is changed.
 pub(super) fn prepare(path: &Path, layout: &Layout) -> Result<Prepared, StoreError> {
-    let Some(image) = read_image(path, layout)? else { return Ok(Prepared::New) };
-    format_of(path, &image)?;
+    let Some((image, _)) = read_image(path, layout)? else { return Ok(Prepared::New) };
     image.check().map_err(|error| StoreError::of(path, error))?;
     let clear = || -> io::Result<()> {
         for snapshot in snapshots(path)? {

@@ -19,6 +19,20 @@ pub(super) fn record(name: &str) -> RunRecord {
     }
 }
 
+/// A study whose file's text is in the store.
+pub(super) fn study(store: &Store) -> StudyRecord {
+    StudyRecord {
+        name: "s".to_owned(),
+        file: "s.yaml".to_owned(),
+        source: store.put_source("strategies: []").unwrap(),
+        plan: serde_json::json!({}),
+        program: "tandem".to_owned(),
+        forked_from: None,
+        created_s: 1,
+        number: 0,
+    }
+}
+
 pub(super) fn entry(step: u64, reward: f64) -> Entry {
     let trial = Trial {
         step,

@@ -133,12 +133,10 @@ impl Source {
     }
 
     /// Reads bytes from a place on; fewer where the file ends.
-    #[cfg(unix)]
     pub fn read(&self, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        use std::os::unix::fs::FileExt;
         let mut done = 0;
         while done < buffer.len() {
-            match self.file.read_at(&mut buffer[done..], at + done as u64) {
+            match self.read_some(at + done as u64, &mut buffer[done..]) {
                 Ok(0) => break,
                 Ok(read) => done += read,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -148,19 +146,14 @@ impl Source {
         Ok(done)
     }
 
-    /// Reads bytes from a place on; fewer where the file ends.
+    #[cfg(unix)]
+    fn read_some(&self, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(&self.file, buffer, at)
+    }
+
     #[cfg(windows)]
-    pub fn read(&self, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        use std::os::windows::fs::FileExt;
-        let mut done = 0;
-        while done < buffer.len() {
-            match self.file.seek_read(&mut buffer[done..], at + done as u64) {
-                Ok(0) => break,
-                Ok(read) => done += read,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(done)
+    fn read_some(&self, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_read(&self.file, buffer, at)
     }
 
     /// Something wrong at a place.

@@ -94,6 +94,23 @@ fn keep_in<K: Ord>(all: &mut BTreeMap<K, Version<Vec<u8>>>, key: K, age: Age, co
     }
 }
 
+/// Keeps the record of a run or a study, if its name is what the key says of it; gives whether it is.
+fn keep_record<T>(
+    all: &mut BTreeMap<String, Record<T>>,
+    name: String,
+    key: &[u8],
+    age: Age,
+    record: T,
+    is_whole: bool,
+) -> bool {
+    let is_of_key = !name.is_empty() && name.as_bytes().ends_with(key);
+    if is_of_key {
+        let known = all.entry(name).or_default();
+        keep(if is_whole { &mut known.whole } else { &mut known.doubtful }, age, record);
+    }
+    is_of_key
+}
+
 impl Finds {
     /// What is found from here on is of a database that counts for more than the ones before.
     pub fn next_database(&mut self) {
@@ -186,20 +203,22 @@ impl Finds {
             return false;
         }
         if let Ok(run) = serde_json::from_slice::<RunRecord>(value) {
-            if run.name.is_empty() || !run.name.as_bytes().ends_with(key) {
-                return false;
+            return keep_record(&mut self.runs, run.name.clone(), key, age, run, is_whole);
+        }
+        match serde_json::from_slice::<StudyRecord>(value) {
+            Ok(study) => {
+                keep_record(&mut self.studies, study.name.clone(), key, age, study, is_whole)
             }
-            let record = self.runs.entry(run.name.clone()).or_default();
-            keep(if is_whole { &mut record.whole } else { &mut record.doubtful }, age, run);
-            return true;
+            Err(_) => false,
         }
-        let Ok(study) = serde_json::from_slice::<StudyRecord>(value) else { return false };
-        if study.name.is_empty() || !study.name.as_bytes().ends_with(key) {
-            return false;
-        }
-        let record = self.studies.entry(study.name.clone()).or_default();
-        keep(if is_whole { &mut record.whole } else { &mut record.doubtful }, age, study);
-        true
+    }
+
+    /// Takes a record of a page that is whole, whatever it is; gives whether that is known.
+    fn taken(&mut self, age: Age, key: &[u8], value: &[u8]) -> bool {
+        self.journal(age, key, value)
+            || self.hashed(age, key, value)
+            || self.script(age, key, value)
+            || self.record_of(age, key, value, true)
     }
 }
 
@@ -213,13 +232,8 @@ impl Finder for Finds {
             self.newer = self.newer.max((format > FORMAT).then_some(format));
             return;
         }
-        let is_known = self.journal(age, key, value)
-            || self.hashed(age, key, value)
-            || self.script(age, key, value)
-            || self.record_of(age, key, value, true)
-            || self.old_trial(key, value);
         // The beginning of a change's key may be that of an older version of its page.
-        if !is_known {
+        if !self.taken(age, key, value) && !self.old_trial(key, value) {
             self.unplaced.push(value.to_vec());
         }
     }
@@ -227,11 +241,7 @@ impl Finder for Finds {
     fn ending(&mut self, lsn: i64, end: &[u8], value: &[u8]) {
         let age = (self.database, lsn);
         // Most pages have keys without anything in common.
-        let is_known = self.journal(age, end, value)
-            || self.hashed(age, end, value)
-            || self.script(age, end, value)
-            || self.record_of(age, end, value, true);
-        if !is_known {
+        if !self.taken(age, end, value) {
             self.unplaced.push(value.to_vec());
         }
     }

@@ -19,7 +19,7 @@ use super::error::StoreError;
 use super::image::find_records;
 use super::open::{FORMAT, FORMAT_KEY, FREE_BYTES, Store, check_room, lock_to_read};
 use super::place::{self, BLOBS, Layout, Place, TRAININGS, look};
-use super::preflight::{format_of, read_image};
+use super::preflight::read_image;
 use super::trees::{Filling, META};
 use super::{open, swap};
 use crate::hashed;
@@ -142,10 +142,9 @@ impl Store {
 /// What is wrong with a store's database, if anything is.
 fn damage_of(path: &Path, layout: &Layout) -> Result<Option<String>, StoreError> {
     let check = || -> Result<Option<String>, StoreError> {
-        let Some(image) = read_image(path, layout)? else {
+        let Some((image, _)) = read_image(path, layout)? else {
             return Err(StoreError::NoStore { path: path.to_owned() });
         };
-        format_of(path, &image)?;
         image.check().map_err(|error| StoreError::of(path, error))?;
         Ok(image.hole().map(|hole| hole.flaw.to_string()))
     };

@@ -1,5 +1,6 @@
 //! Runs of what was found of them.
 
+use super::super::checkpoints::KEPT;
 use super::super::error::StoreError;
 use super::super::keys;
 use super::super::packing::{self, Packing};
@@ -9,9 +10,6 @@ use super::super::trees::Filling;
 use super::super::trial::{Effort, Entry, Outcome, Trial};
 use super::Salvaged;
 use super::finds::{Finds, Version};
-
-/// Checkpoints of a run that are kept: the last, and one to fall back to.
-const CHECKPOINTS: usize = 2;
 
 /// What was brought back of a run, and what was not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,9 +127,7 @@ pub(super) fn fill(
 /// A run of which nothing is known but its trials.
 fn unknown(name: &str) -> RunRecord {
     let status = Status::Failed { reason: "its record is lost".to_owned() };
-    let mut record = RunRecord { status, ..RunRecord::new(name, "") };
-    record.name = name.to_owned();
-    record
+    RunRecord { status, ..RunRecord::new(name, "") }
 }
 
 fn lost_sources(record: &RunRecord, finds: &Finds) -> Vec<String> {
@@ -152,7 +148,7 @@ fn checkpoints<'a>(
     let usable = all.filter(|&(&step, _)| record.sweep.is_some() || step <= end);
     let mut usable: Vec<(u64, &[u8])> =
         usable.map(|(&step, version)| (step, version.content.as_slice())).collect();
-    usable.drain(..usable.len().saturating_sub(CHECKPOINTS));
+    usable.drain(..usable.len().saturating_sub(KEPT));
     usable
 }
 

@@ -5,10 +5,9 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::super::tests::{entry, open, record};
+use super::super::tests::{entry, open, record, study};
 use super::super::{
-    Entry, Lost, OpenMode, Outcome, PhaseRecord, RunRecord, Status, Stretch, StudyRecord, keys,
-    packing,
+    Entry, Lost, OpenMode, Outcome, PhaseRecord, RunRecord, Status, Stretch, keys, packing,
 };
 use super::*;
 
@@ -16,17 +15,7 @@ use super::*;
 fn fill(path: &Path, trials: u64, at_once: usize) {
     let store = open(path);
     let source = store.put_source("fn space() {}").unwrap();
-    let study = StudyRecord {
-        name: "s".to_owned(),
-        file: "s.yaml".to_owned(),
-        source: store.put_source("strategies: []").unwrap(),
-        plan: serde_json::json!({}),
-        program: "tandem".to_owned(),
-        forked_from: None,
-        created_s: 1,
-        number: 0,
-    };
-    store.create_study(study).unwrap();
+    store.create_study(study(&store)).unwrap();
     for (name, trials) in [("a-1", trials), ("a-2", 3), ("s-1/x", 200)] {
         let mut run = record(name);
         run.sources.insert("r.rhai".to_owned(), source.clone());

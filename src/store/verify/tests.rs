@@ -5,25 +5,15 @@ use std::fs;
 use std::path::Path;
 
 use super::super::engine::Tree;
-use super::super::tests::{entry, open, record};
-use super::super::{Entry, Outcome, PhaseRecord, Store, StudyRecord, keys, packing};
+use super::super::tests::{entry, open, record, study};
+use super::super::{Entry, Outcome, PhaseRecord, Store, keys, packing};
 use super::{Findings, Weight};
 
 /// A store with something of everything, with nothing wrong.
 fn filled(path: &Path) -> Store {
     let store = open(path);
     let source = store.put_source("fn space() {}").unwrap();
-    let study = StudyRecord {
-        name: "s".to_owned(),
-        file: "s.yaml".to_owned(),
-        source: store.put_source("strategies: []").unwrap(),
-        plan: serde_json::json!({}),
-        program: "tandem".to_owned(),
-        forked_from: None,
-        created_s: 1,
-        number: 0,
-    };
-    let study = store.create_study(study).unwrap();
+    let study = store.create_study(study(&store)).unwrap();
     for name in ["a-1", "a-2", "s-1/x"] {
         let mut run = record(name);
         run.sources.insert("r.rhai".to_owned(), source.clone());
