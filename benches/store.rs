@@ -11,7 +11,7 @@ use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand::Rng;
 use serde_json::json;
@@ -176,14 +176,20 @@ fn ask(folder: &Path, question: &[&str]) -> (f64, f64) {
     let mut best = (f64::INFINITY, 0.0);
     for _ in 0..ROUNDS {
         let started = Instant::now();
-        let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.arg("ask").arg(folder).args(question).stdout(Stdio::null());
-        let output = command.stderr(Stdio::piped()).output().expect("this program runs");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
+        command.arg("--store").arg(folder).args(question).stdout(Stdio::null());
+        let mut child = command.spawn().expect("the program runs");
+        let mut peak = 0;
+        let status = loop {
+            peak = peak_kib(child.id()).unwrap_or(peak);
+            if let Some(status) = child.try_wait().expect("the program ends") {
+                break status;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        };
         let ms = started.elapsed().as_secs_f64() * 1e3;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{question:?}: {said}");
-        let peak = said.lines().find_map(|line| line.strip_prefix("peak_kib "));
-        let peak = peak.and_then(|peak| peak.parse().ok()).unwrap_or(f64::NAN);
+        assert!(status.success(), "{question:?}");
+        let peak = peak as f64;
         if ms < best.0 {
             best = (ms, peak / 1024.0);
         }
@@ -191,9 +197,9 @@ fn ask(folder: &Path, question: &[&str]) -> (f64, f64) {
     best
 }
 
-/// The peak of this process's memory, in KiB; nothing where the system does not say.
-fn peak_kib() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
+/// The peak of a process's memory so far, in KiB; nothing where the system does not say or it has ended.
+fn peak_kib(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
@@ -259,14 +265,6 @@ fn main() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let number = |text: &str| text.parse().expect("a number of trials");
     match arguments.as_slice() {
-        ["ask", folder, question @ ..] => {
-            let all = ["tandem", "--store", folder].into_iter().chain(question.iter().copied());
-            let code = tandem::cli::main(all.map(Into::into));
-            eprintln!("peak_kib {}", peak_kib().unwrap_or_default());
-            if code != std::process::ExitCode::SUCCESS {
-                std::process::exit(1);
-            }
-        }
         ["json", trials] => measure(number(trials), true),
         ["dump", trials, file] => dump(number(trials), file),
         [trials] => measure(number(trials), false),

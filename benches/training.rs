@@ -97,7 +97,7 @@ impl Session {
     fn new(case: &Case) -> Self {
         let model = Model::new(&case.network, 0, &Device::Cpu).expect("a model");
         let mut executor = Executor::new(threads());
-        executor.prepare(&model, case.batch).expect("a plan");
+        executor.prepare(model.parameters(), case.batch).expect("a plan");
         let mut rng = stream(0, "bench images", 0);
         let values = case.batch * case.network.input().values() as usize;
         let images = (0..values).map(|_| rng.random_range(-1.7..1.7)).collect();
@@ -110,14 +110,14 @@ impl Session {
 
     fn step(&mut self) -> f64 {
         self.executor.images_mut()[..self.images.len()].copy_from_slice(&self.images);
-        let outcome = self.executor.train(&self.model, &self.labels, 0.0, 0.1).expect("a step");
+        let outcome = self.executor.train(self.model.parameters(), &self.labels, 0.0, 0.1).expect("a step");
         self.optimiser.step(&self.model, &mut self.executor, 0.01).expect("a step");
         outcome.mean_loss()
     }
 
     fn evaluate(&mut self) {
         self.executor.images_mut()[..self.images.len()].copy_from_slice(&self.images);
-        self.executor.evaluate(&self.model, &self.labels).expect("an evaluation");
+        self.executor.evaluate(self.model.parameters(), &self.labels).expect("an evaluation");
     }
 }
 

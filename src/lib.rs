@@ -6,15 +6,13 @@
 //!
 //! Each room knows only what is above it here: [`space`], [`network`], [`accel`], [`train`],
 //! [`accuracy`], [`search`], [`pareto`], [`store`], [`study`], [`comparison`],
-//! [`serve`], [`report`], [`script`], [`query`], [`cli`].
+//! [`serve`], [`report`], [`script`], [`query`].
 
 pub mod accel;
 pub mod accuracy;
-pub mod cli;
 pub mod comparison;
 pub mod flight;
 pub mod hashed;
-pub mod memory;
 mod near;
 pub mod network;
 pub mod pareto;
@@ -33,3 +31,11 @@ pub mod threads;
 pub mod train;
 pub mod whole;
 mod yaml;
+
+pub use tandem_kernels::alloc_meter;
+
+/// The tests' allocator: scripts' limits of memory need one that counts.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: alloc_meter::CountingAllocator =
+    alloc_meter::CountingAllocator { end: |_, _| std::process::abort() };

@@ -367,13 +367,13 @@ impl Rehearsal {
 fn measure(job: &Job<'_>, executor: &mut Executor) -> Result<f64, TrainError> {
     let Job { network, data, recipe, seed } = *job;
     let model = Model::new(network, seed, &Device::Cpu)?;
-    executor.prepare(&model, recipe.batch)?;
+    executor.prepare(model.parameters(), recipe.batch)?;
     let mut optimiser = Optimiser::new(&model, recipe.rule, recipe.weight_decay);
     let labels: Vec<u32> =
         data.train().labels.iter().take(recipe.batch).map(|&label| u32::from(label)).collect();
     executor.images_mut().fill(0.5);
     let mut step = || {
-        executor.train(&model, &labels, recipe.smoothing, recipe.norm_momentum)?;
+        executor.train(model.parameters(), &labels, recipe.smoothing, recipe.norm_momentum)?;
         optimiser.step(&model, executor, 0.0)
     };
     step()?;

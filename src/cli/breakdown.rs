@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use super::error::CliError;
-use crate::accel::{Breakdown, LayerCost};
-use crate::report::{Cell, Format, Table};
-use crate::script::Traced;
+use tandem::accel::{Breakdown, LayerCost};
+use tandem::report::{Cell, Format, Table};
+use tandem::script::Traced;
 
 /// Operations that are shown where not all are asked for.
 const SHOWN: usize = 20;
@@ -153,7 +153,7 @@ fn print_parts(out: &mut impl Write, breakdown: &Breakdown) -> Result<(), CliErr
             names.push(name);
         }
     }
-    let value = |part: &crate::accel::PartCost, name: &str| {
+    let value = |part: &tandem::accel::PartCost, name: &str| {
         part.metrics.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
     };
     let whole: f64 = breakdown.parts.iter().filter_map(|part| value(part, first)).sum();

@@ -9,8 +9,8 @@ use similar::TextDiff;
 use super::context::{Loaded, read_settings, stored_settings};
 use super::error::CliError;
 use super::run::{models, to_stored};
-use crate::script::{ScriptChanges, Settings};
-use crate::store::{RunRecord, Store};
+use tandem::script::{ScriptChanges, Settings};
+use tandem::store::{RunRecord, Store};
 
 /// Something that is not as it was when a run started.
 #[derive(Clone, Debug, PartialEq, Eq)]

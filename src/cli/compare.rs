@@ -6,9 +6,9 @@ use std::io::Write;
 use super::context::Common;
 use super::error::CliError;
 use super::sweep_summary::frontier;
-use crate::pareto::{Objective, costs, hypervolume};
-use crate::report::{Format, Table};
-use crate::store::{Outcome, Reader, RunRecord, SweepRecord, Trial};
+use tandem::pareto::{Objective, costs, hypervolume};
+use tandem::report::{Format, Table};
+use tandem::store::{Outcome, Reader, RunRecord, SweepRecord, Trial};
 
 /// Prints the share of a sweep's frontier and hypervolume that trials reach, and how far their best
 /// are from the sweep's.

@@ -11,14 +11,14 @@ use tracing_subscriber::EnvFilter;
 
 use super::error::CliError;
 use super::run::listen;
-use crate::note;
-use crate::report::{Colour, Format, Voice};
-use crate::script::{Script, ScriptError, Settings, SettingsError};
-use crate::seed::stream;
-use crate::serve::{self, Served};
-use crate::space::Point;
-use crate::store::{OpenMode, Reader, RunRecord, Store};
-use crate::study::{Experiment, Failure, StoredEstimates, StoredTrainings};
+use tandem::note;
+use tandem::report::{Colour, Format, Voice};
+use tandem::script::{Script, ScriptError, Settings, SettingsError};
+use tandem::seed::stream;
+use tandem::serve::{self, Served};
+use tandem::space::Point;
+use tandem::store::{OpenMode, Reader, RunRecord, Store};
+use tandem::study::{Experiment, Failure, StoredEstimates, StoredTrainings};
 
 /// Reads a count that makes no sense as 0.
 pub fn at_least_one(text: &str) -> Result<u64, String> {
@@ -94,8 +94,6 @@ pub struct Loaded {
     pub script: Script,
     /// Its settings, overrides included.
     pub settings: Settings,
-    /// The folder of benchmark tables.
-    pub data: PathBuf,
     stop: OnceLock<Arc<AtomicBool>>,
 }
 
@@ -144,8 +142,8 @@ impl Common {
     pub fn load_with(&self, file: &Path, settings: Settings) -> Result<Loaded, CliError> {
         let path = settings.script.clone().unwrap_or_else(|| file.to_path_buf());
         let data = self.data_dir(Some(&settings));
-        let script = Script::load(&path, &settings, data.clone())?;
-        Ok(Loaded { script, settings, data, stop: OnceLock::new() })
+        let script = Script::load(&path, &settings, data)?;
+        Ok(Loaded { script, settings, stop: OnceLock::new() })
     }
 }
 

@@ -9,9 +9,9 @@ use serde_json::json;
 use super::context::Common;
 use super::error::CliError;
 use super::output::{names, print_json};
-use crate::note;
-use crate::script::{definitions, reference_page};
-use crate::whole::write_whole;
+use tandem::note;
+use tandem::script::{definitions, reference_page};
+use tandem::whole::write_whole;
 
 /// Writes definitions of what scripts can call, for editors with the Rhai language server.
 #[derive(Debug, clap::Args)]

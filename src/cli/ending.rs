@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::context::{Common, stored_settings};
 use super::error::CliError;
-use crate::script::Script;
-use crate::store::{Reader, RunRecord};
-use crate::study::{Experiment, Progress, StudyError, Threshold};
+use tandem::script::Script;
+use tandem::store::{Reader, RunRecord};
+use tandem::study::{Experiment, Progress, StudyError, Threshold};
 
 /// What ended a finished run.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,7 +109,7 @@ pub fn progress(store: &dyn Reader, run: &RunRecord) -> Result<Progress, CliErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{OpenMode, PhaseRecord, Store};
+    use tandem::store::{OpenMode, PhaseRecord, Store};
 
     #[test]
     fn a_limit_ends_a_run_only_where_its_phases_would_go_on() {

@@ -9,17 +9,17 @@ use serde_json::{Map, Value, json};
 
 use super::changes::Change;
 use super::quoting::quoted;
-use crate::accel::table::TableImportError;
-use crate::accuracy::nasbench101::{ImportError, TableError};
-use crate::comparison::PlanError;
-use crate::pareto::ParseObjectiveError;
-use crate::query::QuestionError;
-use crate::report::Voice;
-use crate::script::{Diagnostic, QueryError, ScriptError, SettingsError, Sources};
-use crate::store::StoreError;
-use crate::study::StudyError;
-use crate::train::TrainError;
-use crate::train::data::AcquireError;
+use tandem::accel::table::TableImportError;
+use tandem::accuracy::nasbench101::{ImportError, TableError};
+use tandem::comparison::PlanError;
+use tandem::pareto::ParseObjectiveError;
+use tandem::query::QuestionError;
+use tandem::report::Voice;
+use tandem::script::{Diagnostic, QueryError, ScriptError, SettingsError, Sources};
+use tandem::store::StoreError;
+use tandem::study::StudyError;
+use tandem::train::TrainError;
+use tandem::train::data::AcquireError;
 
 /// The exit code of wrong usage.
 pub const USAGE: u8 = 2;

@@ -7,10 +7,10 @@ use super::breakdown;
 use super::context::{Common, PairArgs};
 use super::error::CliError;
 use super::summary;
-use crate::note;
-use crate::report::{Format, Table};
-use crate::script::Traced;
-use crate::study::Experiment;
+use tandem::note;
+use tandem::report::{Format, Table};
+use tandem::script::Traced;
+use tandem::study::Experiment;
 
 /// Evaluates one pair of an experiment and shows what each layer costs.
 #[derive(Debug, clap::Args)]

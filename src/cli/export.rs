@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use super::context::Common;
 use super::error::CliError;
 use super::output::Output;
-use crate::query::{Subject, known, scan};
-use crate::report::{Cell, Column, Format, Kind, Rows};
-use crate::script::Known;
-use crate::store::{StoreError, Stretch};
+use tandem::query::{Subject, known, scan};
+use tandem::report::{Cell, Column, Format, Kind, Rows};
+use tandem::script::Known;
+use tandem::store::{StoreError, Stretch};
 
 /// Writes all trials of a run for other tools, as CSV unless --format asks for another format.
 ///

@@ -8,12 +8,12 @@ use serde_json::json;
 use super::context::Common;
 use super::error::CliError;
 use super::output::{names, print_json};
-use crate::note;
-use crate::pareto::{Frontier, costs};
-use crate::query::select;
-use crate::report::{Axes, Series, figure};
-use crate::store::{Outcome, Reader, RunRecord, Trial};
-use crate::whole::write_whole;
+use tandem::note;
+use tandem::pareto::{Frontier, costs};
+use tandem::query::select;
+use tandem::report::{Axes, Series, figure};
+use tandem::store::{Outcome, Reader, RunRecord, Trial};
+use tandem::whole::write_whole;
 
 /// Draws the frontiers of runs and sweeps as SVG: accuracy against latency, with area as colour.
 #[derive(Debug, clap::Args)]

@@ -11,8 +11,8 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use super::error::CliError;
 use super::help;
-use crate::note;
-use crate::whole::write_whole;
+use tandem::note;
+use tandem::whole::write_whole;
 
 /// Prints the manual page, or writes one for every command into a folder.
 #[derive(Debug, clap::Args)]

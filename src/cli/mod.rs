@@ -46,10 +46,10 @@ use std::process::ExitCode;
 
 use clap::{ColorChoice, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::report::{Colour, Format};
-use crate::script::keep_panics_of_calls;
-use crate::store::end_with;
-use crate::threads::{self, shared_pool};
+use tandem::report::{Colour, Format};
+use tandem::script::keep_panics_of_calls;
+use tandem::store::end_with;
+use tandem::threads::{self, shared_pool};
 
 pub use context::Common;
 pub use error::CliError;

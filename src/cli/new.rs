@@ -12,7 +12,7 @@ use super::context::Common;
 use super::error::CliError;
 use super::output::{names, print_json};
 use super::quoting::quoted;
-use crate::note;
+use tandem::note;
 
 /// What an experiment begins as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::error::CliError;
-use crate::report::Format;
-use crate::whole::{Replacement, Target};
+use tandem::report::Format;
+use tandem::whole::{Replacement, Target};
 
 /// Where results go.
 pub struct Output(Place);

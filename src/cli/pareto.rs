@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use super::compare;
 use super::context::{Common, label_predicted};
 use super::error::CliError;
-use crate::note;
-use crate::pareto::{Frontier, Objective, costs, hypervolume_within};
-use crate::query::select;
-use crate::report::{Format, TrialColumns, number};
-use crate::store::{Outcome, Trial};
+use tandem::note;
+use tandem::pareto::{Frontier, Objective, costs, hypervolume_within};
+use tandem::query::select;
+use tandem::report::{Format, TrialColumns, number};
+use tandem::store::{Outcome, Trial};
 
 /// Vectors that the hypervolume may take in all its steps: some seconds.
 const MOST_VECTORS: u64 = 20_000_000;

@@ -8,14 +8,14 @@ use super::context::{Common, label_predicted, read_settings};
 use super::error::CliError;
 use super::output::Output;
 use super::query_text::{named, sort_key, split};
-use crate::note;
-use crate::query::{
+use tandem::note;
+use tandem::query::{
     Aggregate, Found, Function, Grouping, Order, Subject, Value, find, frontier, group, known,
     select,
 };
-use crate::report::{Cell, Column, Rows, TrialColumns};
-use crate::script::{Asker, Bound, Expression, Known, ScriptError, Settings};
-use crate::store::{Reader, RunRecord, Stretch};
+use tandem::report::{Cell, Column, Rows, TrialColumns};
+use tandem::script::{Asker, Bound, Expression, Known, ScriptError, Settings};
+use tandem::store::{Reader, RunRecord, Stretch};
 
 /// Prints the stored trials for which a Rhai expression holds, or what groups of them come to.
 ///

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use super::context::{Common, Loaded, label_predicted, stored_settings};
 use super::error::CliError;
 use super::output::Output;
-use crate::note;
-use crate::query::{Judged, Ranking, Rescored, Subject, known, rank, rescore};
-use crate::report::{Cell, Column, Format, Kind, Rows, Table, number};
-use crate::script::{Known, ScriptError};
-use crate::store::{Entry, Reader, RunRecord};
-use crate::study::{Experiment, Failure, Metrics, Progress, Reward, RewardFn, StudyError};
+use tandem::note;
+use tandem::query::{Judged, Ranking, Rescored, Subject, known, rank, rescore};
+use tandem::report::{Cell, Column, Format, Kind, Rows, Table, number};
+use tandem::script::{Known, ScriptError};
+use tandem::store::{Entry, Reader, RunRecord};
+use tandem::study::{Experiment, Failure, Metrics, Progress, Reward, RewardFn, StudyError};
 
 /// Reasons of failures that are shown.
 const REASONS: usize = 5;

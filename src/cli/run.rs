@@ -12,13 +12,13 @@ use super::context::{Common, ExperimentArgs, Loaded, at_least_one, read_settings
 use super::error::CliError;
 use super::outcome::Took;
 use super::{outcome, summary, thresholds};
-use crate::accel::chaidnn;
-use crate::note;
-use crate::report::{Terminal, clear_bar};
-use crate::script::{Diagnostic, Settings};
-use crate::search::SearchError;
-use crate::store::{RunRecord, Store};
-use crate::study::{End, Experiment, Failure, Progress, Study, StudyError, hopeless};
+use tandem::accel::chaidnn;
+use tandem::note;
+use tandem::report::{Terminal, clear_bar};
+use tandem::script::{Diagnostic, Settings};
+use tandem::search::SearchError;
+use tandem::store::{RunRecord, Store};
+use tandem::study::{End, Experiment, Failure, Progress, Study, StudyError, hopeless};
 
 /// Runs an experiment: prints the run's name, then a summary with the frontier.
 #[derive(Debug, clap::Args)]

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use super::context::Common;
 use super::error::CliError;
-use crate::note;
-use crate::report::{Cell, Format, Table};
+use tandem::note;
+use tandem::report::{Cell, Format, Table};
 
 /// Lists the runs of the store, oldest first.
 #[derive(Debug, clap::Args)]

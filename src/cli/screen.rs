@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::report::{columns_of_notes, columns_of_results, rows_of_results, wrapped};
+use tandem::report::{columns_of_notes, columns_of_results, rows_of_results, wrapped};
 
 /// The width of what is printed where there is no terminal that has one.
 const WIDTH: usize = 100;

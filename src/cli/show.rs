@@ -9,9 +9,9 @@ use super::context::{Common, stored_experiment};
 use super::ending::{lost_threshold, progress};
 use super::error::CliError;
 use super::run::summary_to_the_end;
-use crate::note;
-use crate::report::{Cell, Format, Table};
-use crate::store::{Entry, Outcome, Reader, RunRecord, Status, Store, SweepRecord};
+use tandem::note;
+use tandem::report::{Cell, Format, Table};
+use tandem::store::{Entry, Outcome, Reader, RunRecord, Status, Store, SweepRecord};
 
 /// Shows a run, or one trial of it, in full.
 #[derive(Debug, clap::Args)]

@@ -6,13 +6,13 @@ use super::context::{Common, Loaded, label_predicted};
 use super::error::CliError;
 use super::outcome::{self, Took};
 use super::{screen, thresholds};
-use crate::note;
-use crate::report::{
+use tandem::note;
+use tandem::report::{
     Cell, Format, Table, TrialColumns, counted, duration, elided, grouped, number, spread,
 };
-use crate::script::{Source, SummaryTable};
-use crate::store::{Reader, RunRecord, Trial};
-use crate::study::{Experiment, Progress};
+use tandem::script::{Source, SummaryTable};
+use tandem::store::{Reader, RunRecord, Trial};
+use tandem::study::{Experiment, Progress};
 
 /// Prints the name of a run as soon as it is known.
 pub fn print_name(common: &Common, name: &str) -> Result<(), CliError> {

@@ -11,21 +11,21 @@ use super::context::{Common, ExperimentArgs, Loaded, cache_dir};
 use super::error::CliError;
 use super::run::{listen, models, record};
 use super::{summary, sweep_summary};
-use crate::accel::chaidnn::{Batch, ChaidnnSpace, Platform};
-use crate::network::Family;
-use crate::note;
-use crate::pareto::sweep::{
+use tandem::accel::chaidnn::{Batch, ChaidnnSpace, Platform};
+use tandem::network::Family;
+use tandem::note;
+use tandem::pareto::sweep::{
     EachPair, EverySweep, Goal, OnChaidnn, Settings, Sweep, Sweeping, Wanted,
 };
-use crate::pareto::{Direction, Objective};
-use crate::report::SweepBar;
-use crate::script::{Accuracies, SweepNetworks, SweepPairs, SweepPlan};
-use crate::space::nasbench101::Nasbench101Space;
-use crate::space::nasbench201::Nasbench201Space;
-use crate::space::{Point, Space};
-use crate::store::{RunRecord, Store, SweepRecord};
-use crate::study::{End, Experiment, Failure, Judged, Metrics, StudyError, SweepStudy};
-use crate::threads::pool;
+use tandem::pareto::{Direction, Objective};
+use tandem::report::SweepBar;
+use tandem::script::{Accuracies, SweepNetworks, SweepPairs, SweepPlan};
+use tandem::space::nasbench101::Nasbench101Space;
+use tandem::space::nasbench201::Nasbench201Space;
+use tandem::space::{Point, Space};
+use tandem::store::{RunRecord, Store, SweepRecord};
+use tandem::study::{End, Experiment, Failure, Judged, Metrics, StudyError, SweepStudy};
+use tandem::threads::pool;
 
 /// Evaluates every pair of an experiment's space: the exact frontier, the best pairs for each
 /// objective that its sweep() names, and counts.

@@ -7,9 +7,9 @@ use super::context::{Common, label_predicted};
 use super::error::CliError;
 use super::screen;
 use super::summary::print_origins;
-use crate::pareto::{Frontier, costs};
-use crate::report::{Format, Table, TrialColumns, grouped, number, spread};
-use crate::store::{RunRecord, Store, SweepRecord, Trial};
+use tandem::pareto::{Frontier, costs};
+use tandem::report::{Format, Table, TrialColumns, grouped, number, spread};
+use tandem::store::{RunRecord, Store, SweepRecord, Trial};
 
 /// Best pairs of an objective that are printed for people.
 const SHOWN_BEST: usize = 5;

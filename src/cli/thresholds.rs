@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::context::Loaded;
-use crate::report::{Format, Table, Voice};
-use crate::study::{Experiment, Progress};
+use tandem::report::{Format, Table, Voice};
+use tandem::study::{Experiment, Progress};
 
 /// The exit code of a run that ended where a threshold does not hold.
 const MISSED: u8 = 99;

@@ -8,14 +8,14 @@ use std::process::ExitCode;
 use super::context::{Common, Loaded, PairArgs};
 use super::error::CliError;
 use super::trainings::{curve_table, push_curve};
-use crate::accuracy::trained::TrainingRecord;
-use crate::note;
-use crate::report::{Format, Table, TrainingBar};
-use crate::script::TrainingPlan;
-use crate::space::Point;
-use crate::study::Experiment;
-use crate::train::{Model, TrainError};
-use crate::whole::{Replacement, create_folder_like_folder, restrict_like_folder, write_whole};
+use tandem::accuracy::trained::TrainingRecord;
+use tandem::note;
+use tandem::report::{Format, Table, TrainingBar};
+use tandem::script::TrainingPlan;
+use tandem::space::Point;
+use tandem::study::Experiment;
+use tandem::train::{Model, TrainError};
+use tandem::whole::{Replacement, create_folder_like_folder, restrict_like_folder, write_whole};
 
 /// Trains one network of an experiment, as its `training(point)` says, and keeps its weights.
 ///

@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use super::context::Common;
 use super::error::CliError;
-use crate::accuracy::nasbench101::Nasbench101Table;
-use crate::accuracy::nasbench101::predictor::{Predictor, Quality, Recipe, split, train};
-use crate::note;
-use crate::report::Table;
-use crate::whole::write_whole;
+use tandem::accuracy::nasbench101::Nasbench101Table;
+use tandem::accuracy::nasbench101::predictor::{Predictor, Quality, Recipe, split, train};
+use tandem::note;
+use tandem::report::Table;
+use tandem::whole::write_whole;
 
 /// The share of the cells that is compared apart, from the most accurate down.
 const TOP: f64 = 0.1;

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use super::context::Common;
 use super::error::CliError;
-use crate::accuracy::trained::TrainingRecord;
-use crate::report::{Format, Table};
-use crate::study::decode_training;
+use tandem::accuracy::trained::TrainingRecord;
+use tandem::report::{Format, Table};
+use tandem::study::decode_training;
 
 /// Characters of a key that are shown.
 const SHOWN: usize = 12;

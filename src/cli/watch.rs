@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::context::Common;
 use super::error::CliError;
-use crate::note;
-use crate::report::{Format, Pace, Sight, WatchBar};
-use crate::serve;
-use crate::store::{Holder, RunRecord, Status, StoreError};
-use crate::study::Tally;
+use tandem::note;
+use tandem::report::{Format, Pace, Sight, WatchBar};
+use tandem::serve;
+use tandem::store::{Holder, RunRecord, Status, StoreError};
+use tandem::study::Tally;
 
 /// Follows a run that another process works on, until it ends.
 ///

@@ -1,8 +1,6 @@
 //! The networks of a space, by number.
 
-use super::assemble::Assemble;
-use super::graph::{Network, NetworkBuilder, NetworkError};
-use super::layer::Shape;
+use super::{LayerSink, Network, NetworkBuilder, NetworkError, Shape};
 use super::nasbench101::{Nasbench101Settings, assemble_nasbench101};
 use super::nasbench201::{Nasbench201Settings, assemble_nasbench201};
 use crate::space::nasbench101::Cell101;
@@ -31,7 +29,7 @@ pub trait Family: Send + Sync {
     ///
     /// # Panics
     /// If there is no network of the number.
-    fn assemble<A: Assemble>(
+    fn assemble<A: LayerSink>(
         &self,
         network: usize,
         net: &mut A,
@@ -69,7 +67,7 @@ impl Family for Nasbench101Family {
         self.settings.image()
     }
 
-    fn assemble<A: Assemble>(
+    fn assemble<A: LayerSink>(
         &self,
         network: usize,
         net: &mut A,
@@ -99,7 +97,7 @@ impl Family for Nasbench201Family {
         self.settings.image()
     }
 
-    fn assemble<A: Assemble>(
+    fn assemble<A: LayerSink>(
         &self,
         network: usize,
         net: &mut A,

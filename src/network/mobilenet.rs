@@ -4,9 +4,7 @@
 //! figure 4; channels of a width are rounded as in its reference code, to multiples of 8 that are
 //! at least 90 % of what they stand for.
 
-use super::assemble::Assemble;
-use super::graph::{Network, NetworkBuilder, NetworkError};
-use super::layer::{Operation, Relu, Shape};
+use super::{LayerSink, Network, NetworkBuilder, NetworkError, Operation, Relu, Shape};
 use crate::space::mobilenet::{Block, Mobilenet};
 
 /// What is around the stages.
@@ -59,7 +57,7 @@ pub fn mobilenet(model: &Mobilenet, settings: MobilenetSettings) -> Result<Netwo
 ///
 /// # Errors
 /// As [`mobilenet`], or what the taker refuses.
-pub fn assemble_mobilenet<A: Assemble>(
+pub fn assemble_mobilenet<A: LayerSink>(
     net: &mut A,
     image: A::Id,
     model: &Mobilenet,
@@ -84,7 +82,7 @@ pub fn assemble_mobilenet<A: Assemble>(
 }
 
 /// Expansion, depthwise convolution and projection, with a shortcut where the shapes are the same.
-fn add_block<A: Assemble>(
+fn add_block<A: LayerSink>(
     net: &mut A,
     name: &str,
     input: A::Id,

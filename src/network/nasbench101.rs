@@ -5,9 +5,7 @@
 
 use std::fmt;
 
-use super::assemble::Assemble;
-use super::graph::{Network, NetworkBuilder, NetworkError};
-use super::layer::{Operation, Relu, Shape, Window};
+use super::{LayerSink, Network, NetworkBuilder, NetworkError, Operation, Relu, Shape, Window};
 use crate::space::nasbench101::{Cell101, Op101, vertex_channels};
 
 /// The macro structure around a NASBench-101 cell.
@@ -67,7 +65,7 @@ pub fn nasbench101(cell: &Cell101, settings: Nasbench101Settings) -> Result<Netw
 ///
 /// # Errors
 /// As [`nasbench101`], or what the taker refuses.
-pub fn assemble_nasbench101<A: Assemble>(
+pub fn assemble_nasbench101<A: LayerSink>(
     net: &mut A,
     image: A::Id,
     cell: &Cell101,
@@ -103,7 +101,7 @@ impl fmt::Display for Prefix {
     }
 }
 
-fn add_cell<A: Assemble>(
+fn add_cell<A: LayerSink>(
     net: &mut A,
     name: Prefix,
     input: A::Id,

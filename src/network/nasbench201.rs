@@ -3,9 +3,7 @@
 //! Dong and Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search"
 //! (ICLR 2020), section 2.1 and figure 1.
 
-use super::assemble::Assemble;
-use super::graph::{Network, NetworkBuilder, NetworkError};
-use super::layer::{Convolution, Operation, Relu, Shape, Window};
+use super::{LayerSink, Network, NetworkBuilder, NetworkError, Convolution, Operation, Relu, Shape, Window};
 use crate::space::nasbench201::{Cell201, Op201};
 
 /// The macro structure around a NAS-Bench-201 cell.
@@ -55,7 +53,7 @@ pub fn nasbench201(cell: Cell201, settings: Nasbench201Settings) -> Result<Netwo
 ///
 /// # Errors
 /// As [`nasbench201`], or what the taker refuses.
-pub fn assemble_nasbench201<A: Assemble>(
+pub fn assemble_nasbench201<A: LayerSink>(
     net: &mut A,
     image: A::Id,
     cell: Cell201,
@@ -77,7 +75,7 @@ pub fn assemble_nasbench201<A: Assemble>(
     Ok(())
 }
 
-fn add_cell<A: Assemble>(
+fn add_cell<A: LayerSink>(
     net: &mut A,
     name: &str,
     input: A::Id,
@@ -109,7 +107,7 @@ fn add_cell<A: Assemble>(
 
 /// Two ReLU-3x3-BN, the first of stride 2; the shortcut is 2x2 average pooling and a plain 1x1
 /// convolution.
-fn residual_block<A: Assemble>(
+fn residual_block<A: LayerSink>(
     net: &mut A,
     name: &str,
     input: A::Id,

@@ -10,7 +10,7 @@ use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
 use super::brief::brief;
 use super::limits::Limits;
 use super::reached::{Reached, tidy};
-use crate::memory;
+use tandem_kernels::alloc_meter;
 
 /// How many operations pass between two looks at the clock.
 const CLOCK_EVERY: u64 = 32;
@@ -102,7 +102,7 @@ pub(super) fn progress(limits: &Limits) -> Option<Dynamic> {
         call.operations.set(operations);
         let reached = if operations > call.most_operations.get() {
             Reached::operations(limits)
-        } else if memory::held() > call.most_held.get() {
+        } else if alloc_meter::held() > call.most_held.get() {
             Reached::memory(limits)
         } else if address() < call.lowest.get() {
             Reached::stack()
@@ -123,7 +123,7 @@ pub(super) struct OverMemory;
 
 /// Ends a native function that goes on taking memory where the call may take no more.
 pub(super) fn check_memory(context: &NativeCallContext) -> Result<(), Box<EvalAltResult>> {
-    let is_above = CURRENT.with(|call| memory::held() > call.most_held.get());
+    let is_above = CURRENT.with(|call| alloc_meter::held() > call.most_held.get());
     if is_above {
         // The engine's own errors of limits cannot be caught by a script.
         return Err(Box::new(EvalAltResult::ErrorTerminated(
@@ -149,7 +149,7 @@ fn address() -> usize {
 /// asks for much, not because it is stuck.
 pub(super) fn untimed<T>(work: impl FnOnce() -> T) -> T {
     let started = Instant::now();
-    let result = memory::uncounted(work);
+    let result = alloc_meter::uncounted(work);
     CURRENT.with(|call| {
         let extended = call.deadline.get().and_then(|end| end.checked_add(started.elapsed()));
         call.deadline.set(extended);
@@ -199,7 +199,7 @@ impl Entered {
     /// `stack` is what is left of it, where that is known.
     fn new(limits: &Limits, time: Option<Duration>, stack: Option<usize>) -> Self {
         let started = time.map(|_| Instant::now());
-        let held = memory::held();
+        let held = alloc_meter::held();
         let lowest =
             stack.map_or(0, |left| address().saturating_sub(left) + limits.stack_for_values());
         let now = Use {
@@ -213,7 +213,7 @@ impl Entered {
             is_call: true,
         };
         let far = limits.memory_bytes().saturating_mul(FAR_ABOVE);
-        let outer_end = memory::end_above(held.saturating_add(far));
+        let outer_end = alloc_meter::end_above(held.saturating_add(far));
         let outer = CURRENT.with(|call| {
             let outer = call.get();
             call.set(now);
@@ -232,7 +232,7 @@ impl Drop for Entered {
             self.outer.deadline = deadline.checked_add(started.elapsed());
         }
         CURRENT.with(|call| call.set(self.outer));
-        memory::end_above(self.outer_end);
+        alloc_meter::end_above(self.outer_end);
     }
 }
 

@@ -8,7 +8,7 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
-use super::executor::{Outcome, with_values};
+use tandem_kernels::{Outcome, with_values};
 use super::model::Model;
 use super::optimiser::OptimiserState;
 use super::trainer::EpochScore;

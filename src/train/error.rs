@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use tandem_kernels::KernelError;
+
 use super::data::DataError;
 
 /// Why a training cannot be done or has failed.
@@ -10,25 +12,9 @@ pub enum TrainError {
     /// The tensor library fails.
     #[error("training fails: {0}")]
     Tensor(#[from] candle_core::Error),
-    /// The network cannot be trained.
-    #[error("the network cannot be trained: {0}")]
-    Network(String),
-    /// A batch that does not fit.
-    #[error("a batch of {given} images was given; it takes 1 to {most}")]
-    Batch {
-        /// Images given.
-        given: usize,
-        /// Images at most.
-        most: usize,
-    },
-    /// A label that the network does not tell apart.
-    #[error("label {label} is out of range; the network tells {classes} classes apart")]
-    Label {
-        /// The label.
-        label: u32,
-        /// The network's classes.
-        classes: usize,
-    },
+    /// The network or a batch cannot be run.
+    #[error(transparent)]
+    Kernel(KernelError),
     /// The images cannot be had.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -75,4 +61,13 @@ pub enum TrainError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+impl From<KernelError> for TrainError {
+    fn from(error: KernelError) -> Self {
+        match error {
+            KernelError::Tensor(error) => Self::Tensor(error),
+            error => Self::Kernel(error),
+        }
+    }
 }

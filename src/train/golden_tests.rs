@@ -101,14 +101,14 @@ fn losses_and_logits_are_pytorchs() {
         for level in Level::available() {
             let model = filled(&network(&trained.name));
             let mut executor = Executor::with_level(2, level);
-            executor.prepare(&model, BATCH).unwrap();
+            executor.prepare(model.parameters(), BATCH).unwrap();
             let rule = Rule::Sgd { momentum: 0.9, nesterov: true };
             let mut optimiser = Optimiser::new(&model, rule, 5e-4);
             let mut worst = [0.0_f64; 2];
             for (step, expected) in trained.losses.iter().enumerate() {
                 let (images, labels) = batch(step as u64 % BATCHES);
                 executor.images_mut()[..images.len()].copy_from_slice(&images);
-                let outcome = executor.train(&model, &labels, 0.1, 0.1).unwrap();
+                let outcome = executor.train(model.parameters(), &labels, 0.1, 0.1).unwrap();
                 optimiser.step(&model, &mut executor, 0.0005).unwrap();
                 let difference = (outcome.mean_loss() - expected).abs() / expected;
                 let worst = &mut worst[usize::from(step >= 20)];
@@ -116,7 +116,7 @@ fn losses_and_logits_are_pytorchs() {
             }
             let (images, labels) = batch(0);
             executor.images_mut()[..images.len()].copy_from_slice(&images);
-            executor.evaluate(&model, &labels).unwrap();
+            executor.evaluate(model.parameters(), &labels).unwrap();
             let largest = trained.logits.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
             let logits = executor.logits(BATCH).iter().zip(&trained.logits);
             let difference = |(own, expected): (&f32, &f64)| (f64::from(*own) - expected).abs();

@@ -1,25 +1,19 @@
-//! Training networks on the processor: parameters as Candle variables, plans of our own kernels.
+//! Training networks on the processor: parameters as Candle variables, and the crate `tandem_kernels`.
 
 mod checkpoint;
 pub mod data;
 mod error;
-mod executor;
 mod feed;
-mod kernels;
 mod model;
 mod optimiser;
-mod plan;
-mod pool;
 mod recipe;
-mod simd;
 mod trainer;
 
 pub use error::TrainError;
-pub use executor::{Executor, Outcome};
-pub use model::{LayerVariables, Model, NormVariables, Role};
+pub use model::{Model, Role};
 pub use optimiser::{Optimiser, OptimiserState, Rule, clip};
 pub use recipe::{Augment, Recipe, Schedule, training_key};
-pub use simd::Level;
+pub use tandem_kernels::{Executor, LayerVariables, Level, NormVariables, Outcome};
 pub use trainer::{EpochScore, Job, Score, TrainProgress, Training, Watch, fit};
 
 #[cfg(test)]

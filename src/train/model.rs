@@ -5,13 +5,11 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor, Var};
 use rand::Rng;
+use tandem_kernels::{EPSILON, KernelError, LayerVariables, NormVariables, Parameters};
 
 use super::error::TrainError;
 use crate::network::{Layer, Network, Operation};
 use crate::seed::stream;
-
-/// Added to a variance before its root is taken.
-pub const EPSILON: f64 = 1e-5;
 
 /// A network with its parameters, which are Candle variables of the names and shapes that PyTorch uses:
 /// `<layer>.weight` (outputs, inputs / groups, rows, columns; of a linear layer outputs, inputs),
@@ -23,30 +21,6 @@ pub struct Model {
     names: Vec<String>,
     variables: Vec<Var>,
     layers: Vec<LayerVariables>,
-}
-
-/// Where a layer's variables are among the model's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LayerVariables {
-    /// The weights.
-    pub weight: Option<usize>,
-    /// The offsets of outputs.
-    pub bias: Option<usize>,
-    /// Batch normalisation.
-    pub norm: Option<NormVariables>,
-}
-
-/// Where a batch normalisation's variables are among the model's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NormVariables {
-    /// Scale.
-    pub weight: usize,
-    /// Offset.
-    pub bias: usize,
-    /// Running mean.
-    pub mean: usize,
-    /// Running variance.
-    pub variance: usize,
 }
 
 /// Whether a variable is learnt, and what kind it is.
@@ -120,6 +94,11 @@ impl Model {
             model.layers.push(variables);
         }
         Ok(model)
+    }
+
+    /// The network with its parameters, for an executor.
+    pub fn parameters(&self) -> Parameters<'_> {
+        Parameters { network: &self.network, variables: &self.variables, layers: &self.layers }
     }
 
     /// The network.
@@ -215,7 +194,7 @@ impl Model {
             };
             outputs.push(output);
         }
-        let last = outputs.pop().ok_or_else(|| TrainError::Network("it has no layers".into()))?;
+        let last = outputs.pop().ok_or_else(|| KernelError::Network("it has no layers".into()))?;
         Ok(last.flatten_from(1)?)
     }
 
@@ -234,7 +213,7 @@ impl Model {
             Operation::Convolution(c) => {
                 let x = if c.relu == Relu::Before { rectified(x)? } else { x.clone() };
                 let weight = variable(variables.weight)
-                    .ok_or_else(|| TrainError::Network("a convolution has no weights".into()))?;
+                    .ok_or_else(|| KernelError::Network("a convolution has no weights".into()))?;
                 let mut y = x.conv2d(weight, c.padding, c.stride, 1, c.groups)?;
                 if let Some(bias) = variable(variables.bias) {
                     y = y.broadcast_add(&bias.reshape((1, (), 1, 1))?)?;
@@ -264,7 +243,7 @@ impl Model {
                 let (Some(weight), Some(bias)) =
                     (variable(variables.weight), variable(variables.bias))
                 else {
-                    return Err(TrainError::Network("a linear layer has no weights".into()));
+                    return Err(KernelError::Network("a linear layer has no weights".into()).into());
                 };
                 let rows = x.flatten_from(1)?.matmul(&weight.t()?)?.broadcast_add(bias)?;
                 rows.reshape(((), features, 1, 1))?
@@ -351,7 +330,7 @@ fn plain_pool(
         // The first of equal values is chosen, one after another: Candle's own maximum splits ties.
         let mut slices = slices_of_x.into_iter();
         let mut best =
-            slices.next().ok_or_else(|| TrainError::Network("an empty window".into()))?;
+            slices.next().ok_or_else(|| KernelError::Network("an empty window".into()))?;
         for slice in slices {
             let larger = slice.gt(&best)?;
             best = larger.where_cond(&slice.contiguous()?, &best.contiguous()?)?;
@@ -364,7 +343,7 @@ fn plain_pool(
 
 fn total(tensors: Vec<Tensor>) -> Result<Tensor, TrainError> {
     let mut tensors = tensors.into_iter();
-    let mut sum = tensors.next().ok_or_else(|| TrainError::Network("an empty window".into()))?;
+    let mut sum = tensors.next().ok_or_else(|| KernelError::Network("an empty window".into()))?;
     for tensor in tensors {
         sum = (sum + tensor)?;
     }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
-use super::executor::{Executor, change_values};
+use tandem_kernels::{Executor, change_values};
 use super::model::{Model, Role};
 
 /// How a parameter follows its gradient g, at learning rate r.

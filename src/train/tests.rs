@@ -5,7 +5,7 @@ use rand::Rng;
 
 use super::{Executor, Level, Model, Role};
 use crate::network::{
-    Assemble as _, Convolution, LayerId, MobilenetSettings, Nasbench101Settings,
+    LayerSink as _, Convolution, LayerId, MobilenetSettings, Nasbench101Settings,
     Nasbench201Settings, Network, NetworkBuilder, Operation, Relu, Shape, Window, mobilenet,
     nasbench101, nasbench201,
 };
@@ -65,7 +65,7 @@ impl Case {
 
     fn executor(&self, threads: usize, level: Level) -> Executor {
         let mut executor = Executor::with_level(threads, level);
-        executor.prepare(&self.model, self.labels.len() + 1).unwrap();
+        executor.prepare(self.model.parameters(), self.labels.len() + 1).unwrap();
         executor.images_mut()[..self.images.len()].copy_from_slice(&self.images);
         executor
     }
@@ -79,7 +79,7 @@ impl Case {
         let loss = loss.to_scalar::<f64>().unwrap();
         for level in Level::available() {
             let mut executor = self.executor(2, level);
-            let outcome = executor.train(&self.model, &self.labels, smoothing, 0.0).unwrap();
+            let outcome = executor.train(self.model.parameters(), &self.labels, smoothing, 0.0).unwrap();
             let difference = (outcome.mean_loss() - loss).abs();
             assert!(difference < 2e-5 * loss.abs(), "{level:?}: {} {loss}", outcome.mean_loss());
             for (index, variable) in reference.variables().iter().enumerate() {
@@ -110,7 +110,7 @@ impl Case {
         let largest = logits.iter().fold(1e-3_f64, |most, value| most.max(value.abs()));
         for level in Level::available() {
             let mut executor = self.executor(2, level);
-            executor.evaluate(&self.model, &self.labels).unwrap();
+            executor.evaluate(self.model.parameters(), &self.labels).unwrap();
             let own = executor.logits(self.labels.len());
             for (own, expected) in own.iter().zip(&logits) {
                 assert!((f64::from(*own) - expected).abs() < 1e-4 * largest, "{own} {expected}");
@@ -335,7 +335,7 @@ fn threads_change_nothing() {
     let mut results = Vec::new();
     for threads in [1, 2, 3, 5] {
         let mut executor = case.executor(threads, Level::best());
-        let outcome = executor.train(&case.model, &case.labels, 0.0, 0.0).unwrap();
+        let outcome = executor.train(case.model.parameters(), &case.labels, 0.0, 0.0).unwrap();
         results.push((outcome, executor.gradients().to_vec()));
     }
     assert!(results.iter().all(|result| *result == results[0]));
@@ -353,7 +353,7 @@ fn running_statistics_move_by_the_momentum() {
     let weight = case.model.variables()[0].as_tensor();
     let z = case.tensor().conv2d(weight, 0, 1, 1, 1).unwrap();
     let z = z.transpose(0, 1).unwrap().flatten_from(1).unwrap().to_vec2::<f32>().unwrap();
-    case.executor(1, Level::best()).train(&case.model, &case.labels, 0.0, MOMENTUM).unwrap();
+    case.executor(1, Level::best()).train(case.model.parameters(), &case.labels, 0.0, MOMENTUM).unwrap();
     let (new_mean, new_variance) =
         (values("layer0.bn.running_mean"), values("layer0.bn.running_var"));
     for (channel, z) in z.iter().enumerate() {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::Checkpoint;
 use super::data::{Dataset, Images};
 use super::error::TrainError;
-use super::executor::{Executor, Outcome};
+use tandem_kernels::{Executor, Outcome};
 use super::feed::Feed;
 use super::model::Model;
 use super::optimiser::{Optimiser, clip};
@@ -124,7 +124,7 @@ pub fn fit(
     let Job { network, data, recipe, seed } = *job;
     recipe.check(network, data)?;
     let model = Model::new(network, seed, &Device::Cpu)?;
-    executor.prepare(&model, recipe.batch)?;
+    executor.prepare(model.parameters(), recipe.batch)?;
     let optimiser = Optimiser::new(&model, recipe.rule, recipe.weight_decay);
     let (training, validation) = split(data, recipe);
     let mut trainer = Trainer {
@@ -240,7 +240,7 @@ impl Trainer<'_> {
         let labels = labels(self.job.data.train(), batch);
         let feed = &self.feed;
         self.executor.fill(batch.len(), &|slot, to| feed.changed(epoch, batch[slot], to));
-        let outcome = self.executor.train(&self.model, &labels, smoothing, norm_momentum)?;
+        let outcome = self.executor.train(self.model.parameters(), &labels, smoothing, norm_momentum)?;
         let loss = outcome.mean_loss();
         let norm = norm.map_or(0.0, |norm| clip(self.executor, norm));
         if !(loss.is_finite() && norm.is_finite()) {
@@ -258,7 +258,7 @@ impl Trainer<'_> {
         for batch in indices.chunks(self.job.recipe.batch) {
             let feed = &self.feed;
             self.executor.fill(batch.len(), &|slot, to| feed.plain(images, batch[slot], to));
-            outcome.add(self.executor.evaluate(&self.model, &labels(images, batch))?);
+            outcome.add(self.executor.evaluate(self.model.parameters(), &labels(images, batch))?);
         }
         Ok(outcome)
     }

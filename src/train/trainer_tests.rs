@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::data::{DataSpec, Dataset, open};
-use super::executor::with_values;
+use tandem_kernels::with_values;
 use super::{
     Augment, Executor, Job, Model, Recipe, Rule, TrainError, TrainProgress, Training, Watch, fit,
     training_key,

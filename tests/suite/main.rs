@@ -33,3 +33,8 @@ mod sweep;
 mod terminal;
 mod thresholds;
 mod training;
+
+/// As in the program: scripts' limits of memory need an allocator that counts.
+#[global_allocator]
+static ALLOCATOR: tandem::alloc_meter::CountingAllocator =
+    tandem::alloc_meter::CountingAllocator { end: |_, _| std::process::abort() };

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::operation::{Kind, Work};
 use super::program::Program;
 use super::queue::Queue;
-use crate::network::{Assemble, Family, Network, NetworkError, Operation, Shape, layer_shapes};
+use crate::network::{LayerSink, Family, Network, NetworkError, Operation, Shape, layer_shapes};
 
 /// A network that the accelerator has no operations for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,7 +78,7 @@ pub(super) fn lower_into<F: Family>(
 
 /// Turns layers into queued operations, one by one.
 ///
-/// As a taker of layers ([`Assemble`]) it keeps no names and leaves nothing out: every layer is to
+/// As a taker of layers ([`LayerSink`]) it keeps no names and leaves nothing out: every layer is to
 /// lead to the output.
 #[derive(Debug, Default)]
 pub(super) struct Lowering {
@@ -186,7 +186,7 @@ impl Lowering {
     }
 }
 
-impl Assemble for Lowering {
+impl LayerSink for Lowering {
     type Id = u32;
     type Error = LowerError;
 

@@ -9,10 +9,10 @@ use std::process::ExitCode;
 use super::context::{Common, ExperimentArgs, Loaded};
 use super::error::{CliError, described};
 use super::sweep::pairs;
-use crate::pareto::sweep::MOST_PAIRS;
-use crate::report::{Format, Voice};
-use crate::script::Diagnostic;
-use crate::study::Experiment;
+use tandem::pareto::sweep::MOST_PAIRS;
+use tandem::report::{Format, Voice};
+use tandem::script::Diagnostic;
+use tandem::study::Experiment;
 use report::Report;
 use tried::Tried;
 

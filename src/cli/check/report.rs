@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 
 use super::tried::Tried;
-use crate::accuracy::trained::Estimate;
+use tandem::accuracy::trained::Estimate;
 use crate::cli::context::Loaded;
-use crate::report::{Format, Table, duration, grouped, number};
-use crate::script::{Host, SweepPlan};
-use crate::space::Space;
-use crate::study::{Experiment, RehearsalEnd, RehearsedPhase, Threshold};
+use tandem::report::{Format, Table, duration, grouped, number};
+use tandem::script::{Host, SweepPlan};
+use tandem::space::Space;
+use tandem::study::{Experiment, RehearsalEnd, RehearsedPhase, Threshold};
 
 /// What the store takes for a trial, in seconds (docs/benchmarks.md, commits of 64 trials).
 const STORE_S: f64 = 15e-6;

@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::accuracy::trained::Estimate;
+use tandem::accuracy::trained::Estimate;
 use crate::cli::context::Loaded;
 use crate::cli::error::CliError;
 use crate::cli::run::explain;
-use crate::script::Diagnostic;
-use crate::seed::stream;
-use crate::space::Point;
-use crate::store::{Outcome, Stretch};
-use crate::study::{
+use tandem::script::Diagnostic;
+use tandem::seed::stream;
+use tandem::space::Point;
+use tandem::store::{Outcome, Stretch};
+use tandem::study::{
     Experiment, Failure, Metrics, Obstacle, Progress, Rehearsal, RehearsalEnd, StudyError,
     evaluate_finite,
 };
@@ -287,7 +287,7 @@ impl Tried {
         if limit > 0.0 && most > limit / 2.0 {
             let message = format!(
                 "a point took {}, and `limits.seconds` ends a call after {limit} s",
-                crate::report::duration(most)
+                tandem::report::duration(most)
             );
             let help = "raise it: another machine may be slower";
             self.warnings.push(Diagnostic::new(message).with_help(help));

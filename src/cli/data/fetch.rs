@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use super::super::error::CliError;
 use super::tell;
-use crate::report::DownloadBar;
-use crate::train::data::{Client, Official, Source, fetch};
+use tandem::report::DownloadBar;
+use tandem::train::data::{Client, Official, Source, fetch};
 
 /// Downloads an image set into the data folder; goes on where it was interrupted.
 #[derive(Debug, clap::Args)]

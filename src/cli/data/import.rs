@@ -8,11 +8,11 @@ use clap::ValueEnum;
 use super::super::context::cache_dir;
 use super::super::error::CliError;
 use super::tell;
-use crate::accel::table::{Imported, Renamed, import_hw_nas_bench, import_table};
-use crate::accuracy::nasbench101;
-use crate::note;
-use crate::report::grouped;
-use crate::train::data::{Official, import};
+use tandem::accel::table::{Imported, Renamed, import_hw_nas_bench, import_table};
+use tandem::accuracy::nasbench101;
+use tandem::note;
+use tandem::report::grouped;
+use tandem::train::data::{Official, import};
 
 /// Takes a table or an image set into the data folder.
 #[derive(Debug, clap::Args)]

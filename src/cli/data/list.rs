@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use super::super::context::Common;
 use super::super::error::CliError;
-use crate::accel::table::{HW_NAS_BENCH, MeasuredTable, table_names};
-use crate::accuracy::nasbench101::Nasbench101Table;
-use crate::report::Table;
-use crate::train::data::{DataSpec, Official, sets};
+use tandem::accel::table::{HW_NAS_BENCH, MeasuredTable, table_names};
+use tandem::accuracy::nasbench101::Nasbench101Table;
+use tandem::report::Table;
+use tandem::train::data::{DataSpec, Official, sets};
 
 /// Carries out the command.
 pub fn run(common: &Common, data: &Path) -> Result<ExitCode, CliError> {

@@ -11,9 +11,9 @@ use clap::Subcommand;
 
 use super::context::Common;
 use super::error::CliError;
-use crate::note;
-use crate::report::grouped;
-use crate::train::data::{Acquired, Official};
+use tandem::note;
+use tandem::report::grouped;
+use tandem::train::data::{Acquired, Official};
 
 /// Lists, downloads, imports and verifies benchmark tables and image sets.
 #[derive(Debug, clap::Args)]

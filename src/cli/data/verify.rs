@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use super::super::context::Common;
 use super::super::error::CliError;
-use crate::accel::table::{HW_NAS_BENCH, MeasuredTable, table_names};
-use crate::accuracy::nasbench101::{Nasbench101Table, TableError};
-use crate::note;
-use crate::report::Table;
-use crate::train::data::{DataError, DataSpec, open, sets};
+use tandem::accel::table::{HW_NAS_BENCH, MeasuredTable, table_names};
+use tandem::accuracy::nasbench101::{Nasbench101Table, TableError};
+use tandem::note;
+use tandem::report::Table;
+use tandem::train::data::{DataError, DataSpec, open, sets};
 
 /// Opens the tables and the image sets that are there, as runs do, and says whether they are sound.
 #[derive(Debug, clap::Args)]

@@ -8,8 +8,8 @@ use super::super::context::Common;
 use super::super::error::CliError;
 use super::super::output::print_json;
 use super::size;
-use crate::note;
-use crate::store::{OpenMode, Store};
+use tandem::note;
+use tandem::store::{OpenMode, Store};
 
 /// Writes the store's database anew, without what is no longer needed.
 ///

@@ -8,9 +8,9 @@ use super::super::context::Common;
 use super::super::error::CliError;
 use super::super::output::print_json;
 use super::{counts, held, is_standard};
-use crate::note;
-use crate::store::{Store, StoreError, Totals};
-use crate::whole::Target;
+use tandem::note;
+use tandem::store::{Store, StoreError, Totals};
+use tandem::whole::Target;
 
 /// Writes all that is in the store into one file, from which `store import` makes the same store.
 #[derive(Debug, clap::Args)]

@@ -9,8 +9,8 @@ use super::super::context::Common;
 use super::super::error::CliError;
 use super::super::output::print_json;
 use super::{counts, held, is_standard};
-use crate::note;
-use crate::store::Store;
+use tandem::note;
+use tandem::store::Store;
 
 /// Makes a store of what `store export` wrote, in a folder that is new or has an empty store.
 #[derive(Debug, clap::Args)]

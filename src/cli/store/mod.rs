@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use super::context::Common;
 use super::error::CliError;
 use super::output::names;
-use crate::report::counted;
-use crate::store::Totals;
+use tandem::report::counted;
+use tandem::store::Totals;
 
 /// Verifies, salvages, exports, imports, compacts and measures the store.
 #[derive(Debug, clap::Args)]

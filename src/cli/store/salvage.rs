@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use super::super::context::Common;
 use super::super::error::CliError;
 use super::super::quoting::quoted;
-use crate::note;
-use crate::report::{Format, Table, counted, grouped};
-use crate::store::{Salvaged, SalvagedRun, Store};
+use tandem::note;
+use tandem::report::{Format, Table, counted, grouped};
+use tandem::store::{Salvaged, SalvagedRun, Store};
 
 /// Makes a new store of all that can be read of a damaged one, and says what could not be.
 ///

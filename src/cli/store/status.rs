@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use super::super::context::Common;
 use super::super::error::CliError;
 use super::size;
-use crate::note;
-use crate::report::{Table, grouped};
+use tandem::note;
+use tandem::report::{Table, grouped};
 
 /// Measures what the store holds and the space it takes.
 #[derive(Debug, clap::Args)]

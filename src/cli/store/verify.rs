@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use super::super::context::Common;
 use super::super::error::CliError;
-use crate::note;
-use crate::report::{Format, Table, counted, grouped};
-use crate::store::{Findings, Weight};
+use tandem::note;
+use tandem::report::{Format, Table, counted, grouped};
+use tandem::store::{Findings, Weight};
 
 /// Reads everything that is in the store and lists what is wrong with it; changes nothing.
 ///

@@ -14,13 +14,13 @@ use crate::cli::changes::{Change, diff, one_line};
 use crate::cli::context::Common;
 use crate::cli::error::CliError;
 use crate::cli::run::{explain, listen};
-use crate::comparison::{Plan, PlanError, Planned, run_all};
-use crate::note;
-use crate::report::{Format, StudyBar};
-use crate::script::{Diagnostic, ScriptError, SettingsError, Sources};
-use crate::store::{RunRecord, Status, Store, StoreError, StudyRecord, now_s};
-use crate::study::{End, StudyError};
-use crate::whole::write_whole;
+use tandem::comparison::{Plan, PlanError, Planned, run_all};
+use tandem::note;
+use tandem::report::{Format, StudyBar};
+use tandem::script::{Diagnostic, ScriptError, SettingsError, Sources};
+use tandem::store::{RunRecord, Status, Store, StoreError, StudyRecord, now_s};
+use tandem::study::{End, StudyError};
+use tandem::whole::write_whole;
 
 /// Runs strategies on scenarios, each repeated over seeds, and compares them: outcomes with quartiles
 /// and intervals, and a report with figures.
@@ -44,7 +44,6 @@ pub struct Args {
 
 /// Carries out the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
-    keep_matrices_on_their_thread();
     let threads = threads(args.threads)?;
     let (plan, text) = Plan::load(&args.file).map_err(placed)?;
     let experiments = Experiments::load(common, (&args.file, &text), &plan)?;
@@ -96,20 +95,6 @@ fn placed(error: PlanError) -> CliError {
     let sources = Sources::of(&path.display().to_string(), &text);
     let diagnostic = Box::new(diagnostic);
     ScriptError::Settings(SettingsError::Wrong { diagnostic, sources }).into()
-}
-
-/// Lets the products of matrices within a run stay on the run's thread.
-///
-/// Candle divides even small ones among all processors, which other runs are busy on, and reads
-/// /proc/cpuinfo before each to know how many there are: half of a run's time.
-fn keep_matrices_on_their_thread() {
-    const THREADS: &str = "RAYON_NUM_THREADS";
-    if std::env::var_os(THREADS).is_none() {
-        // SAFETY: no other thread runs yet that could read the environment meanwhile.
-        unsafe {
-            std::env::set_var(THREADS, "1");
-        }
-    }
 }
 
 fn threads(asked: Option<usize>) -> Result<usize, CliError> {

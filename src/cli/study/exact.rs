@@ -8,12 +8,12 @@ use crate::cli::context::{Common, Loaded};
 use crate::cli::error::CliError;
 use crate::cli::run::record;
 use crate::cli::sweep::{Prepared, Swept};
-use crate::comparison::Target;
-use crate::pareto::Weighted;
-use crate::script::Settings;
-use crate::space::{Point, Space};
-use crate::store::{RunRecord, Status, Store, Trial};
-use crate::study::{End, Experiment};
+use tandem::comparison::Target;
+use tandem::pareto::Weighted;
+use tandem::script::Settings;
+use tandem::space::{Point, Space};
+use tandem::store::{RunRecord, Status, Store, Trial};
+use tandem::study::{End, Experiment};
 
 /// How many of the best pairs of all runs are judged by at most.
 const TOP: usize = 100;
@@ -159,6 +159,6 @@ fn asked(run: &RunRecord) -> Option<Settings> {
 
 fn parts(space: &Space) -> Vec<(String, &'static str, u128)> {
     let part =
-        |part: &crate::space::Part| (part.name.clone(), part.domain.kind(), part.domain.count());
+        |part: &tandem::space::Part| (part.name.clone(), part.domain.kind(), part.domain.count());
     space.parts().iter().map(part).collect()
 }

@@ -6,11 +6,11 @@ use super::exact::SweptPairs;
 use super::experiments::Experiments;
 use crate::cli::error::CliError;
 use crate::cli::sweep_summary::frontier;
-use crate::comparison::{Course, Outcomes, Plan, Target, compare};
-use crate::pareto::Objective;
-use crate::store::{RunRecord, Store, StoreError, StudyRecord, Trial};
-use crate::study::StudyError;
-use crate::threads::pool;
+use tandem::comparison::{Course, Outcomes, Plan, Target, compare};
+use tandem::pareto::Objective;
+use tandem::store::{RunRecord, Store, StoreError, StudyRecord, Trial};
+use tandem::study::StudyError;
+use tandem::threads::pool;
 
 /// A reward that is higher by more, relatively, is no matter of rounding.
 const ROUNDING: f64 = 1e-9;
@@ -121,7 +121,7 @@ fn judge_scenario(
 
 fn exact_best(
     swept: &SweptPairs,
-    objective: &crate::pareto::Weighted,
+    objective: &tandem::pareto::Weighted,
     runs: &[RunRecord],
 ) -> Option<ExactBest> {
     let (target, valid) = swept.target(objective)?;

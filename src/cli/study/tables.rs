@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use super::judged::Judged;
-use crate::comparison::statistics::{COVERAGE, Quartiles};
-use crate::comparison::{Reached, StrategyOutcome};
-use crate::report::{Cell, Format, Table, grouped, number};
+use tandem::comparison::statistics::{COVERAGE, Quartiles};
+use tandem::comparison::{Reached, StrategyOutcome};
+use tandem::report::{Cell, Format, Table, grouped, number};
 
 /// Prints the tables of each scenario for people.
 pub fn print(judged: &[Judged], out: &mut impl Write) -> io::Result<()> {

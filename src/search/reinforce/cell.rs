@@ -6,7 +6,7 @@
 //! the forget gate of F. Gers et al., 2000). `x` is the row of a table that the input stands for:
 //! what it adds to the four gates, biases included.
 
-use super::arithmetic::{Strided, add, add_product, sigmoids, tanhs};
+use tandem_kernels::deterministic_math::{Strided, add, add_product, sigmoids, tanhs};
 
 /// The number of gates: input, forget, candidate, output, in this order.
 pub const GATES: usize = 4;

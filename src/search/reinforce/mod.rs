@@ -7,7 +7,6 @@
 //! learning", 1992) with a moving-average baseline and an entropy bonus.
 //!
 //! - `settings`: what can be set, and the ranges;
-//! - `arithmetic`: products and functions that are the same on every processor;
 //! - `cell`: the LSTM over a sequence, forwards and backwards;
 //! - `policy`: the weights, sampling, and the loss;
 //! - `advantage`: from rewards of any scale to advantages;
@@ -15,7 +14,6 @@
 //! - `controller`: the batches, illegal combinations, and the saved state.
 
 mod advantage;
-mod arithmetic;
 mod cell;
 mod controller;
 mod optimiser;

@@ -3,7 +3,7 @@
 use rand::Rng;
 use rand_chacha::ChaCha12Rng;
 
-use super::arithmetic::{add_multiple, dot};
+use tandem_kernels::deterministic_math::{add_multiple, dot};
 use super::cell::{Cell, CellWeights, GATES, Sequence};
 use super::settings::ReinforceSettings;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use tandem::store::{OpenMode, RunRecord, Status, Store, Trial};
+use tandem::store::{OpenMode, RunRecord, Status, Store, StoreError, Trial};
 use tempfile::TempDir;
 
 use crate::support::Place;
@@ -91,7 +91,11 @@ pub fn stored(path: &Path) -> Option<BTreeMap<String, (Vec<Trial>, u64)>> {
         return None;
     }
     let copy = copy_of(path);
-    let store = Store::open(copy.path(), OpenMode::ReadOnlyMustExist).unwrap();
+    let store = match Store::open(copy.path(), OpenMode::ReadOnlyMustExist) {
+        // Its making was cut short, and it holds nothing yet.
+        Err(StoreError::NoStore { .. }) => return None,
+        store => store.unwrap(),
+    };
     let of = |run: RunRecord| {
         let trials = store.trials(&run.name).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
         let covered = store.latest_checkpoint(&run.name).unwrap().map_or(0, |(step, _)| step);

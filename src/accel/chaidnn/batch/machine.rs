@@ -3,6 +3,8 @@
 //! The same loops are compiled for several widths of vector registers; sums and maxima of f64 are
 //! the same in all of them.
 
+use tandem_kernels::{Wide, widest};
+
 use super::code::{Code, ZERO};
 
 /// Configurations that are computed at once.
@@ -82,34 +84,24 @@ pub(super) struct Answer {
 
 /// Runs the code of every network over the slots.
 pub(super) fn run(memory: &mut Memory, code: &Code, query: &Query, answer: &mut Answer) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") {
-            // SAFETY: the processor has the feature.
-            return unsafe { run_avx512(memory, code, query, answer) };
-        }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has the feature.
-            return unsafe { run_avx2(memory, code, query, answer) };
-        }
+    widest(Run { memory, code, query, answer });
+}
+
+/// A run of code over slots.
+struct Run<'a> {
+    memory: &'a mut Memory,
+    code: &'a Code,
+    query: &'a Query,
+    answer: &'a mut Answer,
+}
+
+impl Wide for Run<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        run_lanes(self.memory, self.code, self.query, self.answer);
     }
-    run_portable(memory, code, query, answer);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-fn run_avx512(memory: &mut Memory, code: &Code, query: &Query, answer: &mut Answer) {
-    run_lanes(memory, code, query, answer);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn run_avx2(memory: &mut Memory, code: &Code, query: &Query, answer: &mut Answer) {
-    run_lanes(memory, code, query, answer);
-}
-
-fn run_portable(memory: &mut Memory, code: &Code, query: &Query, answer: &mut Answer) {
-    run_lanes(memory, code, query, answer);
 }
 
 #[inline(always)]
@@ -180,22 +172,23 @@ fn larger(a: f64, b: f64) -> f64 {
 pub(super) mod tests {
     use super::*;
 
-    type Run = fn(&mut Memory, &Code, &Query, &mut Answer);
+    /// A run over a memory of its own.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Alone<'a> {
+        pub durations: &'a [Slot],
+        pub code: &'a Code,
+        pub query: &'a Query,
+    }
 
-    /// The ways to run code on this processor.
-    pub(in super::super) fn widths() -> Vec<(&'static str, Run)> {
-        let mut widths: Vec<(&'static str, Run)> = vec![("portable", run_portable)];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx2") {
-                // SAFETY: the processor has the feature.
-                widths.push(("avx2", |m, c, q, a| unsafe { run_avx2(m, c, q, a) }));
-            }
-            if is_x86_feature_detected!("avx512f") {
-                // SAFETY: the processor has the feature.
-                widths.push(("avx512", |m, c, q, a| unsafe { run_avx512(m, c, q, a) }));
-            }
+    impl Wide for Alone<'_> {
+        type Output = Answer;
+
+        #[inline(always)]
+        fn run(self) -> Answer {
+            let (mut memory, mut answer) = (Memory::new(), Answer::default());
+            memory.load(self.durations);
+            run_lanes(&mut memory, self.code, self.query, &mut answer);
+            answer
         }
-        widths
     }
 }

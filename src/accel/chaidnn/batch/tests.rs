@@ -122,8 +122,8 @@ fn limits_and_levels_are_exact() {
 #[test]
 fn every_width_gives_the_same() {
     use super::code::{Code, Compiler, Outline};
-    use super::machine::tests::widths;
-    use super::machine::{Answer, LANES, Query, Slot};
+    use super::machine::tests::Alone;
+    use super::machine::{LANES, Query, Slot};
     use crate::accel::chaidnn::lower::{Lowering, lower_into};
     use crate::accel::chaidnn::operation::Engines;
 
@@ -152,17 +152,11 @@ fn every_width_gives_the_same() {
         .map(|_| Slot(std::array::from_fn::<_, LANES, _>(|_| rng.random_range(1.0..1e4))))
         .collect();
     let query = Query { limits_us: Slot::all(f64::INFINITY), levels: Vec::new() };
-    let mut first: Option<Answer> = None;
-    for (width, run) in widths() {
-        let mut memory = Memory::new();
-        memory.load(&durations);
-        let mut answer = Answer::default();
-        run(&mut memory, &code, &query, &mut answer);
+    let run = Alone { durations: &durations, code: &code, query: &query };
+    let answers = tandem_kernels::every_width(run);
+    for (width, answer) in &answers {
         assert_eq!(answer.found.len(), LANES * family.len(), "{width}");
-        if let Some(first) = &first {
-            assert_eq!(answer.found, first.found, "{width}");
-            assert_eq!(answer.highest_us, first.highest_us, "{width}");
-        }
-        first.get_or_insert(answer);
+        assert_eq!(answer.found, answers[0].1.found, "{width}");
+        assert_eq!(answer.highest_us, answers[0].1.highest_us, "{width}");
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use rayon::prelude::*;
+use tandem_kernels::{Wide, widest};
 
 use super::features::{FEATURES, Graph};
 use crate::space::nasbench101::{Cell101, MOST_VERTICES};
@@ -125,36 +126,12 @@ impl Predictor {
 
     /// The predicted test accuracy of a cell, a fraction.
     pub fn accuracy(&self, cell: &Cell101) -> f64 {
-        let graph = Graph::new(&cell.kept());
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx512f") {
-                // SAFETY: the processor has the feature.
-                return unsafe { self.accuracy_avx512(&graph) };
-            }
-            if is_x86_feature_detected!("avx2") {
-                // SAFETY: the processor has the feature.
-                return unsafe { self.accuracy_avx2(&graph) };
-            }
-        }
-        self.accuracy_of(&graph)
+        widest(Prediction { predictor: self, graph: &Graph::new(&cell.kept()) })
     }
 
     /// The predicted test accuracies of cells, on all threads.
     pub fn accuracies(&self, cells: &[Cell101]) -> Vec<f64> {
         cells.par_iter().map(|cell| self.accuracy(cell)).collect()
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f")]
-    fn accuracy_avx512(&self, graph: &Graph) -> f64 {
-        self.accuracy_of(graph)
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
-    fn accuracy_avx2(&self, graph: &Graph) -> f64 {
-        self.accuracy_of(graph)
     }
 
     #[inline(always)]
@@ -209,6 +186,22 @@ impl Predictor {
     }
 }
 
+/// The prediction of one graph's accuracy.
+#[derive(Clone, Copy)]
+struct Prediction<'a> {
+    predictor: &'a Predictor,
+    graph: &'a Graph,
+}
+
+impl Wide for Prediction<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        self.predictor.accuracy_of(self.graph)
+    }
+}
+
 /// Rows times a matrix plus offsets. Every output is summed in the order of the inputs.
 #[inline(always)]
 fn affine<const ROWS: usize, const IN: usize>(
@@ -252,12 +245,9 @@ mod tests {
         let cells = [Cell101::resnet_like(), Cell101::inception_like()];
         for cell in cells {
             let graph = Graph::new(&cell);
-            let portable = predictor.accuracy_of(&graph);
-            assert_eq!(predictor.accuracy(&cell), portable);
-            #[cfg(target_arch = "x86_64")]
-            if is_x86_feature_detected!("avx2") {
-                // SAFETY: the processor has the feature.
-                assert_eq!(unsafe { predictor.accuracy_avx2(&graph) }, portable);
+            let prediction = Prediction { predictor: &predictor, graph: &graph };
+            for (width, accuracy) in tandem_kernels::every_width(prediction) {
+                assert_eq!(predictor.accuracy(&cell), accuracy, "{width}");
             }
         }
     }

@@ -1,0 +1,182 @@
+//! The inner loops of convolutions: a few pixels by one or two vectors of channels, kept in registers.
+
+use super::gather::{load, store};
+use crate::simd::Simd;
+
+/// One position of a convolution's window: where its input lies from the pixel's, and which of the
+/// packed weights are its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tap {
+    /// Values from the input pixel of the output pixel, in units of the gathered image.
+    pub from: usize,
+    /// Index of the tap in the packed weights.
+    pub weights: usize,
+}
+
+/// What happens to a tile's sums.
+#[derive(Clone, Copy, Debug)]
+pub struct Put {
+    /// Whether they are added to what is there.
+    pub add: bool,
+    /// Where this is not null: sums count only where the value here is positive. It is laid out
+    /// like the output, with a stride of its own.
+    pub positive: *const f32,
+    /// The stride of `positive`.
+    pub positive_step: usize,
+}
+
+/// A row of output pixels.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The input of the first pixel's window.
+    pub from: *const f32,
+    /// Values from one pixel's window to the next.
+    pub from_step: usize,
+    /// The first output pixel.
+    pub to: *mut f32,
+    /// Values from an output pixel to the next.
+    pub to_step: usize,
+    /// How many pixels.
+    pub pixels: usize,
+    /// What happens to the sums.
+    pub put: Put,
+}
+
+/// A block of output channels.
+#[derive(Clone, Copy, Debug)]
+pub struct Block<'a> {
+    /// The taps.
+    pub taps: &'a [Tap],
+    /// Input channels.
+    pub inputs: usize,
+    /// The block's packed weights: taps x inputs x (vectors x lanes).
+    pub weights: *const f32,
+    /// The block's first channel.
+    pub channel: usize,
+    /// Its channels.
+    pub channels: usize,
+}
+
+/// Computes a block of channels for a row of pixels.
+///
+/// # Safety
+/// All that the row and the block speak of is readable and writable; the processor has `S`.
+#[inline(always)]
+pub unsafe fn row<S: Simd>(row: &Row, block: &Block<'_>) {
+    // SAFETY: the caller's; pixels stay below `row.pixels`.
+    unsafe {
+        if block.channels > S::LANES {
+            if S::MANY {
+                pixels::<S, 2, 8>(row, block);
+            } else {
+                pixels::<S, 2, 6>(row, block);
+            }
+        } else if S::MANY {
+            pixels::<S, 1, 16>(row, block);
+        } else {
+            pixels::<S, 1, 8>(row, block);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn pixels<S: Simd, const N: usize, const P: usize>(row: &Row, block: &Block<'_>) {
+    let mut pixel = 0;
+    // SAFETY: the caller's; every tile lies within what is left of the row.
+    unsafe {
+        while row.pixels - pixel >= P {
+            tile::<S, N, P>(row, block, pixel);
+            pixel += P;
+        }
+        if P > 8 && row.pixels - pixel >= 8 {
+            tile::<S, N, 8>(row, block, pixel);
+            pixel += 8;
+        }
+        match row.pixels - pixel {
+            0 => {}
+            1 => tile::<S, N, 1>(row, block, pixel),
+            2 => tile::<S, N, 2>(row, block, pixel),
+            3 => tile::<S, N, 3>(row, block, pixel),
+            4 => tile::<S, N, 4>(row, block, pixel),
+            5 => tile::<S, N, 5>(row, block, pixel),
+            6 => tile::<S, N, 6>(row, block, pixel),
+            _ => tile::<S, N, 7>(row, block, pixel),
+        }
+    }
+}
+
+/// `P` pixels by `N` vectors of channels.
+#[inline(always)]
+unsafe fn tile<S: Simd, const N: usize, const P: usize>(
+    row: &Row,
+    block: &Block<'_>,
+    pixel: usize,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sums = [[S::zero(); N]; P];
+        let from = row.from.add(pixel * row.from_step);
+        for tap in block.taps {
+            let from = from.add(tap.from);
+            let mut weights = block.weights.add(tap.weights * block.inputs * N * S::LANES);
+            for input in 0..block.inputs {
+                let mut w = [S::zero(); N];
+                for n in 0..N {
+                    w[n] = S::load(weights.add(n * S::LANES));
+                }
+                weights = weights.add(N * S::LANES);
+                for p in 0..P {
+                    let x = S::splat(*from.add(p * row.from_step + input));
+                    for n in 0..N {
+                        sums[p][n] = S::mul_add(x, w[n], sums[p][n]);
+                    }
+                }
+            }
+        }
+        let last = block.channels - (N - 1) * S::LANES;
+        for (p, sums) in sums.iter().enumerate() {
+            let pixel = pixel + p;
+            let to = row.to.add(pixel * row.to_step + block.channel);
+            for (n, &sum) in sums.iter().enumerate() {
+                let at = n * S::LANES;
+                let positive = match row.put.positive.is_null() {
+                    true => std::ptr::null(),
+                    false => {
+                        row.put.positive.add(pixel * row.put.positive_step + block.channel + at)
+                    }
+                };
+                if n + 1 == N && last < S::LANES {
+                    put::<S, false>(row.put.add, positive, to.add(at), sum, last);
+                } else {
+                    put::<S, true>(row.put.add, positive, to.add(at), sum, S::LANES);
+                }
+            }
+        }
+    }
+}
+
+/// Writes the first lanes of a sum, or adds them to what is there; where `positive` is not null, they count
+/// only where its values are positive.
+///
+/// # Safety
+/// The lanes are readable and writable; the processor has `S`.
+#[inline(always)]
+pub unsafe fn put<S: Simd, const FULL: bool>(
+    add: bool,
+    positive: *const f32,
+    to: *mut f32,
+    mut sum: S::V,
+    lanes: usize,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        if !positive.is_null() {
+            let counts = S::greater(load::<S, FULL>(positive, lanes), S::zero());
+            sum = S::select(counts, sum, S::zero());
+        }
+        if add {
+            sum = S::add(sum, load::<S, FULL>(to, lanes));
+        }
+        store::<S, FULL>(to, sum, lanes);
+    }
+}

@@ -1,0 +1,575 @@
+//! 3x3 convolutions of stride 1 by Winograd's minimal filtering, F(2x2, 3x3): 16 products where the sum
+//! over taps takes 36 (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016).
+//!
+//! For a tile of 2x2 outputs y = A' [(G g G') * (B' d B)] A, with d its 4x4 inputs and g the taps. The
+//! gradients are the transposes: of the taps G' [sum (B' d B) * (A dy A')] G, of the input the same
+//! convolution with the taps turned around.
+
+use std::ops::Range;
+
+use super::backward::{Part, Rows, Towards, part_gradient, weight_inputs};
+use super::forward::sum_image;
+use super::gather::gather;
+use super::maps::{Maps, Reads};
+use super::pack::Packing;
+use super::tile::{Block, Put, Row, Tap, put, row};
+use super::window::{Plane, Window};
+use crate::simd::{Kernel, Simd};
+
+/// Positions of a transformed tile.
+pub const POSITIONS: usize = 16;
+
+/// Tiles that are transformed before they are multiplied: enough that weights from the third-level cache
+/// are used often, few enough that the tiles stay in the second.
+const TILES: usize = 64;
+
+/// Whether the transforms pay: they cost as much as some twenty channels' products.
+pub const fn pays(window: &Window) -> bool {
+    window.kernel == 3
+        && window.stride == 1
+        && window.padding <= 1
+        && window.inputs >= 32
+        && window.outputs >= 32
+}
+
+/// The two-dimensional layout of tiles and planes.
+#[derive(Clone, Copy)]
+struct Layout {
+    rows: usize,
+    columns: usize,
+    /// Images whose planes are gathered at a time.
+    together: usize,
+}
+
+impl Layout {
+    fn new(output: (usize, usize)) -> Self {
+        let (rows, columns) = (output.0.div_ceil(2), output.1.div_ceil(2));
+        Self { rows, columns, together: TILES.div_ceil(rows * columns) }
+    }
+
+    const fn tiles(&self) -> usize {
+        self.rows * self.columns
+    }
+
+    const fn plane(&self, padding: usize, step: usize) -> Plane {
+        Plane {
+            rows: 2 * self.rows + 2,
+            columns: 2 * self.columns + 2,
+            step,
+            above: padding,
+            left: padding,
+        }
+    }
+}
+
+/// Values from a position of transformed tiles to the next; not a power of two.
+const fn position(channels: usize) -> usize {
+    TILES * channels + 16
+}
+
+/// Values of scratch memory that a pass needs.
+pub fn scratch(window: &Window, lanes: usize) -> usize {
+    let (inputs, outputs) =
+        (window.inputs.next_multiple_of(lanes), window.outputs.next_multiple_of(lanes));
+    let (forward, back) = (Layout::new(window.output), Layout::new(window.input));
+    let together = forward.together.max(back.together);
+    let planes = forward.plane(1, inputs).values() + back.plane(2, outputs).values();
+    // The weights' gradient reads the output's gradient from a plane of the forward layout too.
+    let planes = planes + forward.plane(2, outputs).values();
+    together * planes + 2 * POSITIONS * (position(inputs) + position(outputs))
+}
+
+/// Weights of the transformed kernel: for each position a packed matrix.
+pub const fn values(packing: &Packing) -> usize {
+    POSITIONS * packing.values()
+}
+
+/// Outputs of a block at most.
+const WIDEST: usize = 32;
+
+/// Packs a block of transformed weights: `kernel(output, input)` gives the first of a kernel's nine taps.
+/// The taps are taken from the last to the first where `turned`.
+///
+/// # Safety
+/// `to` holds [`values`] values, and nobody else writes the block.
+pub unsafe fn pack<'w>(
+    packing: &Packing,
+    block: usize,
+    kernel: impl Fn(usize, usize) -> &'w [f32],
+    turned: bool,
+    to: *mut f32,
+) {
+    let span = packing.span(block);
+    let mut taps = [[0.0_f32; WIDEST]; 9];
+    for input in 0..packing.inputs {
+        for lane in 0..span.channels {
+            let kernel = &kernel(span.channel + lane, input)[..9];
+            for (tap, &value) in kernel.iter().enumerate() {
+                taps[if turned { 8 - tap } else { tap }][lane] = value;
+            }
+        }
+        for (index, row) in weight_transform(&taps).iter().enumerate() {
+            let at = index * packing.values() + span.at + input * span.width;
+            // SAFETY: the block's rows are within the packed weights.
+            unsafe { std::ptr::copy_nonoverlapping(row.as_ptr(), to.add(at), span.width) };
+        }
+    }
+}
+
+/// G g G' of several kernels, with G = [1 0 0; 1/2 1/2 1/2; 1/2 -1/2 1/2; 0 0 1].
+fn weight_transform<const N: usize>(g: &[[f32; N]; 9]) -> [[f32; N]; POSITIONS] {
+    let one = |a: &[f32; N], b: &[f32; N], c: &[f32; N]| {
+        let mut sums = [*a, [0.0; N], [0.0; N], *c];
+        for i in 0..N {
+            let outer = a[i] + c[i];
+            sums[1][i] = 0.5 * (outer + b[i]);
+            sums[2][i] = 0.5 * (outer - b[i]);
+        }
+        sums
+    };
+    let columns: [[[f32; N]; 4]; 3] = std::array::from_fn(|x| one(&g[x], &g[3 + x], &g[6 + x]));
+    let mut transformed = [[0.0; N]; POSITIONS];
+    for y in 0..4 {
+        let row = one(&columns[0][y], &columns[1][y], &columns[2][y]);
+        transformed[4 * y..4 * y + 4].copy_from_slice(&row);
+    }
+    transformed
+}
+
+/// G' m G: from the gradient of transformed taps to that of the taps.
+pub fn tap_gradient(m: [f32; POSITIONS]) -> [f32; 9] {
+    let one =
+        |a: f32, b: f32, c: f32, d: f32| [a + 0.5 * (b + c), 0.5 * (b - c), 0.5 * (b + c) + d];
+    let columns: [[f32; 3]; 4] = std::array::from_fn(|x| one(m[x], m[4 + x], m[8 + x], m[12 + x]));
+    let mut taps = [0.0; 9];
+    for y in 0..3 {
+        let row = one(columns[0][y], columns[1][y], columns[2][y], columns[3][y]);
+        taps[3 * y..3 * y + 3].copy_from_slice(&row);
+    }
+    taps
+}
+
+/// B' d B of a 4x4 patch, with B' = [1 0 -1 0; 0 1 1 0; 0 -1 1 0; 0 1 0 -1].
+#[inline(always)]
+unsafe fn input_transform<S: Simd>(
+    from: *const f32,
+    plane: &Plane,
+    channels: usize,
+    to: *mut f32,
+    apart: usize,
+) {
+    // SAFETY: the caller's; channels are whole vectors.
+    unsafe {
+        for channel in (0..channels).step_by(S::LANES) {
+            let mut d = [[S::zero(); 4]; 4];
+            for (y, row) in d.iter_mut().enumerate() {
+                for (x, value) in row.iter_mut().enumerate() {
+                    *value = S::load(from.add(y * plane.row() + x * plane.step + channel));
+                }
+            }
+            let mut rows = [[S::zero(); 4]; 4];
+            for x in 0..4 {
+                rows[0][x] = S::sub(d[0][x], d[2][x]);
+                rows[1][x] = S::add(d[1][x], d[2][x]);
+                rows[2][x] = S::sub(d[2][x], d[1][x]);
+                rows[3][x] = S::sub(d[1][x], d[3][x]);
+            }
+            for (y, r) in rows.iter().enumerate() {
+                let to = to.add(4 * y * apart + channel);
+                S::store(to, S::sub(r[0], r[2]));
+                S::store(to.add(apart), S::add(r[1], r[2]));
+                S::store(to.add(2 * apart), S::sub(r[2], r[1]));
+                S::store(to.add(3 * apart), S::sub(r[1], r[3]));
+            }
+        }
+    }
+}
+
+/// A dy A' of a 2x2 patch, with A' = [1 1 1 0; 0 1 -1 -1].
+#[inline(always)]
+unsafe fn gradient_transform<S: Simd>(
+    from: *const f32,
+    plane: &Plane,
+    channels: usize,
+    to: *mut f32,
+    apart: usize,
+) {
+    // SAFETY: the caller's; channels are whole vectors.
+    unsafe {
+        let spread = |a: S::V, b: S::V| [a, S::add(a, b), S::sub(a, b), S::sub(S::zero(), b)];
+        for channel in (0..channels).step_by(S::LANES) {
+            let at =
+                |y: usize, x: usize| S::load(from.add(y * plane.row() + x * plane.step + channel));
+            let (left, right) = (spread(at(0, 0), at(1, 0)), spread(at(0, 1), at(1, 1)));
+            for y in 0..4 {
+                let row = spread(left[y], right[y]);
+                for (x, value) in row.into_iter().enumerate() {
+                    S::store(to.add((4 * y + x) * apart + channel), value);
+                }
+            }
+        }
+    }
+}
+
+/// Where a tile's outputs go.
+#[derive(Clone, Copy)]
+struct Outputs {
+    to: Maps,
+    add: bool,
+    positive: Option<Maps>,
+}
+
+/// A' m A, into the pixels of a tile that are within the image.
+#[inline(always)]
+unsafe fn output_transform<S: Simd>(
+    from: *const f32,
+    apart: usize,
+    outputs: &Outputs,
+    image: usize,
+    (row, column): (usize, usize),
+) {
+    let to = &outputs.to;
+    // SAFETY: the caller's; pixels outside the image are left out.
+    unsafe {
+        for channel in (0..to.channels).step_by(S::LANES) {
+            let lanes = (to.channels - channel).min(S::LANES);
+            let mut m = [[S::zero(); 4]; 4];
+            for (y, values) in m.iter_mut().enumerate() {
+                for (x, value) in values.iter_mut().enumerate() {
+                    *value = S::load(from.add((4 * y + x) * apart + channel));
+                }
+            }
+            let mut rows = [[S::zero(); 4]; 2];
+            for x in 0..4 {
+                rows[0][x] = S::add(S::add(m[0][x], m[1][x]), m[2][x]);
+                rows[1][x] = S::sub(S::sub(m[1][x], m[2][x]), m[3][x]);
+            }
+            for (y, r) in rows.iter().enumerate() {
+                let pair = [S::add(S::add(r[0], r[1]), r[2]), S::sub(S::sub(r[1], r[2]), r[3])];
+                for (x, value) in pair.into_iter().enumerate() {
+                    let (y, x) = (2 * row + y, 2 * column + x);
+                    if y >= to.height || x >= to.width {
+                        continue;
+                    }
+                    let pixel = (image * to.height + y) * to.width + x;
+                    let positive = match &outputs.positive {
+                        None => std::ptr::null(),
+                        Some(of) => of.at.add(pixel * of.stride + channel).cast_const(),
+                    };
+                    let at = to.at.add(pixel * to.stride + channel);
+                    if lanes == S::LANES {
+                        put::<S, true>(outputs.add, positive, at, value, lanes);
+                    } else {
+                        put::<S, false>(outputs.add, positive, at, value, lanes);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Calls back with the tiles of gathered planes: the index in the chunk, the slot, row and column.
+#[inline(always)]
+fn tiles(layout: &Layout, chunk: Range<usize>, mut each: impl FnMut(usize, usize, usize, usize)) {
+    for (index, tile) in chunk.enumerate() {
+        let (slot, tile) = (tile / layout.tiles(), tile % layout.tiles());
+        each(index, slot, tile / layout.columns, tile % layout.columns);
+    }
+}
+
+/// Multiplies a chunk of transformed tiles with packed weights, position by position.
+#[inline(always)]
+unsafe fn multiply<S: Simd>(
+    (from, from_step): (*const f32, usize),
+    packing: &Packing,
+    weights: *const f32,
+    (to, to_step): (*mut f32, usize),
+    tiles: usize,
+) {
+    let taps = [Tap { from: 0, weights: 0 }];
+    let put = Put { add: false, positive: std::ptr::null(), positive_step: 0 };
+    for index in 0..POSITIONS {
+        // SAFETY: the caller's.
+        unsafe {
+            let from = from.add(index * position(from_step));
+            let to = to.add(index * position(to_step));
+            let weights = weights.add(index * packing.values());
+            let tiles = Row { from, from_step, to, to_step, pixels: tiles, put };
+            for block in 0..packing.count() {
+                let span = packing.span(block);
+                let weights = weights.add(span.at);
+                let (channel, channels) = (span.channel, span.channels);
+                let inputs = packing.inputs;
+                row::<S>(&tiles, &Block { taps: &taps, inputs, weights, channel, channels });
+            }
+        }
+    }
+}
+
+/// The forward pass for some images.
+pub struct WinogradForward<'a> {
+    /// The geometry.
+    pub window: &'a Window,
+    /// What is read.
+    pub reads: Reads<'a>,
+    /// How each position's weights are packed.
+    pub packing: Packing,
+    /// The transformed weights.
+    pub weights: *const f32,
+    /// Where the output goes.
+    pub to: Maps,
+    /// Where each image's sums go, or null.
+    pub sums: *mut f32,
+    /// The images.
+    pub images: Range<usize>,
+    /// [`scratch`] values.
+    pub scratch: *mut f32,
+}
+
+impl Kernel for WinogradForward<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let window = self.window;
+        let layout = Layout::new(window.output);
+        let inputs = window.inputs.next_multiple_of(S::LANES);
+        let outputs = window.outputs.next_multiple_of(S::LANES);
+        let plane = layout.plane(window.padding, inputs);
+        let (put, add) = (None, false);
+        let written = Outputs { to: self.to, add, positive: put };
+        // SAFETY: the caller's; `scratch` holds the planes and both kinds of transformed tiles.
+        unsafe {
+            let transformed = self.scratch.add(layout.together * plane.values());
+            let products = transformed.add(POSITIONS * position(inputs));
+            std::ptr::write_bytes(self.scratch, 0, layout.together * plane.values());
+            let mut image = self.images.start;
+            while image < self.images.end {
+                let count = layout.together.min(self.images.end - image);
+                for slot in 0..count {
+                    let to = self.scratch.add(slot * plane.values());
+                    read::<S>(&self.reads, window, &plane, image + slot, to);
+                }
+                for first in (0..count * layout.tiles()).step_by(TILES) {
+                    let chunk = first..(first + TILES).min(count * layout.tiles());
+                    tiles(&layout, chunk.clone(), |index, slot, row, column| {
+                        let at =
+                            slot * plane.values() + (2 * row * plane.columns + 2 * column) * inputs;
+                        let to = transformed.add(index * inputs);
+                        let from = self.scratch.add(at);
+                        input_transform::<S>(from, &plane, inputs, to, position(inputs));
+                    });
+                    let (from, to) = ((transformed.cast_const(), inputs), (products, outputs));
+                    multiply::<S>(from, &self.packing, self.weights, to, chunk.len());
+                    tiles(&layout, chunk, |index, slot, row, column| {
+                        let from = products.add(index * outputs);
+                        let place = (row, column);
+                        output_transform::<S>(
+                            from,
+                            position(outputs),
+                            &written,
+                            image + slot,
+                            place,
+                        );
+                    });
+                }
+                for image in image..image + count {
+                    if !self.sums.is_null() {
+                        let sums = self.sums.add(image * 2 * self.to.channels);
+                        sum_image::<S>(&self.to, image, sums);
+                    }
+                }
+                image += count;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn read<S: Simd>(
+    reads: &Reads<'_>,
+    window: &Window,
+    plane: &Plane,
+    image: usize,
+    to: *mut f32,
+) {
+    let (height, width) = window.input;
+    for y in 0..height {
+        // SAFETY: the row is inside the plane.
+        unsafe {
+            let to = to.add(plane.at(y, 0));
+            gather::<S>(reads, window.inputs, (image, y * width), width, to, plane.step);
+        }
+    }
+}
+
+/// Both gradients for some images.
+pub struct WinogradBackward<'a> {
+    /// The geometry.
+    pub window: &'a Window,
+    /// What the convolution read.
+    pub reads: Reads<'a>,
+    /// Its output channels.
+    pub parts: &'a [Part],
+    /// How each position's weights for the input's gradient are packed.
+    pub packing: Packing,
+    /// The transformed weights for the input's gradient.
+    pub weights: *const f32,
+    /// Where the input's gradient goes, if it is wanted.
+    pub towards: Option<Towards>,
+    /// Where the gradient of the transformed weights goes: positions x inputs x outputs, the outputs in
+    /// whole vectors.
+    pub gradient: *mut f32,
+    /// The images.
+    pub images: Range<usize>,
+    /// [`scratch`] values.
+    pub scratch: *mut f32,
+}
+
+impl Kernel for WinogradBackward<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let window = self.window;
+        let (forward, back) = (Layout::new(window.output), Layout::new(window.input));
+        let together = forward.together.max(back.together);
+        let inputs = window.inputs.next_multiple_of(S::LANES);
+        let outputs = window.outputs.next_multiple_of(S::LANES);
+        let input_plane = forward.plane(window.padding, inputs);
+        let reach = 2 - window.padding;
+        let (rows, columns) = (forward.rows.max(back.rows), forward.columns.max(back.columns));
+        let output_plane = Layout { rows, columns, together }.plane(reach, outputs);
+        // SAFETY: the caller's; `scratch` holds planes and transformed tiles of both kinds.
+        unsafe {
+            let input_planes = self.scratch;
+            let output_planes = input_planes.add(together * input_plane.values());
+            let input_tiles = output_planes.add(together * output_plane.values());
+            let output_tiles = input_tiles.add(POSITIONS * position(inputs));
+            let slots = together.min(self.images.len());
+            std::ptr::write_bytes(input_planes, 0, slots * input_plane.values());
+            std::ptr::write_bytes(output_planes, 0, slots * output_plane.values());
+            std::ptr::write_bytes(self.gradient, 0, POSITIONS * window.inputs * outputs);
+            let mut image = self.images.start;
+            while image < self.images.end {
+                let count = together.min(self.images.end - image);
+                for slot in 0..count {
+                    let to = input_planes.add(slot * input_plane.values());
+                    read::<S>(&self.reads, window, &input_plane, image + slot, to);
+                    let to = output_planes.add(slot * output_plane.values());
+                    let (height, width) = window.output;
+                    for y in 0..height {
+                        for part in self.parts {
+                            let at = to.add(output_plane.at(y, 0) + part.channel);
+                            let place = (image + slot, y * width);
+                            part_gradient::<S, false>(part, place, width, at, outputs);
+                        }
+                    }
+                }
+                for first in (0..count * forward.tiles()).step_by(TILES) {
+                    let chunk = first..(first + TILES).min(count * forward.tiles());
+                    tiles(&forward, chunk.clone(), |index, slot, row, column| {
+                        let at = (2 * row * input_plane.columns + 2 * column) * inputs;
+                        let from = input_planes.add(slot * input_plane.values() + at);
+                        let to = input_tiles.add(index * inputs);
+                        input_transform::<S>(from, &input_plane, inputs, to, position(inputs));
+                        let at = output_plane.at(2 * row, 2 * column);
+                        let from = output_planes.add(slot * output_plane.values() + at);
+                        let to = output_tiles.add(index * outputs);
+                        gradient_transform::<S>(
+                            from,
+                            &output_plane,
+                            outputs,
+                            to,
+                            position(outputs),
+                        );
+                    });
+                    self.add_weights::<S>(input_tiles, output_tiles, chunk.len());
+                }
+                if let Some(towards) = &self.towards {
+                    let Towards { maps: to, add, positive } = *towards;
+                    let written = Outputs { to, add, positive };
+                    for first in (0..count * back.tiles()).step_by(TILES) {
+                        let chunk = first..(first + TILES).min(count * back.tiles());
+                        tiles(&back, chunk.clone(), |index, slot, row, column| {
+                            let at = (2 * row * output_plane.columns + 2 * column) * outputs;
+                            let from = output_planes.add(slot * output_plane.values() + at);
+                            let to = output_tiles.add(index * outputs);
+                            input_transform::<S>(
+                                from,
+                                &output_plane,
+                                outputs,
+                                to,
+                                position(outputs),
+                            );
+                        });
+                        let (from, to) =
+                            ((output_tiles.cast_const(), outputs), (input_tiles, inputs));
+                        multiply::<S>(from, &self.packing, self.weights, to, chunk.len());
+                        tiles(&back, chunk, |index, slot, row, column| {
+                            let from = input_tiles.add(index * inputs);
+                            let place = (row, column);
+                            output_transform::<S>(
+                                from,
+                                position(inputs),
+                                &written,
+                                image + slot,
+                                place,
+                            );
+                        });
+                    }
+                }
+                image += count;
+            }
+        }
+    }
+}
+
+impl WinogradBackward<'_> {
+    /// Adds the products of transformed inputs and gradients, position by position.
+    #[inline(always)]
+    unsafe fn add_weights<S: Simd>(
+        &self,
+        input_tiles: *const f32,
+        output_tiles: *const f32,
+        count: usize,
+    ) {
+        let inputs = self.window.inputs;
+        let (input_step, outputs) =
+            (inputs.next_multiple_of(S::LANES), self.window.outputs.next_multiple_of(S::LANES));
+        for index in 0..POSITIONS {
+            let mut output = 0;
+            while output < outputs {
+                let vectors = ((outputs - output) / S::LANES).min(2);
+                // SAFETY: the caller's.
+                unsafe {
+                    let rows = Rows {
+                        from: input_tiles.add(index * position(input_step)),
+                        from_row: 0,
+                        from_step: input_step,
+                        gradient: output_tiles.add(index * position(outputs) + output),
+                        gradient_row: 0,
+                        gradient_step: outputs,
+                        rows: 1,
+                        pixels: count,
+                    };
+                    let to = self.gradient.add(index * inputs * outputs + output);
+                    weight_inputs::<S>(&rows, vectors, inputs, outputs, to);
+                }
+                output += vectors * S::LANES;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_transforms_are_each_others_adjoints() {
+        // <G g G', m> = <g, G' m G>
+        let g: [f32; 9] = std::array::from_fn(|i| (i as f32 * 1.7).sin());
+        let m: [f32; POSITIONS] = std::array::from_fn(|i| (i as f32 * 0.9).cos());
+        let transformed = weight_transform(&g.map(|tap| [tap]));
+        let left: f32 = transformed.iter().zip(m).map(|(a, b)| a[0] * b).sum();
+        let right: f32 = g.iter().zip(tap_gradient(m)).map(|(a, b)| a * b).sum();
+        assert!((left - right).abs() < 1e-5, "{left} {right}");
+    }
+}

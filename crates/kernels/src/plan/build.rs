@@ -1,0 +1,602 @@
+//! From a network to a plan.
+//!
+//! Sums and normalised convolutions are not written out where their readers can compute them on the
+//! way; convolutions of one shape that read the same become one; what a concatenation collects is
+//! written into place; gradients that only pass through a sum are never copied.
+
+use std::collections::HashMap;
+
+use super::buffers::{BufferId, Buffers, Place};
+use super::step::{Convolution, Goal, Kind, Part, Sources, Step, Summand};
+use tandem_network::{Layer, Network, Operation, Relu, Shape};
+use crate::error::KernelError;
+use crate::kernels::{Packing, Pooling, Window, winograd_pays, winograd_values};
+
+/// A training step laid out.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The steps of the forward pass.
+    pub steps: Vec<Step>,
+    /// Where buffers begin in the arena.
+    pub offsets: Vec<usize>,
+    /// Values of the arena.
+    pub arena: usize,
+    /// Images at most.
+    pub batch: usize,
+    /// The images.
+    pub images: Place,
+    /// The logits.
+    pub logits: Place,
+    /// Their gradient.
+    pub gradient: Place,
+    /// Coefficients of normalised channels.
+    pub coefficients: usize,
+    /// Values of packed weights.
+    pub weights: usize,
+}
+
+/// Lays out the training of a network on at most `batch` images at a time.
+///
+/// # Errors
+/// The network's output does not depend on anything that can be learnt, or has more than one pixel.
+pub fn plan(network: &Network, batch: usize, lanes: usize) -> Result<Plan, KernelError> {
+    let mut builder = Builder::new(network, batch, lanes)?;
+    for index in builder.live_layers() {
+        builder.add(index);
+    }
+    builder.finish()
+}
+
+struct Builder<'a> {
+    layers: &'a [Layer],
+    batch: usize,
+    lanes: usize,
+    /// For each layer the layers that read it and matter.
+    readers: Vec<Vec<usize>>,
+    live: Vec<bool>,
+    learns: Vec<bool>,
+    buffers: Buffers,
+    /// Where each layer's values are or go, once that is settled.
+    places: Vec<Option<Place>>,
+    terms: Vec<Vec<Summand>>,
+    /// The convolutions that are computed with a layer, itself first; empty for those computed earlier.
+    together: Vec<Vec<usize>>,
+    steps: Vec<Step>,
+    /// For each step the layers whose gradient it takes in and those that it adds to.
+    reads_of: Vec<Vec<usize>>,
+    coefficients: usize,
+    weights: usize,
+}
+
+/// The layers whose values a layer's depend on.
+fn inputs(layer: &Layer) -> impl Iterator<Item = usize> + '_ {
+    let none = layer.operation == Operation::Zero;
+    layer.inputs.iter().filter(move |_| !none).map(|id| id.index())
+}
+
+impl<'a> Builder<'a> {
+    fn new(network: &'a Network, batch: usize, lanes: usize) -> Result<Self, KernelError> {
+        let layers = network.layers();
+        let count = layers.len();
+        let output = network.output();
+        if output.height * output.width != 1 {
+            let what = format!("its output is {output}; it must be one pixel of classes");
+            return Err(KernelError::Network(what));
+        }
+        let mut live = vec![false; count];
+        live[0] = true;
+        live[count - 1] = true;
+        for index in (0..count).rev().filter(|&index| index > 0) {
+            if live[index] {
+                inputs(&layers[index]).for_each(|input| live[input] = true);
+            }
+        }
+        let mut readers = vec![Vec::new(); count];
+        let mut learns = vec![false; count];
+        for (index, layer) in layers.iter().enumerate().filter(|(index, _)| live[*index]) {
+            inputs(layer).for_each(|input| readers[input].push(index));
+            learns[index] = layer.parameters() > 0 || inputs(layer).any(|input| learns[input]);
+        }
+        if !learns[count - 1] {
+            let what = "its output depends on nothing that can be learnt".to_owned();
+            return Err(KernelError::Network(what));
+        }
+        Ok(Self {
+            layers,
+            batch,
+            lanes,
+            together: together(layers, &live),
+            readers,
+            live,
+            learns,
+            buffers: Buffers::default(),
+            places: vec![None; count],
+            terms: vec![Vec::new(); count],
+            steps: Vec::new(),
+            reads_of: Vec::new(),
+            coefficients: 0,
+            weights: 0,
+        })
+    }
+
+    fn live_layers(&self) -> Vec<usize> {
+        (0..self.layers.len()).filter(|&index| self.live[index]).collect()
+    }
+
+    fn new_place(&mut self, shape: Shape) -> Place {
+        let values = self.batch * shape.values() as usize;
+        let Shape { channels, height, width } = shape;
+        let buffer = self.buffers.add(values);
+        Place { buffer, channel: 0, stride: channels, channels, height, width }
+    }
+
+    /// Where a layer's values go when they are written out: into a concatenation that collects them, or a
+    /// buffer of their own.
+    fn place(&mut self, index: usize) -> Place {
+        if let Some(place) = self.places[index] {
+            return place;
+        }
+        let wants_dense =
+            |&reader: &usize| matches!(self.layers[reader].operation, Operation::Linear { .. });
+        let dense = self.readers[index].iter().any(wants_dense);
+        let collector = self.readers[index]
+            .iter()
+            .copied()
+            .find(|&reader| self.layers[reader].operation == Operation::Concatenate);
+        let place = match collector {
+            Some(collector) if !dense => {
+                let (channel, channels) = self.channels_in(collector, index);
+                self.place(collector).slice(channel, channels)
+            }
+            _ => self.new_place(self.layers[index].output),
+        };
+        self.places[index] = Some(place);
+        place
+    }
+
+    /// The channels that a concatenation's input takes in it, the first time.
+    fn channels_in(&self, concatenation: usize, input: usize) -> (usize, usize) {
+        let before = inputs(&self.layers[concatenation]).take_while(|&other| other != input);
+        let channel = before.map(|other| self.layers[other].output.channels).sum();
+        (channel, self.layers[input].output.channels)
+    }
+
+    fn push(&mut self, step: Step, reads_of: Vec<usize>) {
+        self.steps.push(step);
+        self.reads_of.push(reads_of);
+    }
+
+    /// Whether some reader needs a layer's values written out, or computing them again would cost more.
+    fn is_stored(&self, index: usize) -> bool {
+        let readers = &self.readers[index];
+        let needs = |&reader: &usize| match self.layers[reader].operation {
+            Operation::MaxPool(_)
+            | Operation::AveragePool(_)
+            | Operation::GlobalAveragePool
+            | Operation::BatchNormRelu
+            | Operation::Linear { .. } => true,
+            Operation::Convolution(c) => c.relu == Relu::Before,
+            _ => false,
+        };
+        let last = index + 1 == self.layers.len();
+        let terms = self.terms[index].len();
+        last || readers.iter().any(needs)
+            || (terms == 2 && self.reading_steps(index) > 1)
+            || terms > 2
+    }
+
+    /// Steps that read a layer; convolutions that are computed as one count as one.
+    fn reading_steps(&self, index: usize) -> usize {
+        let computed = |&&reader: &&usize| match self.layers[reader].operation {
+            Operation::Convolution(_) => !self.together[reader].is_empty(),
+            _ => true,
+        };
+        self.readers[index].iter().filter(computed).count()
+    }
+
+    /// Adds a layer's steps.
+    fn add(&mut self, index: usize) {
+        let layer = &self.layers[index];
+        let read: Vec<usize> = inputs(layer).collect();
+        match layer.operation {
+            Operation::Input => {
+                let place = self.new_place(layer.output);
+                self.places[index] = Some(place);
+                self.terms[index] = vec![plain(place)];
+                return;
+            }
+            Operation::Zero => self.terms[index] = Vec::new(),
+            Operation::Convolution(_) => {
+                if !self.together[index].is_empty() {
+                    self.add_convolutions(index);
+                }
+            }
+            Operation::Add => {
+                self.terms[index] =
+                    read.iter().flat_map(|&input| self.terms[input].clone()).collect();
+                self.push(Step::Pass { to: Vec::new(), clear: Vec::new() }, vec![index]);
+            }
+            Operation::Truncate { channels } => {
+                let narrow =
+                    |term: &Summand| Summand { place: term.place.slice(0, channels), ..*term };
+                self.terms[index] = self.terms[read[0]].iter().map(narrow).collect();
+                self.push(Step::Pass { to: Vec::new(), clear: Vec::new() }, vec![index]);
+            }
+            Operation::Concatenate => {
+                let place = self.place(index);
+                let mut channel = 0;
+                for &input in &read {
+                    let channels = self.layers[input].output.channels;
+                    let slice = place.slice(channel, channels);
+                    if self.terms[input] != [plain(slice)] {
+                        let sources = Sources { terms: self.terms[input].clone(), relu: false };
+                        self.push(Step::Combine { sources, to: slice }, Vec::new());
+                    }
+                    channel += channels;
+                }
+                self.terms[index] = vec![plain(place)];
+                self.push(Step::Pass { to: Vec::new(), clear: Vec::new() }, vec![index]);
+                return;
+            }
+            Operation::MaxPool(window) | Operation::AveragePool(window) => {
+                let from = self.stored(read[0]);
+                let to = self.place(index);
+                let pooling = match layer.operation {
+                    Operation::MaxPool(_) => Pooling::Maximum,
+                    _ => Pooling::Average,
+                };
+                let bytes = self.batch * layer.output.values() as usize;
+                let chosen =
+                    (pooling == Pooling::Maximum).then(|| self.buffers.add(bytes.div_ceil(4)));
+                let (gradient, towards) = (None, None);
+                let step = Step::Pool { pooling, window, from, to, chosen, gradient, towards };
+                self.push(step, vec![index]);
+                self.terms[index] = vec![plain(to)];
+                return;
+            }
+            Operation::GlobalAveragePool => {
+                let (from, to) = (self.stored(read[0]), self.place(index));
+                self.push(Step::Global { from, to, gradient: None, towards: None }, vec![index]);
+                self.terms[index] = vec![plain(to)];
+                return;
+            }
+            Operation::BatchNormRelu => {
+                let z = self.stored(read[0]);
+                let coefficients = self.new_coefficients(z.channels);
+                let (relu, applied, gradient) = (true, true, None);
+                let part =
+                    Part { layer: index, channel: 0, z, coefficients, relu, applied, gradient };
+                self.terms[index] = vec![normalised(&part)];
+                self.push(Step::Norm { part, towards: None }, vec![index]);
+            }
+            Operation::Linear { .. } => {
+                let (from, to) = (self.stored(read[0]), self.place(index));
+                let weights = self.new_weights(layer.input.values() as usize * to.channels);
+                let (gradient, towards) = (None, None);
+                let step = Step::Linear { layer: index, from, to, gradient, towards, weights };
+                self.push(step, vec![index]);
+                self.terms[index] = vec![plain(to)];
+                return;
+            }
+        }
+        if self.is_stored(index) {
+            self.stored(index);
+        }
+    }
+
+    fn write_out(&mut self, index: usize) {
+        let to = self.place(index);
+        let sources = Sources { terms: std::mem::take(&mut self.terms[index]), relu: false };
+        self.push(Step::Combine { sources, to }, Vec::new());
+        self.terms[index] = vec![plain(to)];
+    }
+
+    /// Where a layer's values are, written out if they are not.
+    fn stored(&mut self, index: usize) -> Place {
+        if !matches!(self.terms[index].as_slice(), [one] if one.affine.is_none() && !one.relu) {
+            self.write_out(index);
+        }
+        self.terms[index][0].place
+    }
+
+    fn new_coefficients(&mut self, channels: usize) -> usize {
+        let first = self.coefficients;
+        self.coefficients += channels.next_multiple_of(16);
+        first
+    }
+
+    fn new_weights(&mut self, values: usize) -> usize {
+        let first = self.weights;
+        self.weights += values.next_multiple_of(16);
+        first
+    }
+
+    /// Adds the convolutions that are computed with a layer, as one.
+    fn add_convolutions(&mut self, index: usize) {
+        let members = self.together[index].clone();
+        let layer = &self.layers[index];
+        let Operation::Convolution(first) = layer.operation else { return };
+        let input = layer.inputs[0].index();
+        let channels: usize =
+            members.iter().map(|&member| self.layers[member].output.channels).sum();
+        let z = self.new_place(Shape { channels, ..layer.output });
+        let coefficients = self.new_coefficients(channels);
+        let mut parts = Vec::with_capacity(members.len());
+        let mut channel = 0;
+        for &member in &members {
+            let Operation::Convolution(c) = self.layers[member].operation else { continue };
+            let relu = c.relu == Relu::After;
+            let part = Part {
+                layer: member,
+                channel,
+                z: z.slice(channel, c.channels),
+                coefficients: coefficients + channel,
+                relu,
+                applied: c.batch_norm || c.bias,
+                gradient: None,
+            };
+            self.terms[member] = vec![normalised(&part)];
+            parts.push(part);
+            channel += c.channels;
+        }
+        let depthwise = first.groups > 1
+            && first.groups == first.channels
+            && first.groups == layer.input.channels;
+        let groups = if depthwise { 1 } else { first.groups };
+        let window = Window {
+            kernel: first.kernel,
+            stride: first.stride,
+            padding: first.padding,
+            input: (layer.input.height, layer.input.width),
+            output: (layer.output.height, layer.output.width),
+            inputs: layer.input.channels / groups,
+            outputs: channels / groups,
+        };
+        let kind = match (depthwise, winograd_pays(&window) && groups == 1) {
+            (true, _) => Kind::Depthwise,
+            (false, true) => Kind::Winograd,
+            (false, false) => Kind::Direct,
+        };
+        // Transformed weights are a matrix for each position.
+        let taps = if kind == Kind::Winograd { 1 } else { window.kernel * window.kernel };
+        let (inputs, outputs, lanes) = (window.inputs, window.outputs, self.lanes);
+        let packing = [
+            Packing { taps, inputs, outputs, lanes },
+            Packing { taps, inputs: outputs, outputs: inputs, lanes },
+        ];
+        let packed = packing.map(|packing| {
+            self.new_weights(match kind {
+                Kind::Winograd => winograd_values(&packing),
+                _ => groups * packing.values(),
+            })
+        });
+        let weights = self.new_weights(groups * window.weights());
+        let sources =
+            Sources { terms: self.terms[input].clone(), relu: first.relu == Relu::Before };
+        let convolution = Convolution {
+            taps: window.taps(),
+            classes: window.classes(lanes),
+            groups_of_images: image_groups(&window, groups, self.batch),
+            window,
+            groups,
+            kind,
+            sources,
+            z,
+            parts,
+            packing,
+            packed,
+            weights,
+            towards: None,
+        };
+        self.push(Step::Convolution(Box::new(convolution)), members);
+    }
+
+    /// Settles gradients and lifetimes.
+    fn finish(mut self) -> Result<Plan, KernelError> {
+        let gradients = self.gradients();
+        let mut steps = std::mem::take(&mut self.steps);
+        let reads_of = std::mem::take(&mut self.reads_of);
+        let mut written = vec![false; self.layers.len()];
+        let count = self.layers.len();
+        written[count - 1] = true;
+        for (step, outputs) in steps.iter_mut().zip(&reads_of).rev() {
+            let Some(&output) = outputs.first() else { continue };
+            let layer = &self.layers[output];
+            let from = gradients[output];
+            let towards: Vec<usize> = inputs(layer).collect();
+            match step {
+                Step::Combine { .. } => {}
+                Step::Pass { to, clear } => {
+                    let Some(from) = from else { continue };
+                    let mut channel = 0;
+                    for input in towards {
+                        let part = match layer.operation {
+                            Operation::Concatenate => {
+                                let channels = self.layers[input].output.channels;
+                                channel += channels;
+                                from.slice(channel - channels, channels)
+                            }
+                            _ => from,
+                        };
+                        let Some(goal) = gradients[input] else { continue };
+                        if goal == part {
+                            written[input] = true;
+                            continue;
+                        }
+                        let whole = goal.channels == part.channels;
+                        if !whole && !std::mem::replace(&mut written[input], true) {
+                            clear.push(goal);
+                        }
+                        let add = std::mem::replace(&mut written[input], true);
+                        to.push((part, Goal { place: goal.slice(0, part.channels), add }));
+                    }
+                }
+                Step::Convolution(convolution) => {
+                    for part in &mut convolution.parts {
+                        part.gradient = gradients[part.layer];
+                    }
+                    convolution.towards = goal(&gradients, &mut written, towards[0]);
+                }
+                Step::Pool { gradient, towards: to, .. }
+                | Step::Global { gradient, towards: to, .. }
+                | Step::Linear { gradient, towards: to, .. } => {
+                    *gradient = from;
+                    *to = goal(&gradients, &mut written, towards[0]);
+                }
+                Step::Norm { part, towards: to } => {
+                    part.gradient = from;
+                    *to = goal(&gradients, &mut written, towards[0]);
+                }
+            }
+        }
+        let last = count - 1;
+        let (Some(images), Some(gradient)) = (self.places[0], gradients[last]) else {
+            return Err(KernelError::Network("it has no input".into()));
+        };
+        let logits = self.terms[last][0].place;
+        let loss = steps.len();
+        for (index, step) in steps.iter().enumerate() {
+            let backward = 2 * loss - index;
+            touch(step, |buffer, passes| {
+                if passes.0 {
+                    self.buffers.touch(buffer, index);
+                }
+                if passes.1 {
+                    self.buffers.touch(buffer, backward);
+                }
+            });
+        }
+        self.buffers.touch(images.buffer, 0);
+        self.buffers.touch(logits.buffer, loss);
+        self.buffers.touch(gradient.buffer, loss);
+        let (offsets, arena) = self.buffers.lay_out();
+        Ok(Plan {
+            steps,
+            offsets,
+            arena,
+            batch: self.batch,
+            images,
+            logits,
+            gradient,
+            coefficients: self.coefficients,
+            weights: self.weights,
+        })
+    }
+
+    /// Where each layer's gradient is gathered: with a single reader that passes it on as it is, there,
+    /// else in a buffer of its own.
+    fn gradients(&mut self) -> Vec<Option<Place>> {
+        let count = self.layers.len();
+        let mut gradients: Vec<Option<Place>> = vec![None; count];
+        for index in (0..count).rev() {
+            if !self.live[index] || !self.learns[index] {
+                continue;
+            }
+            let passed_on = match self.readers[index].as_slice() {
+                [one] => match (self.layers[*one].operation, gradients[*one]) {
+                    (Operation::Add, gradient) => gradient,
+                    (Operation::Concatenate, Some(gradient)) => {
+                        let (channel, channels) = self.channels_in(*one, index);
+                        Some(gradient.slice(channel, channels))
+                    }
+                    _ => None,
+                },
+                _ => None,
+            };
+            gradients[index] =
+                passed_on.or_else(|| Some(self.new_place(self.layers[index].output)));
+        }
+        gradients
+    }
+}
+
+/// Where a layer's gradient goes next, and that it has been written.
+fn goal(gradients: &[Option<Place>], written: &mut [bool], layer: usize) -> Option<Goal> {
+    let place = gradients[layer]?;
+    Some(Goal { place, add: std::mem::replace(&mut written[layer], true) })
+}
+
+const fn plain(place: Place) -> Summand {
+    Summand { place, affine: None, relu: false }
+}
+
+const fn normalised(part: &Part) -> Summand {
+    let affine = if part.applied { Some(part.coefficients) } else { None };
+    Summand { place: part.z, affine, relu: part.relu }
+}
+
+/// Convolutions of one shape that read the same layer, under the first of them.
+fn together(layers: &[Layer], live: &[bool]) -> Vec<Vec<usize>> {
+    let mut together: Vec<Vec<usize>> = vec![Vec::new(); layers.len()];
+    let mut leaders: HashMap<_, usize> = HashMap::new();
+    for (index, layer) in layers.iter().enumerate().filter(|(index, _)| live[*index]) {
+        let Operation::Convolution(c) = layer.operation else { continue };
+        let key =
+            (layer.inputs[0], c.kernel, c.stride, c.padding, c.relu == Relu::Before, c.groups);
+        let leader = if c.groups == 1 { *leaders.entry(key).or_insert(index) } else { index };
+        together[leader].push(index);
+    }
+    together
+}
+
+/// Into how many groups a batch's images are divided, each of which sums its weight gradients apart: it
+/// bounds how many threads can share the work, and the sums are the same for any number of threads.
+fn image_groups(window: &Window, groups: usize, batch: usize) -> usize {
+    let bytes = groups * window.weights() * size_of::<f32>();
+    let most = match bytes {
+        0..=65_536 => 16,
+        65_537..=300_000 => 8,
+        300_001..=1_500_000 => 4,
+        _ => 2,
+    };
+    most.min(batch)
+}
+
+/// The buffers that a step uses, in the forward pass and in the backward pass.
+fn touch(step: &Step, mut touch: impl FnMut(BufferId, (bool, bool))) {
+    let (forward, backward, both) = ((true, false), (false, true), (true, true));
+    match step {
+        Step::Convolution(convolution) => {
+            let Convolution { sources, z, parts, towards, .. } = &**convolution;
+            sources.terms.iter().for_each(|term| touch(term.place.buffer, both));
+            touch(z.buffer, both);
+            parts.iter().filter_map(|part| part.gradient).for_each(|g| touch(g.buffer, backward));
+            towards.iter().for_each(|goal| touch(goal.place.buffer, backward));
+        }
+        Step::Combine { sources, to } => {
+            sources.terms.iter().for_each(|term| touch(term.place.buffer, forward));
+            touch(to.buffer, forward);
+        }
+        Step::Pass { to, clear } => {
+            for (from, goal) in to {
+                touch(from.buffer, backward);
+                touch(goal.place.buffer, backward);
+            }
+            clear.iter().for_each(|place| touch(place.buffer, backward));
+        }
+        Step::Pool { from, to, chosen, gradient, towards, .. } => {
+            touch(from.buffer, forward);
+            touch(to.buffer, forward);
+            chosen.iter().for_each(|&chosen| touch(chosen, both));
+            gradient.iter().for_each(|place| touch(place.buffer, backward));
+            towards.iter().for_each(|goal| touch(goal.place.buffer, backward));
+        }
+        Step::Global { from, to, gradient, towards } => {
+            touch(from.buffer, forward);
+            touch(to.buffer, forward);
+            gradient.iter().for_each(|place| touch(place.buffer, backward));
+            towards.iter().for_each(|goal| touch(goal.place.buffer, backward));
+        }
+        Step::Norm { part, towards } => {
+            touch(part.z.buffer, both);
+            part.gradient.iter().for_each(|place| touch(place.buffer, backward));
+            towards.iter().for_each(|goal| touch(goal.place.buffer, backward));
+        }
+        Step::Linear { from, to, gradient, towards, .. } => {
+            touch(from.buffer, both);
+            touch(to.buffer, forward);
+            gradient.iter().for_each(|place| touch(place.buffer, backward));
+            towards.iter().for_each(|goal| touch(goal.place.buffer, backward));
+        }
+    }
+}

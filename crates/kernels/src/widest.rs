@@ -1,0 +1,61 @@
+//! Code that is compiled for several widths of vector registers.
+
+/// Work whose loops the compiler turns into vectors.
+///
+/// The operations of IEEE 754 give the same numbers at every width as long as no sum is reordered, which the
+/// compiler never does.
+pub trait Wide {
+    /// What comes out.
+    type Output;
+
+    /// Does the work. Implementations and what they call are `#[inline(always)]`, or they are compiled for
+    /// the narrowest registers.
+    fn run(self) -> Self::Output;
+}
+
+/// Does work in code that is compiled for the widest registers that the processor has.
+#[inline]
+pub fn widest<W: Wide>(work: W) -> W::Output {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has the feature.
+            return unsafe { run_avx512(work) };
+        }
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has the feature.
+            return unsafe { run_avx2(work) };
+        }
+    }
+    work.run()
+}
+
+/// The name of every width that the processor has and what comes out in code that is compiled for it, the
+/// narrowest first: for tests that compare them.
+pub fn every_width<W: Wide + Copy>(work: W) -> Vec<(&'static str, W::Output)> {
+    let mut outputs = vec![("portable", work.run())];
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has the feature.
+            outputs.push(("avx2", unsafe { run_avx2(work) }));
+        }
+        if is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has the feature.
+            outputs.push(("avx512", unsafe { run_avx512(work) }));
+        }
+    }
+    outputs
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn run_avx512<W: Wide>(work: W) -> W::Output {
+    work.run()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn run_avx2<W: Wide>(work: W) -> W::Output {
+    work.run()
+}

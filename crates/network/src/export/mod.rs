@@ -1,0 +1,4 @@
+//! Networks in the formats of other tools.
+
+mod dot;
+mod text;

@@ -1,0 +1,219 @@
+//! A network as a graph of layers, and the builder that infers shapes.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use crate::error::{MAX_LAYERS, NetworkError};
+use crate::layer::{Layer, LayerId, Operation, Shape};
+use crate::layer_sink::LayerSink;
+use crate::shapes::layer_shapes;
+
+/// A network: layers in topological order, the first the input, the last the output.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Network {
+    layers: Vec<Layer>,
+}
+
+impl Network {
+    /// The layers, each after those it reads.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The layer with a given id.
+    pub fn layer(&self, id: LayerId) -> &Layer {
+        &self.layers[id.0]
+    }
+
+    /// The shape of the image.
+    pub fn input(&self) -> Shape {
+        self.layers[0].input
+    }
+
+    /// The shape of the output.
+    pub fn output(&self) -> Shape {
+        self.layers[self.layers.len() - 1].output
+    }
+
+    /// Trainable parameters.
+    pub fn parameters(&self) -> u64 {
+        self.layers.iter().map(Layer::parameters).sum()
+    }
+
+    /// Multiply-accumulates for one image.
+    pub fn macs(&self) -> u64 {
+        self.layers.iter().map(Layer::macs).sum()
+    }
+
+    /// A hash of everything but the layers' names (BLAKE3, hexadecimal).
+    pub fn digest(&self) -> String {
+        let mut hasher = blake3::Hasher::new_derive_key("tandem network v1");
+        for layer in &self.layers {
+            let Layer { name: _, operation, inputs, input, output } = layer;
+            let inputs: Vec<usize> = inputs.iter().map(|id| id.0).collect();
+            hasher.update(format!("{operation:?} {inputs:?} {input} {output}\n").as_bytes());
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// The network without the layers that its output does not depend on.
+    ///
+    /// Zeros propagate through convolutions, pooling, truncation and concatenation, and vanish
+    /// from sums; a layer that nothing reads is dropped. A convolution of zeros counts as zeros:
+    /// its batch normalisation may add a constant, which hardware folds into the next layer. The
+    /// network's input and the layers from a stand-alone batch normalisation on are kept, so that
+    /// even a network whose output is constant has something to run.
+    pub fn pruned(&self) -> Self {
+        let zero = self.zeros();
+        let mut used = vec![false; self.layers.len()];
+        let mut pending = vec![self.layers.len() - 1];
+        while let Some(index) = pending.pop() {
+            if !used[index] {
+                used[index] = true;
+                pending.extend(self.live_inputs(index, &zero).map(|id| id.0));
+            }
+        }
+        used[0] = true;
+
+        let mut moved = vec![LayerId(0); self.layers.len()];
+        let mut layers: Vec<Layer> = Vec::new();
+        for (index, layer) in self.layers.iter().enumerate().filter(|(index, _)| used[*index]) {
+            let inputs: Vec<LayerId> =
+                self.live_inputs(index, &zero).map(|id| moved[id.0]).collect();
+            if layer.operation == Operation::Add && inputs.len() == 1 {
+                moved[index] = inputs[0];
+                continue;
+            }
+            let mut layer = layer.clone();
+            if zero[index] {
+                layer.operation = Operation::Zero;
+            }
+            layer.inputs = inputs;
+            moved[index] = LayerId(layers.len());
+            layers.push(layer);
+        }
+        Self { layers }
+    }
+
+    fn live_inputs<'a>(
+        &'a self,
+        index: usize,
+        zero: &'a [bool],
+    ) -> impl Iterator<Item = LayerId> + 'a {
+        let layer = &self.layers[index];
+        let keep = !zero[index];
+        let is_sum = layer.operation == Operation::Add;
+        layer.inputs.iter().copied().filter(move |id| keep && !(is_sum && zero[id.0]))
+    }
+
+    /// For each layer, whether its output is constant zero.
+    fn zeros(&self) -> Vec<bool> {
+        let mut zero = vec![false; self.layers.len()];
+        for (index, layer) in self.layers.iter().enumerate() {
+            zero[index] = match layer.operation {
+                Operation::Zero => true,
+                Operation::Input
+                | Operation::BatchNormRelu
+                | Operation::GlobalAveragePool
+                | Operation::Linear { .. } => false,
+                Operation::Convolution(_)
+                | Operation::MaxPool(_)
+                | Operation::AveragePool(_)
+                | Operation::Add
+                | Operation::Concatenate
+                | Operation::Truncate { .. } => layer.inputs.iter().all(|id| zero[id.0]),
+            };
+        }
+        zero
+    }
+}
+
+/// Builds a network layer by layer, checking shapes on the way.
+#[derive(Clone, Debug)]
+pub struct NetworkBuilder {
+    layers: Vec<Layer>,
+    names: HashSet<String>,
+}
+
+impl NetworkBuilder {
+    /// Starts with an image of the given shape; the input layer is named `input`.
+    pub fn new(image: Shape) -> (Self, LayerId) {
+        let input = Layer {
+            name: "input".into(),
+            operation: Operation::Input,
+            inputs: Vec::new(),
+            input: image,
+            output: image,
+        };
+        (Self { layers: vec![input], names: HashSet::from(["input".into()]) }, LayerId(0))
+    }
+
+    /// How many layers there are so far, the input included.
+    pub const fn len(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Whether there is no layer, which never is: the input is one.
+    pub const fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
+
+    /// Whether a layer has a name.
+    pub fn has(&self, name: &str) -> bool {
+        self.names.contains(name)
+    }
+
+    /// Ends the network at its last layer.
+    pub fn finish(self) -> Network {
+        Network { layers: self.layers }
+    }
+
+    /// Ends the network at a layer that depends on all others.
+    ///
+    /// # Errors
+    /// The first layer that it does not depend on.
+    pub fn finish_at(self, output: LayerId) -> Result<Network, NetworkError> {
+        let mut used = vec![false; self.layers.len()];
+        used[output.0] = true;
+        for (index, layer) in self.layers.iter().enumerate().rev() {
+            if used[index] {
+                layer.inputs.iter().for_each(|input| used[input.0] = true);
+            }
+        }
+        match used.iter().position(|used| !used) {
+            None => Ok(self.finish()),
+            Some(unused) => Err(NetworkError::Unused {
+                layer: self.layers[unused].name.clone(),
+                output: self.layers[output.0].name.clone(),
+            }),
+        }
+    }
+}
+
+impl LayerSink for NetworkBuilder {
+    type Id = LayerId;
+    type Error = NetworkError;
+
+    fn shape(&self, id: LayerId) -> Shape {
+        self.layers[id.0].output
+    }
+
+    fn add(
+        &mut self,
+        name: impl fmt::Display,
+        operation: Operation,
+        inputs: &[LayerId],
+    ) -> Result<LayerId, NetworkError> {
+        if self.layers.len() >= MAX_LAYERS {
+            return Err(NetworkError::TooMany);
+        }
+        let shapes = inputs.iter().map(|&id| self.shape(id));
+        let (input, output) = layer_shapes(&name, operation, shapes)?;
+        let name = name.to_string();
+        if !self.names.insert(name.clone()) {
+            return Err(NetworkError::DuplicateName(name));
+        }
+        self.layers.push(Layer { name, operation, inputs: inputs.to_vec(), input, output });
+        Ok(LayerId(self.layers.len() - 1))
+    }
+}

@@ -1,0 +1,230 @@
+//! One layer: its operation, shapes, parameters and multiply-accumulates.
+
+use std::fmt;
+
+/// The shape of a feature map of one image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Shape {
+    /// Feature maps.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Shape {
+    /// Makes a shape.
+    pub const fn new(channels: usize, height: usize, width: usize) -> Self {
+        Self { channels, height, width }
+    }
+
+    /// The number of values.
+    pub const fn values(self) -> u64 {
+        (self.channels * self.height * self.width) as u64
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}x{}", self.channels, self.height, self.width)
+    }
+}
+
+/// Where a convolution's rectifier sits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Relu {
+    /// There is none.
+    None,
+    /// On the input, before the convolution (NAS-Bench-201).
+    Before,
+    /// On the output, after the batch normalisation (NASBench-101).
+    After,
+}
+
+/// A two-dimensional convolution with square kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Convolution {
+    /// Output channels.
+    pub channels: usize,
+    /// Rows and columns of a kernel.
+    pub kernel: usize,
+    /// Step between output pixels.
+    pub stride: usize,
+    /// Zero rows and columns around the input.
+    pub padding: usize,
+    /// Groups of channels that do not see each other.
+    pub groups: usize,
+    /// Whether every output channel has a trainable offset.
+    pub bias: bool,
+    /// Whether batch normalisation follows (two trainable parameters a channel).
+    pub batch_norm: bool,
+    /// The rectifier.
+    pub relu: Relu,
+}
+
+/// The window of a pooling layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// Rows and columns.
+    pub kernel: usize,
+    /// Step between output pixels.
+    pub stride: usize,
+    /// Rows and columns around the input; they never count in a maximum or an average.
+    pub padding: usize,
+    /// Whether a last window that hangs over the edge is kept.
+    pub ceil: bool,
+}
+
+/// What a layer computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// The image.
+    Input,
+    /// Convolution, with its batch normalisation and rectifier.
+    Convolution(Convolution),
+    /// Maximum over a window.
+    MaxPool(Window),
+    /// Average over a window, padding not counted.
+    AveragePool(Window),
+    /// Average over the whole feature map.
+    GlobalAveragePool,
+    /// Sum of the inputs, which all have one shape.
+    Add,
+    /// The inputs' channels one after another.
+    Concatenate,
+    /// The first channels of the input.
+    Truncate {
+        /// How many channels are kept.
+        channels: usize,
+    },
+    /// Batch normalisation and a rectifier on their own.
+    BatchNormRelu,
+    /// A fully connected layer with bias.
+    Linear {
+        /// Output features.
+        features: usize,
+    },
+    /// Zeros of the input's shape.
+    Zero,
+}
+
+impl Operation {
+    /// The kind of operation in a plain word, without its sizes.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Convolution(_) => "conv",
+            Self::MaxPool(_) => "max_pool",
+            Self::AveragePool(_) => "avg_pool",
+            Self::GlobalAveragePool => "global_avg_pool",
+            Self::Add => "add",
+            Self::Concatenate => "concat",
+            Self::Truncate { .. } => "truncate",
+            Self::BatchNormRelu => "batch_norm_relu",
+            Self::Linear { .. } => "linear",
+            Self::Zero => "zero",
+        }
+    }
+
+    /// The operation's name in tables and drawings.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Input => "input".into(),
+            Self::Convolution(c) => {
+                let mut label = format!("conv {0}x{0}", c.kernel);
+                if c.stride > 1 {
+                    label += &format!(" /{}", c.stride);
+                }
+                if c.groups > 1 {
+                    label += &format!(" ({} groups)", c.groups);
+                }
+                if c.relu == Relu::Before {
+                    label = format!("relu + {label}");
+                }
+                if c.batch_norm {
+                    label += " + bn";
+                }
+                if c.relu == Relu::After {
+                    label += " + relu";
+                }
+                label
+            }
+            Self::MaxPool(w) => format!("max pool {0}x{0} /{1}", w.kernel, w.stride),
+            Self::AveragePool(w) => format!("average pool {0}x{0} /{1}", w.kernel, w.stride),
+            Self::GlobalAveragePool => "global average pool".into(),
+            Self::Add => "add".into(),
+            Self::Concatenate => "concatenate".into(),
+            Self::Truncate { .. } => "truncate".into(),
+            Self::BatchNormRelu => "bn + relu".into(),
+            Self::Linear { .. } => "linear".into(),
+            Self::Zero => "zero".into(),
+        }
+    }
+}
+
+/// The index of a layer in its network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LayerId(pub(crate) usize);
+
+impl LayerId {
+    /// The position in [`crate::Network::layers`].
+    pub const fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// One layer of a network.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Layer {
+    /// A name that is unique in the network.
+    pub name: String,
+    /// What it computes.
+    pub operation: Operation,
+    /// The layers it reads, all before it.
+    pub inputs: Vec<LayerId>,
+    /// The shape it reads; of the first input where there are several.
+    pub input: Shape,
+    /// The shape it gives.
+    pub output: Shape,
+}
+
+impl Layer {
+    /// The window that slides over the input; one pixel for operations without any.
+    pub const fn window(&self) -> Window {
+        match self.operation {
+            Operation::Convolution(Convolution { kernel, stride, padding, .. }) => {
+                Window { kernel, stride, padding, ceil: false }
+            }
+            Operation::MaxPool(window) | Operation::AveragePool(window) => window,
+            _ => Window { kernel: 1, stride: 1, padding: 0, ceil: false },
+        }
+    }
+
+    /// Trainable parameters.
+    pub fn parameters(&self) -> u64 {
+        let count = match self.operation {
+            Operation::Convolution(c) => {
+                let weights = c.kernel * c.kernel * (self.input.channels / c.groups) * c.channels;
+                let per_channel = usize::from(c.bias) + 2 * usize::from(c.batch_norm);
+                weights + per_channel * c.channels
+            }
+            Operation::BatchNormRelu => 2 * self.input.channels,
+            Operation::Linear { features } => (self.input.values() as usize + 1) * features,
+            _ => 0,
+        };
+        count as u64
+    }
+
+    /// Multiply-accumulates for one image; pooling, addition and normalisation count none.
+    pub fn macs(&self) -> u64 {
+        match self.operation {
+            Operation::Convolution(c) => {
+                let taps = c.kernel * c.kernel * (self.input.channels / c.groups);
+                self.output.values() * taps as u64
+            }
+            Operation::Linear { features } => self.input.values() * features as u64,
+            _ => 0,
+        }
+    }
+}
