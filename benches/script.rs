@@ -243,7 +243,7 @@ fn calls(bench: &Bench) {
 
 fn main() {
     // As in the program, scripts are called on a thread with a stack that suffices.
-    let run = tandem::threads::builder().spawn(run).expect("a thread can be started");
+    let run = tandem::util::deep_stack::builder().spawn(run).expect("a thread can be started");
     run.join().expect("the benchmark ran");
 }
 

@@ -13,10 +13,10 @@ use serde_json::json;
 use tandem::network::{
     Nasbench101Settings, Nasbench201Settings, Network, Operation, Relu, nasbench101, nasbench201,
 };
-use tandem::seed::stream;
 use tandem::space::nasbench101::{Catalogue, Cell101};
 use tandem::space::nasbench201::{Cell201, Op201};
 use tandem::train::{Executor, Model, Optimiser, Rule};
+use tandem::util::rng::stream;
 
 /// Threads of every measurement.
 fn threads() -> usize {
@@ -110,7 +110,8 @@ impl Session {
 
     fn step(&mut self) -> f64 {
         self.executor.images_mut()[..self.images.len()].copy_from_slice(&self.images);
-        let outcome = self.executor.train(self.model.parameters(), &self.labels, 0.0, 0.1).expect("a step");
+        let outcome =
+            self.executor.train(self.model.parameters(), &self.labels, 0.0, 0.1).expect("a step");
         self.optimiser.step(&self.model, &mut self.executor, 0.01).expect("a step");
         outcome.mean_loss()
     }

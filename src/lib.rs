@@ -11,31 +11,23 @@
 pub mod accel;
 pub mod accuracy;
 pub mod comparison;
-pub mod flight;
-pub mod hashed;
-mod near;
 pub mod network;
 pub mod pareto;
 pub mod query;
 pub mod report;
 pub mod script;
 pub mod search;
-pub mod seed;
 pub mod serve;
 pub mod space;
 pub mod store;
 pub mod study;
 #[cfg(test)]
-mod testing;
-pub mod threads;
+mod test_support;
 pub mod train;
-pub mod whole;
-mod yaml;
-
-pub use tandem_kernels::alloc_meter;
+pub mod util;
 
 /// The tests' allocator: scripts' limits of memory need one that counts.
 #[cfg(test)]
 #[global_allocator]
-static ALLOCATOR: alloc_meter::CountingAllocator =
-    alloc_meter::CountingAllocator { end: |_, _| std::process::abort() };
+static ALLOCATOR: util::alloc_meter::CountingAllocator =
+    util::alloc_meter::CountingAllocator { end: |_, _| std::process::abort() };

@@ -4,7 +4,7 @@ mod cli;
 
 use std::process::ExitCode;
 
-use tandem::alloc_meter::CountingAllocator;
+use tandem::util::alloc_meter::CountingAllocator;
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator { end: end_above_memory_limit };

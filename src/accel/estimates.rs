@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::flight::Flights;
+use crate::util::single_flight::Flights;
 
 /// Where estimates are kept between runs of the program.
 pub trait Estimates: Send + Sync {

@@ -276,7 +276,7 @@ fn restore(stored: u16, earlier: &[u16]) -> Option<u16> {
 mod tests {
     use super::*;
     use crate::space::nasbench201::Op201;
-    use crate::testing::data_dir;
+    use crate::test_support::data_dir;
 
     fn table() -> &'static Nasbench201Table {
         Nasbench201Table::embedded().unwrap()

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::flight::Flights;
 use crate::network::Network;
 use crate::train::data::{DataSpec, Dataset, open};
 use crate::train::{
     EpochScore, Executor, Job, Model, Optimiser, Recipe, Score, TrainError, TrainProgress,
     Training, Watch, fit, training_key,
 };
+use crate::util::single_flight::Flights;
 
 /// How often a training in progress is brought to the disk.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(20);

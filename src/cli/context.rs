@@ -14,11 +14,11 @@ use super::run::listen;
 use tandem::note;
 use tandem::report::{Colour, Format, Voice};
 use tandem::script::{Script, ScriptError, Settings, SettingsError};
-use tandem::seed::stream;
 use tandem::serve::{self, Served};
 use tandem::space::Point;
 use tandem::store::{OpenMode, Reader, RunRecord, Store};
 use tandem::study::{Experiment, Failure, StoredEstimates, StoredTrainings};
+use tandem::util::rng::stream;
 
 /// Reads a count that makes no sense as 0.
 pub fn at_least_one(text: &str) -> Result<u64, String> {

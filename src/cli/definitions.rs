@@ -11,7 +11,7 @@ use super::error::CliError;
 use super::output::{names, print_json};
 use tandem::note;
 use tandem::script::{definitions, reference_page};
-use tandem::whole::write_whole;
+use tandem::util::atomic_file::write_whole;
 
 /// Writes definitions of what scripts can call, for editors with the Rhai language server.
 #[derive(Debug, clap::Args)]

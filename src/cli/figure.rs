@@ -13,7 +13,7 @@ use tandem::pareto::{Frontier, costs};
 use tandem::query::select;
 use tandem::report::{Axes, Series, figure};
 use tandem::store::{Outcome, Reader, RunRecord, Trial};
-use tandem::whole::write_whole;
+use tandem::util::atomic_file::write_whole;
 
 /// Draws the frontiers of runs and sweeps as SVG: accuracy against latency, with area as colour.
 #[derive(Debug, clap::Args)]

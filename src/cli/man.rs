@@ -12,7 +12,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 use super::error::CliError;
 use super::help;
 use tandem::note;
-use tandem::whole::write_whole;
+use tandem::util::atomic_file::write_whole;
 
 /// Prints the manual page, or writes one for every command into a folder.
 #[derive(Debug, clap::Args)]

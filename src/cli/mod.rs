@@ -49,7 +49,7 @@ use clap::{ColorChoice, FromArgMatches, Parser, Subcommand, ValueEnum};
 use tandem::report::{Colour, Format};
 use tandem::script::keep_panics_of_calls;
 use tandem::store::end_with;
-use tandem::threads::{self, shared_pool};
+use tandem::util::deep_stack::{self, shared_pool};
 
 pub use context::Common;
 pub use error::CliError;
@@ -157,7 +157,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // Scripts need more stack than the main thread has.
     std::thread::scope(|scope| {
         let command =
-            threads::builder().name("main".to_owned()).spawn_scoped(scope, || carry_out(&cli));
+            deep_stack::builder().name("main".to_owned()).spawn_scoped(scope, || carry_out(&cli));
         match command.map(std::thread::ScopedJoinHandle::join) {
             Ok(Ok(code)) => code,
             // It has said so.

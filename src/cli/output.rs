@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::error::CliError;
 use tandem::report::Format;
-use tandem::whole::{Replacement, Target};
+use tandem::util::atomic_file::{Replacement, Target};
 
 /// Where results go.
 pub struct Output(Place);

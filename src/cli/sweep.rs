@@ -25,7 +25,7 @@ use tandem::space::nasbench201::Nasbench201Space;
 use tandem::space::{Point, Space};
 use tandem::store::{RunRecord, Store, SweepRecord};
 use tandem::study::{End, Experiment, Failure, Judged, Metrics, StudyError, SweepStudy};
-use tandem::threads::pool;
+use tandem::util::deep_stack::pool;
 
 /// Evaluates every pair of an experiment's space: the exact frontier, the best pairs for each
 /// objective that its sweep() names, and counts.

@@ -15,7 +15,9 @@ use tandem::script::TrainingPlan;
 use tandem::space::Point;
 use tandem::study::Experiment;
 use tandem::train::{Model, TrainError};
-use tandem::whole::{Replacement, create_folder_like_folder, restrict_like_folder, write_whole};
+use tandem::util::atomic_file::{
+    Replacement, create_folder_like_folder, restrict_like_folder, write_whole,
+};
 
 /// Trains one network of an experiment, as its `training(point)` says, and keeps its weights.
 ///

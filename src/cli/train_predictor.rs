@@ -11,7 +11,7 @@ use tandem::accuracy::nasbench101::Nasbench101Table;
 use tandem::accuracy::nasbench101::predictor::{Predictor, Quality, Recipe, split, train};
 use tandem::note;
 use tandem::report::Table;
-use tandem::whole::write_whole;
+use tandem::util::atomic_file::write_whole;
 
 /// The share of the cells that is compared apart, from the most accurate down.
 const TOP: f64 = 0.1;

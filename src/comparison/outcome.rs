@@ -3,7 +3,7 @@
 use super::course::Course;
 use super::statistics::{Interval, Quartiles, median_difference, superiority};
 use super::target::Target;
-use crate::seed::stream;
+use crate::util::rng::stream;
 
 /// Rewards that differ by less, relatively, count as the same: sums are rounded.
 const ROUNDING: f64 = 1e-12;

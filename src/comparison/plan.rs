@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_yaml::Value;
 
 use crate::store::plain_name;
-use crate::yaml::{self, Named};
+use crate::util::yaml::{self, Named};
 
 /// Repeats of a strategy on a scenario at most.
 const MOST_REPEATS: u64 = 10_000;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::store::{RunRecord, Store};
 use crate::study::{End, Event, Experiment, Study, StudyError};
-use crate::threads;
+use crate::util::deep_stack;
 
 /// A run of a study that is not finished.
 pub struct Planned<'a> {
@@ -82,7 +82,7 @@ pub fn run_all(
     };
     std::thread::scope(|scope| {
         for _ in 0..threads.clamp(1, runs.len().max(1)) {
-            threads::builder().spawn_scoped(scope, work).expect("a thread can be started");
+            deep_stack::builder().spawn_scoped(scope, work).expect("a thread can be started");
         }
     });
     if let Some(failure) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {

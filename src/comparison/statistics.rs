@@ -5,7 +5,7 @@
 
 use rand::Rng;
 
-use crate::seed::ChaCha12Rng;
+use crate::util::rng::ChaCha12Rng;
 
 /// Resamples of a bootstrap interval.
 pub const RESAMPLES: usize = 10_000;
@@ -113,7 +113,7 @@ fn resample(values: &[f64], rng: &mut ChaCha12Rng) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seed::stream;
+    use crate::util::rng::stream;
 
     const INF: f64 = f64::INFINITY;
 

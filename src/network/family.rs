@@ -1,8 +1,8 @@
 //! The networks of a space, by number.
 
-use super::{LayerSink, Network, NetworkBuilder, NetworkError, Shape};
 use super::nasbench101::{Nasbench101Settings, assemble_nasbench101};
 use super::nasbench201::{Nasbench201Settings, assemble_nasbench201};
+use super::{LayerSink, Network, NetworkBuilder, NetworkError, Shape};
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
 

@@ -3,7 +3,9 @@
 //! Dong and Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search"
 //! (ICLR 2020), section 2.1 and figure 1.
 
-use super::{LayerSink, Network, NetworkBuilder, NetworkError, Convolution, Operation, Relu, Shape, Window};
+use super::{
+    Convolution, LayerSink, Network, NetworkBuilder, NetworkError, Operation, Relu, Shape, Window,
+};
 use crate::space::nasbench201::{Cell201, Op201};
 
 /// The macro structure around a NAS-Bench-201 cell.

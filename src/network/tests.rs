@@ -3,7 +3,7 @@
 use super::*;
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
-use crate::testing::data_dir;
+use crate::test_support::data_dir;
 
 const RESNET: &str =
     "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|";

@@ -10,7 +10,7 @@ use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
 use super::brief::brief;
 use super::limits::Limits;
 use super::reached::{Reached, tidy};
-use tandem_kernels::alloc_meter;
+use crate::util::alloc_meter;
 
 /// How many operations pass between two looks at the clock.
 const CLOCK_EVERY: u64 = 32;

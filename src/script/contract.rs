@@ -6,7 +6,7 @@ use rhai::{AST, Dynamic, Engine, FnAccess, Module};
 
 use super::diagnostic::{Diagnostic, counted, definition, nearest};
 use super::roles::{ROLES, Role};
-use crate::near::edits;
+use crate::util::suggest::edits;
 
 /// A function of the contract by its name, with what depends on it.
 pub(super) fn effect(name: &str) -> Option<(&'static str, &'static str)> {

@@ -115,7 +115,7 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::threads::STACK_BYTES;
+    use crate::util::deep_stack::STACK_BYTES;
 
     #[test]
     fn the_stacks_of_threads_suffice_for_the_default_limits() {

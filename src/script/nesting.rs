@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::limits::Limits;
 use super::modules::{PhaseReward, ScriptAccelerator, ScriptPhase};
-use crate::threads::STACK_BYTES;
+use crate::util::deep_stack::STACK_BYTES;
 
 /// The most levels of a value that is kept.
 const MOST: usize = 256;

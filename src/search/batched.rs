@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::controller::{Controller, NOTHING_ASKED, SearchError, Searched, Told, check_told};
 use super::random::{check_sizes, draw_legal};
 use super::state::Format;
-use crate::seed;
+use crate::util::rng;
 
 /// How a search goes on from what is known, batch by batch.
 pub trait Strategy: fmt::Debug + Clone + PartialEq + Serialize + DeserializeOwned + Send {
@@ -179,7 +179,7 @@ impl<S: Strategy> Batched<S> {
     ) -> Result<Self, SearchError> {
         searched.validate()?;
         let progress = Progress {
-            rng: seed::stream(seed, &format!("{stream_name}/draws"), 0),
+            rng: rng::stream(seed, &format!("{stream_name}/draws"), 0),
             points: Vec::new(),
             asked: 0,
             told: Vec::new(),

@@ -87,12 +87,12 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::seed;
+    use crate::util::rng;
 
     #[test]
     fn neighbours_differ_in_one_choice_and_are_legal() {
         let searched = Searched::new(vec![3, 1, 4, 100], Arc::new(|point| point[0] != point[2]));
-        let mut rng = seed::stream(0, "test", 0);
+        let mut rng = rng::stream(0, "test", 0);
         let point = [0, 0, 1, 50];
         let all = neighbours(&searched, &point, &mut rng);
         // Of the first choice 1 is illegal, of the third 0.
@@ -111,7 +111,7 @@ mod tests {
     fn a_mutation_changes_what_can_be_changed() {
         let mut searched = Searched::new(vec![1, 2, 9], Arc::new(|_| true));
         searched.ordered[2] = true;
-        let mut rng = seed::stream(1, "test", 0);
+        let mut rng = rng::stream(1, "test", 0);
         let mut counts = [[0_u32; 9]; 3];
         for _ in 0..4_000 {
             let changed = mutate(&searched, &[0, 1, 8], &mut rng).unwrap();

@@ -7,7 +7,7 @@ use super::controller::{
     Controller, MAX_DRAWS, NOTHING_ASKED, SearchError, Searched, Told, check_told,
 };
 use super::state::Format;
-use crate::seed;
+use crate::util::rng;
 
 /// How many points may be asked for ahead; none of them depends on a reward.
 const BATCH: usize = 64;
@@ -39,7 +39,7 @@ impl Random {
     /// [`SearchError::Setting`] if there is nothing to search.
     pub fn new(searched: Searched, seed: u64, stream_name: &str) -> Result<Self, SearchError> {
         searched.validate()?;
-        let rng = seed::stream(seed, &format!("{stream_name}/draws"), 0);
+        let rng = rng::stream(seed, &format!("{stream_name}/draws"), 0);
         let state = State { sizes: searched.sizes.clone(), rng, outstanding: 0 };
         Ok(Self { searched, state })
     }

@@ -3,7 +3,7 @@
 use super::error::StoreError;
 use super::keys;
 use super::open::Store;
-use crate::hashed::{body, hashed};
+use crate::util::checksum::{body, hashed};
 
 /// How many checkpoints of a run are kept: the last, and one to fall back to.
 pub(super) const KEPT: usize = 2;

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use super::open::DATABASE;
 use super::place::BLOBS;
-use crate::whole::{create_folder_like_folder, restrict_like_folder};
+use crate::util::atomic_file::{create_folder_like_folder, restrict_like_folder};
 
 /// What is known to be on the disk.
 #[derive(Debug, Default)]

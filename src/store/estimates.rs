@@ -2,7 +2,7 @@
 
 use super::error::StoreError;
 use super::open::Store;
-use crate::hashed::hashed;
+use crate::util::checksum::hashed;
 
 impl Store {
     /// An estimate, if it is known.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::open::Store;
 use super::record::now_s;
-use crate::whole::create_like_folder;
+use crate::util::atomic_file::create_like_folder;
 
 /// The file within the store's folder.
 const FILE: &str = "holder";

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::whole::create_like_folder;
+use crate::util::atomic_file::create_like_folder;
 
 /// The file that is locked.
 pub(super) const FILE: &str = "lock";

@@ -24,8 +24,10 @@ use super::place::{self, BLOBS, Layout, Place, look};
 use super::preflight::{Prepared, format_number, prepare, read_image};
 use super::trees::{META, copy_trees};
 use super::{migration, remains, swap};
-use crate::flight::Flights;
-use crate::whole::{create_folder_like_folder, create_like_folder, restrict_like_folder};
+use crate::util::atomic_file::{
+    create_folder_like_folder, create_like_folder, restrict_like_folder,
+};
+use crate::util::single_flight::Flights;
 
 /// The version of the layout that this program writes.
 pub(super) const FORMAT: u32 = 2;

@@ -12,7 +12,7 @@ use super::error::StoreError;
 use super::image::{Files, SegmentHeader, is_conf};
 use super::open::{DATABASE, SYNCED};
 use super::{lock, swap};
-use crate::whole::create_like_folder;
+use crate::util::atomic_file::create_like_folder;
 
 /// The file that says that a folder is a store's.
 pub(super) const MARKER: &str = "tandem-store";

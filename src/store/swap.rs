@@ -15,7 +15,7 @@ use super::durable::sync_folder;
 use super::image::{is_conf, snapshots};
 use super::open::{DATABASE, SYNCED};
 use super::place::{BLOBS, CONF, MARKER, TRAININGS, is_marked, mark};
-use crate::whole::{create_folder_like_folder, restrict_like_folder};
+use crate::util::atomic_file::{create_folder_like_folder, restrict_like_folder};
 
 /// Holds what is being written; worth nothing.
 const UNFINISHED: &str = "incoming.part";

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::error::StoreError;
 use super::open::Store;
-use crate::hashed::{body, hashed};
+use crate::util::checksum::{body, hashed};
 
 impl Store {
     /// The record of a training, if it is known.

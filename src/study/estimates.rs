@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::accel::Estimates;
-use crate::flight::Flights;
 use crate::store::Store;
+use crate::util::single_flight::Flights;
 
 /// Estimates kept in a store, shared by its runs.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use super::error::StudyError;
 use super::experiment::{Experiment, Failure, Metrics, Phase, evaluate_finite};
 use crate::space::Point;
 use crate::store::{Effort, Outcome, Reused};
-use crate::threads;
+use crate::util::deep_stack;
 
 /// Points whose metrics are kept in memory, so that a controller that comes back to one does not
 /// pay for it again.
@@ -25,7 +25,7 @@ pub(super) struct Evaluator<'a> {
 impl<'a> Evaluator<'a> {
     /// Evaluates as many points at once as it has threads.
     pub(super) fn new(experiment: &'a dyn Experiment, count: usize) -> Result<Self, StudyError> {
-        let pool = threads::pool(count)
+        let pool = deep_stack::pool(count)
             .map_err(|source| StudyError::Threads { threads: count, source })?;
         Ok(Self { experiment, pool, remembered: HashMap::new() })
     }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::experiment::Metrics;
 use super::progress::Progress;
 use super::units::{is_accuracy, unit_hint};
-use crate::near::nearest;
 use crate::pareto::{Direction, Objective, Relation, costs, hypervolume};
 use crate::store::{Outcome, Trial};
+use crate::util::suggest::nearest;
 
 /// A number of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::accuracy::trained::{TrainingRecord, Trainings};
-use crate::flight::Flights;
 use crate::store::Store;
+use crate::util::single_flight::Flights;
 
 /// Trainings kept in a store, shared by its runs.
 #[derive(Debug)]

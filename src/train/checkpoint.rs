@@ -8,12 +8,12 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
-use tandem_kernels::{Outcome, with_values};
 use super::model::Model;
 use super::optimiser::OptimiserState;
 use super::trainer::EpochScore;
-use crate::hashed::body;
-use crate::whole::{create_folder_like_folder, create_like_folder};
+use crate::util::atomic_file::{create_folder_like_folder, create_like_folder};
+use crate::util::checksum::body;
+use tandem_kernels::{Outcome, with_values};
 
 /// A training between two steps.
 #[derive(Serialize, Deserialize)]

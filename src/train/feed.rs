@@ -5,7 +5,7 @@ use rand::Rng as _;
 use super::data::{Dataset, Images};
 use super::recipe::Augment;
 use crate::network::Shape;
-use crate::seed::{ChaCha12Rng, stream};
+use crate::util::rng::{ChaCha12Rng, stream};
 
 /// Turns bytes into what a network reads.
 pub struct Feed<'a> {

@@ -9,7 +9,7 @@ use tandem_kernels::{EPSILON, KernelError, LayerVariables, NormVariables, Parame
 
 use super::error::TrainError;
 use crate::network::{Layer, Network, Operation};
-use crate::seed::stream;
+use crate::util::rng::stream;
 
 /// A network with its parameters, which are Candle variables of the names and shapes that PyTorch uses:
 /// `<layer>.weight` (outputs, inputs / groups, rows, columns; of a linear layer outputs, inputs),

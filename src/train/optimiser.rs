@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
-use tandem_kernels::{Executor, change_values};
 use super::model::{Model, Role};
+use tandem_kernels::{Executor, change_values};
 
 /// How a parameter follows its gradient g, at learning rate r.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -5,14 +5,14 @@ use rand::Rng;
 
 use super::{Executor, Level, Model, Role};
 use crate::network::{
-    LayerSink as _, Convolution, LayerId, MobilenetSettings, Nasbench101Settings,
+    Convolution, LayerId, LayerSink as _, MobilenetSettings, Nasbench101Settings,
     Nasbench201Settings, Network, NetworkBuilder, Operation, Relu, Shape, Window, mobilenet,
     nasbench101, nasbench201,
 };
-use crate::seed::stream;
 use crate::space::mobilenet::{Block, Mobilenet, Stage};
 use crate::space::nasbench101::{Catalogue, Cell101};
 use crate::space::nasbench201::Cell201;
+use crate::util::rng::stream;
 
 const MOMENTUM: f64 = 0.1;
 
@@ -79,7 +79,8 @@ impl Case {
         let loss = loss.to_scalar::<f64>().unwrap();
         for level in Level::available() {
             let mut executor = self.executor(2, level);
-            let outcome = executor.train(self.model.parameters(), &self.labels, smoothing, 0.0).unwrap();
+            let outcome =
+                executor.train(self.model.parameters(), &self.labels, smoothing, 0.0).unwrap();
             let difference = (outcome.mean_loss() - loss).abs();
             assert!(difference < 2e-5 * loss.abs(), "{level:?}: {} {loss}", outcome.mean_loss());
             for (index, variable) in reference.variables().iter().enumerate() {
@@ -353,7 +354,9 @@ fn running_statistics_move_by_the_momentum() {
     let weight = case.model.variables()[0].as_tensor();
     let z = case.tensor().conv2d(weight, 0, 1, 1, 1).unwrap();
     let z = z.transpose(0, 1).unwrap().flatten_from(1).unwrap().to_vec2::<f32>().unwrap();
-    case.executor(1, Level::best()).train(case.model.parameters(), &case.labels, 0.0, MOMENTUM).unwrap();
+    case.executor(1, Level::best())
+        .train(case.model.parameters(), &case.labels, 0.0, MOMENTUM)
+        .unwrap();
     let (new_mean, new_variance) =
         (values("layer0.bn.running_mean"), values("layer0.bn.running_var"));
     for (channel, z) in z.iter().enumerate() {

@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::Checkpoint;
 use super::data::{Dataset, Images};
 use super::error::TrainError;
-use tandem_kernels::{Executor, Outcome};
 use super::feed::Feed;
 use super::model::Model;
 use super::optimiser::{Optimiser, clip};
 use super::recipe::{Recipe, training_key};
 use crate::network::Network;
-use crate::seed::stream;
+use crate::util::rng::stream;
+use tandem_kernels::{Executor, Outcome};
 
 /// A training to be done.
 #[derive(Clone, Copy, Debug)]
@@ -240,7 +240,8 @@ impl Trainer<'_> {
         let labels = labels(self.job.data.train(), batch);
         let feed = &self.feed;
         self.executor.fill(batch.len(), &|slot, to| feed.changed(epoch, batch[slot], to));
-        let outcome = self.executor.train(self.model.parameters(), &labels, smoothing, norm_momentum)?;
+        let outcome =
+            self.executor.train(self.model.parameters(), &labels, smoothing, norm_momentum)?;
         let loss = outcome.mean_loss();
         let norm = norm.map_or(0.0, |norm| clip(self.executor, norm));
         if !(loss.is_finite() && norm.is_finite()) {

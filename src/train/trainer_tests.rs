@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::data::{DataSpec, Dataset, open};
-use tandem_kernels::with_values;
 use super::{
     Augment, Executor, Job, Model, Recipe, Rule, TrainError, TrainProgress, Training, Watch, fit,
     training_key,
 };
 use crate::network::{Nasbench101Settings, Network, nasbench101};
 use crate::space::nasbench101::Cell101;
+use tandem_kernels::with_values;
 
 fn data() -> Dataset {
     open(&DataSpec::Procedural, Path::new("")).unwrap()

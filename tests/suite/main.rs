@@ -36,5 +36,5 @@ mod training;
 
 /// As in the program: scripts' limits of memory need an allocator that counts.
 #[global_allocator]
-static ALLOCATOR: tandem::alloc_meter::CountingAllocator =
-    tandem::alloc_meter::CountingAllocator { end: |_, _| std::process::abort() };
+static ALLOCATOR: tandem::util::alloc_meter::CountingAllocator =
+    tandem::util::alloc_meter::CountingAllocator { end: |_, _| std::process::abort() };

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use rand::Rng;
 use rand::seq::IndexedRandom;
-use tandem::seed::stream;
-use tandem::{script, threads};
+use tandem::script;
+use tandem::util::deep_stack;
+use tandem::util::rng::stream;
 
 use crate::support::project;
 
@@ -59,7 +60,7 @@ const VALUES: [&str; 40] = [
 
 /// Runs something where scripts may run.
 fn on_its_thread(run: impl FnOnce() + Send + 'static) {
-    if let Err(panic) = threads::builder().spawn(run).unwrap().join() {
+    if let Err(panic) = deep_stack::builder().spawn(run).unwrap().join() {
         std::panic::resume_unwind(panic);
     }
 }

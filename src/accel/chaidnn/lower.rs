@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::operation::{Kind, Work};
 use super::program::Program;
 use super::queue::Queue;
-use crate::network::{LayerSink, Family, Network, NetworkError, Operation, Shape, layer_shapes};
+use crate::network::{Family, LayerSink, Network, NetworkError, Operation, Shape, layer_shapes};
 
 /// A network that the accelerator has no operations for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -7,7 +7,7 @@ use super::area::Blocks;
 use super::operation::{Kind, Work};
 use super::{Configuration, Platform, Precision, Program, lower};
 use crate::network::{
-    LayerSink, Convolution, LayerId, Nasbench101Settings, Nasbench201Settings, NetworkBuilder,
+    Convolution, LayerId, LayerSink, Nasbench101Settings, Nasbench201Settings, NetworkBuilder,
     Operation, Relu, Shape, Window, nasbench101, nasbench201,
 };
 use crate::space::nasbench101::Cell101;

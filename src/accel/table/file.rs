@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::measured::MeasuredTable;
 use crate::accel::metric::is_plain_word;
-use crate::hashed::{body, hashed};
-use crate::whole::write_whole;
+use crate::util::atomic_file::write_whole;
+use crate::util::checksum::{body, hashed};
 
 const FOLDER: &str = "tables";
 const EXTENSION: &str = "table";

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::accel::Accelerator;
-use crate::testing::data_dir;
+use crate::test_support::data_dir;
 
 const CSV: &str = "\
 net,pixel3.latency_ms,pixel3.energy_mj,npu.latency_ms

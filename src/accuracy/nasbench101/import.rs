@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::official::{self, OfficialError};
 use super::table::{FILES, FOLDER, MAGIC, Nasbench101Table, TableError, ZSTD_MAGIC};
 use crate::space::nasbench101::Catalogue;
-use crate::whole::write_whole;
+use crate::util::atomic_file::write_whole;
 
 /// How an import fails; the folder of data is then as it was.
 #[derive(Debug, thiserror::Error)]
@@ -129,7 +129,7 @@ mod tests {
     use super::official::tests::file_of;
     use super::*;
     use crate::space::nasbench101::{Cell101, every_cell};
-    use crate::testing::data_dir;
+    use crate::test_support::data_dir;
 
     /// Reads a file and keeps it as [`import`] does, but enumerates no cells.
     fn import_all(file: &Path, data: &Path, all: &Catalogue) -> Result<Imported, ImportError> {

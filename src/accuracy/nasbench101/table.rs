@@ -200,7 +200,7 @@ mod tests {
     use super::*;
     use crate::network::{Nasbench101Settings, nasbench101};
     use crate::space::nasbench101::CellHash;
-    use crate::testing::data_dir;
+    use crate::test_support::data_dir;
 
     fn table() -> Option<Nasbench101Table> {
         data_dir().map(|dir| Nasbench101Table::open(&dir).unwrap())

@@ -9,11 +9,11 @@ use std::process::ExitCode;
 use super::context::{Common, ExperimentArgs, Loaded};
 use super::error::{CliError, described};
 use super::sweep::pairs;
+use report::Report;
 use tandem::pareto::sweep::MOST_PAIRS;
 use tandem::report::{Format, Voice};
 use tandem::script::Diagnostic;
 use tandem::study::Experiment;
-use report::Report;
 use tried::Tried;
 
 /// Checks an experiment without running it: what it says, the space, a few points, the phases, what it

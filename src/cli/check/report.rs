@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use super::tried::Tried;
-use tandem::accuracy::trained::Estimate;
 use crate::cli::context::Loaded;
+use tandem::accuracy::trained::Estimate;
 use tandem::report::{Format, Table, duration, grouped, number};
 use tandem::script::{Host, SweepPlan};
 use tandem::space::Space;

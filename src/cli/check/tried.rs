@@ -3,18 +3,18 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use tandem::accuracy::trained::Estimate;
 use crate::cli::context::Loaded;
 use crate::cli::error::CliError;
 use crate::cli::run::explain;
+use tandem::accuracy::trained::Estimate;
 use tandem::script::Diagnostic;
-use tandem::seed::stream;
 use tandem::space::Point;
 use tandem::store::{Outcome, Stretch};
 use tandem::study::{
     Experiment, Failure, Metrics, Obstacle, Progress, Rehearsal, RehearsalEnd, StudyError,
     evaluate_finite,
 };
+use tandem::util::rng::stream;
 
 /// Points that are drawn and evaluated.
 pub const POINTS: usize = 8;

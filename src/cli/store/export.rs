@@ -10,7 +10,7 @@ use super::super::output::print_json;
 use super::{counts, held, is_standard};
 use tandem::note;
 use tandem::store::{Store, StoreError, Totals};
-use tandem::whole::Target;
+use tandem::util::atomic_file::Target;
 
 /// Writes all that is in the store into one file, from which `store import` makes the same store.
 #[derive(Debug, clap::Args)]

@@ -20,7 +20,7 @@ use tandem::report::{Format, StudyBar};
 use tandem::script::{Diagnostic, ScriptError, SettingsError, Sources};
 use tandem::store::{RunRecord, Status, Store, StoreError, StudyRecord, now_s};
 use tandem::study::{End, StudyError};
-use tandem::whole::write_whole;
+use tandem::util::atomic_file::write_whole;
 
 /// Runs strategies on scenarios, each repeated over seeds, and compares them: outcomes with quartiles
 /// and intervals, and a report with figures.

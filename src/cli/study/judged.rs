@@ -10,7 +10,7 @@ use tandem::comparison::{Course, Outcomes, Plan, Target, compare};
 use tandem::pareto::Objective;
 use tandem::store::{RunRecord, Store, StoreError, StudyRecord, Trial};
 use tandem::study::StudyError;
-use tandem::threads::pool;
+use tandem::util::deep_stack::pool;
 
 /// A reward that is higher by more, relatively, is no matter of rounding.
 const ROUNDING: f64 = 1e-9;

@@ -11,9 +11,9 @@ use super::*;
 use crate::accel::chaidnn::{Batch, ChaidnnSpace, Configuration, Platform, lower};
 use crate::network::{Family, Nasbench101Family, Nasbench101Settings};
 use crate::pareto::{Term, Weighted, dominance};
-use crate::seed::stream;
 use crate::space::Domain;
 use crate::space::nasbench101::{Cell101, Nasbench101Space};
+use crate::util::rng::stream;
 
 fn weighted(terms: &[(&str, f64, f64, f64)], limits: &[&str]) -> Weighted {
     let term = |&(name, weight, worst, best): &(&str, f64, f64, f64)| {

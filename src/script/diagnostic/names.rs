@@ -1,6 +1,6 @@
 //! Names that may have been meant, and names of types as people know them.
 
-use crate::near::edits;
+use crate::util::suggest::edits;
 
 /// Those of some names that are near to another, nearest first.
 pub(in crate::script) fn nearest<'n>(

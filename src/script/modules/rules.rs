@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Module, NativeCallContext};
 
 use super::values::{to_dynamic, value_of};
-use crate::near::nearest;
 use crate::script::call::apart;
 use crate::script::native::{name_type, native};
 use crate::script::options::{described, refuse};
 use crate::space::Value;
 use crate::space::mixed::{Draft, Field, Leaf, MixedError, Rule, RuleError, Trail};
+use crate::util::suggest::nearest;
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 

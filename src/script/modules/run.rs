@@ -11,10 +11,10 @@ use crate::script::diagnostic::nearest;
 use crate::script::metrics::script_map;
 use crate::script::native::{name_type, native};
 use crate::script::options::{described, refuse, refuse_with_help};
-use crate::seed::stream;
 use crate::space::{Point, Space};
 use crate::store::{Outcome, Trial};
 use crate::study::{PhaseProgress, Progress};
+use crate::util::rng::stream;
 
 /// A run so far, as scripts see it.
 #[derive(Clone)]

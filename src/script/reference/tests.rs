@@ -16,9 +16,9 @@ use crate::script::modules::TrainingPlan;
 use crate::script::roles::ROLES;
 use crate::script::{Script, Settings};
 use crate::search::ControllerSpec;
-use crate::seed::stream;
 use crate::store::{OpenMode, Outcome, RunRecord, Store};
 use crate::study::{Event, Experiment, Study};
+use crate::util::rng::stream;
 
 /// What is to the right of an expression and before what it gives.
 const GIVES: &str = "// =>";

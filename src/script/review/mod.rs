@@ -9,8 +9,8 @@ use super::contract::is_contract;
 use super::diagnostic::{Diagnostic, Place};
 use super::experiment::Script;
 use super::settings::Settings;
-use crate::near::nearest;
 use crate::study::Experiment;
+use crate::util::suggest::nearest;
 use uses::{Kind, Uses};
 
 /// Modules that come from `scripts/` serve many experiments: what this one does not use of them is no

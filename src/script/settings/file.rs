@@ -12,7 +12,7 @@ use crate::script::diagnostic::{Diagnostic, Outline};
 use crate::script::limits::Limits;
 use crate::script::reading::read_text;
 use crate::script::sources::Sources;
-use crate::yaml;
+use crate::util::yaml;
 
 /// What a settings file may say.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -109,7 +109,7 @@ impl Settings {
 
 /// Reads the value of a setting.
 fn read<T: DeserializeOwned>(key: &str, text: &str) -> Result<T, SettingsError> {
-    crate::yaml::read(text).map_err(|error| SettingsError::Value {
+    crate::util::yaml::read(text).map_err(|error| SettingsError::Value {
         key: key.to_owned(),
         reason: reason(key, text, &error),
     })

@@ -13,7 +13,7 @@ use crate::search::controller::{NOTHING_ASKED, check_told, setting};
 use crate::search::random::{check_sizes, draw_legal};
 use crate::search::state::Format;
 use crate::search::{Controller, SearchError, Searched, Told};
-use crate::seed;
+use crate::util::rng;
 
 /// How many times as many combinations as points are sampled at most before the rest of a batch is
 /// drawn uniformly.
@@ -105,12 +105,12 @@ impl Reinforce {
             fits,
             "the policy has at most 2^25 weights: fewer units, or a smaller space",
         )?;
-        let mut rng = seed::stream(seed, &format!("{stream_name}/weights"), 0);
+        let mut rng = rng::stream(seed, &format!("{stream_name}/weights"), 0);
         let policy = Policy::new(&searched.sizes, &settings, &mut rng);
         let progress = Progress {
             adam: Adam::new(&policy.lengths()),
             baseline: Baseline::default(),
-            rng: seed::stream(seed, &format!("{stream_name}/draws"), 0),
+            rng: rng::stream(seed, &format!("{stream_name}/draws"), 0),
             points: Vec::new(),
             asked: 0,
             rewards: Vec::new(),

@@ -25,7 +25,7 @@ fn even(point: &[u16]) -> bool {
 /// The hidden point of a problem.
 fn target(seed: u64) -> Vec<u16> {
     let all = searched(even);
-    draw_legal(&all, &mut seed::stream(seed, "target", 0)).unwrap()
+    draw_legal(&all, &mut rng::stream(seed, "target", 0)).unwrap()
 }
 
 /// The share of choices in which a point agrees with another.
@@ -128,7 +128,7 @@ fn it_learns_what_is_legal() {
     let settings = ReinforceSettings::default();
     let mut reinforce = Reinforce::new(settings, searched, 1, "test").unwrap();
     let share = |reinforce: &Reinforce| {
-        let mut rng = seed::stream(2, "test", 0);
+        let mut rng = rng::stream(2, "test", 0);
         let points = reinforce.policy.sample(1000, &mut rng);
         points.iter().filter(|point| legal(point)).count() as f64 / 1000.0
     };

@@ -3,9 +3,9 @@
 use rand::Rng;
 use rand_chacha::ChaCha12Rng;
 
-use tandem_kernels::deterministic_math::{add_multiple, dot};
 use super::cell::{Cell, CellWeights, GATES, Sequence};
 use super::settings::ReinforceSettings;
+use tandem_kernels::deterministic_math::{add_multiple, dot};
 
 /// What is added to the forget gates at first, so that early choices are remembered over a long
 /// sequence (R. Jozefowicz et al., "An Empirical Exploration of Recurrent Network Architectures",
@@ -264,10 +264,10 @@ mod tests {
     use candle_core::{Device, Tensor, Var};
 
     use super::*;
-    use crate::seed;
+    use crate::util::rng;
 
     fn policy(sizes: &[usize], settings: &ReinforceSettings) -> Policy {
-        Policy::new(sizes, settings, &mut seed::stream(7, "test", 0))
+        Policy::new(sizes, settings, &mut rng::stream(7, "test", 0))
     }
 
     fn small(tanh_constant: Option<f64>) -> ReinforceSettings {
@@ -439,7 +439,7 @@ mod tests {
     #[test]
     fn logits_and_gradients_are_those_of_candle() {
         let sizes = [3, 2, 5, 1, 7, 4];
-        let mut rng = seed::stream(9, "test", 0);
+        let mut rng = rng::stream(9, "test", 0);
         for tanh_constant in [None, Some(1.5)] {
             let settings = ReinforceSettings {
                 hidden: 21,
@@ -496,7 +496,7 @@ mod tests {
         let sizes = [2, 3];
         let settings = small(Some(2.0));
         let policy = policy(&sizes, &settings);
-        let mut rng = seed::stream(8, "test", 0);
+        let mut rng = rng::stream(8, "test", 0);
         let draws = 20_000;
         let points = policy.sample(draws, &mut rng);
         let mut statistic = 0.0;

@@ -13,9 +13,9 @@ use rayon::prelude::*;
 use super::cell::{Cell101, MOST_EDGES, MOST_VERTICES};
 use super::hash::CellHash;
 use super::order::{label_rank, labels_in};
-use crate::hashed::{body, hashed};
 use crate::space::dag::{Graph, Order};
-use crate::whole::write_whole;
+use crate::util::atomic_file::write_whole;
+use crate::util::checksum::{body, hashed};
 
 /// The number of cells up to isomorphism.
 pub const CELL_COUNT: usize = 423_624;
@@ -166,7 +166,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::accuracy::nasbench101::Nasbench101Table;
     use crate::network::{Nasbench101Settings, nasbench101};
-    use crate::testing::data_dir;
+    use crate::test_support::data_dir;
 
     /// All cells, enumerated once for all tests.
     pub(crate) fn all() -> &'static Catalogue {

@@ -12,8 +12,8 @@ use super::super::error::StoreError;
 use super::super::open::{FORMAT, Store};
 use super::super::trees::is_local;
 use super::format::{self, End, Manifest, Totals, TreeTotals};
-use crate::hashed;
-use crate::whole::Replacement;
+use crate::util::atomic_file::Replacement;
+use crate::util::checksum;
 
 /// A part of a tree ends with the record that makes it at least as long.
 const PART: usize = 1 << 20;
@@ -64,7 +64,7 @@ impl Store {
         for (file_name, path) in self.training_files()? {
             let bytes = fs::read(&path)
                 .map_err(|source| StoreError::File { path: path.clone(), source })?;
-            if hashed::body(&bytes).is_none() {
+            if checksum::body(&bytes).is_none() {
                 let what = format!(
                     "`{}` is not whole; remove it, and that training starts anew",
                     path.display()
@@ -95,14 +95,14 @@ impl Store {
 
     /// The files of checkpoints of trainings with their names, in the order of the names. What was not
     /// written to its end is none.
-    pub(in super::super) fn training_files(&self) -> Result<Vec<(OsString, PathBuf)>, StoreError> {
+    pub(in crate::store) fn training_files(&self) -> Result<Vec<(OsString, PathBuf)>, StoreError> {
         training_files(&self.trainings)
             .map_err(|source| StoreError::File { path: self.trainings.clone(), source })
     }
 }
 
 /// The checkpoints of trainings in a folder, those that are not being written.
-pub(in super::super) fn training_files(folder: &Path) -> io::Result<Vec<(OsString, PathBuf)>> {
+pub(in crate::store) fn training_files(folder: &Path) -> io::Result<Vec<(OsString, PathBuf)>> {
     let mut files = Vec::new();
     if !folder.is_dir() {
         return Ok(files);

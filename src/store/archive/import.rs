@@ -15,7 +15,7 @@ use super::super::place::{self, Place, TRAININGS, look};
 use super::super::trees::{Filling, META, is_local};
 use super::super::{keys, swap};
 use super::format::{self, End, Manifest, Totals, TreeTotals};
-use crate::whole::create_like_folder;
+use crate::util::atomic_file::create_like_folder;
 
 impl Store {
     /// Makes a store of an archive, in a folder that is new, empty, or has a store with nothing in it.
@@ -61,7 +61,7 @@ impl Store {
 }
 
 /// A folder that is kept for an import.
-pub(in super::super) struct Claim {
+pub(in crate::store) struct Claim {
     lock: Lock,
     /// The number of the last sync of the empty store in it, if there is one.
     synced: Option<u64>,
@@ -91,7 +91,7 @@ impl Claim {
 }
 
 /// Takes the lock of a folder in which there is no store, or an empty one.
-pub(in super::super) fn claim(path: &Path) -> Result<Claim, StoreError> {
+pub(in crate::store) fn claim(path: &Path) -> Result<Claim, StoreError> {
     let failed = |source| StoreError::Io { path: path.to_owned(), source };
     let found = look(path)?;
     if matches!(found, Place::Missing | Place::Empty) {

@@ -8,7 +8,7 @@ use super::super::tests::{entry, open, record};
 use super::super::{OpenMode, Store, StoreError, swap};
 use super::export::Archive;
 use super::format::{self, Manifest, Totals};
-use crate::hashed::hashed;
+use crate::util::checksum::hashed;
 
 /// A store with something of everything.
 fn filled(path: &Path) -> Store {

@@ -17,7 +17,7 @@ use super::super::studies::StudyRecord;
 use super::super::trial::Entry;
 use super::super::{keys, migration};
 use super::carve::{carve, carve_names};
-use crate::hashed::body;
+use crate::util::checksum::body;
 
 /// How new a version of a record is, and before that, of which database.
 type Age = (u8, i64);

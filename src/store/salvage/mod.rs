@@ -22,8 +22,8 @@ use super::place::{self, BLOBS, Layout, Place, TRAININGS, look};
 use super::preflight::read_image;
 use super::trees::{Filling, META};
 use super::{open, swap};
-use crate::hashed;
-use crate::whole::create_like_folder;
+use crate::util::atomic_file::create_like_folder;
+use crate::util::checksum;
 
 /// What was brought into a new store, and what was not.
 #[derive(Debug, Default)]
@@ -235,7 +235,7 @@ fn bring_trainings(
             }
             let bytes = fs::read(&path)
                 .map_err(|source| StoreError::File { path: path.clone(), source })?;
-            if hashed::body(&bytes).is_none() {
+            if checksum::body(&bytes).is_none() {
                 salvaged.lost_files.push(path);
                 continue;
             }

@@ -44,7 +44,7 @@ fn fill(path: &Path, trials: u64, at_once: usize) {
     store.put_training(&key("t"), br#"{"recipe": 1, "training": 2}"#).unwrap();
     store.put_estimate(&key("e"), b"{}").unwrap();
     fs::create_dir_all(path.join(TRAININGS)).unwrap();
-    fs::write(path.join("trainings/abd"), hashed::hashed(b"weights")).unwrap();
+    fs::write(path.join("trainings/abd"), checksum::hashed(b"weights")).unwrap();
 }
 
 /// A trial, some of them failed.

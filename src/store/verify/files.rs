@@ -5,7 +5,7 @@ use std::fs;
 use super::super::open::Store;
 use super::super::place;
 use super::Findings;
-use crate::hashed;
+use crate::util::checksum;
 
 impl Store {
     /// Ends of logs that were cut off or will be.
@@ -43,7 +43,7 @@ impl Store {
                     continue;
                 }
             };
-            if hashed::body(&bytes).is_none() {
+            if checksum::body(&bytes).is_none() {
                 let remedy = "remove it: the training starts anew";
                 findings.damage(place, "has another hash", remedy);
             } else if self.accuracies.contains_key(name.as_encoded_bytes()).unwrap_or(false) {

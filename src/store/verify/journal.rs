@@ -8,7 +8,7 @@ use super::super::record::RunRecord;
 use super::super::stretch::Stretch;
 use super::super::trial::Trial;
 use super::{Findings, IMPORT};
-use crate::hashed;
+use crate::util::checksum;
 
 impl Store {
     /// The trials of a run, and what its record says of them.
@@ -89,7 +89,7 @@ impl Store {
                 return findings.damage(place, "is no checkpoint's key", "nothing reads it");
             };
             let place = format!("run `{run}`, checkpoint {step}");
-            if hashed::body(value).is_none() {
+            if checksum::body(value).is_none() {
                 let remedy = format!(
                     "`tandem resume {run}` takes the one before, or `--fork` searches anew"
                 );

@@ -5,7 +5,7 @@ use super::super::open::{FORMAT_KEY, SYNCED_KEY, Store};
 use super::super::record::RunRecord;
 use super::super::studies::StudyRecord;
 use super::{Findings, IMPORT};
-use crate::hashed;
+use crate::util::checksum;
 
 /// The trees of a store.
 const KNOWN: [&str; 8] =
@@ -176,7 +176,7 @@ impl Store {
 }
 
 fn verify_hash(what: &str, key: &[u8], value: &[u8], findings: &mut Findings) {
-    if hashed::body(value).is_none() {
+    if checksum::body(value).is_none() {
         let place = format!("{what} {}", key.escape_ascii());
         findings.damage(place, "its record has another hash", IMPORT);
     }

@@ -7,7 +7,7 @@ use rand::Rng as _;
 use super::error::DataError;
 use super::set::{Dataset, Images};
 use crate::network::Shape;
-use crate::seed::{ChaCha12Rng, stream};
+use crate::util::rng::{ChaCha12Rng, stream};
 
 const SIDE: i32 = 16;
 const CLASSES: u16 = 10;

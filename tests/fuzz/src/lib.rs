@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use tandem::comparison::Plan;
 use tandem::script::{Limits, Script, ScriptError, Settings};
-use tandem::seed::stream;
 use tandem::study::{Experiment, Progress};
+use tandem::util::rng::stream;
 
 /// The limits of every script.
 pub const LIMITS: Limits = Limits {

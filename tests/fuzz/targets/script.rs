@@ -7,7 +7,7 @@ mod dictionary;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use tandem::threads;
+use tandem::util::deep_stack;
 
 fuzz_target!(
     // libFuzzer calls this before it reads its dictionary.
@@ -19,7 +19,7 @@ fuzz_target!(
     |text: &str| {
         // As in the program, scripts are called on a thread with a stack that suffices.
         std::thread::scope(|scope| {
-            let run = threads::builder().spawn_scoped(scope, || tandem_fuzz::script(text));
+            let run = deep_stack::builder().spawn_scoped(scope, || tandem_fuzz::script(text));
             if let Err(panic) = run.expect("a thread can be started").join() {
                 std::panic::resume_unwind(panic);
             }

@@ -12,8 +12,8 @@ use crate::kernels::{
 };
 use crate::parameters::Parameters;
 use crate::plan::{Convolution, Kind, Part, Plan};
-use crate::thread_pool::ThreadPool;
 use crate::simd::Level;
+use crate::thread_pool::ThreadPool;
 
 /// What running a step takes beside the step.
 pub struct Context<'a> {
@@ -64,7 +64,11 @@ pub fn partial(convolution: &Convolution, lanes: usize) -> usize {
 }
 
 /// Copies the weights of a convolution's layers one after another; of a depthwise one taps x channels.
-pub fn copy_weights(convolution: &Convolution, parameters: &Parameters<'_>, to: &mut [f32]) -> Result<()> {
+pub fn copy_weights(
+    convolution: &Convolution,
+    parameters: &Parameters<'_>,
+    to: &mut [f32],
+) -> Result<()> {
     let mut at = convolution.weights;
     for part in &convolution.parts {
         let Some(weight) = parameters.layers[part.layer].weight else { continue };

@@ -4,9 +4,9 @@ mod convolution;
 mod loss;
 mod memory;
 mod normalisation;
-mod variables;
 mod passes;
+mod variables;
 
 pub use loss::Outcome;
-pub use variables::{change_values, with_values};
 pub use passes::Executor;
+pub use variables::{change_values, with_values};

@@ -12,8 +12,8 @@ use crate::kernels::{
 };
 use crate::parameters::Parameters;
 use crate::plan::{Buffers, Goal, Place, Plan, Step, plan};
-use crate::thread_pool::ThreadPool;
 use crate::simd::Level;
+use crate::thread_pool::ThreadPool;
 
 /// Trains and evaluates one model after another on the processor. Its memory and threads are kept from
 /// model to model.
@@ -161,7 +161,11 @@ impl Executor {
     ///
     /// # Errors
     /// As [`Executor::train`].
-    pub fn evaluate(&mut self, parameters: Parameters<'_>, labels: &[u32]) -> Result<Outcome, KernelError> {
+    pub fn evaluate(
+        &mut self,
+        parameters: Parameters<'_>,
+        labels: &[u32],
+    ) -> Result<Outcome, KernelError> {
         self.run(parameters, labels, 0.0, None)
     }
 

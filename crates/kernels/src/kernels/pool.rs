@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::gather::{load, store};
 use super::maps::Maps;
-use tandem_network::Window;
 use crate::simd::{Kernel, Simd};
+use tandem_network::Window;
 
 /// What a pooling takes of its window; values around the image never count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

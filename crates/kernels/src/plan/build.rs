@@ -8,9 +8,9 @@ use std::collections::HashMap;
 
 use super::buffers::{BufferId, Buffers, Place};
 use super::step::{Convolution, Goal, Kind, Part, Sources, Step, Summand};
-use tandem_network::{Layer, Network, Operation, Relu, Shape};
 use crate::error::KernelError;
 use crate::kernels::{Packing, Pooling, Window, winograd_pays, winograd_values};
+use tandem_network::{Layer, Network, Operation, Relu, Shape};
 
 /// A training step laid out.
 #[derive(Clone, Debug)]

@@ -1,8 +1,8 @@
 //! What a plan consists of.
 
 use super::buffers::{BufferId, Place};
-use tandem_network as network;
 use crate::kernels::{Class, Packing, Pooling, Tap, Window};
+use tandem_network as network;
 
 /// A summand of what a layer reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,10 +9,10 @@ use crate::accel::{Found, Level};
 use crate::network::{
     Family, Nasbench101Family, Nasbench101Settings, Nasbench201Family, Nasbench201Settings,
 };
-use crate::seed::stream;
 use crate::space::Domain;
 use crate::space::nasbench101::{Cell101, Nasbench101Space};
 use crate::space::nasbench201::Cell201;
+use crate::util::rng::stream;
 
 fn cells101(count: usize) -> Vec<Cell101> {
     let space = Nasbench101Space::new();

@@ -5,9 +5,9 @@ use std::io;
 use std::path::Path;
 
 use super::model::Predictor;
-use crate::hashed::{body, hashed};
 use crate::space::nasbench101::Cell101;
-use crate::whole::write_whole;
+use crate::util::atomic_file::write_whole;
+use crate::util::checksum::{body, hashed};
 
 impl Predictor {
     /// The predicted test accuracies of cells, from a folder of cached files; where they are not

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::features::{FEATURES, Graph};
 use super::model::{CEILING, LAYERS, Predictor, WIDTH, Weights};
 use crate::accuracy::nasbench101::Nasbench101Table;
-use crate::seed::stream;
 use crate::space::nasbench101::MOST_VERTICES;
+use crate::util::rng::stream;
 
 /// How a predictor is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -214,7 +214,7 @@ mod tests {
     use super::super::{Quality, kendall_tau};
     use super::*;
     use crate::space::nasbench101::{Catalogue, Op101};
-    use crate::testing::data_dir;
+    use crate::test_support::data_dir;
 
     /// Small cells whose accuracy rises with their 3x3 convolutions and falls with their poolings.
     fn small_table() -> Nasbench101Table {

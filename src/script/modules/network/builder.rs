@@ -7,7 +7,7 @@ use rhai::{Array, Dynamic, EvalAltResult, Map, Module, NativeCallContext};
 use super::layer::relu_word;
 use super::{array, int};
 use crate::network::{
-    LayerSink, Convolution, LayerId, NetworkBuilder, Operation, Relu, Shape, Window,
+    Convolution, LayerId, LayerSink, NetworkBuilder, Operation, Relu, Shape, Window,
 };
 use crate::script::host::ScriptNetwork;
 use crate::script::native::{name_type, native};

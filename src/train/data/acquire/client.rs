@@ -279,7 +279,7 @@ fn write_error(path: &Path, source: io::Error) -> DownloadError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::server::{Answer, Request, Server};
+    use crate::test_support::server::{Answer, Request, Server};
 
     impl Client {
         /// One for servers on this machine, with short pauses.

@@ -9,7 +9,7 @@ use md5::{Digest, Md5};
 use tempfile::TempDir;
 
 use super::*;
-use crate::testing::server::{Answer, Server};
+use crate::test_support::server::{Answer, Server};
 
 /// A folder with data and files to import.
 struct Place(TempDir);

@@ -1,0 +1,11 @@
+//! Small tools that every room may use.
+
+pub mod atomic_file;
+pub mod checksum;
+pub mod deep_stack;
+pub mod rng;
+pub mod single_flight;
+pub mod suggest;
+pub mod yaml;
+
+pub use tandem_kernels::alloc_meter;
