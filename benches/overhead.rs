@@ -10,13 +10,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use tandem::pareto::Objective;
+use tandem::run::{
+    Event, Experiment, Failure, Metrics, Observer, Phase, Progress, Reward, Study, StudyError,
+};
 use tandem::script::{Script, Settings};
 use tandem::search::{ControllerSpec, ReinforceSettings, Searched, Told};
 use tandem::space::{Domain, Options, Part, Point, Space, Value};
 use tandem::store::{OpenMode, Outcome, RunRecord, Store, Trial};
-use tandem::study::{
-    Event, Experiment, Failure, Metrics, Observer, Phase, Progress, Reward, Study, StudyError,
-};
 
 const TRIALS: u64 = 2_000;
 const ROUNDS: usize = 9;

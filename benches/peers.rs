@@ -17,10 +17,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tandem::pareto::costs;
+use tandem::run::Experiment;
 use tandem::script::{Script, Settings};
 use tandem::search::{ControllerSpec, Searched, Told};
 use tandem::space::View;
-use tandem::study::Experiment;
 
 /// What is minimised, and over what.
 trait Problem {

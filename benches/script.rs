@@ -14,10 +14,10 @@ use rhai::{AST, Engine, Map, Scope};
 use tandem::accel::chaidnn::{Configuration, Platform, Program, lower};
 use tandem::accuracy::nasbench201::{Dataset, Nasbench201Table};
 use tandem::network::{Nasbench201Settings, nasbench201};
+use tandem::run::{Experiment, Metrics};
 use tandem::script::{Script, Settings};
 use tandem::space::Point;
 use tandem::space::nasbench201::Cell201;
-use tandem::study::{Experiment, Metrics};
 
 const ROUNDS: usize = 31;
 

@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 use serde_json::json;
+use tandem::run::Experiment;
 use tandem::script::{Script, Settings};
 use tandem::space::Space;
 use tandem::store::{
     Effort, Entry, OpenMode, Outcome, PhaseRecord, Reused, RunRecord, Status, Store, Trial,
 };
-use tandem::study::Experiment;
 use tandem::util::rng::{ChaCha12Rng, stream};
 
 const TRIALS: u64 = 1_000_000;

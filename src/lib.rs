@@ -10,14 +10,13 @@
 
 pub mod accel;
 pub mod accuracy;
-pub mod comparison;
 pub mod network;
 pub mod pareto;
 pub mod query;
 pub mod report;
+pub mod run;
 pub mod script;
 pub mod search;
-pub mod serve;
 pub mod space;
 pub mod store;
 pub mod study;

@@ -13,11 +13,11 @@ use super::error::CliError;
 use super::run::listen;
 use tandem::note;
 use tandem::report::{Colour, Format, Voice};
+use tandem::run::{Experiment, Failure, StoredEstimates, StoredTrainings};
 use tandem::script::{Script, ScriptError, Settings, SettingsError};
-use tandem::serve::{self, Served};
 use tandem::space::Point;
+use tandem::store::server::{self, Served};
 use tandem::store::{OpenMode, Reader, RunRecord, Store};
-use tandem::study::{Experiment, Failure, StoredEstimates, StoredTrainings};
 use tandem::util::rng::stream;
 
 /// Reads a count that makes no sense as 0.
@@ -110,7 +110,7 @@ impl Common {
 
     /// What can be read of a store that must be there, whichever process has it open.
     pub fn reader(&self) -> Result<Arc<dyn Reader>, CliError> {
-        Ok(serve::open(&self.store)?)
+        Ok(server::open(&self.store)?)
     }
 
     /// Opens a store that must be there for writing.

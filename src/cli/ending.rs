@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::context::{Common, stored_settings};
 use super::error::CliError;
+use tandem::run::{Experiment, Progress, StudyError, Threshold};
 use tandem::script::Script;
 use tandem::store::{Reader, RunRecord};
-use tandem::study::{Experiment, Progress, StudyError, Threshold};
 
 /// What ended a finished run.
 #[derive(Clone, Debug, PartialEq)]

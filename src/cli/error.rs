@@ -11,13 +11,13 @@ use super::changes::Change;
 use super::quoting::quoted;
 use tandem::accel::table::TableImportError;
 use tandem::accuracy::nasbench101::{ImportError, TableError};
-use tandem::comparison::PlanError;
 use tandem::pareto::ParseObjectiveError;
 use tandem::query::QuestionError;
 use tandem::report::Voice;
+use tandem::run::StudyError;
 use tandem::script::{Diagnostic, QueryError, ScriptError, SettingsError, Sources};
 use tandem::store::StoreError;
-use tandem::study::StudyError;
+use tandem::study::PlanError;
 use tandem::train::TrainError;
 use tandem::train::data::AcquireError;
 

@@ -9,8 +9,8 @@ use super::error::CliError;
 use super::summary;
 use tandem::note;
 use tandem::report::{Format, Table};
+use tandem::run::Experiment;
 use tandem::script::Traced;
-use tandem::study::Experiment;
 
 /// Evaluates one pair of an experiment and shows what each layer costs.
 #[derive(Debug, clap::Args)]

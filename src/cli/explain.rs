@@ -8,10 +8,10 @@ use super::context::{Common, Loaded, label_predicted, stored_experiment};
 use super::error::CliError;
 use tandem::pareto::{Direction, Objective};
 use tandem::report::{Cell, Format, Table};
+use tandem::run::{Experiment, Metrics, evaluate_finite};
 use tandem::script::Source;
 use tandem::space::{Point, Space};
 use tandem::store::{Entry, RunRecord, Trial};
-use tandem::study::{Experiment, Metrics, evaluate_finite};
 
 /// Says why a stored pair is where it is: what each layer costs and what binds it, the area by part,
 /// and what every single other option would change.

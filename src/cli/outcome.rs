@@ -9,9 +9,9 @@ use super::error::CliError;
 use super::output::print_json;
 use super::show::Efforts;
 use super::summary::all_origins;
+use tandem::run::{Experiment, Progress};
 use tandem::script::SummaryTable;
 use tandem::store::{Outcome, Reader, RunRecord, Trial};
-use tandem::study::{Experiment, Progress};
 
 /// What of a run this process has done.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +66,7 @@ pub fn print(
             })
         })
         .collect();
-    let judged = |threshold: &tandem::study::Threshold| {
+    let judged = |threshold: &tandem::run::Threshold| {
         let judgement = threshold.judge(progress);
         json!({
             "threshold": threshold.to_string(),

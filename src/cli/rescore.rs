@@ -11,9 +11,9 @@ use super::output::Output;
 use tandem::note;
 use tandem::query::{Judged, Ranking, Rescored, Subject, known, rank, rescore};
 use tandem::report::{Cell, Column, Format, Kind, Rows, Table, number};
+use tandem::run::{Experiment, Failure, Metrics, Progress, Reward, RewardFn, StudyError};
 use tandem::script::{Known, ScriptError};
 use tandem::store::{Entry, Reader, RunRecord};
-use tandem::study::{Experiment, Failure, Metrics, Progress, Reward, RewardFn, StudyError};
 
 /// Reasons of failures that are shown.
 const REASONS: usize = 5;

@@ -9,8 +9,8 @@ use super::ending::Ending;
 use super::error::CliError;
 use super::run::{carry_on, record, to_stored};
 use super::sweep;
+use tandem::run::Experiment;
 use tandem::store::{RunRecord, Status, Store};
-use tandem::study::Experiment;
 
 /// Goes on with an interrupted run, to the same trials as if it had never been interrupted.
 #[derive(Debug, clap::Args)]

@@ -15,10 +15,10 @@ use super::{outcome, summary, thresholds};
 use tandem::accel::chaidnn;
 use tandem::note;
 use tandem::report::{Terminal, clear_bar};
+use tandem::run::{End, Experiment, Failure, Progress, Study, StudyError, hopeless};
 use tandem::script::{Diagnostic, Settings};
 use tandem::search::SearchError;
 use tandem::store::{RunRecord, Store};
-use tandem::study::{End, Experiment, Failure, Progress, Study, StudyError, hopeless};
 
 /// Runs an experiment: prints the run's name, then a summary with the frontier.
 #[derive(Debug, clap::Args)]

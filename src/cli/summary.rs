@@ -10,9 +10,9 @@ use tandem::note;
 use tandem::report::{
     Cell, Format, Table, TrialColumns, counted, duration, elided, grouped, number, spread,
 };
+use tandem::run::{Experiment, Progress};
 use tandem::script::{Source, SummaryTable};
 use tandem::store::{Reader, RunRecord, Trial};
-use tandem::study::{Experiment, Progress};
 
 /// Prints the name of a run as soon as it is known.
 pub fn print_name(common: &Common, name: &str) -> Result<(), CliError> {

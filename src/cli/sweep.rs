@@ -19,12 +19,12 @@ use tandem::pareto::sweep::{
 };
 use tandem::pareto::{Direction, Objective};
 use tandem::report::SweepBar;
+use tandem::run::{End, Experiment, Failure, Judged, Metrics, StudyError, SweepStudy};
 use tandem::script::{Accuracies, SweepNetworks, SweepPairs, SweepPlan};
 use tandem::space::nasbench101::Nasbench101Space;
 use tandem::space::nasbench201::Nasbench201Space;
 use tandem::space::{Point, Space};
 use tandem::store::{RunRecord, Store, SweepRecord};
-use tandem::study::{End, Experiment, Failure, Judged, Metrics, StudyError, SweepStudy};
 use tandem::util::deep_stack::pool;
 
 /// Evaluates every pair of an experiment's space: the exact frontier, the best pairs for each

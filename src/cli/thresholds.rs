@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::context::Loaded;
 use tandem::report::{Format, Table, Voice};
-use tandem::study::{Experiment, Progress};
+use tandem::run::{Experiment, Progress};
 
 /// The exit code of a run that ended where a threshold does not hold.
 const MISSED: u8 = 99;

@@ -11,9 +11,9 @@ use super::trainings::{curve_table, push_curve};
 use tandem::accuracy::trained::TrainingRecord;
 use tandem::note;
 use tandem::report::{Format, Table, TrainingBar};
+use tandem::run::Experiment;
 use tandem::script::TrainingPlan;
 use tandem::space::Point;
-use tandem::study::Experiment;
 use tandem::train::{Model, TrainError};
 use tandem::util::atomic_file::{
     Replacement, create_folder_like_folder, restrict_like_folder, write_whole,

@@ -7,7 +7,7 @@ use super::context::Common;
 use super::error::CliError;
 use tandem::accuracy::trained::TrainingRecord;
 use tandem::report::{Format, Table};
-use tandem::study::decode_training;
+use tandem::run::decode_training;
 
 /// Characters of a key that are shown.
 const SHOWN: usize = 12;

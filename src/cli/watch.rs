@@ -9,9 +9,9 @@ use super::context::Common;
 use super::error::CliError;
 use tandem::note;
 use tandem::report::{Format, Pace, Sight, WatchBar};
-use tandem::serve;
+use tandem::run::Tally;
+use tandem::store::server;
 use tandem::store::{Holder, RunRecord, Status, StoreError};
-use tandem::study::Tally;
 
 /// Follows a run that another process works on, until it ends.
 ///
@@ -114,7 +114,7 @@ impl Watch<'_> {
     fn look(&mut self) -> Result<(Sight, Option<End>), CliError> {
         // Before the store is opened here, if nobody has it open: that overwrites who had.
         let noted = Holder::noted(&self.common.store);
-        let store = match serve::ask_holder(&self.common.store)? {
+        let store = match server::ask_holder(&self.common.store)? {
             Some(holder) => holder,
             None => self.common.reader()?,
         };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::value::Value;
-use crate::comparison::statistics::quantile;
+use crate::study::statistics::quantile;
 
 /// What becomes of the values of a group.
 #[derive(Clone, Copy, Debug, PartialEq)]

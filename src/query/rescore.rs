@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 use super::scan::scan;
 use super::subject::Subject;
 use crate::accuracy::nasbench101::predictor::{kendall_tau, spearman};
+use crate::run::{Failure, Metrics, Reward};
 use crate::store::{Reader, StoreError, Stretch};
-use crate::study::{Failure, Metrics, Reward};
 
 /// A trial under the reward that it had and under another.
 #[derive(Clone, Debug)]

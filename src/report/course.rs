@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use super::number::{duration, grouped, number};
 use super::rate::Rate;
 use super::table::elided;
+use crate::run::Progress;
 use crate::store::Effort;
-use crate::study::Progress;
 
 /// Where nothing can be redrawn, a line follows the last after so long.
 const LINE_EVERY: Duration = Duration::from_secs(10);

@@ -11,8 +11,8 @@ use super::live;
 use super::number::{counted, duration};
 use super::terminal;
 use super::voice::Voice;
-use crate::comparison::ComparisonEvent;
 use crate::note;
+use crate::study::ComparisonEvent;
 
 /// How often the line is redrawn.
 const TICK: Duration = Duration::from_millis(150);

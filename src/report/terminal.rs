@@ -13,7 +13,7 @@ use super::training::describe;
 use super::voice::Voice;
 use crate::accuracy::trained::TrainingEvent;
 use crate::note;
-use crate::study::{Event, Observer};
+use crate::run::{Event, Observer};
 
 /// The width of a terminal that does not say.
 const WIDTH: usize = 80;

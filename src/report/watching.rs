@@ -9,8 +9,8 @@ use super::number::number;
 use super::rate::Rate;
 use super::table::{Cell, Format, Table};
 use super::terminal;
+use crate::run::Tally;
 use crate::store::{Holder, RunRecord};
-use crate::study::Tally;
 
 /// How far a run has come at some moment.
 #[derive(Clone, Debug, PartialEq)]

@@ -27,7 +27,7 @@ use super::settings::{Settings, given_argument, refuse_foreign};
 use super::sources::Sources;
 use super::trace::Tracer;
 use crate::pareto::{Weighted, Worth};
-use crate::study::{Failure, Metrics, Reward, unit_hint};
+use crate::run::{Failure, Metrics, Reward, unit_hint};
 
 /// Messages that are kept in full for the end of a run.
 const KEPT_MESSAGES: usize = 64;

@@ -24,13 +24,13 @@ use super::settings::Settings;
 use super::sources::Sources;
 use super::table::SummaryTable;
 use crate::pareto::{Objective, Weighted};
-use crate::search::{ControllerSpec, ReinforceSettings};
-use crate::space::{Part, Point, Space};
-use crate::store::Reused;
-use crate::study::{
+use crate::run::{
     Experiment, Failure, Metrics, Obstacle, Origins, Phase, Progress, Reward, RewardFn, ScreenFn,
     Threshold, ThresholdError,
 };
+use crate::search::{ControllerSpec, ReinforceSettings};
+use crate::space::{Part, Point, Space};
+use crate::store::Reused;
 
 /// Trials of the single phase of a script without a schedule.
 const DEFAULT_STEPS: u64 = 1_000;

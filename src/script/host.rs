@@ -18,10 +18,10 @@ use crate::accuracy::nasbench101::{Nasbench101Table, TableError};
 use crate::accuracy::nasbench201::Nasbench201Table;
 use crate::accuracy::trained::Trainer;
 use crate::network::{Nasbench101Settings, Nasbench201Settings, Network};
+use crate::run::Origins;
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
 use crate::store::Reused;
-use crate::study::Origins;
 
 /// Networks kept in memory for the next pair that needs them.
 const NETWORKS: usize = 2_048;

@@ -7,7 +7,7 @@ use super::core::{Core, missing};
 use super::diagnostic::{Diagnostic, Place};
 use super::options::number;
 use crate::pareto::Objective;
-use crate::study::{Metrics, is_accuracy};
+use crate::run::{Metrics, is_accuracy};
 
 /// What `evaluate(point)` must return.
 const EXPECTED: &str = "a map of metrics";

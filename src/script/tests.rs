@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use super::*;
+use crate::run::{End, Event, Experiment, Study};
 use crate::space::Point;
 use crate::store::{OpenMode, Outcome, RunRecord, Status, Store, Trial};
-use crate::study::{End, Event, Experiment, Study};
 
 const FAULTY: &str = r#"
 fn space() { #{ x: int(0, 9), y: int(0, 9) } }

@@ -31,6 +31,7 @@ mod record;
 mod remains;
 mod runs;
 mod salvage;
+pub mod server;
 mod sources;
 mod space;
 mod stretch;

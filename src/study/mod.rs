@@ -1,39 +1,18 @@
-//! The loop that turns an experiment into stored trials.
+//! Studies: strategies x scenarios x repeats, run side by side and compared.
 //!
-//! [`Study`] asks a controller for points, has them evaluated, commits the trials and tells the
-//! rewards, phase after phase. Whoever wants to watch is an [`Observer`] of its [`Event`]s.
+//! A [`Plan`] is what a study's file says. [`run_all`] carries its runs out, several at once, each an
+//! ordinary run of the store. A [`Course`] is what a finished run comes to beside the [`Target`], the
+//! exact best pairs of its scenario; [`Outcomes`] are what the runs of each strategy come to together.
 
-mod checkpoint;
-mod error;
-mod estimates;
-mod evaluator;
-mod event;
-mod experiment;
-mod origins;
-mod progress;
-mod rehearsal;
-mod runner;
-mod sweep;
-mod tally;
-mod threshold;
-mod trainings;
-mod units;
+mod optimum;
+mod outcome;
+mod run_summary;
+mod scheduler;
+mod spec;
+pub mod statistics;
 
-pub use error::StudyError;
-pub use estimates::StoredEstimates;
-pub use event::{Event, Observer};
-pub use experiment::{
-    Experiment, Failure, Metrics, Obstacle, Origins, Phase, Reward, RewardFn, ScreenFn,
-    evaluate_finite,
-};
-pub use progress::{PhaseProgress, Progress};
-pub use rehearsal::{Rehearsal, RehearsalEnd, RehearsedPhase};
-pub use runner::{End, Study, hopeless};
-pub use sweep::{FRONTIER, Judged, PAIRS, SweepProgress, SweepStudy};
-pub use tally::{Best, Tally};
-pub use threshold::{Judgement, Quantity, Threshold, ThresholdError};
-pub use trainings::{StoredTrainings, decode as decode_training};
-pub use units::{is_accuracy, unit_hint};
-
-#[cfg(test)]
-mod tests;
+pub use optimum::Target;
+pub use outcome::{Difference, Outcomes, Reached, StrategyOutcome, compare};
+pub use run_summary::{Best, Course};
+pub use scheduler::{ComparisonEvent, Planned, RunFailure, run_all};
+pub use spec::{Plan, PlanError};

@@ -12,8 +12,8 @@ use super::sweep::pairs;
 use report::Report;
 use tandem::pareto::sweep::MOST_PAIRS;
 use tandem::report::{Format, Voice};
+use tandem::run::Experiment;
 use tandem::script::Diagnostic;
-use tandem::study::Experiment;
 use tried::Tried;
 
 /// Checks an experiment without running it: what it says, the space, a few points, the phases, what it

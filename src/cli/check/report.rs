@@ -6,9 +6,9 @@ use super::tried::Tried;
 use crate::cli::context::Loaded;
 use tandem::accuracy::trained::Estimate;
 use tandem::report::{Format, Table, duration, grouped, number};
+use tandem::run::{Experiment, RehearsalEnd, RehearsedPhase, Threshold};
 use tandem::script::{Host, SweepPlan};
 use tandem::space::Space;
-use tandem::study::{Experiment, RehearsalEnd, RehearsedPhase, Threshold};
 
 /// What the store takes for a trial, in seconds (docs/benchmarks.md, commits of 64 trials).
 const STORE_S: f64 = 15e-6;

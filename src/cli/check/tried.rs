@@ -7,13 +7,13 @@ use crate::cli::context::Loaded;
 use crate::cli::error::CliError;
 use crate::cli::run::explain;
 use tandem::accuracy::trained::Estimate;
-use tandem::script::Diagnostic;
-use tandem::space::Point;
-use tandem::store::{Outcome, Stretch};
-use tandem::study::{
+use tandem::run::{
     Experiment, Failure, Metrics, Obstacle, Progress, Rehearsal, RehearsalEnd, StudyError,
     evaluate_finite,
 };
+use tandem::script::Diagnostic;
+use tandem::space::Point;
+use tandem::store::{Outcome, Stretch};
 use tandem::util::rng::stream;
 
 /// Points that are drawn and evaluated.

@@ -14,12 +14,12 @@ use crate::cli::changes::{Change, diff, one_line};
 use crate::cli::context::Common;
 use crate::cli::error::CliError;
 use crate::cli::run::{explain, listen};
-use tandem::comparison::{Plan, PlanError, Planned, run_all};
 use tandem::note;
 use tandem::report::{Format, StudyBar};
+use tandem::run::{End, StudyError};
 use tandem::script::{Diagnostic, ScriptError, SettingsError, Sources};
 use tandem::store::{RunRecord, Status, Store, StoreError, StudyRecord, now_s};
-use tandem::study::{End, StudyError};
+use tandem::study::{Plan, PlanError, Planned, run_all};
 use tandem::util::atomic_file::write_whole;
 
 /// Runs strategies on scenarios, each repeated over seeds, and compares them: outcomes with quartiles

@@ -8,12 +8,12 @@ use crate::cli::context::{Common, Loaded};
 use crate::cli::error::CliError;
 use crate::cli::run::record;
 use crate::cli::sweep::{Prepared, Swept};
-use tandem::comparison::Target;
 use tandem::pareto::Weighted;
+use tandem::run::{End, Experiment};
 use tandem::script::Settings;
 use tandem::space::{Point, Space};
 use tandem::store::{RunRecord, Status, Store, Trial};
-use tandem::study::{End, Experiment};
+use tandem::study::Target;
 
 /// How many of the best pairs of all runs are judged by at most.
 const TOP: usize = 100;

@@ -9,10 +9,10 @@ use crate::cli::context::{Common, Loaded, read_settings};
 use crate::cli::error::CliError;
 use crate::cli::quoting::quoted;
 use crate::cli::run::record;
-use tandem::comparison::Plan;
+use tandem::run::{Experiment, Progress};
 use tandem::script::{ScriptError, Settings};
 use tandem::store::{RunRecord, Store, StoreError, StudyRecord};
-use tandem::study::{Experiment, Progress};
+use tandem::study::Plan;
 
 /// A strategy on a scenario.
 pub struct Entry {

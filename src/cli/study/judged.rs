@@ -6,10 +6,10 @@ use super::exact::SweptPairs;
 use super::experiments::Experiments;
 use crate::cli::error::CliError;
 use crate::cli::sweep_summary::frontier;
-use tandem::comparison::{Course, Outcomes, Plan, Target, compare};
 use tandem::pareto::Objective;
+use tandem::run::StudyError;
 use tandem::store::{RunRecord, Store, StoreError, StudyRecord, Trial};
-use tandem::study::StudyError;
+use tandem::study::{Course, Outcomes, Plan, Target, compare};
 use tandem::util::deep_stack::pool;
 
 /// A reward that is higher by more, relatively, is no matter of rounding.

@@ -3,11 +3,11 @@
 use super::judged::Judged;
 use super::tables;
 use crate::cli::error::CliError;
-use tandem::comparison::statistics::{COVERAGE, Quartiles, RESAMPLES};
-use tandem::comparison::{Course, Plan};
 use tandem::pareto::{Frontier, costs};
 use tandem::report::{Curve, FigureError, Marks, Page, curves, grouped, number, scatter};
 use tandem::store::StudyRecord;
+use tandem::study::statistics::{COVERAGE, Quartiles, RESAMPLES};
+use tandem::study::{Course, Plan};
 
 /// Writes the page: for each scenario how the strategies come along, what they find, and how sure that
 /// is.
@@ -123,7 +123,7 @@ fn course_quartiles(courses: &[Course]) -> Vec<(u64, f64, f64, f64)> {
 /// The exact frontier and what each strategy found, in the first two objectives.
 fn found(judged: &Judged) -> Result<String, FigureError> {
     let [up, along, ..] = judged.objectives.as_slice() else { return Err(FigureError::Empty) };
-    let place = |metrics: &tandem::study::Metrics| {
+    let place = |metrics: &tandem::run::Metrics| {
         Some((*metrics.get(&along.metric)?, *metrics.get(&up.metric)?))
     };
     let mut marks = Vec::new();

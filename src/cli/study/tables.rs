@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use super::judged::Judged;
-use tandem::comparison::statistics::{COVERAGE, Quartiles};
-use tandem::comparison::{Reached, StrategyOutcome};
 use tandem::report::{Cell, Format, Table, grouped, number};
+use tandem::study::statistics::{COVERAGE, Quartiles};
+use tandem::study::{Reached, StrategyOutcome};
 
 /// Prints the tables of each scenario for people.
 pub fn print(judged: &[Judged], out: &mut impl Write) -> io::Result<()> {

@@ -9,10 +9,10 @@ use super::outline::{Held, MapText, Outline};
 use super::parse::{ITERABLE, mistakes, of_constant};
 use super::signatures::{Signature, natives, properties};
 use super::tokens::offset_of;
+use crate::run::unit_hint;
 use crate::script::reached::Reached;
 use crate::script::resolver::BUILT_IN;
 use crate::script::sources::Sources;
-use crate::study::unit_hint;
 
 /// Values of other languages, and what scripts write for them.
 const VALUES: [(&str, &str); 7] = [

@@ -7,10 +7,10 @@ use rhai::{Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext};
 
 use super::reward::Rejected;
 use crate::pareto::{Limit, Term, Weighted};
+use crate::run::unit_hint;
 use crate::script::diagnostic::meant_or_known;
 use crate::script::native::{name_type, native};
 use crate::script::options::{described, number, refuse, refuse_with_help};
-use crate::study::unit_hint;
 
 /// The ranges that are used where a script gives none, each from worst to best.
 ///

@@ -2,9 +2,9 @@
 
 use rhai::{Dynamic, Module};
 
+use crate::run::Reward;
 use crate::script::native::{name_type, native};
 use crate::script::options::number;
-use crate::study::Reward;
 
 /// A reward for a pair that does not meet the limits.
 #[derive(Clone, Copy, Debug)]

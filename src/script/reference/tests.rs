@@ -10,6 +10,7 @@ use super::catalogue::{Function, Kind, names};
 use super::*;
 use crate::accel::chaidnn::Estimate;
 use crate::accuracy::nasbench101::TableError;
+use crate::run::{Event, Experiment, Study};
 use crate::script::engine::DISABLED;
 use crate::script::host::ScriptNetwork;
 use crate::script::modules::TrainingPlan;
@@ -17,7 +18,6 @@ use crate::script::roles::ROLES;
 use crate::script::{Script, Settings};
 use crate::search::ControllerSpec;
 use crate::store::{OpenMode, Outcome, RunRecord, Store};
-use crate::study::{Event, Experiment, Study};
 use crate::util::rng::stream;
 
 /// What is to the right of an expression and before what it gives.

@@ -9,7 +9,7 @@ use super::contract::is_contract;
 use super::diagnostic::{Diagnostic, Place};
 use super::experiment::Script;
 use super::settings::Settings;
-use crate::study::Experiment;
+use crate::run::Experiment;
 use crate::util::suggest::nearest;
 use uses::{Kind, Uses};
 

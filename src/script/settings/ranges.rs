@@ -1,9 +1,9 @@
 //! What settings may be.
 
 use super::{Settings, SettingsError};
+use crate::run::{Threshold, ThresholdError};
 use crate::script::diagnostic::Diagnostic;
 use crate::script::yaml::Part;
-use crate::study::{Threshold, ThresholdError};
 
 /// Threads at most.
 const MOST_THREADS: usize = 1_024;

@@ -12,7 +12,7 @@ use super::experiment::Script;
 use super::host::Source;
 use crate::accel::chaidnn::Platform;
 use crate::pareto::sweep::check_size;
-use crate::study::Experiment;
+use crate::run::Experiment;
 use each::Configurations;
 use plan::Planned;
 

@@ -8,13 +8,13 @@ use crate::accel::chaidnn::{Chaidnn, Platform};
 use crate::network::{Nasbench101Settings, Nasbench201Settings};
 use crate::pareto::Weighted;
 use crate::pareto::sweep::{Goal, Wanted};
+use crate::run::Experiment;
 use crate::script::error::ScriptError;
 use crate::script::experiment::Script;
 use crate::script::host::Host;
 use crate::script::modules::{AccuracySource, Missing, ScriptAccelerator, ScriptPart};
 use crate::script::settings::MOST_TOP;
 use crate::space::{Domain, nasbench101, nasbench201};
-use crate::study::Experiment;
 
 /// How many of the best pairs for each objective are kept where the script does not say.
 const DEFAULT_TOP: usize = 100;

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{Builder, JoinHandle};
 
 #[cfg(unix)]
-use super::server::{Patience, Server};
+use super::listener::{Patience, Server};
 use crate::store::{HEARTBEAT, Store};
 
 /// A store that this process has open: others can ask about it, and its folder says that this process

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use crate::run::{End, Event, Experiment, Study, StudyError};
 use crate::store::{RunRecord, Store};
-use crate::study::{End, Event, Experiment, Study, StudyError};
 use crate::util::deep_stack;
 
 /// A run of a study that is not finished.

@@ -10,8 +10,8 @@ use super::error::StudyError;
 use super::evaluator::Evaluator;
 use super::event::{Event, Observer};
 use super::experiment::{Experiment, Failure, Obstacle, Phase};
-use super::origins;
 use super::progress::Progress;
+use super::provenance;
 use crate::pareto::{Objective, costs};
 use crate::search::{Controller, Searched, Told};
 use crate::space::{Point, View};
@@ -399,7 +399,7 @@ impl Study<'_> {
 
     /// Takes down what the numbers come from, before they are stored.
     fn note_origins(&mut self) -> Result<(), StudyError> {
-        if origins::note(&mut self.run, self.experiment.origins())? {
+        if provenance::note(&mut self.run, self.experiment.origins())? {
             self.store.update_run(&self.run)?;
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! What the runs of each strategy come to together.
 
-use super::course::Course;
+use super::optimum::Target;
+use super::run_summary::Course;
 use super::statistics::{Interval, Quartiles, median_difference, superiority};
-use super::target::Target;
 use crate::util::rng::stream;
 
 /// Rewards that differ by less, relatively, count as the same: sums are rounded.
@@ -129,7 +129,7 @@ fn reached(courses: &[Course], reward: f64) -> Option<Reached> {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use super::super::course::Best;
+    use super::super::run_summary::Best;
     use super::*;
     use crate::store::{Outcome, Trial};
 

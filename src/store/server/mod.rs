@@ -9,12 +9,12 @@
 
 #[cfg(unix)]
 mod client;
+#[cfg(unix)]
+mod listener;
 mod open;
 #[cfg(unix)]
 mod protocol;
 mod served;
-#[cfg(unix)]
-mod server;
 #[cfg(unix)]
 mod socket;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::error::StudyError;
 use super::experiment::{Failure, Metrics, Origins};
-use super::origins;
+use super::provenance;
 use super::runner::End;
 use crate::pareto::sweep::{Kept, Results, Sweeping};
 use crate::space::{Point, Space};
@@ -134,7 +134,7 @@ impl<S: Sweeping> SweepStudy<'_, S> {
 
     fn checkpoint(&mut self, name: &str, state: &S::State, seconds: f64) -> Result<(), StudyError> {
         // Before what was found is kept: it may not be of other data than what was found before.
-        origins::note(&mut self.run, (self.origins)())?;
+        provenance::note(&mut self.run, (self.origins)())?;
         let step = self.sweep.done(state).networks;
         let bytes = postcard::to_stdvec(state).map_err(|error| StudyError::Checkpoint {
             run: name.to_owned(),
@@ -162,7 +162,7 @@ impl<S: Sweeping> SweepStudy<'_, S> {
     fn finish(&mut self, state: &S::State, seconds: f64) -> Result<(), StudyError> {
         let results = self.sweep.results(state);
         let (trials, phases) = self.trials(&results)?;
-        origins::note(&mut self.run, (self.origins)())?;
+        provenance::note(&mut self.run, (self.origins)())?;
         let count = trials.len() as u64;
         if self.store.trial_count(&self.run.name)? == 0 {
             let entries: Vec<Entry> = trials.into_iter().map(Entry::from).collect();

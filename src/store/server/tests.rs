@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
+use super::listener::{MOST_CLIENTS, Patience};
 use super::protocol::{
     MOST_REPLY, MOST_REQUEST, PART_BYTES, Received, Refusal, Reply, Request, VERSION, Verdict,
     greet, receive, send,
 };
-use super::server::{MOST_CLIENTS, Patience};
 use super::{Served, open};
 use crate::store::{
     Entry, Holder, OpenMode, Outcome, RunRecord, Status, Store, StoreError, Stretch, StudyRecord,

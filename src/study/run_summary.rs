@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::target::Target;
+use super::optimum::Target;
 use crate::pareto::{Frontier, Objective, costs};
+use crate::run::{Failure, Metrics, Reward};
 use crate::store::{Outcome, Trial};
-use crate::study::{Failure, Metrics, Reward};
 
 /// The best pair of a run.
 #[derive(Clone, Debug, PartialEq)]

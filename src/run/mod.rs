@@ -1,0 +1,39 @@
+//! The loop that turns an experiment into stored trials.
+//!
+//! [`Study`] asks a controller for points, has them evaluated, commits the trials and tells the
+//! rewards, phase after phase. Whoever wants to watch is an [`Observer`] of its [`Event`]s.
+
+mod checkpoint;
+mod dry_run;
+mod error;
+mod estimates;
+mod evaluator;
+mod event;
+mod experiment;
+mod progress;
+mod provenance;
+mod run_stats;
+mod runner;
+mod sweep;
+mod threshold;
+mod trainings;
+mod units;
+
+pub use dry_run::{Rehearsal, RehearsalEnd, RehearsedPhase};
+pub use error::StudyError;
+pub use estimates::StoredEstimates;
+pub use event::{Event, Observer};
+pub use experiment::{
+    Experiment, Failure, Metrics, Obstacle, Origins, Phase, Reward, RewardFn, ScreenFn,
+    evaluate_finite,
+};
+pub use progress::{PhaseProgress, Progress};
+pub use run_stats::{Best, Tally};
+pub use runner::{End, Study, hopeless};
+pub use sweep::{FRONTIER, Judged, PAIRS, SweepProgress, SweepStudy};
+pub use threshold::{Judgement, Quantity, Threshold, ThresholdError};
+pub use trainings::{StoredTrainings, decode as decode_training};
+pub use units::{is_accuracy, unit_hint};
+
+#[cfg(test)]
+mod tests;
