@@ -12,9 +12,9 @@ use std::time::Instant;
 use tandem::accel::chaidnn::{Batch, ChaidnnSpace, Configuration, Memory, Platform, lower};
 use tandem::accuracy::nasbench101::Nasbench101Table;
 use tandem::network::{Family, Nasbench101Family, Nasbench101Settings};
-use tandem::pareto::sweep::{Goal, OnChaidnn, Settings, Sweep};
 use tandem::pareto::{Term, Weighted};
 use tandem::space::nasbench101::{Catalogue, Cell101};
+use tandem::sweep::{Goal, OnChaidnn, Settings, Sweep};
 
 const ROUNDS: usize = 5;
 

@@ -20,6 +20,7 @@ pub mod search;
 pub mod space;
 pub mod store;
 pub mod study;
+pub mod sweep;
 #[cfg(test)]
 mod test_support;
 pub mod train;

@@ -3,7 +3,6 @@
 mod frontier;
 mod hypervolume;
 mod objective;
-pub mod sweep;
 mod weighted;
 
 pub use frontier::Frontier;

@@ -5,7 +5,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::live;
 use super::voice::Voice;
 use crate::note;
-use crate::run::SweepProgress;
+use crate::sweep::SweepProgress;
 
 /// Shows a sweep on standard error: a bar with rate and remaining time where there is a terminal, nothing
 /// elsewhere.

@@ -14,7 +14,6 @@ mod progress;
 mod provenance;
 mod run_stats;
 mod runner;
-mod sweep;
 mod threshold;
 mod trainings;
 mod units;
@@ -28,9 +27,10 @@ pub use experiment::{
     evaluate_finite,
 };
 pub use progress::{PhaseProgress, Progress};
+pub use provenance::record_provenance;
 pub use run_stats::{Best, Tally};
 pub use runner::{End, Study, hopeless};
-pub use sweep::{FRONTIER, Judged, PAIRS, SweepProgress, SweepStudy};
+
 pub use threshold::{Judgement, Quantity, Threshold, ThresholdError};
 pub use trainings::{StoredTrainings, decode as decode_training};
 pub use units::{is_accuracy, unit_hint};

@@ -8,7 +8,7 @@ use crate::store::RunRecord;
 ///
 /// # Errors
 /// Something has another version than when the run began.
-pub(super) fn note(run: &mut RunRecord, origins: Origins) -> Result<bool, StudyError> {
+pub fn record_provenance(run: &mut RunRecord, origins: Origins) -> Result<bool, StudyError> {
     let Origins { described, versions } = origins;
     let mut news = false;
     for (what, now) in versions {
@@ -52,13 +52,13 @@ mod tests {
     fn what_numbers_come_from_is_taken_down_once_and_may_not_change() {
         let mut run = RunRecord::new("x", "x.rhai");
         let model = origins(&["modelled latency"], &[("model", "1")]);
-        assert!(note(&mut run, model.clone()).unwrap());
-        assert!(!note(&mut run, model).unwrap());
+        assert!(record_provenance(&mut run, model.clone()).unwrap());
+        assert!(!record_provenance(&mut run, model).unwrap());
         let both = origins(&["modelled latency", "measured accuracy"], &[("table", "a")]);
-        assert!(note(&mut run, both).unwrap());
+        assert!(record_provenance(&mut run, both).unwrap());
         assert_eq!(run.origins, ["measured accuracy", "modelled latency"]);
         let other = origins(&[], &[("model", "2")]);
-        let error = note(&mut run, other).unwrap_err();
+        let error = record_provenance(&mut run, other).unwrap_err();
         let expected = ("model", "1", "2");
         let StudyError::OriginChanged { what, before, now, .. } = &error else {
             panic!("{error}");

@@ -11,7 +11,7 @@ use super::evaluator::Evaluator;
 use super::event::{Event, Observer};
 use super::experiment::{Experiment, Failure, Obstacle, Phase};
 use super::progress::Progress;
-use super::provenance;
+use super::provenance::record_provenance;
 use crate::pareto::{Objective, costs};
 use crate::search::{Controller, Searched, Told};
 use crate::space::{Point, View};
@@ -399,7 +399,7 @@ impl Study<'_> {
 
     /// Takes down what the numbers come from, before they are stored.
     fn note_origins(&mut self) -> Result<(), StudyError> {
-        if provenance::note(&mut self.run, self.experiment.origins())? {
+        if record_provenance(&mut self.run, self.experiment.origins())? {
             self.store.update_run(&self.run)?;
         }
         Ok(())

@@ -10,10 +10,10 @@ use super::context::{Common, ExperimentArgs, Loaded};
 use super::error::{CliError, described};
 use super::sweep::pairs;
 use report::Report;
-use tandem::pareto::sweep::MOST_PAIRS;
 use tandem::report::{Format, Voice};
 use tandem::run::Experiment;
 use tandem::script::Diagnostic;
+use tandem::sweep::MOST_PAIRS;
 use tried::Tried;
 
 /// Checks an experiment without running it: what it says, the space, a few points, the phases, what it

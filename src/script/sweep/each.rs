@@ -5,12 +5,12 @@ use rhai::Dynamic;
 use super::networks::SweepNetworks;
 use crate::accel::table::Devices;
 use crate::accel::{Accelerator, Metrics};
-use crate::pareto::sweep::EachPair;
 use crate::run::{Experiment, evaluate_finite};
 use crate::script::experiment::Script;
 use crate::script::host::ScriptNetwork;
 use crate::script::modules::{Running, ScriptAccelerator, ScriptPart};
 use crate::space::{Part, Point};
+use crate::sweep::EachPair;
 
 /// The most configurations of an accelerator, which are all kept at hand.
 const MOST_CONFIGURATIONS: u128 = 1_000_000;

@@ -11,8 +11,8 @@ pub use plan::SweepPlan;
 use super::experiment::Script;
 use super::host::Source;
 use crate::accel::chaidnn::Platform;
-use crate::pareto::sweep::check_size;
 use crate::run::Experiment;
+use crate::sweep::check_size;
 use each::Configurations;
 use plan::Planned;
 

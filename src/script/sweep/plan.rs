@@ -7,7 +7,6 @@ use rhai::{Dynamic, Map};
 use crate::accel::chaidnn::{Chaidnn, Platform};
 use crate::network::{Nasbench101Settings, Nasbench201Settings};
 use crate::pareto::Weighted;
-use crate::pareto::sweep::{Goal, Wanted};
 use crate::run::Experiment;
 use crate::script::error::ScriptError;
 use crate::script::experiment::Script;
@@ -15,6 +14,7 @@ use crate::script::host::Host;
 use crate::script::modules::{AccuracySource, Missing, ScriptAccelerator, ScriptPart};
 use crate::script::settings::MOST_TOP;
 use crate::space::{Domain, nasbench101, nasbench201};
+use crate::sweep::{Goal, Wanted};
 
 /// How many of the best pairs for each objective are kept where the script does not say.
 const DEFAULT_TOP: usize = 100;

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tandem::study::Plan;
 use tandem::run::{Experiment, Progress};
 use tandem::script::{Limits, Script, ScriptError, Settings};
+use tandem::study::Plan;
 use tandem::util::rng::stream;
 
 /// The limits of every script.

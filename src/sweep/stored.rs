@@ -4,15 +4,12 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::error::StudyError;
-use super::experiment::{Failure, Metrics, Origins};
-use super::provenance;
-use super::runner::End;
-use crate::pareto::sweep::{Kept, Results, Sweeping};
+use crate::run::{End, Failure, Metrics, Origins, StudyError, record_provenance};
 use crate::space::{Point, Space};
 use crate::store::{
     Entry, GoalRecord, Outcome, PhaseRecord, RunRecord, Status, Store, SweepRecord, Trial,
 };
+use crate::sweep::{Kept, Results, Sweeping};
 
 /// Time between two checkpoints.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
@@ -134,7 +131,7 @@ impl<S: Sweeping> SweepStudy<'_, S> {
 
     fn checkpoint(&mut self, name: &str, state: &S::State, seconds: f64) -> Result<(), StudyError> {
         // Before what was found is kept: it may not be of other data than what was found before.
-        provenance::note(&mut self.run, (self.origins)())?;
+        record_provenance(&mut self.run, (self.origins)())?;
         let step = self.sweep.done(state).networks;
         let bytes = postcard::to_stdvec(state).map_err(|error| StudyError::Checkpoint {
             run: name.to_owned(),
@@ -162,7 +159,7 @@ impl<S: Sweeping> SweepStudy<'_, S> {
     fn finish(&mut self, state: &S::State, seconds: f64) -> Result<(), StudyError> {
         let results = self.sweep.results(state);
         let (trials, phases) = self.trials(&results)?;
-        provenance::note(&mut self.run, (self.origins)())?;
+        record_provenance(&mut self.run, (self.origins)())?;
         let count = trials.len() as u64;
         if self.store.trial_count(&self.run.name)? == 0 {
             let entries: Vec<Entry> = trials.into_iter().map(Entry::from).collect();

@@ -15,7 +15,7 @@ pub enum SweepError {
     #[error(
         "the space has {} pairs, and at most {} are evaluated one by one; hold some choices, or \
          search it with `tandem run`",
-        told(*pairs), super::every::MOST_PAIRS
+        told(*pairs), super::exhaustive::MOST_PAIRS
     )]
     TooMany {
         /// How many there are; of more than can be counted, the most that can.

@@ -10,22 +10,24 @@
 //! evaluated one by one ([`EverySweep`]).
 
 mod error;
-mod every;
-mod front;
+mod exhaustive;
+mod fast_sweep;
+mod indexed_frontier;
 mod metric;
 mod pairs;
 mod results;
-mod run;
 mod staircase;
+mod stored;
 mod top;
 
 pub use error::SweepError;
-pub use every::{EachPair, EveryState, EverySweep, MOST_PAIRS, Wanted, check_size};
+pub use exhaustive::{EachPair, EveryState, EverySweep, MOST_PAIRS, Wanted, check_size};
+pub use fast_sweep::{Settings, Sweep, SweepState};
 pub use metric::{Goal, GoalError, SweepMetric, Values};
 pub use pairs::{OnChaidnn, OneByOne, Pairs};
 pub use results::{Best, Done, Kept, Results, Sweeping};
-pub use run::{Settings, Sweep, SweepState};
 pub use staircase::Member;
+pub use stored::{FRONTIER, Judged, PAIRS, SweepProgress, SweepStudy};
 pub use top::Ranked;
 
 #[cfg(test)]

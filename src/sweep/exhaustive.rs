@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::error::SweepError;
-use super::front::Front;
+use super::indexed_frontier::Front;
 use super::results::{Best, Done, Kept, Results, Sweeping};
 use crate::accel::Metrics;
 use crate::pareto::{Objective, Weighted, costs};
@@ -315,7 +315,7 @@ mod tests {
 
     use super::*;
     use crate::pareto::dominance;
-    use crate::pareto::sweep::Done;
+    use crate::sweep::Done;
 
     /// Pairs with small whole metrics, of which some fail and some have no energy.
     struct Small;

@@ -7,9 +7,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::SweepError;
+use super::fast_sweep::{Sweep, SweepState};
 use super::metric::{SweepMetric, Values};
 use super::pairs::Pairs;
-use super::run::{Sweep, SweepState};
 use super::staircase::Member;
 use crate::accel::Metrics;
 use crate::pareto::Weighted;
