@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use super::context::Common;
 use super::error::CliError;
 use super::output::Output;
+use tandem::query::Known;
 use tandem::query::{Subject, known, scan};
 use tandem::report::{Cell, Column, Format, Kind, Rows};
-use tandem::script::Known;
 use tandem::store::{StoreError, Stretch};
 
 /// Writes all trials of a run for other tools, as CSV unless --format asks for another format.

@@ -13,8 +13,9 @@ use tandem::query::{
     Aggregate, Found, Function, Grouping, Order, Subject, Value, find, frontier, group, known,
     select,
 };
+use tandem::query::{Asker, Bound, Expression, Known};
 use tandem::report::{Cell, Column, Rows, TrialColumns};
-use tandem::script::{Asker, Bound, Expression, Known, ScriptError, Settings};
+use tandem::script::{ScriptError, Settings};
 use tandem::store::{Reader, RunRecord, Stretch};
 
 /// Prints the stored trials for which a Rhai expression holds, or what groups of them come to.

@@ -9,10 +9,11 @@ use super::context::{Common, Loaded, label_predicted, stored_settings};
 use super::error::CliError;
 use super::output::Output;
 use tandem::note;
+use tandem::query::Known;
 use tandem::query::{Judged, Ranking, Rescored, Subject, known, rank, rescore};
 use tandem::report::{Cell, Column, Format, Kind, Rows, Table, number};
 use tandem::run::{Experiment, Failure, Metrics, Progress, Reward, RewardFn, StudyError};
-use tandem::script::{Known, ScriptError};
+use tandem::script::ScriptError;
 use tandem::store::{Entry, Reader, RunRecord};
 
 /// Reasons of failures that are shown.

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use super::scan::{QuestionError, scan};
-use super::subject::Subject;
+use super::selection::Subject;
 use super::value::Value;
-use crate::script::Bound;
+use crate::query::Bound;
 use crate::store::{Reader, Stretch};
 
 /// Sorted trials are cut to the limit whenever there are this many more, or twice as many.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use rustc_hash::FxHashSet;
 
 use super::scan::scan;
-use super::subject::Subject;
+use super::selection::Subject;
 use crate::pareto::{Frontier, Objective};
 use crate::store::{Reader, StoreError, Stretch};
 

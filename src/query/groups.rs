@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use super::aggregate::{Function, Gathered};
 use super::find::places;
 use super::scan::{QuestionError, scan};
-use super::subject::Subject;
+use super::selection::Subject;
 use super::value::Value;
-use crate::script::Bound;
+use crate::query::Bound;
 use crate::store::{Reader, Stretch};
 
 /// How trials are grouped, and what each group comes to.

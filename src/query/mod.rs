@@ -5,19 +5,21 @@
 //! depend on how many. No more than some stretches are in memory, and what was found of them.
 
 mod aggregate;
+mod expr;
 mod find;
 mod frontier;
 mod groups;
 mod rescore;
 mod scan;
-mod subject;
+mod selection;
 mod value;
 
 pub use aggregate::{Aggregate, AggregateError, Function};
+pub use expr::{Asker, Bound, Expression, Facts, Known, QueryError};
 pub use find::{Found, Hit, Order, find};
 pub use frontier::frontier;
 pub use groups::{Group, Grouping, group};
 pub use rescore::{Judged, Ranking, Rescored, rank, rescore};
 pub use scan::{QuestionError, scan};
-pub use subject::{Subject, known, select};
+pub use selection::{Subject, known, select};
 pub use value::Value;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use super::scan::scan;
-use super::subject::Subject;
+use super::selection::Subject;
 use crate::accuracy::nasbench101::predictor::{kendall_tau, spearman};
 use crate::run::{Failure, Metrics, Reward};
 use crate::store::{Reader, StoreError, Stretch};

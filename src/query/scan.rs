@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use rayon::prelude::*;
 
-use super::subject::Subject;
-use crate::script::QueryError;
+use super::selection::Subject;
+use crate::query::QueryError;
 use crate::store::{Reader, StoreError, Stretch};
 
 /// Stretches that are in memory at once.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::Engine;
 
-use super::bodies::{Body, Offsets, bodies};
-use super::contract::effect;
+use super::contract::check::effect;
+use super::function_spans::{Body, Offsets, bodies};
 
 /// What changed between two states of a script and the files that it imports.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,13 +9,13 @@ use rhai::packages::{
     CorePackage, LogicPackage, MoreStringPackage, Package,
 };
 
-use super::brief::brief;
-use super::call::may_print;
-use super::guards;
-use super::host::Host;
-use super::limits::Limits;
 use super::modules;
 use super::resolver::Resolver;
+use super::sandbox::budget::may_print;
+use super::sandbox::limits::Limits;
+use super::sandbox::safe_builtins;
+use super::services::Host;
+use super::truncate::brief;
 
 /// What the language has and scripts do not: a clock would let a script decide by the time of day, and `eval`
 /// would escape the parse limits.
@@ -31,7 +31,7 @@ pub(super) fn engine(resolver: Resolver, host: &Arc<Host>, limits: &Limits) -> E
 }
 
 /// Makes an engine with the language alone: no native modules, no imports.
-pub(super) fn plain(limits: &Limits) -> Engine {
+pub(crate) fn plain(limits: &Limits) -> Engine {
     let mut engine = Engine::new_raw();
     // The standard packages, without the one of clocks.
     CorePackage::new().register_into_engine(&mut engine);
@@ -46,7 +46,7 @@ pub(super) fn plain(limits: &Limits) -> Engine {
     for symbol in DISABLED {
         engine.disable_symbol(symbol);
     }
-    guards::register(&mut engine);
+    safe_builtins::register(&mut engine);
     limits.apply(&mut engine);
     engine.on_print(|text| say(&brief(text)));
     engine.on_debug(|text, source, position| {

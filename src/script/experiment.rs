@@ -7,22 +7,22 @@ use std::sync::{Arc, PoisonError};
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map};
 
-use super::brief::brief_name;
-use super::contract::{TO_RUN, undefined};
-use super::core::Core;
+use super::compiled::Core;
+use super::contract::check::{TO_RUN, undefined};
+use super::contract::metrics;
 use super::diagnostic::Diagnostic;
 use super::error::ScriptError;
-use super::host::Host;
-use super::metrics;
 use super::modules::{
     PartError, PhaseReward, ScriptPart, ScriptPhase, ScriptRun, TrainingPlan, register_names,
     script_point,
 };
-use super::reading::read_text;
+use super::read_script::read_text;
 use super::resolver::Resolver;
+use super::services::Host;
 use super::settings::Settings;
 use super::sources::Sources;
 use super::table::SummaryTable;
+use super::truncate::brief_name;
 use crate::pareto::{Objective, Weighted};
 use crate::run::{
     Experiment, Failure, Metrics, Obstacle, Origins, Phase, Progress, Reward, RewardFn, ScreenFn,

@@ -4,58 +4,55 @@
 //! no file, network, process or clock; imports are jailed, and every call is limited. What goes
 //! wrong in a script is a [`Diagnostic`] with its place.
 
-mod again;
-mod bodies;
-mod brief;
-mod call;
 mod changes;
+mod compiled;
 mod contract;
-mod core;
 mod diagnostic;
 mod engine;
 mod error;
 mod experiment;
-mod guards;
-mod hidden;
-mod host;
-mod keys;
-mod limits;
-mod metrics;
+mod function_spans;
+mod functions;
 mod modules;
 mod native;
-mod nesting;
 mod options;
-mod own;
-mod query;
-mod reached;
-mod reading;
+mod read_script;
 mod reference;
 mod resolver;
 mod review;
-mod roles;
+mod sandbox;
+mod services;
 mod settings;
 mod sources;
 mod sweep;
 mod table;
-mod trace;
-mod vocabulary;
+mod truncate;
 mod yaml;
 
-pub use call::keep_panics_of_calls;
+// For expressions over trials (`crate::query`), which are compiled as scripts are.
+pub(crate) use compiled::Core;
+pub(crate) use diagnostic::{Explainer, of_parse_error};
+pub(crate) use engine::plain;
+pub(crate) use read_script::read_text;
+pub(crate) use resolver::Resolver;
+pub(crate) use sandbox::budget::again;
+pub(crate) use sandbox::depth::shallow;
+
 pub use changes::ScriptChanges;
 pub use diagnostic::{Diagnostic, Diagnostics, Place};
 pub use error::ScriptError;
 pub use experiment::Script;
-pub use host::{Host, Source, Traced, Trust};
-pub use limits::Limits;
 pub use modules::TrainingPlan;
-pub use query::{Asker, Bound, Expression, Facts, Known, QueryError};
+pub use sandbox::budget::keep_panics_of_calls;
+pub use sandbox::limits::Limits;
+pub use services::{Host, Source, Traced, Trust};
+
+pub use reference::vocabulary::vocabulary;
 pub use reference::{definitions, reference_page};
 pub use settings::{Settings, SettingsError};
 pub use sources::Sources;
 pub use sweep::{Accuracies, ScriptPairs, SweepNetworks, SweepPairs, SweepPlan};
 pub use table::SummaryTable;
-pub use vocabulary::vocabulary;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The option maps that native functions take.
 
-use super::brief::brief;
+use super::truncate::brief;
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 
 use super::diagnostic::{HELP, a_type, nearest, type_name};

@@ -7,10 +7,10 @@ use std::thread::{self, ThreadId};
 
 use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 
-use super::hidden::refuse_hidden;
-use super::limits::Limits;
-use super::nesting::kept;
-use super::reading::read_resolved;
+use super::read_script::read_resolved;
+use super::review::shadowing::refuse_hidden;
+use super::sandbox::depth::kept;
+use super::sandbox::limits::Limits;
 use super::sources::{OTHER, Sources};
 
 /// The modules of `scripts/` that come with the program.
@@ -24,7 +24,7 @@ pub(super) const BUILT_IN: [(&str, &str); 2] = [
 /// A name is looked for below the experiment's folder, then below the nearest `scripts/` folder
 /// beside or above it, then among the modules that come with the program. The script of a stored run
 /// finds what the run has imported, and nothing else.
-pub(super) struct Resolver {
+pub(crate) struct Resolver {
     folders: Vec<PathBuf>,
     /// The label of the script itself.
     script: String,
@@ -46,7 +46,7 @@ struct Found {
 
 impl Resolver {
     /// A resolver for the script of a label, which is in a folder.
-    pub(super) fn new(folder: &Path, script: &str, sources: Sources) -> Self {
+    pub(crate) fn new(folder: &Path, script: &str, sources: Sources) -> Self {
         let mut folders = vec![folder.to_path_buf()];
         let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
         if let Some(scripts) =
@@ -59,7 +59,7 @@ impl Resolver {
 
     /// A resolver for the script of a stored run, with the texts by the labels that
     /// [`Self::find`] gave them.
-    pub(super) fn of_stored(texts: BTreeMap<String, String>, sources: Sources) -> Self {
+    pub(crate) fn of_stored(texts: BTreeMap<String, String>, sources: Sources) -> Self {
         Self::of(Some(texts), sources)
     }
 

@@ -19,7 +19,7 @@ impl Sources {
     }
 
     /// Keeps a text.
-    pub(super) fn put(&self, label: &str, text: &str) {
+    pub(crate) fn put(&self, label: &str, text: &str) {
         self.lock().insert(label.to_owned(), text.into());
     }
 

@@ -2,10 +2,10 @@
 
 use rhai::{Array, Dynamic, EvalAltResult, Module, NativeCallContext};
 
-use super::brief::brief;
 use super::diagnostic::counted;
 use super::native::{name_type, native};
 use super::options::{described, refuse};
+use super::truncate::brief;
 
 /// A titled table of a script.
 #[derive(Clone, Debug, PartialEq)]

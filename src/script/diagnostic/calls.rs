@@ -2,14 +2,14 @@
 
 use rhai::{AST, ASTNode, Engine, Expr, FnPtr, Position};
 
+use super::lite_parser::{Import, Outline};
 use super::message::{Diagnostic, Place};
 use super::names::{a_type, counted, listed, nearest, type_name};
-use super::outline::{Import, Outline};
 use super::signatures::{Signature, is_name, modules, natives};
 use super::tokens::offset_of;
-use crate::script::brief::brief;
 use crate::script::resolver::BUILT_IN;
 use crate::script::sources::Sources;
+use crate::script::truncate::brief;
 
 /// Signatures of one name that are listed at most.
 const LISTED: usize = 4;

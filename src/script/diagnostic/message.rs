@@ -6,8 +6,8 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use rhai::Position;
 
 use super::tokens::{line_and_column, offset_of};
-use crate::script::brief::brief;
 use crate::script::sources::Sources;
+use crate::script::truncate::brief;
 
 /// Where in which script text something is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Diagnostic {
 
     /// Adds where it is in a text.
     #[must_use]
-    pub(in crate::script) fn at(self, position: Position, label: &str) -> Self {
+    pub(crate) fn at(self, position: Position, label: &str) -> Self {
         self.in_place(Place::of(position, label))
     }
 

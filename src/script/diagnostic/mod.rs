@@ -4,20 +4,23 @@
 //! [`Diagnostics`]. All that it takes to say so is found out when something went wrong: from the
 //! script's text, from what the engine knows of its functions, and from the error itself.
 
+mod bracket_recovery;
 mod calls;
-mod items;
+mod lite_parser;
 mod message;
 mod names;
-mod outline;
 mod parse;
+pub(super) mod replay;
 mod runtime;
 mod signatures;
 mod tokens;
 
 pub use message::{Diagnostic, Diagnostics, Place};
 
+pub(super) use lite_parser::{Import, Outline, definition};
 pub(super) use names::{a_type, counted, meant_or_known, nearest, type_name};
-pub(super) use outline::{Import, Outline, definition};
-pub(super) use parse::{compile, of_parse_error};
-pub(super) use runtime::{Explainer, HELP};
+pub(super) use parse::compile;
+pub(crate) use parse::of_parse_error;
+pub(crate) use runtime::Explainer;
+pub(super) use runtime::HELP;
 pub(super) use signatures::{callable, modules};

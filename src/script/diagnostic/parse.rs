@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rhai::{AST, Engine, LexError, ParseError, ParseErrorType};
 
-use super::items::{Unbalanced, early_end, is_function, items, unbalanced};
+use super::bracket_recovery::{Unbalanced, early_end, is_function, items, unbalanced};
 use super::message::{Diagnostic, Diagnostics, Place};
 use super::names::{counted, nearest};
 use super::tokens::{Token, offset_of, tokens};
@@ -136,7 +136,7 @@ fn of_unbalanced(wrong: &Unbalanced, text: &str, label: &str) -> (usize, Diagnos
 }
 
 /// The message of a text that does not parse.
-pub(in crate::script) fn of_parse_error(error: &ParseError, label: &str, text: &str) -> Diagnostic {
+pub(crate) fn of_parse_error(error: &ParseError, label: &str, text: &str) -> Diagnostic {
     explain(error, label, text, offset(error, text))
 }
 

@@ -3,15 +3,15 @@
 use rhai::{Engine, EvalAltResult, Position};
 
 use super::calls::{Call, NOTHING, Said};
+use super::lite_parser::{Held, MapText, Outline};
 use super::message::{Diagnostic, Diagnostics, Place, lowercase_first};
 use super::names::{a_type, counted, listed, meant_or_known, nearest, type_name};
-use super::outline::{Held, MapText, Outline};
 use super::parse::{ITERABLE, mistakes, of_constant};
 use super::signatures::{Signature, natives, properties};
 use super::tokens::offset_of;
 use crate::run::unit_hint;
-use crate::script::reached::Reached;
 use crate::script::resolver::BUILT_IN;
+use crate::script::sandbox::limit_error::Reached;
 use crate::script::sources::Sources;
 
 /// Values of other languages, and what scripts write for them.
@@ -30,7 +30,7 @@ pub(in crate::script) const HELP: &str = "\nhelp: ";
 
 /// What finds out what an error is about.
 #[derive(Clone, Copy)]
-pub(in crate::script) struct Explainer<'a> {
+pub(crate) struct Explainer<'a> {
     /// The engine that failed.
     pub(in crate::script) engine: &'a Engine,
     /// The texts that it ran.
@@ -105,12 +105,12 @@ fn function_name(name: &str) -> String {
 
 impl<'a> Explainer<'a> {
     /// One that knows of no arguments, metrics or maps.
-    pub(in crate::script) const fn new(engine: &'a Engine, sources: &'a Sources) -> Self {
+    pub(crate) const fn new(engine: &'a Engine, sources: &'a Sources) -> Self {
         Self { engine, sources, args: &[], metrics: &[], entries: &no_entries }
     }
 
     /// The message of an error that started in the text of a label.
-    pub(in crate::script) fn explain(&self, error: &EvalAltResult, label: &str) -> Diagnostic {
+    pub(crate) fn explain(&self, error: &EvalAltResult, label: &str) -> Diagnostic {
         let Innermost { error, label, position, stack } = Innermost::of(error, label);
         let mut diagnostic = Diagnostic { stack, ..Diagnostic::new("") }.at(position, &label);
         self.say(error, &label, position).write_into(&mut diagnostic);

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use rhai::{Engine, EvalAltResult, Map, Module, NativeCallContext};
 
 use crate::accuracy::nasbench201::{Dataset, Nasbench201Table};
-use crate::script::host::{Host, Source};
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, refuse};
+use crate::script::services::{Host, Source};
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
 

@@ -11,9 +11,9 @@ use crate::accel::Accelerator;
 use crate::accel::chaidnn::{
     Chaidnn, ChaidnnSpace, Configuration, Estimate, Platform, model_version,
 };
-use crate::script::host::{Host, ScriptNetwork, Source, Traced};
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, refuse};
+use crate::script::services::{Host, ScriptNetwork, Source, Traced};
 use crate::store::Reused;
 
 pub(super) fn register(engine: &mut Engine, globals: &mut Module, host: &Arc<Host>) {

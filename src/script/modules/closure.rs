@@ -10,8 +10,8 @@ use rhai::NativeCallContextStore;
 use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, Module, NativeCallContext, Position};
 
 use crate::script::diagnostic::Place;
-use crate::script::nesting::{TOO_DEEP, levels_in, shallow};
 use crate::script::options::refuse;
+use crate::script::sandbox::depth::{TOO_DEEP, levels_in, shallow};
 
 /// A function of a script, and where it was made: the functions and imports that it can see.
 ///

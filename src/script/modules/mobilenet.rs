@@ -4,9 +4,9 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext
 
 use super::space::ScriptPart;
 use crate::network::{MobilenetSettings, mobilenet};
-use crate::script::host::ScriptNetwork;
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, number, refuse};
+use crate::script::services::ScriptNetwork;
 use crate::space::mobilenet::{Mobilenet, MobilenetSpace, Stage, StageChoices};
 
 type Context<'a> = NativeCallContext<'a>;

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use rhai::{Engine, Module};
 
-use super::host::Host;
+use super::services::Host;
 
 pub(super) use accelerator::{Running, ScriptAccelerator};
 pub(super) use accuracy::{AccuracySource, Missing};

@@ -7,9 +7,9 @@ use rhai::{Engine, EvalAltResult, Map, Module, NativeCallContext};
 
 use super::space::ScriptPart;
 use crate::network::Nasbench201Settings;
-use crate::script::host::{Host, ScriptNetwork};
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, refuse};
+use crate::script::services::{Host, ScriptNetwork};
 use crate::space::nasbench201::{Cell201, Nasbench201Space};
 
 pub(super) fn register(engine: &mut Engine, globals: &mut Module, host: &Arc<Host>) {

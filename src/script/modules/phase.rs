@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::closure::Closure;
 use super::space::ScriptPoint;
 use crate::pareto::Weighted;
-use crate::script::metrics::is_name;
+use crate::script::contract::metrics::is_name;
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, refuse, unknown_option};
 use crate::search::{ControllerSpec, Evolution, Guided, Local, Nsga2, ReinforceSettings};

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Module, NativeCallContext};
 
 use super::values::{to_dynamic, value_of};
-use crate::script::call::apart;
 use crate::script::native::{name_type, native};
 use crate::script::options::{described, refuse};
+use crate::script::sandbox::budget::apart;
 use crate::space::Value;
 use crate::space::mixed::{Draft, Field, Leaf, MixedError, Rule, RuleError, Trail};
 use crate::util::suggest::nearest;

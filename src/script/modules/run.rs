@@ -8,8 +8,8 @@ use rhai::{Array, Dynamic, EvalAltResult, FnPtr, FuncArgs, Map, Module, NativeCa
 use super::space::{ScriptPart, ScriptPoint};
 use crate::pareto::{Direction, Objective};
 use crate::run::{PhaseProgress, Progress};
+use crate::script::contract::metrics::script_map;
 use crate::script::diagnostic::nearest;
-use crate::script::metrics::script_map;
 use crate::script::native::{name_type, native};
 use crate::script::options::{described, refuse, refuse_with_help};
 use crate::space::{Point, Space};

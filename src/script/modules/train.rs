@@ -6,10 +6,10 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext
 
 use crate::accuracy::trained::TrainingRecord;
 use crate::network::Network;
-use crate::script::call::untimed;
-use crate::script::host::{Host, ScriptNetwork, Source};
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, number, refuse};
+use crate::script::sandbox::budget::untimed;
+use crate::script::services::{Host, ScriptNetwork, Source};
 use crate::store::Reused;
 use crate::train::{Recipe, Rule, Schedule, TrainError, Training};
 

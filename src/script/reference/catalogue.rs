@@ -6,7 +6,7 @@ use std::io;
 use rhai::Engine;
 use serde::Deserialize;
 
-use crate::script::roles::{ROLES, Role};
+use crate::script::contract::entry_points::{ROLES, Role};
 
 /// What scripts define and call.
 #[derive(Debug)]

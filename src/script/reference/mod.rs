@@ -6,6 +6,7 @@
 mod catalogue;
 mod definitions;
 mod page;
+pub(super) mod vocabulary;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,9 +14,9 @@ use std::sync::Arc;
 use rhai::Engine;
 
 use super::engine::engine;
-use super::host::Host;
-use super::limits::Limits;
 use super::resolver::Resolver;
+use super::sandbox::limits::Limits;
+use super::services::Host;
 use super::sources::Sources;
 use catalogue::Catalogue;
 

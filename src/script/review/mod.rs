@@ -1,11 +1,12 @@
 //! What is not wrong in a script, but hardly meant so: settings, functions, imports and parts of the space
 //! that nothing uses.
 
+pub(super) mod shadowing;
 mod uses;
 
 use std::collections::BTreeSet;
 
-use super::contract::is_contract;
+use super::contract::check::is_contract;
 use super::diagnostic::{Diagnostic, Place};
 use super::experiment::Script;
 use super::settings::Settings;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rhai::{ASTNode, Engine, Expr, FnCallExpr, OptimizationLevel, Position, Stmt};
 
-use crate::script::bodies::{Body, Offsets, bodies};
+use crate::script::function_spans::{Body, Offsets, bodies};
 
 /// What is mentioned.
 #[derive(Clone, Debug, PartialEq, Eq)]

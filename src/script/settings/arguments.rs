@@ -7,7 +7,7 @@ use rhai::{Array, Dynamic, Map};
 use serde_yaml::Value;
 
 use super::Settings;
-use crate::script::core::Core;
+use crate::script::compiled::Core;
 use crate::script::diagnostic::{Diagnostic, meant_or_known, nearest};
 use crate::script::error::ScriptError;
 use crate::script::yaml::Part;

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
 
-use super::written::Yaml;
+use super::locate::Yaml;
 use super::{SettingsError, Written};
 use crate::script::diagnostic::{Diagnostic, Outline};
-use crate::script::limits::Limits;
-use crate::script::reading::read_text;
+use crate::script::read_script::read_text;
+use crate::script::sandbox::limits::Limits;
 use crate::script::sources::Sources;
 use crate::util::yaml;
 

@@ -5,9 +5,9 @@
 mod arguments;
 mod error;
 mod file;
+mod locate;
 mod overrides;
 mod ranges;
-mod written;
 
 pub use error::SettingsError;
 pub use file::Settings;
@@ -15,4 +15,4 @@ pub use file::Settings;
 pub(super) use arguments::{given_argument, refuse_foreign};
 pub(super) use ranges::MOST_TOP;
 
-use written::{Origin, Written};
+use locate::{Origin, Written};

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde_yaml::Value;
 
-use super::written::Yaml;
+use super::locate::Yaml;
 use super::{Origin, Settings, SettingsError};
 use crate::script::diagnostic::{Diagnostic, nearest};
 use crate::script::yaml::reason;

@@ -7,8 +7,8 @@ use crate::accel::table::Devices;
 use crate::accel::{Accelerator, Metrics};
 use crate::run::{Experiment, evaluate_finite};
 use crate::script::experiment::Script;
-use crate::script::host::ScriptNetwork;
 use crate::script::modules::{Running, ScriptAccelerator, ScriptPart};
+use crate::script::services::ScriptNetwork;
 use crate::space::{Part, Point};
 use crate::sweep::EachPair;
 

@@ -9,7 +9,7 @@ pub use networks::{Accuracies, SweepNetworks};
 pub use plan::SweepPlan;
 
 use super::experiment::Script;
-use super::host::Source;
+use super::services::Source;
 use crate::accel::chaidnn::Platform;
 use crate::run::Experiment;
 use crate::sweep::check_size;

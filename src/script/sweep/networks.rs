@@ -4,8 +4,8 @@ use super::plan::{PlannedAccuracies, PlannedNetworks};
 use crate::accuracy::nasbench101::predictor::Predictor;
 use crate::accuracy::nasbench201::Nasbench201Table;
 use crate::network::{Family, Nasbench101Family, Nasbench201Family, Network};
-use crate::script::host::{Host, Source};
 use crate::script::modules::{AccuracySource, Missing};
+use crate::script::services::{Host, Source};
 use crate::space::nasbench101::{CELL_COUNT, Catalogue, Cell101, Nasbench101Space};
 use crate::space::nasbench201::{Cell201, Nasbench201Space};
 

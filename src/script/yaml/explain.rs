@@ -2,10 +2,10 @@
 
 use serde_yaml::Error;
 
-use super::place::{Part, place};
+use super::span::{Part, place};
 use super::syntax::{Fault, fault};
-use crate::script::brief::brief;
 use crate::script::diagnostic::{Diagnostic, Place, nearest};
+use crate::script::truncate::brief;
 
 /// What the reader says of a value that it refuses; before it is the path of the value.
 const REFUSALS: [&str; 5] = [

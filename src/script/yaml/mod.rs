@@ -1,8 +1,8 @@
 //! YAML files: their mistakes as messages with a source line and a caret.
 
 mod explain;
-mod place;
+mod span;
 mod syntax;
 
 pub(super) use explain::reason;
-pub(super) use place::{Part, place};
+pub(super) use span::{Part, place};

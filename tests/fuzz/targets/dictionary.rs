@@ -17,7 +17,7 @@ const WORDS: &str = "fn let const if else while loop do until for in return thro
 pub fn write_dictionary(path: &Path) {
     let words = WORDS.split_whitespace().map(str::to_owned);
     let mut lines = String::new();
-    for word in words.chain(tandem::script::vocabulary()) {
+    for word in words.chain(tandem::script::reference::vocabulary()) {
         let quoted: String = word
             .bytes()
             .map(|byte| match byte {

@@ -14,9 +14,9 @@ use super::space::ScriptPart;
 use crate::accel::Accelerator;
 use crate::accel::chaidnn::{Chaidnn, Configuration};
 use crate::accel::table::Devices;
-use crate::script::host::{Host, ScriptNetwork};
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, described, refuse};
+use crate::script::services::{Host, ScriptNetwork};
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 

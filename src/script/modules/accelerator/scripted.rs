@@ -5,11 +5,11 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, NativeCallContext, Positi
 use super::Fallible;
 use crate::accel::{Accelerator, Breakdown, LayerCost, Metrics, PartCost, check_metric_name};
 use crate::script::diagnostic::{a_type, type_name};
-use crate::script::host::{Host, ScriptNetwork, Traced};
 use crate::script::modules::Closure;
 use crate::script::modules::part::ScriptDraft;
 use crate::script::modules::space::ScriptPart;
 use crate::script::options::{number, refuse};
+use crate::script::services::{Host, ScriptNetwork, Traced};
 
 /// What `estimate` has to be.
 pub(super) const FORM: &str =

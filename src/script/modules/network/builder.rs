@@ -9,9 +9,9 @@ use super::{array, int};
 use crate::network::{
     Convolution, LayerId, LayerSink, NetworkBuilder, Operation, Relu, Shape, Window,
 };
-use crate::script::host::ScriptNetwork;
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, described, refuse};
+use crate::script::services::ScriptNetwork;
 
 /// The most layers of a network that a script builds.
 const MOST_LAYERS: usize = 10_000;

@@ -4,8 +4,8 @@ use rhai::{Array, Module};
 
 use super::{array, int};
 use crate::network::{Layer, Operation, Relu};
-use crate::script::host::ScriptNetwork;
 use crate::script::native::{name_type, native};
+use crate::script::services::ScriptNetwork;
 
 /// One layer of a network.
 #[derive(Clone)]

@@ -7,8 +7,8 @@ use rhai::{Array, Dynamic, Engine, Module};
 
 use self::layer::ScriptLayer;
 use crate::network::Shape;
-use crate::script::host::ScriptNetwork;
 use crate::script::native::{name_type, native};
+use crate::script::services::ScriptNetwork;
 
 type N = ScriptNetwork;
 

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
 
-use super::again::{Again, Original};
-use super::diagnostic::Outline;
+use crate::script::diagnostic::Outline;
+use crate::script::diagnostic::replay::{Again, Original};
 
 /// What the names of entries begin with at the place.
 const PREFIX: &str = "tandem_missing_";
@@ -21,14 +21,14 @@ thread_local! {
 
 /// Those of the places of a script at which an entry was missing.
 #[derive(Default)]
-pub(super) struct Witnesses(Mutex<HashMap<(String, usize), Known>>);
+pub(in crate::script) struct Witnesses(Mutex<HashMap<(String, usize), Known>>);
 
 /// A witness, once it has been made; none where nothing asks a map.
 type Known = Arc<OnceLock<Option<Witness>>>;
 
 impl Witnesses {
     /// The entries of the map that is asked at a byte of the text of a label, in a call in which one is missing.
-    pub(super) fn entries(
+    pub(in crate::script) fn entries(
         &self,
         original: Original<'_>,
         (label, at): (&str, usize),

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use rhai::Dynamic;
 
-use super::facts::sources_of;
-use crate::script::core::Core;
-use crate::script::error::ScriptError;
-use crate::script::host::Host;
-use crate::script::resolver::Resolver;
-use crate::script::settings::Settings;
-use crate::script::sources::Sources;
+use super::run_context::sources_of;
+use crate::script::Core;
+use crate::script::ScriptError;
+use crate::script::Resolver;
+use crate::script::Host;
+use crate::script::Settings;
+use crate::script::Sources;
 use crate::store::{Reader, RunRecord, StoreError};
 
 type Loaded = Result<(Core, BTreeMap<String, Dynamic>), ScriptError>;

@@ -2,17 +2,17 @@
 
 use rhai::{Dynamic, EvalAltResult, ParseError, ParseErrorType};
 
-use super::brief::brief;
-use super::call::OverMemory;
+use super::budget::OverMemory;
 use super::limits::Limits;
+use crate::script::truncate::brief;
 
 /// A limit that was reached; the token of [`EvalAltResult::ErrorTerminated`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Reached {
+pub(in crate::script) struct Reached {
     /// What happened, with the value of the limit.
-    pub(super) message: String,
+    pub(in crate::script) message: String,
     /// What to look for, and the setting that raises the limit.
-    pub(super) help: String,
+    pub(in crate::script) help: String,
 }
 
 impl Reached {
@@ -25,7 +25,7 @@ impl Reached {
     }
 
     #[cold]
-    pub(super) fn operations(limits: &Limits) -> Self {
+    pub(in crate::script) fn operations(limits: &Limits) -> Self {
         let message = format!(
             "the script runs too long: it reached the limit of {} operations",
             limits.operations
@@ -34,12 +34,12 @@ impl Reached {
     }
 
     #[cold]
-    pub(super) fn seconds(limits: &Limits) -> Self {
+    pub(in crate::script) fn seconds(limits: &Limits) -> Self {
         Self::new(format!("the call took longer than {} s", limits.seconds), "", "seconds")
     }
 
     #[cold]
-    pub(super) fn memory(limits: &Limits) -> Self {
+    pub(in crate::script) fn memory(limits: &Limits) -> Self {
         let message =
             format!("the script holds too much: more than {} MB of memory", limits.memory_mb);
         Self::new(message, "look for values that grow in a loop", "memory_mb")
@@ -47,7 +47,7 @@ impl Reached {
 
     /// Before the limit of calls, their expressions have used up the stack.
     #[cold]
-    pub(super) fn stack() -> Self {
+    pub(in crate::script) fn stack() -> Self {
         let message =
             "the script calls too deep: its expressions have used up the stack".to_owned();
         let help = "look for a function that calls itself; a lower `limits.call_depth` in the settings says \
@@ -114,14 +114,14 @@ impl Reached {
     }
 
     /// The limit that a text which does not parse is beyond.
-    pub(super) fn of_parse_error(limits: &Limits, error: &ParseError) -> Option<Self> {
+    pub(in crate::script) fn of_parse_error(limits: &Limits, error: &ParseError) -> Option<Self> {
         Self::of_parse(limits, error.err_type())
     }
 }
 
 /// Makes an error of a call fit to be told: one of a limit carries a [`Reached`], and one that the script
 /// throws is a text of a sane length.
-pub(super) fn tidy(limits: &Limits, error: &mut EvalAltResult) {
+pub(in crate::script) fn tidy(limits: &Limits, error: &mut EvalAltResult) {
     match error {
         EvalAltResult::ErrorInFunctionCall(_, _, next, _)
         | EvalAltResult::ErrorInModule(_, next, _) => return tidy(limits, next),

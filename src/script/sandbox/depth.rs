@@ -10,18 +10,21 @@ use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Map, Module, Position};
 use rustc_hash::FxHashMap;
 
 use super::limits::Limits;
-use super::modules::{PhaseReward, ScriptAccelerator, ScriptPhase};
+use crate::script::modules::{PhaseReward, ScriptAccelerator, ScriptPhase};
 use crate::util::deep_stack::STACK_BYTES;
 
 /// The most levels of a value that is kept.
 const MOST: usize = 256;
 
 /// What is said of a value with more.
-pub(super) const TOO_DEEP: &str = "nested too deep: more than 256 levels of arrays, maps and functions that have \
+pub(in crate::script) const TOO_DEEP: &str = "nested too deep: more than 256 levels of arrays, maps and functions that have \
                                    captured one another";
 
 /// A result that is not nested too deep to leave its call; `what` has it.
-pub(super) fn shallow(what: impl Display, value: Dynamic) -> Result<Dynamic, Box<EvalAltResult>> {
+pub(crate) fn shallow(
+    what: impl Display,
+    value: Dynamic,
+) -> Result<Dynamic, Box<EvalAltResult>> {
     match levels(&value) {
         Some(_) => Ok(value),
         None => Err(refused(format!("{what} a value that is {TOO_DEEP}"))),
@@ -30,7 +33,7 @@ pub(super) fn shallow(what: impl Display, value: Dynamic) -> Result<Dynamic, Box
 
 /// Keeps what a script or a module has evaluated around its functions. Nothing tells how deep its constants are
 /// nested: where they may be deeper than threads can free, they are not freed before the program ends.
-pub(super) fn kept(module: Module, limits: &Limits) -> Arc<Module> {
+pub(in crate::script) fn kept(module: Module, limits: &Limits) -> Arc<Module> {
     let module = Arc::new(module);
     if limits.stack_bytes() > STACK_BYTES {
         std::mem::forget(module.clone());
@@ -39,7 +42,7 @@ pub(super) fn kept(module: Module, limits: &Limits) -> Arc<Module> {
 }
 
 /// The most levels among some values: none in a number or a text, one in an array of them; `None` for too many.
-pub(super) fn levels_in(values: &[Dynamic]) -> Option<usize> {
+pub(in crate::script) fn levels_in(values: &[Dynamic]) -> Option<usize> {
     Walk::default().most(values.iter(), 0)
 }
 

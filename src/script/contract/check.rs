@@ -4,30 +4,31 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{AST, Dynamic, Engine, FnAccess, Module};
 
-use super::diagnostic::{Diagnostic, counted, definition, nearest};
-use super::roles::{ROLES, Role};
+use super::entry_points::{ROLES, Role};
+use crate::script::Diagnostic;
+use crate::script::diagnostic::{counted, definition, nearest};
 use crate::util::suggest::edits;
 
 /// A function of the contract by its name, with what depends on it.
-pub(super) fn effect(name: &str) -> Option<(&'static str, &'static str)> {
+pub(in crate::script) fn effect(name: &str) -> Option<(&'static str, &'static str)> {
     ROLES.iter().find(|role| role.name == name).map(|role| (role.name, role.decides))
 }
 
 /// Whether the host calls a function of that name.
-pub(super) fn is_contract(name: &str) -> bool {
+pub(in crate::script) fn is_contract(name: &str) -> bool {
     ROLES.iter().any(|role| role.name == name)
 }
 
 /// The functions without which there is no experiment, and without which nothing can be run; a
 /// script that defines `sweep` can do without the latter.
 const REQUIRED: [&str; 1] = ["space"];
-pub(super) const TO_RUN: [&str; 2] = ["evaluate", "reward"];
+pub(in crate::script) const TO_RUN: [&str; 2] = ["evaluate", "reward"];
 
 /// The module that has the script's arguments.
-pub(super) const ARGS: &str = "args";
+pub(in crate::script) const ARGS: &str = "args";
 
 /// Makes arguments known to a script as `args::<name>`.
-pub(super) fn bind_args(engine: &mut Engine, args: &BTreeMap<String, Dynamic>) {
+pub(in crate::script) fn bind_args(engine: &mut Engine, args: &BTreeMap<String, Dynamic>) {
     let mut module = Module::new();
     for (name, value) in args {
         module.set_var(name.as_str(), value.clone());
@@ -36,7 +37,7 @@ pub(super) fn bind_args(engine: &mut Engine, args: &BTreeMap<String, Dynamic>) {
 }
 
 /// The functions of the contract that the script defines.
-pub(super) fn contract(
+pub(in crate::script) fn contract(
     ast: &AST,
     (label, text): (&str, &str),
 ) -> Result<BTreeSet<&'static str>, Diagnostic> {
@@ -140,7 +141,7 @@ fn signature(name: &str) -> String {
     format!("{name}({})", parameters.join(", "))
 }
 
-pub(super) fn undefined(name: &str) -> Diagnostic {
+pub(in crate::script) fn undefined(name: &str) -> Diagnostic {
     Diagnostic::new(format!("the script defines no function `{}`", signature(name)))
         .with_help(format!("write for example `{}`", example(name)))
 }

@@ -2,12 +2,12 @@
 
 use rhai::{Dynamic, Map};
 
-use super::brief::brief_name;
-use super::core::{Core, missing};
-use super::diagnostic::{Diagnostic, Place};
-use super::options::number;
 use crate::pareto::Objective;
 use crate::run::{Metrics, is_accuracy};
+use crate::script::compiled::{Core, missing};
+use crate::script::options::number;
+use crate::script::truncate::brief_name;
+use crate::script::{Diagnostic, Place};
 
 /// What `evaluate(point)` must return.
 const EXPECTED: &str = "a map of metrics";
@@ -20,7 +20,7 @@ const LONGEST_NAME: usize = 100;
 const EXAMPLE: &str = "write for example `#{ accuracy: 0.93, latency_ms: cost.latency_ms }`";
 
 /// Metrics as scripts see them.
-pub(super) fn script_map(metrics: &Metrics) -> Dynamic {
+pub(in crate::script) fn script_map(metrics: &Metrics) -> Dynamic {
     // Neither collected nor converted, which would sort them and build the map anew.
     let mut map = Map::new();
     for (name, &value) in metrics {
@@ -31,7 +31,7 @@ pub(super) fn script_map(metrics: &Metrics) -> Dynamic {
 
 /// The metrics that `evaluate(point)` returned: finite numbers, accuracies that are fractions, and none
 /// missing that is an objective.
-pub(super) fn evaluated(
+pub(in crate::script) fn evaluated(
     core: &Core,
     value: Dynamic,
     objectives: &[Objective],
@@ -50,7 +50,7 @@ pub(super) fn evaluated(
 }
 
 /// The metrics that the screen of a phase returned; `place` is where it was given.
-pub(super) fn screened(
+pub(in crate::script) fn screened(
     core: &Core,
     value: Dynamic,
     place: &dyn Fn() -> Option<Place>,
@@ -87,7 +87,7 @@ fn read(
 }
 
 /// Whether a text may be the name of something that is kept and shown: a metric, a part, a phase.
-pub(super) fn is_name(text: &str) -> bool {
+pub(in crate::script) fn is_name(text: &str) -> bool {
     (1..=LONGEST_NAME).contains(&text.len()) && !text.contains(char::is_control)
 }
 

@@ -5,8 +5,8 @@ use rhai::{
     Scope,
 };
 
-use super::limits::Limits;
-use super::nesting::{kept, shallow};
+use super::sandbox::depth::{kept, shallow};
+use super::sandbox::limits::Limits;
 
 /// The functions of a script with the imports and constants around them.
 pub(super) struct Own {

@@ -210,7 +210,7 @@ impl<K> Default for Remembered<K> {
 
 impl Host {
     /// A host that finds tables and images in a folder of data, and trains on some threads.
-    pub(super) fn new(data: PathBuf, threads: usize) -> Self {
+    pub(crate) fn new(data: PathBuf, threads: usize) -> Self {
         Self {
             trainer: Trainer::new(data.clone(), threads),
             estimates: EstimateCache::default(),

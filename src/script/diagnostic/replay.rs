@@ -5,32 +5,32 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, Engine, EvalAltResult};
 
-use super::contract::bind_args;
-use super::engine::engine;
-use super::host::Host;
-use super::limits::Limits;
-use super::own::Own;
-use super::resolver::Resolver;
-use super::sources::Sources;
+use crate::script::Host;
+use crate::script::Limits;
+use crate::script::Sources;
+use crate::script::contract::check::bind_args;
+use crate::script::engine::engine;
+use crate::script::functions::Own;
+use crate::script::resolver::Resolver;
 
 /// The second run of a call takes at most this long.
 const SECONDS: f64 = 5.0;
 
 /// A script that has been loaded.
 #[derive(Clone, Copy)]
-pub(super) struct Original<'a> {
+pub(in crate::script) struct Original<'a> {
     /// What its texts are.
-    pub(super) sources: &'a Sources,
+    pub(in crate::script) sources: &'a Sources,
     /// Which of them is its own.
-    pub(super) label: &'a str,
+    pub(in crate::script) label: &'a str,
     /// The arguments that it knows.
-    pub(super) args: &'a BTreeMap<String, Dynamic>,
-    pub(super) host: &'a Arc<Host>,
-    pub(super) limits: &'a Limits,
+    pub(in crate::script) args: &'a BTreeMap<String, Dynamic>,
+    pub(in crate::script) host: &'a Arc<Host>,
+    pub(in crate::script) limits: &'a Limits,
 }
 
 /// A script with changes to its text.
-pub(super) struct Again {
+pub(in crate::script) struct Again {
     engine: Engine,
     own: Own,
     host: Arc<Host>,
@@ -39,7 +39,7 @@ pub(super) struct Again {
 
 impl Again {
     /// Changes each text of a script, by its label; `None` if it cannot be loaded so.
-    pub(super) fn new(
+    pub(in crate::script) fn new(
         original: Original<'_>,
         mut change: impl FnMut(&str, &str) -> String,
         prepare: impl FnOnce(&mut Engine),
@@ -64,7 +64,7 @@ impl Again {
     }
 
     /// Calls a function of the script; a unit is no argument.
-    pub(super) fn call(
+    pub(in crate::script) fn call(
         &self,
         function: &str,
         argument: Dynamic,

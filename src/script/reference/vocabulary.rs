@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::diagnostic::callable;
-use super::reference::script_engine;
+use super::script_engine;
+use crate::script::diagnostic::callable;
 
 /// The functions that scripts can call without importing anything, as they call them: `chaidnn::estimate`,
 /// `sqrt`; operators and properties are not among them.

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::scan::scan;
-use crate::script::{Expression, Facts, Known};
+use crate::query::{Expression, Facts, Known};
 use crate::store::{Reader, RunRecord, StoreError, Stretch};
 
 /// A run that a question is about.

@@ -2,13 +2,13 @@
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, NativeCallContext, Position};
 
-use super::call::check_memory;
-use super::options::refuse;
+use super::budget::check_memory;
+use crate::script::options::refuse;
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// Puts them in the place of the language's own.
-pub(super) fn register(engine: &mut Engine) {
+pub(in crate::script) fn register(engine: &mut Engine) {
     engine.register_fn("pad", pad);
     engine.register_fn("replace", replace);
     engine.register_fn(

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
 
-use super::brief::brief;
+use super::limit_error::{Reached, tidy};
 use super::limits::Limits;
-use super::reached::{Reached, tidy};
+use crate::script::truncate::brief;
 use crate::util::alloc_meter;
 
 /// How many operations pass between two looks at the clock.
@@ -96,7 +96,7 @@ impl Current {
 /// Counts an operation; what it gives ends the call. Once the operations or the time are used up, every
 /// further operation ends the call too, also in functions whose errors a native function does not pass on.
 #[inline]
-pub(super) fn progress(limits: &Limits) -> Option<Dynamic> {
+pub(in crate::script) fn progress(limits: &Limits) -> Option<Dynamic> {
     CURRENT.with(|call| {
         let operations = call.operations.get() + 1;
         call.operations.set(operations);
@@ -119,10 +119,12 @@ pub(super) fn progress(limits: &Limits) -> Option<Dynamic> {
 
 /// The token of a native function that found no memory left, which does not know the limits.
 #[derive(Clone, Copy)]
-pub(super) struct OverMemory;
+pub(in crate::script) struct OverMemory;
 
 /// Ends a native function that goes on taking memory where the call may take no more.
-pub(super) fn check_memory(context: &NativeCallContext) -> Result<(), Box<EvalAltResult>> {
+pub(in crate::script) fn check_memory(
+    context: &NativeCallContext,
+) -> Result<(), Box<EvalAltResult>> {
     let is_above = CURRENT.with(|call| alloc_meter::held() > call.most_held.get());
     if is_above {
         // The engine's own errors of limits cannot be caught by a script.
@@ -147,7 +149,7 @@ fn address() -> usize {
 
 /// Runs native work that counts neither as the call's time nor as its memory: it is much because the script
 /// asks for much, not because it is stuck.
-pub(super) fn untimed<T>(work: impl FnOnce() -> T) -> T {
+pub(in crate::script) fn untimed<T>(work: impl FnOnce() -> T) -> T {
     let started = Instant::now();
     let result = alloc_meter::uncounted(work);
     CURRENT.with(|call| {
@@ -158,7 +160,7 @@ pub(super) fn untimed<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// Allows a call as many operations as at its start: what follows is another trial of a query.
-pub(super) fn again(limits: &Limits) {
+pub(crate) fn again(limits: &Limits) {
     CURRENT.with(|call| {
         call.most_operations.set(call.operations.get().saturating_add(limits.operations));
     });
@@ -166,7 +168,7 @@ pub(super) fn again(limits: &Limits) {
 
 /// Runs one of the many calls that a native function makes of a script's: what it uses up is not counted
 /// beside what the script does, as long as all of them use no more than a hundred times as much as it may.
-pub(super) fn apart<T>(of_many: impl FnOnce() -> T) -> T {
+pub(in crate::script) fn apart<T>(of_many: impl FnOnce() -> T) -> T {
     let count = || CURRENT.with(|call| call.operations.get());
     let before = count();
     let result = of_many();
@@ -180,7 +182,7 @@ pub(super) fn apart<T>(of_many: impl FnOnce() -> T) -> T {
 }
 
 /// Whether the call may print one more line; `None` for the first that is one too many.
-pub(super) fn may_print() -> Option<bool> {
+pub(in crate::script) fn may_print() -> Option<bool> {
     CURRENT.with(|call| {
         let lines = call.lines.get().saturating_add(1);
         call.lines.set(lines);
@@ -239,7 +241,7 @@ impl Drop for Entered {
 impl Limits {
     /// Runs a call of the engine under the limits. A panic in it, which is a fault of the program, is an error
     /// of the call.
-    pub(super) fn timed<T>(
+    pub(in crate::script) fn timed<T>(
         &self,
         call: impl FnOnce() -> Result<T, Box<EvalAltResult>>,
     ) -> Result<T, Box<EvalAltResult>> {
@@ -247,12 +249,12 @@ impl Limits {
     }
 
     /// The time of a call, if it is limited.
-    pub(super) fn time(&self) -> Option<Duration> {
+    pub(crate) fn time(&self) -> Option<Duration> {
         Duration::try_from_secs_f64(self.seconds).ok().filter(|limit| !limit.is_zero())
     }
 
     /// As [`Self::timed`], with what is left of a time that several calls share.
-    pub(super) fn within<T>(
+    pub(crate) fn within<T>(
         &self,
         time: Option<Duration>,
         call: impl FnOnce() -> Result<T, Box<EvalAltResult>>,

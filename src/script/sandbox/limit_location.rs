@@ -8,8 +8,9 @@ use std::cell::RefCell;
 
 use rhai::{Dynamic, NativeCallContext};
 
-use super::again::{Again, Original};
-use super::diagnostic::{Diagnostic, Outline, Place};
+use crate::script::diagnostic::Outline;
+use crate::script::diagnostic::replay::{Again, Original};
+use crate::script::{Diagnostic, Place};
 
 /// What marks call.
 const MARK: &str = "tandem_mark";
@@ -26,14 +27,14 @@ thread_local! {
 }
 
 /// A script with marks.
-pub(super) struct Tracer {
+pub(in crate::script) struct Tracer {
     again: Again,
     marks: Vec<Mark>,
 }
 
 impl Tracer {
     /// Puts marks into a script that has been loaded; `None` if it cannot be loaded with them.
-    pub(super) fn new(original: Original<'_>) -> Option<Self> {
+    pub(in crate::script) fn new(original: Original<'_>) -> Option<Self> {
         let mut marks = Vec::new();
         let again = Again::new(
             original,
@@ -47,7 +48,12 @@ impl Tracer {
 
     /// Makes a call that reached a limit again, and writes where it was into its message; a call
     /// that goes well this time says nothing.
-    pub(super) fn trace(&self, function: &str, argument: Dynamic, diagnostic: &mut Diagnostic) {
+    pub(in crate::script) fn trace(
+        &self,
+        function: &str,
+        argument: Dynamic,
+        diagnostic: &mut Diagnostic,
+    ) {
         PASSED.take();
         let outcome = self.again.call(function, argument);
         let passed = PASSED.take();

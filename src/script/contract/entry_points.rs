@@ -1,20 +1,20 @@
 //! The functions that an experiment script may define, and what each is for.
 
 /// A function that an experiment may define.
-pub(super) struct Role {
-    pub(super) name: &'static str,
-    pub(super) parameters: &'static [&'static str],
+pub(in crate::script) struct Role {
+    pub(in crate::script) name: &'static str,
+    pub(in crate::script) parameters: &'static [&'static str],
     /// The parameters with their types.
-    pub(super) typed: &'static [&'static str],
+    pub(in crate::script) typed: &'static [&'static str],
     /// What it returns.
-    pub(super) result: &'static str,
+    pub(in crate::script) result: &'static str,
     /// What depends on it.
-    pub(super) decides: &'static str,
+    pub(in crate::script) decides: &'static str,
     /// The lines of its documentation.
-    pub(super) docs: &'static [&'static str],
+    pub(in crate::script) docs: &'static [&'static str],
 }
 
-/// Writes roles as functions with their documentation, as [`native`](super::native::native) does.
+/// Writes roles as functions with their documentation, as [`native`](crate::script::native::native) does.
 macro_rules! roles {
     ($(
         $(#[doc = $doc:literal])*
@@ -32,7 +32,7 @@ macro_rules! roles {
 }
 
 /// The functions that an experiment may define.
-pub(super) const ROLES: [Role; 10] = roles! {
+pub(in crate::script) const ROLES: [Role; 10] = roles! {
     /// The arguments of the script with their defaults: a map of flags, numbers, texts, arrays or maps. The
     /// script reads them as `args::NAME`; `--set NAME=VALUE` and `args` in a settings file give others of the
     /// same types. No argument may have the name of a setting, such as `seed` or `steps`.

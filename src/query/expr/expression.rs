@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use rhai::{AST, Dynamic, Expr, ImmutableString, Map, Position, Scope, Stmt};
 
-use super::asker::{Asker, QueryError};
-use super::facts::Facts;
+use super::columnar::Condition;
+use super::compiler::{Asker, QueryError};
 use super::names::Mentioned;
-use super::native::Condition;
-use crate::script::call::again;
-use crate::script::diagnostic::Diagnostic;
-use crate::script::nesting::shallow;
-use crate::script::sources::Sources;
+use super::run_context::Facts;
+use crate::script::Diagnostic;
+use crate::script::again;
+use crate::script::shallow;
+use crate::script::Sources;
 use crate::store::Stretch;
 
 /// Names that are more alike than this are suggested.

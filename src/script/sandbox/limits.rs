@@ -3,7 +3,7 @@
 use rhai::Engine;
 use serde::{Deserialize, Serialize};
 
-use super::call;
+use super::budget;
 
 /// Limits of one call from the host into a script; zero means none only for `seconds`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ const FRAME: usize = 4_096;
 
 impl Limits {
     /// The counts, each with the most that it may be set to.
-    pub(super) const fn counts(&self) -> [(&'static str, u64, u64); 10] {
+    pub(in crate::script) const fn counts(&self) -> [(&'static str, u64, u64); 10] {
         [
             ("operations", self.operations, u64::MAX / 2),
             ("call_depth", self.call_depth as u64, 10_000),
@@ -77,7 +77,7 @@ impl Limits {
     }
 
     /// Sets the limits of an engine.
-    pub(super) fn apply(&self, engine: &mut Engine) {
+    pub(in crate::script) fn apply(&self, engine: &mut Engine) {
         engine
             // The engine forgets what the functions that native functions call have used up; `call` does not.
             .set_max_operations(0)
@@ -91,22 +91,22 @@ impl Limits {
             .set_max_variables(self.variables)
             .set_max_functions(self.functions);
         let limits = *self;
-        engine.on_progress(move |_| call::progress(&limits));
+        engine.on_progress(move |_| budget::progress(&limits));
     }
 
     /// Bytes of the memory that a call may hold.
-    pub(super) const fn memory_bytes(&self) -> i64 {
+    pub(in crate::script) const fn memory_bytes(&self) -> i64 {
         self.memory_mb.cast_signed() << 20
     }
 
     /// Bytes of stack that are kept for what no limit interrupts: values are copied, compared, printed and
     /// freed by recursion. Closures that have captured one another need less stack than half their memory.
-    pub(super) const fn stack_for_values(&self) -> usize {
+    pub(in crate::script) const fn stack_for_values(&self) -> usize {
         (self.array_items + self.map_entries) * LEVEL + (self.memory_mb as usize) * (1 << 19)
     }
 
     /// Bytes of stack that a call should find.
-    pub(super) fn stack_bytes(&self) -> usize {
+    pub(in crate::script) fn stack_bytes(&self) -> usize {
         let frames = self.call_depth * self.expression_depth * FRAME;
         self.stack_for_values() + frames.clamp(16 << 20, 256 << 20)
     }

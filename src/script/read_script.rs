@@ -11,7 +11,7 @@ const MAX_BYTES: u64 = 1 << 20;
 ///
 /// What is looked at is the open file: it cannot become another one, and no more is read of one that grows.
 /// Opening a pipe does not wait for a writer.
-pub(super) fn read_text(path: &Path) -> io::Result<String> {
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
     read(path, false)
 }
 

@@ -2,11 +2,14 @@
 
 use rhai::{AST, ASTNode, Engine, Position, Stmt};
 
-use super::contract::ARGS;
-use super::diagnostic::modules;
+use crate::script::contract::check::ARGS;
+use crate::script::diagnostic::modules;
 
 /// Refuses an import under the name of a native module: what reads like a table's accuracy would be a script's.
-pub(super) fn refuse_hidden(engine: &Engine, ast: &AST) -> Result<(), (String, Position)> {
+pub(in crate::script) fn refuse_hidden(
+    engine: &Engine,
+    ast: &AST,
+) -> Result<(), (String, Position)> {
     let mut aliases = Vec::new();
     let mut note = |path: &[ASTNode<'_>]| {
         if let Some(ASTNode::Stmt(Stmt::Import(import, _))) = path.last()

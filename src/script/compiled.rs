@@ -6,26 +6,26 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Map};
 
-use super::again::Original;
-use super::contract::{bind_args, contract, undefined};
+use super::contract::check::{bind_args, contract, undefined};
+use super::contract::metrics::script_map;
+use super::contract::missing_keys::Witnesses;
+use super::diagnostic::replay::Original;
 use super::diagnostic::{
     Diagnostic, Diagnostics, Explainer, Import, Outline, Place, a_type, compile, definition,
     meant_or_known, type_name,
 };
 use super::engine::engine;
 use super::error::ScriptError;
-use super::hidden::refuse_hidden;
-use super::host::Host;
-use super::keys::Witnesses;
-use super::limits::Limits;
-use super::metrics::script_map;
+use super::functions::Own;
 use super::modules::{Closure, PhaseReward, reward_of};
-use super::own::Own;
-use super::reached::Reached;
 use super::resolver::Resolver;
+use super::review::shadowing::refuse_hidden;
+use super::sandbox::limit_error::Reached;
+use super::sandbox::limit_location::Tracer;
+use super::sandbox::limits::Limits;
+use super::services::Host;
 use super::settings::{Settings, given_argument, refuse_foreign};
 use super::sources::Sources;
-use super::trace::Tracer;
 use crate::pareto::{Weighted, Worth};
 use crate::run::{Failure, Metrics, Reward, unit_hint};
 
@@ -33,7 +33,7 @@ use crate::run::{Failure, Metrics, Reward, unit_hint};
 const KEPT_MESSAGES: usize = 64;
 
 /// What every call needs, shared by the phases' rewards.
-pub(super) struct Core {
+pub(crate) struct Core {
     pub(super) engine: Engine,
     pub(super) ast: AST,
     own: Own,
@@ -57,7 +57,7 @@ pub(super) struct Core {
 impl Core {
     /// Compiles a script, gives it its arguments and makes its functions callable; `label` is what
     /// messages call its text. The values of the arguments come with it.
-    pub(super) fn load(
+    pub(crate) fn load(
         (label, text): (&str, &str),
         (resolver, sources): (Resolver, Sources),
         settings: &Settings,
@@ -219,7 +219,7 @@ impl Core {
     }
 
     /// The engine with the script's functions at hand everywhere.
-    pub(super) fn into_engine(self) -> (Engine, Limits, Sources) {
+    pub(crate) fn into_engine(self) -> (Engine, Limits, Sources) {
         let Self { mut engine, own, limits, sources, .. } = self;
         own.register(&mut engine);
         (engine, limits, sources)

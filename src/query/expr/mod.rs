@@ -4,16 +4,16 @@
 //! or yes and no, for every trial of a stretch. Conditions that only compare columns with numbers and
 //! texts are answered from the columns, without the interpreter.
 
-mod asker;
+mod columnar;
+mod compiler;
 mod expression;
-mod facts;
 mod names;
-mod native;
-mod stored;
+mod run_context;
+mod stored_script;
 
-pub use asker::{Asker, QueryError};
+pub use compiler::{Asker, QueryError};
 pub use expression::{Bound, Expression, Known};
-pub use facts::Facts;
+pub use run_context::Facts;
 
 #[cfg(test)]
 mod tests;

@@ -9,19 +9,19 @@ use std::time::{Duration, Instant};
 use rhai::{Engine, EvalAltResult};
 
 use super::expression::Expression;
-use super::facts::sources_of;
 use super::names::Mentioned;
-use super::stored::load_stored;
-use crate::script::core::Core;
-use crate::script::diagnostic::{Diagnostic, Explainer, of_parse_error};
-use crate::script::engine::plain;
-use crate::script::error::ScriptError;
-use crate::script::host::Host;
-use crate::script::limits::Limits;
-use crate::script::reading::read_text;
-use crate::script::resolver::Resolver;
-use crate::script::settings::Settings;
-use crate::script::sources::Sources;
+use super::run_context::sources_of;
+use super::stored_script::load_stored;
+use crate::script::Core;
+use crate::script::{Diagnostic, Explainer, of_parse_error};
+use crate::script::plain;
+use crate::script::ScriptError;
+use crate::script::read_text;
+use crate::script::Resolver;
+use crate::script::Limits;
+use crate::script::Host;
+use crate::script::Settings;
+use crate::script::Sources;
 use crate::store::{Reader, RunRecord, StoreError};
 
 /// A query that cannot be answered.

@@ -8,7 +8,7 @@ use rhai::serde::to_dynamic;
 use rhai::{Dynamic, ImmutableString, Map};
 use rustc_hash::FxHashSet;
 
-use super::stored::stored_arguments;
+use super::stored_script::stored_arguments;
 use crate::store::{Reader, RunRecord, StoreError};
 
 /// What expressions see of a run beside its trials.

@@ -6,7 +6,7 @@
 use rhai::{Expr, FnCallExpr};
 
 use super::expression::{Input, duration_s, on_frontier};
-use super::facts::Facts;
+use super::run_context::Facts;
 use crate::store::Stretch;
 
 /// Whole numbers up to this are exact as measures.
