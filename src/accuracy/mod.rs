@@ -2,4 +2,4 @@
 
 pub mod nasbench101;
 pub mod nasbench201;
-pub mod trained;
+pub mod training_cache;

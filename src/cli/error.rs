@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use serde_json::{Map, Value, json};
 
-use super::changes::Change;
-use super::quoting::quoted;
+use super::drift::Change;
+use super::shell_quote::quoted;
 use tandem::accel::table::TableImportError;
 use tandem::accuracy::nasbench101::{ImportError, TableError};
 use tandem::pareto::ParseObjectiveError;

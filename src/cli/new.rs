@@ -11,7 +11,7 @@ use serde_json::json;
 use super::context::Common;
 use super::error::CliError;
 use super::output::{names, print_json};
-use super::quoting::quoted;
+use super::shell_quote::quoted;
 use tandem::note;
 
 /// What an experiment begins as.

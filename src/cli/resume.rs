@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::changes::{changes, forked};
 use super::context::{Common, Loaded, at_least_one, stored_settings};
-use super::ending::Ending;
+use super::drift::{changes, forked};
+use super::end_reason::Ending;
 use super::error::CliError;
 use super::run::{carry_on, record, to_stored};
 use super::sweep;

@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use super::context::{Common, ExperimentArgs, Loaded, at_least_one, read_settings};
 use super::error::CliError;
-use super::outcome::Took;
-use super::{outcome, summary, thresholds};
+use super::run_json::Took;
+use super::{run_json, summary, thresholds};
 use tandem::accel::chaidnn;
 use tandem::note;
 use tandem::report::{Terminal, clear_bar};
@@ -123,7 +123,7 @@ pub fn carry_on(
         End::Interrupted => {
             if common.json {
                 let record = store.run(&name)?;
-                outcome::print(loaded, store.as_ref(), &record, &progress, Some(took), &[])?;
+                run_json::print(loaded, store.as_ref(), &record, &progress, Some(took), &[])?;
             }
             note!("interrupted after {} trials; `tandem resume {name}` goes on", progress.steps());
             Ok(ExitCode::from(130))

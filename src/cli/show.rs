@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::context::{Common, stored_experiment};
-use super::ending::{lost_threshold, progress};
+use super::end_reason::{lost_threshold, progress};
 use super::error::CliError;
 use super::run::summary_to_the_end;
 use tandem::note;

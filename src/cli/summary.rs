@@ -4,8 +4,8 @@ use std::io::{self, Write, stdout};
 
 use super::context::{Common, Loaded, label_predicted};
 use super::error::CliError;
-use super::outcome::{self, Took};
-use super::{screen, thresholds};
+use super::run_json::{self, Took};
+use super::{layout, thresholds};
 use tandem::note;
 use tandem::report::{
     Cell, Format, Table, TrialColumns, counted, duration, elided, grouped, number, spread,
@@ -45,7 +45,7 @@ pub fn print(
 ) -> Result<(), CliError> {
     let tables = || loaded.script.summary(progress).map_err(|failure| loaded.failure(&failure));
     if common.json {
-        return outcome::print(loaded, store, record, progress, took, &tables()?);
+        return run_json::print(loaded, store, record, progress, took, &tables()?);
     }
     let predicted = label_predicted(common, std::slice::from_ref(record));
     let frontier: Vec<&Trial> = progress.frontier().into_iter().map(AsRef::as_ref).collect();
@@ -62,8 +62,8 @@ pub fn print(
         print_tables(&mut tail, tables)?;
         print_origins(&mut tail, &all_origins(loaded, record))?;
     }
-    let others = screen::lines(&head) + screen::lines(&tail);
-    let middle = screen::fitting(others, |most| {
+    let others = layout::lines(&head) + layout::lines(&tail);
+    let middle = layout::fitting(others, |most| {
         let mut part = Vec::new();
         print_frontier(&mut part, &frontier, progress, &record.name, (predicted, most))?;
         Ok(part)
@@ -109,7 +109,7 @@ fn print_frontier(
     if shown.iter().all(|trial| trial.outcome.is_valid()) {
         table.take_out("valid");
     }
-    table.write_within(screen::width(), &mut *out)?;
+    table.write_within(layout::width(), &mut *out)?;
     if shown.len() < frontier.len() {
         writeln!(out, "… {} more: tandem pareto {run}", frontier.len() - shown.len())?;
     }
@@ -124,7 +124,7 @@ fn print_tables(out: &mut impl Write, tables: &[SummaryTable]) -> io::Result<()>
         for row in &summary.rows {
             table.push(row.iter().cloned().map(Cell::Text).collect());
         }
-        table.write_within(screen::width(), &mut *out)?;
+        table.write_within(layout::width(), &mut *out)?;
     }
     Ok(())
 }
@@ -135,7 +135,7 @@ pub fn print_origins(out: &mut impl Write, origins: &[String]) -> io::Result<()>
         writeln!(out)?;
     }
     for origin in origins {
-        writeln!(out, "{}", screen::result(origin, LABEL))?;
+        writeln!(out, "{}", layout::result(origin, LABEL))?;
     }
     Ok(())
 }
@@ -181,7 +181,7 @@ fn print_phases(out: &mut impl Write, progress: &Progress, run: &str) -> io::Res
             best.map(|best| best.step).into(),
         ]);
     }
-    table.write_within(screen::width(), &mut *out)?;
+    table.write_within(layout::width(), &mut *out)?;
     if earlier > 0 {
         writeln!(
             out,
@@ -210,10 +210,10 @@ fn say_how_it_went(
             duration(took.time.as_secs_f64()),
             number(took.per_s().round()),
         );
-        note!("\n{}", screen::note(&text, 2));
+        note!("\n{}", layout::note(&text, 2));
     }
     if let Some(text) = failures(progress) {
-        note!("{}", elided(&text, screen::width_of_notes()));
+        note!("{}", elided(&text, layout::width_of_notes()));
     }
     let run = &record.name;
     let best = progress.best().map(|best| match is_modelled(record) {
@@ -222,7 +222,7 @@ fn say_how_it_went(
     });
     let best = best.unwrap_or_default();
     let next = format!("next: {best}`tandem pareto {run}`, `tandem help query`");
-    note!("{}", screen::note(&next, 6));
+    note!("{}", layout::note(&next, 6));
     Ok(())
 }
 

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::changes::{Change, one_line};
 use super::context::{Common, ExperimentArgs, Loaded, cache_dir};
+use super::drift::{Change, one_line};
 use super::error::CliError;
 use super::run::{listen, models, record};
 use super::{summary, sweep_summary};

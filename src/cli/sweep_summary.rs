@@ -5,7 +5,7 @@ use std::io::{self, Write, stdout};
 
 use super::context::{Common, label_predicted};
 use super::error::CliError;
-use super::screen;
+use super::layout;
 use super::summary::print_origins;
 use tandem::pareto::{Frontier, costs};
 use tandem::report::{Format, Table, TrialColumns, grouped, number, spread};
@@ -35,7 +35,7 @@ pub fn print(
     print_counts(&mut head, record, &sweep, classes)?;
     print_origins(&mut tail, &record.origins)?;
     print_speed(&mut tail, &sweep)?;
-    let lists = screen::fitting(screen::lines(&head) + screen::lines(&tail), |most| {
+    let lists = layout::fitting(layout::lines(&head) + layout::lines(&tail), |most| {
         let mut part = Vec::new();
         print_frontier(&mut part, record, &sweep, &frontier, most)?;
         print_goals(&mut part, record, &sweep, &trials, most)?;
@@ -63,7 +63,7 @@ fn print_counts(
         count => {
             let count = grouped(count.into());
             let text = format!("{pairs} pairs: {networks} networks x {count} accelerators{own}");
-            writeln!(out, "{}", screen::result(&text, 2))?;
+            writeln!(out, "{}", layout::result(&text, 2))?;
         }
     }
     if sweep.left_out > 0 {
@@ -71,7 +71,7 @@ fn print_counts(
         writeln!(out, "left out: {left_out} networks that the table does not have")?;
     }
     for note in &sweep.notes {
-        writeln!(out, "{}", screen::result(note, 2))?;
+        writeln!(out, "{}", layout::result(note, 2))?;
     }
     if sweep.notes.is_empty() && sweep.running < sweep.pairs {
         let missing = grouped((sweep.pairs - sweep.running).into());
@@ -106,7 +106,7 @@ fn print_frontier(
         frontier.len() as f64 / sweep.pairs as f64,
         kinds.join(", ")
     );
-    writeln!(out, "\n{}", screen::result(&text, 2))?;
+    writeln!(out, "\n{}", layout::result(&text, 2))?;
     let shown = spread(frontier, most);
     let mut points = people_table(record, &shown);
     // The reward of a point of the frontier is its accuracy where the experiment has none of its own.
@@ -132,7 +132,7 @@ fn print_goals(
     most: usize,
 ) -> io::Result<()> {
     for (index, goal) in sweep.goals.iter().enumerate() {
-        writeln!(out, "\n{}", screen::result(&format!("{}: {}", goal.name, goal.objective), 2))?;
+        writeln!(out, "\n{}", layout::result(&format!("{}: {}", goal.name, goal.objective), 2))?;
         let best: Vec<&Trial> =
             trials.iter().filter(|trial| trial.phase as usize == index + 1).collect();
         if let Some((excess, step)) = goal.nearest {
@@ -140,7 +140,7 @@ fn print_goals(
                 "no pair keeps the limits; the nearest of the frontier misses them by {} % in all (step {step})",
                 number(100.0 * excess)
             );
-            writeln!(out, "{}", screen::result(&text, 2))?;
+            writeln!(out, "{}", layout::result(&text, 2))?;
             let nearest: Vec<&Trial> = trials.iter().filter(|trial| trial.step == step).collect();
             print_trials(out, record, &nearest)?;
             continue;
@@ -205,8 +205,8 @@ fn write(
     let metrics = trials.first().into_iter().flat_map(|trial| trial.outcome.metrics().keys().rev());
     let is_objective = |name: &String| record.objectives.iter().any(|o| o.metric == *name);
     let others = metrics.filter(|name| !is_objective(name)).map(String::as_str);
-    table.take_out_for(screen::width(), others);
-    table.write_within(screen::width(), out)
+    table.take_out_for(layout::width(), others);
+    table.write_within(layout::width(), out)
 }
 
 /// A table without what is the same of all its trials, that they are valid.

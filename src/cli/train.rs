@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use super::context::{Common, Loaded, PairArgs};
 use super::error::CliError;
 use super::trainings::{curve_table, push_curve};
-use tandem::accuracy::trained::TrainingRecord;
+use tandem::accuracy::training_cache::TrainingRecord;
 use tandem::note;
 use tandem::report::{Format, Table, TrainingBar};
 use tandem::run::Experiment;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::context::Common;
 use super::error::CliError;
-use tandem::accuracy::trained::TrainingRecord;
+use tandem::accuracy::training_cache::TrainingRecord;
 use tandem::report::{Format, Table};
 use tandem::run::decode_training;
 

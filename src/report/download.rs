@@ -2,8 +2,8 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::live;
-use super::voice::Voice;
+use super::active_bar;
+use super::verbosity::Voice;
 use crate::train::data::FetchEvent;
 
 /// Shows downloads on standard error as bars where there is a terminal, and nothing elsewhere.
@@ -73,6 +73,6 @@ fn start(file: &str, size: u64) -> ProgressBar {
         bar.set_style(style);
     }
     bar.set_prefix(file.to_owned());
-    live::draw(&bar);
+    active_bar::draw(&bar);
     bar
 }

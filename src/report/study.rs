@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use super::course::work_line;
-use super::live;
+use super::active_bar;
 use super::number::{counted, duration};
+use super::run_progress::work_line;
 use super::terminal;
-use super::voice::Voice;
+use super::verbosity::Voice;
 use crate::note;
 use crate::study::ComparisonEvent;
 
@@ -84,11 +84,12 @@ fn draw(course: Arc<Course>) -> ProgressBar {
         let line = move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
             // A terminal that is gone takes nothing.
             let width = terminal::width();
-            let _ = out.write_str(&live::last_line(&course.line(state.elapsed(), width), width));
+            let _ =
+                out.write_str(&active_bar::last_line(&course.line(state.elapsed(), width), width));
         };
         bar.set_style(style.with_key("course", line));
     }
-    live::draw(&bar);
+    active_bar::draw(&bar);
     bar.enable_steady_tick(TICK);
     bar
 }

@@ -2,8 +2,8 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::live;
-use super::voice::Voice;
+use super::active_bar;
+use super::verbosity::Voice;
 use crate::note;
 use crate::sweep::SweepProgress;
 
@@ -23,13 +23,14 @@ impl SweepBar {
         let length = networks.saturating_mul(pairs);
         let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden());
         let template = "sweep {wide_bar} {percent}% {human_pos} pairs {per_sec} {eta}  {msg}";
-        if let Ok(style) = ProgressStyle::with_template(&format!("{template}{}", live::BACK)) {
+        if let Ok(style) = ProgressStyle::with_template(&format!("{template}{}", active_bar::BACK))
+        {
             bar.set_style(style);
         }
         bar.set_position(done * pairs);
         bar.reset_eta();
         if Voice::get().is_live() {
-            live::draw(&bar);
+            active_bar::draw(&bar);
         }
         Self { bar, pairs, is_told: false }
     }

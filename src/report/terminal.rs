@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use terminal_size::{Height, Width, terminal_size_of};
 
-use super::course::Course;
-use super::live;
+use super::active_bar;
+use super::run_progress::Course;
 use super::training::describe;
-use super::voice::Voice;
-use crate::accuracy::trained::TrainingEvent;
+use super::verbosity::Voice;
+use crate::accuracy::training_cache::TrainingEvent;
 use crate::note;
 use crate::run::{Event, Observer};
 
@@ -60,13 +60,13 @@ impl Terminal {
         let found = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
             let width = width();
             let [_, found] = lock(&course).lines(width);
-            let _ = out.write_str(&live::last_line(&found, width));
+            let _ = out.write_str(&active_bar::last_line(&found, width));
         };
         let bar = ProgressBar::hidden();
         if let Ok(style) = ProgressStyle::with_template("{work}\n{found}") {
             bar.set_style(style.with_key("work", work).with_key("found", found));
         }
-        live::draw(&bar);
+        active_bar::draw(&bar);
         bar.enable_steady_tick(Duration::from_millis(150));
         bar
     }

@@ -4,9 +4,9 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::live;
-use super::voice::Voice;
-use crate::accuracy::trained::TrainingEvent;
+use super::active_bar;
+use super::verbosity::Voice;
+use crate::accuracy::training_cache::TrainingEvent;
 use crate::note;
 use crate::train::TrainProgress;
 
@@ -56,10 +56,10 @@ impl Default for TrainingBar {
 fn start(progress: &TrainProgress) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(progress.steps), ProgressDrawTarget::hidden());
     let template = "training {wide_bar} {pos}/{len}  {msg}";
-    if let Ok(style) = ProgressStyle::with_template(&format!("{template}{}", live::BACK)) {
+    if let Ok(style) = ProgressStyle::with_template(&format!("{template}{}", active_bar::BACK)) {
         bar.set_style(style);
     }
-    live::draw(&bar);
+    active_bar::draw(&bar);
     bar
 }
 

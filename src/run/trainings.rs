@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::accuracy::trained::{TrainingRecord, Trainings};
+use crate::accuracy::training_cache::{TrainingRecord, Trainings};
 use crate::store::Store;
 use crate::util::single_flight::Flights;
 

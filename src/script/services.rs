@@ -16,7 +16,7 @@ use crate::accel::{Breakdown, EstimateCache};
 use crate::accuracy::nasbench101::predictor::Predictor;
 use crate::accuracy::nasbench101::{Nasbench101Table, TableError};
 use crate::accuracy::nasbench201::Nasbench201Table;
-use crate::accuracy::trained::Trainer;
+use crate::accuracy::training_cache::Trainer;
 use crate::network::{Nasbench101Settings, Nasbench201Settings, Network};
 use crate::run::Origins;
 use crate::space::nasbench101::Cell101;

@@ -8,7 +8,7 @@ use std::fmt;
 
 use rand::RngCore;
 
-use super::mixed::{Content, Draft, Mixed, MixedError, Rule, RuleError};
+use super::params::{Content, Draft, Mixed, MixedError, Rule, RuleError};
 use super::{Choice, Domain, Illegal, Value};
 
 /// A block: expansion of the channels by a 1x1 convolution, a depthwise convolution, projection.

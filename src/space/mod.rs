@@ -8,11 +8,11 @@ pub mod cells;
 mod choice;
 mod dag;
 mod domain;
-pub mod mixed;
 pub mod mobilenet;
 pub mod nasbench101;
 pub mod nasbench201;
 mod options;
+pub mod params;
 #[expect(clippy::module_inception, reason = "the room is named after its main type")]
 mod space;
 

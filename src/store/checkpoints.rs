@@ -1,7 +1,7 @@
 //! Checkpoints of a run: opaque bytes at a step, with a hash.
 
 use super::error::StoreError;
-use super::keys;
+use super::format::keys;
 use super::open::Store;
 use crate::util::checksum::{body, hashed};
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use sled::{Batch, IVec};
 
-use super::database::Database;
+use super::disk::database::Database;
 use super::error::StoreError;
 use super::image::{Ascending, Descending, Image, ImageError, ImageTree};
 

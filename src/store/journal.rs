@@ -11,11 +11,11 @@ use std::sync::{MutexGuard, PoisonError};
 use sled::{Batch, IVec};
 
 use super::error::StoreError;
-use super::keys;
+use super::format::entry_codec::{self, Packing};
+use super::format::keys;
+use super::format::trial::Entry;
+use super::format::trial_block::Stretch;
 use super::open::Store;
-use super::packing::{self, Packing};
-use super::stretch::Stretch;
-use super::trial::Entry;
 
 /// The end of a journal that this process appends to.
 #[derive(Debug, Default)]
@@ -91,7 +91,7 @@ impl Store {
         };
         let step = keys::step(&key)
             .ok_or_else(|| self.damaged(format!("a key of run `{run}` has no step")))?;
-        Ok(step + if packing::is_packed(&value) { Stretch::LEN } else { 1 })
+        Ok(step + if entry_codec::is_packed(&value) { Stretch::LEN } else { 1 })
     }
 
     fn tails(&self) -> MutexGuard<'_, HashMap<String, Tail>> {
@@ -124,7 +124,7 @@ impl Store {
             if !key.starts_with(&prefix) {
                 break;
             }
-            let whole = packing::is_packed(&value) || entries.len() as u64 == Stretch::LEN;
+            let whole = entry_codec::is_packed(&value) || entries.len() as u64 == Stretch::LEN;
             entries.push((key, value));
             if whole {
                 break;
@@ -149,7 +149,7 @@ impl Store {
             }
             let wrong =
                 |what: String| self.damaged(format!("trial {expected} of run `{run}`: {what}"));
-            match packing::read(key, value).map_err(wrong)? {
+            match entry_codec::read(key, value).map_err(wrong)? {
                 Packing::Packed(stretch)
                     if expected == first
                         && stretch.first() == first
@@ -206,7 +206,7 @@ pub(super) fn pack(run: &str, stored: &[Entry], new: &[Entry]) -> Result<Packed,
     for stretch in stretches {
         let first = stretch[0].trial.step;
         let key = keys::key(run, first);
-        let value = packing::packed(&key, &Stretch::of(stretch.iter().copied()))
+        let value = entry_codec::packed(&key, &Stretch::of(stretch.iter().copied()))
             .map_err(|reason| encode(first, reason))?;
         packed.written.push((key, value));
     }
@@ -218,7 +218,7 @@ pub(super) fn pack(run: &str, stored: &[Entry], new: &[Entry]) -> Result<Packed,
     for entry in &rest[rest.len().saturating_sub(new.len())..] {
         let step = entry.trial.step;
         let key = keys::key(run, step);
-        let value = packing::single(&key, entry).map_err(|reason| encode(step, reason))?;
+        let value = entry_codec::single(&key, entry).map_err(|reason| encode(step, reason))?;
         packed.written.push((key, value));
     }
     packed.in_stretches = all.len() - rest.len();

@@ -11,19 +11,19 @@ use std::time::{Duration, Instant};
 
 use sled::Db;
 
-use super::database::Database;
-use super::durable::{Durable, make_folder, sync_folder};
+use super::disk::database::Database;
+use super::disk::fsync::{Durable, make_folder, sync_folder};
+use super::disk::lock::Lock;
+use super::disk::lock_owner::{Holder, Holding};
+use super::disk::trees::{META, copy_trees};
+use super::disk::watchdog::{Watch, without_panic};
+use super::disk::{leftovers, migration, replace};
 use super::engine::{Engine, EngineError, Tree};
 use super::error::StoreError;
-use super::holder::{Holder, Holding};
 use super::image::ImageError;
 use super::journal::Tail;
-use super::last_resort::{Watch, without_panic};
-use super::lock::Lock;
 use super::place::{self, BLOBS, Layout, Place, look};
 use super::preflight::{Prepared, format_number, prepare, read_image};
-use super::trees::{META, copy_trees};
-use super::{migration, remains, swap};
 use crate::util::atomic_file::{
     create_folder_like_folder, create_like_folder, restrict_like_folder,
 };
@@ -177,20 +177,20 @@ impl Store {
         };
         let holding = Holding::new(path);
         if let Prepared::New = rewrite {
-            remains::clear_unmade(path).map_err(io)?;
+            leftovers::clear_unmade(path).map_err(io)?;
             // sled would make it for everybody to read.
             create_like_folder(&path.join(DATABASE)).map_err(io)?;
         } else {
             place::mark(path).map_err(io)?;
-            swap::recover(path).map_err(io)?;
+            replace::recover(path).map_err(io)?;
             // What is left of a compaction that was cut off, or of an import into an empty store.
-            swap::discard(path).map_err(io)?;
+            replace::discard(path).map_err(io)?;
         }
         if let Prepared::Rewrite(image) = &rewrite {
-            let staged = swap::stage(path).map_err(io)?;
+            let staged = replace::stage(path).map_err(io)?;
             let synced = place::synced(path).unwrap_or(0) + 1;
             copy_trees(&Engine::Image(image.clone()), path, &staged, synced)?;
-            swap::replace(path).map_err(io)?;
+            replace::replace(path).map_err(io)?;
         }
         let watch = Watch::start(path);
         let db = Engine::Database(Database::new(open_database(path)?));
@@ -463,7 +463,7 @@ pub(super) fn open_database(path: &Path) -> Result<Db, StoreError> {
         create_folder_like_folder(&blobs).map_err(failed)?;
     }
     loop {
-        remains::clear(path).map_err(failed)?;
+        leftovers::clear(path).map_err(failed)?;
         let opened = without_panic(|| config.open())
             .map_err(|reason| damaged(path, format!("it cannot be opened ({reason})")))?;
         match opened {

@@ -8,10 +8,10 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::disk::{lock, replace};
 use super::error::StoreError;
 use super::image::{Files, SegmentHeader, is_conf};
 use super::open::{DATABASE, SYNCED};
-use super::{lock, swap};
 use crate::util::atomic_file::create_like_folder;
 
 /// The file that says that a folder is a store's.
@@ -88,7 +88,7 @@ fn find(path: &Path) -> Result<Place, StoreError> {
     }
     let is_marked = is_marked(path);
     let synced = synced(path);
-    let pending = swap::ready(path);
+    let pending = replace::ready(path);
     if let Some(pending) = &pending
         && pending.join(DATABASE).is_file()
     {
@@ -123,7 +123,7 @@ fn find(path: &Path) -> Result<Place, StoreError> {
         let conf = path.join(CONF);
         return Ok(Place::Store(Layout { files, trainings, conf, is_marked, synced }));
     }
-    if swap::is_unfinished(path) {
+    if replace::is_unfinished(path) {
         return Ok(Place::Unfinished);
     }
     // The database is the last to leave a folder that gets its place.
@@ -165,8 +165,8 @@ impl Place {
             return;
         }
         // What cannot be removed is known to be a store's, and taken up by the next that makes one.
-        let _ = swap::remove_file(&path.join(lock::FILE));
-        let _ = swap::remove_file(&path.join(MARKER));
+        let _ = replace::remove_file(&path.join(lock::FILE));
+        let _ = replace::remove_file(&path.join(MARKER));
         if matches!(self, Self::Missing) {
             let _ = fs::remove_dir(path);
         }

@@ -5,12 +5,12 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::disk::replace;
+use super::disk::trees::META;
 use super::error::StoreError;
 use super::image::{Image, ImageError, Mark, Snapshot, is_conf, snapshots};
 use super::open::{FORMAT, FORMAT_KEY, SYNCED_KEY, damaged};
 use super::place::{self, Layout, not_a_store};
-use super::swap;
-use super::trees::META;
 
 /// Bytes of a database in which nothing can be read that are no loss: no record fits into them.
 const UNMADE_BYTES: usize = 512;
@@ -94,13 +94,13 @@ pub(super) fn prepare(path: &Path, layout: &Layout) -> Result<Prepared, StoreErr
     let clear = || -> io::Result<()> {
         for snapshot in snapshots(path)? {
             if Snapshot::read(&fs::read(&snapshot)?).is_none() {
-                swap::remove_file(&snapshot)?;
+                replace::remove_file(&snapshot)?;
             }
         }
         // sled writes the same settings again.
         match fs::read(&layout.conf) {
             Ok(bytes) if is_conf(&bytes) => Ok(()),
-            Ok(_) => swap::remove_file(&layout.conf),
+            Ok(_) => replace::remove_file(&layout.conf),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
         }

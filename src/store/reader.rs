@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
+use super::disk::lock_owner::Holder;
 use super::error::StoreError;
-use super::holder::Holder;
+use super::format::record::RunRecord;
+use super::format::trial::{Entry, Trial};
+use super::format::trial_block::Stretch;
 use super::open::Store;
-use super::record::RunRecord;
-use super::stretch::Stretch;
 use super::studies::StudyRecord;
-use super::trial::{Entry, Trial};
 
 /// What can be read of a store.
 pub trait Reader: Send + Sync {

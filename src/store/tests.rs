@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use super::disk::leftovers;
+use super::disk::lock::Lock;
+use super::format::keys::key;
 use super::*;
 
 pub(super) fn record(name: &str) -> RunRecord {
@@ -139,7 +142,7 @@ fn a_damaged_checkpoint_gives_way_to_the_one_before() {
     store.save_checkpoint("r", 10, b"ten").unwrap();
     store.save_checkpoint("r", 20, b"twenty").unwrap();
     let spoil = |step| {
-        let key = keys::key("r", step);
+        let key = key("r", step);
         let mut value = store.checkpoints.get(&key).unwrap().unwrap().to_vec();
         *value.last_mut().unwrap() ^= 1;
         store.checkpoints.insert(key, value).unwrap();
@@ -246,13 +249,13 @@ fn the_format_before_is_brought_to_the_present_one() {
     for (run, count) in runs.iter().zip(counts) {
         for entry in entries(count) {
             let Entry { trial, .. } = entry;
-            old.insert(keys::key(run, trial.step), postcard::to_stdvec(&trial).unwrap()).unwrap();
+            old.insert(key(run, trial.step), postcard::to_stdvec(&trial).unwrap()).unwrap();
         }
     }
     let meta = store.db.tree(b"meta").unwrap();
     meta.insert("format", &1u32.to_be_bytes()).unwrap();
     // An interrupted migration left something behind.
-    store.journal.insert(keys::key("a-1", 4), "half").unwrap();
+    store.journal.insert(key("a-1", 4), "half").unwrap();
     store.sync().unwrap();
     drop((meta, old, store));
 
@@ -351,7 +354,7 @@ fn a_run_that_has_lost_trials_or_its_record_is_damaged() {
             store.path().display()
         )
     };
-    store.journal.remove(keys::key(&run.name, 1)).unwrap();
+    store.journal.remove(key(&run.name, 1)).unwrap();
     let error = store.run(&run.name).unwrap_err();
     assert_eq!(error.to_string(), message("run `r-1` had 2 trials and has 1"));
     store.runs.remove(&run.name).unwrap();
@@ -383,7 +386,7 @@ fn what_a_killed_opening_leaves_is_no_obstacle() {
         assert!(!Path::new(&unfinished).exists());
         // What belongs to a process that has the store open is left to it.
         fs::write(&unfinished, b"half").unwrap();
-        remains::clear(&path).unwrap();
+        leftovers::clear(&path).unwrap();
         assert!(Path::new(&unfinished).exists());
     }
 }
@@ -402,7 +405,7 @@ fn a_store_that_was_not_made_to_its_end_is_made_anew() {
         drop(db);
         for _ in 0..200 {
             // A database that was closed may stay locked for a moment.
-            if !lock::Lock::is_taken(&path.join("db")).unwrap() {
+            if !Lock::is_taken(&path.join("db")).unwrap() {
                 break;
             }
             std::thread::sleep(std::time::Duration::from_millis(5));

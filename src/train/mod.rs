@@ -1,9 +1,9 @@
 //! Training networks on the processor: parameters as Candle variables, and the crate `tandem_kernels`.
 
+mod augment;
 mod checkpoint;
 pub mod data;
 mod error;
-mod feed;
 mod model;
 mod optimiser;
 mod recipe;

@@ -8,10 +8,10 @@ use candle_core::Device;
 use rand::seq::SliceRandom as _;
 use serde::{Deserialize, Serialize};
 
+use super::augment::Feed;
 use super::checkpoint::Checkpoint;
 use super::data::{Dataset, Images};
 use super::error::TrainError;
-use super::feed::Feed;
 use super::model::Model;
 use super::optimiser::{Optimiser, clip};
 use super::recipe::{Recipe, training_key};

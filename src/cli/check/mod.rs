@@ -1,7 +1,7 @@
 //! `tandem check`: a dry run.
 
+mod probe;
 mod report;
-mod tried;
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
@@ -9,12 +9,12 @@ use std::process::ExitCode;
 use super::context::{Common, ExperimentArgs, Loaded};
 use super::error::{CliError, described};
 use super::sweep::pairs;
+use probe::Tried;
 use report::Report;
 use tandem::report::{Format, Voice};
 use tandem::run::Experiment;
 use tandem::script::Diagnostic;
 use tandem::sweep::MOST_PAIRS;
-use tried::Tried;
 
 /// Checks an experiment without running it: what it says, the space, a few points, the phases, what it
 /// would cost.

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::tried::Tried;
+use super::probe::Tried;
 use crate::cli::context::Loaded;
-use tandem::accuracy::trained::Estimate;
+use tandem::accuracy::training_cache::Estimate;
 use tandem::report::{Format, Table, duration, grouped, number};
 use tandem::run::{Experiment, RehearsalEnd, RehearsedPhase, Threshold};
 use tandem::script::{Host, SweepPlan};

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::super::context::Common;
 use super::super::error::CliError;
-use super::super::quoting::quoted;
+use super::super::shell_quote::quoted;
 use tandem::note;
 use tandem::report::{Format, Table, counted, grouped};
 use tandem::store::{Salvaged, SalvagedRun, Store};

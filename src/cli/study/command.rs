@@ -8,10 +8,10 @@ use std::sync::atomic::AtomicBool;
 
 use super::exact::Exact;
 use super::experiments::Experiments;
-use super::judged::{Judged, judge};
+use super::verdict::{Judged, judge};
 use super::{page, tables};
-use crate::cli::changes::{Change, diff, one_line};
 use crate::cli::context::Common;
+use crate::cli::drift::{Change, diff, one_line};
 use crate::cli::error::CliError;
 use crate::cli::run::{explain, listen};
 use tandem::note;

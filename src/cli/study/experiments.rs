@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::cli::changes::{Change, changes, one_line};
 use crate::cli::context::{Common, Loaded, read_settings};
+use crate::cli::drift::{Change, changes, one_line};
 use crate::cli::error::CliError;
-use crate::cli::quoting::quoted;
 use crate::cli::run::record;
+use crate::cli::shell_quote::quoted;
 use tandem::run::{Experiment, Progress};
 use tandem::script::{ScriptError, Settings};
 use tandem::store::{RunRecord, Store, StoreError, StudyRecord};

@@ -3,8 +3,8 @@
 mod command;
 mod exact;
 mod experiments;
-mod judged;
 mod page;
 mod tables;
+mod verdict;
 
 pub use command::{Args, run};

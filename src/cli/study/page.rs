@@ -1,7 +1,7 @@
 //! The report of a study as one page.
 
-use super::judged::Judged;
 use super::tables;
+use super::verdict::Judged;
 use crate::cli::error::CliError;
 use tandem::pareto::{Frontier, costs};
 use tandem::report::{Curve, FigureError, Marks, Page, curves, grouped, number, scatter};

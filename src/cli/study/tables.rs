@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::judged::Judged;
+use super::verdict::Judged;
 use tandem::report::{Cell, Format, Table, grouped, number};
 use tandem::study::statistics::{COVERAGE, Quartiles};
 use tandem::study::{Reached, StrategyOutcome};

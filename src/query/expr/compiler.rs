@@ -13,15 +13,15 @@ use super::names::Mentioned;
 use super::run_context::sources_of;
 use super::stored_script::load_stored;
 use crate::script::Core;
-use crate::script::{Diagnostic, Explainer, of_parse_error};
-use crate::script::plain;
-use crate::script::ScriptError;
-use crate::script::read_text;
-use crate::script::Resolver;
-use crate::script::Limits;
 use crate::script::Host;
+use crate::script::Limits;
+use crate::script::Resolver;
+use crate::script::ScriptError;
 use crate::script::Settings;
 use crate::script::Sources;
+use crate::script::plain;
+use crate::script::read_text;
+use crate::script::{Diagnostic, Explainer, of_parse_error};
 use crate::store::{Reader, RunRecord, StoreError};
 
 /// A query that cannot be answered.

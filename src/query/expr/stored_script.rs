@@ -8,9 +8,9 @@ use rhai::Dynamic;
 
 use super::run_context::sources_of;
 use crate::script::Core;
-use crate::script::ScriptError;
-use crate::script::Resolver;
 use crate::script::Host;
+use crate::script::Resolver;
+use crate::script::ScriptError;
 use crate::script::Settings;
 use crate::script::Sources;
 use crate::store::{Reader, RunRecord, StoreError};

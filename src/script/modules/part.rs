@@ -7,7 +7,7 @@ use super::space::{PartError, ScriptPart, ToScript, contents};
 use super::{cell, values};
 use crate::script::native::{name_type, native};
 use crate::script::options::refuse;
-use crate::space::mixed::{Chosen, Content, Draft, Mixed, MixedError};
+use crate::space::params::{Chosen, Content, Draft, Mixed, MixedError};
 
 /// A part in the making, as scripts chain calls on it.
 #[derive(Clone, Default)]

@@ -9,7 +9,7 @@ use crate::script::native::{name_type, native};
 use crate::script::options::{described, refuse};
 use crate::script::sandbox::budget::apart;
 use crate::space::Value;
-use crate::space::mixed::{Draft, Field, Leaf, MixedError, Rule, RuleError, Trail};
+use crate::space::params::{Draft, Field, Leaf, MixedError, Rule, RuleError, Trail};
 use crate::util::suggest::nearest;
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;

@@ -10,7 +10,7 @@ use crate::script::diagnostic::nearest;
 use crate::script::diagnostic::{a_type, type_name};
 use crate::script::native::{name_type, native};
 use crate::script::options::{refuse, refuse_with_help};
-use crate::space::mixed::{Content, Draft, MixedError, check_values};
+use crate::space::params::{Content, Draft, MixedError, check_values};
 use crate::space::{Domain, Options, Part, Point};
 
 /// What scripts see of a part's options.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext};
 
-use crate::accuracy::trained::TrainingRecord;
+use crate::accuracy::training_cache::TrainingRecord;
 use crate::network::Network;
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, number, refuse};

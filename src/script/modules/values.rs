@@ -4,7 +4,7 @@ use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 
 use crate::script::options::{Options, described, number, refuse};
 use crate::space::Value;
-use crate::space::mixed::{Content, DEFAULT_STEPS, RangeError, integers, powers_of_two, reals};
+use crate::space::params::{Content, DEFAULT_STEPS, RangeError, integers, powers_of_two, reals};
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 

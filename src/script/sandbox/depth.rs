@@ -21,10 +21,7 @@ pub(in crate::script) const TOO_DEEP: &str = "nested too deep: more than 256 lev
                                    captured one another";
 
 /// A result that is not nested too deep to leave its call; `what` has it.
-pub(crate) fn shallow(
-    what: impl Display,
-    value: Dynamic,
-) -> Result<Dynamic, Box<EvalAltResult>> {
+pub(crate) fn shallow(what: impl Display, value: Dynamic) -> Result<Dynamic, Box<EvalAltResult>> {
     match levels(&value) {
         Some(_) => Ok(value),
         None => Err(refused(format!("{what} a value that is {TOO_DEEP}"))),

@@ -8,7 +8,7 @@
 use rand::{Rng, RngCore};
 
 use super::cell::CellError;
-use super::labelings::nth_labeling;
+use super::labellings::nth_labeling;
 use crate::space::dag::{Graph, Order, edge_bit};
 
 /// The most graphs that are looked at, which takes about a second.

@@ -8,7 +8,7 @@
 mod catalogue;
 mod cell;
 mod domain;
-mod labelings;
+mod labellings;
 
 pub use cell::{Cell, CellError, Operations};
 pub use domain::CellSpace;

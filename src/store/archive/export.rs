@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use tar::{Builder, EntryType, Header};
 use zstd::Encoder;
 
+use super::super::disk::trees::is_local;
 use super::super::error::StoreError;
 use super::super::open::{FORMAT, Store};
-use super::super::trees::is_local;
 use super::format::{self, End, Manifest, Totals, TreeTotals};
 use crate::util::atomic_file::Replacement;
 use crate::util::checksum;

@@ -7,13 +7,14 @@ use std::path::Path;
 use tar::{Entry, EntryType};
 use zstd::Decoder;
 
-use super::super::durable::make_folder;
+use super::super::disk::fsync::make_folder;
+use super::super::disk::lock::Lock;
+use super::super::disk::replace;
+use super::super::disk::trees::{Filling, META, is_local};
 use super::super::error::StoreError;
-use super::super::lock::Lock;
+use super::super::format::keys;
 use super::super::open::{FORMAT, FORMAT_KEY, FREE_BYTES, Store, check_room, lock};
 use super::super::place::{self, Place, TRAININGS, look};
-use super::super::trees::{Filling, META, is_local};
-use super::super::{keys, swap};
 use super::format::{self, End, Manifest, Totals, TreeTotals};
 use crate::util::atomic_file::create_like_folder;
 
@@ -30,7 +31,7 @@ impl Store {
     pub fn import(path: &Path, archive: impl Read, name: &Path) -> Result<Totals, StoreError> {
         let failed = |source| StoreError::Io { path: path.to_owned(), source };
         claim(path)?.fill(path, |synced| {
-            let staged = swap::stage(path).map_err(failed)?;
+            let staged = replace::stage(path).map_err(failed)?;
             Import::read(path, &staged, archive, name, synced)
         })
     }
@@ -79,11 +80,11 @@ impl Claim {
     ) -> Result<T, StoreError> {
         let filled = stage(self.synced).and_then(|staged| {
             let failed = |source| StoreError::Io { path: path.to_owned(), source };
-            swap::replace(path).map_err(failed)?;
+            replace::replace(path).map_err(failed)?;
             Ok(staged)
         });
         filled.inspect_err(|_| {
-            let _ = swap::discard(path);
+            let _ = replace::discard(path);
             self.lock.remove_if_new();
             self.found.unmake(path);
         })

@@ -4,8 +4,9 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
+use super::super::disk::replace;
 use super::super::tests::{entry, open, record};
-use super::super::{OpenMode, Store, StoreError, swap};
+use super::super::{OpenMode, Store, StoreError};
 use super::export::Archive;
 use super::format::{self, Manifest, Totals};
 use crate::util::checksum::hashed;
@@ -223,7 +224,7 @@ fn an_import_that_was_cut_off_is_no_store_and_begins_again() {
     let path = dir.path().join("b");
     fs::create_dir(&path).unwrap();
     // As a kill leaves it: a part of the records, in a database of its own.
-    let staged = swap::stage(&path).unwrap();
+    let staged = replace::stage(&path).unwrap();
     drop(sled::open(&staged).unwrap());
     for mode in [OpenMode::ReadWrite, OpenMode::ReadOnlyMustExist] {
         assert_eq!(

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::super::keys;
-use super::super::packing::{self, PACKED, SINGLE, ZSTD};
-use super::super::stretch::Stretch;
-use super::super::trial::Entry;
+use super::super::format::entry_codec::{self, PACKED, SINGLE, ZSTD};
+use super::super::format::keys;
+use super::super::format::trial::Entry;
+use super::super::format::trial_block::Stretch;
 
 /// Bytes of an entry before its content: its kind and its checksum.
 const HEAD: usize = 5;
@@ -29,7 +29,7 @@ pub(super) fn carve<'a>(bytes: &'a [u8], runs: &BTreeSet<String>) -> Vec<(Vec<u8
         let placed = entry.and_then(|(step, length)| {
             let value = &rest[..length];
             let mut keys = runs.iter().map(|run| keys::key(run, step));
-            Some((keys.find(|key| packing::is_whole(key, value))?, value))
+            Some((keys.find(|key| entry_codec::is_whole(key, value))?, value))
         });
         at += placed.as_ref().map_or(1, |(_, value)| value.len());
         found.extend(placed);
@@ -86,9 +86,9 @@ mod tests {
         let entries: Vec<Entry> = (128..256).map(|step| entry(step, 0.5)).collect();
         let (first, second, third) =
             (keys::key("a-2", 128), keys::key("b-1/x", 7), keys::key("other", 8));
-        let stretch = packing::packed(&first, &Stretch::of(entries.iter())).unwrap();
-        let trial = packing::single(&second, &entry(7, 0.25)).unwrap();
-        let foreign = packing::single(&third, &entry(8, 0.25)).unwrap();
+        let stretch = entry_codec::packed(&first, &Stretch::of(entries.iter())).unwrap();
+        let trial = entry_codec::single(&second, &entry(7, 0.25)).unwrap();
+        let foreign = entry_codec::single(&third, &entry(8, 0.25)).unwrap();
         let mut bytes = vec![0, 1, 0, 0, 0, 0, 0, 9];
         bytes.extend_from_slice(&stretch);
         bytes.extend_from_slice(&foreign);

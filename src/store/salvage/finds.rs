@@ -8,14 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::super::disk::migration;
+use super::super::format::entry_codec;
+use super::super::format::keys;
+use super::super::format::record::RunRecord;
+use super::super::format::trial::Entry;
+use super::super::format::trial_block::Stretch;
 use super::super::image::Finder;
 use super::super::open::{FORMAT, FORMAT_KEY};
-use super::super::packing;
-use super::super::record::RunRecord;
-use super::super::stretch::Stretch;
 use super::super::studies::StudyRecord;
-use super::super::trial::Entry;
-use super::super::{keys, migration};
 use super::carve::{carve, carve_names};
 use crate::util::checksum::body;
 
@@ -175,10 +176,10 @@ impl Finds {
     /// Takes an entry of a journal, if it is one.
     fn journal(&mut self, age: Age, key: &[u8], value: &[u8]) -> bool {
         let Some((run, step)) = keys::run(key).zip(keys::step(key)) else { return false };
-        if !packing::is_whole(key, value) {
+        if !entry_codec::is_whole(key, value) {
             return false;
         }
-        if packing::is_packed(value) {
+        if entry_codec::is_packed(value) {
             let of_run = self.stretches.entry(run.to_owned()).or_default();
             keep_in(of_run, step / Stretch::LEN, age, value);
         } else {
@@ -191,7 +192,7 @@ impl Finds {
     fn old_trial(&mut self, key: &[u8], value: &[u8]) -> bool {
         let Some((run, step)) = keys::run(key).zip(keys::step(key)) else { return false };
         let Some(trial) = migration::old_trial(step, value) else { return false };
-        let Ok(value) = packing::single(key, &Entry::from(trial)) else { return false };
+        let Ok(value) = entry_codec::single(key, &Entry::from(trial)) else { return false };
         // What a journal has is newer.
         keep_in(self.trials.entry(run.to_owned()).or_default(), step, (0, 0), &value);
         true

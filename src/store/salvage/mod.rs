@@ -14,14 +14,15 @@ use std::path::{Path, PathBuf};
 use self::finds::Finds;
 pub use self::runs::SalvagedRun;
 use super::archive::{claim, training_files};
-use super::durable::make_folder;
+use super::disk::fsync::make_folder;
+use super::disk::replace;
+use super::disk::trees::{Filling, META};
 use super::error::StoreError;
 use super::image::find_records;
+use super::open;
 use super::open::{FORMAT, FORMAT_KEY, FREE_BYTES, Store, check_room, lock_to_read};
 use super::place::{self, BLOBS, Layout, Place, TRAININGS, look};
 use super::preflight::read_image;
-use super::trees::{Filling, META};
-use super::{open, swap};
 use crate::util::atomic_file::create_like_folder;
 use crate::util::checksum;
 
@@ -81,7 +82,7 @@ impl Sources {
         let mut databases: Vec<_> = torn.collect();
         databases.push((path.join(open::DATABASE), vec![path.join(BLOBS)]));
         let mut trainings = vec![path.join(TRAININGS)];
-        if let Some(ready) = swap::ready(path) {
+        if let Some(ready) = replace::ready(path) {
             databases.push((ready.join(open::DATABASE), vec![ready.join(BLOBS)]));
             trainings.insert(0, ready.join(TRAININGS));
         }
@@ -126,7 +127,7 @@ impl Store {
         let mut salvaged = Salvaged { damage, ..Salvaged::default() };
         claim(to)?.fill(to, |synced| {
             let failed = |source| StoreError::Io { path: to.to_owned(), source };
-            let staged = swap::stage(to).map_err(failed)?;
+            let staged = replace::stage(to).map_err(failed)?;
             let mut filling = Filling::new(to, &staged)?;
             let meta = filling.tree(META)?;
             filling.insert(&meta, FORMAT_KEY.as_bytes(), &FORMAT.to_be_bytes())?;

@@ -1,13 +1,13 @@
 //! Runs of what was found of them.
 
 use super::super::checkpoints::KEPT;
+use super::super::disk::trees::Filling;
 use super::super::error::StoreError;
-use super::super::keys;
-use super::super::packing::{self, Packing};
-use super::super::record::{Lost, PhaseRecord, RunRecord, Status};
-use super::super::stretch::Stretch;
-use super::super::trees::Filling;
-use super::super::trial::{Effort, Entry, Outcome, Trial};
+use super::super::format::entry_codec::{self, Packing};
+use super::super::format::keys;
+use super::super::format::record::{Lost, PhaseRecord, RunRecord, Status};
+use super::super::format::trial::{Effort, Entry, Outcome, Trial};
+use super::super::format::trial_block::Stretch;
 use super::Salvaged;
 use super::finds::{Finds, Version};
 
@@ -239,7 +239,7 @@ impl<'a> Journal<'a> {
                 });
             }
         };
-        let entry = |step: u64, value: &[u8]| packing::read(&keys::key(self.name, step), value);
+        let entry = |step: u64, value: &[u8]| entry_codec::read(&keys::key(self.name, step), value);
         for (number, piece) in &self.pieces {
             match piece {
                 Piece::Stretch(value) => {
@@ -290,7 +290,7 @@ impl<'a> Journal<'a> {
             let key = keys::key(self.name, first);
             let trials = match piece {
                 Some(Piece::Stretch(value)) => {
-                    if let Ok(Packing::Packed(stretch)) = packing::read(&key, value) {
+                    if let Ok(Packing::Packed(stretch)) = entry_codec::read(&key, value) {
                         let places = 0..stretch.len();
                         let lost = places.filter(|&at| stretch.reason(at).is_some());
                         failed.extend(lost.map(|at| stretch.step(at)));
@@ -306,7 +306,7 @@ impl<'a> Journal<'a> {
             for step in first..last {
                 let value = found.next_if(|(at, _)| *at == step).map(|(_, value)| *value);
                 let entry = value.and_then(|value| {
-                    match packing::read(&keys::key(self.name, step), value) {
+                    match entry_codec::read(&keys::key(self.name, step), value) {
                         Ok(Packing::Single(entry)) if entry.trial.step == step => Some(*entry),
                         _ => None,
                     }

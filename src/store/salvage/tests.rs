@@ -5,10 +5,9 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::super::format::{entry_codec, keys};
 use super::super::tests::{entry, open, record, study};
-use super::super::{
-    Entry, Lost, OpenMode, Outcome, PhaseRecord, RunRecord, Status, Stretch, keys, packing,
-};
+use super::super::{Entry, Lost, OpenMode, Outcome, PhaseRecord, RunRecord, Status, Stretch};
 use super::*;
 
 /// A store with something of everything.
@@ -158,7 +157,7 @@ impl Truth {
         let mut values: HashMap<[u8; 8], Vec<(usize, Vec<u8>)>> = HashMap::new();
         let mut copies = Vec::new();
         for (key, value) in store.journal.iter().map(Result::unwrap) {
-            let count = if packing::is_packed(&value) { Stretch::LEN } else { 1 };
+            let count = if entry_codec::is_packed(&value) { Stretch::LEN } else { 1 };
             let run = keys::run(&key).unwrap().to_owned();
             let of_head = values.entry(*value.first_chunk().unwrap()).or_default();
             of_head.push((copies.len(), value.to_vec()));
@@ -372,5 +371,5 @@ fn a_store_of_format_1_and_a_fresh_one_come_back() {
 }
 
 const fn migration_tree() -> &'static [u8] {
-    super::super::migration::OLD_TRIALS.as_bytes()
+    super::super::disk::migration::OLD_TRIALS.as_bytes()
 }

@@ -1,12 +1,12 @@
 //! Trials and checkpoints of runs.
 
 use super::super::error::StoreError;
-use super::super::keys;
+use super::super::format::entry_codec::{self, Packing};
+use super::super::format::keys;
+use super::super::format::record::RunRecord;
+use super::super::format::trial::Trial;
+use super::super::format::trial_block::Stretch;
 use super::super::open::Store;
-use super::super::packing::{self, Packing};
-use super::super::record::RunRecord;
-use super::super::stretch::Stretch;
-use super::super::trial::Trial;
 use super::{Findings, IMPORT};
 use crate::util::checksum;
 
@@ -144,7 +144,7 @@ impl Journal<'_> {
             };
             // A key without a step is told with the keys.
             let Some(step) = keys::step(&key) else { continue };
-            let length = if packing::is_packed(&value) { Stretch::LEN } else { 1 };
+            let length = if entry_codec::is_packed(&value) { Stretch::LEN } else { 1 };
             if step < next {
                 let what = "lies within the stretch of trials before it";
                 self.damage(step, step + length - 1, what);
@@ -154,7 +154,7 @@ impl Journal<'_> {
                 self.damage(next, step - 1, "missing");
             }
             next = step + length;
-            match packing::read(&key, &value) {
+            match entry_codec::read(&key, &value) {
                 Err(what) => self.damage(step, next - 1, what),
                 Ok(Packing::Single(entry)) => {
                     first_single = first_single.or(Some(step));

@@ -13,7 +13,7 @@ pub use findings::{Finding, Findings, Weight};
 #[cfg(test)]
 mod tests;
 
-use super::last_resort::without_panic;
+use super::disk::watchdog::without_panic;
 use super::open::Store;
 
 /// What brings back a record that is lost.

@@ -1,8 +1,8 @@
 //! Records of runs, studies, scripts and trainings.
 
 use super::super::engine::Tree;
+use super::super::format::record::RunRecord;
 use super::super::open::{FORMAT_KEY, SYNCED_KEY, Store};
-use super::super::record::RunRecord;
 use super::super::studies::StudyRecord;
 use super::{Findings, IMPORT};
 use crate::util::checksum;

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use super::super::engine::Tree;
+use super::super::format::{entry_codec, keys};
 use super::super::tests::{entry, open, record, study};
-use super::super::{Entry, Outcome, PhaseRecord, Store, keys, packing};
+use super::super::{Entry, Outcome, PhaseRecord, Store};
 use super::{Findings, Weight};
 
 /// A store with something of everything, with nothing wrong.
@@ -255,7 +256,7 @@ fn trials_that_are_missing_or_changed_are_found() {
     damages(
         |store| {
             let key = keys::key("a-1", 5);
-            let other = packing::single(&key, &judged(6)).unwrap();
+            let other = entry_codec::single(&key, &judged(6)).unwrap();
             store.journal.insert(key, other).unwrap();
         },
         &["run `a-1`, trial 5: says that it is trial 6"],
@@ -280,7 +281,7 @@ fn stretches_that_are_out_of_place_are_found() {
         |store| {
             more(store);
             flip_last(&store.journal, &keys::key("a-1", 128));
-            put(store, 200, &packing::single(&keys::key("a-1", 200), &judged(200)).unwrap());
+            put(store, 200, &entry_codec::single(&keys::key("a-1", 200), &judged(200)).unwrap());
         },
         &[
             "run `a-1`, trials 128 to 255: its checksum does not hold",
@@ -300,7 +301,8 @@ fn stretches_that_are_out_of_place_are_found() {
             more(store);
             let entries: Vec<Entry> = (128..256).map(judged).collect();
             let key = keys::key("a-1", 0);
-            let value = packing::packed(&key, &super::super::Stretch::of(entries.iter())).unwrap();
+            let value =
+                entry_codec::packed(&key, &super::super::Stretch::of(entries.iter())).unwrap();
             store.journal.insert(key, value).unwrap();
         },
         &["run `a-1`, trials 0 to 127: the stretch is out of place"],
@@ -310,7 +312,10 @@ fn stretches_that_are_out_of_place_are_found() {
             more(store);
             for step in 128..256 {
                 let key = keys::key("a-1", step);
-                store.journal.insert(&key, packing::single(&key, &judged(step)).unwrap()).unwrap();
+                store
+                    .journal
+                    .insert(&key, entry_codec::single(&key, &judged(step)).unwrap())
+                    .unwrap();
             }
         },
         &["run `a-1`, trials 128 to 1023: not packed, though the stretch is full"],

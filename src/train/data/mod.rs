@@ -2,8 +2,8 @@
 //!
 //! Pixels are bytes, image by image, row by row, the channels of a pixel side by side.
 
-mod acquire;
 mod cifar;
+mod download;
 mod error;
 mod folder;
 mod idx;
@@ -11,7 +11,7 @@ mod locate;
 mod procedural;
 mod set;
 
-pub use acquire::{
+pub use download::{
     AcquireError, Acquired, Client, DownloadError, FetchEvent, Official, Source, fetch, import,
 };
 pub use error::DataError;

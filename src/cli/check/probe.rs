@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::cli::context::Loaded;
 use crate::cli::error::CliError;
 use crate::cli::run::explain;
-use tandem::accuracy::trained::Estimate;
+use tandem::accuracy::training_cache::Estimate;
 use tandem::run::{
     Experiment, Failure, Metrics, Obstacle, Progress, Rehearsal, RehearsalEnd, StudyError,
     evaluate_finite,

@@ -3,7 +3,7 @@
 /// What all keys of a run begin with.
 ///
 /// A name has no zero byte, so no run's keys begin with another's prefix.
-pub(super) fn prefix(run: &str) -> Vec<u8> {
+pub(in crate::store) fn prefix(run: &str) -> Vec<u8> {
     let mut key = Vec::with_capacity(run.len() + 9);
     key.extend_from_slice(run.as_bytes());
     key.push(0);
@@ -11,20 +11,20 @@ pub(super) fn prefix(run: &str) -> Vec<u8> {
 }
 
 /// The key of a step.
-pub(super) fn key(run: &str, step: u64) -> Vec<u8> {
+pub(in crate::store) fn key(run: &str, step: u64) -> Vec<u8> {
     let mut key = prefix(run);
     key.extend_from_slice(&step.to_be_bytes());
     key
 }
 
 /// The run of a key.
-pub(super) fn run(key: &[u8]) -> Option<&str> {
+pub(in crate::store) fn run(key: &[u8]) -> Option<&str> {
     let (name, _) = key.split_last_chunk::<8>()?;
     std::str::from_utf8(name.strip_suffix(&[0])?).ok()
 }
 
 /// The step of a key.
-pub(super) fn step(key: &[u8]) -> Option<u64> {
+pub(in crate::store) fn step(key: &[u8]) -> Option<u64> {
     let (_, step) = key.split_last_chunk::<8>()?;
     Some(u64::from_be_bytes(*step))
 }

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use crate::util::atomic_file::create_like_folder;
 
 /// The file that is locked.
-pub(super) const FILE: &str = "lock";
+pub(in crate::store) const FILE: &str = "lock";
 
 /// A folder that no other process uses, or that others only read. Clones share the lock; it goes with the last.
 #[derive(Clone, Debug)]
-pub(super) struct Lock {
+pub(in crate::store) struct Lock {
     files: Arc<Vec<File>>,
     /// The file that is locked, if it was made for that.
     made: Option<PathBuf>,

@@ -5,21 +5,21 @@
 //! [`Stretch`] in postcard's encoding (4 bytes, little-endian) and the stretch, compressed by
 //! Zstandard.
 
-use super::stretch::Stretch;
 use super::trial::Entry;
+use super::trial_block::Stretch;
 
 /// One trial.
-pub(super) const SINGLE: u8 = 0;
+pub(in crate::store) const SINGLE: u8 = 0;
 /// A whole stretch.
-pub(super) const PACKED: u8 = 1;
+pub(in crate::store) const PACKED: u8 = 1;
 /// What a frame of Zstandard begins with (RFC 8878, 3.1.1).
-pub(super) const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+pub(in crate::store) const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Zstandard's default: higher levels take several times as long for a few per cent.
 const LEVEL: i32 = 3;
 
 /// What an entry of a journal holds.
-pub(super) enum Packing {
+pub(in crate::store) enum Packing {
     /// One trial.
     Single(Box<Entry>),
     /// A whole stretch.
@@ -27,13 +27,13 @@ pub(super) enum Packing {
 }
 
 /// Writes one trial.
-pub(super) fn single(key: &[u8], entry: &Entry) -> Result<Vec<u8>, String> {
+pub(in crate::store) fn single(key: &[u8], entry: &Entry) -> Result<Vec<u8>, String> {
     let rest = postcard::to_stdvec(entry).map_err(|error| error.to_string())?;
     Ok(framed(key, SINGLE, &rest))
 }
 
 /// Writes a whole stretch.
-pub(super) fn packed(key: &[u8], stretch: &Stretch) -> Result<Vec<u8>, String> {
+pub(in crate::store) fn packed(key: &[u8], stretch: &Stretch) -> Result<Vec<u8>, String> {
     let bytes = postcard::to_stdvec(stretch).map_err(|error| error.to_string())?;
     let length =
         u32::try_from(bytes.len()).ok().filter(|&length| length as usize <= Stretch::MOST_BYTES);
@@ -43,24 +43,24 @@ pub(super) fn packed(key: &[u8], stretch: &Stretch) -> Result<Vec<u8>, String> {
 }
 
 /// The bytes of a stretch in a journal.
-pub(super) fn packed_len(stretch: &Stretch) -> Option<usize> {
+pub(in crate::store) fn packed_len(stretch: &Stretch) -> Option<usize> {
     Some(packed(&[], stretch).ok()?.len())
 }
 
 /// Whether an entry holds a whole stretch, by its first byte.
-pub(super) fn is_packed(value: &[u8]) -> bool {
+pub(in crate::store) fn is_packed(value: &[u8]) -> bool {
     value.first() == Some(&PACKED)
 }
 
 /// Whether the checksum of an entry of a journal holds.
-pub(super) fn is_whole(key: &[u8], value: &[u8]) -> bool {
+pub(in crate::store) fn is_whole(key: &[u8], value: &[u8]) -> bool {
     let Some((&kind, checked)) = value.split_first() else { return false };
     let Some((sum, rest)) = checked.split_first_chunk::<4>() else { return false };
     [SINGLE, PACKED].contains(&kind) && u32::from_le_bytes(*sum) == checksum(key, kind, rest)
 }
 
 /// Reads an entry of a journal, and checks it.
-pub(super) fn read(key: &[u8], value: &[u8]) -> Result<Packing, String> {
+pub(in crate::store) fn read(key: &[u8], value: &[u8]) -> Result<Packing, String> {
     let (&kind, checked) = value.split_first().ok_or("it is empty")?;
     let (sum, rest) = checked.split_first_chunk::<4>().ok_or("it is cut short")?;
     if u32::from_le_bytes(*sum) != checksum(key, kind, rest) {

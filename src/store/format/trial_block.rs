@@ -78,7 +78,7 @@ impl<'a> Pooled<'a> {
 impl Stretch {
     /// The bytes that it takes in a journal, packed; `None` if it is too large for one.
     pub fn stored_bytes(&self) -> Option<usize> {
-        super::packing::packed_len(self)
+        super::entry_codec::packed_len(self)
     }
 
     /// The most trials of a stretch. The stretches of a run begin at its multiples.

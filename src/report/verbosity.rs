@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use clap::ValueEnum;
 
-use super::live;
+use super::active_bar;
 
 /// When text is coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -65,7 +65,7 @@ impl Voice {
     /// Says something beside results and errors, unless the program is to be quiet.
     pub fn note(self, text: fmt::Arguments<'_>) {
         if !self.quiet {
-            live::aside(|| eprintln!("{text}"));
+            active_bar::aside(|| eprintln!("{text}"));
         }
     }
 }

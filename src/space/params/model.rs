@@ -11,9 +11,9 @@ use std::collections::HashMap;
 
 use rand::RngCore;
 
+use super::builder::{Draft, MixedError};
 use super::count::{Elimination, Factor, Uncountable};
-use super::draft::{Draft, MixedError};
-use super::field::{Field, Leaf};
+use super::param::{Field, Leaf};
 use super::rule::Rule;
 
 /// The legal combinations of a part, counted.

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::course::{words_line, work_line};
 use super::number::number;
 use super::rate::Rate;
+use super::run_progress::{words_line, work_line};
 use super::table::{Cell, Format, Table};
 use super::terminal;
 use crate::run::Tally;

@@ -7,27 +7,27 @@ use std::sync::Arc;
 
 use sled::IVec;
 
-use super::engine::Tree;
-use super::error::StoreError;
-use super::journal::{Packed, pack};
-use super::keys;
-use super::open::Store;
-use super::stretch::Stretch;
-use super::trial::{Entry, Trial};
+use crate::store::Store;
+use crate::store::StoreError;
+use crate::store::Stretch;
+use crate::store::engine::Tree;
+use crate::store::format::keys;
+use crate::store::journal::{Packed, pack};
+use crate::store::{Entry, Trial};
 
 /// The tree of format 1.
-pub(super) const OLD_TRIALS: &str = "trials";
+pub(in crate::store) const OLD_TRIALS: &str = "trials";
 
 /// Writes the trials of format 1 to the journal. What an interrupted migration wrote is overwritten;
 /// the old tree is left alone.
-pub(super) fn copy_trials(store: &Store) -> Result<(), StoreError> {
+pub(in crate::store) fn copy_trials(store: &Store) -> Result<(), StoreError> {
     let failed = |error| store.failed(error);
     store.journal.clear().map_err(failed)?;
     each_batch(store, &mut |packed| store.journal.apply_batch(packed.batch()).map_err(failed))
 }
 
 /// The journal that the trials of format 1 would be written to.
-pub(super) fn trials_in_memory(store: &Store) -> Result<Tree, StoreError> {
+pub(in crate::store) fn trials_in_memory(store: &Store) -> Result<Tree, StoreError> {
     let mut records: BTreeMap<IVec, IVec> = BTreeMap::new();
     each_batch(store, &mut |packed| {
         records.extend(packed.written.into_iter().map(|(key, value)| (key.into(), value.into())));
@@ -38,7 +38,7 @@ pub(super) fn trials_in_memory(store: &Store) -> Result<Tree, StoreError> {
 
 /// A trial as format 1 had it, if a value is one; it has no checksum, and is taken for one if it has
 /// the right step and nothing else.
-pub(super) fn old_trial(step: u64, value: &[u8]) -> Option<Trial> {
+pub(in crate::store) fn old_trial(step: u64, value: &[u8]) -> Option<Trial> {
     let trial: Trial = postcard::from_bytes(value).ok()?;
     let is_all = || postcard::to_stdvec(&trial).is_ok_and(|bytes| bytes == value);
     (trial.step == step && trial.not_finite().is_none() && is_all()).then_some(trial)

@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::error::StoreError;
+use crate::store::error::StoreError;
 
 /// How long no write may come to its end while one is waited for. A disk that is alive takes seconds at
 /// the worst.
@@ -52,7 +52,7 @@ pub fn end_with(report: Report) {
 }
 
 /// Runs something that panics on input it does not expect, and turns that into its message.
-pub(super) fn without_panic<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+pub(in crate::store) fn without_panic<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Mutex<()> = Mutex::new(());
     let _alone = HOOK.lock().unwrap_or_else(PoisonError::into_inner);
     let hook = panic::take_hook();
@@ -69,7 +69,7 @@ fn text(panic: &(dyn Any + Send)) -> String {
 
 /// Looks after the writes of a store that are waited for.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(in crate::store) struct Watch {
     state: Arc<State>,
 }
 
@@ -83,7 +83,7 @@ struct State {
 
 impl Watch {
     /// Looks after the store in a folder, which is about to be opened, if there is someone to report to.
-    pub(super) fn start(path: &Path) -> Self {
+    pub(in crate::store) fn start(path: &Path) -> Self {
         let watch = Self::default();
         *OPENED.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.to_owned());
         let Some(&report) = REPORT.get() else { return watch };
@@ -100,7 +100,7 @@ impl Watch {
     }
 
     /// Waits for a write.
-    pub(super) fn over<T>(&self, write: impl FnOnce() -> T) -> T {
+    pub(in crate::store) fn over<T>(&self, write: impl FnOnce() -> T) -> T {
         self.state.waiting.fetch_add(1, Ordering::Relaxed);
         let result = write();
         self.state.waiting.fetch_sub(1, Ordering::Relaxed);

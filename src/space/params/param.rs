@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::draft::{Draft, MixedError};
+use super::builder::{Draft, MixedError};
 use crate::space::{Choice, Domain, Illegal, Value};
 
 /// What can be given a name in a part.

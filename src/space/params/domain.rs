@@ -2,9 +2,9 @@
 
 use rand::{Rng, RngCore};
 
-use super::draft::{Draft, Gate, MixedError};
-use super::field::{self, Below, Field, Leaf, Name};
+use super::builder::{Draft, Gate, MixedError};
 use super::model::Model;
+use super::param::{self, Below, Field, Leaf, Name};
 use super::text;
 use crate::space::domain::{combination, fits};
 use crate::space::{Choice, Domain, Illegal, Value};
@@ -134,8 +134,8 @@ impl Mixed {
                 let choice = &self.draft.choices[field.range.start];
                 Chosen::Value(&choice.options[usize::from(options[0])])
             }
-            Leaf::Subset { items, .. } => Chosen::Items(field::chosen(items, options)),
-            Leaf::Permutation { items } => Chosen::Items(field::ordered(items, options)),
+            Leaf::Subset { items, .. } => Chosen::Items(param::chosen(items, options)),
+            Leaf::Permutation { items } => Chosen::Items(param::ordered(items, options)),
             Leaf::Native { number, .. } => Chosen::Native { number: *number, options },
         }
     }

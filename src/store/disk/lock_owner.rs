@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::open::Store;
-use super::record::now_s;
+use crate::store::Store;
+use crate::store::now_s;
 use crate::util::atomic_file::create_like_folder;
 
 /// The file within the store's folder.
@@ -127,14 +127,14 @@ fn span(seconds: u64) -> String {
 
 /// The file that says that this process has a store open, for as long as it has.
 #[derive(Debug)]
-pub(super) struct Holding {
+pub(in crate::store) struct Holding {
     store: PathBuf,
     holder: Mutex<Holder>,
 }
 
 impl Holding {
     /// Writes the file. The store's lock has to be held.
-    pub(super) fn new(store: &Path) -> Self {
+    pub(in crate::store) fn new(store: &Path) -> Self {
         let holding = Self { store: store.to_owned(), holder: Mutex::new(Holder::this_process()) };
         holding.write(&holding.holder());
         holding

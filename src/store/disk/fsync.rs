@@ -9,13 +9,13 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::open::DATABASE;
-use super::place::BLOBS;
+use crate::store::open::DATABASE;
+use crate::store::place::BLOBS;
 use crate::util::atomic_file::{create_folder_like_folder, restrict_like_folder};
 
 /// What is known to be on the disk.
 #[derive(Debug, Default)]
-pub(super) struct Durable {
+pub(in crate::store) struct Durable {
     /// The files of large values; they never change.
     blobs: HashSet<OsString>,
     /// Whether the files that only opening a store writes are.
@@ -24,7 +24,7 @@ pub(super) struct Durable {
 
 impl Durable {
     /// Brings everything that sled has written to the disk, except the names in the store's folder.
-    pub(super) fn bring(&mut self, path: &Path) -> io::Result<()> {
+    pub(in crate::store) fn bring(&mut self, path: &Path) -> io::Result<()> {
         if !self.opening {
             for entry in fs::read_dir(path)? {
                 let entry = entry?;
@@ -58,7 +58,7 @@ impl Durable {
 }
 
 /// Makes a folder with its parents, and brings their names to the disk.
-pub(super) fn make_folder(path: &Path) -> io::Result<()> {
+pub(in crate::store) fn make_folder(path: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = path
         .ancestors()
         .take_while(|path| !path.as_os_str().is_empty() && !path.exists())
@@ -76,13 +76,13 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Brings the name of a file or folder to the disk.
-pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
+pub(in crate::store) fn sync_parent(path: &Path) -> io::Result<()> {
     let Some(parent) = path.parent() else { return Ok(()) };
     sync_folder(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
 }
 
 /// Brings the names in a folder to the disk.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+pub(in crate::store) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 

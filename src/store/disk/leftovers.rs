@@ -8,20 +8,20 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::image::is_snapshot_name;
-use super::open::DATABASE;
-use super::place::CONF;
-use super::swap::remove_file;
+use super::replace::remove_file;
+use crate::store::image::is_snapshot_name;
+use crate::store::open::DATABASE;
+use crate::store::place::CONF;
 
 const UNFINISHED: &str = ".generating";
 
 /// Removes what is left of a store that a process did not come to make, in a folder that bears its marker.
-pub(super) fn clear_unmade(path: &Path) -> io::Result<()> {
+pub(in crate::store) fn clear_unmade(path: &Path) -> io::Result<()> {
     remove_file(&path.join(CONF))
 }
 
 /// Removes what is left, unless another process has the store open: then it is that process's.
-pub(super) fn clear(path: &Path) -> io::Result<()> {
+pub(in crate::store) fn clear(path: &Path) -> io::Result<()> {
     let _lock = match File::open(path.join(DATABASE)) {
         Ok(database) => match database.try_lock() {
             Ok(()) => Some(database),

@@ -7,15 +7,15 @@ use std::{io, mem, thread};
 
 use sled::Db;
 
-use super::error::StoreError;
-use super::last_resort::without_panic;
+use super::watchdog::without_panic;
+use crate::store::StoreError;
 
 /// sled's database, to be the last of its handles that is dropped.
 ///
 /// After a write that failed sled waits for ever for the one that would have followed, also when it is
 /// closed; then it is left as it is, for the process to end.
 #[derive(Debug)]
-pub(super) struct Database {
+pub(in crate::store) struct Database {
     /// There until it is dropped.
     db: Option<Db>,
     broken: OnceLock<Broken>,
@@ -30,18 +30,18 @@ struct Broken {
 }
 
 impl Database {
-    pub(super) const fn new(db: Db) -> Self {
+    pub(in crate::store) const fn new(db: Db) -> Self {
         Self { db: Some(db), broken: OnceLock::new() }
     }
 
     /// Notes that a write failed: none is tried after it.
-    pub(super) fn give_up(&self, error: &io::Error) {
+    pub(in crate::store) fn give_up(&self, error: &io::Error) {
         let (code, kind) = (error.raw_os_error(), error.kind());
         let _ = self.broken.set(Broken { code, kind, text: error.to_string() });
     }
 
     /// Refuses after a write that failed.
-    pub(super) fn check(&self, path: &Path) -> Result<(), StoreError> {
+    pub(in crate::store) fn check(&self, path: &Path) -> Result<(), StoreError> {
         let Some(Broken { code, kind, text }) = self.broken.get() else { return Ok(()) };
         let source =
             code.map_or_else(|| io::Error::new(*kind, text.clone()), io::Error::from_raw_os_error);

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::domain::Decided;
-use super::field::{self, Field, Leaf};
+use super::param::{self, Field, Leaf};
 use crate::space::options::{position_of, shown};
 use crate::space::{Choice, Value};
 
@@ -41,11 +41,11 @@ pub(super) fn write<'f>(
                 let value = choices[field.range.start].options.get(usize::from(options[0]));
                 quoted(&value.map_or_else(String::new, Value::to_string)).into_owned()
             }
-            Leaf::Subset { items, .. } => match field::chosen(items, options).as_slice() {
+            Leaf::Subset { items, .. } => match param::chosen(items, options).as_slice() {
                 [] => NOTHING.to_owned(),
                 chosen => listed(chosen, AND),
             },
-            Leaf::Permutation { items } => listed(&field::ordered(items, options), THEN),
+            Leaf::Permutation { items } => listed(&param::ordered(items, options), THEN),
             Leaf::Native { domain, .. } => quoted(&domain.canonical(options)).into_owned(),
         });
     }
@@ -154,7 +154,7 @@ fn read_field<'t>(
                 let what = field.called("the order");
                 return Err(format!("{what} lists {given} of its {all} items; it takes them all"));
             }
-            Ok((field::code(&places), rest))
+            Ok((param::code(&places), rest))
         }
     }
 }

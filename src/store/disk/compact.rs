@@ -1,12 +1,13 @@
 //! Giving space back.
 
 use super::database::Database;
-use super::engine::{Engine, Tree};
-use super::error::StoreError;
-use super::open::{Store, open_database};
-use super::space::database_bytes;
-use super::swap;
+use super::replace;
 use super::trees::{copy_trees, is_local};
+use crate::store::Store;
+use crate::store::StoreError;
+use crate::store::disk_usage::database_bytes;
+use crate::store::engine::{Engine, Tree};
+use crate::store::open::open_database;
 
 /// What a compaction did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,18 +34,18 @@ impl Store {
         // Whatever is waiting is part of what is there before.
         self.sync()?;
         let before = database_bytes(&path).map_err(failed)?;
-        let staged = swap::stage(&path).map_err(failed)?;
+        let staged = replace::stage(&path).map_err(failed)?;
         let write = || {
             copy_trees(&self.db, &path, &staged, self.last_sync() + 1)?;
             // Read from the disk, not from what was just in memory.
             compare(&self, &Engine::Database(Database::new(open_database(&staged)?)))
         };
         if let Err(error) = write() {
-            let _ = swap::discard(&path);
+            let _ = replace::discard(&path);
             return Err(error);
         }
         if database_bytes(&staged).map_err(failed)? >= before {
-            swap::discard(&path).map_err(failed)?;
+            replace::discard(&path).map_err(failed)?;
             return Ok(Compacted { before, after: before });
         }
         // sled writes into the folder as long as it is open. What it has is the old database's: nothing more of
@@ -52,7 +53,7 @@ impl Store {
         let lock = self.lock.clone();
         self.holding = None;
         drop(self);
-        swap::replace(&path).map_err(failed)?;
+        replace::replace(&path).map_err(failed)?;
         let after = database_bytes(&path).map_err(failed)?;
         drop(lock);
         Ok(Compacted { before, after })
@@ -85,8 +86,8 @@ fn compare(store: &Store, copy: &Engine) -> Result<(), StoreError> {
 mod tests {
     use std::fs;
 
-    use super::super::tests::{entry, open, record};
     use super::*;
+    use crate::store::tests::{entry, open, record};
 
     fn records(store: &Store) -> Vec<(Vec<u8>, Vec<u8>, Vec<u8>)> {
         let mut all = Vec::new();
@@ -126,7 +127,7 @@ mod tests {
         let again = store.compact().unwrap();
         assert!(again.before <= done.after + (1 << 20) && again.after <= again.before, "{again:?}");
         let store = open(&path);
-        assert!(!swap::is_unfinished(&path) && swap::ready(&path).is_none());
+        assert!(!replace::is_unfinished(&path) && replace::ready(&path).is_none());
         assert_eq!(records(&store), before);
         let mut trials = store.trials(&run).unwrap();
         assert!(trials.all(|trial| trial.is_ok()));
@@ -143,11 +144,11 @@ mod tests {
         let path = dir.path().join("store");
         let store = open(&path);
         let run = store.create_run(record("r")).unwrap().name;
-        copy_trees(&store.db, &path, &swap::stage(&path).unwrap(), 2).unwrap();
+        copy_trees(&store.db, &path, &replace::stage(&path).unwrap(), 2).unwrap();
         store.append(&run, &[entry(0, 0.5)]).unwrap();
         drop(store);
         let store = open(&path);
-        assert!(!swap::is_unfinished(&path));
+        assert!(!replace::is_unfinished(&path));
         assert_eq!(store.trial_count(&run).unwrap(), 1);
     }
 
@@ -157,7 +158,7 @@ mod tests {
         let path = dir.path().join("store");
         let store = open(&path);
         store.create_run(record("r")).unwrap();
-        let staged = swap::stage(&path).unwrap();
+        let staged = replace::stage(&path).unwrap();
         copy_trees(&store.db, &path, &staged, 2).unwrap();
         let other = Engine::Database(Database::new(open_database(&staged).unwrap()));
         compare(&store, &other).unwrap();

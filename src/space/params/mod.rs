@@ -13,20 +13,20 @@
 //! - `domain`: the finished part.
 //! - `text`: combinations as readable texts, and back.
 
+mod builder;
 mod count;
 mod domain;
-mod draft;
-mod field;
 mod model;
+mod param;
 mod range;
 mod rule;
 #[cfg(test)]
 mod tests;
 mod text;
 
+pub use builder::{Draft, MixedError};
 pub use domain::{Chosen, Mixed};
-pub use draft::{Draft, MixedError};
-pub use field::{Content, Field, Leaf, Name};
+pub use param::{Content, Field, Leaf, Name};
 pub use range::{DEFAULT_STEPS, RangeError, integers, powers_of_two, reals};
 pub use rule::{MOST_QUESTIONS, Rule, RuleError, Trail};
 
@@ -37,5 +37,5 @@ use super::Value;
 /// # Errors
 /// As said.
 pub fn check_values(values: &[Value]) -> Result<(), MixedError> {
-    field::distinct("choice()", values)
+    param::distinct("choice()", values)
 }

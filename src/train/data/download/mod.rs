@@ -6,15 +6,15 @@
 mod archive;
 mod client;
 mod error;
-mod incoming;
 mod official;
+mod staging;
 
 use std::path::{Path, PathBuf};
 
 pub use client::{Client, FetchEvent};
 pub use error::{AcquireError, DownloadError};
-use incoming::Incoming;
 pub use official::{Official, Source};
+use staging::Incoming;
 
 /// A set that is in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]

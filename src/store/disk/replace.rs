@@ -11,10 +11,10 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::durable::sync_folder;
-use super::image::{is_conf, snapshots};
-use super::open::{DATABASE, SYNCED};
-use super::place::{BLOBS, CONF, MARKER, TRAININGS, is_marked, mark};
+use super::fsync::sync_folder;
+use crate::store::image::{is_conf, snapshots};
+use crate::store::open::{DATABASE, SYNCED};
+use crate::store::place::{BLOBS, CONF, MARKER, TRAININGS, is_marked, mark};
 use crate::util::atomic_file::{create_folder_like_folder, restrict_like_folder};
 
 /// Holds what is being written; worth nothing.
@@ -26,14 +26,14 @@ const FOLDERS: [&str; 2] = [BLOBS, TRAININGS];
 
 /// The folder of a database that is whole and not in its place yet, if there is one: it bears a marker, or may be
 /// what an older program made, which set none. What is in it has to show that.
-pub(super) fn ready(store: &Path) -> Option<PathBuf> {
+pub(in crate::store) fn ready(store: &Path) -> Option<PathBuf> {
     let folder = store.join(READY);
     (is_folder(&folder) && (is_marked(&folder) || may_be_of_older_program(&folder)))
         .then_some(folder)
 }
 
 /// Whether there is a database that was not written to its end.
-pub(super) fn is_unfinished(store: &Path) -> bool {
+pub(in crate::store) fn is_unfinished(store: &Path) -> bool {
     let folder = store.join(UNFINISHED);
     is_folder(&folder) && is_marked(&folder)
 }
@@ -53,7 +53,7 @@ fn may_be_of_older_program(folder: &Path) -> bool {
 }
 
 /// Makes an empty folder to write a database into.
-pub(super) fn stage(store: &Path) -> io::Result<PathBuf> {
+pub(in crate::store) fn stage(store: &Path) -> io::Result<PathBuf> {
     discard(store)?;
     for name in [READY, UNFINISHED] {
         let is_empty = || fs::read_dir(store.join(name)).is_ok_and(|mut all| all.next().is_none());
@@ -73,7 +73,7 @@ pub(super) fn stage(store: &Path) -> io::Result<PathBuf> {
 }
 
 /// Removes what is not finished.
-pub(super) fn discard(store: &Path) -> io::Result<()> {
+pub(in crate::store) fn discard(store: &Path) -> io::Result<()> {
     if is_unfinished(store) { remove_marked(&store.join(UNFINISHED)) } else { Ok(()) }
 }
 
@@ -94,13 +94,13 @@ fn remove_marked(folder: &Path) -> io::Result<()> {
 }
 
 /// Puts the database that was staged, and which nobody has open, in the place of the store's.
-pub(super) fn replace(store: &Path) -> io::Result<()> {
+pub(in crate::store) fn replace(store: &Path) -> io::Result<()> {
     commit(store)?;
     place(store, &mut |_| Ok(()))
 }
 
 /// Ends what a kill cut off: a database that is whole gets its place.
-pub(super) fn recover(store: &Path) -> io::Result<()> {
+pub(in crate::store) fn recover(store: &Path) -> io::Result<()> {
     if ready(store).is_some() {
         place(store, &mut |_| Ok(()))?;
     }
@@ -171,7 +171,7 @@ fn sync_all(folder: &Path) -> io::Result<()> {
 }
 
 /// Removes a file, if it is there.
-pub(super) fn remove_file(path: &Path) -> io::Result<()> {
+pub(in crate::store) fn remove_file(path: &Path) -> io::Result<()> {
     missing_is_fine(fs::remove_file(path))
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::domain::Mixed;
-use super::field::{Below, Content, Field, Leaf, Name, choices, distinct};
+use super::param::{Below, Content, Field, Leaf, Name, choices, distinct};
 use super::rule::{MOST_QUESTIONS, Rule};
 use crate::space::{Choice, Value};
 

@@ -116,11 +116,11 @@ impl Reused {
         self.names().collect::<Vec<_>>().join(",")
     }
 
-    pub(super) const fn bits(self) -> u8 {
+    pub(in crate::store) const fn bits(self) -> u8 {
         self.0
     }
 
-    pub(super) const fn of_bits(bits: u8) -> Self {
+    pub(in crate::store) const fn of_bits(bits: u8) -> Self {
         Self(bits)
     }
 }
@@ -158,7 +158,7 @@ impl From<Trial> for Entry {
 
 impl Trial {
     /// The first number of the trial that is infinite or not a number.
-    pub(super) fn not_finite(&self) -> Option<String> {
+    pub(in crate::store) fn not_finite(&self) -> Option<String> {
         let of = |name: &str, value: f64| (!value.is_finite()).then(|| format!("{name} {value}"));
         let reward = self.outcome.reward().and_then(|reward| of("reward", reward));
         reward.or_else(|| self.outcome.metrics().iter().find_map(|(name, &value)| of(name, value)))

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use sled::{Db, Tree};
 
-use super::engine::Engine;
-use super::error::StoreError;
-use super::open::{FREE_BYTES, SYNCED_KEY, check_room, open_database, write_synced};
+use crate::store::engine::Engine;
+use crate::store::error::StoreError;
+use crate::store::open::{FREE_BYTES, SYNCED_KEY, check_room, open_database, write_synced};
 
 /// The tree with the version of the layout.
-pub(super) const META: &[u8] = b"meta";
+pub(in crate::store) const META: &[u8] = b"meta";
 
 /// Bytes that are written between two flushes.
 const FLUSH_EVERY: u64 = 8 << 20;
@@ -18,12 +18,12 @@ const AMPLIFICATION: u64 = 4;
 
 /// Whether a record is about the folder that the database is in and not about what it holds: the
 /// number of the last sync, which a file beside the database has too.
-pub(super) fn is_local(tree: &[u8], key: &[u8]) -> bool {
+pub(in crate::store) fn is_local(tree: &[u8], key: &[u8]) -> bool {
     tree == META && key == SYNCED_KEY.as_bytes()
 }
 
 /// Writes all records of a database into a new one, in an empty folder within a store's.
-pub(super) fn copy_trees(
+pub(in crate::store) fn copy_trees(
     from: &Engine,
     store: &Path,
     folder: &Path,
@@ -44,7 +44,7 @@ pub(super) fn copy_trees(
 }
 
 /// A fresh database that is being filled.
-pub(super) struct Filling {
+pub(in crate::store) struct Filling {
     db: Db,
     folder: PathBuf,
     /// The folder of the store that it is for, which messages name.

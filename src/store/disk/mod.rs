@@ -1,0 +1,12 @@
+//! The care that sled and its files need: locks, writes that last, whole replacements.
+
+pub(super) mod compact;
+pub(super) mod database;
+pub(super) mod fsync;
+pub(super) mod leftovers;
+pub(super) mod lock;
+pub(super) mod lock_owner;
+pub(super) mod migration;
+pub(super) mod replace;
+pub(super) mod trees;
+pub(super) mod watchdog;

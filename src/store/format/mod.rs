@@ -1,0 +1,7 @@
+//! What is written into a store, and how.
+
+pub(super) mod entry_codec;
+pub(super) mod keys;
+pub(super) mod record;
+pub(super) mod trial;
+pub(super) mod trial_block;
