@@ -15,6 +15,7 @@ use tandem::network::{Family, Nasbench101Family, Nasbench101Settings};
 use tandem::pareto::{Term, Weighted};
 use tandem::space::nasbench101::{Catalogue, Cell101};
 use tandem::sweep::{Goal, OnChaidnn, Settings, Sweep};
+use tandem_kernels::{Wide, widest};
 
 const ROUNDS: usize = 5;
 
@@ -148,18 +149,18 @@ fn load_rate() -> f64 {
 
 #[inline(never)]
 fn tandem_sum(array: &[f64]) -> [f64; 64] {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx512f") {
-        // SAFETY: the processor has the feature.
-        return unsafe { sum_avx512(array) };
-    }
-    sum(array)
+    widest(Sum(array))
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-fn sum_avx512(array: &[f64]) -> [f64; 64] {
-    sum(array)
+struct Sum<'a>(&'a [f64]);
+
+impl Wide for Sum<'_> {
+    type Output = [f64; 64];
+
+    #[inline(always)]
+    fn run(self) -> [f64; 64] {
+        sum(self.0)
+    }
 }
 
 #[inline(always)]

@@ -275,65 +275,12 @@ fn peak() -> f64 {
         .map(|_| {
             let started = Instant::now();
             let operations: f64 = std::thread::scope(|scope| {
-                let all: Vec<_> = (0..threads()).map(|_| scope.spawn(multiply_adds)).collect();
+                let all: Vec<_> =
+                    (0..threads()).map(|_| scope.spawn(tandem_kernels::multiply_adds)).collect();
                 all.into_iter().map(|thread| thread.join().expect("a thread")).sum()
             });
             operations / started.elapsed().as_secs_f64()
         })
         .collect();
     median(rounds)
-}
-
-const TURNS: usize = 8_000_000;
-
-fn multiply_adds() -> f64 {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") {
-            // SAFETY: the processor has the feature.
-            return unsafe { multiply_adds_avx512() };
-        }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            // SAFETY: the processor has the features.
-            return unsafe { multiply_adds_avx2() };
-        }
-    }
-    f64::NAN
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-fn multiply_adds_avx512() -> f64 {
-    use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_reduce_add_ps, _mm512_set1_ps};
-    let mut sums = [_mm512_set1_ps(black_box(0.0)); 16];
-    let (a, b) = (_mm512_set1_ps(black_box(0.5)), _mm512_set1_ps(black_box(0.25)));
-    for _ in 0..TURNS {
-        for sum in &mut sums {
-            *sum = _mm512_fmadd_ps(a, *sum, b);
-        }
-    }
-    for sum in sums {
-        black_box(_mm512_reduce_add_ps(sum));
-    }
-    (TURNS * 16 * 16 * 2) as f64
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn multiply_adds_avx2() -> f64 {
-    use std::arch::x86_64::{_mm256_fmadd_ps, _mm256_set1_ps, _mm256_storeu_ps};
-    let mut sums = [_mm256_set1_ps(black_box(0.0)); 12];
-    let (a, b) = (_mm256_set1_ps(black_box(0.5)), _mm256_set1_ps(black_box(0.25)));
-    for _ in 0..TURNS {
-        for sum in &mut sums {
-            *sum = _mm256_fmadd_ps(a, *sum, b);
-        }
-    }
-    let mut values = [0.0_f32; 8];
-    for sum in sums {
-        // SAFETY: the array takes eight values.
-        unsafe { _mm256_storeu_ps(values.as_mut_ptr(), sum) };
-        black_box(values);
-    }
-    (TURNS * 12 * 8 * 2) as f64
 }

@@ -26,7 +26,10 @@ pub trait Domain: Send + Sync + fmt::Debug {
     /// The decisions, in the order in which a controller takes them.
     fn choices(&self) -> &[Choice];
 
-    /// Says whether a combination stands for something.
+    /// Checks that a combination stands for something.
+    ///
+    /// # Errors
+    /// It does not, and why.
     fn check(&self, options: &[u16]) -> Result<(), Illegal>;
 
     /// The number of distinct legal things: equivalent combinations count once.
@@ -43,6 +46,9 @@ pub trait Domain: Send + Sync + fmt::Debug {
     fn canonical(&self, options: &[u16]) -> String;
 
     /// The options that a readable text stands for, [`Domain::canonical`] texts among them.
+    ///
+    /// # Errors
+    /// The text stands for nothing, or for something that is not legal.
     fn parse(&self, text: &str) -> Result<Vec<u16>, Illegal>;
 
     /// Gives the choices that the others leave no option but one that option: 0 to what they leave

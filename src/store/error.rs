@@ -90,7 +90,7 @@ pub enum StoreError {
         /// Who was asked.
         holder: String,
         /// How that showed.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The process that has the store open was asked, and does not answer the question.
     #[error("the store at {path} is open in {holder}, which was asked and {reason}")]
@@ -236,7 +236,7 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Reading or writing failed.
     #[error("cannot read or write the store at {path}; {}", way_out(source))]

@@ -26,7 +26,7 @@ impl Target {
     /// It cannot be looked at, or is a stream that cannot be opened.
     pub fn at(path: &Path) -> io::Result<Self> {
         let found = match fs::metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Ok(Self::File(end_of_links(path)));
             }
             found => found?,

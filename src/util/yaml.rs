@@ -148,6 +148,9 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
 }
 
 /// Reads values by name, none of which is there twice.
+///
+/// # Errors
+/// A name is there twice, or what is read is no map.
 pub fn each_once<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, Value>, D::Error> {

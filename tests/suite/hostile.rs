@@ -324,7 +324,7 @@ fn memory_is_bounded() {
             "many large strings",
             reward(
                 "",
-                "let all = []; loop { let s = \"x\"; s.pad(1000000, 'y'); all.push(Fn(\"k\").curry(s)); }",
+                "let s = \"x\"; s.pad(1000000, 'y'); let all = []; loop { all.push(Fn(\"k\").curry(s + \"z\")); }",
             ),
             memory,
         ),

@@ -288,7 +288,7 @@ fn an_archive_goes_through_links_and_into_pipes() {
     place.ok(&["store", "export", "link"]);
     assert_eq!(fs::read_link(at("link")).unwrap(), Path::new("real"));
     let archive = fs::read(at("real")).unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+    assert!(Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
     let mut export = place.start(&["store", "export", "pipe"]);
     assert!(fs::read(at("pipe")).unwrap() == archive);
     assert!(export.wait().unwrap().success());

@@ -21,6 +21,6 @@ mod widest;
 pub use error::KernelError;
 pub use executor::{Executor, Outcome, change_values, with_values};
 pub use parameters::{EPSILON, LayerVariables, NormVariables, Parameters};
-pub use simd::Level;
+pub use simd::{Level, multiply_adds};
 pub use thread_pool::ThreadPool;
 pub use widest::{Wide, every_width, widest};

@@ -206,7 +206,7 @@ impl Tried {
         };
         let (seed, limit) = (loaded.settings.seed.unwrap_or(0), loaded.settings.steps);
         let rehearsal = Rehearsal::of(script, seed, limit, REHEARSE_FOR, &mut evaluated)
-            .map_err(|error| crate::cli::run::explain(loaded, error))?;
+            .map_err(|error| explain(loaded, error))?;
         if let RehearsalEnd::Failed(failure) = &rehearsal.end {
             let after = rehearsal.phases.last().map_or("", |phase| &phase.name);
             let message =

@@ -220,7 +220,7 @@ pub(crate) mod tests {
     #[test]
     fn hashes_and_parameters_of_the_sample_are_the_benchmarks() {
         let Some(dir) = data_dir() else { return };
-        let file = std::fs::File::open(dir.join("nasbench101/nb101_sample.csv")).unwrap();
+        let file = fs::File::open(dir.join("nasbench101/nb101_sample.csv")).unwrap();
         let mut rows = 0;
         for row in csv::Reader::from_reader(file).into_records() {
             let row = row.unwrap();

@@ -94,7 +94,7 @@ mod tests {
         for (name, tree) in store.db.trees().unwrap() {
             for record in &tree {
                 let (key, value) = record.unwrap();
-                if !super::super::trees::is_local(&name, &key) {
+                if !is_local(&name, &key) {
                     all.push((name.to_vec(), key.to_vec(), value.to_vec()));
                 }
             }

@@ -256,7 +256,7 @@ mod tests {
                 Some(_) => Ok(()),
                 None => Err(io::Error::other("killed")),
             });
-            let ready = super::ready(store).is_some();
+            let ready = ready(store).is_some();
             recover(store).unwrap();
             assert_eq!(contents(store), expected, "killed before step {last}");
             assert!(super::ready(store).is_none() && !is_unfinished(store));

@@ -150,8 +150,8 @@ mod tests {
     fn planes_become_pixels_and_labels_are_those_asked_for() {
         let folder = tempfile::tempdir().unwrap();
         let train = [record(&[3, 42], 1), record(&[19, 99], 2)].concat();
-        std::fs::write(folder.path().join("train.bin"), train).unwrap();
-        std::fs::write(folder.path().join("test.bin"), record(&[0, 0], 3)).unwrap();
+        fs::write(folder.path().join("train.bin"), train).unwrap();
+        fs::write(folder.path().join("test.bin"), record(&[0, 0], 3)).unwrap();
         let fine = read("cifar100", Cifar::Hundred, folder.path()).unwrap();
         assert_eq!(fine.train().labels, [42, 99]);
         assert_eq!((fine.classes(), fine.test().len()), (100, 1));
@@ -176,15 +176,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data_batch_1.bin");
         let message = |bytes: Vec<u8>| {
-            std::fs::write(&path, bytes).unwrap();
+            fs::write(&path, bytes).unwrap();
             let error = read("cifar10", Cifar::Ten, folder.path()).unwrap_err().to_string();
             error.replace(&folder.path().display().to_string(), "DATA")
         };
         let empty = read("cifar10", Cifar::Ten, folder.path()).unwrap_err().to_string();
         assert!(empty.contains("there is no data_batch_1.bin"), "{empty}");
-        std::fs::write(folder.path().join("data_batch_3.bin"), record(&[3], 1)).unwrap();
+        fs::write(folder.path().join("data_batch_3.bin"), record(&[3], 1)).unwrap();
         insta::assert_snapshot!(message(record(&[3], 1)), @"DATA: there is a data_batch_3.bin and no data_batch_2.bin");
-        std::fs::remove_file(folder.path().join("data_batch_3.bin")).unwrap();
+        fs::remove_file(folder.path().join("data_batch_3.bin")).unwrap();
         let mut cut = [record(&[3], 1), record(&[9], 2)].concat();
         cut.truncate(4000);
         insta::assert_snapshot!(message(cut), @"DATA/data_batch_1.bin: record 1 is cut off: 927 of 3073 bytes");

@@ -1,5 +1,10 @@
 //! Vectors of AVX2 and FMA.
 
+#![expect(
+    clippy::undocumented_unsafe_blocks,
+    reason = "each is one instruction under the contract of `Simd`: the processor has it, and pointers are valid"
+)]
+
 use std::arch::x86_64::*;
 
 use super::Simd;

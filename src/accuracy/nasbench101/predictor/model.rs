@@ -245,7 +245,7 @@ mod tests {
         let cells = [Cell101::resnet_like(), Cell101::inception_like()];
         for cell in cells {
             let graph = Graph::new(&cell);
-            let prediction = Prediction { predictor: &predictor, graph: &graph };
+            let prediction = Prediction { predictor, graph: &graph };
             for (width, accuracy) in tandem_kernels::every_width(prediction) {
                 assert_eq!(predictor.accuracy(&cell), accuracy, "{width}");
             }

@@ -291,6 +291,6 @@ fn a_folder_with_other_things_is_left_as_it_is() {
     place.import(&file).unwrap_err();
     for name in ["notes.txt", "lock"] {
         let path = place.data().join(".cifar100.incoming").join(name);
-        assert_eq!(std::fs::read(path).unwrap(), b"mine");
+        assert_eq!(fs::read(path).unwrap(), b"mine");
     }
 }

@@ -1,0 +1,46 @@
+//! What the processor can do at most, for benches to compare with.
+
+use std::hint::black_box;
+
+use super::{Kernel, Level, Simd};
+
+/// Rounds of multiply-adds.
+const ROUNDS: usize = 8_000_000;
+
+/// Independent sums: as many as hide an instruction's latency and stay in 16 registers.
+const SUMS: usize = 12;
+
+/// The most values of a vector.
+const MAX_LANES: usize = 16;
+
+struct MultiplyAdds;
+
+impl Kernel for MultiplyAdds {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let mut values = [0.0_f32; MAX_LANES];
+        // SAFETY: the processor has the instructions, and no vector has more than `MAX_LANES` values.
+        unsafe {
+            let mut sums = [S::zero(); SUMS];
+            let (a, b) = (S::splat(black_box(0.5)), S::splat(black_box(0.25)));
+            for _ in 0..ROUNDS {
+                for sum in &mut sums {
+                    *sum = S::mul_add(a, *sum, b);
+                }
+            }
+            for sum in sums {
+                S::store(values.as_mut_ptr(), sum);
+                black_box(values);
+            }
+        }
+    }
+}
+
+/// Does fused multiply-adds on registers with the widest vectors that there are, for a fraction of a second;
+/// gives the number of floating-point operations, two for each value.
+pub fn multiply_adds() -> f64 {
+    let level = Level::best();
+    // SAFETY: the level is the processor's.
+    unsafe { level.run(MultiplyAdds) };
+    (ROUNDS * SUMS * level.lanes() * 2) as f64
+}
