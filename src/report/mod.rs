@@ -1,6 +1,7 @@
 //! What people and other programs see: tables, numbers, the course of runs and downloads.
 
 mod active_bar;
+mod cell;
 mod curves;
 mod download;
 mod figure;
@@ -21,15 +22,16 @@ mod watch;
 mod wrap;
 
 pub use active_bar::clear_bar;
+pub use cell::{Cell, Column, Format, Kind};
 pub use curves::{Curve, Marks, curves, scatter};
 pub use download::DownloadBar;
 pub use figure::{Axes, FigureError, Series, figure};
 pub use html::Page;
 pub use number::{counted, duration, grouped, number};
-pub use rows::{Column, Kind, Rows};
+pub use rows::Rows;
 pub use study::StudyBar;
 pub use sweep::SweepBar;
-pub use table::{Cell, Format, Table, elided};
+pub use table::{Table, elided};
 pub use terminal::{Terminal, columns_of_notes, columns_of_results, rows_of_results};
 pub use training::{TrainingBar, describe as describe_training};
 pub use trials::{TrialColumns, metric_names, spread};

@@ -10,8 +10,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
 
-use super::rows::Kind;
-use super::table::Cell;
+use super::cell::{Cell, Kind};
 
 /// Rows that are held before they are written together.
 const GROUP: usize = 65_536;

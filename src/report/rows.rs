@@ -4,64 +4,9 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 
+use super::cell::{Cell, Column, Format, Kind};
 use super::parquet::ParquetRows;
-use super::table::{Cell, Format, Table};
-
-/// What the cells of a column are; any of them may be empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Yes or no.
-    Flag,
-    /// Whole numbers of 64 bits, with a sign.
-    Int,
-    /// Measures.
-    Number,
-    /// Texts.
-    Text,
-}
-
-impl Kind {
-    /// The narrowest kind that holds all of some cells without a loss: texts, where they are of
-    /// several kinds or nothing is known of any.
-    fn of<'c>(cells: impl Iterator<Item = &'c Cell>) -> Self {
-        let mut found = None;
-        for cell in cells {
-            let kind = match cell {
-                Cell::Empty => continue,
-                Cell::Flag(_) => Self::Flag,
-                Cell::Int(int) if i64::try_from(*int).is_err() => Self::Text,
-                Cell::Int(_) | Cell::Signed(_) => Self::Int,
-                Cell::Number(_) => Self::Number,
-                Cell::Text(_) => Self::Text,
-            };
-            found = match (found, kind) {
-                (None, kind) => Some(kind),
-                (Some(known), kind) if known == kind => Some(kind),
-                (Some(Self::Int), Self::Number) | (Some(Self::Number), Self::Int) => {
-                    Some(Self::Number)
-                }
-                _ => return Self::Text,
-            };
-        }
-        found.unwrap_or(Self::Text)
-    }
-}
-
-/// A column of a table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
-    /// Its name.
-    pub name: String,
-    /// What its cells are, if that is known before them.
-    pub kind: Option<Kind>,
-}
-
-impl Column {
-    /// A column whose cells are of one kind.
-    pub fn new(name: impl Into<String>, kind: Kind) -> Self {
-        Self { name: name.into(), kind: Some(kind) }
-    }
-}
+use super::table::Table;
 
 /// Writes rows as they come.
 ///
@@ -171,6 +116,26 @@ impl<W: Write + Send> Rows<W> {
         };
         out.flush()?;
         Ok(out)
+    }
+}
+
+impl Table {
+    /// Writes the table.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn write(&self, format: Format, mut out: impl Write) -> io::Result<()> {
+        if format == Format::Table {
+            return writeln!(out, "{}", self.for_people());
+        }
+        let mut bytes = Vec::new();
+        let columns = self.columns.iter().map(|name| Column { name: name.clone(), kind: None });
+        let mut rows = Rows::new(format, columns.collect(), &mut bytes)?;
+        for row in &self.rows {
+            rows.push(row.clone())?;
+        }
+        rows.finish()?;
+        out.write_all(&bytes)
     }
 }
 

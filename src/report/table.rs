@@ -2,12 +2,9 @@
 
 use std::io::{self, Write};
 
-use clap::ValueEnum;
 use comfy_table::{CellAlignment, presets};
-use serde_json::Value;
 
-use super::number::number;
-use super::rows::{Column, Rows};
+use super::cell::{Cell, Format};
 
 /// Between two columns of a table for people.
 const GAP: usize = 2;
@@ -15,117 +12,11 @@ const GAP: usize = 2;
 /// Texts are not cut below so many letters.
 const SHORTEST: usize = 12;
 
-/// How results are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Columns for people; numbers are shortened.
-    #[default]
-    Table,
-    /// Comma-separated values with a head; numbers in full.
-    Csv,
-    /// One JSON array of objects.
-    Json,
-    /// One JSON object a line.
-    Jsonl,
-    /// An Apache Parquet file, for a file or a pipe.
-    Parquet,
-}
-
-/// One value of a table.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Cell {
-    /// Nothing is known.
-    Empty,
-    /// Yes or no.
-    Flag(bool),
-    /// A count.
-    Int(u64),
-    /// A whole number that may be below zero.
-    Signed(i64),
-    /// A measure.
-    Number(f64),
-    /// A text.
-    Text(String),
-}
-
-impl From<&str> for Cell {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<String> for Cell {
-    fn from(text: String) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<f64> for Cell {
-    fn from(number: f64) -> Self {
-        Self::Number(number)
-    }
-}
-
-impl From<u64> for Cell {
-    fn from(int: u64) -> Self {
-        Self::Int(int)
-    }
-}
-
-impl From<bool> for Cell {
-    fn from(flag: bool) -> Self {
-        Self::Flag(flag)
-    }
-}
-
-impl<T: Into<Self>> From<Option<T>> for Cell {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Empty, Into::into)
-    }
-}
-
-impl Cell {
-    pub(super) fn for_people(&self) -> String {
-        match self {
-            Self::Empty => String::new(),
-            Self::Flag(true) => "yes".to_owned(),
-            Self::Flag(false) => "no".to_owned(),
-            Self::Int(int) => int.to_string(),
-            Self::Signed(int) => int.to_string(),
-            Self::Number(value) => number(*value),
-            Self::Text(text) => text.clone(),
-        }
-    }
-
-    pub(super) fn in_full(&self) -> String {
-        match self {
-            Self::Flag(flag) => flag.to_string(),
-            Self::Number(value) => value.to_string(),
-            other => other.for_people(),
-        }
-    }
-
-    pub(super) fn to_json(&self) -> Value {
-        match self {
-            Self::Empty => Value::Null,
-            Self::Flag(flag) => (*flag).into(),
-            Self::Int(int) => (*int).into(),
-            Self::Signed(int) => (*int).into(),
-            Self::Number(value) => (*value).into(),
-            Self::Text(text) => text.as_str().into(),
-        }
-    }
-
-    pub(super) const fn is_number(&self) -> bool {
-        matches!(self, Self::Int(_) | Self::Signed(_) | Self::Number(_))
-    }
-}
-
 /// Rows under named columns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
-    columns: Vec<String>,
-    rows: Vec<Vec<Cell>>,
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<Vec<Cell>>,
 }
 
 impl Table {
@@ -245,25 +136,7 @@ impl Table {
         self.widths().iter().sum::<usize>() + GAP * self.columns.len().saturating_sub(1)
     }
 
-    /// Writes the table.
-    ///
-    /// # Errors
-    /// The writer's.
-    pub fn write(&self, format: Format, mut out: impl Write) -> io::Result<()> {
-        if format == Format::Table {
-            return writeln!(out, "{}", self.for_people());
-        }
-        let mut bytes = Vec::new();
-        let columns = self.columns.iter().map(|name| Column { name: name.clone(), kind: None });
-        let mut rows = Rows::new(format, columns.collect(), &mut bytes)?;
-        for row in &self.rows {
-            rows.push(row.clone())?;
-        }
-        rows.finish()?;
-        out.write_all(&bytes)
-    }
-
-    fn for_people(&self) -> String {
+    pub(crate) fn for_people(&self) -> String {
         let mut table = comfy_table::Table::new();
         table.load_style(presets::NOTHING);
         if self.columns.iter().any(|column| !column.is_empty()) {

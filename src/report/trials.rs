@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::rows::{Column, Kind};
-use super::table::{Cell, Table};
+use super::cell::{Cell, Column, Kind};
+use super::table::Table;
 use crate::store::{Outcome, Trial};
 
 /// Every metric that occurs in some trials.

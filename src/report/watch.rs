@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::cell::{Cell, Format};
 use super::number::number;
 use super::rate::Rate;
 use super::run_progress::{words_line, work_line};
-use super::table::{Cell, Format, Table};
+use super::table::Table;
 use super::terminal;
 use crate::run::Tally;
 use crate::store::{Holder, RunRecord};

@@ -2,6 +2,9 @@
 
 use super::metric::GoalError;
 
+/// The most pairs that are evaluated one by one; at 50 us each, they take more than an hour.
+pub const MAX_PAIRS: u64 = 100_000_000;
+
 /// Why a sweep cannot start or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum SweepError {
@@ -15,7 +18,7 @@ pub enum SweepError {
     #[error(
         "the space has {} pairs, and at most {} are evaluated one by one; hold some choices, or \
          search it with `tandem run`",
-        told(*pairs), super::exhaustive::MOST_PAIRS
+        told(*pairs), MAX_PAIRS
     )]
     TooMany {
         /// How many there are; of more than can be counted, the most that can.

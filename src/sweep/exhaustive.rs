@@ -6,14 +6,11 @@ use std::ops::ControlFlow;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::error::SweepError;
+use super::error::{MAX_PAIRS, SweepError};
 use super::indexed_frontier::Front;
 use super::results::{Best, Done, Kept, Results, Sweeping};
 use crate::accel::Metrics;
 use crate::pareto::{Objective, Weighted, costs};
-
-/// The most pairs that are evaluated one by one; at 50 us each, they take more than an hour.
-pub const MOST_PAIRS: u64 = 100_000_000;
 
 /// Pairs between two looks at what was found.
 const ROUND: u64 = 4_096;
@@ -43,7 +40,7 @@ pub trait EachPair: Sync {
 /// Refuses pairs that are none, or too many to be evaluated one by one.
 ///
 /// # Errors
-/// No networks or configurations, or more pairs than [`MOST_PAIRS`].
+/// No networks or configurations, or more pairs than [`MAX_PAIRS`].
 pub const fn check_size(networks: u128, configurations: u128) -> Result<(), SweepError> {
     if networks == 0 {
         return Err(SweepError::Empty("networks"));
@@ -52,7 +49,7 @@ pub const fn check_size(networks: u128, configurations: u128) -> Result<(), Swee
         return Err(SweepError::Empty("configurations"));
     }
     let pairs = networks.saturating_mul(configurations);
-    if pairs > MOST_PAIRS as u128 { Err(SweepError::TooMany { pairs }) } else { Ok(()) }
+    if pairs > MAX_PAIRS as u128 { Err(SweepError::TooMany { pairs }) } else { Ok(()) }
 }
 
 /// An objective of which the best pairs are wanted.
@@ -101,7 +98,7 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
     /// Prepares a sweep.
     ///
     /// # Errors
-    /// No networks or configurations, or more pairs than [`MOST_PAIRS`].
+    /// No networks or configurations, or more pairs than [`MAX_PAIRS`].
     pub fn new(
         pairs: &'a P,
         objectives: Vec<Objective>,
@@ -489,6 +486,6 @@ mod tests {
         // Those that run may be the last.
         assert!(ended.unwrap_err().to_string().starts_with("each of the first 9000 pairs fails"));
         assert_eq!(said[0], "each of the first 4096 pairs fails, network 0 with: broken");
-        assert!(message(MOST_PAIRS + 1).starts_with("the space has 100000001 pairs, and at most "));
+        assert!(message(MAX_PAIRS + 1).starts_with("the space has 100000001 pairs, and at most "));
     }
 }

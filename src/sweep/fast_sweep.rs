@@ -1,5 +1,6 @@
 //! The sweep itself.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
@@ -7,11 +8,12 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::error::SweepError;
-use super::metric::{Goal, Values};
+use super::metric::{Goal, SweepMetric, Values};
 use super::pairs::Pairs;
+use super::results::{Best, Done, Kept, Results, Sweeping};
 use super::staircase::{Member, Staircase};
 use super::top::{self, Ranked};
-use crate::accel::{Level, Scan};
+use crate::accel::{Level, Metrics, Scan};
 
 /// Networks that a thread scans at a time.
 const CHUNK: usize = 64;
@@ -384,4 +386,100 @@ fn highest(holds: impl Fn(f64) -> bool, halvings: u32) -> f64 {
         *(if holds(f64::from_bits(middle)) { &mut low } else { &mut high }) = middle;
     }
     f64::from_bits(high)
+}
+
+impl<P: Pairs> Sweeping for Sweep<'_, P> {
+    type State = SweepState;
+
+    fn start(&self) -> SweepState {
+        Sweep::start(self)
+    }
+
+    fn networks(&self) -> u64 {
+        Sweep::networks(self)
+    }
+
+    fn configurations(&self) -> u64 {
+        self.size() / Sweep::networks(self).max(1)
+    }
+
+    fn advance(
+        &self,
+        state: &mut SweepState,
+        after_round: &mut dyn FnMut(&SweepState) -> ControlFlow<()>,
+    ) -> Result<bool, SweepError> {
+        Sweep::advance(self, state, after_round)
+    }
+
+    fn done(&self, state: &SweepState) -> Done {
+        let (networks, running) = (state.networks, state.running);
+        Done { networks, running, frontier: state.frontier.len() }
+    }
+
+    fn results(&self, state: &SweepState) -> Results {
+        let at = |member: &Member| Values {
+            accuracy: member.accuracy,
+            latency_ms: member.latency_ms,
+            area_mm2: self.area_mm2(member.area_rank),
+        };
+        let on_frontier = |member: &Member| Kept {
+            network: member.network,
+            configuration: member.configuration,
+            metrics: metrics(at(member)),
+            pairs: member.pairs,
+        };
+        let goals = self.goals().iter().zip(&state.best).zip(&state.valid);
+        let best = goals.map(|((goal, best), &valid)| {
+            // Excesses never fall when a pair gets worse: the nearest pair is on the frontier.
+            let excesses = state.frontier.iter().map(|member| goal.excess(at(member))).zip(0..);
+            let kept = |ranked: &Ranked| {
+                let &Ranked {
+                    network,
+                    configuration,
+                    accuracy,
+                    latency_ms,
+                    area_mm2,
+                    reward,
+                } = ranked;
+                let metrics = metrics(Values { accuracy, latency_ms, area_mm2 });
+                (reward, Kept { network, configuration, metrics, pairs: 1 })
+            };
+            Best {
+                name: goal.name().to_owned(),
+                objective: goal.weighted().clone(),
+                valid,
+                nearest: excesses
+                    .min_by(|a, b| a.0.total_cmp(&b.0))
+                    .filter(|_| valid == 0 && goal.is_limited()),
+                pairs: best.iter().map(kept).collect(),
+            }
+        });
+        Results {
+            best: best.collect(),
+            frontier: state.frontier.iter().map(on_frontier).collect(),
+            ranges: self.ranges(state),
+            notes: Vec::new(),
+        }
+    }
+}
+
+fn metrics(pair: Values) -> Metrics {
+    SweepMetric::ALL.iter().map(|metric| (metric.name().to_owned(), metric.value(pair))).collect()
+}
+
+impl<P: Pairs> Sweep<'_, P> {
+    /// The lowest and highest of each metric.
+    fn ranges(&self, state: &SweepState) -> BTreeMap<String, (f64, f64)> {
+        let (accuracy, area) = (self.accuracy_range(), self.area_range());
+        let lowest = state.frontier.iter().map(|m| m.latency_ms).fold(f64::INFINITY, f64::min);
+        let mut ranges = BTreeMap::from([
+            (SweepMetric::Accuracy.name().to_owned(), accuracy),
+            (SweepMetric::AreaMm2.name().to_owned(), area),
+        ]);
+        if lowest.is_finite() {
+            let latency = (lowest, state.highest_ms);
+            ranges.insert(SweepMetric::LatencyMs.name().to_owned(), latency);
+        }
+        ranges
+    }
 }

@@ -20,8 +20,8 @@ mod staircase;
 mod stored;
 mod top;
 
-pub use error::SweepError;
-pub use exhaustive::{EachPair, EveryState, EverySweep, MOST_PAIRS, Wanted, check_size};
+pub use error::{MAX_PAIRS, SweepError};
+pub use exhaustive::{EachPair, EveryState, EverySweep, Wanted, check_size};
 pub use fast_sweep::{Settings, Sweep, SweepState};
 pub use metric::{Goal, GoalError, SweepMetric, Values};
 pub use pairs::{OnChaidnn, OneByOne, Pairs};

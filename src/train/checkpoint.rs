@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::error::TrainError;
 use super::model::Model;
 use super::optimiser::OptimiserState;
-use super::trainer::EpochScore;
+use super::score::EpochScore;
 use crate::util::atomic_file::{create_folder_like_folder, create_like_folder};
 use crate::util::checksum::body;
 use tandem_kernels::{Outcome, with_values};

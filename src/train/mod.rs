@@ -7,14 +7,16 @@ mod error;
 mod model;
 mod optimiser;
 mod recipe;
+mod score;
 mod trainer;
 
 pub use error::TrainError;
 pub use model::{Model, Role};
 pub use optimiser::{Optimiser, OptimiserState, Rule, clip};
 pub use recipe::{Augment, Recipe, Schedule, training_key};
+pub use score::{EpochScore, Score};
 pub use tandem_kernels::{Executor, LayerVariables, Level, NormVariables, Outcome};
-pub use trainer::{EpochScore, Job, Score, TrainProgress, Training, Watch, fit};
+pub use trainer::{Job, TrainProgress, Training, Watch, fit};
 
 #[cfg(test)]
 mod golden_tests;

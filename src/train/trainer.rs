@@ -15,6 +15,7 @@ use super::error::TrainError;
 use super::model::Model;
 use super::optimiser::{Optimiser, clip};
 use super::recipe::{Recipe, training_key};
+use super::score::{EpochScore, Score};
 use crate::network::Network;
 use crate::util::rng::stream;
 use tandem_kernels::{Executor, Outcome};
@@ -65,30 +66,6 @@ pub struct TrainProgress {
     pub images_per_s: f64,
     /// Seconds until the last step, at that rate.
     pub remaining_s: f64,
-}
-
-/// What some images gave.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Score {
-    /// The mean loss.
-    pub loss: f64,
-    /// The share of images that were told right.
-    pub accuracy: f64,
-}
-
-impl From<Outcome> for Score {
-    fn from(outcome: Outcome) -> Self {
-        Self { loss: outcome.mean_loss(), accuracy: outcome.accuracy() }
-    }
-}
-
-/// What an epoch gave.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EpochScore {
-    /// The training images, as they were changed, while the network learnt.
-    pub train: Score,
-    /// The images held out, after the epoch.
-    pub validation: Option<Score>,
 }
 
 /// What a training gave.

@@ -8,6 +8,7 @@
 //! computing on the current ones. Follows the structure of CHaiDNN v2's kernel.
 
 use super::Configuration;
+use super::maths::{align, div_ceil};
 use super::operation::{Bound, Cycles, Engine, Work};
 use super::platform::{Platform, Precision};
 
@@ -119,14 +120,6 @@ impl Sizes {
     fn kernel_area(&self) -> i64 {
         self.kernel * self.kernel
     }
-}
-
-pub(super) fn div_ceil(a: i64, b: i64) -> i64 {
-    -(-a).div_euclid(b)
-}
-
-fn align(value: i64, to: i64) -> i64 {
-    div_ceil(value, to) * to
 }
 
 fn tile(sizes: &Sizes, configuration: &Configuration) -> Result<Tiling, &'static str> {

@@ -1,7 +1,7 @@
 //! Cycles of the sum of two feature maps, on the convolution engine.
 
 use super::Configuration;
-use super::convolution::div_ceil;
+use super::maths::div_ceil;
 use super::operation::{Bound, Cycles, Work};
 use super::platform::Platform;
 

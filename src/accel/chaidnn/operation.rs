@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use super::convolution::{self, ConvolutionEngine};
+use super::Configuration;
 use super::platform::Platform;
-use super::{Configuration, elementwise, pooling};
 use crate::network::Shape;
 
 /// What kind of work an operation is.
@@ -136,30 +135,5 @@ impl Work {
     /// The time from the launch of the work to its end, in us.
     pub(super) fn duration_us(cycles: f64, platform: &Platform) -> f64 {
         cycles / platform.clock_mhz + platform.launch_us
-    }
-
-    /// The cycles that the work takes on its engine.
-    ///
-    /// # Errors
-    /// The reason why the configuration cannot do it.
-    pub(super) fn cycles(
-        &self,
-        configuration: &Configuration,
-        platform: &Platform,
-    ) -> Result<Cycles, &'static str> {
-        match self.kind {
-            Kind::Convolution { groups } => {
-                let engine = self.engine(Engines::of(configuration));
-                let engine = ConvolutionEngine::new(configuration, engine);
-                convolution::cycles(self, groups, configuration, &engine, platform)
-            }
-            Kind::MaxPool if configuration.pool_engine => {
-                Ok(pooling::pool_engine_cycles(self, platform))
-            }
-            Kind::MaxPool | Kind::AveragePool => {
-                Ok(pooling::convolution_engine_cycles(self, configuration, platform))
-            }
-            Kind::Add => Ok(elementwise::cycles(self, configuration, platform)),
-        }
     }
 }

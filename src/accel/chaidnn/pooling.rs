@@ -1,7 +1,7 @@
 //! Cycles of pooling, on the pooling engine and on the convolution engine.
 
 use super::Configuration;
-use super::convolution::div_ceil;
+use super::maths::div_ceil;
 use super::operation::{Bound, Cycles, Work};
 use super::platform::Platform;
 

@@ -12,7 +12,7 @@ use base64::prelude::BASE64_STANDARD;
 use prost::Message;
 
 use super::table::{Nasbench101Table, TEST_IMAGES};
-use super::tfrecord::Records;
+use super::tfrecord::{FramingError, Records};
 use crate::space::nasbench101::{Cell101, CellHash, MOST_VERTICES, Op101};
 
 /// The epochs of a full training.
@@ -23,22 +23,9 @@ const TRAININGS: u8 = 3;
 /// What is wrong with the official file.
 #[derive(Debug, thiserror::Error)]
 pub enum OfficialError {
-    /// It cannot be read.
-    #[error("record {record} at byte {offset} cannot be read: {source}")]
-    Read {
-        /// The record's number, from 0.
-        record: u64,
-        /// Where it begins.
-        offset: u64,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The first record is none.
-    #[error("it is neither nb101.bin nor nasbench_only108.tfrecord: {0}")]
-    Unknown(String),
-    /// A record is damaged.
-    #[error("{0}; fetch the file again")]
-    Damaged(String),
+    /// A record cannot be had.
+    #[error(transparent)]
+    Framing(#[from] FramingError),
     /// A record says what it cannot say.
     #[error(
         "record {record} at byte {offset}: {what}; the file is not the published \

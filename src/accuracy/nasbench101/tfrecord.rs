@@ -3,10 +3,29 @@
 
 use std::io::{ErrorKind, Read};
 
-use super::official::OfficialError;
-
 /// Longer records are damage: the real ones have a few hundred bytes.
 const LONGEST_RECORD: u64 = 1 << 16;
+
+/// Why a record cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum FramingError {
+    /// It cannot be read.
+    #[error("record {record} at byte {offset} cannot be read: {source}")]
+    Read {
+        /// The record's number, from 0.
+        record: u64,
+        /// Where it begins.
+        offset: u64,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The first record is none.
+    #[error("it is neither nb101.bin nor nasbench_only108.tfrecord: {0}")]
+    Unknown(String),
+    /// A record is damaged.
+    #[error("{0}; fetch the file again")]
+    Damaged(String),
+}
 
 /// TFRecords one after another.
 pub(super) struct Records<R> {
@@ -24,11 +43,11 @@ impl<R: Read> Records<R> {
     }
 
     /// The data of the next record; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, OfficialError> {
+    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, FramingError> {
         let header = self.take(12)?;
         if header.is_empty() {
             if self.record == 0 {
-                return Err(OfficialError::Unknown("it is empty".to_owned()));
+                return Err(FramingError::Unknown("it is empty".to_owned()));
             }
             return Ok(None);
         }
@@ -57,19 +76,19 @@ impl<R: Read> Records<R> {
     }
 
     /// The next bytes, fewer at the end.
-    fn take(&mut self, count: u64) -> Result<Vec<u8>, OfficialError> {
+    fn take(&mut self, count: u64) -> Result<Vec<u8>, FramingError> {
         let mut bytes = Vec::new();
         match self.input.by_ref().take(count).read_to_end(&mut bytes) {
             Err(source) if source.kind() != ErrorKind::UnexpectedEof => {
-                Err(OfficialError::Read { record: self.record, offset: self.offset, source })
+                Err(FramingError::Read { record: self.record, offset: self.offset, source })
             }
             _ => Ok(bytes),
         }
     }
 
-    fn damaged(&self, what: &str) -> OfficialError {
+    fn damaged(&self, what: &str) -> FramingError {
         let text = format!("{what} record {} at byte {}", self.record, self.offset);
-        if self.record == 0 { OfficialError::Unknown(text) } else { OfficialError::Damaged(text) }
+        if self.record == 0 { FramingError::Unknown(text) } else { FramingError::Damaged(text) }
     }
 }
 

@@ -14,7 +14,7 @@ use report::Report;
 use tandem::report::{Format, Voice};
 use tandem::run::Experiment;
 use tandem::script::Diagnostic;
-use tandem::sweep::MOST_PAIRS;
+use tandem::sweep::MAX_PAIRS;
 
 /// Checks an experiment without running it: what it says, the space, a few points, the phases, what it
 /// would cost.
@@ -41,7 +41,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         script.require_run()?;
     }
     if let Some(plan) = plan.as_ref().filter(|plan| plan.is_one_by_one())
-        && script.space().count().is_none_or(|pairs| pairs > MOST_PAIRS.into())
+        && script.space().count().is_none_or(|pairs| pairs > MAX_PAIRS.into())
     {
         // A table may have fewer networks than the space, so that the sweep itself has to say.
         pairs(&loaded, plan)?;

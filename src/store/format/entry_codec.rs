@@ -42,9 +42,11 @@ pub(in crate::store) fn packed(key: &[u8], stretch: &Stretch) -> Result<Vec<u8>,
     Ok(framed(key, PACKED, &[&length.to_le_bytes(), small.as_slice()].concat()))
 }
 
-/// The bytes of a stretch in a journal.
-pub(in crate::store) fn packed_len(stretch: &Stretch) -> Option<usize> {
-    Some(packed(&[], stretch).ok()?.len())
+impl Stretch {
+    /// The bytes that it takes in a journal, packed; `None` if it is too large for one.
+    pub fn stored_bytes(&self) -> Option<usize> {
+        Some(packed(&[], self).ok()?.len())
+    }
 }
 
 /// Whether an entry holds a whole stretch, by its first byte.

@@ -76,11 +76,6 @@ impl<'a> Pooled<'a> {
 }
 
 impl Stretch {
-    /// The bytes that it takes in a journal, packed; `None` if it is too large for one.
-    pub fn stored_bytes(&self) -> Option<usize> {
-        super::entry_codec::packed_len(self)
-    }
-
     /// The most trials of a stretch. The stretches of a run begin at its multiples.
     ///
     /// Longer ones would be packed a little smaller, but sled keeps up to 16 entries in a page, and

@@ -1,0 +1,32 @@
+//! The cycles of a work, whatever its kind.
+
+use super::convolution::ConvolutionEngine;
+use super::operation::{Cycles, Engines, Kind, Work};
+use super::{Configuration, Platform, convolution, elementwise, pooling};
+
+impl Work {
+    /// The cycles that the work takes on its engine.
+    ///
+    /// # Errors
+    /// The reason why the configuration cannot do it.
+    pub(super) fn cycles(
+        &self,
+        configuration: &Configuration,
+        platform: &Platform,
+    ) -> Result<Cycles, &'static str> {
+        match self.kind {
+            Kind::Convolution { groups } => {
+                let engine = self.engine(Engines::of(configuration));
+                let engine = ConvolutionEngine::new(configuration, engine);
+                convolution::cycles(self, groups, configuration, &engine, platform)
+            }
+            Kind::MaxPool if configuration.pool_engine => {
+                Ok(pooling::pool_engine_cycles(self, platform))
+            }
+            Kind::MaxPool | Kind::AveragePool => {
+                Ok(pooling::convolution_engine_cycles(self, configuration, platform))
+            }
+            Kind::Add => Ok(elementwise::cycles(self, configuration, platform)),
+        }
+    }
+}
