@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use tandem::metrics::Metrics;
 use tandem::pareto::Objective;
 use tandem::run::{
-    Event, Experiment, Failure, Metrics, Observer, Phase, Progress, Reward, Study, StudyError,
+    Event, Experiment, Failure, Observer, Phase, Progress, Reward, Study, StudyError,
 };
 use tandem::script::{Script, Settings};
 use tandem::search::{ControllerSpec, ReinforceSettings, Searched, Told};

@@ -10,6 +10,7 @@
 
 pub mod accel;
 pub mod accuracy;
+pub mod metrics;
 pub mod network;
 pub mod pareto;
 pub mod query;

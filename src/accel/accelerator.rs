@@ -1,9 +1,6 @@
 //! What every accelerator answers: what a pair costs, and what of it costs how much.
 
-use std::collections::BTreeMap;
-
-/// Numbers of a pair by name; the unit is part of the name.
-pub type Metrics = BTreeMap<String, f64>;
+use crate::metrics::Metrics;
 
 /// A piece of hardware that runs networks, in one of several configurations.
 pub trait Accelerator {

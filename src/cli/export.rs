@@ -7,8 +7,7 @@ use std::process::ExitCode;
 use super::context::Common;
 use super::error::CliError;
 use super::output::Output;
-use tandem::query::Known;
-use tandem::query::{Subject, known, scan};
+use tandem::query::{Known, Subject, known, scan};
 use tandem::report::{Cell, Column, Format, Kind, Rows};
 use tandem::store::{StoreError, Stretch};
 

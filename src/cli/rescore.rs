@@ -8,11 +8,11 @@ use std::sync::Arc;
 use super::context::{Common, Loaded, label_predicted, stored_settings};
 use super::error::CliError;
 use super::output::Output;
+use tandem::metrics::Metrics;
 use tandem::note;
-use tandem::query::Known;
-use tandem::query::{Judged, Ranking, Rescored, Subject, known, rank, rescore};
+use tandem::query::{Judged, Known, Ranking, Rescored, Subject, known, rank, rescore};
 use tandem::report::{Cell, Column, Format, Kind, Rows, Table, number};
-use tandem::run::{Experiment, Failure, Metrics, Progress, Reward, RewardFn, StudyError};
+use tandem::run::{Experiment, Failure, Progress, Reward, RewardFn, StudyError};
 use tandem::script::ScriptError;
 use tandem::store::{Entry, Reader, RunRecord};
 

@@ -12,18 +12,20 @@ use super::error::CliError;
 use super::run::{listen, models, record};
 use super::{summary, sweep_summary};
 use tandem::accel::chaidnn::{Batch, ChaidnnSpace, Platform};
+use tandem::metrics::Metrics;
 use tandem::network::Family;
 use tandem::note;
 use tandem::pareto::{Direction, Objective};
 use tandem::report::SweepBar;
-use tandem::run::{End, Experiment, Failure, Metrics, StudyError};
+use tandem::run::{End, Experiment, Failure, StudyError};
 use tandem::script::{Accuracies, SweepNetworks, SweepPairs, SweepPlan};
 use tandem::space::nasbench101::Nasbench101Space;
 use tandem::space::nasbench201::Nasbench201Space;
 use tandem::space::{Point, Space};
 use tandem::store::{RunRecord, Store, SweepRecord};
-use tandem::sweep::{EachPair, EverySweep, Goal, OnChaidnn, Settings, Sweep, Sweeping, Wanted};
-use tandem::sweep::{Judged, SweepStudy};
+use tandem::sweep::{
+    EachPair, EverySweep, Goal, Judged, OnChaidnn, Settings, Sweep, SweepStudy, Sweeping, Wanted,
+};
 use tandem::util::deep_stack::pool;
 
 /// Evaluates every pair of an experiment's space: the exact frontier, the best pairs for each

@@ -10,8 +10,7 @@ use super::error::CliError;
 use tandem::note;
 use tandem::report::{Format, Pace, Sight, WatchBar};
 use tandem::run::Tally;
-use tandem::store::server;
-use tandem::store::{Holder, RunRecord, Status, StoreError};
+use tandem::store::{Holder, RunRecord, Status, StoreError, server};
 
 /// Follows a run that another process works on, until it ends.
 ///

@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 use super::scan::scan;
 use super::selection::Subject;
 use crate::accuracy::nasbench101::predictor::{kendall_tau, spearman};
-use crate::run::{Failure, Metrics, Reward};
+use crate::metrics::Metrics;
+use crate::run::{Failure, Reward};
 use crate::store::{Reader, StoreError, Stretch};
 
 /// A trial under the reward that it had and under another.

@@ -1,9 +1,8 @@
 //! How the program speaks on standard error: how much, and in colour or not.
 
-use std::env;
-use std::fmt;
 use std::io::{IsTerminal, stderr};
 use std::sync::OnceLock;
+use std::{env, fmt};
 
 use clap::ValueEnum;
 

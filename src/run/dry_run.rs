@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::error::StudyError;
-use super::experiment::{Experiment, Failure, Phase, evaluate_finite};
+use super::experiment::{Experiment, Phase, evaluate_finite};
+use super::failure::Failure;
 use super::progress::Progress;
 use super::runner::{is_over, told, trial};
 use crate::search::Searched;

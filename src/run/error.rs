@@ -1,6 +1,6 @@
 //! What stops a run.
 
-use super::experiment::Failure;
+use super::failure::Failure;
 use super::threshold::ThresholdError;
 use crate::search::SearchError;
 use crate::space::SpaceError;

@@ -6,7 +6,9 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use super::error::StudyError;
-use super::experiment::{Experiment, Failure, Metrics, Phase, evaluate_finite};
+use super::experiment::{Experiment, Phase, evaluate_finite};
+use super::failure::Failure;
+use crate::metrics::Metrics;
 use crate::space::Point;
 use crate::store::{Effort, Outcome, Reused};
 use crate::util::deep_stack;

@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::StudyError;
+use super::failure::Failure;
 use super::progress::Progress;
 use super::threshold::Threshold;
+use crate::metrics::Metrics;
 use crate::pareto::Objective;
 use crate::search::ControllerSpec;
 use crate::space::{Point, Space, View};
 use crate::store::{Outcome, Reused};
-
-/// Named numbers of a pair; every one is finite.
-pub type Metrics = BTreeMap<String, f64>;
 
 /// What a controller is told of a pair.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,11 +21,6 @@ pub struct Reward {
     /// Whether the pair meets the phase's limits.
     pub valid: bool,
 }
-
-/// Why a trial has no metrics or no reward: one clear message.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Failure(pub String);
 
 /// The reward of metrics, as one phase has it.
 pub type RewardFn = Arc<dyn Fn(&Metrics) -> Result<Reward, Failure> + Send + Sync>;

@@ -10,30 +10,28 @@ mod estimates;
 mod evaluator;
 mod event;
 mod experiment;
+mod failure;
 mod progress;
 mod provenance;
 mod run_stats;
 mod runner;
 mod threshold;
 mod trainings;
-mod units;
 
 pub use dry_run::{Rehearsal, RehearsalEnd, RehearsedPhase};
 pub use error::StudyError;
 pub use estimates::StoredEstimates;
 pub use event::{Event, Observer};
 pub use experiment::{
-    Experiment, Failure, Metrics, Obstacle, Origins, Phase, Reward, RewardFn, ScreenFn,
-    evaluate_finite,
+    Experiment, Obstacle, Origins, Phase, Reward, RewardFn, ScreenFn, evaluate_finite,
 };
+pub use failure::Failure;
 pub use progress::{PhaseProgress, Progress};
 pub use provenance::record_provenance;
 pub use run_stats::{Best, Tally};
 pub use runner::{End, Study, hopeless};
-
 pub use threshold::{Judgement, Quantity, Threshold, ThresholdError};
 pub use trainings::{StoredTrainings, decode as decode_training};
-pub use units::{is_accuracy, unit_hint};
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::experiment::Metrics;
+use crate::metrics::Metrics;
 use crate::pareto::{Direction, Frontier, Objective, costs};
 use crate::store::{Outcome, Trial};
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use proptest::prelude::*;
 
 use super::*;
+use crate::metrics::Metrics;
 use crate::pareto::Objective;
 use crate::search::{ControllerSpec, Local, ReinforceSettings};
 use crate::space::{Options, Part, Point, Space, Value};

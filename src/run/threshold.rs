@@ -4,9 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::experiment::Metrics;
 use super::progress::Progress;
-use super::units::{is_accuracy, unit_hint};
+use crate::metrics::Metrics;
+use crate::metrics::units::{is_accuracy, unit_hint};
 use crate::pareto::{Direction, Objective, Relation, costs, hypervolume};
 use crate::store::{Outcome, Trial};
 use crate::util::suggest::nearest;

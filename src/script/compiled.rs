@@ -26,8 +26,9 @@ use super::sandbox::limits::Limits;
 use super::services::Host;
 use super::settings::{Settings, given_argument, refuse_foreign};
 use super::sources::Sources;
+use crate::metrics::{Metrics, unit_hint};
 use crate::pareto::{Weighted, Worth};
-use crate::run::{Failure, Metrics, Reward, unit_hint};
+use crate::run::{Failure, Reward};
 
 /// Messages that are kept in full for the end of a run.
 const KEPT_MESSAGES: usize = 64;

@@ -23,10 +23,11 @@ use super::settings::Settings;
 use super::sources::Sources;
 use super::table::SummaryTable;
 use super::truncate::brief_name;
+use crate::metrics::Metrics;
 use crate::pareto::{Objective, Weighted};
 use crate::run::{
-    Experiment, Failure, Metrics, Obstacle, Origins, Phase, Progress, Reward, RewardFn, ScreenFn,
-    Threshold, ThresholdError,
+    Experiment, Failure, Obstacle, Origins, Phase, Progress, Reward, RewardFn, ScreenFn, Threshold,
+    ThresholdError,
 };
 use crate::search::{ControllerSpec, ReinforceSettings};
 use crate::space::{Part, Point, Space};

@@ -5,7 +5,8 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::error::StoreError;
-use super::open::{DATABASE, Store};
+use super::open::Store;
+use crate::store::layout::DATABASE;
 
 /// A database below this is not worth a compaction.
 const SMALL: u64 = 8 << 20;

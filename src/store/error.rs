@@ -1,7 +1,7 @@
 //! How the store refuses.
 
 use std::io::{self, ErrorKind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How the store refuses.
 #[derive(Debug, thiserror::Error)]
@@ -265,4 +265,8 @@ fn suggest(nearest: &[String]) -> String {
         [] => "; `tandem runs` lists them".to_owned(),
         names => format!("; did you mean {}?", names.join(" or ")),
     }
+}
+
+pub(super) fn damaged(path: &Path, what: impl Into<String>) -> StoreError {
+    StoreError::Damaged { path: path.to_owned(), what: what.into() }
 }

@@ -4,8 +4,7 @@
 //! step; the trials after the last full stretch are an entry each. What is written depends on the
 //! trials alone, not on how many were appended at once.
 
-use std::collections::HashMap;
-use std::collections::hash_map;
+use std::collections::{HashMap, hash_map};
 use std::sync::{MutexGuard, PoisonError};
 
 use sled::{Batch, IVec};

@@ -17,6 +17,7 @@ mod estimates;
 mod format;
 mod image;
 mod journal;
+mod layout;
 mod open;
 mod place;
 mod preflight;

@@ -19,38 +19,27 @@ use super::disk::trees::{META, copy_trees};
 use super::disk::watchdog::{Watch, without_panic};
 use super::disk::{leftovers, migration, replace};
 use super::engine::{Engine, EngineError, Tree};
-use super::error::StoreError;
+use super::error::{StoreError, damaged};
 use super::image::ImageError;
 use super::journal::Tail;
-use super::place::{self, BLOBS, Layout, Place, look};
+use super::layout::{
+    BLOBS, DATABASE, FORMAT, FORMAT_KEY, FREE_BYTES, SYNCED, SYNCED_KEY, TRAININGS,
+};
+use super::place::{self, Layout, Place, look};
 use super::preflight::{Prepared, format_number, prepare, read_image};
 use crate::util::atomic_file::{
     create_folder_like_folder, create_like_folder, restrict_like_folder,
 };
 use crate::util::single_flight::Flights;
 
-/// The version of the layout that this program writes.
-pub(super) const FORMAT: u32 = 2;
-pub(super) const FORMAT_KEY: &str = "format";
-
 /// Memory that sled may use for pages.
 const CACHE_BYTES: u64 = 64 << 20;
-
-/// What must be free on the disk before a write. sled waits for ever for a write that the disk had no
-/// room for, so the end is not to be reached.
-pub(super) const FREE_BYTES: u64 = 8 << 20;
 
 /// The lock of a process that was killed can last for a moment.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 /// A process that only reads has a store open for a moment, and does not answer at a socket.
 const READER_PATIENCE: Duration = Duration::from_secs(5);
 const LOCK_PAUSE: Duration = Duration::from_millis(25);
-
-/// The database file within the folder.
-pub(super) const DATABASE: &str = "db";
-/// The file with the number of the last `sync` that reached the disk; the database has it too.
-pub(super) const SYNCED: &str = "synced";
-pub(super) const SYNCED_KEY: &str = "synced";
 
 /// What is wanted of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,7 +183,7 @@ impl Store {
         }
         let watch = Watch::start(path);
         let db = Engine::Database(Database::new(open_database(path)?));
-        let mut store = Self::with(path, path.join(place::TRAININGS), db, lock.clone())?;
+        let mut store = Self::with(path, path.join(TRAININGS), db, lock.clone())?;
         (store.holding, store.watch) = (Some(holding), watch);
         let failed = |error| StoreError::of(path, error);
         let format = match store.meta.get(FORMAT_KEY).map_err(failed)? {
@@ -392,10 +381,6 @@ fn no_store(path: &Path) -> StoreError {
     }
 }
 
-pub(super) fn damaged(path: &Path, what: impl Into<String>) -> StoreError {
-    StoreError::Damaged { path: path.to_owned(), what: what.into() }
-}
-
 pub(super) fn check_room(path: &Path, needed: u64) -> Result<(), StoreError> {
     let free = fs4::available_space(path)
         .map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
@@ -486,7 +471,7 @@ pub(super) fn open_database(path: &Path) -> Result<Db, StoreError> {
 fn restrict(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
-        let is_ours = [BLOBS, place::TRAININGS].map(OsStr::new).contains(&&*entry.file_name());
+        let is_ours = [BLOBS, TRAININGS].map(OsStr::new).contains(&&*entry.file_name());
         if entry.file_type()?.is_file() || is_ours {
             restrict_like_folder(&entry.path())?;
         }

@@ -11,22 +11,15 @@ use std::path::{Path, PathBuf};
 use super::disk::{lock, replace};
 use super::error::StoreError;
 use super::image::{Files, SegmentHeader, is_conf};
-use super::open::{DATABASE, SYNCED};
+use super::layout::{BLOBS, CONF, MARKER, TRAININGS};
+use crate::store::layout::{DATABASE, SYNCED};
 use crate::util::atomic_file::create_like_folder;
 
-/// The file that says that a folder is a store's.
-pub(super) const MARKER: &str = "tandem-store";
 /// What is in it. An interrupted process may have written less.
 const TEXT: &str = "tandem store 1\nThe files in this folder belong to tandem, which changes and removes \
                     them. Keep nothing else here.\n";
-/// sled's settings of a database.
-pub(super) const CONF: &str = "conf";
-/// sled's long values.
-pub(super) const BLOBS: &str = "blobs";
 /// What names of files with ends of logs that were cut off begin with; a number follows.
 const TORN: &str = "torn-";
-/// Checkpoints of trainings that were cut off.
-pub(super) const TRAININGS: &str = "trainings";
 
 /// What is at a path.
 #[derive(Debug)]

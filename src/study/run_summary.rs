@@ -3,8 +3,9 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::optimum::Target;
+use crate::metrics::Metrics;
 use crate::pareto::{Frontier, Objective, costs};
-use crate::run::{Failure, Metrics, Reward};
+use crate::run::{Failure, Reward};
 use crate::store::{Outcome, Trial};
 
 /// The best pair of a run.

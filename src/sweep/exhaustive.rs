@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{MAX_PAIRS, SweepError};
 use super::indexed_frontier::Front;
 use super::results::{Best, Done, Kept, Results, Sweeping};
-use crate::accel::Metrics;
+use crate::metrics::Metrics;
 use crate::pareto::{Objective, Weighted, costs};
 
 /// Pairs between two looks at what was found.

@@ -13,7 +13,8 @@ use super::pairs::Pairs;
 use super::results::{Best, Done, Kept, Results, Sweeping};
 use super::staircase::{Member, Staircase};
 use super::top::{self, Ranked};
-use crate::accel::{Level, Metrics, Scan};
+use crate::accel::{Level, Scan};
+use crate::metrics::Metrics;
 
 /// Networks that a thread scans at a time.
 const CHUNK: usize = 64;
@@ -433,14 +434,8 @@ impl<P: Pairs> Sweeping for Sweep<'_, P> {
             // Excesses never fall when a pair gets worse: the nearest pair is on the frontier.
             let excesses = state.frontier.iter().map(|member| goal.excess(at(member))).zip(0..);
             let kept = |ranked: &Ranked| {
-                let &Ranked {
-                    network,
-                    configuration,
-                    accuracy,
-                    latency_ms,
-                    area_mm2,
-                    reward,
-                } = ranked;
+                let &Ranked { network, configuration, accuracy, latency_ms, area_mm2, reward } =
+                    ranked;
                 let metrics = metrics(Values { accuracy, latency_ms, area_mm2 });
                 (reward, Kept { network, configuration, metrics, pairs: 1 })
             };

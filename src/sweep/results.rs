@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::SweepError;
-use crate::accel::Metrics;
+use crate::metrics::Metrics;
 use crate::pareto::Weighted;
 
 /// A sweep that can be broken off, stored and gone on with.

@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::run::{End, Failure, Metrics, Origins, StudyError, record_provenance};
+use crate::metrics::Metrics;
+use crate::run::{End, Failure, Origins, StudyError, record_provenance};
 use crate::space::{Point, Space};
 use crate::store::{
     Entry, GoalRecord, Outcome, PhaseRecord, RunRecord, Status, Store, SweepRecord, Trial,

@@ -3,7 +3,8 @@
 use super::area::Area;
 use super::operation::Infeasible;
 use super::{Configuration, Platform, Program};
-use crate::accel::{Accelerator, Breakdown, LayerCost, Metrics, PartCost};
+use crate::accel::{Accelerator, Breakdown, LayerCost, PartCost};
+use crate::metrics::Metrics;
 
 /// The accelerator on a platform; networks are lowered to programs once.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::measured::MeasuredTable;
-use crate::accel::{Accelerator, Breakdown, Metrics};
+use crate::accel::{Accelerator, Breakdown};
+use crate::metrics::Metrics;
 
 /// A device of a table, with the columns that hold its metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::measured::MeasuredTable;
-use crate::accel::metric::is_plain_word;
+use crate::metrics::is_plain_word;
 use crate::util::atomic_file::write_whole;
 use crate::util::checksum::{body, hashed};
 

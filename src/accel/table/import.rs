@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::measured::{Column, ColumnError, MeasuredTable};
-use crate::accel::metric::is_plain_word;
+use crate::metrics::is_plain_word;
 
 /// What a zstd frame begins with (RFC 8878, section 3.1.1).
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];

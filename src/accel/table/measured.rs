@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use rustc_hash::FxHashMap;
 
-use crate::accel::metric::{MetricNameError, check_metric_name, is_plain_word};
+use crate::metrics::{MetricNameError, check_metric_name, is_plain_word};
 
 /// What a column holds: one metric of one device.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -7,9 +7,9 @@ use crate::cli::context::Loaded;
 use crate::cli::error::CliError;
 use crate::cli::run::explain;
 use tandem::accuracy::training_cache::Estimate;
+use tandem::metrics::Metrics;
 use tandem::run::{
-    Experiment, Failure, Metrics, Obstacle, Progress, Rehearsal, RehearsalEnd, StudyError,
-    evaluate_finite,
+    Experiment, Failure, Obstacle, Progress, Rehearsal, RehearsalEnd, StudyError, evaluate_finite,
 };
 use tandem::script::Diagnostic;
 use tandem::space::Point;

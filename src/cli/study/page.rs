@@ -123,7 +123,7 @@ fn course_quartiles(courses: &[Course]) -> Vec<(u64, f64, f64, f64)> {
 /// The exact frontier and what each strategy found, in the first two objectives.
 fn found(judged: &Judged) -> Result<String, FigureError> {
     let [up, along, ..] = judged.objectives.as_slice() else { return Err(FigureError::Empty) };
-    let place = |metrics: &tandem::run::Metrics| {
+    let place = |metrics: &tandem::metrics::Metrics| {
         Some((*metrics.get(&along.metric)?, *metrics.get(&up.metric)?))
     };
     let mut marks = Vec::new();

@@ -10,18 +10,12 @@ use rhai::{Engine, EvalAltResult};
 
 use super::expression::Expression;
 use super::names::Mentioned;
-use super::run_context::sources_of;
+use super::sources::sources_of;
 use super::stored_script::load_stored;
-use crate::script::Core;
-use crate::script::Host;
-use crate::script::Limits;
-use crate::script::Resolver;
-use crate::script::ScriptError;
-use crate::script::Settings;
-use crate::script::Sources;
-use crate::script::plain;
-use crate::script::read_text;
-use crate::script::{Diagnostic, Explainer, of_parse_error};
+use crate::script::{
+    Core, Diagnostic, Explainer, Host, Limits, Resolver, ScriptError, Settings, Sources,
+    of_parse_error, plain, read_text,
+};
 use crate::store::{Reader, RunRecord, StoreError};
 
 /// A query that cannot be answered.

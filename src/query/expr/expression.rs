@@ -8,10 +8,7 @@ use super::columnar::Condition;
 use super::compiler::{Asker, QueryError};
 use super::names::Mentioned;
 use super::run_context::Facts;
-use crate::script::Diagnostic;
-use crate::script::Sources;
-use crate::script::again;
-use crate::script::shallow;
+use crate::script::{Diagnostic, Sources, again, shallow};
 use crate::store::Stretch;
 
 /// Names that are more alike than this are suggested.

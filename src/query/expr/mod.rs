@@ -9,6 +9,7 @@ mod compiler;
 mod expression;
 mod names;
 mod run_context;
+mod sources;
 mod stored_script;
 
 pub use compiler::{Asker, QueryError};

@@ -68,23 +68,3 @@ fn given_arguments(record: &RunRecord) -> Map {
     let value = |value| to_dynamic(value).unwrap_or(Dynamic::UNIT);
     args.into_iter().flatten().map(|(name, given)| (name.as_str().into(), value(given))).collect()
 }
-
-/// Texts of scripts by their labels.
-pub(super) type Texts = BTreeMap<String, String>;
-
-/// The script's file among the sources of a run, and the texts of all of them.
-pub(super) fn sources_of(
-    reader: &dyn Reader,
-    record: &RunRecord,
-) -> Result<Option<(String, Texts)>, StoreError> {
-    let script = record.settings.get("script").and_then(|script| script.as_str());
-    let path = PathBuf::from(script.unwrap_or(&record.file));
-    let main = path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let mut texts = BTreeMap::new();
-    for (name, digest) in &record.sources {
-        if let Some(text) = reader.source(digest)? {
-            texts.insert(name.clone(), text);
-        }
-    }
-    Ok(main.filter(|main| texts.contains_key(main)).map(|main| (main, texts)))
-}

@@ -6,13 +6,8 @@ use std::sync::Arc;
 
 use rhai::Dynamic;
 
-use super::run_context::sources_of;
-use crate::script::Core;
-use crate::script::Host;
-use crate::script::Resolver;
-use crate::script::ScriptError;
-use crate::script::Settings;
-use crate::script::Sources;
+use super::sources::sources_of;
+use crate::script::{Core, Host, Resolver, ScriptError, Settings, Sources};
 use crate::store::{Reader, RunRecord, StoreError};
 
 type Loaded = Result<(Core, BTreeMap<String, Dynamic>), ScriptError>;

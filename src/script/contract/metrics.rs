@@ -2,8 +2,8 @@
 
 use rhai::{Dynamic, Map};
 
+use crate::metrics::{Metrics, is_accuracy};
 use crate::pareto::Objective;
-use crate::run::{Metrics, is_accuracy};
 use crate::script::compiled::{Core, missing};
 use crate::script::options::number;
 use crate::script::truncate::brief_name;

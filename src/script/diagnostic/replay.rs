@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, Engine, EvalAltResult};
 
-use crate::script::Host;
-use crate::script::Limits;
-use crate::script::Sources;
 use crate::script::contract::check::bind_args;
 use crate::script::engine::engine;
 use crate::script::functions::Own;
 use crate::script::resolver::Resolver;
+use crate::script::{Host, Limits, Sources};
 
 /// The second run of a call takes at most this long.
 const SECONDS: f64 = 5.0;

@@ -9,7 +9,7 @@ use super::names::{a_type, counted, listed, meant_or_known, nearest, type_name};
 use super::parse::{ITERABLE, mistakes, of_constant};
 use super::signatures::{Signature, natives, properties};
 use super::tokens::offset_of;
-use crate::run::unit_hint;
+use crate::metrics::unit_hint;
 use crate::script::resolver::BUILT_IN;
 use crate::script::sandbox::limit_error::Reached;
 use crate::script::sources::Sources;

@@ -6,8 +6,10 @@ use std::sync::Arc;
     deprecated,
     reason = "rhai calls it volatile, not deprecated; Closure says why it is used"
 )]
-use rhai::NativeCallContextStore;
-use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, Module, NativeCallContext, Position};
+use rhai::{
+    Dynamic, Engine, EvalAltResult, FnPtr, Module, NativeCallContext, NativeCallContextStore,
+    Position,
+};
 
 use crate::script::diagnostic::Place;
 use crate::script::options::refuse;

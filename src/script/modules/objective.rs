@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext};
 
 use super::reward::Rejected;
+use crate::metrics::unit_hint;
 use crate::pareto::{Limit, Term, Weighted};
-use crate::run::unit_hint;
 use crate::script::diagnostic::meant_or_known;
 use crate::script::native::{name_type, native};
 use crate::script::options::{described, number, refuse, refuse_with_help};

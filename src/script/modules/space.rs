@@ -6,8 +6,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext
 
 use super::part::ScriptDraft;
 use super::values;
-use crate::script::diagnostic::nearest;
-use crate::script::diagnostic::{a_type, type_name};
+use crate::script::diagnostic::{a_type, nearest, type_name};
 use crate::script::native::{name_type, native};
 use crate::script::options::{refuse, refuse_with_help};
 use crate::space::params::{Content, Draft, MixedError, check_values};

@@ -3,8 +3,9 @@
 use rhai::Dynamic;
 
 use super::networks::SweepNetworks;
+use crate::accel::Accelerator;
 use crate::accel::table::Devices;
-use crate::accel::{Accelerator, Metrics};
+use crate::metrics::Metrics;
 use crate::run::{Experiment, evaluate_finite};
 use crate::script::experiment::Script;
 use crate::script::modules::{Running, ScriptAccelerator, ScriptPart};

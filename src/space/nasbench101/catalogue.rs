@@ -1,11 +1,10 @@
 //! All cells, in the order of their hashes.
 
-use std::fs;
-use std::io;
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::LazyLock;
 use std::thread;
+use std::{fs, io};
 
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;

@@ -10,8 +10,9 @@ use zstd::Encoder;
 
 use super::super::disk::trees::is_local;
 use super::super::error::StoreError;
-use super::super::open::{FORMAT, Store};
+use super::super::open::Store;
 use super::format::{self, End, Manifest, Totals, TreeTotals};
+use crate::store::layout::FORMAT;
 use crate::util::atomic_file::Replacement;
 use crate::util::checksum;
 

@@ -13,9 +13,10 @@ use super::super::disk::replace;
 use super::super::disk::trees::{Filling, META, is_local};
 use super::super::error::StoreError;
 use super::super::format::keys;
-use super::super::open::{FORMAT, FORMAT_KEY, FREE_BYTES, Store, check_room, lock};
-use super::super::place::{self, Place, TRAININGS, look};
+use super::super::open::{Store, check_room, lock};
+use super::super::place::{self, Place, look};
 use super::format::{self, End, Manifest, Totals, TreeTotals};
+use crate::store::layout::{FORMAT, FORMAT_KEY, FREE_BYTES, TRAININGS};
 use crate::util::atomic_file::create_like_folder;
 
 impl Store {

@@ -3,11 +3,10 @@
 use super::database::Database;
 use super::replace;
 use super::trees::{copy_trees, is_local};
-use crate::store::Store;
-use crate::store::StoreError;
 use crate::store::disk_usage::database_bytes;
 use crate::store::engine::{Engine, Tree};
 use crate::store::open::open_database;
+use crate::store::{Store, StoreError};
 
 /// What a compaction did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

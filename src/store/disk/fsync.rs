@@ -9,8 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use crate::store::open::DATABASE;
-use crate::store::place::BLOBS;
+use crate::store::layout::{BLOBS, DATABASE};
 use crate::util::atomic_file::{create_folder_like_folder, restrict_like_folder};
 
 /// What is known to be on the disk.

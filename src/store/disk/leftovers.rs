@@ -10,8 +10,7 @@ use std::path::Path;
 
 use super::replace::remove_file;
 use crate::store::image::is_snapshot_name;
-use crate::store::open::DATABASE;
-use crate::store::place::CONF;
+use crate::store::layout::{CONF, DATABASE};
 
 const UNFINISHED: &str = ".generating";
 

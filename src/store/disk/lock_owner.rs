@@ -4,17 +4,15 @@
 //! The lock of the folder alone decides who may open it. The file is a courtesy: one that a dead
 //! process left behind is recognised and overwritten.
 
-use std::env;
-use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use std::{env, fs};
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::Store;
-use crate::store::now_s;
+use crate::store::{Store, now_s};
 use crate::util::atomic_file::create_like_folder;
 
 /// The file within the store's folder.

@@ -7,13 +7,11 @@ use std::sync::Arc;
 
 use sled::IVec;
 
-use crate::store::Store;
-use crate::store::StoreError;
-use crate::store::Stretch;
 use crate::store::engine::Tree;
 use crate::store::format::keys;
 use crate::store::journal::{Packed, pack};
 use crate::store::{Entry, Trial};
+use crate::store::{Store, StoreError, Stretch};
 
 /// The tree of format 1.
 pub(in crate::store) const OLD_TRIALS: &str = "trials";

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use super::fsync::sync_folder;
 use crate::store::image::{is_conf, snapshots};
-use crate::store::open::{DATABASE, SYNCED};
-use crate::store::place::{BLOBS, CONF, MARKER, TRAININGS, is_marked, mark};
+use crate::store::layout::{BLOBS, CONF, DATABASE, MARKER, SYNCED, TRAININGS};
+use crate::store::place::{is_marked, mark};
 use crate::util::atomic_file::{create_folder_like_folder, restrict_like_folder};
 
 /// Holds what is being written; worth nothing.

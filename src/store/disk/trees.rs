@@ -6,7 +6,8 @@ use sled::{Db, Tree};
 
 use crate::store::engine::Engine;
 use crate::store::error::StoreError;
-use crate::store::open::{FREE_BYTES, SYNCED_KEY, check_room, open_database, write_synced};
+use crate::store::layout::{FREE_BYTES, SYNCED_KEY};
+use crate::store::open::{check_room, open_database, write_synced};
 
 /// The tree with the version of the layout.
 pub(in crate::store) const META: &[u8] = b"meta";

@@ -1,9 +1,8 @@
 //! An image: the pages of a database as its files hold them.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::{fs, io};
 
 use sled::IVec;
 

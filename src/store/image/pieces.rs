@@ -5,9 +5,8 @@
 //! found in a page whose checksum does not hold may be damaged itself.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::format::{Header, Kind, MESSAGE_ROOM, SEGMENT, SEGMENT_HEADER, blob, slice};
 use super::log::{Source, whole_messages};

@@ -3,9 +3,8 @@
 //! A snapshot says what the log has to have still, and up to where it was whole.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use crc32fast::Hasher;
 

@@ -9,15 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::super::disk::migration;
-use super::super::format::entry_codec;
-use super::super::format::keys;
 use super::super::format::record::RunRecord;
 use super::super::format::trial::Entry;
 use super::super::format::trial_block::Stretch;
+use super::super::format::{entry_codec, keys};
 use super::super::image::Finder;
-use super::super::open::{FORMAT, FORMAT_KEY};
 use super::super::studies::StudyRecord;
 use super::carve::{carve, carve_names};
+use crate::store::layout::{FORMAT, FORMAT_KEY};
 use crate::util::checksum::body;
 
 /// How new a version of a record is, and before that, of which database.

@@ -5,14 +5,14 @@
 
 mod carve;
 mod finds;
+mod outcome;
 mod runs;
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use self::finds::Finds;
-pub use self::runs::SalvagedRun;
+pub use self::outcome::{Salvaged, SalvagedRun};
 use super::archive::{claim, training_files};
 use super::disk::fsync::make_folder;
 use super::disk::replace;
@@ -20,54 +20,12 @@ use super::disk::trees::{Filling, META};
 use super::error::StoreError;
 use super::image::find_records;
 use super::open;
-use super::open::{FORMAT, FORMAT_KEY, FREE_BYTES, Store, check_room, lock_to_read};
-use super::place::{self, BLOBS, Layout, Place, TRAININGS, look};
+use super::open::{Store, check_room, lock_to_read};
+use super::place::{self, Layout, Place, look};
 use super::preflight::read_image;
+use crate::store::layout::{BLOBS, DATABASE, FORMAT, FORMAT_KEY, FREE_BYTES, TRAININGS};
 use crate::util::atomic_file::create_like_folder;
 use crate::util::checksum;
-
-/// What was brought into a new store, and what was not.
-#[derive(Debug, Default)]
-pub struct Salvaged {
-    /// The runs, in the order of their names.
-    pub runs: Vec<SalvagedRun>,
-    /// Studies that were brought back.
-    pub studies: Vec<String>,
-    /// Studies whose records are lost, known by their runs, or were read from a damaged page.
-    pub lost_studies: Vec<String>,
-    /// Texts of scripts that were brought back.
-    pub scripts: usize,
-    /// Trainings that were brought back.
-    pub trainings: usize,
-    /// Estimates that were brought back.
-    pub estimates: usize,
-    /// Checkpoints of trainings that were brought back.
-    pub files: usize,
-    /// Checkpoints of trainings that are not whole.
-    pub lost_files: Vec<PathBuf>,
-    /// What is wrong with the store's database, if anything is.
-    pub damage: Option<String>,
-}
-
-impl Salvaged {
-    /// Trials that were brought back.
-    pub fn trials(&self) -> u64 {
-        self.runs.iter().map(|run| run.trials).sum()
-    }
-
-    /// Trials that are known to be lost.
-    pub fn lost_trials(&self) -> u64 {
-        self.runs.iter().map(SalvagedRun::lost_trials).sum()
-    }
-
-    /// Whether nothing was damaged.
-    pub fn is_all(&self) -> bool {
-        self.damage.is_none()
-            && self.lost_studies.is_empty()
-            && self.lost_files.is_empty()
-            && self.runs.iter().all(SalvagedRun::is_whole)
-    }
-}
 
 /// Where the databases of a store are: the last one is the one that counts.
 struct Sources {
@@ -80,10 +38,10 @@ impl Sources {
     fn of(path: &Path) -> Self {
         let torn = place::torn(path).into_iter().map(|torn| (torn, Vec::new()));
         let mut databases: Vec<_> = torn.collect();
-        databases.push((path.join(open::DATABASE), vec![path.join(BLOBS)]));
+        databases.push((path.join(DATABASE), vec![path.join(BLOBS)]));
         let mut trainings = vec![path.join(TRAININGS)];
         if let Some(ready) = replace::ready(path) {
-            databases.push((ready.join(open::DATABASE), vec![ready.join(BLOBS)]));
+            databases.push((ready.join(DATABASE), vec![ready.join(BLOBS)]));
             trainings.insert(0, ready.join(TRAININGS));
         }
         Self { databases, trainings }
@@ -116,7 +74,7 @@ impl Store {
         let sources = Sources::of(from);
         let database = match &layout {
             Some(layout) => layout.files.log.clone(),
-            None => from.join(open::DATABASE),
+            None => from.join(DATABASE),
         };
         let _lock = lock_to_read(from, &database)?;
         let damage = match (damage, &layout) {

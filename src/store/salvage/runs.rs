@@ -8,48 +8,8 @@ use super::super::format::keys;
 use super::super::format::record::{Lost, PhaseRecord, RunRecord, Status};
 use super::super::format::trial::{Effort, Entry, Outcome, Trial};
 use super::super::format::trial_block::Stretch;
-use super::Salvaged;
 use super::finds::{Finds, Version};
-
-/// What was brought back of a run, and what was not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SalvagedRun {
-    /// Its name.
-    pub name: String,
-    /// Trials that were brought back.
-    pub trials: u64,
-    /// The first and the last step of each stretch of lost trials that others follow.
-    pub lost: Vec<(u64, u64)>,
-    /// Trials that are known to be lost at the end.
-    pub lost_at_end: u64,
-    /// Whether its record is lost.
-    pub has_lost_record: bool,
-    /// Whether its record was read from a damaged page.
-    pub has_doubtful_record: bool,
-    /// Whether a newer version of its record was damaged.
-    pub has_older_record: bool,
-    /// The files of its script whose texts are lost.
-    pub lost_sources: Vec<String>,
-    /// Whether it can go on.
-    pub goes_on: bool,
-}
-
-impl SalvagedRun {
-    /// Trials that are known to be lost.
-    pub fn lost_trials(&self) -> u64 {
-        self.lost.iter().map(|(first, last)| last - first + 1).sum::<u64>() + self.lost_at_end
-    }
-
-    /// Whether nothing of it is known to be lost.
-    pub const fn is_whole(&self) -> bool {
-        self.lost.is_empty()
-            && self.lost_at_end == 0
-            && !self.has_lost_record
-            && !self.has_doubtful_record
-            && !self.has_older_record
-            && self.lost_sources.is_empty()
-    }
-}
+use super::outcome::{Salvaged, SalvagedRun};
 
 /// Writes all runs.
 pub(super) fn fill(

@@ -2,9 +2,10 @@
 
 use super::super::engine::Tree;
 use super::super::format::record::RunRecord;
-use super::super::open::{FORMAT_KEY, SYNCED_KEY, Store};
+use super::super::open::Store;
 use super::super::studies::StudyRecord;
 use super::{Findings, IMPORT};
+use crate::store::layout::{FORMAT_KEY, SYNCED_KEY};
 use crate::util::checksum;
 
 /// The trees of a store.

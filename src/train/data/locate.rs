@@ -1,9 +1,8 @@
 //! Where sets of images are found.
 
-use std::fmt;
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
+use std::{fmt, fs};
 
 use super::cifar::{self, Cifar};
 use super::error::DataError;

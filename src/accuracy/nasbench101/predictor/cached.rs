@@ -1,8 +1,7 @@
 //! Predictions of all cells, kept between runs.
 
-use std::fs;
-use std::io;
 use std::path::Path;
+use std::{fs, io};
 
 use super::model::Predictor;
 use crate::space::nasbench101::Cell101;

@@ -3,7 +3,8 @@
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, NativeCallContext, Position};
 
 use super::Fallible;
-use crate::accel::{Accelerator, Breakdown, LayerCost, Metrics, PartCost, check_metric_name};
+use crate::accel::{Accelerator, Breakdown, LayerCost, PartCost};
+use crate::metrics::{Metrics, check_metric_name};
 use crate::script::diagnostic::{a_type, type_name};
 use crate::script::modules::Closure;
 use crate::script::modules::part::ScriptDraft;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 
 use super::ScriptAccelerator;
+use crate::accel::Accelerator;
 use crate::accel::table::{Device, Devices};
-use crate::accel::{Accelerator, Metrics};
+use crate::metrics::Metrics;
 use crate::script::modules::space::ScriptPart;
 use crate::script::modules::values::to_dynamic;
 use crate::script::options::{Options, described, refuse};

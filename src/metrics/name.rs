@@ -1,14 +1,6 @@
 //! The names of metrics, units included.
 
-/// The quantities that accelerators are compared in, each with its only unit.
-const UNITS: [(&str, &str); 4] =
-    [("latency", "ms"), ("area", "mm2"), ("energy", "mj"), ("power", "mw")];
-
-/// Units that a quantity might have been given in instead.
-const OTHERS: [&str; 18] = [
-    "s", "ms", "us", "ns", "cycles", "m2", "cm2", "mm2", "um2", "j", "mj", "uj", "nj", "pj", "w",
-    "mw", "uw", "kw",
-];
+use super::units::QUANTITIES;
 
 /// The longest name in characters.
 const LONGEST: usize = 64;
@@ -50,11 +42,11 @@ pub fn check_metric_name(name: &str) -> Result<(), MetricNameError> {
     if name == "accuracy" {
         return Err(MetricNameError::Accuracy);
     }
-    for (quantity, unit) in UNITS {
+    for (quantity, unit) in QUANTITIES.iter().filter_map(|known| known.fixed) {
         let wrong = match name.strip_prefix(quantity) {
             Some("") => true,
             Some(rest) => {
-                rest.strip_prefix('_').is_some_and(|given| given != unit && OTHERS.contains(&given))
+                rest.strip_prefix('_').is_some_and(|given| given != unit && is_unit(given))
             }
             None => false,
         };
@@ -65,8 +57,15 @@ pub fn check_metric_name(name: &str) -> Result<(), MetricNameError> {
     Ok(())
 }
 
+/// Whether a suffix is a unit that a quantity with a fixed unit might have been given in; cycles are one, as
+/// they are a time at some clock.
+fn is_unit(suffix: &str) -> bool {
+    let fixed = QUANTITIES.iter().filter(|known| known.fixed.is_some());
+    suffix == "cycles" || fixed.flat_map(|known| known.units).any(|(unit, _)| *unit == suffix)
+}
+
 /// A device's or column's name that is fit for files and tables.
-pub(super) fn is_plain_word(text: &str) -> bool {
+pub(crate) fn is_plain_word(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
     (1..=LONGEST).contains(&text.len()) && text.chars().all(plain)
 }

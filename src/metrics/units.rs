@@ -1,32 +1,53 @@
 //! The units in the names of metrics: latency_ms, area_mm2, energy_mj.
 
-/// What units of a quantity are called at the end of a name, with their size in one of them.
-type Quantity = &'static [(&'static str, f64)];
+/// A quantity and its units.
+pub(super) struct Quantity {
+    /// The word for it in the names of metrics and the unit that those metrics have, if it is fixed.
+    pub fixed: Option<(&'static str, &'static str)>,
+    /// The suffixes of its units, each with its size in one of them.
+    pub units: &'static [(&'static str, f64)],
+}
 
-const QUANTITIES: [Quantity; 7] = [
-    &[("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3), ("s", 1.0)],
-    &[("um2", 1e-12), ("mm2", 1e-6), ("cm2", 1e-4), ("m2", 1.0)],
-    &[("pj", 1e-12), ("nj", 1e-9), ("uj", 1e-6), ("mj", 1e-3), ("j", 1.0), ("kj", 1e3)],
-    &[("uw", 1e-6), ("mw", 1e-3), ("w", 1.0), ("kw", 1e3)],
-    &[("hz", 1.0), ("khz", 1e3), ("mhz", 1e6), ("ghz", 1e9)],
-    &[
-        ("b", 1.0),
-        ("bytes", 1.0),
-        ("kb", 1e3),
-        ("mb", 1e6),
-        ("gb", 1e9),
-        ("kib", 1024.0),
-        ("mib", 1_048_576.0),
-        ("gib", 1_073_741_824.0),
-    ],
-    &[("percent", 0.01), ("fraction", 1.0)],
+/// The quantities that metrics measure.
+pub(super) const QUANTITIES: [Quantity; 7] = [
+    Quantity {
+        fixed: Some(("latency", "ms")),
+        units: &[("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3), ("s", 1.0)],
+    },
+    Quantity {
+        fixed: Some(("area", "mm2")),
+        units: &[("um2", 1e-12), ("mm2", 1e-6), ("cm2", 1e-4), ("m2", 1.0)],
+    },
+    Quantity {
+        fixed: Some(("energy", "mj")),
+        units: &[("pj", 1e-12), ("nj", 1e-9), ("uj", 1e-6), ("mj", 1e-3), ("j", 1.0), ("kj", 1e3)],
+    },
+    Quantity {
+        fixed: Some(("power", "mw")),
+        units: &[("uw", 1e-6), ("mw", 1e-3), ("w", 1.0), ("kw", 1e3)],
+    },
+    Quantity { fixed: None, units: &[("hz", 1.0), ("khz", 1e3), ("mhz", 1e6), ("ghz", 1e9)] },
+    Quantity {
+        fixed: None,
+        units: &[
+            ("b", 1.0),
+            ("bytes", 1.0),
+            ("kb", 1e3),
+            ("mb", 1e6),
+            ("gb", 1e9),
+            ("kib", 1024.0),
+            ("mib", 1_048_576.0),
+            ("gib", 1_073_741_824.0),
+        ],
+    },
+    Quantity { fixed: None, units: &[("percent", 0.01), ("fraction", 1.0)] },
 ];
 
 /// A name without its unit, and the unit: the quantity that it measures and its size.
 fn parts(name: &str) -> (&str, Option<(usize, f64)>) {
     let Some((stem, suffix)) = name.rsplit_once('_') else { return (name, None) };
-    let unit = QUANTITIES.iter().enumerate().find_map(|(quantity, units)| {
-        units.iter().find(|(unit, _)| *unit == suffix).map(|(_, size)| (quantity, *size))
+    let unit = QUANTITIES.iter().enumerate().find_map(|(quantity, known)| {
+        known.units.iter().find(|(unit, _)| *unit == suffix).map(|(_, size)| (quantity, *size))
     });
     if unit.is_some() { (stem, unit) } else { (name, None) }
 }
