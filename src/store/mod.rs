@@ -18,6 +18,7 @@ mod format;
 mod image;
 mod journal;
 mod layout;
+mod marker;
 mod open;
 mod place;
 mod preflight;

@@ -25,6 +25,7 @@ use super::journal::Tail;
 use super::layout::{
     BLOBS, DATABASE, FORMAT, FORMAT_KEY, FREE_BYTES, SYNCED, SYNCED_KEY, TRAININGS,
 };
+use super::marker;
 use super::place::{self, Layout, Place, look};
 use super::preflight::{Prepared, format_number, prepare, read_image};
 use crate::util::atomic_file::{
@@ -142,7 +143,7 @@ impl Store {
         if make {
             if matches!(found, Place::Missing | Place::Empty) {
                 make_folder(path).map_err(io)?;
-                place::mark(path).map_err(io)?;
+                marker::mark(path).map_err(io)?;
             }
         } else if !matches!(found, Place::Store(_) | Place::Unfinished) {
             return Err(no_store(path));
@@ -170,7 +171,7 @@ impl Store {
             // sled would make it for everybody to read.
             create_like_folder(&path.join(DATABASE)).map_err(io)?;
         } else {
-            place::mark(path).map_err(io)?;
+            marker::mark(path).map_err(io)?;
             replace::recover(path).map_err(io)?;
             // What is left of a compaction that was cut off, or of an import into an empty store.
             replace::discard(path).map_err(io)?;

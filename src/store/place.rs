@@ -11,13 +11,10 @@ use std::path::{Path, PathBuf};
 use super::disk::{lock, replace};
 use super::error::StoreError;
 use super::image::{Files, SegmentHeader, is_conf};
-use super::layout::{BLOBS, CONF, MARKER, TRAININGS};
-use crate::store::layout::{DATABASE, SYNCED};
+use super::layout::{BLOBS, CONF, DATABASE, MARKER, SYNCED, TRAININGS};
+use super::marker::is_marked;
 use crate::util::atomic_file::create_like_folder;
 
-/// What is in it. An interrupted process may have written less.
-const TEXT: &str = "tandem store 1\nThe files in this folder belong to tandem, which changes and removes \
-                    them. Keep nothing else here.\n";
 /// What names of files with ends of logs that were cut off begin with; a number follows.
 const TORN: &str = "torn-";
 
@@ -198,22 +195,4 @@ fn is_log(path: &Path) -> bool {
 /// The number of the last sync that reached the disk.
 pub(super) fn synced(path: &Path) -> Option<u64> {
     fs::read_to_string(path.join(SYNCED)).ok()?.trim().parse().ok()
-}
-
-/// Whether a folder bears a marker.
-pub(super) fn is_marked(folder: &Path) -> bool {
-    let mut bytes = Vec::new();
-    let read = File::open(folder.join(MARKER))
-        .and_then(|file| file.take(TEXT.len() as u64 + 1).read_to_end(&mut bytes));
-    read.is_ok() && TEXT.as_bytes().starts_with(&bytes)
-}
-
-/// Marks a folder, and brings that to the disk.
-pub(super) fn mark(folder: &Path) -> io::Result<()> {
-    if is_marked(folder) {
-        return Ok(());
-    }
-    let mut file = create_like_folder(&folder.join(MARKER))?;
-    file.write_all(TEXT.as_bytes())?;
-    file.sync_all()
 }

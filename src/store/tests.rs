@@ -7,6 +7,7 @@ use std::path::Path;
 use super::disk::leftovers;
 use super::disk::lock::Lock;
 use super::format::keys::key;
+use super::marker;
 use super::*;
 
 pub(super) fn record(name: &str) -> RunRecord {
@@ -369,7 +370,7 @@ fn what_a_killed_opening_leaves_is_no_obstacle() {
     for conf in [&b""[..], b"segment_size: 5242"] {
         let path = dir.path().join(format!("store{}", conf.len()));
         fs::create_dir_all(path.join("blobs")).unwrap();
-        place::mark(&path).unwrap();
+        marker::mark(&path).unwrap();
         fs::write(path.join("conf"), conf).unwrap();
         let store = open(&path);
         let run = store.create_run(record("r")).unwrap();
@@ -398,7 +399,7 @@ fn a_store_that_was_not_made_to_its_end_is_made_anew() {
     for trees in [&[][..], &["runs"], &["runs", "journal", "meta"]] {
         let path = dir.path().join(trees.len().to_string());
         fs::create_dir(&path).unwrap();
-        place::mark(&path).unwrap();
+        marker::mark(&path).unwrap();
         let db = sled::open(&path).unwrap();
         trees.iter().for_each(|tree| drop(db.open_tree(tree).unwrap()));
         db.flush().unwrap();

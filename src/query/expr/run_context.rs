@@ -1,7 +1,6 @@
 //! What expressions see of a run beside its trials.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rhai::serde::to_dynamic;

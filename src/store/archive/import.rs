@@ -14,9 +14,10 @@ use super::super::disk::trees::{Filling, META, is_local};
 use super::super::error::StoreError;
 use super::super::format::keys;
 use super::super::open::{Store, check_room, lock};
-use super::super::place::{self, Place, look};
+use super::super::place::{Place, look};
 use super::format::{self, End, Manifest, Totals, TreeTotals};
 use crate::store::layout::{FORMAT, FORMAT_KEY, FREE_BYTES, TRAININGS};
+use crate::store::marker;
 use crate::util::atomic_file::create_like_folder;
 
 impl Store {
@@ -98,7 +99,7 @@ pub(in crate::store) fn claim(path: &Path) -> Result<Claim, StoreError> {
     let found = look(path)?;
     if matches!(found, Place::Missing | Place::Empty) {
         make_folder(path).map_err(failed)?;
-        place::mark(path).map_err(failed)?;
+        marker::mark(path).map_err(failed)?;
     }
     let mut lock = lock(path)?;
     let claimed = |lock: &Lock| match look(path)? {

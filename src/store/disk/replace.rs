@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use super::fsync::sync_folder;
 use crate::store::image::{is_conf, snapshots};
 use crate::store::layout::{BLOBS, CONF, DATABASE, MARKER, SYNCED, TRAININGS};
-use crate::store::place::{is_marked, mark};
+use crate::store::marker::is_marked;
+use crate::store::marker::mark;
 use crate::util::atomic_file::{create_folder_like_folder, restrict_like_folder};
 
 /// Holds what is being written; worth nothing.

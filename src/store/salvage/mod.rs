@@ -19,7 +19,6 @@ use super::disk::replace;
 use super::disk::trees::{Filling, META};
 use super::error::StoreError;
 use super::image::find_records;
-use super::open;
 use super::open::{Store, check_room, lock_to_read};
 use super::place::{self, Layout, Place, look};
 use super::preflight::read_image;

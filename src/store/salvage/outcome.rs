@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::store::Lost;
-
 /// What was brought into a new store, and what was not.
 #[derive(Debug, Default)]
 pub struct Salvaged {

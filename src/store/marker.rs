@@ -1,0 +1,30 @@
+//! The marker of a store's folder.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use super::layout::MARKER;
+use crate::util::atomic_file::create_like_folder;
+
+/// The text in the marker. An interrupted process may have written less.
+const TEXT: &str = "tandem store 1\nThe files in this folder belong to tandem, which changes and removes \
+                    them. Keep nothing else here.\n";
+
+/// Whether a folder bears a marker.
+pub(super) fn is_marked(folder: &Path) -> bool {
+    let mut bytes = Vec::new();
+    let read = File::open(folder.join(MARKER))
+        .and_then(|file| file.take(TEXT.len() as u64 + 1).read_to_end(&mut bytes));
+    read.is_ok() && TEXT.as_bytes().starts_with(&bytes)
+}
+
+/// Marks a folder, and brings that to the disk.
+pub(super) fn mark(folder: &Path) -> io::Result<()> {
+    if is_marked(folder) {
+        return Ok(());
+    }
+    let mut file = create_like_folder(&folder.join(MARKER))?;
+    file.write_all(TEXT.as_bytes())?;
+    file.sync_all()
+}
