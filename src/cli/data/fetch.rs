@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::super::error::CliError;
-use super::tell;
+use super::acquired::tell;
 use tandem::report::DownloadBar;
 use tandem::train::data::{Client, Official, Source, fetch};
 

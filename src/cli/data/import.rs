@@ -7,7 +7,7 @@ use clap::ValueEnum;
 
 use super::super::context::cache_dir;
 use super::super::error::CliError;
-use super::tell;
+use super::acquired::tell;
 use tandem::accel::table::{Imported, Renamed, import_hw_nas_bench, import_table};
 use tandem::accuracy::nasbench101;
 use tandem::note;

@@ -1,5 +1,6 @@
 //! `tandem data`: benchmark tables and image sets.
 
+mod acquired;
 mod fetch;
 mod import;
 mod list;
@@ -11,9 +12,6 @@ use clap::Subcommand;
 
 use super::context::Common;
 use super::error::CliError;
-use tandem::note;
-use tandem::report::grouped;
-use tandem::train::data::{Acquired, Official};
 
 /// Lists, downloads, imports and verifies benchmark tables and image sets.
 #[derive(Debug, clap::Args)]
@@ -40,16 +38,4 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         Command::Import(args) => import::run(&data, args),
         Command::Verify(args) => verify::run(common, &data, args),
     }
-}
-
-/// Says which set is where now.
-fn tell(set: Official, acquired: &Acquired) {
-    let Acquired { place, train, test, already } = acquired;
-    note!(
-        "{set} is {}in {}: {} training and {} test images",
-        if *already { "already " } else { "" },
-        place.display(),
-        grouped(*train as u128),
-        grouped(*test as u128)
-    );
 }

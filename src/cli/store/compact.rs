@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::context::Common;
 use super::super::error::CliError;
 use super::super::output::print_json;
-use super::size;
+use super::size::size;
 use tandem::note;
 use tandem::store::{OpenMode, Store};
 

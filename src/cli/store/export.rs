@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::super::context::Common;
 use super::super::error::CliError;
 use super::super::output::print_json;
-use super::{counts, held, is_standard};
+use super::archived::{counts, held, is_standard};
 use tandem::note;
 use tandem::store::{Store, StoreError, Totals};
 use tandem::util::atomic_file::Target;

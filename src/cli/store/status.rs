@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::super::context::Common;
 use super::super::error::CliError;
-use super::size;
+use super::size::size;
 use tandem::note;
 use tandem::report::{Table, grouped};
 
