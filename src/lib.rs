@@ -4,7 +4,7 @@
 //! controller explores when. The library evaluates pairs natively and keeps every trial in a store,
 //! so that any run can be interrupted, resumed and questioned later.
 //!
-//! Each room knows only what is before it here: [`util`], [`space`], [`network`], [`accel`], [`train`],
+//! Each room knows only what is before it here: [`util`], [`metrics`], [`space`], [`network`], [`accel`], [`train`],
 //! [`accuracy`], [`search`], [`pareto`], [`store`], [`run`], [`sweep`], [`study`], [`report`], [`script`],
 //! [`query`]. The program's commands are not part of the library.
 

@@ -1,6 +1,7 @@
 //! Tests of the program as its users meet it: arguments in, text, files and exit codes out.
 
 mod accelerators;
+mod architecture;
 mod bad_input;
 mod check;
 mod commands;
