@@ -5,9 +5,9 @@ use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
 use std::time::{Duration, Instant};
 
-use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext, Position};
 
-use super::limit_error::{Reached, tidy};
+use super::limit_error::{OverMemory, Reached, tidy};
 use super::limits::Limits;
 use crate::script::truncate::brief;
 use crate::util::alloc_meter;
@@ -117,9 +117,25 @@ pub(in crate::script) fn progress(limits: &Limits) -> Option<Dynamic> {
     })
 }
 
-/// The token of a native function that found no memory left, which does not know the limits.
-#[derive(Clone, Copy)]
-pub(in crate::script) struct OverMemory;
+impl Limits {
+    /// Sets the limits of an engine.
+    pub(in crate::script) fn apply(&self, engine: &mut Engine) {
+        engine
+            // The engine forgets what the functions that native functions call have used up; `call` does not.
+            .set_max_operations(0)
+            // The call from the host is a level, too.
+            .set_max_call_levels(self.call_depth + 1)
+            .set_max_expr_depths(self.expression_depth, self.expression_depth)
+            .set_max_string_size(self.string_bytes)
+            .set_max_array_size(self.array_items)
+            .set_max_map_size(self.map_entries)
+            .set_max_modules(self.modules)
+            .set_max_variables(self.variables)
+            .set_max_functions(self.functions);
+        let limits = *self;
+        engine.on_progress(move |_| progress(&limits));
+    }
+}
 
 /// Ends a native function that goes on taking memory where the call may take no more.
 pub(in crate::script) fn check_memory(

@@ -2,9 +2,12 @@
 
 use rhai::{Dynamic, EvalAltResult, ParseError, ParseErrorType};
 
-use super::budget::OverMemory;
 use super::limits::Limits;
 use crate::script::truncate::brief;
+
+/// The token of a native function that found no memory left, which does not know the limits.
+#[derive(Clone, Copy)]
+pub(in crate::script) struct OverMemory;
 
 /// A limit that was reached; the token of [`EvalAltResult::ErrorTerminated`].
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,6 @@
 //! What a script may use up.
 
-use rhai::Engine;
 use serde::{Deserialize, Serialize};
-
-use super::budget;
 
 /// Limits of one call from the host into a script; zero means none only for `seconds`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,24 +71,6 @@ impl Limits {
             ("functions", self.functions as u64, 100_000),
             ("memory_mb", self.memory_mb, 1 << 15),
         ]
-    }
-
-    /// Sets the limits of an engine.
-    pub(in crate::script) fn apply(&self, engine: &mut Engine) {
-        engine
-            // The engine forgets what the functions that native functions call have used up; `call` does not.
-            .set_max_operations(0)
-            // The call from the host is a level, too.
-            .set_max_call_levels(self.call_depth + 1)
-            .set_max_expr_depths(self.expression_depth, self.expression_depth)
-            .set_max_string_size(self.string_bytes)
-            .set_max_array_size(self.array_items)
-            .set_max_map_size(self.map_entries)
-            .set_max_modules(self.modules)
-            .set_max_variables(self.variables)
-            .set_max_functions(self.functions);
-        let limits = *self;
-        engine.on_progress(move |_| budget::progress(&limits));
     }
 
     /// Bytes of the memory that a call may hold.
