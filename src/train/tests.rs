@@ -2,6 +2,7 @@
 
 use candle_core::{DType, Device, Tensor, Var};
 use rand::Rng;
+use tandem_kernels::Parameters;
 
 use super::{Executor, Level, Model, Role};
 use crate::network::{
@@ -370,4 +371,25 @@ fn running_statistics_move_by_the_momentum() {
             (f64::from(new_variance[channel]) - expect(variance[channel], unbiased)).abs() < 1e-6
         );
     }
+}
+
+#[test]
+fn parameters_of_another_network_are_refused() {
+    let conv = Operation::Convolution(convolution(6, 1, 1, 0));
+    let case = Case::new(&chain(Shape::new(6, 4, 4), &[conv, conv]), 2, 14);
+    let mut executor = case.executor(1, Level::best());
+    let own = case.model.parameters();
+    // The same variables, with two layers' exchanged.
+    let mut layers = own.layers.to_vec();
+    layers.swap(1, 2);
+    let exchanged = Parameters { layers: &layers, ..own };
+    let message = executor.train(exchanged, &case.labels, 0.0, 0.0).unwrap_err().to_string();
+    assert!(message.contains("another one has been prepared"), "{message}");
+    executor.train(own, &case.labels, 0.0, 0.0).unwrap();
+    // A classifier's weights where a convolution's should be.
+    let mut layers = own.layers.to_vec();
+    layers[1].weight = layers.last().unwrap().weight;
+    let wrong = Parameters { layers: &layers, ..own };
+    let message = executor.prepare(wrong, 2).unwrap_err().to_string();
+    assert!(message.contains("layer `layer0` has parameters of other sizes"), "{message}");
 }

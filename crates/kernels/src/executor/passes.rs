@@ -10,7 +10,7 @@ use crate::kernels::{
     Combine, Global, Linear, LinearBackward, LinearGradient, Normalised, Pool as PoolKernel,
     PoolBackward, Rows, Term,
 };
-use crate::parameters::Parameters;
+use crate::parameters::{LayerVariables, Parameters};
 use crate::plan::{Buffers, Goal, Place, Plan, Step, plan};
 use crate::simd::Level;
 use crate::thread_pool::ThreadPool;
@@ -22,6 +22,8 @@ pub struct Executor {
     pool: ThreadPool,
     memory: Memory,
     plan: Option<Plan>,
+    /// The places of the prepared network's variables, and a gradient for each of those.
+    layers: Vec<LayerVariables>,
     gradients: Vec<Vec<f32>>,
 }
 
@@ -35,7 +37,14 @@ impl Executor {
     pub fn with_level(threads: usize, level: Level) -> Self {
         let level = level.min(Level::best());
         let pool = ThreadPool::new(threads);
-        Self { level, pool, memory: Memory::default(), plan: None, gradients: Vec::new() }
+        Self {
+            level,
+            pool,
+            memory: Memory::default(),
+            plan: None,
+            layers: Vec::new(),
+            gradients: Vec::new(),
+        }
     }
 
     /// Lays out a model's training on at most `batch` images at a time.
@@ -44,6 +53,7 @@ impl Executor {
     /// The network cannot be trained.
     pub fn prepare(&mut self, parameters: Parameters<'_>, batch: usize) -> Result<(), KernelError> {
         let lanes = self.level.lanes();
+        parameters.check()?;
         let plan = plan(parameters.network, batch, lanes)?;
         let memory = &mut self.memory;
         memory.arena.reserve(plan.arena);
@@ -77,6 +87,7 @@ impl Executor {
         // Vectors are read up to the last lanes of a gathered pixel.
         memory.scratch.iter_mut().for_each(|thread| thread.reserve(scratch + 64));
         self.gradients = parameters.variables.iter().map(|v| vec![0.0; v.elem_count()]).collect();
+        self.layers = parameters.layers.to_vec();
         self.plan = Some(plan);
         Ok(())
     }
@@ -120,6 +131,7 @@ impl Executor {
     /// Drops the prepared model and all memory.
     pub fn forget(&mut self) {
         self.memory = Memory::default();
+        self.layers = Vec::new();
         self.gradients = Vec::new();
         self.plan = None;
     }
@@ -200,9 +212,10 @@ impl Executor {
         if let Some(&label) = labels.iter().find(|&&label| label as usize >= classes) {
             return Err(KernelError::Label { label, classes });
         }
-        parameters.check()?;
+        // The kernels rely on the sizes that the prepared network's variables were checked to have.
         let same = parameters.variables.iter().zip(&self.gradients);
-        if parameters.variables.len() != self.gradients.len()
+        if parameters.layers != self.layers
+            || parameters.variables.len() != self.gradients.len()
             || same.clone().any(|(variable, gradient)| variable.elem_count() != gradient.len())
         {
             return Err(KernelError::Network("another one has been prepared".into()));
