@@ -18,6 +18,11 @@ use tandem::script::{Script, Settings};
 use tandem::search::{ControllerSpec, ReinforceSettings, Searched, Told};
 use tandem::space::{Domain, Options, Part, Point, Space, Value};
 use tandem::store::{OpenMode, Outcome, RunRecord, Store, Trial};
+use tandem::util::alloc_meter::CountingAllocator;
+
+/// As in the program: scripts' limits of memory need an allocator that counts.
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator::ABORTING;
 
 const TRIALS: u64 = 2_000;
 const ROUNDS: usize = 9;

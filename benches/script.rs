@@ -19,6 +19,11 @@ use tandem::run::Experiment;
 use tandem::script::{Script, Settings};
 use tandem::space::Point;
 use tandem::space::nasbench201::Cell201;
+use tandem::util::alloc_meter::CountingAllocator;
+
+/// As in the program: scripts' limits of memory need an allocator that counts.
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator::ABORTING;
 
 const ROUNDS: usize = 31;
 

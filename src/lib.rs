@@ -31,4 +31,4 @@ pub mod util;
 #[cfg(test)]
 #[global_allocator]
 static ALLOCATOR: util::alloc_meter::CountingAllocator =
-    util::alloc_meter::CountingAllocator { end: |_, _| std::process::abort() };
+    util::alloc_meter::CountingAllocator::ABORTING;

@@ -38,4 +38,4 @@ mod training;
 /// As in the program: scripts' limits of memory need an allocator that counts.
 #[global_allocator]
 static ALLOCATOR: tandem::util::alloc_meter::CountingAllocator =
-    tandem::util::alloc_meter::CountingAllocator { end: |_, _| std::process::abort() };
+    tandem::util::alloc_meter::CountingAllocator::ABORTING;

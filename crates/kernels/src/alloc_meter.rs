@@ -11,9 +11,14 @@ use std::cell::Cell;
 /// The system's allocator, which counts what each thread holds.
 #[derive(Clone, Copy, Debug)]
 pub struct CountingAllocator {
-    /// Ends the process when a thread comes to hold more than [`end_above`] allows. It is given the bytes that
-    /// the thread holds and those that it asked for last.
+    /// Ends the process when a thread holds more than [`end_above`] allows. It is given the bytes that the
+    /// thread holds and those of its last request.
     pub end: fn(held: i64, step: i64) -> !,
+}
+
+impl CountingAllocator {
+    /// An allocator for tests and benches, which aborts the process.
+    pub const ABORTING: Self = Self { end: |_, _| std::process::abort() };
 }
 
 struct Account {
@@ -114,7 +119,7 @@ mod tests {
     use super::*;
 
     #[global_allocator]
-    static ALLOCATOR: CountingAllocator = CountingAllocator { end: |_, _| std::process::abort() };
+    static ALLOCATOR: CountingAllocator = CountingAllocator::ABORTING;
 
     #[test]
     fn what_a_thread_holds_is_counted() {

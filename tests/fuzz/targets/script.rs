@@ -7,7 +7,12 @@ mod dictionary;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
+use tandem::util::alloc_meter::CountingAllocator;
 use tandem::util::deep_stack;
+
+/// As in the program: scripts' limits of memory need an allocator that counts.
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator::ABORTING;
 
 fuzz_target!(
     // libFuzzer calls this before it reads its dictionary.
