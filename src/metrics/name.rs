@@ -57,7 +57,7 @@ pub fn check_metric_name(name: &str) -> Result<(), MetricNameError> {
     Ok(())
 }
 
-/// Whether a suffix is a unit that a quantity with a fixed unit might have been given in; cycles are one, as
+/// Tells whether a suffix is a unit that a quantity with a fixed unit might have been given in; cycles are one, as
 /// they are a time at some clock.
 fn is_unit(suffix: &str) -> bool {
     let fixed = QUANTITIES.iter().filter(|known| known.fixed.is_some());

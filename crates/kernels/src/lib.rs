@@ -1,4 +1,4 @@
-//! What runs hot: the training of networks on the processor, and arithmetic that is the same everywhere.
+//! Hot code: the training of networks on the processor, and arithmetic that is the same everywhere.
 //!
 //! [`Executor`] trains and evaluates a network through a plan of kernels, written over vectors of the widest
 //! kind that the processor has ([`Level`]), on a pool of threads that keeps the order of every sum, so that the

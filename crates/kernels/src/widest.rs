@@ -5,7 +5,7 @@
 /// The operations of IEEE 754 give the same numbers at every width as long as no sum is reordered, which the
 /// compiler never does.
 pub trait Wide {
-    /// What comes out.
+    /// The result.
     type Output;
 
     /// Does the work. Implementations and what they call are `#[inline(always)]`, or they are compiled for

@@ -1,4 +1,4 @@
-//! What is said of a set that was fetched or imported.
+//! The message about a set of images that was fetched or imported.
 
 use tandem::note;
 use tandem::report::grouped;

@@ -1,4 +1,4 @@
-//! What is said of an archive.
+//! Messages about archives.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::cli::output::names;
 /// The name that means standard input or output.
 const STANDARD: &str = "-";
 
-/// Whether a file is standard input or output.
+/// Tells whether a file is standard input or output.
 pub fn is_standard(file: &Path) -> bool {
     file == Path::new(STANDARD)
 }

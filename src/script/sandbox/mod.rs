@@ -1,4 +1,4 @@
-//! What a script may do and use up, and how it is stopped.
+//! Limits of scripts, and the errors of those that exceed them.
 
 pub(super) mod budget;
 pub(super) mod depth;

@@ -1,4 +1,4 @@
-//! What is written into a store, and how.
+//! The records of a store and their encoding.
 
 pub(super) mod entry_codec;
 pub(super) mod keys;

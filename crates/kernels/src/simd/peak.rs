@@ -1,4 +1,4 @@
-//! What the processor can do at most, for benches to compare with.
+//! The processor's peak rate, for benches to compare with.
 
 use std::hint::black_box;
 
