@@ -2,7 +2,9 @@
 
 use rand::{Rng, RngCore};
 
-use super::builder::{Draft, Gate, MixedError};
+use super::builder::Draft;
+use super::condition::{Decided, Gates};
+use super::error::MixedError;
 use super::model::Model;
 use super::param::{self, Below, Field, Leaf, Name};
 use super::text;
@@ -43,57 +45,18 @@ pub enum Chosen<'a> {
     },
 }
 
-/// Options with the conditions that hold for them.
-pub(super) struct Decided<'a> {
-    pub(super) options: &'a [u16],
-    open: Vec<bool>,
-}
-
-impl Decided<'_> {
-    /// Whether what is under a condition is decided.
-    pub(super) fn is(&self, gate: Option<usize>) -> bool {
-        gate.is_none_or(|gate| self.open[gate])
-    }
-
-    /// The option of a choice of a field, if the field is decided.
-    fn option(&self, fields: &[Field], choice: usize) -> Option<u16> {
-        // Fields are in the order of their choices.
-        let after = fields.partition_point(|field| field.range.start <= choice);
-        let field = fields.get(after.checked_sub(1)?)?;
-        self.is(field.gate).then(|| self.options[choice])
-    }
-}
-
-/// Which conditions hold, found out one field after the other.
-struct Gates<'a> {
-    gates: &'a [Gate],
-    open: Vec<Option<bool>>,
-}
-
-impl<'a> Gates<'a> {
-    fn new(gates: &'a [Gate]) -> Self {
-        Self { gates, open: vec![None; gates.len()] }
-    }
-
-    /// Whether what is under a condition is decided, by the options of the choices before it.
-    fn is_open(&mut self, gate: Option<usize>, before: &[Option<u16>]) -> bool {
-        let Some(gate) = gate else { return true };
-        if let Some(known) = self.open[gate] {
-            return known;
-        }
-        let Gate { within, rule, .. } = &self.gates[gate];
-        let is = self.is_open(*within, before) && rule.holds(|choice| before[choice]);
-        self.open[gate] = Some(is);
-        is
-    }
-
-    fn finish(self) -> Vec<bool> {
-        self.open.into_iter().map(|open| open == Some(true)).collect()
+impl Draft {
+    /// Counts what is legal.
+    ///
+    /// # Errors
+    /// Nothing is, or it cannot be counted.
+    pub fn finish(self) -> Result<Mixed, MixedError> {
+        Mixed::new(self)
     }
 }
 
 impl Mixed {
-    pub(super) fn new(draft: Draft) -> Result<Self, MixedError> {
+    fn new(draft: Draft) -> Result<Self, MixedError> {
         let model = Model::new(&draft)?;
         if model.total() == 0 {
             return Err(MixedError::Infeasible { rules: culprits(draft) });

@@ -6,16 +6,19 @@
 //!
 //! - `range`: the grids of whole and real numbers.
 //! - `rule`: predicates over choices, asked once for everything they can tell apart.
-//! - `field`: what a name stands for, and the choices that encode it.
-//! - `draft`: names and rules, checked as they are added.
+//! - `param`: what a name stands for, and the choices that encode it.
+//! - `condition`: when something is decided.
+//! - `builder`: names and rules, checked as they are added.
 //! - `count`: exact counts and uniform draws by variable elimination.
 //! - `model`: a part as the variables and factors of such a count.
 //! - `domain`: the finished part.
 //! - `text`: combinations as readable texts, and back.
 
 mod builder;
+mod condition;
 mod count;
 mod domain;
+mod error;
 mod model;
 mod param;
 mod range;
@@ -24,9 +27,10 @@ mod rule;
 mod tests;
 mod text;
 
-pub use builder::{Draft, MixedError};
+pub use builder::{Content, Draft};
 pub use domain::{Chosen, Mixed};
-pub use param::{Content, Field, Leaf, Name};
+pub use error::MixedError;
+pub use param::{Field, Leaf, Name};
 pub use range::{DEFAULT_STEPS, RangeError, integers, powers_of_two, reals};
 pub use rule::{MOST_QUESTIONS, Rule, RuleError, Trail};
 

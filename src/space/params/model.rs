@@ -11,8 +11,9 @@ use std::collections::HashMap;
 
 use rand::RngCore;
 
-use super::builder::{Draft, MixedError};
+use super::builder::Draft;
 use super::count::{Elimination, Factor, Uncountable};
+use super::error::MixedError;
 use super::param::{Field, Leaf};
 use super::rule::Rule;
 

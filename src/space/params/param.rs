@@ -8,30 +8,8 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::builder::{Draft, MixedError};
+use super::error::MixedError;
 use crate::space::{Choice, Domain, Illegal, Value};
-
-/// What can be given a name in a part.
-#[derive(Clone, Debug)]
-pub enum Content {
-    /// One of some values.
-    Choice(Vec<Value>),
-    /// Some of the items, at least `least` and at most `most` of them.
-    Subset {
-        /// What may be chosen.
-        items: Vec<Value>,
-        /// The fewest that are chosen.
-        least: usize,
-        /// The most that are chosen.
-        most: usize,
-    },
-    /// All items in some order.
-    Permutation(Vec<Value>),
-    /// A part within the part.
-    Part(Draft),
-    /// A part of another kind, into which rules cannot look.
-    Native(Arc<dyn Domain>),
-}
 
 /// What a single name without further names below it stands for.
 #[derive(Clone, Debug)]

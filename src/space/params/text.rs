@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::domain::Decided;
+use super::condition::Decided;
 use super::param::{self, Field, Leaf};
 use crate::space::options::{position_of, shown};
 use crate::space::{Choice, Value};
