@@ -5,7 +5,7 @@
 
 use rhai::{Expr, FnCallExpr};
 
-use super::expression::{Input, duration_s, on_frontier};
+use super::input::{Input, duration_s, on_frontier};
 use super::run_context::Facts;
 use crate::store::Stretch;
 

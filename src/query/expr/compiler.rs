@@ -8,25 +8,14 @@ use std::time::{Duration, Instant};
 
 use rhai::{Engine, EvalAltResult};
 
-use super::expression::Expression;
 use super::names::Mentioned;
 use super::sources::sources_of;
 use super::stored_script::load_stored;
 use crate::script::{
-    Core, Diagnostic, Explainer, Host, Limits, Resolver, ScriptError, Settings, Sources,
-    of_parse_error, plain, read_text,
+    Core, Diagnostic, Explainer, Host, Limits, Resolver, ScriptError, Settings, Sources, plain,
+    read_text,
 };
 use crate::store::{Reader, RunRecord, StoreError};
-
-/// A query that cannot be answered.
-#[derive(Debug, thiserror::Error)]
-#[error("{diagnostic}")]
-pub struct QueryError {
-    /// What is wrong and where.
-    pub diagnostic: Box<Diagnostic>,
-    /// The text it points into.
-    pub sources: Sources,
-}
 
 /// What compiles expressions.
 #[derive(Clone)]
@@ -110,28 +99,6 @@ impl Asker {
     fn of_core(core: Core) -> Self {
         let (engine, limits, sources) = core.into_engine();
         Self { engine: Arc::new(engine), limits, sources, spent: Arc::default() }
-    }
-
-    /// Compiles an expression; messages call its text `label`.
-    ///
-    /// # Errors
-    /// It does not parse.
-    pub fn expression(&self, label: &str, text: &str) -> Result<Expression, QueryError> {
-        let sources = Sources::default();
-        for (label, text) in self.sources.all() {
-            sources.put(&label, &text);
-        }
-        sources.put(label, text);
-        match self.engine.compile_expression(text) {
-            Ok(ast) => Ok(Expression::new(self.clone(), label, ast, sources)),
-            Err(error) => {
-                let mut diagnostic = of_parse_error(&error, label, text);
-                if text.trim().is_empty() {
-                    diagnostic = Diagnostic::new("the expression is empty");
-                }
-                Err(QueryError { diagnostic: Box::new(diagnostic), sources })
-            }
-        }
     }
 
     /// Runs evaluations within what is left of the time of the whole query. It is the time of expressions on

@@ -2,37 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use rhai::{AST, Dynamic, Expr, ImmutableString, Map, Position, Scope, Stmt};
+use rhai::{AST, Dynamic, Expr, ImmutableString, Position, Scope, Stmt};
 
+use super::column::Column;
 use super::columnar::Condition;
-use super::compiler::{Asker, QueryError};
+use super::compiler::Asker;
+use super::error::QueryError;
+use super::input::{BUILT_IN, Input};
 use super::names::Mentioned;
 use super::run_context::Facts;
-use crate::script::{Diagnostic, Sources, again, shallow};
+use crate::script::{Diagnostic, Sources, again, of_parse_error, shallow};
 use crate::store::Stretch;
 
 /// Names that are more alike than this are suggested.
 const SIMILAR: f64 = 0.75;
-
-/// What an expression may see of a trial beside metrics and parts.
-static BUILT_IN: [(&str, Input); 16] = [
-    ("step", Input::Step),
-    ("phase", Input::Phase),
-    ("reward", Input::Reward),
-    ("valid", Input::Valid),
-    ("failed", Input::Failed),
-    ("reason", Input::Reason),
-    ("run", Input::Run),
-    ("point", Input::Point(None)),
-    ("m", Input::Metrics),
-    ("duration_s", Input::Duration),
-    ("from_cache", Input::FromCache),
-    ("on_frontier", Input::OnFrontier),
-    ("args", Input::Args),
-    ("seed", Input::Seed),
-    ("file", Input::File),
-    ("settings", Input::Settings),
-];
 
 /// What there is in some runs: the names that an expression may mention beside those that are always
 /// there.
@@ -66,30 +49,6 @@ impl Known {
     }
 }
 
-/// What a variable stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Input {
-    Step,
-    Phase,
-    Reward,
-    Valid,
-    Failed,
-    Reason,
-    Run,
-    /// The texts of the parts, or of some of them.
-    Point(Option<Vec<String>>),
-    Metrics,
-    Duration,
-    FromCache,
-    OnFrontier,
-    Args,
-    Seed,
-    File,
-    Settings,
-    Metric(String),
-    Part(String),
-}
-
 /// A compiled expression.
 pub struct Expression {
     asker: Asker,
@@ -99,8 +58,32 @@ pub struct Expression {
     sources: Sources,
 }
 
+impl Asker {
+    /// Compiles an expression; messages call its text `label`.
+    ///
+    /// # Errors
+    /// It does not parse.
+    pub fn expression(&self, label: &str, text: &str) -> Result<Expression, QueryError> {
+        let sources = Sources::default();
+        for (label, text) in self.sources.all() {
+            sources.put(&label, &text);
+        }
+        sources.put(label, text);
+        match self.engine.compile_expression(text) {
+            Ok(ast) => Ok(Expression::new(self.clone(), label, ast, sources)),
+            Err(error) => {
+                let mut diagnostic = of_parse_error(&error, label, text);
+                if text.trim().is_empty() {
+                    diagnostic = Diagnostic::new("the expression is empty");
+                }
+                Err(QueryError { diagnostic: Box::new(diagnostic), sources })
+            }
+        }
+    }
+}
+
 impl Expression {
-    pub(super) fn new(asker: Asker, label: &str, ast: AST, sources: Sources) -> Self {
+    fn new(asker: Asker, label: &str, ast: AST, sources: Sources) -> Self {
         let mentioned = Mentioned::of(&ast);
         Self { asker, ast, label: label.to_owned(), mentioned, sources }
     }
@@ -334,95 +317,4 @@ fn plain(kind: &str) -> &str {
         "array" => "an array",
         other => other,
     }
-}
-
-/// Where the values of a variable are in a stretch.
-enum Column<'s> {
-    Constant(Dynamic),
-    Values(&'s [f64]),
-    /// A text by its place among the parts.
-    Text(Option<usize>),
-    /// Texts by their places, and whether a trial that lacks one has `()` in its place.
-    Texts(Vec<(&'s str, Option<usize>)>, bool),
-    Of(&'s Input),
-}
-
-impl<'s> Column<'s> {
-    fn of(input: &'s Input, facts: &Facts, stretch: &'s Stretch) -> Self {
-        let part = |name: &str| stretch.part(name);
-        match input {
-            Input::Metric(name) => match stretch.values(name) {
-                Some(values) => Self::Values(values),
-                None => Self::Constant(Dynamic::UNIT),
-            },
-            Input::Part(name) => Self::Text(part(name)),
-            Input::Point(Some(parts)) => {
-                Self::Texts(parts.iter().map(|name| (name.as_str(), part(name))).collect(), true)
-            }
-            Input::Point(None) => Self::Texts(
-                stretch.parts().iter().enumerate().map(|(at, p)| (p.as_str(), Some(at))).collect(),
-                false,
-            ),
-            Input::Run => Self::Constant(facts.name.clone().into()),
-            Input::Args => Self::Constant(facts.args.clone()),
-            Input::Seed => Self::Constant(int(facts.record.seed)),
-            Input::File => Self::Constant(facts.record.file.clone().into()),
-            Input::Settings => Self::Constant(facts.settings()),
-            other => Self::Of(other),
-        }
-    }
-
-    fn value(&self, facts: &Facts, stretch: &Stretch, at: usize) -> Dynamic {
-        let text = |part: Option<usize>| {
-            part.and_then(|part| stretch.text(at, part)).map_or(Dynamic::UNIT, Into::into)
-        };
-        let input = match self {
-            Self::Constant(value) => return value.clone(),
-            Self::Values(values) => return number(values[at]),
-            Self::Text(part) => return text(*part),
-            Self::Texts(parts, with_absent) => {
-                let entries = parts.iter().map(|&(name, part)| (name.into(), text(part)));
-                let kept = |(_, text): &(_, Dynamic)| *with_absent || !text.is_unit();
-                return Dynamic::from_map(entries.filter(kept).collect());
-            }
-            Self::Of(input) => input,
-        };
-        match input {
-            Input::Step => int(stretch.step(at)),
-            Input::Phase => facts.phase(stretch.phase(at)).into(),
-            Input::Reward => stretch.reward(at).map_or(Dynamic::UNIT, Dynamic::from),
-            Input::Valid => stretch.is_valid(at).into(),
-            Input::Failed => stretch.reward(at).is_none().into(),
-            Input::Reason => stretch.reason(at).map_or(Dynamic::UNIT, Into::into),
-            Input::Duration => duration_s(stretch, at).into(),
-            Input::FromCache => stretch.effort(at).reused.text().into(),
-            Input::OnFrontier => on_frontier(facts, stretch, at).into(),
-            Input::Metrics => {
-                let values = stretch.metrics().iter().filter_map(|name| {
-                    let value = stretch.values(name)?[at];
-                    (!value.is_nan()).then(|| (name.as_str().into(), value.into()))
-                });
-                Dynamic::from_map(values.collect::<Map>())
-            }
-            // The others are columns of their own.
-            _ => Dynamic::UNIT,
-        }
-    }
-}
-
-pub(super) fn duration_s(stretch: &Stretch, at: usize) -> f64 {
-    stretch.effort(at).seconds()
-}
-
-pub(super) fn on_frontier(facts: &Facts, stretch: &Stretch, at: usize) -> bool {
-    facts.frontier.as_ref().is_some_and(|frontier| frontier.contains(&stretch.step(at)))
-}
-
-/// A number of a column; one that is not a number stands for none.
-fn number(value: f64) -> Dynamic {
-    if value.is_nan() { Dynamic::UNIT } else { value.into() }
-}
-
-fn int(count: u64) -> Dynamic {
-    Dynamic::from(i64::try_from(count).unwrap_or(i64::MAX))
 }

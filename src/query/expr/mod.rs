@@ -4,15 +4,19 @@
 //! or yes and no, for every trial of a stretch. Conditions that only compare columns with numbers and
 //! texts are answered from the columns, without the interpreter.
 
+mod column;
 mod columnar;
 mod compiler;
+mod error;
 mod expression;
+mod input;
 mod names;
 mod run_context;
 mod sources;
 mod stored_script;
 
-pub use compiler::{Asker, QueryError};
+pub use compiler::Asker;
+pub use error::QueryError;
 pub use expression::{Bound, Expression, Known};
 pub use run_context::Facts;
 

@@ -1,0 +1,92 @@
+//! The values of a variable, trial by trial.
+
+use rhai::{Dynamic, Map};
+
+use super::input::{Input, duration_s, on_frontier};
+use super::run_context::Facts;
+use crate::store::Stretch;
+
+/// Where the values of a variable are in a stretch.
+pub(super) enum Column<'s> {
+    Constant(Dynamic),
+    Values(&'s [f64]),
+    /// A text by its place among the parts.
+    Text(Option<usize>),
+    /// Texts by their places, and whether a trial that lacks one has `()` in its place.
+    Texts(Vec<(&'s str, Option<usize>)>, bool),
+    Of(&'s Input),
+}
+
+impl<'s> Column<'s> {
+    /// The column of a variable in a stretch.
+    pub(super) fn of(input: &'s Input, facts: &Facts, stretch: &'s Stretch) -> Self {
+        let part = |name: &str| stretch.part(name);
+        match input {
+            Input::Metric(name) => match stretch.values(name) {
+                Some(values) => Self::Values(values),
+                None => Self::Constant(Dynamic::UNIT),
+            },
+            Input::Part(name) => Self::Text(part(name)),
+            Input::Point(Some(parts)) => {
+                Self::Texts(parts.iter().map(|name| (name.as_str(), part(name))).collect(), true)
+            }
+            Input::Point(None) => Self::Texts(
+                stretch.parts().iter().enumerate().map(|(at, p)| (p.as_str(), Some(at))).collect(),
+                false,
+            ),
+            Input::Run => Self::Constant(facts.name.clone().into()),
+            Input::Args => Self::Constant(facts.args.clone()),
+            Input::Seed => Self::Constant(int(facts.record.seed)),
+            Input::File => Self::Constant(facts.record.file.clone().into()),
+            Input::Settings => Self::Constant(facts.settings()),
+            other => Self::Of(other),
+        }
+    }
+
+    /// The value for one trial of the stretch.
+    pub(super) fn value(&self, facts: &Facts, stretch: &Stretch, at: usize) -> Dynamic {
+        let text = |part: Option<usize>| {
+            part.and_then(|part| stretch.text(at, part)).map_or(Dynamic::UNIT, Into::into)
+        };
+        let input = match self {
+            Self::Constant(value) => return value.clone(),
+            Self::Values(values) => return number(values[at]),
+            Self::Text(part) => return text(*part),
+            Self::Texts(parts, with_absent) => {
+                let entries = parts.iter().map(|&(name, part)| (name.into(), text(part)));
+                let kept = |(_, text): &(_, Dynamic)| *with_absent || !text.is_unit();
+                return Dynamic::from_map(entries.filter(kept).collect());
+            }
+            Self::Of(input) => input,
+        };
+        match input {
+            Input::Step => int(stretch.step(at)),
+            Input::Phase => facts.phase(stretch.phase(at)).into(),
+            Input::Reward => stretch.reward(at).map_or(Dynamic::UNIT, Dynamic::from),
+            Input::Valid => stretch.is_valid(at).into(),
+            Input::Failed => stretch.reward(at).is_none().into(),
+            Input::Reason => stretch.reason(at).map_or(Dynamic::UNIT, Into::into),
+            Input::Duration => duration_s(stretch, at).into(),
+            Input::FromCache => stretch.effort(at).reused.text().into(),
+            Input::OnFrontier => on_frontier(facts, stretch, at).into(),
+            Input::Metrics => {
+                let values = stretch.metrics().iter().filter_map(|name| {
+                    let value = stretch.values(name)?[at];
+                    (!value.is_nan()).then(|| (name.as_str().into(), value.into()))
+                });
+                Dynamic::from_map(values.collect::<Map>())
+            }
+            // The others are columns of their own.
+            _ => Dynamic::UNIT,
+        }
+    }
+}
+
+/// A number of a column; one that is not a number stands for none.
+fn number(value: f64) -> Dynamic {
+    if value.is_nan() { Dynamic::UNIT } else { value.into() }
+}
+
+fn int(count: u64) -> Dynamic {
+    Dynamic::from(i64::try_from(count).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,58 @@
+//! The variables that an expression may mention.
+
+use super::run_context::Facts;
+use crate::store::Stretch;
+
+/// What a variable stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Input {
+    Step,
+    Phase,
+    Reward,
+    Valid,
+    Failed,
+    Reason,
+    Run,
+    /// The texts of the parts, or of some of them.
+    Point(Option<Vec<String>>),
+    Metrics,
+    Duration,
+    FromCache,
+    OnFrontier,
+    Args,
+    Seed,
+    File,
+    Settings,
+    Metric(String),
+    Part(String),
+}
+
+/// What an expression may see of a trial beside metrics and parts.
+pub(super) static BUILT_IN: [(&str, Input); 16] = [
+    ("step", Input::Step),
+    ("phase", Input::Phase),
+    ("reward", Input::Reward),
+    ("valid", Input::Valid),
+    ("failed", Input::Failed),
+    ("reason", Input::Reason),
+    ("run", Input::Run),
+    ("point", Input::Point(None)),
+    ("m", Input::Metrics),
+    ("duration_s", Input::Duration),
+    ("from_cache", Input::FromCache),
+    ("on_frontier", Input::OnFrontier),
+    ("args", Input::Args),
+    ("seed", Input::Seed),
+    ("file", Input::File),
+    ("settings", Input::Settings),
+];
+
+/// The time that a trial took, in seconds.
+pub(super) fn duration_s(stretch: &Stretch, at: usize) -> f64 {
+    stretch.effort(at).seconds()
+}
+
+/// Whether a trial is on the frontier of its run, as far as that was asked for.
+pub(super) fn on_frontier(facts: &Facts, stretch: &Stretch, at: usize) -> bool {
+    facts.frontier.as_ref().is_some_and(|frontier| frontier.contains(&stretch.step(at)))
+}
