@@ -2,7 +2,7 @@
 
 use super::error::StoreError;
 use super::format::keys;
-use super::open::Store;
+use super::store::Store;
 use crate::util::checksum::{body, hashed};
 
 /// How many checkpoints of a run are kept: the last, and one to fall back to.

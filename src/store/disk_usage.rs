@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::error::StoreError;
-use super::open::Store;
+use super::store::Store;
 use crate::store::layout::DATABASE;
 
 /// A database below this is not worth a compaction.

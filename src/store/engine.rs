@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Range;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use sled::{Batch, IVec};
 
 use super::disk::database::Database;
-use super::error::StoreError;
+use super::error::{StoreError, damaged};
 use super::image::{Ascending, Descending, Image, ImageError, ImageTree};
 
 /// A tree that every sled database has and that a store does not use.
@@ -281,4 +281,28 @@ impl Iterator for Back<'_> {
             }
         }
     }
+}
+
+impl StoreError {
+    pub(super) fn of(path: &Path, error: impl Into<EngineError>) -> Self {
+        let io = |source| Self::Io { path: path.to_owned(), source };
+        match error.into() {
+            EngineError::Database(sled::Error::Io(error)) if is_loss(&error) => {
+                damaged(path, format!("a file of it is missing or cut short ({error})"))
+            }
+            EngineError::Database(sled::Error::Io(source))
+            | EngineError::Image(ImageError::Io(source)) => io(source),
+            EngineError::Database(sled::Error::Corruption { .. }) => {
+                damaged(path, "a checksum in it does not hold")
+            }
+            EngineError::Database(other) => damaged(path, other.to_string()),
+            EngineError::Image(ImageError::Flaw(flaw)) => damaged(path, flaw.to_string()),
+            EngineError::ReadOnly => io(ErrorKind::ReadOnlyFilesystem.into()),
+        }
+    }
+}
+
+/// Whether a file ended, or was not there, where sled had reason to read on.
+fn is_loss(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::NotFound)
 }

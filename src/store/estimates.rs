@@ -1,7 +1,7 @@
 //! Estimates of accelerators, by the hash of what decides them; runs share them.
 
 use super::error::StoreError;
-use super::open::Store;
+use super::store::Store;
 use crate::util::checksum::hashed;
 
 impl Store {

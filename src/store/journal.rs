@@ -7,23 +7,15 @@
 use std::collections::{HashMap, hash_map};
 use std::sync::{MutexGuard, PoisonError};
 
-use sled::{Batch, IVec};
+use sled::IVec;
 
 use super::error::StoreError;
 use super::format::entry_codec::{self, Packing};
 use super::format::keys;
 use super::format::trial::Entry;
 use super::format::trial_block::Stretch;
-use super::open::Store;
-
-/// The end of a journal that this process appends to.
-#[derive(Debug, Default)]
-pub(super) struct Tail {
-    /// The step of the next trial.
-    next: u64,
-    /// The entries after the last full stretch.
-    rest: Vec<Entry>,
-}
+use super::packing::{Tail, pack};
+use super::store::Store;
 
 impl Store {
     /// Appends trials to a run's journal and hands them to the operating system: when this returns,
@@ -165,61 +157,4 @@ impl Store {
         }
         Ok((!singles.is_empty()).then(|| Stretch::of(singles.iter())))
     }
-}
-
-/// What appending entries to those after the last full stretch changes.
-#[derive(Debug, Default)]
-pub(super) struct Packed {
-    /// Records that are written.
-    pub written: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Keys of records that are removed.
-    removed: Vec<Vec<u8>>,
-    /// How many of all entries are in full stretches then.
-    in_stretches: usize,
-}
-
-impl Packed {
-    /// All changes together.
-    pub fn batch(self) -> Batch {
-        let mut batch = Batch::default();
-        for key in self.removed {
-            batch.remove(key);
-        }
-        for (key, value) in self.written {
-            batch.insert(key, value);
-        }
-        batch
-    }
-}
-
-/// Packs entries that are appended to those after the last full stretch.
-pub(super) fn pack(run: &str, stored: &[Entry], new: &[Entry]) -> Result<Packed, StoreError> {
-    let encode = |step: u64, reason: String| StoreError::Encode {
-        what: format!("trial {step} of run `{run}`"),
-        reason,
-    };
-    let mut packed = Packed::default();
-    let all: Vec<&Entry> = stored.iter().chain(new).collect();
-    let stretches = all.chunks_exact(Stretch::LEN as usize);
-    let rest = stretches.remainder();
-    for stretch in stretches {
-        let first = stretch[0].trial.step;
-        let key = keys::key(run, first);
-        let value = entry_codec::packed(&key, &Stretch::of(stretch.iter().copied()))
-            .map_err(|reason| encode(first, reason))?;
-        packed.written.push((key, value));
-    }
-    if rest.len() < all.len() {
-        // The first one's key is the stretch's.
-        let others = stored.iter().skip(1);
-        packed.removed = others.map(|entry| keys::key(run, entry.trial.step)).collect();
-    }
-    for entry in &rest[rest.len().saturating_sub(new.len())..] {
-        let step = entry.trial.step;
-        let key = keys::key(run, step);
-        let value = entry_codec::single(&key, entry).map_err(|reason| encode(step, reason))?;
-        packed.written.push((key, value));
-    }
-    packed.in_stretches = all.len() - rest.len();
-    Ok(packed)
 }

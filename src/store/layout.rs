@@ -28,3 +28,6 @@ pub(in crate::store) const BLOBS: &str = "blobs";
 
 /// Checkpoints of trainings that were cut off.
 pub(in crate::store) const TRAININGS: &str = "trainings";
+
+/// The tree with the version of the layout.
+pub(in crate::store) const META: &[u8] = b"meta";

@@ -6,12 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::disk::replace;
-use super::disk::trees::META;
 use super::error::StoreError;
 use super::image::{Image, ImageError, Mark, Snapshot, is_conf, snapshots};
 use super::place::{self, Layout, not_a_store};
 use crate::store::error::damaged;
-use crate::store::layout::{FORMAT, FORMAT_KEY, SYNCED_KEY};
+use crate::store::layout::{FORMAT, FORMAT_KEY, META, SYNCED_KEY};
 
 /// Bytes of a database in which nothing can be read that are no loss: no record fits into them.
 const UNMADE_BYTES: usize = 512;

@@ -7,7 +7,7 @@ use super::error::StoreError;
 use super::format::record::RunRecord;
 use super::format::trial::{Entry, Trial};
 use super::format::trial_block::Stretch;
-use super::open::Store;
+use super::store::Store;
 use super::studies::StudyRecord;
 
 /// What can be read of a store.

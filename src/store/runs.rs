@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use super::engine::Tree;
 use super::error::StoreError;
 use super::format::record::{RunRecord, Status};
-use super::open::Store;
+use super::store::Store;
 
 /// Names that are more alike than this are suggested.
 const SIMILAR: f64 = 0.7;

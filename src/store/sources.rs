@@ -1,7 +1,7 @@
 //! Texts of scripts, by their hash.
 
 use super::error::StoreError;
-use super::open::Store;
+use super::store::Store;
 
 impl Store {
     /// Keeps a text and gives its hash (BLAKE3, hexadecimal).

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
-use super::open::Store;
 use super::runs::first_free;
+use super::store::Store;
 
 /// A study: many runs, compared. Its runs have its name, a slash, and their own after it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::error::StoreError;
-use super::open::Store;
+use super::store::Store;
 use crate::util::checksum::{body, hashed};
 
 impl Store {

@@ -10,7 +10,7 @@ use zstd::Encoder;
 
 use super::super::disk::trees::is_local;
 use super::super::error::StoreError;
-use super::super::open::Store;
+use super::super::store::Store;
 use super::format::{self, End, Manifest, Totals, TreeTotals};
 use crate::store::layout::FORMAT;
 use crate::util::atomic_file::Replacement;

@@ -7,16 +7,18 @@ use std::path::Path;
 use tar::{Entry, EntryType};
 use zstd::Decoder;
 
+use super::super::disk::acquire::lock;
+use super::super::disk::free_space::check_room;
 use super::super::disk::fsync::make_folder;
 use super::super::disk::lock::Lock;
 use super::super::disk::replace;
-use super::super::disk::trees::{Filling, META, is_local};
+use super::super::disk::trees::{Filling, is_local};
 use super::super::error::StoreError;
 use super::super::format::keys;
-use super::super::open::{Store, check_room, lock};
 use super::super::place::{Place, look};
+use super::super::store::Store;
 use super::format::{self, End, Manifest, Totals, TreeTotals};
-use crate::store::layout::{FORMAT, FORMAT_KEY, FREE_BYTES, TRAININGS};
+use crate::store::layout::{FORMAT, FORMAT_KEY, FREE_BYTES, META, TRAININGS};
 use crate::store::marker;
 use crate::util::atomic_file::create_like_folder;
 

@@ -1,12 +1,13 @@
 //! Giving space back.
 
 use super::database::Database;
+use super::open_database::open_database;
 use super::replace;
 use super::trees::{copy_trees, is_local};
 use crate::store::disk_usage::database_bytes;
 use crate::store::engine::{Engine, Tree};
-use crate::store::open::open_database;
-use crate::store::{Store, StoreError};
+use crate::store::error::StoreError;
+use crate::store::store::Store;
 
 /// What a compaction did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

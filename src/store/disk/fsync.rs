@@ -6,11 +6,13 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-use crate::store::layout::{BLOBS, DATABASE};
-use crate::util::atomic_file::{create_folder_like_folder, restrict_like_folder};
+use crate::store::layout::{BLOBS, DATABASE, SYNCED};
+use crate::util::atomic_file::{
+    create_folder_like_folder, create_like_folder, restrict_like_folder,
+};
 
 /// What is known to be on the disk.
 #[derive(Debug, Default)]
@@ -92,4 +94,14 @@ fn sync_file(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// Writes the number of the last sync beside a database that has it.
+pub(in crate::store) fn write_synced(folder: &Path, number: u64) -> io::Result<()> {
+    let temporary = folder.join("synced.new");
+    let mut new = create_like_folder(&temporary)?;
+    writeln!(new, "{number}")?;
+    new.sync_all()?;
+    fs::rename(&temporary, folder.join(SYNCED))?;
+    sync_folder(folder)
 }

@@ -12,7 +12,7 @@ use std::{env, fs};
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Store, now_s};
+use crate::store::format::record::now_s;
 use crate::util::atomic_file::create_like_folder;
 
 /// The file within the store's folder.
@@ -53,7 +53,7 @@ pub struct Holder {
 }
 
 impl Holder {
-    fn this_process() -> Self {
+    pub(in crate::store) fn this_process() -> Self {
         let process = std::process::id();
         let words: Vec<String> =
             env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
@@ -138,12 +138,12 @@ impl Holding {
         holding
     }
 
-    fn holder(&self) -> MutexGuard<'_, Holder> {
+    pub(in crate::store) fn holder(&self) -> MutexGuard<'_, Holder> {
         self.holder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A folder that takes no more files is no reason to stop.
-    fn write(&self, holder: &Holder) {
+    pub(in crate::store) fn write(&self, holder: &Holder) {
         let write = || {
             let text = serde_json::to_string(holder).map_err(io::Error::other)?;
             // Whoever reads it finds the one before or this one, whole.
@@ -160,28 +160,6 @@ impl Holding {
 impl Drop for Holding {
     fn drop(&mut self) {
         let _ = fs::remove_file(self.store.join(FILE));
-    }
-}
-
-impl Store {
-    /// This process as the holder of the store, with its last sign of life.
-    pub fn holder(&self) -> Holder {
-        let holder = self.holding.as_ref().map(|holding| holding.holder().clone());
-        Holder { runs: self.own_runs(), ..holder.unwrap_or_else(Holder::this_process) }
-    }
-
-    /// Says in the store's folder that this process is alive, and what it works on.
-    pub fn beat(&self) {
-        let Some(holding) = &self.holding else { return };
-        holding.holder().heartbeat_s = now_s();
-        holding.write(&self.holder());
-    }
-
-    /// Says in the store's folder at which socket this process answers.
-    pub fn answer_at(&self, socket: Option<PathBuf>) {
-        let Some(holding) = &self.holding else { return };
-        holding.holder().socket = socket;
-        self.beat();
     }
 }
 
@@ -242,7 +220,7 @@ mod tests {
     use std::thread::sleep;
 
     use super::*;
-    use crate::store::OpenMode;
+    use crate::store::{OpenMode, Store};
 
     #[test]
     fn a_store_says_who_holds_it_while_it_is_held() {

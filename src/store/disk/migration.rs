@@ -9,9 +9,9 @@ use sled::IVec;
 
 use crate::store::engine::Tree;
 use crate::store::format::keys;
-use crate::store::journal::{Packed, pack};
-use crate::store::{Entry, Trial};
-use crate::store::{Store, StoreError, Stretch};
+use crate::store::packing::{Packed, pack};
+use crate::store::store::Store;
+use crate::store::{Entry, StoreError, Stretch, Trial};
 
 /// The tree of format 1.
 pub(in crate::store) const OLD_TRIALS: &str = "trials";

@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 
 use sled::{Db, Tree};
 
+use super::free_space::check_room;
+use super::fsync::write_synced;
+use super::open_database::open_database;
 use crate::store::engine::Engine;
 use crate::store::error::StoreError;
-use crate::store::layout::{FREE_BYTES, SYNCED_KEY};
-use crate::store::open::{check_room, open_database, write_synced};
-
-/// The tree with the version of the layout.
-pub(in crate::store) const META: &[u8] = b"meta";
+use crate::store::layout::{FREE_BYTES, META, SYNCED_KEY};
 
 /// Bytes that are written between two flushes.
 const FLUSH_EVERY: u64 = 8 << 20;

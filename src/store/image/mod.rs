@@ -12,6 +12,7 @@
 mod check;
 mod format;
 mod log;
+mod marked;
 mod page;
 mod pages;
 mod pieces;
@@ -20,7 +21,8 @@ mod tree;
 
 pub(super) use format::{SegmentHeader, is_conf};
 pub(super) use log::{Files, ImageError};
-pub(super) use pages::{Image, Mark};
+pub(super) use marked::Mark;
+pub(super) use pages::Image;
 pub(super) use pieces::{Finder, find_records};
 pub(super) use snapshot::{Snapshot, is_name as is_snapshot_name, snapshots};
 pub(super) use tree::{Ascending, Descending, ImageTree};

@@ -10,7 +10,6 @@ use super::format::{Kind, SEGMENT};
 use super::log::{Files, Flaw, Fragment, Hole, ImageError, Log, Page, Source, read_blob};
 use super::page::{Data, Link, Node, prefix_of, read_meta};
 use super::snapshot::{Snapshot, snapshots};
-use super::tree::ImageTree;
 
 /// The page that names the trees.
 const META_PAGE: u64 = 0;
@@ -20,13 +19,13 @@ const KEPT_BYTES: usize = 32 << 20;
 /// The pages of a database as its files hold them.
 #[derive(Debug)]
 pub struct Image {
-    files: Files,
+    pub(super) files: Files,
     source: Source,
-    log: Log,
-    roots: BTreeMap<Vec<u8>, u64>,
+    pub(super) log: Log,
+    pub(super) roots: BTreeMap<Vec<u8>, u64>,
     leaves: Mutex<Kept>,
-    needs_rewriting: bool,
-    hole: Option<Hole>,
+    pub(super) needs_rewriting: bool,
+    pub(super) hole: Option<Hole>,
 }
 
 /// A leaf: the records of a tree from one key up to another.
@@ -49,55 +48,16 @@ struct Kept {
     bytes: usize,
 }
 
-/// A number that the database and a file beside it have, by which a lost end of the log is seen.
-#[derive(Clone, Copy, Debug)]
-pub struct Mark<'a> {
-    /// The tree.
-    pub tree: &'a [u8],
-    /// The key.
-    pub key: &'a [u8],
-    /// The number in the file, if there is such a file.
-    pub expected: Option<u64>,
-}
-
 /// The last snapshot of a database, if there is one that is whole.
-fn last_snapshot(files: &Files) -> io::Result<Option<Snapshot>> {
+pub(super) fn last_snapshot(files: &Files) -> io::Result<Option<Snapshot>> {
     let Some(folder) = &files.snapshots else { return Ok(None) };
     let Some(path) = snapshots(folder)?.into_iter().next() else { return Ok(None) };
     Ok(Snapshot::read(&fs::read(path)?))
 }
 
 impl Image {
-    /// Reads the log of a database whose file is there.
-    ///
-    /// What was written after the last mark that reached the disk may be missing from the end of the log on, in
-    /// whatever way: a process was killed, or the power went.
-    ///
-    /// # Errors
-    /// The files cannot be read, or are damaged.
-    pub fn open(files: Files, mark: Mark<'_>) -> Result<Self, ImageError> {
-        let image = Self::read(files, i64::MAX)?;
-        let Some((lsn, flaw)) = image.first_flaw(mark)? else {
-            image.refuse_lost_end(mark)?;
-            return Ok(image);
-        };
-        if mark.expected.is_none() {
-            return Err(flaw.into());
-        }
-        // What is before the flaw is all that was brought to the disk, or the flaw is none that a loss of power
-        // explains.
-        tracing::debug!(lsn, %flaw, "reading the log up to a flaw");
-        let hole = image.log.whole_hole(&flaw, lsn);
-        let mut before = Self::read(image.files, lsn)?;
-        if before.first_flaw(mark)?.is_some() || before.refuse_lost_end(mark).is_err() {
-            return Err(flaw.into());
-        }
-        before.needs_rewriting = true;
-        before.hole = Some(hole);
-        Ok(before)
-    }
-
-    fn read(files: Files, cut: i64) -> Result<Self, ImageError> {
+    /// Reads the log up to a position in it.
+    pub(super) fn read(files: Files, cut: i64) -> Result<Self, ImageError> {
         let source = Source::open(&files.log)?;
         let known = last_snapshot(&files)?.map_or(-1, |snapshot| snapshot.lsn.min(cut - 1));
         let log = Log::read(&source, known, cut)?;
@@ -123,11 +83,6 @@ impl Image {
     /// The names of the trees, in order.
     pub fn names(&self) -> impl Iterator<Item = &[u8]> {
         self.roots.keys().map(Vec::as_slice)
-    }
-
-    /// A tree by its name.
-    pub fn tree(self: &Arc<Self>, name: &[u8]) -> Option<ImageTree> {
-        self.roots.get(name).map(|&root| ImageTree::new(self.clone(), root))
     }
 
     /// Where the log ends although more of it follows, if it does.
@@ -222,7 +177,7 @@ impl Image {
         Ok(node)
     }
 
-    fn log_name(&self) -> String {
+    pub(super) fn log_name(&self) -> String {
         self.files.log.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
@@ -249,58 +204,8 @@ impl Image {
         Ok(Some(leaf))
     }
 
-    /// The number of a mark, and the position in the log of the message that has it; `None` if there is none.
-    fn mark(&self, mark: Mark<'_>) -> Result<Option<(u64, i64)>, ImageError> {
-        let Some(&root) = self.roots.get(mark.tree) else { return Ok(None) };
-        let Some((page, leaf)) = ImageTree::find(self, root, mark.key)? else { return Ok(None) };
-        let value = leaf.records.iter().find(|(key, _)| key == mark.key);
-        let number = value.and_then(|(_, value)| <[u8; 8]>::try_from(value.as_ref()).ok());
-        let Some(Page::Present(base, links)) = self.log.pages.get(&page) else { return Ok(None) };
-        let lsn = links.last().unwrap_or(base).lsn;
-        Ok(number.map(|number| (u64::from_be_bytes(number), lsn)))
-    }
-
-    fn refuse_lost_end(&self, mark: Mark<'_>) -> Result<(), ImageError> {
-        let Some(expected) = mark.expected else { return Ok(()) };
-        let found = self.mark(mark)?.map_or(0, |(number, _)| number);
-        if found < expected {
-            let what = "it has lost what was written last".to_owned();
-            return Err(Flaw { file: self.log_name(), at: None, what }.into());
-        }
-        Ok(())
-    }
-
-    /// The first position in the log at which something is wrong that shows without reading every page.
-    fn first_flaw(&self, mark: Mark<'_>) -> Result<Option<(i64, Flaw)>, ImageError> {
-        let mut first = self.log.bad.clone();
-        let mut note = |lsn: i64, flaw: Flaw| {
-            if first.as_ref().is_none_or(|&(first, _)| lsn < first) {
-                first = Some((lsn, flaw));
-            }
-        };
-        // A position after which things may not have reached the disk.
-        let synced = self.mark(mark)?.map_or(-1, |(_, lsn)| lsn);
-        for (_, base, links) in self.present() {
-            for fragment in std::iter::once(base).chain(links) {
-                let Some(number) = fragment.blob else { continue };
-                let is_there = super::log::blob_path(&self.files, number).is_some();
-                let is_whole =
-                    || -> io::Result<bool> { Ok(read_blob(&self.files, number)?.is_some()) };
-                if !is_there || (fragment.lsn > synced && !is_whole()?) {
-                    note(fragment.lsn, self.flaw(fragment, "it is missing or damaged"));
-                }
-            }
-        }
-        if let Some(snapshot) = last_snapshot(&self.files)? {
-            for (lsn, flaw) in self.against(&snapshot) {
-                note(lsn, flaw);
-            }
-        }
-        Ok(first)
-    }
-
     /// What a snapshot has and the log has lost since.
-    fn against(&self, snapshot: &Snapshot) -> Vec<(i64, Flaw)> {
+    pub(super) fn against(&self, snapshot: &Snapshot) -> Vec<(i64, Flaw)> {
         let mut lost = Vec::new();
         for (page, known) in &snapshot.pages {
             let found: Vec<(i64, u64)> = match self.log.pages.get(page) {

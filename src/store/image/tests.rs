@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::pages::Mark;
+use super::marked::Mark;
 use super::{Files, Image};
 
 type Records = BTreeMap<Vec<u8>, Vec<u8>>;

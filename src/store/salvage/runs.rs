@@ -287,7 +287,7 @@ impl<'a> Journal<'a> {
         filling: &mut Filling,
         tree: &sled::Tree,
     ) -> Result<(), StoreError> {
-        let packed = super::super::journal::pack(self.name, &[], entries)?;
+        let packed = super::super::packing::pack(self.name, &[], entries)?;
         packed.written.iter().try_for_each(|(key, value)| filling.insert(tree, key, value))
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use super::super::open::Store;
 use super::super::place;
+use super::super::store::Store;
 use super::Findings;
 use crate::util::checksum;
 

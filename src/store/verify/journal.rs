@@ -6,7 +6,7 @@ use super::super::format::keys;
 use super::super::format::record::RunRecord;
 use super::super::format::trial::Trial;
 use super::super::format::trial_block::Stretch;
-use super::super::open::Store;
+use super::super::store::Store;
 use super::{Findings, IMPORT};
 use crate::util::checksum;
 

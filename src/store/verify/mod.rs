@@ -14,7 +14,7 @@ pub use findings::{Finding, Findings, Weight};
 mod tests;
 
 use super::disk::watchdog::without_panic;
-use super::open::Store;
+use super::store::Store;
 
 /// What brings back a record that is lost.
 const IMPORT: &str = "`tandem store import` makes a store of an archive that has it";

@@ -2,7 +2,7 @@
 
 use super::super::engine::Tree;
 use super::super::format::record::RunRecord;
-use super::super::open::Store;
+use super::super::store::Store;
 use super::super::studies::StudyRecord;
 use super::{Findings, IMPORT};
 use crate::store::layout::{FORMAT_KEY, SYNCED_KEY};
