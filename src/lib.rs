@@ -18,6 +18,7 @@ pub mod report;
 pub mod run;
 pub mod script;
 pub mod search;
+pub mod session;
 pub mod space;
 pub mod store;
 pub mod study;

@@ -3,10 +3,10 @@
 use std::io::stdout;
 use std::process::ExitCode;
 
+use clap::Command;
 use clap_complete::{Shell, generate};
 
 use super::error::CliError;
-use super::help;
 
 /// Prints the completions of a shell, for the file that it reads them from.
 #[derive(Debug, clap::Args)]
@@ -17,9 +17,9 @@ pub struct Args {
 }
 
 /// Carries out the command.
-pub fn run(args: &Args) -> Result<ExitCode, CliError> {
+pub fn run(args: &Args, mut command: Command) -> Result<ExitCode, CliError> {
     let mut text = Vec::new();
-    generate(args.shell, &mut help::command(), "tandem", &mut text);
+    generate(args.shell, &mut command, "tandem", &mut text);
     std::io::Write::write_all(&mut stdout(), &text)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,24 +1,19 @@
 //! What every command shares: where things are, and how an experiment is loaded.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use clap::Args;
 use tracing_subscriber::EnvFilter;
 
 use super::error::CliError;
-use super::run::listen;
 use tandem::note;
 use tandem::report::{Colour, Format, Voice};
-use tandem::run::{Experiment, Failure, StoredEstimates, StoredTrainings};
-use tandem::script::{Script, ScriptError, Settings, SettingsError};
-use tandem::space::Point;
+use tandem::script::Settings;
+use tandem::session::{self, Loaded};
 use tandem::store::server::{self, Served};
 use tandem::store::{OpenMode, Reader, RunRecord, Store};
-use tandem::util::rng::stream;
 
 /// Reads a count that makes no sense as 0.
 pub fn at_least_one(text: &str) -> Result<u64, String> {
@@ -88,15 +83,6 @@ pub struct PairArgs {
     pub at: Vec<String>,
 }
 
-/// An experiment and the settings it was loaded with.
-pub struct Loaded {
-    /// The script.
-    pub script: Script,
-    /// Its settings, overrides included.
-    pub settings: Settings,
-    stop: OnceLock<Arc<AtomicBool>>,
-}
-
 impl Common {
     /// How the program is to speak.
     pub const fn voice(&self) -> Voice {
@@ -125,119 +111,22 @@ impl Common {
 
     /// The folder of benchmark tables: the option or `TANDEM_DATA`, else the setting, else `data`.
     pub fn data_dir(&self, settings: Option<&Settings>) -> PathBuf {
-        let setting = settings.and_then(|settings| settings.data.clone());
-        self.data.clone().or(setting).unwrap_or_else(|| PathBuf::from("data"))
+        session::data_folder(self.data.as_deref(), settings)
     }
 
     /// Loads an experiment with overrides.
     pub fn load(&self, file: &Path, set: &[String]) -> Result<Loaded, CliError> {
-        let mut settings = read_settings(file)?;
-        for assignment in set {
-            settings.set(assignment).map_err(ScriptError::from)?;
-        }
-        self.load_with(file, settings)
+        Ok(session::load(file, set, self.data.as_deref())?)
     }
 
     /// Loads an experiment with settings that are already complete.
     pub fn load_with(&self, file: &Path, settings: Settings) -> Result<Loaded, CliError> {
-        let path = settings.script.clone().unwrap_or_else(|| file.to_path_buf());
-        let data = self.data_dir(Some(&settings));
-        let script = Script::load(&path, &settings, data)?;
-        Ok(Loaded { script, settings, stop: OnceLock::new() })
-    }
-}
-
-/// The settings that a stored run was started with.
-pub fn stored_settings(record: &RunRecord) -> Result<Settings, CliError> {
-    serde_json::from_value(record.settings.clone()).map_err(|error| {
-        let name = &record.name;
-        let why = match &record.lost {
-            Some(lost) if lost.record => ", as its record was read from a damaged page",
-            _ => "",
-        };
-        CliError::usage(format!("the settings of run `{name}` cannot be read{why}: {error}"))
-    })
-}
-
-/// Loads the experiment of a stored run as it is now, with the run's settings.
-pub fn stored_experiment(common: &Common, record: &RunRecord) -> Result<Loaded, CliError> {
-    common.load_with(Path::new(&record.file), stored_settings(record)?)
-}
-
-impl Loaded {
-    /// What Ctrl-C sets; trainings end by it too.
-    pub fn stop(&self) -> Arc<AtomicBool> {
-        let listening = || {
-            let stop = Arc::new(AtomicBool::new(false));
-            listen(&stop);
-            self.script.host().trainer().stop_at(stop.clone());
-            stop
-        };
-        self.stop.get_or_init(listening).clone()
+        Ok(session::load_with(file, settings, self.data.as_deref())?)
     }
 
-    /// Keeps the experiment's trainings and estimates in a store.
-    pub fn keep_in(&self, store: &Arc<Store>) {
-        self.script.host().estimates().keep_in(Arc::new(StoredEstimates(store.clone())));
-        self.script.host().trainer().keep_in(Arc::new(StoredTrainings(store.clone())));
-    }
-
-    /// A point with some parts given as texts (`part=text`) and the others drawn by the seed.
-    pub fn point(&self, at: &[String]) -> Result<Point, CliError> {
-        let space = self.script.space();
-        let mut rng = stream(self.settings.seed.unwrap_or(0), "estimate", 0);
-        let mut point = space.draw(&mut rng).map_err(|error| CliError::usage(error.to_string()))?;
-        for assignment in at {
-            let (name, text) = assignment.split_once('=').ok_or_else(|| {
-                CliError::usage(format!("`--at {assignment}` is not of the form part=text"))
-            })?;
-            let part = space.part(name).map_err(|error| CliError::usage(error.to_string()))?;
-            let options = space.parts()[part]
-                .domain
-                .parse(text)
-                .map_err(|illegal| CliError::usage(format!("part `{name}`: {illegal}")))?;
-            point = space.with(&point, part, &options);
-        }
-        Ok(point)
-    }
-
-    /// An error of a function of the script, with its source line where one is behind it.
-    pub fn failure(&self, failure: &Failure) -> CliError {
-        match self.script.diagnostic(&failure.0) {
-            Some(diagnostic) => CliError::Call {
-                head: None,
-                diagnostic: Box::new(diagnostic),
-                sources: self.script.texts().clone(),
-            },
-            None => CliError::Experiment { rendered: format!("error: {failure}") },
-        }
-    }
-
-    /// Points evaluated at once.
-    pub fn threads(&self) -> usize {
-        self.settings.threads()
-    }
-
-    /// The values of the script's arguments.
-    pub fn args(&self) -> BTreeMap<String, String> {
-        self.script.args()
-    }
-}
-
-/// The settings of an experiment's file, before any override.
-pub fn read_settings(file: &Path) -> Result<Settings, CliError> {
-    match file.extension().and_then(|extension| extension.to_str()) {
-        Some("rhai") => Ok(Settings { script: Some(file.to_path_buf()), ..Settings::default() }),
-        Some("yaml" | "yml") => Settings::load(file).map_err(|error| match error {
-            SettingsError::Read { path, source } => ScriptError::Read { path, source }.into(),
-            other => ScriptError::from(other).into(),
-        }),
-        _ => Err(CliError::Usage {
-            message: format!("{} is not an experiment", file.display()),
-            hint: Some(
-                "an experiment is a .rhai script, or a .yaml file that names one".to_owned(),
-            ),
-        }),
+    /// Loads the experiment of a stored run as it is now, with the run's settings.
+    pub fn load_run(&self, record: &RunRecord) -> Result<Loaded, CliError> {
+        Ok(session::load_run(record, self.data.as_deref())?)
     }
 }
 

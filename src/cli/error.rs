@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use serde_json::{Map, Value, json};
 
-use super::drift::Change;
 use super::shell_quote::quoted;
 use tandem::accel::table::TableImportError;
 use tandem::accuracy::nasbench101::{ImportError, TableError};
@@ -16,6 +15,7 @@ use tandem::query::{QueryError, QuestionError};
 use tandem::report::Voice;
 use tandem::run::StudyError;
 use tandem::script::{Diagnostic, ScriptError, SettingsError, Sources};
+use tandem::session::{Change, SessionError};
 use tandem::store::StoreError;
 use tandem::study::PlanError;
 use tandem::train::TrainError;
@@ -82,7 +82,7 @@ pub enum CliError {
     #[error(transparent)]
     Objective(#[from] ParseObjectiveError),
     /// A run's experiment changed.
-    #[error("run `{run}` cannot go on: {}", list(changes))]
+    #[error("run `{run}` cannot go on: {}", Change::list(changes))]
     Changed {
         /// The run's name.
         run: String,
@@ -93,7 +93,7 @@ pub enum CliError {
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// A study's file or experiments changed.
-    #[error("study `{study}` cannot go on: {}", list(changes))]
+    #[error("study `{study}` cannot go on: {}", Change::list(changes))]
     ChangedStudy {
         /// The study's name.
         study: String,
@@ -124,7 +124,28 @@ impl From<QuestionError> for CliError {
     }
 }
 
+impl From<SessionError> for CliError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Script(error) => Self::Script(error),
+            SessionError::Call { head, diagnostic, sources } => {
+                Self::Call { head, diagnostic, sources }
+            }
+            SessionError::Failed(reason) => Self::failed(&reason),
+            SessionError::Store(error) => Self::Store(error),
+            SessionError::Run(error) => Self::Study(error),
+            SessionError::Changed { run, changes } => Self::Changed { run, changes },
+            other => Self::Usage { message: other.to_string(), hint: other.help() },
+        }
+    }
+}
+
 impl CliError {
+    /// The experiment fails, for a reason without a place.
+    pub fn failed(reason: &str) -> Self {
+        Self::Experiment { rendered: format!("error: {reason}") }
+    }
+
     /// A usage error without a hint.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::Usage { message: message.into(), hint: None }
@@ -358,10 +379,6 @@ pub fn described(kind: &str, message: &str, about: Option<&Diagnostic>) -> Value
         }
     }
     Value::Object(object)
-}
-
-fn list(changes: &[Change]) -> String {
-    changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 const fn store_code(error: &StoreError) -> u8 {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::breakdown;
 use super::context::{Common, PairArgs};
 use super::error::CliError;
-use super::summary;
+use super::origins;
 use tandem::note;
 use tandem::report::{Format, Table};
 use tandem::run::Experiment;
@@ -55,7 +55,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     for (name, value) in metrics {
         table.push(vec![name.into(), value.into()]);
     }
-    let origins = summary::origins(&loaded);
+    let origins = origins::origins(&loaded);
     if common.format == Format::Table {
         for origin in &origins {
             if let Some((trust, what)) = origin.split_once(' ') {

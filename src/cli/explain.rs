@@ -4,13 +4,14 @@ use std::io::{Write, stdout};
 use std::process::ExitCode;
 
 use super::breakdown;
-use super::context::{Common, Loaded, label_predicted, stored_experiment};
+use super::context::{Common, label_predicted};
 use super::error::CliError;
 use tandem::metrics::Metrics;
 use tandem::pareto::{Direction, Objective};
 use tandem::report::{Cell, Format, Table};
 use tandem::run::{Experiment, evaluate_finite};
 use tandem::script::Source;
+use tandem::session::Loaded;
 use tandem::space::{Point, Space};
 use tandem::store::{Entry, RunRecord, Trial};
 
@@ -36,7 +37,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let Entry { trial, .. } = store.entry(&record.name, args.step)?.ok_or_else(|| {
         CliError::usage(format!("run `{}` has no step {}", record.name, args.step))
     })?;
-    let loaded = stored_experiment(common, &record)?;
+    let loaded = common.load_run(&record)?;
     require_evaluate(&loaded, &record)?;
     let space = loaded.script.space();
     let point = Point(trial.point.clone());

@@ -2,9 +2,7 @@
 
 use std::fmt::Write as _;
 
-use clap::{Command, CommandFactory};
-
-use super::Cli;
+use clap::Command;
 
 /// The commands by what they are for; any others come last.
 const GROUPS: [(&str, &[&str]); 5] = [
@@ -112,9 +110,9 @@ pub fn examples(name: &str) -> Option<&'static str> {
     EXAMPLES.into_iter().find(|(known, _)| *known == name).map(|(_, examples)| examples)
 }
 
-/// The program's command line with its pages of help.
-pub fn command() -> Command {
-    let mut command = Cli::command();
+/// A command line with the pages of help of its commands.
+pub fn described(command: Command) -> Command {
+    let mut command = command;
     for (name, examples) in EXAMPLES {
         let header = command.get_styles().get_header();
         let text = format!("{header}Examples:{header:#}\n{examples}");
@@ -195,11 +193,14 @@ Then ask what was found:
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
+    use super::super::Cli;
     use super::*;
 
     #[test]
     fn every_command_is_listed_once_and_the_command_line_makes_sense() {
-        let mut command = command();
+        let mut command = described(Cli::command());
         command.clone().debug_assert();
         let names: Vec<String> =
             command.get_subcommands().map(|command| command.get_name().to_owned()).collect();

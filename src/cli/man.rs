@@ -22,8 +22,8 @@ pub struct Args {
 }
 
 /// Carries out the command.
-pub fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let mut command = help::command().disable_help_subcommand(true);
+pub fn run(args: &Args, command: Command) -> Result<ExitCode, CliError> {
+    let mut command = command.disable_help_subcommand(true);
     command.build();
     let Some(dir) = &args.dir else {
         stdout().write_all(&page(command)?)?;

@@ -7,17 +7,18 @@ mod completions;
 mod context;
 mod data;
 mod definitions;
-mod drift;
-mod end_reason;
+mod efforts;
 mod error;
 mod estimate;
 mod explain;
 mod export;
 mod figure;
 mod help;
+mod interrupt;
 mod layout;
 mod man;
 mod new;
+mod origins;
 mod output;
 mod pareto;
 mod query;
@@ -44,7 +45,7 @@ use std::ffi::OsString;
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
-use clap::{ColorChoice, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use tandem::report::{Colour, Format};
 use tandem::script::keep_panics_of_calls;
@@ -139,7 +140,8 @@ fn answer(error: &clap::Error, json: bool) -> ExitCode {
 /// 4 the store is damaged or held by another process, 99 a threshold does not hold, 130 interrupted and resumable.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let (command, json) = (help::command().color(colour(&arguments)), is_json(&arguments));
+    let (command, json) =
+        (help::described(Cli::command()).color(colour(&arguments)), is_json(&arguments));
     let parsed =
         command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let mut cli = match parsed {
@@ -206,8 +208,8 @@ fn carry_out(cli: &Cli) -> ExitCode {
         Command::Train(args) => train::run(common, args),
         Command::Trainings(args) => trainings::run(common, args),
         Command::TrainPredictor(args) => train_predictor::run(common, args),
-        Command::Completions(args) => completions::run(args),
-        Command::Man(args) => man::run(args),
+        Command::Completions(args) => completions::run(args, help::described(Cli::command())),
+        Command::Man(args) => man::run(args, help::described(Cli::command())),
     };
     match result {
         Ok(code) => code,

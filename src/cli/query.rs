@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::context::{Common, label_predicted, read_settings};
+use super::context::{Common, label_predicted};
 use super::error::CliError;
 use super::output::Output;
 use super::query_text::{named, sort_key, split};
@@ -16,6 +16,7 @@ use tandem::query::{
 use tandem::query::{Asker, Bound, Expression, Known};
 use tandem::report::{Cell, Column, Rows, TrialColumns};
 use tandem::script::{ScriptError, Settings};
+use tandem::session::read_settings;
 use tandem::store::{Reader, RunRecord, Stretch};
 
 /// Prints the stored trials for which a Rhai expression holds, or what groups of them come to.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::context::{Common, Loaded, label_predicted, stored_settings};
+use super::context::{Common, label_predicted};
 use super::error::CliError;
 use super::output::Output;
 use tandem::metrics::Metrics;
@@ -14,6 +14,7 @@ use tandem::query::{Judged, Known, Ranking, Rescored, Subject, known, rank, resc
 use tandem::report::{Cell, Column, Format, Kind, Rows, Table, number};
 use tandem::run::{Experiment, Failure, Progress, Reward, RewardFn, StudyError};
 use tandem::script::ScriptError;
+use tandem::session::{Loaded, stored_settings};
 use tandem::store::{Entry, Reader, RunRecord};
 
 /// Reasons of failures that are shown.

@@ -1,45 +1,15 @@
 //! What a run came to, as one JSON object.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value, json};
 
-use super::context::Loaded;
+use super::efforts::{Efforts, Took};
 use super::error::CliError;
+use super::origins::all_origins;
 use super::output::print_json;
-use super::show::Efforts;
-use super::summary::all_origins;
 use tandem::run::{Experiment, Progress};
 use tandem::script::SummaryTable;
+use tandem::session::Loaded;
 use tandem::store::{Outcome, Reader, RunRecord, Trial};
-
-/// What of a run this process has done.
-#[derive(Clone, Copy, Debug)]
-pub struct Took {
-    /// Trials.
-    pub trials: u64,
-    /// In what time.
-    pub time: Duration,
-}
-
-impl Took {
-    /// Trials a second.
-    pub fn per_s(self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let trials = self.trials as f64;
-        trials / self.time.as_secs_f64().max(1e-9)
-    }
-
-    /// What its trials took, which are the last of the run.
-    pub fn efforts(
-        self,
-        store: &dyn Reader,
-        record: &RunRecord,
-        progress: &Progress,
-    ) -> Result<Efforts, CliError> {
-        Efforts::since(store, record, progress.steps().saturating_sub(self.trials))
-    }
-}
 
 /// Prints the outcome of a run: counts, phases, the best trial, the frontier, thresholds, the script's own
 /// tables, where the numbers come from, and what this process took for its trials.

@@ -1,16 +1,16 @@
 //! `tandem show`: one run or one trial in full.
 
-use std::collections::BTreeMap;
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::context::{Common, stored_experiment};
-use super::end_reason::{lost_threshold, progress};
+use super::context::Common;
+use super::efforts::Efforts;
 use super::error::CliError;
 use super::run::summary_to_the_end;
 use tandem::note;
 use tandem::report::{Cell, Format, Table};
+use tandem::session::{lost_threshold, progress};
 use tandem::store::{Entry, Outcome, Reader, RunRecord, Status, Store, SweepRecord};
 
 /// Shows a run, or one trial of it, in full.
@@ -81,7 +81,7 @@ fn print_summary(
     if let Some(lost) = &run.lost {
         note!("note: the store that the run was salvaged from had lost {lost}");
     }
-    let loaded = stored_experiment(common, run)?;
+    let loaded = common.load_run(run)?;
     let progress = progress(store.as_ref(), run)?;
     let printed = summary_to_the_end(common, &loaded, store, &run.name, &progress, None)?;
     Ok(if printed { ExitCode::SUCCESS } else { ExitCode::from(130) })
@@ -98,7 +98,7 @@ fn run_rows(
         Status::Failed { reason } => Some(reason.clone()),
         // The script of a doubtful record may be another.
         Status::Finished if run.sweep.is_none() && run.lost.is_none() => {
-            lost_threshold(common, store, run)?
+            lost_threshold(common.data.as_deref(), store, run)?
         }
         _ => None,
     };
@@ -144,46 +144,6 @@ fn run_rows(
         rows.push((format!("source {name}"), digest.as_str().into()));
     }
     Ok(rows)
-}
-
-/// What the trials of a run took.
-#[derive(Default)]
-pub struct Efforts {
-    /// The time of all evaluations, in seconds; those at the same time count each.
-    pub seconds: f64,
-    /// How many trials used what was known before, by what that was.
-    pub reused: BTreeMap<&'static str, u64>,
-}
-
-impl Efforts {
-    /// Those of all stored trials of a run.
-    pub fn of(store: &dyn Reader, run: &RunRecord) -> Result<Self, CliError> {
-        Self::since(store, run, 0)
-    }
-
-    /// Those of the stored trials of a run from a step on.
-    pub fn since(store: &dyn Reader, run: &RunRecord, first: u64) -> Result<Self, CliError> {
-        let mut all = Self::default();
-        for stretch in store.stretches(&run.name)? {
-            let stretch = stretch?;
-            for at in (0..stretch.len()).filter(|&at| stretch.step(at) >= first) {
-                let effort = stretch.effort(at);
-                all.seconds += effort.seconds();
-                for name in effort.reused.names() {
-                    *all.reused.entry(name).or_default() += 1;
-                }
-            }
-        }
-        Ok(all)
-    }
-
-    /// What was not paid for again; nothing if all was.
-    pub fn reused(&self) -> Option<String> {
-        let counts: Vec<String> =
-            self.reused.iter().map(|(name, count)| format!("{name} of {count}")).collect();
-        let (_, last) = self.reused.last_key_value()?;
-        Some(format!("{} {}", counts.join(", "), if *last == 1 { "trial" } else { "trials" }))
-    }
 }
 
 fn sweep_rows(sweep: &SweepRecord) -> Vec<(String, Cell)> {

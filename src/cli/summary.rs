@@ -2,16 +2,18 @@
 
 use std::io::{self, Write, stdout};
 
-use super::context::{Common, Loaded, label_predicted};
+use super::context::{Common, label_predicted};
+use super::efforts::Took;
 use super::error::CliError;
-use super::run_json::{self, Took};
-use super::{layout, thresholds};
+use super::origins::{all_origins, print_origins};
+use super::{layout, run_json, thresholds};
 use tandem::note;
 use tandem::report::{
     Cell, Format, Table, TrialColumns, counted, duration, elided, grouped, number, spread,
 };
 use tandem::run::{Experiment, Progress};
 use tandem::script::{Source, SummaryTable};
+use tandem::session::Loaded;
 use tandem::store::{Reader, RunRecord, Trial};
 
 /// Prints the name of a run as soon as it is known.
@@ -24,9 +26,6 @@ pub fn print_name(common: &Common, name: &str) -> Result<(), CliError> {
     }
     Ok(())
 }
-
-/// Columns of the label before what numbers come from.
-const LABEL: usize = 10;
 
 /// Phases that are printed for people.
 const SHOWN_PHASES: usize = 8;
@@ -125,17 +124,6 @@ fn print_tables(out: &mut impl Write, tables: &[SummaryTable]) -> io::Result<()>
             table.push(row.iter().cloned().map(Cell::Text).collect());
         }
         table.write_within(layout::width(), &mut *out)?;
-    }
-    Ok(())
-}
-
-/// Prints where numbers come from.
-pub fn print_origins(out: &mut impl Write, origins: &[String]) -> io::Result<()> {
-    if !origins.is_empty() {
-        writeln!(out)?;
-    }
-    for origin in origins {
-        writeln!(out, "{}", layout::result(origin, LABEL))?;
     }
     Ok(())
 }
@@ -240,16 +228,4 @@ fn failures(progress: &Progress) -> Option<String> {
 fn is_modelled(record: &RunRecord) -> bool {
     let (model, _) = Source::Chaidnn.describe();
     record.origins.iter().any(|origin| origin.ends_with(model))
-}
-
-/// Where the numbers of a run come from: when it was made, and now.
-pub fn all_origins(loaded: &Loaded, record: &RunRecord) -> Vec<String> {
-    let mut all = record.origins.clone();
-    all.extend(origins(loaded).into_iter().filter(|origin| !record.origins.contains(origin)));
-    all
-}
-
-/// Where the numbers of an experiment came from so far, and how far they can be trusted.
-pub fn origins(loaded: &Loaded) -> Vec<String> {
-    loaded.script.host().origins().described
 }

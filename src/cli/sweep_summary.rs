@@ -6,7 +6,7 @@ use std::io::{self, Write, stdout};
 use super::context::{Common, label_predicted};
 use super::error::CliError;
 use super::layout;
-use super::summary::print_origins;
+use super::origins::print_origins;
 use tandem::pareto::{Frontier, costs};
 use tandem::report::{Format, Table, TrialColumns, grouped, number, spread};
 use tandem::store::{RunRecord, Store, SweepRecord, Trial};

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use super::context::Loaded;
 use tandem::report::{Format, Table, Voice};
 use tandem::run::{Experiment, Progress};
+use tandem::session::Loaded;
 
 /// The exit code of a run that ended where a threshold does not hold.
 const MISSED: u8 = 99;

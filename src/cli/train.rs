@@ -5,14 +5,16 @@ use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::context::{Common, Loaded, PairArgs};
+use super::context::{Common, PairArgs};
 use super::error::CliError;
+use super::interrupt::stop_of;
 use super::trainings::{curve_table, push_curve};
 use tandem::accuracy::training_cache::TrainingRecord;
 use tandem::note;
 use tandem::report::{Format, Table, TrainingBar};
 use tandem::run::Experiment;
 use tandem::script::TrainingPlan;
+use tandem::session::Loaded;
 use tandem::space::Point;
 use tandem::train::{Model, TrainError};
 use tandem::util::atomic_file::{
@@ -44,7 +46,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     plan.seeds = args.seeds.unwrap_or(plan.seeds).max(1);
     let store = common.store()?;
     loaded.keep_in(&store);
-    loaded.stop();
+    stop_of(&loaded);
     let bar = TrainingBar::new();
     loaded.script.host().trainer().observe(move |event| bar.observe(event));
 

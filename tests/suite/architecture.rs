@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the library, each of which imports from those before it alone.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "util", "metrics", "space", "network", "accel", "train", "accuracy", "search", "pareto",
-    "store", "run", "sweep", "study", "report", "script", "query",
+    "store", "run", "sweep", "study", "report", "script", "session", "query",
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -6,14 +6,15 @@ mod report;
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
-use super::context::{Common, ExperimentArgs, Loaded};
+use super::context::{Common, ExperimentArgs};
 use super::error::{CliError, described};
-use super::sweep::pairs;
+use super::sweep::prepared;
 use probe::Tried;
 use report::Report;
 use tandem::report::{Format, Voice};
 use tandem::run::Experiment;
-use tandem::script::Diagnostic;
+use tandem::script::{Diagnostic, SweepPlan};
+use tandem::session::Loaded;
 use tandem::sweep::MAX_PAIRS;
 
 /// Checks an experiment without running it: what it says, the space, a few points, the phases, what it
@@ -40,11 +41,11 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     if !sweeps {
         script.require_run()?;
     }
-    if let Some(plan) = plan.as_ref().filter(|plan| plan.is_one_by_one())
+    if plan.as_ref().is_some_and(SweepPlan::is_one_by_one)
         && script.space().count().is_none_or(|pairs| pairs > MAX_PAIRS.into())
     {
         // A table may have fewer networks than the space, so that the sweep itself has to say.
-        pairs(&loaded, plan)?;
+        prepared(&loaded)?;
     }
     let runs = script.require_run().is_ok();
     let store = common.existing_store().ok();

@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::cli::context::Loaded;
 use crate::cli::error::CliError;
-use crate::cli::run::explain;
 use tandem::accuracy::training_cache::Estimate;
 use tandem::metrics::Metrics;
 use tandem::run::{
     Experiment, Failure, Obstacle, Progress, Rehearsal, RehearsalEnd, StudyError, evaluate_finite,
 };
 use tandem::script::Diagnostic;
+use tandem::session::Loaded;
 use tandem::space::Point;
 use tandem::store::{Outcome, Stretch};
 use tandem::util::rng::stream;
@@ -76,7 +75,7 @@ impl Tried {
         let nothing = Progress::new(script.objectives().to_vec(), seed);
         let phase = if runs { script.next_phase(&nothing).map_err(fail)? } else { None };
         if let Some(phase) = &phase {
-            phase.view(script).map_err(|error| explain(loaded, error))?;
+            phase.view(script).map_err(|error| loaded.explain(error))?;
         }
         let trainer = script.host().trainer();
         trainer.rehearse(0);
@@ -158,7 +157,7 @@ impl Tried {
             self.points += 1;
             if let Err(failure) = judge(&values) {
                 if script.obstacle() == Some(Obstacle::Unusable) {
-                    return Err(loaded.failure(&failure));
+                    return Err(loaded.failure(&failure).into());
                 }
                 failures.push(failure);
                 continue;
@@ -187,7 +186,7 @@ impl Tried {
         }
         let Some(first) = failures.first() else { return Ok(()) };
         if self.metrics.is_empty() {
-            return Err(loaded.failure(first));
+            return Err(loaded.failure(first).into());
         }
         let (failed, points) = (failures.len(), self.points);
         let message = format!("{failed} of {points} points fail, the first with: ");
@@ -206,7 +205,7 @@ impl Tried {
         };
         let (seed, limit) = (loaded.settings.seed.unwrap_or(0), loaded.settings.steps);
         let rehearsal = Rehearsal::of(script, seed, limit, REHEARSE_FOR, &mut evaluated)
-            .map_err(|error| explain(loaded, error))?;
+            .map_err(|error| loaded.explain(error))?;
         if let RehearsalEnd::Failed(failure) = &rehearsal.end {
             let after = rehearsal.phases.last().map_or("", |phase| &phase.name);
             let message =
@@ -314,7 +313,7 @@ fn require_metrics(loaded: &Loaded, values: &Metrics) -> Result<(), CliError> {
         }
     }
     for threshold in loaded.script.thresholds() {
-        threshold.check(values).map_err(|error| explain(loaded, StudyError::Threshold(error)))?;
+        threshold.check(values).map_err(|error| loaded.explain(StudyError::Threshold(error)))?;
     }
     Ok(())
 }

@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 
 use super::probe::Tried;
-use crate::cli::context::Loaded;
 use tandem::accuracy::training_cache::Estimate;
 use tandem::report::{Format, Table, duration, grouped, number};
 use tandem::run::{Experiment, RehearsalEnd, RehearsedPhase, Threshold};
 use tandem::script::{Host, SweepPlan};
+use tandem::session::Loaded;
 use tandem::space::Space;
 
 /// What the store takes for a trial, in seconds (docs/benchmarks.md, commits of 64 trials).
@@ -54,7 +54,7 @@ impl Report {
 
     /// The values of the arguments.
     pub fn arguments(&mut self, loaded: &Loaded) {
-        let args = loaded.args().into_iter();
+        let args = loaded.script.args().into_iter();
         let args = args.map(|(name, value)| (format!("args.{name}"), value)).collect();
         *self.group("Arguments") = args;
     }

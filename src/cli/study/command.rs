@@ -3,7 +3,6 @@
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::exact::Exact;
@@ -11,13 +10,13 @@ use super::experiments::Experiments;
 use super::verdict::{Judged, judge};
 use super::{page, tables};
 use crate::cli::context::Common;
-use crate::cli::drift::{Change, diff, one_line};
 use crate::cli::error::CliError;
-use crate::cli::run::{explain, listen};
+use crate::cli::interrupt::stop;
 use tandem::note;
 use tandem::report::{Format, StudyBar};
 use tandem::run::{End, StudyError};
 use tandem::script::{Diagnostic, ScriptError, SettingsError, Sources};
+use tandem::session::{Change, diff, one_line};
 use tandem::store::{RunRecord, Status, Store, StoreError, StudyRecord, now_s};
 use tandem::study::{Plan, PlanError, Planned, run_all};
 use tandem::util::atomic_file::write_whole;
@@ -58,8 +57,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     note(&store, &study, &plan, &text)?;
     print_name(common, &study, runs.len())?;
 
-    let stop = Arc::new(AtomicBool::new(false));
-    listen(&stop);
+    let stop = stop();
     experiments.prepare(&store, &stop);
     if search(&study, &store, &experiments, &runs, threads, &stop)? == End::Interrupted {
         return interrupted(&store, &runs, "");
@@ -213,7 +211,7 @@ fn search(
         },
         error => {
             note!("run `{}` stopped", failure.run);
-            explain(experiments.of_run(left[failure.index].0), error)
+            experiments.of_run(left[failure.index].0).explain(error).into()
         }
     })
 }

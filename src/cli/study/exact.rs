@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::experiments::{Experiments, rendered};
-use crate::cli::context::{Common, Loaded};
+use crate::cli::context::Common;
 use crate::cli::error::CliError;
-use crate::cli::run::record;
-use crate::cli::sweep::{Prepared, Swept};
+use crate::cli::sweep::{bar, prepared};
 use tandem::pareto::Weighted;
 use tandem::run::{End, Experiment};
 use tandem::script::Settings;
+use tandem::session::{Loaded, Swept};
 use tandem::space::{Point, Space};
 use tandem::store::{RunRecord, Status, Store, Trial};
 use tandem::study::Target;
@@ -20,7 +20,6 @@ const TOP: usize = 100;
 
 /// The experiment whose sweep gives the best pairs.
 pub struct Exact {
-    file: std::path::PathBuf,
     loaded: Loaded,
 }
 
@@ -82,20 +81,19 @@ impl Exact {
                 "raise `top`",
             );
         }
-        Ok(Self { file, loaded })
+        Ok(Self { loaded })
     }
 
     /// The sweep: one that is stored, of the same sources, data and settings, or else a new one; none if
     /// it was interrupted.
     pub fn sweep(&self, store: &Store, stop: &AtomicBool) -> Result<Option<SweptPairs>, CliError> {
-        let prepared = Prepared::new(&self.loaded)?;
-        let mut new = record(&self.loaded, store, &self.file, None)?;
-        prepared.describe(&mut new);
+        let sweep = prepared(&self.loaded)?;
+        let new = sweep.record(store, None)?;
         let same = |run: &RunRecord| {
             run.sweep.is_some()
                 && (&run.sources, &run.program) == (&new.sources, &new.program)
                 && asked(run) == asked(&new)
-                && prepared.changes(run).is_empty()
+                && sweep.changes(run).is_empty()
         };
         let mut known: Vec<RunRecord> = store.runs()?.into_iter().filter(same).collect();
         known.retain(|run| !matches!(run.status, Status::Failed { .. }));
@@ -114,7 +112,10 @@ impl Exact {
         if record.status == Status::Finished {
             return read(store, record).map(Some);
         }
-        let Swept { end, record, .. } = prepared.sweep(store, record, stop)?;
+        let mut bar = bar(&sweep, &record);
+        let swept = sweep.run(store, record, stop, &mut |progress| bar.observe(&progress));
+        drop(bar);
+        let Swept { end, record, .. } = swept?;
         match end {
             End::Finished => read(store, record).map(Some),
             End::Interrupted => Ok(None),

@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::cli::context::{Common, Loaded, read_settings};
-use crate::cli::drift::{Change, changes, one_line};
+use crate::cli::context::Common;
 use crate::cli::error::CliError;
-use crate::cli::run::record;
 use crate::cli::shell_quote::quoted;
 use tandem::run::{Experiment, Progress};
 use tandem::script::{ScriptError, Settings};
+use tandem::session::{Change, Loaded, changes, one_line, read_settings};
 use tandem::store::{RunRecord, Store, StoreError, StudyRecord};
 use tandem::study::Plan;
 
@@ -20,7 +19,6 @@ pub struct Entry {
     pub scenario: String,
     /// The strategy's name.
     pub strategy: String,
-    file: PathBuf,
     loaded: Loaded,
 }
 
@@ -63,7 +61,7 @@ impl Experiments {
                 let loaded = ready(common, &path, settings)
                     .map_err(|error| in_strategy(error, strategy, scenario))?;
                 let (scenario, strategy) = (scenario.clone(), strategy.clone());
-                entries.push(Entry { scenario, strategy, file: path.clone(), loaded });
+                entries.push(Entry { scenario, strategy, loaded });
             }
         }
         Ok(Self { entries, repeats: plan.repeats as usize, file: file.to_path_buf() })
@@ -87,7 +85,7 @@ impl Experiments {
     ) -> Result<Vec<RunRecord>, CliError> {
         let mut records = Vec::new();
         for entry in &self.entries {
-            let blank = record(&entry.loaded, store, &entry.file, None)?;
+            let blank = entry.loaded.record(store, None)?;
             for repeat in 0..plan.repeats {
                 let mut run = blank.clone();
                 run.name = Plan::run_name(&study.name, &entry.scenario, &entry.strategy, repeat);
@@ -196,7 +194,7 @@ fn deciding(run: &RunRecord) -> serde_json::Value {
 fn settings(file: &Path) -> Result<Settings, CliError> {
     std::fs::metadata(file)
         .map_err(|source| ScriptError::Read { path: file.to_path_buf(), source })?;
-    read_settings(file)
+    Ok(read_settings(file)?)
 }
 
 /// Loads an experiment that can be run and whose schedule begins.

@@ -3,15 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::context::{Common, stored_settings};
-use super::error::CliError;
-use tandem::run::{Experiment, Progress, StudyError, Threshold};
-use tandem::script::Script;
-use tandem::store::{Reader, RunRecord};
+use super::error::SessionError;
+use super::load::{data_folder, stored_settings};
+use crate::run::{Experiment, Progress, StudyError, Threshold};
+use crate::script::Script;
+use crate::store::{Reader, RunRecord};
 
 /// What ended a finished run.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Ending {
+pub enum EndReason {
     /// Its limit of trials.
     Limit(u64),
     /// A threshold that could no longer hold, with the value of its quantity.
@@ -20,13 +20,16 @@ pub enum Ending {
     Schedule,
 }
 
-impl Ending {
+impl EndReason {
     /// What ended a finished run with some thresholds.
+    ///
+    /// # Errors
+    /// The store fails.
     pub fn of(
         store: &dyn Reader,
         run: &RunRecord,
         thresholds: &[Threshold],
-    ) -> Result<Self, CliError> {
+    ) -> Result<Self, SessionError> {
         let mut stopping = thresholds.iter().filter(|threshold| threshold.stops).peekable();
         if stopping.peek().is_some() {
             let progress = progress(store, run)?;
@@ -52,27 +55,30 @@ fn is_last_phase_over(run: &RunRecord) -> bool {
 
 /// The threshold that ended a finished run, with what is known of it, in words; by the script that the run
 /// started with, if that can still be loaded.
+///
+/// # Errors
+/// Its settings cannot be read, or the store fails.
 pub fn lost_threshold(
-    common: &Common,
+    data: Option<&Path>,
     store: &dyn Reader,
     run: &RunRecord,
-) -> Result<Option<String>, CliError> {
-    let Some(script) = script_with_stops(common, store, run)? else { return Ok(None) };
-    Ok(match Ending::of(store, run, script.thresholds())? {
-        Ending::Threshold(threshold, value) => {
+) -> Result<Option<String>, SessionError> {
+    let Some(script) = script_with_stops(data, store, run)? else { return Ok(None) };
+    Ok(match EndReason::of(store, run, script.thresholds())? {
+        EndReason::Threshold(threshold, value) => {
             let quantity = &threshold.quantity;
             Some(format!("threshold `{threshold}` could no longer hold: {quantity} is {value}"))
         }
-        Ending::Limit(_) | Ending::Schedule => None,
+        EndReason::Limit(_) | EndReason::Schedule => None,
     })
 }
 
 /// The script that a run started with, if it may have thresholds that stop a run.
 fn script_with_stops(
-    common: &Common,
+    data: Option<&Path>,
     store: &dyn Reader,
     run: &RunRecord,
-) -> Result<Option<Script>, CliError> {
+) -> Result<Option<Script>, SessionError> {
     const STOPS: &str = "or stop";
     let settings = stored_settings(run)?;
     let path = settings.script.clone().unwrap_or_else(|| Path::new(&run.file).to_path_buf());
@@ -85,12 +91,15 @@ fn script_with_stops(
     if !may_stop {
         return Ok(None);
     }
-    let data = common.data_dir(Some(&settings));
+    let data = data_folder(data, Some(&settings));
     Ok(Script::of_text(&path, &text, &settings, data).ok())
 }
 
 /// How far a run has come, by its stored trials.
-pub fn progress(store: &dyn Reader, run: &RunRecord) -> Result<Progress, CliError> {
+///
+/// # Errors
+/// The store fails, or a trial lacks an objective.
+pub fn progress(store: &dyn Reader, run: &RunRecord) -> Result<Progress, SessionError> {
     let mut progress = Progress::new(run.objectives.clone(), run.seed);
     let mut phases = run.phases.iter().peekable();
     for trial in store.trials(&run.name)? {
@@ -101,7 +110,7 @@ pub fn progress(store: &dyn Reader, run: &RunRecord) -> Result<Progress, CliErro
         let step = trial.step;
         progress
             .add(Arc::new(trial))
-            .map_err(|metric| CliError::Study(StudyError::MissingObjective { step, metric }))?;
+            .map_err(|metric| SessionError::Run(StudyError::MissingObjective { step, metric }))?;
     }
     Ok(progress)
 }
@@ -109,7 +118,7 @@ pub fn progress(store: &dyn Reader, run: &RunRecord) -> Result<Progress, CliErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tandem::store::{OpenMode, PhaseRecord, Store};
+    use crate::store::{OpenMode, PhaseRecord, Store};
 
     #[test]
     fn a_limit_ends_a_run_only_where_its_phases_would_go_on() {
@@ -120,13 +129,13 @@ mod tests {
             let phase = PhaseRecord { index: 0, name, first_step: 0, steps: of_phase, digest };
             let phases = vec![phase];
             let run = RunRecord { steps, trials, phases, ..RunRecord::new("x", "x.rhai") };
-            Ending::of(&store, &run, &[]).unwrap()
+            EndReason::of(&store, &run, &[]).unwrap()
         };
-        assert_eq!(ending(None, 64, Some(64)), Ending::Schedule);
-        assert_eq!(ending(Some(10), 10, Some(64)), Ending::Limit(10));
-        assert_eq!(ending(Some(64), 64, Some(64)), Ending::Schedule);
-        assert_eq!(ending(Some(100), 64, Some(64)), Ending::Schedule);
+        assert_eq!(ending(None, 64, Some(64)), EndReason::Schedule);
+        assert_eq!(ending(Some(10), 10, Some(64)), EndReason::Limit(10));
+        assert_eq!(ending(Some(64), 64, Some(64)), EndReason::Schedule);
+        assert_eq!(ending(Some(100), 64, Some(64)), EndReason::Schedule);
         // What older records do not say.
-        assert_eq!(ending(Some(10), 10, None), Ending::Limit(10));
+        assert_eq!(ending(Some(10), 10, None), EndReason::Limit(10));
     }
 }

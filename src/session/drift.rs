@@ -1,41 +1,28 @@
 //! What is not as it was when a run started, and what that affects.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 
-use similar::TextDiff;
-
-use super::context::{Loaded, read_settings, stored_settings};
-use super::error::CliError;
-use super::run::{models, to_stored};
-use tandem::script::{ScriptChanges, Settings};
-use tandem::store::{RunRecord, Store};
-
-/// Something that is not as it was when a run started.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// What changed.
-    pub what: String,
-    /// What depends on it.
-    pub affects: String,
-    /// How it changed, as a unified diff.
-    pub diff: String,
-}
-
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, affects, diff } = self;
-        write!(f, "{what} changed since it started, which affects {affects}\n{diff}")
-    }
-}
+use super::change::{Change, diff, one_line};
+use super::error::SessionError;
+use super::load::{Loaded, read_settings, stored_settings, to_stored};
+use super::models::models;
+use crate::script::{ScriptChanges, Settings};
+use crate::store::{RunRecord, Store};
 
 /// All that is not as it was when a run started: script texts, the file with its settings, the
 /// program, models.
 ///
 /// Comments and layout of scripts, and settings that decide nothing but speed, count for nothing.
-pub fn changes(store: &Store, known: &RunRecord, loaded: &Loaded) -> Result<Vec<Change>, CliError> {
-    let mut changes = script_changes(store, known, loaded)?;
+///
+/// # Errors
+/// The settings file cannot be read, or the store fails.
+pub fn changes(
+    store: &Store,
+    known: &RunRecord,
+    experiment: &Loaded,
+) -> Result<Vec<Change>, SessionError> {
+    let mut changes = script_changes(store, known, experiment)?;
     changes.extend(setting_changes(known)?);
     let program = env!("CARGO_PKG_VERSION");
     if known.program != program {
@@ -64,9 +51,9 @@ pub fn changes(store: &Store, known: &RunRecord, loaded: &Loaded) -> Result<Vec<
 fn script_changes(
     store: &Store,
     known: &RunRecord,
-    loaded: &Loaded,
-) -> Result<Vec<Change>, CliError> {
-    let now: BTreeMap<String, String> = loaded
+    experiment: &Loaded,
+) -> Result<Vec<Change>, SessionError> {
+    let now: BTreeMap<String, String> = experiment
         .script
         .sources()
         .into_iter()
@@ -123,7 +110,7 @@ fn script_changes(
 }
 
 /// What the settings file says otherwise than when the run started.
-fn setting_changes(known: &RunRecord) -> Result<Option<Change>, CliError> {
+fn setting_changes(known: &RunRecord) -> Result<Option<Change>, SessionError> {
     let Some(before) = known.defaults.as_object() else { return Ok(None) };
     let now = to_stored(&read_settings(Path::new(&known.file))?)?;
     let (before, now) = (flat(before), now.as_object().map(flat).unwrap_or_default());
@@ -154,7 +141,7 @@ fn setting_changes(known: &RunRecord) -> Result<Option<Change>, CliError> {
 
 /// The settings of a fork of a run: what the settings file says, and what the command line said when the
 /// run started.
-pub fn forked(known: &RunRecord) -> Result<Settings, CliError> {
+pub(super) fn forked_settings(known: &RunRecord) -> Result<Settings, SessionError> {
     let mut now = to_stored(&read_settings(Path::new(&known.file))?)?;
     let Some(before) = known.defaults.as_object() else {
         return stored_settings(known);
@@ -206,17 +193,4 @@ fn flat(settings: &serde_json::Map<String, serde_json::Value>) -> BTreeMap<Strin
     }
     flat.retain(|_, value| value != "null");
     flat
-}
-
-/// How a text changed, as a unified diff.
-pub fn diff(name: &str, before: &str, after: &str) -> String {
-    TextDiff::from_lines(before, after)
-        .unified_diff()
-        .header(&format!("{name} (at the start)"), &format!("{name} (now)"))
-        .to_string()
-}
-
-/// How a line changed, as the body of a unified diff.
-pub fn one_line(before: &str, now: &str) -> String {
-    format!("-{before}\n+{now}\n")
 }

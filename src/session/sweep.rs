@@ -1,0 +1,300 @@
+//! A sweep of every pair of an experiment's space, in a store.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use super::change::{Change, one_line};
+use super::error::SessionError;
+use super::load::Loaded;
+use super::models::models;
+use crate::accel::chaidnn::{Batch, ChaidnnSpace, Platform};
+use crate::metrics::Metrics;
+use crate::network::Family;
+use crate::pareto::{Direction, Objective};
+use crate::run::{End, Experiment, Failure, StudyError};
+use crate::script::{Accuracies, SweepNetworks, SweepPairs, SweepPlan};
+use crate::space::nasbench101::Nasbench101Space;
+use crate::space::nasbench201::Nasbench201Space;
+use crate::space::{Point, Space};
+use crate::store::{RunRecord, Store, SweepRecord};
+use crate::sweep::{
+    EachPair, EverySweep, Goal, Judged, OnChaidnn, Settings, Sweep as FastSweep, SweepProgress,
+    SweepStudy, Sweeping, Wanted,
+};
+use crate::util::deep_stack::pool;
+
+/// A sweep with its pairs at hand.
+pub struct Sweep<'e> {
+    plan: SweepPlan,
+    pairs: SweepPairs<'e>,
+    experiment: &'e Loaded,
+}
+
+/// How far a sweep came.
+pub struct Swept {
+    /// Whether it came to its end.
+    pub end: End,
+    /// Its record.
+    pub record: RunRecord,
+    /// Configurations that have latencies of their own, where that is known.
+    pub classes: Option<usize>,
+}
+
+/// A sweep of a store on its way.
+struct Course<'c> {
+    store: &'c Store,
+    record: RunRecord,
+    stop: &'c AtomicBool,
+    observer: &'c mut (dyn FnMut(SweepProgress) + Send),
+}
+
+impl<'e> Sweep<'e> {
+    /// Reads what the script asks for and gets the accuracies.
+    ///
+    /// `cache` is the folder where what takes long to compute is kept.
+    ///
+    /// # Errors
+    /// The script's `sweep()` fails or is wrong, a table is missing or damaged, or there are no pairs, or too
+    /// many to be evaluated one by one.
+    pub fn new(experiment: &'e Loaded, cache: Option<&Path>) -> Result<Self, SessionError> {
+        let mut plan = experiment.script.sweep_plan()?;
+        plan.top = experiment.settings.top.unwrap_or(plan.top);
+        let pairs = experiment.script.sweep_pairs(&plan, cache).map_err(SessionError::Failed)?;
+        Ok(Self { plan, pairs, experiment })
+    }
+
+    /// The record of a new sweep, which is not yet in the store ([`Store::create_run`]).
+    ///
+    /// # Errors
+    /// As [`Loaded::record`].
+    pub fn record(
+        &self,
+        store: &Store,
+        forked_from: Option<String>,
+    ) -> Result<RunRecord, SessionError> {
+        let mut record = self.experiment.record(store, forked_from)?;
+        self.describe(&mut record);
+        Ok(record)
+    }
+
+    /// Refuses to go on with a stored sweep of other data or models.
+    ///
+    /// # Errors
+    /// [`SessionError::Changed`], with the changes.
+    pub fn resume(&self, record: &RunRecord) -> Result<(), SessionError> {
+        match self.changes(record) {
+            changes if changes.is_empty() => Ok(()),
+            changes => Err(SessionError::Changed { run: record.name.clone(), changes }),
+        }
+    }
+
+    fn networks(&self) -> Option<&SweepNetworks> {
+        match &self.pairs {
+            SweepPairs::OnChaidnn { networks, .. } => Some(networks),
+            SweepPairs::OneByOne(pairs) => pairs.with_accuracies(),
+        }
+    }
+
+    /// The versions and hashes of what the numbers come from.
+    fn data(&self) -> BTreeMap<String, String> {
+        let mut data = models();
+        if let SweepPairs::OneByOne(_) = self.pairs {
+            data.extend(self.experiment.script.origins().versions);
+        }
+        if let Some(networks) = self.networks() {
+            let mut hasher = blake3::Hasher::new();
+            for accuracy in networks.accuracies() {
+                hasher.update(&accuracy.to_bits().to_le_bytes());
+            }
+            data.insert("accuracies".to_owned(), hasher.finalize().to_hex()[..16].to_owned());
+        }
+        data
+    }
+
+    /// The data and models that are not those of a record. What only evaluations use is known, and compared,
+    /// once one of them has used it.
+    pub fn changes(&self, record: &RunRecord) -> Vec<Change> {
+        let now = self.size();
+        let before = record.sweep.as_ref().map(|sweep| (sweep.networks, sweep.configurations));
+        // What is done is known by the numbers of networks.
+        let renumbered = before.filter(|before| *before != now).map(|before| {
+            let words = |(networks, configurations)| {
+                format!("{networks} networks, {configurations} configurations")
+            };
+            Change {
+                what: "the pairs".to_owned(),
+                affects: "which of them are done".to_owned(),
+                diff: one_line(&words(before), &words(now)),
+            }
+        });
+        let changed = |(what, now): (String, String)| {
+            let before = record.data.get(&what).map_or("none", String::as_str);
+            (before != now).then(|| Change {
+                affects: "the metrics of every pair".to_owned(),
+                diff: one_line(before, &now),
+                what,
+            })
+        };
+        renumbered.into_iter().chain(self.data().into_iter().filter_map(changed)).collect()
+    }
+
+    /// The numbers of networks and of configurations.
+    pub fn size(&self) -> (u64, u64) {
+        match &self.pairs {
+            SweepPairs::OnChaidnn { networks, .. } => {
+                let configurations = ChaidnnSpace::new().configurations().count();
+                (networks.accuracies().len() as u64, configurations as u64)
+            }
+            SweepPairs::OneByOne(pairs) => (pairs.networks(), pairs.configurations()),
+        }
+    }
+
+    /// Notes in a record what the sweep is about.
+    pub fn describe(&self, record: &mut RunRecord) {
+        let (networks, configurations) = self.size();
+        let left_out = self.networks().map_or(0, SweepNetworks::left_out);
+        record.data = self.data();
+        record.origins = self.experiment.script.host().origins().described;
+        if record.objectives.is_empty() {
+            let objective =
+                |metric: &str, direction| Objective { metric: metric.to_owned(), direction };
+            record.objectives = vec![
+                objective("accuracy", Direction::Max),
+                objective("latency_ms", Direction::Min),
+                objective("area_mm2", Direction::Min),
+            ];
+        }
+        record.sweep = Some(SweepRecord {
+            pairs: networks * configurations,
+            networks,
+            configurations,
+            left_out,
+            ..SweepRecord::default()
+        });
+    }
+
+    /// Sweeps from where the last checkpoint is; `observer` is told how far it has come.
+    ///
+    /// # Errors
+    /// A pair that is kept cannot be judged, or the store fails.
+    pub fn run(
+        &self,
+        store: &Store,
+        record: RunRecord,
+        stop: &AtomicBool,
+        observer: &mut (dyn FnMut(SweepProgress) + Send),
+    ) -> Result<Swept, SessionError> {
+        let threads = self.experiment.threads();
+        let pool = pool(threads)
+            .map_err(|source| SessionError::Run(StudyError::Threads { threads, source }))?;
+        let course = Course { store, record, stop, observer };
+        pool.install(|| match &self.pairs {
+            SweepPairs::OnChaidnn { networks, platform, parts } => match networks {
+                SweepNetworks::Nasbench101(networks) => {
+                    let space = Nasbench101Space::new();
+                    let options =
+                        |index: usize| space.options(networks.family.cells[index]).to_vec();
+                    self.on_chaidnn(course, networks, *platform, (*parts, &options))
+                }
+                SweepNetworks::Nasbench201(networks) => {
+                    let space = Nasbench201Space::new();
+                    let options =
+                        |index: usize| space.options(networks.family.cells[index]).to_vec();
+                    self.on_chaidnn(course, networks, *platform, (*parts, &options))
+                }
+            },
+            SweepPairs::OneByOne(pairs) => {
+                let (plan, objectives) = (&self.plan, course.record.objectives.clone());
+                let sweep = EverySweep::new(pairs, objectives, plan.goals.clone(), plan.top);
+                let sweep = sweep.map_err(failed)?;
+                let point = |network: u32, configuration: u32| pairs.point(network, configuration);
+                self.in_store(course, &sweep, &point, None)
+            }
+        })
+    }
+
+    fn on_chaidnn<F: Family + Clone>(
+        &self,
+        course: Course<'_>,
+        networks: &Accuracies<F>,
+        platform: Platform,
+        (parts, options): ((usize, usize), &(dyn Fn(usize) -> Vec<u16> + Sync)),
+    ) -> Result<Swept, SessionError> {
+        let hardware = ChaidnnSpace::new();
+        let configurations: Vec<_> = hardware.configurations().collect();
+        let hardware_options: Vec<Vec<u16>> =
+            configurations.iter().map(|c| hardware.options(c).unwrap_or_default()).collect();
+        let batch = Batch::new(&networks.family, configurations, &platform).map_err(failed)?;
+        let (family, accuracies) = (networks.family.clone(), networks.accuracies.clone());
+        let pairs = OnChaidnn { family, accuracies, batch };
+        let goal = |wanted: &Wanted| Goal::new(&wanted.name, &wanted.objective);
+        let goals: Result<Vec<Goal>, _> = self.plan.goals.iter().map(goal).collect();
+        let settings = Settings { goals: goals.map_err(failed)?, top: self.plan.top };
+        let sweep = FastSweep::new(&pairs, settings).map_err(failed)?;
+
+        let space: &Space = self.experiment.script.space();
+        let blank = space.blank();
+        let point = |network: u32, configuration: u32| {
+            let network = space.with(&blank, parts.0, &options(network as usize));
+            space.with(&network, parts.1, &hardware_options[configuration as usize])
+        };
+        self.in_store(course, &sweep, &point, Some(pairs.batch.classes().len()))
+    }
+
+    fn in_store<S: Sweeping>(
+        &self,
+        course: Course<'_>,
+        sweep: &S,
+        point: &(dyn Fn(u32, u32) -> Point + Sync),
+        classes: Option<usize>,
+    ) -> Result<Swept, SessionError> {
+        let Course { store, record, stop, observer } = course;
+        let study = SweepStudy {
+            sweep,
+            space: self.experiment.script.space(),
+            point,
+            judge: &|point, metrics| judge(self.experiment, point, metrics),
+            store,
+            run: record,
+            origins: &|| self.experiment.script.origins(),
+            stop,
+            observer,
+        };
+        let (end, record) = study.run().map_err(SessionError::Run)?;
+        store.sync()?;
+        Ok(Swept { end, record, classes })
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> SessionError {
+    SessionError::Run(StudyError::Sweep(error.to_string()))
+}
+
+/// What the script says of a pair: its own metrics, which must agree with the sweep's, and reward.
+fn judge(experiment: &Loaded, point: &Point, mut metrics: Metrics) -> Result<Judged, Failure> {
+    let script = &experiment.script;
+    if script.defines("evaluate") {
+        for (name, value) in script.evaluate(point)? {
+            match metrics.get(&name) {
+                Some(swept) if *swept != value => {
+                    return Err(Failure(format!(
+                        "evaluate() gives {name} {value}, and the sweep {swept}; sweep() must \
+                         describe the same networks, accuracies and accelerator"
+                    )));
+                }
+                _ => metrics.insert(name, value),
+            };
+        }
+    }
+    let reward = if script.defines("reward") {
+        let reward = script.reward(&metrics)?;
+        if !reward.value.is_finite() {
+            return Err(Failure(format!("the reward is {}", reward.value)));
+        }
+        Some((reward.value, reward.valid))
+    } else {
+        None
+    };
+    Ok(Judged { metrics, reward })
+}
