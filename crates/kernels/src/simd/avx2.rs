@@ -7,7 +7,7 @@
 
 use std::arch::x86_64::*;
 
-use super::Simd;
+use super::vector::Simd;
 
 /// Eight values of AVX2.
 #[derive(Clone, Copy)]

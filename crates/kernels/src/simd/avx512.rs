@@ -7,7 +7,7 @@
 
 use std::arch::x86_64::*;
 
-use super::Simd;
+use super::vector::Simd;
 
 /// Sixteen values of AVX-512.
 #[derive(Clone, Copy)]

@@ -2,7 +2,8 @@
 
 use std::hint::black_box;
 
-use super::{Kernel, Level, Simd};
+use super::level::Level;
+use super::vector::{Kernel, Simd};
 
 /// Rounds of multiply-adds.
 const ROUNDS: usize = 8_000_000;

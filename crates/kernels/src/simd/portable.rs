@@ -1,6 +1,6 @@
 //! Vectors in plain Rust.
 
-use super::Simd;
+use super::vector::Simd;
 
 const LANES: usize = 8;
 
