@@ -9,6 +9,7 @@ use rhai::packages::{
     CorePackage, LogicPackage, MoreStringPackage, Package,
 };
 
+use super::language::DISABLED;
 use super::modules;
 use super::resolver::Resolver;
 use super::sandbox::budget::may_print;
@@ -16,10 +17,6 @@ use super::sandbox::limits::Limits;
 use super::sandbox::safe_builtins;
 use super::services::Host;
 use super::truncate::brief;
-
-/// What the language has and scripts do not: a clock would let a script decide by the time of day, and `eval`
-/// would escape the parse limits.
-pub(super) const DISABLED: [&str; 3] = ["eval", "timestamp", "sleep"];
 
 /// Makes an engine that reaches nothing but the native modules and jailed imports.
 pub(super) fn engine(resolver: Resolver, host: &Arc<Host>, limits: &Limits) -> Engine {

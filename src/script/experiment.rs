@@ -12,6 +12,7 @@ use super::contract::check::{TO_RUN, undefined};
 use super::contract::metrics;
 use super::diagnostic::Diagnostic;
 use super::error::ScriptError;
+use super::metric_map::is_name;
 use super::modules::{
     PartError, PhaseReward, ScriptPart, ScriptPhase, ScriptRun, TrainingPlan, register_names,
     script_point,
@@ -386,7 +387,7 @@ fn read_space(core: &Core) -> Result<(Space, Vec<ScriptPart>), ScriptError> {
     let mut scripts = Vec::with_capacity(map.len());
     for (name, value) in map {
         // On the command line, a part is given as `name=text`.
-        if !metrics::is_name(&name) || name.contains(['=', ' ']) {
+        if !is_name(&name) || name.contains(['=', ' ']) {
             let message = format!("`{}` is no name for a part of the space", brief_name(&name));
             let help = "a name has from 1 to 100 bytes, without spaces and `=`";
             let place = core.definition("space");
@@ -427,7 +428,7 @@ fn read_objectives(core: &Core) -> Result<Vec<Objective>, ScriptError> {
             let place = core.place_of(&text).or_else(|| core.definition("objectives"));
             wrong(format!("is wrong: {error}"), place)
         })?;
-        if !metrics::is_name(&objective.metric) {
+        if !is_name(&objective.metric) {
             let place = core.definition("objectives");
             return Err(wrong("names a metric that no metric can be called".to_owned(), place));
         }

@@ -3,7 +3,8 @@
 use super::truncate::brief;
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 
-use super::diagnostic::{HELP, a_type, nearest, type_name};
+use super::diagnostic::{a_type, nearest, type_name};
+use super::language::HELP;
 
 /// An error of a native function, at the place where the script calls it.
 pub(super) fn refuse(context: &NativeCallContext, reason: impl Into<String>) -> Box<EvalAltResult> {

@@ -7,17 +7,12 @@ use std::thread::{self, ThreadId};
 
 use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 
+use super::language::BUILT_IN;
 use super::read_script::read_resolved;
 use super::review::shadowing::refuse_hidden;
 use super::sandbox::depth::kept;
 use super::sandbox::limits::Limits;
 use super::sources::{OTHER, Sources};
-
-/// The modules of `scripts/` that come with the program.
-pub(super) const BUILT_IN: [(&str, &str); 2] = [
-    ("rewards", include_str!("../../scripts/rewards.rhai")),
-    ("strategies", include_str!("../../scripts/strategies.rhai")),
-];
 
 /// Finds and loads what scripts import.
 ///

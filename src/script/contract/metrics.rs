@@ -5,6 +5,7 @@ use rhai::{Dynamic, Map};
 use crate::metrics::{Metrics, is_accuracy};
 use crate::pareto::Objective;
 use crate::script::compiled::{Core, missing};
+use crate::script::metric_map::{LONGEST_NAME, is_name};
 use crate::script::options::number;
 use crate::script::truncate::brief_name;
 use crate::script::{Diagnostic, Place};
@@ -12,22 +13,11 @@ use crate::script::{Diagnostic, Place};
 /// What `evaluate(point)` must return.
 const EXPECTED: &str = "a map of metrics";
 
-/// The most metrics of a point, and the longest of their names in bytes.
+/// The most metrics of a point.
 const MOST_METRICS: usize = 1_000;
-const LONGEST_NAME: usize = 100;
 
 /// An example of it.
 const EXAMPLE: &str = "write for example `#{ accuracy: 0.93, latency_ms: cost.latency_ms }`";
-
-/// Metrics as scripts see them.
-pub(in crate::script) fn script_map(metrics: &Metrics) -> Dynamic {
-    // Neither collected nor converted, which would sort them and build the map anew.
-    let mut map = Map::new();
-    for (name, &value) in metrics {
-        map.insert(name.as_str().into(), value.into());
-    }
-    Dynamic::from_map(map)
-}
 
 /// The metrics that `evaluate(point)` returned: finite numbers, accuracies that are fractions, and none
 /// missing that is an objective.
@@ -84,11 +74,6 @@ fn read(
             number => Err(wrong(core, &name, &value, number).in_place(place(&name))),
         })
         .collect()
-}
-
-/// Whether a text may be the name of something that is kept and shown: a metric, a part, a phase.
-pub(in crate::script) fn is_name(text: &str) -> bool {
-    (1..=LONGEST_NAME).contains(&text.len()) && !text.contains(char::is_control)
 }
 
 /// Whether a number can be that metric.

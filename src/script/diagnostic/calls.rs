@@ -7,7 +7,7 @@ use super::message::{Diagnostic, Place};
 use super::names::{a_type, counted, listed, nearest, type_name};
 use super::signatures::{Signature, is_name, modules, natives};
 use super::tokens::offset_of;
-use crate::script::resolver::BUILT_IN;
+use crate::script::language::BUILT_IN;
 use crate::script::sources::Sources;
 use crate::script::truncate::brief;
 

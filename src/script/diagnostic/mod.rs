@@ -22,5 +22,4 @@ pub(super) use names::{a_type, counted, meant_or_known, nearest, type_name};
 pub(super) use parse::compile;
 pub(crate) use parse::of_parse_error;
 pub(crate) use runtime::Explainer;
-pub(super) use runtime::HELP;
 pub(super) use signatures::{callable, modules};

@@ -8,7 +8,7 @@ use super::bracket_recovery::{Unbalanced, early_end, is_function, items, unbalan
 use super::message::{Diagnostic, Diagnostics, Place};
 use super::names::{counted, nearest};
 use super::tokens::{Token, offset_of, tokens};
-use crate::script::engine::DISABLED;
+use crate::script::language::DISABLED;
 
 /// The most mistakes of one text that are shown.
 const MOST: usize = 10;

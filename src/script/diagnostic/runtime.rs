@@ -10,7 +10,7 @@ use super::parse::{ITERABLE, mistakes, of_constant};
 use super::signatures::{Signature, natives, properties};
 use super::tokens::offset_of;
 use crate::metrics::unit_hint;
-use crate::script::resolver::BUILT_IN;
+use crate::script::language::{BUILT_IN, HELP};
 use crate::script::sandbox::limit_error::Reached;
 use crate::script::sources::Sources;
 
@@ -24,9 +24,6 @@ const VALUES: [(&str, &str); 7] = [
     ("self", "this"),
     ("math", "x.sqrt(), x.exp(), x.ln(), PI()"),
 ];
-
-/// What separates the message of a native function from what to do.
-pub(in crate::script) const HELP: &str = "\nhelp: ";
 
 /// What finds out what an error is about.
 #[derive(Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use rhai::{Array, Dynamic, EvalAltResult, Map, Module, NativeCallContext};
 
-use super::space::ScriptPart;
+use super::part_value::ScriptPart;
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, described, refuse};
 use crate::space::cells::{Cell, CellSpace, Operations};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext};
 
 use super::accelerator::ScriptAccelerator;
-use super::space::ScriptPart;
+use super::part_value::ScriptPart;
 use crate::accel::Accelerator;
 use crate::accel::chaidnn::{
     Chaidnn, ChaidnnSpace, Configuration, Estimate, Platform, model_version,

@@ -2,7 +2,7 @@
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext};
 
-use super::space::ScriptPart;
+use super::part_value::ScriptPart;
 use crate::network::{MobilenetSettings, mobilenet};
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, number, refuse};

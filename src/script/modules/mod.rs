@@ -11,6 +11,7 @@ mod nasbench201;
 mod network;
 mod objective;
 mod part;
+mod part_value;
 mod phase;
 mod reward;
 mod rules;
@@ -23,19 +24,22 @@ use std::sync::Arc;
 
 use rhai::{Engine, Module};
 
+use super::sandbox::depth::{self, levels_of};
 use super::services::Host;
 
 pub(super) use accelerator::{Running, ScriptAccelerator};
 pub(super) use accuracy::{AccuracySource, Missing};
 pub(super) use closure::Closure;
+pub(super) use part_value::{PartError, ScriptPart};
 pub(super) use phase::{PhaseReward, ScriptPhase};
 pub(super) use reward::read as reward_of;
 pub(super) use run::{ScriptRun, script_point};
-pub(super) use space::{PartError, ScriptPart, register_names};
+pub(super) use space::register_names;
 pub use train::TrainingPlan;
 
 /// Registers everything.
 pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
+    depth::know(&[levels_of::<ScriptPhase>, levels_of::<ScriptAccelerator>]);
     // A single module: a call looks through all global ones until it finds its function.
     let mut globals = Module::new();
     space::register(&mut globals);

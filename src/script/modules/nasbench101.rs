@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext};
 
-use super::space::ScriptPart;
+use super::part_value::ScriptPart;
 use crate::network::Nasbench101Settings;
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, refuse};

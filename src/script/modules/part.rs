@@ -2,70 +2,15 @@
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, Module, NativeCallContext};
 
+use super::part_value::{PartError, ScriptDraft, contents};
 use super::rules::{self, rule};
-use super::space::{PartError, ScriptPart, ToScript, contents};
 use super::{cell, values};
 use crate::script::native::{name_type, native};
 use crate::script::options::refuse;
-use crate::space::params::{Chosen, Content, Draft, Mixed, MixedError};
-
-/// A part in the making, as scripts chain calls on it.
-#[derive(Clone, Default)]
-pub(in crate::script) struct ScriptDraft {
-    pub(super) draft: Draft,
-    /// What scripts see of the parts of other kinds in it.
-    pub(super) natives: Vec<ToScript>,
-}
+use crate::space::params::MixedError;
 
 type Context<'a> = NativeCallContext<'a>;
 type Chained = Result<ScriptDraft, Box<EvalAltResult>>;
-
-impl ScriptDraft {
-    /// The finished part.
-    pub(super) fn finish(self) -> Result<ScriptPart, MixedError> {
-        let Self { draft, natives } = self;
-        Ok(ScriptPart::new(draft.finish()?, move |part: &Mixed, options| {
-            shown(&part.chosen(options), &natives)
-        }))
-    }
-
-    /// Adds something under a name, with what scripts see of the parts of other kinds in it.
-    pub(super) fn add(
-        &mut self,
-        name: &str,
-        content: Content,
-        natives: Vec<ToScript>,
-    ) -> Result<(), MixedError> {
-        self.draft.add(name, content)?;
-        self.natives.extend(natives);
-        Ok(())
-    }
-
-    /// Adds something without parts of other kinds.
-    fn with(mut self, context: &NativeCallContext, name: &str, content: Content) -> Chained {
-        let added = self.add(name, content, Vec::new());
-        added.map_err(|error| refuse(context, error.to_string()))?;
-        Ok(self)
-    }
-}
-
-/// What is chosen, as scripts see it.
-fn shown(chosen: &Chosen<'_>, natives: &[ToScript]) -> Result<Dynamic, String> {
-    Ok(match chosen {
-        Chosen::Undecided => Dynamic::UNIT,
-        Chosen::Value(value) => values::to_dynamic(value),
-        Chosen::Items(items) => {
-            items.iter().map(|item| values::to_dynamic(item)).collect::<Array>().into()
-        }
-        Chosen::Part(names) => {
-            let named = |(name, chosen): &(&str, Chosen<'_>)| {
-                Ok::<_, String>(((*name).into(), shown(chosen, natives)?))
-            };
-            Dynamic::from_map(names.iter().map(named).collect::<Result<Map, _>>()?)
-        }
-        Chosen::Native { number, options } => natives[*number](options)?,
-    })
-}
 
 pub(super) fn register(engine: &mut Engine, globals: &mut Module) {
     name_type::<ScriptDraft>(globals, "Part", "A part of named choices in the making.");

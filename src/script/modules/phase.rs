@@ -11,9 +11,10 @@ use serde::de::DeserializeOwned;
 use super::closure::Closure;
 use super::space::ScriptPoint;
 use crate::pareto::Weighted;
-use crate::script::contract::metrics::is_name;
+use crate::script::metric_map::is_name;
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, refuse, unknown_option};
+use crate::script::sandbox::depth::HoldsFunctions;
 use crate::search::{ControllerSpec, Evolution, Guided, Local, Nsga2, ReinforceSettings};
 use crate::space::Point;
 
@@ -48,6 +49,16 @@ impl PhaseReward {
             Self::Function(function) => function.describe(),
             Self::Objective(objective) => objective.to_string(),
         }
+    }
+}
+
+impl HoldsFunctions for ScriptPhase {
+    fn levels(&self) -> usize {
+        let reward = match &self.reward {
+            Some(PhaseReward::Function(function)) => function.levels(),
+            _ => 0,
+        };
+        reward.max(self.screen.as_ref().map_or(0, Closure::levels))
     }
 }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, FuncArgs, Map, Module, NativeCallContext};
 
-use super::space::{ScriptPart, ScriptPoint};
+use super::part_value::ScriptPart;
+use super::space::ScriptPoint;
 use crate::pareto::{Direction, Objective};
 use crate::run::{PhaseProgress, Progress};
-use crate::script::contract::metrics::script_map;
 use crate::script::diagnostic::nearest;
+use crate::script::metric_map::script_map;
 use crate::script::native::{name_type, native};
 use crate::script::options::{described, refuse, refuse_with_help};
 use crate::space::{Point, Space};

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::{Catalogue, script_engine};
-use crate::script::engine::DISABLED;
+use crate::script::language::DISABLED;
 
 /// The definition files of everything that scripts can call, each by its name.
 ///

@@ -13,7 +13,7 @@ use rhai::packages::{
 
 use super::catalogue::{Catalogue, Function, Group, Kind, names};
 use super::script_engine;
-use crate::script::engine::DISABLED;
+use crate::script::language::DISABLED;
 
 /// The command that renews the page.
 pub(super) const COMMAND: &str = "tandem definitions --markdown docs/script-api.md";

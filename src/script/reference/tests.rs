@@ -12,7 +12,7 @@ use crate::accel::chaidnn::Estimate;
 use crate::accuracy::nasbench101::TableError;
 use crate::run::{Event, Experiment, Study};
 use crate::script::contract::entry_points::ROLES;
-use crate::script::engine::DISABLED;
+use crate::script::language::DISABLED;
 use crate::script::modules::TrainingPlan;
 use crate::script::services::ScriptNetwork;
 use crate::script::{Script, Settings};

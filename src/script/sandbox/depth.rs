@@ -4,13 +4,12 @@
 //! limits; what uses its result later, on whichever thread, has not.
 
 use std::fmt::Display;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Map, Module, Position};
 use rustc_hash::FxHashMap;
 
 use super::limits::Limits;
-use crate::script::modules::{PhaseReward, ScriptAccelerator, ScriptPhase};
 use crate::util::deep_stack::STACK_BYTES;
 
 /// The most levels of a value that is kept.
@@ -19,6 +18,28 @@ const MOST: usize = 256;
 /// What is said of a value with more.
 pub(in crate::script) const TOO_DEEP: &str = "nested too deep: more than 256 levels of arrays, maps and functions that have \
                                    captured one another";
+
+/// A value of the program's own that holds functions of a script.
+pub(in crate::script) trait HoldsFunctions: Clone + 'static {
+    /// The most levels of values that its functions have captured.
+    fn levels(&self) -> usize;
+}
+
+/// The levels of a value that holds functions, if it is of a type.
+pub(in crate::script) fn levels_of<T: HoldsFunctions>(value: &Dynamic) -> Option<usize> {
+    value.read_lock::<T>().map(|value| value.levels())
+}
+
+/// As [`levels_of`] of each type whose values hold functions.
+type Holders = &'static [fn(&Dynamic) -> Option<usize>];
+
+/// The types that an engine has; there are no values of them before the first engine was made.
+static HOLDERS: OnceLock<Holders> = OnceLock::new();
+
+/// Makes the types known whose values hold functions. Every engine has the same.
+pub(in crate::script) fn know(holders: Holders) {
+    HOLDERS.get_or_init(|| holders);
+}
 
 /// A result that is not nested too deep to leave its call; `what` has it.
 pub(crate) fn shallow(what: impl Display, value: Dynamic) -> Result<Dynamic, Box<EvalAltResult>> {
@@ -114,16 +135,8 @@ impl Walk {
 
 /// The levels of what is held by a value of the program's own that holds functions of a script.
 fn held(value: &Dynamic) -> usize {
-    let levels = if let Some(phase) = value.read_lock::<ScriptPhase>() {
-        let reward = match &phase.reward {
-            Some(PhaseReward::Function(function)) => function.levels(),
-            _ => 0,
-        };
-        Some(reward.max(phase.screen.as_ref().map_or(0, |screen| screen.levels())))
-    } else {
-        value.read_lock::<ScriptAccelerator>().map(|accelerator| accelerator.levels())
-    };
-    levels.map_or(0, |levels| levels + 1)
+    let known = HOLDERS.get().copied().unwrap_or_default();
+    known.iter().find_map(|levels| levels(value)).map_or(0, |levels| levels + 1)
 }
 
 #[cfg(test)]

@@ -10,12 +10,13 @@ use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, Map, Module, NativeCallContext
 pub(in crate::script) use self::scripted::{Running, Scripted};
 use super::chaidnn;
 use super::closure::Closure;
-use super::space::ScriptPart;
+use super::part_value::ScriptPart;
 use crate::accel::Accelerator;
 use crate::accel::chaidnn::{Chaidnn, Configuration};
 use crate::accel::table::Devices;
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, described, refuse};
+use crate::script::sandbox::depth::HoldsFunctions;
 use crate::script::services::{Host, ScriptNetwork};
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
@@ -35,14 +36,6 @@ pub(in crate::script) enum ScriptAccelerator {
 }
 
 impl ScriptAccelerator {
-    /// How many levels of values its functions have captured.
-    pub(in crate::script) fn levels(&self) -> usize {
-        match self {
-            Self::Scripted(accelerator) => accelerator.levels(),
-            Self::Chaidnn(_) | Self::Table(_) => 0,
-        }
-    }
-
     /// The name that results show.
     pub(in crate::script) fn name(&self) -> &str {
         match self {
@@ -60,6 +53,15 @@ impl ScriptAccelerator {
             Self::Scripted(scripted) => scripted.space(engine, Position::NONE)?,
         };
         ScriptPart::of(self.name(), value).map_err(|error| error.to_string().into())
+    }
+}
+
+impl HoldsFunctions for ScriptAccelerator {
+    fn levels(&self) -> usize {
+        match self {
+            Self::Scripted(accelerator) => accelerator.levels(),
+            Self::Chaidnn(_) | Self::Table(_) => 0,
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use crate::accel::{Accelerator, Breakdown, LayerCost, PartCost};
 use crate::metrics::{Metrics, check_metric_name};
 use crate::script::diagnostic::{a_type, type_name};
 use crate::script::modules::Closure;
-use crate::script::modules::part::ScriptDraft;
-use crate::script::modules::space::ScriptPart;
+use crate::script::modules::part_value::ScriptDraft;
+use crate::script::modules::part_value::ScriptPart;
 use crate::script::options::{number, refuse};
 use crate::script::services::{Host, ScriptNetwork, Traced};
 

@@ -8,7 +8,7 @@ use super::ScriptAccelerator;
 use crate::accel::Accelerator;
 use crate::accel::table::{Device, Devices};
 use crate::metrics::Metrics;
-use crate::script::modules::space::ScriptPart;
+use crate::script::modules::part_value::ScriptPart;
 use crate::script::modules::values::to_dynamic;
 use crate::script::options::{Options, described, refuse};
 use crate::script::services::{Host, Traced};

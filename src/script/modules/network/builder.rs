@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rhai::{Array, Dynamic, EvalAltResult, Map, Module, NativeCallContext};
 
 use super::layer::relu_word;
-use super::{array, int};
+use super::shapes::{array, int};
 use crate::network::{
     Convolution, LayerId, LayerSink, NetworkBuilder, Operation, Relu, Shape, Window,
 };

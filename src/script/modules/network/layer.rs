@@ -2,7 +2,7 @@
 
 use rhai::{Array, Module};
 
-use super::{array, int};
+use super::shapes::{array, int};
 use crate::network::{Layer, Operation, Relu};
 use crate::script::native::{name_type, native};
 use crate::script::services::ScriptNetwork;

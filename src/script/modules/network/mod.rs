@@ -2,11 +2,12 @@
 
 mod builder;
 mod layer;
+mod shapes;
 
 use rhai::{Array, Dynamic, Engine, Module};
 
 use self::layer::ScriptLayer;
-use crate::network::Shape;
+use self::shapes::int;
 use crate::script::native::{name_type, native};
 use crate::script::services::ScriptNetwork;
 
@@ -62,13 +63,4 @@ pub(super) fn register(engine: &mut Engine, globals: &mut Module) {
     layer::register(globals);
     builder::register(globals);
     engine.register_static_module("network", builder::module().into());
-}
-
-fn int(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-/// A shape as scripts see it: channels, rows, columns.
-fn array(shape: Shape) -> Array {
-    [shape.channels, shape.height, shape.width].map(|n| Dynamic::from(int(n as u64))).to_vec()
 }
