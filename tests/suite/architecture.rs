@@ -1,7 +1,10 @@
-//! The order of the library's modules, read from the sources.
+//! The order of the library's modules, and circles of imports between files, read from the sources.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use crate::imports::{Crate, Import, circles};
 
 /// The modules of the library, each of which imports from those before it alone.
 const ORDER: [&str; 17] = [
@@ -9,64 +12,91 @@ const ORDER: [&str; 17] = [
     "store", "run", "sweep", "study", "report", "script", "session", "query",
 ];
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
+/// The root of each crate.
+const CRATES: [&str; 4] =
+    ["src/lib.rs", "src/main.rs", "crates/kernels/src/lib.rs", "crates/network/src/lib.rs"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The modules at the root of the crate that a line of code names.
-fn named(line: &str) -> impl Iterator<Item = &str> {
-    let code = line.split("//").next().unwrap_or_default();
-    code.split("crate::").skip(1).map(|rest| {
-        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
-        &rest[..end]
-    })
+/// An import as people read it.
+fn shown(import: &Import) -> String {
+    let Import { from, to, item } = import;
+    let short = |file: &PathBuf| file.strip_prefix(root()).unwrap_or(file).display().to_string();
+    format!("{} imports `{item}` of {}", short(from), short(to))
 }
 
 #[test]
 fn modules_import_from_those_before_them() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let place = |name: &str| ORDER.iter().position(|known| *known == name);
-    let mut upward = Vec::new();
-    let mut read = 0;
-    for (at, module) in ORDER.iter().enumerate() {
-        let mut files = Vec::new();
-        sources(&root.join(module), &mut files);
-        files.retain(|file| !file.to_string_lossy().ends_with("tests.rs"));
-        read += files.len();
-        for file in files {
-            let text = fs::read_to_string(&file).unwrap();
-            // Tests, which come last, may use whatever they need.
-            let code =
-                text.lines().enumerate().take_while(|(_, line)| !line.ends_with("mod tests {"));
-            for (number, line) in code {
-                for name in named(line).filter(|name| place(name).is_some_and(|other| other > at)) {
-                    let file = file.strip_prefix(&root).unwrap().display();
-                    upward.push(format!(
-                        "{file}:{} imports from `{name}`, which is above it",
-                        number + 1
-                    ));
-                }
-            }
-        }
-    }
-    assert!(read > 300, "{read} files");
+    let place = |file: &Path| {
+        let module = file.strip_prefix(root().join("src")).ok()?.components().next()?;
+        ORDER.iter().position(|known| Some(*known) == module.as_os_str().to_str())
+    };
+    let imports = Crate::read(&root().join("src/lib.rs")).imports();
+    let upward = imports.iter().filter(|import| place(&import.from) < place(&import.to));
+    let upward: Vec<String> = upward.filter(|i| place(&i.from).is_some()).map(shown).collect();
     assert!(upward.is_empty(), "{}", upward.join("\n"));
 }
 
 #[test]
+fn no_files_import_in_a_circle() {
+    for (file, least) in CRATES.into_iter().zip([350, 50, 30, 8]) {
+        let read = Crate::read(&root().join(file));
+        assert!(read.len() >= least, "{file} has {} modules", read.len());
+        let imports = read.imports();
+        let circles: Vec<Vec<String>> = circles(&imports)
+            .into_iter()
+            .map(|circle| circle.into_iter().map(shown).collect())
+            .collect();
+        assert!(circles.is_empty(), "circles of imports:\n{circles:#?}");
+    }
+}
+
+#[test]
 fn every_module_of_the_library_has_a_place_in_the_order() {
-    let lib = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
+    let lib = fs::read_to_string(root().join("src/lib.rs")).unwrap();
     let declared = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
     let mut declared: Vec<&str> = declared.collect();
     declared.sort_unstable();
     let mut known = ORDER.to_vec();
     known.sort_unstable();
     assert_eq!(declared, known);
+}
+
+/// Imports by `use`, by paths and in macros, through what a module exports again.
+#[test]
+fn imports_are_found_where_they_are_defined() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("lib.rs", "mod a;\nmod b;\nmod c;\n");
+    write("a.rs", "use crate::b::Inner;\npub struct A(Inner);\npub const LONG: usize = 3;\n");
+    write("b/mod.rs", "mod inner;\nmod other;\npub use inner::Inner;\n");
+    write(
+        "b/inner.rs",
+        "pub struct Inner;\nfn f() -> String { format!(\"{}\", crate::a::LONG) }\n\
+         #[cfg(test)]\nmod tests { use crate::c::X; }\n",
+    );
+    write("b/other.rs", "use super::Inner;\nfn g(_: Inner) -> crate::c::X { crate::c::X }\n");
+    write("c.rs", "pub struct X;\n");
+    let imports = Crate::read(&folder.path().join("lib.rs")).imports();
+    let import = |from: &str, to: &str, item: &str| Import {
+        from: folder.path().join(from),
+        to: folder.path().join(to),
+        item: item.to_owned(),
+    };
+    let there = import("a.rs", "b/inner.rs", "b::inner::Inner");
+    let back = import("b/inner.rs", "a.rs", "a::LONG");
+    let expected = BTreeSet::from([
+        there.clone(),
+        back.clone(),
+        import("b/other.rs", "b/inner.rs", "b::inner::Inner"),
+        import("b/other.rs", "c.rs", "c::X"),
+    ]);
+    assert_eq!(imports, expected);
+    assert_eq!(circles(&imports), [[&there, &back]]);
 }

@@ -17,6 +17,7 @@ mod feel;
 mod foreign;
 mod guide;
 mod hostile;
+mod imports;
 mod mutations;
 mod nasbench101;
 mod queries;
