@@ -7,6 +7,7 @@ use super::breakdown;
 use super::context::{Common, PairArgs};
 use super::error::CliError;
 use super::origins;
+use tandem::metrics::Trust;
 use tandem::note;
 use tandem::report::{Format, Table};
 use tandem::run::Experiment;
@@ -58,11 +59,10 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let origins = origins::origins(&loaded);
     if common.format == Format::Table {
         for origin in &origins {
-            if let Some((trust, what)) = origin.split_once(' ') {
-                table.push(vec![trust.into(), what.trim().into()]);
-            }
+            let trust = origin.trust.map_or("", Trust::word);
+            table.push(vec![trust.into(), origin.source.as_str().into()]);
         }
-    } else if origins.iter().any(|origin| origin.starts_with("predicted")) {
+    } else if origins.iter().any(|origin| origin.trust == Some(Trust::Predicted)) {
         note!("note: the accuracy is predicted");
     }
     table.write(common.format, &mut out)?;

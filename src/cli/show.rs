@@ -128,7 +128,7 @@ fn run_rows(
         ("forked_from".into(), run.forked_from.clone().into()),
     ];
     rows.extend(run.lost.iter().map(|lost| ("lost".into(), lost.to_string().into())));
-    rows.extend(run.origins.iter().map(|origin| ("origin".into(), origin.as_str().into())));
+    rows.extend(run.origins.iter().map(|origin| ("origin".into(), origin.to_string().into())));
     rows.extend(run.sweep.iter().flat_map(sweep_rows));
     if let Some(args) = run.settings.get("args").and_then(|args| args.as_object()) {
         for (name, value) in args {

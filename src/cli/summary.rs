@@ -226,6 +226,5 @@ fn failures(progress: &Progress) -> Option<String> {
 
 /// Whether there is a model that explains what its pairs cost.
 fn is_modelled(record: &RunRecord) -> bool {
-    let (model, _) = Source::Chaidnn.describe();
-    record.origins.iter().any(|origin| origin.ends_with(model))
+    record.origins.contains(&Source::Chaidnn.origin())
 }

@@ -7,7 +7,7 @@ use super::error::StudyError;
 use super::failure::Failure;
 use super::progress::Progress;
 use super::threshold::Threshold;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Origin};
 use crate::pareto::Objective;
 use crate::search::ControllerSpec;
 use crate::space::{Point, Space, View};
@@ -177,8 +177,8 @@ pub trait Experiment: Sync {
     }
 
     /// What the numbers so far came from.
-    fn origins(&self) -> Origins {
-        Origins::default()
+    fn provenance(&self) -> Provenance {
+        Provenance::default()
     }
 }
 
@@ -194,9 +194,9 @@ pub enum Obstacle {
 
 /// What numbers came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Origins {
-    /// For people: what they are, and how far they can be trusted.
-    pub described: Vec<String>,
+pub struct Provenance {
+    /// What gave them, and how far they can be trusted.
+    pub origins: Vec<Origin>,
     /// Versions and hashes of data and models by name; within a run none may change.
     pub versions: BTreeMap<String, String>,
 }

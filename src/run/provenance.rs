@@ -1,15 +1,15 @@
 //! What the numbers of a run come from, in its record.
 
 use super::error::StudyError;
-use super::experiment::Origins;
+use super::experiment::Provenance;
 use crate::store::RunRecord;
 
 /// Takes down in a run's record what its numbers come from; whether the record knows more than before.
 ///
 /// # Errors
 /// Something has another version than when the run began.
-pub fn record_provenance(run: &mut RunRecord, origins: Origins) -> Result<bool, StudyError> {
-    let Origins { described, versions } = origins;
+pub fn record_provenance(run: &mut RunRecord, provenance: Provenance) -> Result<bool, StudyError> {
+    let Provenance { origins, versions } = provenance;
     let mut news = false;
     for (what, now) in versions {
         match run.data.get(&what) {
@@ -24,7 +24,7 @@ pub fn record_provenance(run: &mut RunRecord, origins: Origins) -> Result<bool, 
             }
         }
     }
-    for origin in described {
+    for origin in origins {
         if !run.origins.contains(&origin) {
             run.origins.push(origin);
             news = true;
@@ -38,12 +38,12 @@ pub fn record_provenance(run: &mut RunRecord, origins: Origins) -> Result<bool, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::{Origin, Trust};
 
-    fn origins(described: &[&str], versions: &[(&str, &str)]) -> Origins {
-        let text = |text: &&str| (*text).to_owned();
+    fn provenance(origins: &[&Origin], versions: &[(&str, &str)]) -> Provenance {
         let version = |(what, version): &(&str, &str)| ((*what).to_owned(), (*version).to_owned());
-        Origins {
-            described: described.iter().map(text).collect(),
+        Provenance {
+            origins: origins.iter().copied().cloned().collect(),
             versions: versions.iter().map(version).collect(),
         }
     }
@@ -51,13 +51,15 @@ mod tests {
     #[test]
     fn what_numbers_come_from_is_taken_down_once_and_may_not_change() {
         let mut run = RunRecord::new("x", "x.rhai");
-        let model = origins(&["modelled latency"], &[("model", "1")]);
+        let latency = Origin::new(Trust::Modelled, "latency");
+        let accuracy = Origin::new(Trust::Measured, "accuracy");
+        let model = provenance(&[&latency], &[("model", "1")]);
         assert!(record_provenance(&mut run, model.clone()).unwrap());
         assert!(!record_provenance(&mut run, model).unwrap());
-        let both = origins(&["modelled latency", "measured accuracy"], &[("table", "a")]);
+        let both = provenance(&[&latency, &accuracy], &[("table", "a")]);
         assert!(record_provenance(&mut run, both).unwrap());
-        assert_eq!(run.origins, ["measured accuracy", "modelled latency"]);
-        let other = origins(&[], &[("model", "2")]);
+        assert_eq!(run.origins, [accuracy, latency]);
+        let other = provenance(&[], &[("model", "2")]);
         let error = record_provenance(&mut run, other).unwrap_err();
         let expected = ("model", "1", "2");
         let StudyError::OriginChanged { what, before, now, .. } = &error else {

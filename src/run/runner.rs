@@ -352,7 +352,7 @@ impl Study<'_> {
                 }
                 None => {}
             }
-            self.note_origins()?;
+            self.note_provenance()?;
             let entries: Vec<Entry> = now
                 .iter()
                 .zip(evaluated)
@@ -399,8 +399,8 @@ impl Study<'_> {
     }
 
     /// Takes down what the numbers come from, before they are stored.
-    fn note_origins(&mut self) -> Result<(), StudyError> {
-        if record_provenance(&mut self.run, self.experiment.origins())? {
+    fn note_provenance(&mut self) -> Result<(), StudyError> {
+        if record_provenance(&mut self.run, self.experiment.provenance())? {
             self.store.update_run(&self.run)?;
         }
         Ok(())

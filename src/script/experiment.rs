@@ -27,8 +27,8 @@ use super::truncate::brief_name;
 use crate::metrics::Metrics;
 use crate::pareto::{Objective, Weighted};
 use crate::run::{
-    Experiment, Failure, Obstacle, Origins, Phase, Progress, Reward, RewardFn, ScreenFn, Threshold,
-    ThresholdError,
+    Experiment, Failure, Obstacle, Phase, Progress, Provenance, Reward, RewardFn, ScreenFn,
+    Threshold, ThresholdError,
 };
 use crate::search::{ControllerSpec, ReinforceSettings};
 use crate::space::{Part, Point, Space};
@@ -334,8 +334,8 @@ impl Experiment for Script {
         host.is_unusable().then_some(Obstacle::Unusable)
     }
 
-    fn origins(&self) -> Origins {
-        self.core.host.origins()
+    fn provenance(&self) -> Provenance {
+        self.core.host.provenance()
     }
 
     fn next_phase(&self, progress: &Progress) -> Result<Option<Phase>, Failure> {

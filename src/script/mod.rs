@@ -48,7 +48,7 @@ pub use experiment::Script;
 pub use modules::TrainingPlan;
 pub use sandbox::budget::keep_panics_of_calls;
 pub use sandbox::limits::Limits;
-pub use services::{Host, Source, Traced, Trust};
+pub use services::{Host, Source, Traced};
 
 pub use reference::vocabulary::vocabulary;
 pub use reference::{definitions, reference_page};

@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::hash::Hash;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,8 +16,9 @@ use crate::accuracy::nasbench101::predictor::Predictor;
 use crate::accuracy::nasbench101::{Nasbench101Table, TableError};
 use crate::accuracy::nasbench201::Nasbench201Table;
 use crate::accuracy::training_cache::Trainer;
+use crate::metrics::{Origin, Trust};
 use crate::network::{Nasbench101Settings, Nasbench201Settings, Network};
-use crate::run::Origins;
+use crate::run::Provenance;
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
 use crate::store::Reused;
@@ -28,27 +28,6 @@ const NETWORKS: usize = 2_048;
 
 /// The layers of all networks of one kind that are remembered, each of some hundred bytes.
 const LAYERS: usize = 1 << 18;
-
-/// How far a number can be trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trust {
-    /// Observed on the real thing.
-    Measured,
-    /// Computed by a model of the real thing.
-    Modelled,
-    /// Guessed from other observations.
-    Predicted,
-}
-
-impl fmt::Display for Trust {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Measured => "measured",
-            Self::Modelled => "modelled",
-            Self::Predicted => "predicted",
-        })
-    }
-}
 
 /// A source of numbers that scripts can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,9 +48,9 @@ impl Source {
     const ALL: [Self; 5] =
         [Self::Nasbench201, Self::Nasbench101, Self::Predicted101, Self::Trained, Self::Chaidnn];
 
-    /// What the numbers are, and how far they can be trusted.
-    pub const fn describe(self) -> (&'static str, Trust) {
-        match self {
+    /// The numbers that it gives, and how far they can be trusted.
+    pub fn origin(self) -> Origin {
+        let (source, trust) = match self {
             Self::Nasbench201 => (
                 "accuracy: NAS-Bench-201, validation accuracy, mean of up to 3 trainings",
                 Trust::Measured,
@@ -91,7 +70,8 @@ impl Source {
                 Trust::Measured,
             ),
             Self::Chaidnn => ("latency and area: CHaiDNN model", Trust::Modelled),
-        }
+        };
+        Origin::new(trust, source)
     }
 }
 
@@ -155,8 +135,7 @@ impl Traced {
 /// An accelerator by name that gave numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Named {
-    what: String,
-    trust: Trust,
+    origin: Origin,
     /// What decides its numbers, where that is not the script.
     version: Option<String>,
 }
@@ -239,23 +218,22 @@ impl Host {
     }
 
     /// What the numbers so far came from.
-    pub fn origins(&self) -> Origins {
-        let mut origins = Origins::default();
+    pub fn provenance(&self) -> Provenance {
+        let mut known = Provenance::default();
         for source in self.sources() {
-            let (what, trust) = source.describe();
-            origins.described.push(format!("{trust:9} {what}"));
+            known.origins.push(source.origin());
             match source {
-                Source::Trained => origins.versions.extend(self.trainer.digests()),
-                _ => origins.versions.extend(self.version(source)),
+                Source::Trained => known.versions.extend(self.trainer.digests()),
+                _ => known.versions.extend(self.version(source)),
             }
         }
         let named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-        for (name, Named { what, trust, version }) in named.iter() {
-            origins.described.push(format!("{trust:9} {what}"));
-            origins.versions.extend(version.clone().map(|version| (name.clone(), version)));
+        for (name, Named { origin, version }) in named.iter() {
+            known.origins.push(origin.clone());
+            known.versions.extend(version.clone().map(|version| (name.clone(), version)));
         }
         drop(named);
-        origins
+        known
     }
 
     /// The name and version of a source. The table and the predictor of NASBench-101 share a name: some
@@ -315,8 +293,10 @@ impl Host {
     /// Notes that an accelerator of the script gave numbers.
     pub(super) fn used_scripted(&self, name: &str) {
         self.used_named("accelerator", name, || Named {
-            what: format!("costs: accelerator `{name}` of the script"),
-            trust: Trust::Modelled,
+            origin: Origin::new(
+                Trust::Modelled,
+                format!("costs: accelerator `{name}` of the script"),
+            ),
             version: None,
         });
     }
@@ -325,8 +305,10 @@ impl Host {
     pub(super) fn used_devices(&self, devices: &Devices) {
         let table = devices.table();
         self.used_named("table", table.name(), || Named {
-            what: format!("{}: imported table {}", devices.metrics().join(", "), table.name()),
-            trust: Trust::Measured,
+            origin: Origin::new(
+                Trust::Measured,
+                format!("{}: imported table {}", devices.metrics().join(", "), table.name()),
+            ),
             version: Some(table.digest().to_owned()),
         });
     }

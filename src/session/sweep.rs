@@ -100,7 +100,7 @@ impl<'e> Sweep<'e> {
     fn data(&self) -> BTreeMap<String, String> {
         let mut data = models();
         if let SweepPairs::OneByOne(_) = self.pairs {
-            data.extend(self.experiment.script.origins().versions);
+            data.extend(self.experiment.script.provenance().versions);
         }
         if let Some(networks) = self.networks() {
             let mut hasher = blake3::Hasher::new();
@@ -155,7 +155,7 @@ impl<'e> Sweep<'e> {
         let (networks, configurations) = self.size();
         let left_out = self.networks().map_or(0, SweepNetworks::left_out);
         record.data = self.data();
-        record.origins = self.experiment.script.host().origins().described;
+        record.origins = self.experiment.script.provenance().origins;
         if record.objectives.is_empty() {
             let objective =
                 |metric: &str, direction| Objective { metric: metric.to_owned(), direction };
@@ -257,7 +257,7 @@ impl<'e> Sweep<'e> {
             judge: &|point, metrics| judge(self.experiment, point, metrics),
             store,
             run: record,
-            origins: &|| self.experiment.script.origins(),
+            provenance: &|| self.experiment.script.provenance(),
             stop,
             observer,
         };

@@ -13,7 +13,7 @@ pub mod nasbench101;
 pub mod nasbench201;
 mod options;
 pub mod params;
-#[expect(clippy::module_inception, reason = "the room is named after its main type")]
+#[expect(clippy::module_inception, reason = "the module is named after its main type")]
 mod space;
 
 pub use choice::{Choice, Value};

@@ -28,7 +28,7 @@ mod runs;
 mod salvage;
 pub mod server;
 mod sources;
-#[expect(clippy::module_inception, reason = "the store itself is what the module is about")]
+#[expect(clippy::module_inception, reason = "the module is named after its main type")]
 mod store;
 mod studies;
 mod trainings;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::metrics::Metrics;
-use crate::run::{End, Failure, Origins, StudyError, record_provenance};
+use crate::run::{End, Failure, Provenance, StudyError, record_provenance};
 use crate::space::{Point, Space};
 use crate::store::{
     Entry, GoalRecord, Outcome, PhaseRecord, RunRecord, Status, Store, SweepRecord, Trial,
@@ -55,7 +55,7 @@ pub struct SweepStudy<'a, S: Sweeping> {
     /// The run's record; its name must be in the store, and `sweep` must be set.
     pub run: RunRecord,
     /// What the numbers so far came from.
-    pub origins: &'a dyn Fn() -> Origins,
+    pub provenance: &'a dyn Fn() -> Provenance,
     /// Asks the sweep to stop at the next opportunity.
     pub stop: &'a AtomicBool,
     /// Is told how far the sweep has come.
@@ -132,7 +132,7 @@ impl<S: Sweeping> SweepStudy<'_, S> {
 
     fn checkpoint(&mut self, name: &str, state: &S::State, seconds: f64) -> Result<(), StudyError> {
         // Before what was found is kept: it may not be of other data than what was found before.
-        record_provenance(&mut self.run, (self.origins)())?;
+        record_provenance(&mut self.run, (self.provenance)())?;
         let step = self.sweep.done(state).networks;
         let bytes = postcard::to_stdvec(state).map_err(|error| StudyError::Checkpoint {
             run: name.to_owned(),
@@ -160,7 +160,7 @@ impl<S: Sweeping> SweepStudy<'_, S> {
     fn finish(&mut self, state: &S::State, seconds: f64) -> Result<(), StudyError> {
         let results = self.sweep.results(state);
         let (trials, phases) = self.trials(&results)?;
-        record_provenance(&mut self.run, (self.origins)())?;
+        record_provenance(&mut self.run, (self.provenance)())?;
         let count = trials.len() as u64;
         if self.store.trial_count(&self.run.name)? == 0 {
             let entries: Vec<Entry> = trials.into_iter().map(Entry::from).collect();

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::probe::Tried;
 use tandem::accuracy::training_cache::Estimate;
+use tandem::metrics::{Origin, Trust};
 use tandem::report::{Format, Table, duration, grouped, number};
 use tandem::run::{Experiment, RehearsalEnd, RehearsedPhase, Threshold};
 use tandem::script::{Host, SweepPlan};
@@ -164,10 +165,8 @@ impl Report {
     /// Where the numbers come from.
     pub fn sources(&mut self, host: &Host) {
         let rows = self.group("Numbers");
-        for origin in host.origins().described {
-            if let Some((trust, what)) = origin.split_once(' ') {
-                rows.push((trust.to_owned(), what.trim().to_owned()));
-            }
+        for Origin { trust, source } in host.provenance().origins {
+            rows.push((trust.map_or("", Trust::word).to_owned(), source));
         }
     }
 

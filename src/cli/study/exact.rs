@@ -132,7 +132,7 @@ impl Exact {
             // What goes wrong is said where the sweep is judged.
             let _outcome = script.evaluate(&Point(first?.point));
         }
-        let now = script.origins().versions;
+        let now = script.provenance().versions;
         Ok(now.iter().all(|(what, now)| run.data.get(what).is_none_or(|before| before == now)))
     }
 }

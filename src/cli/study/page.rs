@@ -3,6 +3,7 @@
 use super::tables;
 use super::verdict::Judged;
 use crate::cli::error::CliError;
+use tandem::metrics::Origin;
 use tandem::pareto::{Frontier, costs};
 use tandem::report::{Curve, FigureError, Marks, Page, curves, grouped, number, scatter};
 use tandem::store::StudyRecord;
@@ -48,10 +49,10 @@ pub fn page(
         plan.seed
     ));
     page.heading(2, "Where the numbers come from");
-    let mut origins: Vec<&String> = judged.iter().flat_map(|judged| &judged.origins).collect();
+    let mut origins: Vec<&Origin> = judged.iter().flat_map(|judged| &judged.origins).collect();
     origins.sort();
     origins.dedup();
-    origins.into_iter().for_each(|origin| page.paragraph(origin));
+    origins.into_iter().for_each(|origin| page.paragraph(&origin.to_string()));
     page.folded("The study's file", |page| page.verbatim(text));
     page.note(&format!("tandem {}, study {}", study.program, study.name));
     Ok(page.finish())

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::verdict::Judged;
+use tandem::metrics::Origin;
 use tandem::report::{Cell, Format, Table, grouped, number};
 use tandem::study::statistics::{COVERAGE, Quartiles};
 use tandem::study::{Reached, StrategyOutcome};
@@ -20,7 +21,7 @@ pub fn print(judged: &[Judged], out: &mut impl Write) -> io::Result<()> {
         }
     }
     writeln!(out)?;
-    let mut origins: Vec<&String> = judged.iter().flat_map(|judged| &judged.origins).collect();
+    let mut origins: Vec<&Origin> = judged.iter().flat_map(|judged| &judged.origins).collect();
     origins.sort();
     origins.dedup();
     origins.into_iter().try_for_each(|origin| writeln!(out, "{origin}"))

@@ -6,6 +6,7 @@ use super::exact::SweptPairs;
 use super::experiments::Experiments;
 use crate::cli::error::CliError;
 use crate::cli::sweep_summary::frontier;
+use tandem::metrics::Origin;
 use tandem::pareto::Objective;
 use tandem::run::StudyError;
 use tandem::store::{RunRecord, Store, StoreError, StudyRecord, Trial};
@@ -34,7 +35,7 @@ pub struct Judged {
     /// Whether accuracies are predicted.
     pub predicted: bool,
     /// Where the numbers come from.
-    pub origins: Vec<String>,
+    pub origins: Vec<Origin>,
 }
 
 /// The exact best pairs of a scenario.

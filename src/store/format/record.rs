@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::{Origin, Trust};
 use crate::pareto::{Objective, Weighted};
 
 /// How far a run has come.
@@ -127,7 +128,7 @@ pub struct RunRecord {
     pub data: BTreeMap<String, String>,
     /// Where its numbers come from, and how far they can be trusted.
     #[serde(default)]
-    pub origins: Vec<String>,
+    pub origins: Vec<Origin>,
     /// What is known of it if it is a sweep.
     #[serde(default)]
     pub sweep: Option<SweepRecord>,
@@ -214,7 +215,7 @@ impl RunRecord {
 
     /// Whether its accuracies are predicted, not measured.
     pub fn is_predicted(&self) -> bool {
-        self.origins.iter().any(|origin| origin.starts_with("predicted"))
+        self.origins.iter().any(|origin| origin.trust == Some(Trust::Predicted))
     }
 
     /// Notes that the record changes now.

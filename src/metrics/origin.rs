@@ -1,0 +1,111 @@
+//! Where numbers come from, and how far they can be trusted.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// How far a number can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Trust {
+    /// Observed on the real thing.
+    Measured,
+    /// Computed by a model of the real thing.
+    Modelled,
+    /// Guessed from other observations.
+    Predicted,
+}
+
+impl Trust {
+    const ALL: [Self; 3] = [Self::Measured, Self::Modelled, Self::Predicted];
+
+    /// The word that labels numbers.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::Modelled => "modelled",
+            Self::Predicted => "predicted",
+        }
+    }
+}
+
+impl fmt::Display for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// Where numbers come from, and how far they can be trusted.
+///
+/// Its text, which is also its stored form, is the word of its trust and the source, as in
+/// `modelled  latency and area: CHaiDNN model`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Origin {
+    /// How far the numbers can be trusted; `None` if that was written by a program that knew more kinds.
+    pub trust: Option<Trust>,
+    /// The numbers, and what gave them.
+    pub source: String,
+}
+
+impl Origin {
+    /// The origin of numbers.
+    pub fn new(trust: Trust, source: impl Into<String>) -> Self {
+        Self { trust: Some(trust), source: source.into() }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.trust {
+            Some(trust) => write!(f, "{trust:9} {}", self.source),
+            None => f.write_str(&self.source),
+        }
+    }
+}
+
+impl FromStr for Origin {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let known = text.split_once(' ').and_then(|(word, source)| {
+            let trust = Trust::ALL.into_iter().find(|trust| trust.word() == word)?;
+            Some(Self::new(trust, source.trim_start()))
+        });
+        Ok(known.unwrap_or_else(|| Self { trust: None, source: text.to_owned() }))
+    }
+}
+
+impl From<String> for Origin {
+    fn from(text: String) -> Self {
+        let Ok(origin) = text.parse();
+        origin
+    }
+}
+
+impl From<Origin> for String {
+    fn from(origin: Origin) -> Self {
+        origin.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_written_as_their_texts_and_read_again() {
+        let model = Origin::new(Trust::Modelled, "latency and area: CHaiDNN model");
+        let guess = Origin::new(Trust::Predicted, "accuracy: predictor");
+        let other = Origin { trust: None, source: "dreamt  of".to_owned() };
+        for (origin, text) in [
+            (model, "modelled  latency and area: CHaiDNN model"),
+            (guess, "predicted accuracy: predictor"),
+            (other, "dreamt  of"),
+        ] {
+            assert_eq!(serde_json::to_value(&origin).unwrap(), text);
+            assert_eq!(serde_json::from_value::<Origin>(text.into()).unwrap(), origin);
+        }
+    }
+}
