@@ -94,7 +94,7 @@ fn in_memory(experiment: &Free) -> Result<(), StudyError> {
     progress.enter("all");
     for step in 0..TRIALS {
         let point = view.point(&controller.ask().map_err(failed)?);
-        let outcome = phase.judge(&experiment.evaluate(&point));
+        let outcome = phase.judge(&experiment.evaluate(&point)).outcome;
         controller.tell(Told::reward(outcome.reward())).map_err(failed)?;
         let names = space.parts().iter().map(|part| part.name.clone());
         let text = names.zip(space.texts(&point)).collect();

@@ -10,7 +10,7 @@ use tandem::metrics::Metrics;
 use tandem::pareto::{Direction, Objective};
 use tandem::report::{Cell, Format, Table};
 use tandem::run::{Experiment, evaluate_finite};
-use tandem::script::Source;
+use tandem::script::{Diagnostic, Source};
 use tandem::session::Loaded;
 use tandem::space::{Point, Space};
 use tandem::store::{Entry, RunRecord, Trial};
@@ -167,8 +167,9 @@ fn others(loaded: &Loaded, point: &Point, metrics: &Metrics, objectives: &[Objec
                 }
                 Err(failure) => {
                     row.extend(objectives.iter().map(|_| Cell::Empty));
-                    let diagnostic = loaded.script.diagnostic(&failure.0);
-                    let message = diagnostic.map_or(failure.0, |diagnostic| diagnostic.message);
+                    let diagnostic = failure.cause::<Diagnostic>();
+                    let message = diagnostic.map_or(failure.message(), |found| &found.message);
+                    let message = message.to_owned();
                     row.push(message.into());
                 }
             }

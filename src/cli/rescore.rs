@@ -13,7 +13,7 @@ use tandem::note;
 use tandem::query::{Judged, Known, Ranking, Rescored, Subject, known, rank, rescore};
 use tandem::report::{Cell, Column, Format, Kind, Rows, Table, number};
 use tandem::run::{Experiment, Failure, Progress, Reward, RewardFn, StudyError};
-use tandem::script::ScriptError;
+use tandem::script::{Diagnostic, ScriptError};
 use tandem::session::{Loaded, stored_settings};
 use tandem::store::{Entry, Reader, RunRecord};
 
@@ -61,7 +61,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         }
     };
     let rescored = rescore(reader, &subject, judge)?;
-    refuse_missing(&loaded, &record, &known, &rescored)?;
+    refuse_missing(&record, &known, &rescored)?;
     let before = rank(&rescored.trials, |trial| trial.before);
     let after = rank(&rescored.trials, |trial| trial.after);
 
@@ -152,21 +152,16 @@ fn refuse_missing_objective(
 }
 
 /// Refuses a reward that fails for want of a metric that no trial of the run has.
-fn refuse_missing(
-    loaded: &Loaded,
-    record: &RunRecord,
-    known: &Known,
-    rescored: &Rescored,
-) -> Result<(), CliError> {
+fn refuse_missing(record: &RunRecord, known: &Known, rescored: &Rescored) -> Result<(), CliError> {
     for (failure, ..) in &rescored.failures {
         let about = ["the map has no entry `", "the objective is about `"];
         let metric = about.iter().find_map(|start| {
-            failure.0.strip_prefix(start).and_then(|rest| rest.split('`').next())
+            failure.message().strip_prefix(start).and_then(|rest| rest.split('`').next())
         });
         if let Some(metric) = metric
             && !known.metrics.contains(metric)
         {
-            let place = loaded.script.diagnostic(&failure.0).and_then(|found| found.place);
+            let place = failure.cause::<Diagnostic>().and_then(|found| found.place.clone());
             return Err(lacks(record, known, metric, place.map(|place| place.to_string())));
         }
     }

@@ -94,7 +94,7 @@ pub fn rescore(
             let step = stretch.step(at);
             let finite = |reward: Reward| match reward.value.is_finite() {
                 true => Ok(reward),
-                false => Err(Failure(format!("the reward is {}", reward.value))),
+                false => Err(Failure::new(format!("the reward is {}", reward.value))),
             };
             let after = reward(stretch.phase(at), &metrics).and_then(finite);
             let before = stretch.reward(at);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::error::StudyError;
-use super::experiment::{Experiment, Phase, evaluate_finite};
+use super::experiment::{Evaluated, Experiment, Phase, evaluate_finite};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::runner::{is_over, told, trial};
@@ -34,6 +34,8 @@ pub struct RehearsedPhase {
     pub trials: u64,
     /// The points that were asked for.
     pub asked: u64,
+    /// Why the first of them failed that did.
+    pub failure: Option<Failure>,
     /// Those that need not be evaluated, being rejected before.
     pub screened: u64,
     /// The controller's time for a trial.
@@ -140,7 +142,7 @@ impl Rehearsal {
         let points = if index == 0 { POINTS.0 } else { POINTS.1 };
         let steps = phase.steps.unwrap_or(u64::MAX).min(points);
         let left = limit.map_or(u64::MAX, |limit| limit - self.progress.steps());
-        let (mut samples, mut screened) = (Vec::new(), 0);
+        let (mut samples, mut screened, mut first_failure) = (Vec::new(), 0, None);
         let mut deciding = Duration::ZERO;
         while (samples.len() as u64) < steps.min(left)
             && (samples.is_empty() || Instant::now() < until)
@@ -152,14 +154,16 @@ impl Rehearsal {
                 deciding += asking.elapsed();
                 let point = view.point(&options);
                 let started = Instant::now();
-                let outcome = if let Some(outcome) = phase.screened(&point) {
+                let found = if let Some(found) = phase.screened(&point) {
                     screened += 1;
-                    outcome
+                    found
                 } else {
-                    let outcome = phase.judge(&evaluate_finite(experiment, &point));
+                    let found = phase.judge(&evaluate_finite(experiment, &point));
                     evaluated(index);
-                    outcome
+                    found
                 };
+                let Evaluated { outcome, failure } = found;
+                first_failure = first_failure.or(failure);
                 let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
                 let step = self.progress.steps() + samples.len() as u64;
                 let trial = trial(experiment, step, index, &point, outcome.clone());
@@ -188,6 +192,7 @@ impl Rehearsal {
             valid: phase.valid,
             trials: 0,
             asked: samples.len() as u64,
+            failure: first_failure,
             screened,
             #[expect(clippy::cast_precision_loss, reason = "some tens of points")]
             controller_s: deciding.as_secs_f64() / samples.len().max(1) as f64,

@@ -73,12 +73,12 @@ pub enum StudyError {
         reason: String,
     },
     /// No trial succeeded.
-    #[error("each of the first {trials} trials failed; the first with: {reason}")]
+    #[error("each of the first {trials} trials failed; the first with: {first}")]
     Hopeless {
         /// How many failed.
         trials: u64,
-        /// The first trial's reason.
-        reason: String,
+        /// The first trial's.
+        first: Failure,
     },
     /// Something that every trial needs is missing or broken.
     #[error("{0}")]

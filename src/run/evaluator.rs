@@ -6,11 +6,11 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use super::error::StudyError;
-use super::experiment::{Experiment, Phase, evaluate_finite};
+use super::experiment::{Evaluated, Experiment, Phase, evaluate_finite};
 use super::failure::Failure;
 use crate::metrics::Metrics;
 use crate::space::Point;
-use crate::store::{Effort, Outcome, Reused};
+use crate::store::{Effort, Reused};
 use crate::util::deep_stack;
 
 /// Points whose metrics are kept in memory, so that a controller that comes back to one does not
@@ -34,7 +34,7 @@ impl<'a> Evaluator<'a> {
 
     /// What becomes of each point in a phase, and what that took. Equal points are evaluated once,
     /// however many of them are asked for together.
-    pub(super) fn evaluate(&mut self, points: &[Point], phase: &Phase) -> Vec<(Outcome, Effort)> {
+    pub(super) fn evaluate(&mut self, points: &[Point], phase: &Phase) -> Vec<(Evaluated, Effort)> {
         let mut places: HashMap<&Point, usize> = HashMap::new();
         let mut different: Vec<&Point> = Vec::with_capacity(points.len());
         let place_of: Vec<usize> = points
@@ -58,16 +58,16 @@ impl<'a> Evaluator<'a> {
         let mut is_told = vec![false; different.len()];
         let mut evaluated = Vec::with_capacity(points.len());
         for place in place_of {
-            let (metrics, outcome, effort) = &results[place];
+            let (metrics, found, effort) = &results[place];
             if std::mem::replace(&mut is_told[place], true) {
                 let effort = Effort { micros: 0, reused: Reused::METRICS };
-                evaluated.push((outcome.clone(), effort));
+                evaluated.push((found.clone(), effort));
                 continue;
             }
             if let Some(metrics) = metrics {
                 self.remembered.insert(different[place].clone(), metrics.clone());
             }
-            evaluated.push((outcome.clone(), *effort));
+            evaluated.push((found.clone(), *effort));
         }
         evaluated
     }
@@ -78,15 +78,15 @@ impl<'a> Evaluator<'a> {
         &self,
         point: &Point,
         phase: &Phase,
-    ) -> (Option<Result<Metrics, Failure>>, Outcome, Effort) {
+    ) -> (Option<Result<Metrics, Failure>>, Evaluated, Effort) {
         let started = Instant::now();
         let took = |reused| {
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             Effort { micros, reused }
         };
         self.experiment.take_reused();
-        if let Some(outcome) = phase.screened(point) {
-            return (None, outcome, took(self.experiment.take_reused()));
+        if let Some(found) = phase.screened(point) {
+            return (None, found, took(self.experiment.take_reused()));
         }
         let (metrics, reused) = match self.remembered.get(point) {
             Some(known) => (known.clone(), Reused::METRICS),
@@ -95,7 +95,7 @@ impl<'a> Evaluator<'a> {
                 (metrics, self.experiment.take_reused())
             }
         };
-        let outcome = phase.judge(&metrics);
-        (Some(metrics), outcome, took(reused))
+        let found = phase.judge(&metrics);
+        (Some(metrics), found, took(reused))
     }
 }

@@ -101,38 +101,52 @@ impl Phase {
     /// The outcome of a point that need not be evaluated, by what is known of it before.
     ///
     /// A reward that cannot do with these metrics rejects nothing.
-    pub fn screened(&self, point: &Point) -> Option<Outcome> {
+    pub fn screened(&self, point: &Point) -> Option<Evaluated> {
         let metrics = match self.screen.as_ref()?(point).and_then(all_finite) {
             Ok(metrics) => metrics,
-            Err(Failure(reason)) => {
-                return Some(Outcome::Failed { metrics: Metrics::new(), reason });
-            }
+            Err(failure) => return Some(Evaluated::failed(Metrics::new(), failure)),
         };
         match (self.reward)(&metrics) {
-            Ok(Reward { value, valid: false }) if value.is_finite() => {
-                Some(Outcome::Done { metrics, reward: value, valid: false })
+            Ok(reward @ Reward { value, valid: false }) if value.is_finite() => {
+                Some(Evaluated::done(metrics, reward))
             }
             _ => None,
         }
     }
 
     /// What becomes of a point with the given metrics.
-    pub fn judge(&self, metrics: &Result<Metrics, Failure>) -> Outcome {
+    pub fn judge(&self, metrics: &Result<Metrics, Failure>) -> Evaluated {
         let metrics = match metrics {
             Ok(metrics) => metrics.clone(),
-            Err(Failure(reason)) => {
-                return Outcome::Failed { metrics: Metrics::new(), reason: reason.clone() };
-            }
+            Err(failure) => return Evaluated::failed(Metrics::new(), failure.clone()),
         };
         match (self.reward)(&metrics) {
-            Ok(Reward { value, valid }) if value.is_finite() => {
-                Outcome::Done { metrics, reward: value, valid }
-            }
+            Ok(reward) if reward.value.is_finite() => Evaluated::done(metrics, reward),
             Ok(Reward { value, .. }) => {
-                Outcome::Failed { metrics, reason: format!("the reward is {value}") }
+                Evaluated::failed(metrics, Failure::new(format!("the reward is {value}")))
             }
-            Err(Failure(reason)) => Outcome::Failed { metrics, reason },
+            Err(failure) => Evaluated::failed(metrics, failure),
         }
+    }
+}
+
+/// What became of a point.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluated {
+    /// The outcome, as it is stored.
+    pub outcome: Outcome,
+    /// Why it failed, if it did, with what is behind the reason.
+    pub failure: Option<Failure>,
+}
+
+impl Evaluated {
+    fn done(metrics: Metrics, Reward { value, valid }: Reward) -> Self {
+        Self { outcome: Outcome::Done { metrics, reward: value, valid }, failure: None }
+    }
+
+    fn failed(metrics: Metrics, failure: Failure) -> Self {
+        let reason = failure.message().to_owned();
+        Self { outcome: Outcome::Failed { metrics, reason }, failure: Some(failure) }
     }
 }
 
@@ -211,7 +225,7 @@ pub fn evaluate_finite(experiment: &dyn Experiment, point: &Point) -> Result<Met
 
 fn all_finite(metrics: Metrics) -> Result<Metrics, Failure> {
     match metrics.iter().find(|(_, value)| !value.is_finite()) {
-        Some((name, value)) => Err(Failure(format!("metric `{name}` is {value}"))),
+        Some((name, value)) => Err(Failure::new(format!("metric `{name}` is {value}"))),
         None => Ok(metrics),
     }
 }

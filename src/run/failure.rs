@@ -1,6 +1,74 @@
 //! Failed trials.
 
-/// Why a trial has no metrics or no reward: one clear message.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Failure(pub String);
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// Why a trial has no metrics or no reward: one clear message, and what is behind it.
+///
+/// Failures are equal if their messages are.
+#[derive(Clone)]
+pub struct Failure {
+    message: String,
+    cause: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl Failure {
+    /// A failure of which nothing is known but a message.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), cause: None }
+    }
+
+    /// A failure with the error that is behind it, whose text is its message.
+    pub fn of(cause: impl Error + Send + Sync + 'static) -> Self {
+        Self { message: cause.to_string(), cause: Some(Arc::new(cause)) }
+    }
+
+    /// The message.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The error that is behind it, if it is one of a kind.
+    pub fn cause<E: Error + 'static>(&self) -> Option<&E> {
+        let cause: &(dyn Error + 'static) = self.cause.as_deref()?;
+        cause.downcast_ref()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Failure").field(&self.message).finish()
+    }
+}
+
+impl PartialEq for Failure {
+    fn eq(&self, other: &Self) -> bool {
+        self.message == other.message
+    }
+}
+
+impl Eq for Failure {}
+
+impl Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_carry_what_is_behind_them() {
+        let bare = Failure::new("a table is missing");
+        let full = Failure::of(std::io::Error::other("a table is missing"));
+        assert_eq!(bare, full);
+        assert!(bare.cause::<std::io::Error>().is_none());
+        assert!(full.clone().cause::<std::io::Error>().is_some());
+        assert!(full.cause::<fmt::Error>().is_none());
+    }
+}

@@ -23,7 +23,7 @@ pub use error::StudyError;
 pub use estimates::StoredEstimates;
 pub use event::{Event, Observer};
 pub use experiment::{
-    Experiment, Obstacle, Phase, Provenance, Reward, RewardFn, ScreenFn, evaluate_finite,
+    Evaluated, Experiment, Obstacle, Phase, Provenance, Reward, RewardFn, ScreenFn, evaluate_finite,
 };
 pub use failure::Failure;
 pub use progress::{PhaseProgress, Progress};

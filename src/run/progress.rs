@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::failure::Failure;
 use crate::metrics::Metrics;
 use crate::pareto::{Direction, Frontier, Objective, costs};
 use crate::store::{Outcome, Trial};
@@ -27,6 +28,7 @@ pub struct Progress {
     trials: Vec<Arc<Trial>>,
     phases: Vec<PhaseProgress>,
     failed: u64,
+    first_failure: Option<Failure>,
     frontier: Frontier<Arc<Trial>>,
 }
 
@@ -37,7 +39,8 @@ impl Progress {
     /// is wanted of them: more `accuracy`, less of what is in a unit of time, area or energy.
     pub fn new(objectives: Vec<Objective>, seed: u64) -> Self {
         let (trials, phases) = (Vec::new(), Vec::new());
-        Self { seed, objectives, trials, phases, failed: 0, frontier: Frontier::new() }
+        let (failed, first_failure, frontier) = (0, None, Frontier::new());
+        Self { seed, objectives, trials, phases, failed, first_failure, frontier }
     }
 
     /// Starts a phase.
@@ -76,6 +79,20 @@ impl Progress {
         }
         self.trials.push(trial);
         Ok(())
+    }
+
+    /// Keeps the failure of a trial that is added next, if it is the first.
+    pub(super) fn note_failure(&mut self, failure: Failure) {
+        if self.failed == 0 {
+            self.first_failure.get_or_insert(failure);
+        }
+    }
+
+    /// Why the first trial failed that did; with what is behind it, if this process has seen it fail.
+    pub fn first_failure(&self) -> Option<Failure> {
+        let reason = self.trials.iter().find_map(|trial| trial.outcome.failure())?;
+        let seen = self.first_failure.clone().filter(|failure| failure.message() == reason);
+        Some(seen.unwrap_or_else(|| Failure::new(reason)))
     }
 
     /// The objectives that make the frontier.

@@ -9,7 +9,7 @@ use super::checkpoint::{Checkpoint, SavedController};
 use super::error::StudyError;
 use super::evaluator::Evaluator;
 use super::event::{Event, Observer};
-use super::experiment::{Experiment, Obstacle, Phase};
+use super::experiment::{Evaluated, Experiment, Obstacle, Phase};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::provenance::record_provenance;
@@ -76,6 +76,16 @@ struct State {
     judged: usize,
     /// Which thresholds can no longer hold.
     lost: Vec<bool>,
+}
+
+impl State {
+    /// The controller of a phase.
+    fn live(&mut self, name: &str, phase: &Phase) -> Result<&mut Live, StudyError> {
+        self.controllers.get_mut(name).ok_or_else(|| StudyError::Phase {
+            phase: phase.name.clone(),
+            reason: "its controller is gone".to_owned(),
+        })
+    }
 }
 
 impl Study<'_> {
@@ -278,60 +288,94 @@ impl Study<'_> {
         evaluator: &mut Evaluator<'_>,
         state: &mut State,
     ) -> Result<bool, StudyError> {
-        let first = state.progress.steps();
+        let quota = self.quota(phase, name, state)?;
+        if state.restore.is_some() {
+            self.read_again(quota, state)?;
+            return Ok(true);
+        }
         let failed = |source| StudyError::Controller { phase: phase.name.clone(), source };
-        let Some(live) = state.controllers.get_mut(name) else {
-            return Err(StudyError::Phase {
-                phase: phase.name.clone(),
-                reason: "its controller is gone".to_owned(),
-            });
-        };
-        let size = live.controller.batch().max(1) as u64;
+        let mut points = Vec::with_capacity(usize::try_from(quota).unwrap_or(0));
+        for _ in 0..quota {
+            let options = state.live(name, phase)?.controller.ask().map_err(failed)?;
+            points.push(view.point(&options));
+        }
+        let mut done = self.replay(&points, state)?;
+        let rest = &points[done.len()..];
+        if !self.evaluate(rest, phase, evaluator, state, &mut done)? {
+            return Ok(false);
+        }
+        for trial in done {
+            let feedback = told(state.progress.objectives(), &trial.outcome);
+            state.live(name, phase)?.controller.tell(feedback).map_err(failed)?;
+        }
+        Ok(true)
+    }
+
+    /// The number of asks up to the controller's next update, or the end of the phase or of the run; they
+    /// count as asked.
+    fn quota(&self, phase: &Phase, name: &str, state: &mut State) -> Result<u64, StudyError> {
+        let first = state.progress.steps();
         let in_phase = state.progress.phases().last().map_or(0, |phase| phase.steps);
+        // A limit of trials may have cut the batch before the checkpoint.
+        let restored =
+            state.restore.as_ref().map_or(u64::MAX, |checkpoint| checkpoint.step - first);
+        let live = state.live(name, phase)?;
+        let size = live.controller.batch().max(1) as u64;
         let quota = (size - live.asked % size)
             .min(phase.steps.map_or(u64::MAX, |steps| steps - in_phase))
             .min(self.run.steps.map_or(u64::MAX, |limit| limit - first))
-            // A limit of trials may have cut the batch before the checkpoint.
-            .min(state.restore.as_ref().map_or(u64::MAX, |checkpoint| checkpoint.step - first));
+            .min(restored);
         live.asked += quota;
+        Ok(quota)
+    }
 
-        if state.restore.is_some() {
-            for _ in 0..quota {
-                let Some(trial) = state.journal.next() else {
-                    return Err(self.diverged(first, "the journal ends too early".to_owned()));
-                };
-                self.add(Arc::new(trial), &mut state.progress)?;
-            }
-            return Ok(true);
-        }
-
-        let mut points = Vec::with_capacity(usize::try_from(quota).unwrap_or(0));
+    /// Takes trials that a checkpoint covers from the journal.
+    fn read_again(&self, quota: u64, state: &mut State) -> Result<(), StudyError> {
+        let first = state.progress.steps();
         for _ in 0..quota {
-            let options = live.controller.ask().map_err(failed)?;
-            points.push(view.point(&options));
+            let Some(trial) = state.journal.next() else {
+                return Err(self.diverged(first, "the journal ends too early".to_owned()));
+            };
+            self.add(Arc::new(trial), &mut state.progress)?;
         }
-        let phase_index = state.progress.phases().len() - 1;
+        Ok(())
+    }
+
+    /// Takes the trials of points from the journal, as far as it has them: each must be the one that is stored.
+    fn replay(&self, points: &[Point], state: &mut State) -> Result<Vec<Arc<Trial>>, StudyError> {
+        let phase = state.progress.phases().len() - 1;
         let mut done: Vec<Arc<Trial>> = Vec::with_capacity(points.len());
-        let mut step = first;
-        let mut rest = points.as_slice();
-        while let (Some(point), Some(trial)) = (rest.first(), state.journal.as_slice().first()) {
-            if trial.point != point.0 || trial.phase as usize != phase_index {
+        for point in points {
+            let Some(trial) = state.journal.as_slice().first() else { break };
+            if trial.point != point.0 || trial.phase as usize != phase {
                 let difference = format!(
-                    "stored is {:?} of phase {}, but the controller proposes {:?} in phase {}",
-                    trial.point, trial.phase, point.0, phase_index
+                    "stored is {:?} of phase {}, but the controller proposes {:?} in phase {phase}",
+                    trial.point, trial.phase, point.0
                 );
-                return Err(self.diverged(step, difference));
+                return Err(self.diverged(state.progress.steps(), difference));
             }
             let trial = Arc::new(trial.clone());
             state.journal.next();
             done.push(trial.clone());
             self.add(trial, &mut state.progress)?;
-            rest = &rest[1..];
-            step += 1;
         }
+        Ok(done)
+    }
 
+    /// Evaluates points, some at a time, and commits their trials, which are added to `done`; `false` if it was
+    /// interrupted.
+    fn evaluate(
+        &mut self,
+        points: &[Point],
+        phase: &Phase,
+        evaluator: &mut Evaluator<'_>,
+        state: &mut State,
+        done: &mut Vec<Arc<Trial>>,
+    ) -> Result<bool, StudyError> {
+        let mut rest = points;
         let mut stretch = self.threads.max(1);
         while !rest.is_empty() {
+            let step = state.progress.steps();
             // A run that is given up ends at the same trial whatever the stretches.
             let hopeful = match state.progress.failed() == step && step < HOPELESS {
                 true => usize::try_from(HOPELESS - step).unwrap_or(usize::MAX),
@@ -344,39 +388,18 @@ impl Study<'_> {
             match self.experiment.obstacle() {
                 Some(Obstacle::Interrupted) => return Ok(false),
                 Some(Obstacle::Unusable) => {
-                    if let Some(reason) =
-                        evaluated.iter().find_map(|(outcome, _)| outcome.failure())
-                    {
-                        return Err(StudyError::Unusable(Failure(reason.to_owned())));
+                    let mut failures =
+                        evaluated.iter().filter_map(|(found, _)| found.failure.as_ref());
+                    if let Some(failure) = failures.next() {
+                        return Err(StudyError::Unusable(failure.clone()));
                     }
                 }
                 None => {}
             }
             self.note_provenance()?;
-            let entries: Vec<Entry> = now
-                .iter()
-                .zip(evaluated)
-                .zip(step..)
-                .map(|((point, (outcome, effort)), step)| Entry {
-                    trial: trial(self.experiment, step, phase_index, point, outcome),
-                    effort,
-                })
-                .collect();
-            self.store.append(&self.run.name, &entries)?;
-            let (trials, efforts): (Vec<Arc<Trial>>, Vec<Effort>) =
-                entries.into_iter().map(|entry| (Arc::new(entry.trial), entry.effort)).unzip();
-            for trial in &trials {
-                done.push(trial.clone());
-                self.add(trial.clone(), &mut state.progress)?;
-            }
-            step += now.len() as u64;
+            self.commit(now, evaluated, state, done)?;
             rest = later;
             let progress = &state.progress;
-            self.observer.observe(Event::Committed {
-                trials: &trials,
-                efforts: &efforts,
-                progress,
-            });
             if progress.failed() == progress.steps() && progress.steps() >= HOPELESS {
                 (self.run.trials, self.run.failed) = (progress.steps(), progress.failed());
                 return Err(failed_alike(progress));
@@ -389,13 +412,38 @@ impl Study<'_> {
                 stretch *= 4;
             }
         }
-        if let Some(live) = state.controllers.get_mut(name) {
-            let objectives = state.progress.objectives();
-            for trial in done {
-                live.controller.tell(told(objectives, &trial.outcome)).map_err(failed)?;
-            }
-        }
         Ok(true)
+    }
+
+    /// Appends the trials of points to the journal, and tells of them.
+    fn commit(
+        &mut self,
+        points: &[Point],
+        evaluated: Vec<(Evaluated, Effort)>,
+        state: &mut State,
+        done: &mut Vec<Arc<Trial>>,
+    ) -> Result<(), StudyError> {
+        let phase = state.progress.phases().len() - 1;
+        let mut entries = Vec::with_capacity(points.len());
+        for ((point, (found, effort)), step) in
+            points.iter().zip(evaluated).zip(state.progress.steps()..)
+        {
+            if let Some(failure) = found.failure {
+                state.progress.note_failure(failure);
+            }
+            let trial = trial(self.experiment, step, phase, point, found.outcome);
+            entries.push(Entry { trial, effort });
+        }
+        self.store.append(&self.run.name, &entries)?;
+        let (trials, efforts): (Vec<Arc<Trial>>, Vec<Effort>) =
+            entries.into_iter().map(|entry| (Arc::new(entry.trial), entry.effort)).unzip();
+        for trial in &trials {
+            done.push(trial.clone());
+            self.add(trial.clone(), &mut state.progress)?;
+        }
+        let progress = &state.progress;
+        self.observer.observe(Event::Committed { trials: &trials, efforts: &efforts, progress });
+        Ok(())
     }
 
     /// Takes down what the numbers come from, before they are stored.
@@ -530,6 +578,6 @@ pub fn hopeless(progress: &Progress) -> Option<StudyError> {
 }
 
 fn failed_alike(progress: &Progress) -> StudyError {
-    let reason = progress.trials().first().and_then(|trial| trial.outcome.failure());
-    StudyError::Hopeless { trials: progress.steps(), reason: reason.unwrap_or_default().to_owned() }
+    let first = progress.first_failure().unwrap_or_else(|| Failure::new(""));
+    StudyError::Hopeless { trials: progress.steps(), first }
 }

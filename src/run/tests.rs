@@ -66,7 +66,7 @@ impl Experiment for Toy {
         self.evaluated.fetch_add(1, Ordering::Relaxed);
         let (cnn, hw) = (f64::from(point.0[0]), f64::from(point.0[1]));
         if (3.0 * cnn + hw) % 7.0 == 0.0 {
-            return Err(Failure(format!("{cnn} does not go with {hw}")));
+            return Err(Failure::new(format!("{cnn} does not go with {hw}")));
         }
         let metrics = [("accuracy", (cnn * 0.7).sin() + 0.01 * hw), ("area_mm2", cnn + hw * hw)];
         Ok(metrics.map(|(name, value)| (name.to_owned(), value)).into())

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use rhai::{AST, Dynamic, Engine, EvalAltResult};
 
@@ -25,9 +25,6 @@ use crate::metrics::{Metrics, unit_hint};
 use crate::pareto::{Weighted, Worth};
 use crate::run::{Failure, Reward};
 
-/// Messages that are kept in full for the end of a run.
-const KEPT_MESSAGES: usize = 64;
-
 /// What every call needs, shared by the phases' rewards.
 pub(crate) struct Core {
     pub(super) engine: Engine,
@@ -41,7 +38,6 @@ pub(crate) struct Core {
     pub(super) sources: Sources,
     pub(super) limits: Limits,
     pub(super) host: Arc<Host>,
-    pub(super) messages: Mutex<BTreeMap<String, Diagnostic>>,
     /// The arguments that the script knows.
     pub(super) args: BTreeMap<String, Dynamic>,
     /// What finds the places of limits, once one was reached.
@@ -208,16 +204,6 @@ impl Core {
         ask(Explainer { args: &args, metrics: &metrics, ..known })
     }
 
-    /// The message of a diagnostic, which itself is kept.
-    pub(super) fn failure(&self, diagnostic: Diagnostic) -> Failure {
-        let message = diagnostic.to_string();
-        let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
-        if messages.len() < KEPT_MESSAGES {
-            messages.insert(message.clone(), diagnostic);
-        }
-        Failure(message)
-    }
-
     pub(super) fn reward(
         &self,
         own: Option<&PhaseReward>,
@@ -235,14 +221,14 @@ impl Core {
                 Err(metric) => {
                     let function = if own.is_some() { "schedule" } else { "reward" };
                     let place = self.mention(function, &metric);
-                    Err(self.failure(missing("the objective", &metric, metrics).in_place(place)))
+                    Err(Failure::of(missing("the objective", &metric, metrics).in_place(place)))
                 }
             };
         }
         let map = || script_map(metrics);
         let value = match own {
             Some(PhaseReward::Function(function)) => self.call_closure(function, map(), metrics)?,
-            _ => self.call_with("reward", map(), map, metrics).map_err(|d| self.failure(d))?,
+            _ => self.call_with("reward", map(), map, metrics).map_err(Failure::of)?,
         };
         let place = || match own {
             Some(PhaseReward::Function(function)) => function.place(&self.label),
@@ -253,14 +239,14 @@ impl Core {
                 let help = "a reward is a finite number: look for a division by 0, or the logarithm \
                             of 0";
                 let diagnostic = Diagnostic::new(format!("the reward is {value}"));
-                Err(self.failure(diagnostic.with_help(help).in_place(place())))
+                Err(Failure::of(diagnostic.with_help(help).in_place(place())))
             }
             Some(reward) => Ok(reward),
             None => {
                 let kind = self.kind_of(&value);
                 let diagnostic = Diagnostic::new(format!("the reward is {kind}, not a number"));
                 let help = "return a number, or `reject(number)` for a pair that misses a limit";
-                Err(self.failure(diagnostic.with_help(help).in_place(place())))
+                Err(Failure::of(diagnostic.with_help(help).in_place(place())))
             }
         }
     }
@@ -283,7 +269,7 @@ impl Core {
             if diagnostic.place.is_none() || error.is_system_exception() {
                 diagnostic.place = closure.place(&self.label);
             }
-            self.failure(diagnostic)
+            Failure::of(diagnostic)
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map};
 
@@ -121,12 +121,6 @@ impl Script {
         &self.core.sources
     }
 
-    /// The full diagnostic behind a failure's message, if it is still known.
-    pub fn diagnostic(&self, message: &str) -> Option<Diagnostic> {
-        let messages = self.core.messages.lock().unwrap_or_else(PoisonError::into_inner);
-        messages.get(message).cloned()
-    }
-
     /// The message of a threshold that cannot be judged, where the script writes it.
     pub fn explain_threshold(&self, error: &ThresholdError) -> Diagnostic {
         let place = match error {
@@ -153,11 +147,11 @@ impl Script {
         let run = ScriptRun::new(progress, self.parts.clone(), self.space.clone());
         let again = || Dynamic::from(run.clone());
         let result = self.core.call("summary", Dynamic::from(run.clone()), again);
-        let value = result.map_err(|diagnostic| self.core.failure(diagnostic))?;
+        let value = result.map_err(Failure::of)?;
         SummaryTable::read(&value).ok_or_else(|| {
             let returned = self.core.returned("summary", &value, "table(...), or several");
             let help = "write for example `table(\"best\", [\"accuracy\"], [[0.93]])`";
-            self.core.failure(returned.with_help(help))
+            Failure::of(returned.with_help(help))
         })
     }
 
@@ -207,15 +201,15 @@ impl Script {
         value.try_cast_result::<TrainingPlan>().map_err(|value| {
             let returned = self.core.returned("training", &value, "train::plan(...)");
             let help = "write for example `train::plan(net, #{ data: \"cifar10\", epochs: 12 })`";
-            self.core.failure(returned.with_help(help))
+            Failure::of(returned.with_help(help))
         })
     }
 
     fn call_with_point(&self, function: &'static str, point: &Point) -> Result<Dynamic, Failure> {
         let argument = || script_point(&self.space, &self.parts, point).map(Dynamic::from);
         let again = || argument().unwrap_or_default();
-        let value = self.core.call(function, argument().map_err(Failure)?, again);
-        value.map_err(|diagnostic| self.core.failure(diagnostic))
+        let value = self.core.call(function, argument().map_err(Failure::new)?, again);
+        value.map_err(Failure::of)
     }
 
     /// Calls a function of the contract that takes nothing.
@@ -269,10 +263,10 @@ impl Script {
         let screen = script.screen.clone().map(|own| {
             let (core, space, parts) = (self.core.clone(), self.space.clone(), self.parts.clone());
             let screen: ScreenFn = Arc::new(move |point| {
-                let point = script_point(&space, &parts, point).map_err(Failure)?;
+                let point = script_point(&space, &parts, point).map_err(Failure::new)?;
                 let value = core.screen(&own, Dynamic::from(point))?;
                 let place = || own.place(&core.label);
-                metrics::screened(&core, value, &place).map_err(|d| core.failure(d))
+                metrics::screened(&core, value, &place).map_err(Failure::of)
             });
             screen
         });
@@ -319,7 +313,7 @@ impl Experiment for Script {
 
     fn evaluate(&self, point: &Point) -> Result<Metrics, Failure> {
         let value = self.call_with_point("evaluate", point)?;
-        metrics::evaluated(&self.core, value, &self.objectives).map_err(|d| self.core.failure(d))
+        metrics::evaluated(&self.core, value, &self.objectives).map_err(Failure::of)
     }
 
     fn take_reused(&self) -> Reused {
@@ -357,10 +351,8 @@ impl Experiment for Script {
         }
         let run = ScriptRun::new(progress, self.parts.clone(), self.space.clone());
         let again = || Dynamic::from(run.clone());
-        let value = self
-            .core
-            .call("schedule", Dynamic::from(run.clone()), again)
-            .map_err(|diagnostic| self.core.failure(diagnostic))?;
+        let value =
+            self.core.call("schedule", Dynamic::from(run.clone()), again).map_err(Failure::of)?;
         if value.is_unit() {
             return Ok(None);
         }
@@ -371,7 +363,7 @@ impl Experiment for Script {
                 let help =
                     "write for example `if run.phases == 0 { phase(\"all\", #{ steps: 1000 }) }`";
                 let returned = self.core.returned("schedule", &value, expected);
-                Err(self.core.failure(returned.with_help(help)))
+                Err(Failure::of(returned.with_help(help)))
             }
         }
     }

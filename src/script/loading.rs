@@ -1,7 +1,7 @@
 //! Loading a script: it is compiled, given its arguments, and its functions are made callable.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Map};
 
@@ -59,7 +59,6 @@ impl Core {
             sources: sources.clone(),
             limits: settings.limits,
             host,
-            messages: Mutex::default(),
             args: BTreeMap::new(),
             tracer: OnceLock::new(),
             witnesses: Witnesses::default(),

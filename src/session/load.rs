@@ -116,8 +116,8 @@ impl Loaded {
 
     /// The error of a function of the script, with its source line where one is behind it.
     pub fn failure(&self, failure: &Failure) -> SessionError {
-        match self.script.diagnostic(&failure.0) {
-            Some(diagnostic) => self.call(None, diagnostic),
+        match failure.cause::<Diagnostic>() {
+            Some(diagnostic) => self.call(None, diagnostic.clone()),
             None => SessionError::Failed(failure.to_string()),
         }
     }
@@ -129,7 +129,7 @@ impl Loaded {
 
     /// An error of a run, with the script's source line where one is behind it.
     pub fn explain(&self, error: StudyError) -> SessionError {
-        let (head, message) = match &error {
+        let (head, failure) = match &error {
             StudyError::Threshold(error) => {
                 return self.call(None, self.script.explain_threshold(error));
             }
@@ -142,16 +142,14 @@ impl Loaded {
                 };
                 return self.call(None, self.script.explain_phase(phase, message));
             }
-            StudyError::Schedule(Failure(message)) | StudyError::Unusable(Failure(message)) => {
-                (None, message)
-            }
-            StudyError::Hopeless { trials, reason } => {
-                (Some(format!("each of the first {trials} trials failed, the first with:")), reason)
+            StudyError::Schedule(failure) | StudyError::Unusable(failure) => (None, failure),
+            StudyError::Hopeless { trials, first } => {
+                (Some(format!("each of the first {trials} trials failed, the first with:")), first)
             }
             _ => return SessionError::Run(error),
         };
-        match self.script.diagnostic(message) {
-            Some(diagnostic) => self.call(head, diagnostic),
+        match failure.cause::<Diagnostic>() {
+            Some(diagnostic) => self.call(head, diagnostic.clone()),
             None => SessionError::Run(error),
         }
     }

@@ -6,15 +6,9 @@
 //! use std::sync::Arc;
 //! use std::sync::atomic::AtomicBool;
 //!
-//! use tandem::run::{End, Event, Observer};
+//! use tandem::run::{End, Event};
 //! use tandem::session::{Overrides, Sweep, fork, load, resume};
 //! use tandem::store::{OpenMode, Store};
-//!
-//! /// Shows nothing.
-//! struct Quiet;
-//! impl Observer for Quiet {
-//!     fn observe(&mut self, _: &Event<'_>) {}
-//! }
 //!
 //! let folder = tempfile::tempdir()?;
 //! let file = folder.path().join("adder.rhai");
@@ -31,23 +25,24 @@
 //! "#)?;
 //! let store = Arc::new(Store::open(&folder.path().join("store"), OpenMode::ReadWrite)?);
 //! let stop = AtomicBool::new(false);
+//! let mut quiet = |_: Event<'_>| {};
 //!
 //! // A run of 10 trials, which a limit ends.
 //! let data = None;
 //! let experiment = load(&file, &["steps=10".into()], data)?;
 //! let record = store.create_run(experiment.record(&store, None)?)?;
-//! let (end, progress) = experiment.run(&store, record, &stop, &mut Quiet)?;
+//! let (end, progress) = experiment.run(&store, record, &stop, &mut quiet)?;
 //! assert_eq!((end, progress.steps()), (End::Finished, 10));
 //!
 //! // The same run, resumed to 25 trials.
 //! let more = Overrides { steps: Some(25), ..Overrides::default() };
 //! let (experiment, record) = resume(&store, "adder-1", &more)?;
-//! let (_, progress) = experiment.run(&store, record, &stop, &mut Quiet)?;
+//! let (_, progress) = experiment.run(&store, record, &stop, &mut quiet)?;
 //! assert_eq!(progress.steps(), 25);
 //!
 //! // A new run with the experiment as it is now, and every pair of the space.
 //! let (experiment, record) = fork(&store, "adder-1", &more)?;
-//! let (_, again) = experiment.run(&store, store.create_run(record)?, &stop, &mut Quiet)?;
+//! let (_, again) = experiment.run(&store, store.create_run(record)?, &stop, &mut quiet)?;
 //! assert_eq!(again.best().map(|best| &best.point), progress.best().map(|best| &best.point));
 //!
 //! let experiment = load(&file, &[], data)?;

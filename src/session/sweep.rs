@@ -278,7 +278,7 @@ fn judge(experiment: &Loaded, point: &Point, mut metrics: Metrics) -> Result<Jud
         for (name, value) in script.evaluate(point)? {
             match metrics.get(&name) {
                 Some(swept) if *swept != value => {
-                    return Err(Failure(format!(
+                    return Err(Failure::new(format!(
                         "evaluate() gives {name} {value}, and the sweep {swept}; sweep() must \
                          describe the same networks, accuracies and accelerator"
                     )));
@@ -290,7 +290,7 @@ fn judge(experiment: &Loaded, point: &Point, mut metrics: Metrics) -> Result<Jud
     let reward = if script.defines("reward") {
         let reward = script.reward(&metrics)?;
         if !reward.value.is_finite() {
-            return Err(Failure(format!("the reward is {}", reward.value)));
+            return Err(Failure::new(format!("the reward is {}", reward.value)));
         }
         Some((reward.value, reward.valid))
     } else {

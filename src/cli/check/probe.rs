@@ -12,7 +12,7 @@ use tandem::run::{
 use tandem::script::Diagnostic;
 use tandem::session::Loaded;
 use tandem::space::Point;
-use tandem::store::{Outcome, Stretch};
+use tandem::store::Stretch;
 use tandem::util::rng::stream;
 
 /// Points that are drawn and evaluated.
@@ -97,16 +97,10 @@ impl Tried {
         if script.defines("evaluate") {
             let points = Self::draw(loaded)?;
             let judge = |values: &Result<Metrics, Failure>| match &phase {
-                Some(phase) => match phase.judge(values) {
-                    Outcome::Failed { reason, .. } => Err(Failure(reason)),
-                    Outcome::Done { .. } => Ok(()),
-                },
+                Some(phase) => phase.judge(values).failure.map_or(Ok(()), Err),
                 None => values.as_ref().map(|_| ()).map_err(Clone::clone),
             };
-            let known = |point: &Point| {
-                let outcome = phase.as_ref()?.screened(point)?;
-                Some(Failure(outcome.failure()?.to_owned()))
-            };
+            let known = |point: &Point| phase.as_ref()?.screened(point)?.failure;
             tried.evaluate(loaded, &points, (&known, &judge))?;
             if script.defines("training") {
                 script.training(&points[0]).map_err(fail)?;
@@ -190,7 +184,7 @@ impl Tried {
         }
         let (failed, points) = (failures.len(), self.points);
         let message = format!("{failed} of {points} points fail, the first with: ");
-        self.warnings.push(told_with(loaded, &message, first));
+        self.warnings.push(told_with(&message, first));
         Ok(())
     }
 
@@ -210,9 +204,9 @@ impl Tried {
             let after = rehearsal.phases.last().map_or("", |phase| &phase.name);
             let message =
                 format!("as it was tried out, schedule(run) fails after phase `{after}`: ");
-            self.warnings.push(told_with(loaded, &message, failure));
+            self.warnings.push(told_with(&message, failure));
         }
-        self.warn_of_phases(loaded, &rehearsal);
+        self.warn_of_phases(&rehearsal);
         if self.untrained == 0 {
             // What a phase asks for tells more than points of the whole space do, if it is not too little.
             if rehearsal.entries.len() >= POINTS {
@@ -234,19 +228,18 @@ impl Tried {
     }
 
     /// Phases of which every point fails that was tried out.
-    fn warn_of_phases(&mut self, loaded: &Loaded, rehearsal: &Rehearsal) {
+    fn warn_of_phases(&mut self, rehearsal: &Rehearsal) {
         for (index, phase) in (0..).zip(&rehearsal.phases) {
-            let of_phase = || rehearsal.entries.iter().filter(|entry| entry.trial.phase == index);
-            let failed: Vec<&str> =
-                of_phase().filter_map(|entry| entry.trial.outcome.failure()).collect();
-            let Some(first) = failed.first().filter(|_| failed.len() == of_phase().count()) else {
+            let mut of_phase = rehearsal.entries.iter().filter(|entry| entry.trial.phase == index);
+            let Some(first) = &phase.failure else { continue };
+            if of_phase.any(|entry| entry.trial.outcome.failure().is_none()) {
                 continue;
-            };
+            }
             let message = format!(
                 "as phase `{}` was tried out, every point fails, the first with: ",
                 phase.name
             );
-            self.warnings.push(told_with(loaded, &message, &Failure((*first).to_owned())));
+            self.warnings.push(told_with(&message, first));
         }
     }
 
@@ -255,7 +248,7 @@ impl Tried {
         let Some(rehearsal) = &self.rehearsal else { return };
         if let Err(failure) = loaded.script.summary(&rehearsal.progress) {
             let message = "as it was tried out, summary(run) fails: ";
-            self.warnings.push(told_with(loaded, message, &failure));
+            self.warnings.push(told_with(message, &failure));
         }
         let known = self.left_out.len();
         self.of_summary = loaded.script.host().trainer().left_out().split_off(known);
@@ -319,9 +312,12 @@ fn require_metrics(loaded: &Loaded, values: &Metrics) -> Result<(), CliError> {
 }
 
 /// A failure of a call with its place, if that is known, and something said before it.
-fn told_with(loaded: &Loaded, before: &str, failure: &Failure) -> Diagnostic {
-    match loaded.script.diagnostic(&failure.0) {
-        Some(known) => Diagnostic { message: format!("{before}{}", known.message), ..known },
+fn told_with(before: &str, failure: &Failure) -> Diagnostic {
+    match failure.cause::<Diagnostic>() {
+        Some(known) => {
+            let message = format!("{before}{}", known.message);
+            Diagnostic { message, ..known.clone() }
+        }
         None => Diagnostic::new(format!("{before}{failure}")),
     }
 }

@@ -69,6 +69,8 @@ impl fmt::Display for Diagnostic {
     }
 }
 
+impl std::error::Error for Diagnostic {}
+
 impl Diagnostic {
     /// A message about a script as a whole.
     pub fn new(message: impl Into<String>) -> Self {

@@ -188,7 +188,7 @@ fn run_experiment(text: &str, place: &Path) -> Result<(), String> {
     }
     if script.defines("training") {
         let point = script.space().draw(&mut stream(0, "example", 0)).map_err(reason)?;
-        script.training(&point).map_err(|failure| failure.0)?;
+        script.training(&point).map_err(|failure| failure.to_string())?;
     }
     let folder = TempDir::new_in(place).map_err(reason)?;
     let store = Store::open(folder.path(), OpenMode::ReadWrite).map_err(reason)?;
@@ -207,7 +207,7 @@ fn run_experiment(text: &str, place: &Path) -> Result<(), String> {
             return Err(format!("trial {} failed: {reason}", trial.step));
         }
     }
-    script.summary(&progress).map(drop).map_err(|failure| failure.0)
+    script.summary(&progress).map(drop).map_err(|failure| failure.to_string())
 }
 
 /// An option as a table of the documentation has it: its name and default.

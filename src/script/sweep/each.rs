@@ -142,7 +142,10 @@ impl EachPair for ScriptPairs<'_> {
             Kind::On(on) => on.evaluate(self.script, network, tell),
             Kind::Points => {
                 let point = self.point(network, 0);
-                tell(0, evaluate_finite(self.script, &point).map_err(|failure| failure.0));
+                tell(
+                    0,
+                    evaluate_finite(self.script, &point).map_err(|failure| failure.to_string()),
+                );
             }
         }
     }

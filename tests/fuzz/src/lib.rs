@@ -56,10 +56,10 @@ fn call(script: &Script) {
         see(&script.space().texts(&point).join(" "));
         if script.defines("evaluate") {
             match script.evaluate(&point) {
-                Err(failure) => see(&failure.0),
+                Err(failure) => see(failure.message()),
                 Ok(metrics) if script.defines("reward") => {
                     if let Err(failure) = script.reward(&metrics) {
-                        see(&failure.0);
+                        see(failure.message());
                     }
                 }
                 Ok(_) => {}
@@ -68,17 +68,17 @@ fn call(script: &Script) {
         if script.defines("training")
             && let Err(failure) = script.training(&point)
         {
-            see(&failure.0);
+            see(failure.message());
         }
     }
     let progress = Progress::new(script.objectives().to_vec(), 0);
     match script.next_phase(&progress) {
-        Err(failure) => see(&failure.0),
+        Err(failure) => see(failure.message()),
         Ok(Some(phase)) => see(&phase.description),
         Ok(None) => {}
     }
     if let Err(failure) = script.summary(&progress) {
-        see(&failure.0);
+        see(failure.message());
     }
     if script.defines("sweep")
         && let Err(error) = script.sweep_plan()
