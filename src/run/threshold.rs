@@ -252,7 +252,8 @@ impl FromStr for Threshold {
             threshold: text.to_owned(),
             quantity: name.to_owned(),
             near: nearest(name, Quantity::PLAIN.iter().map(|(known, _)| *known))
-                .map(str::to_owned)
+                .first()
+                .map(|near| (*near).to_owned())
                 .or_else(|| (!name.contains('.')).then(|| format!("best.{name}"))),
         })?;
         let is_fraction = quantity.metric().is_some_and(is_accuracy);
@@ -316,8 +317,9 @@ impl Threshold {
             Some(metric) if !metrics.contains_key(metric) => {
                 let known: Vec<&str> = metrics.keys().map(String::as_str).collect();
                 let unit = unit_hint(metric, &known);
-                let near = nearest(metric, known.iter().copied()).filter(|_| unit.is_none());
-                let near = near.map(str::to_owned);
+                let near = nearest(metric, known.iter().copied());
+                let near = near.first().filter(|_| unit.is_none());
+                let near = near.map(|near| (*near).to_owned());
                 let (threshold, metric) = (self.to_string(), metric.to_owned());
                 let known = known.join(", ");
                 Err(ThresholdError::Metric { threshold, metric, near, unit, known })

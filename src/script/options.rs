@@ -3,8 +3,9 @@
 use super::truncate::brief;
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 
-use super::diagnostic::{a_type, nearest, type_name};
+use super::diagnostic::{a_type, type_name};
 use super::language::HELP;
+use crate::util::suggest::nearest;
 
 /// An error of a native function, at the place where the script calls it.
 pub(super) fn refuse(context: &NativeCallContext, reason: impl Into<String>) -> Box<EvalAltResult> {

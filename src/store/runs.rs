@@ -6,9 +6,9 @@ use super::engine::Tree;
 use super::error::StoreError;
 use super::format::record::{RunRecord, Status};
 use super::store::Store;
+use crate::util::suggest::nearest;
 
-/// Names that are more alike than this are suggested.
-const SIMILAR: f64 = 0.7;
+/// The most names that are suggested.
 const SUGGESTIONS: usize = 3;
 
 /// A name as it is easy to type: characters that are awkward on a command line become hyphens.
@@ -152,17 +152,11 @@ impl Store {
     }
 
     fn nearest(&self, name: &str) -> Result<Vec<String>, StoreError> {
-        let mut similar: Vec<(f64, String)> = Vec::new();
-        for key in self.runs.iter().keys() {
-            let key = key.map_err(|error| self.failed(error))?;
-            let known = String::from_utf8_lossy(&key).into_owned();
-            let likeness = strsim::jaro_winkler(name, &known);
-            if likeness >= SIMILAR {
-                similar.push((likeness, known));
-            }
-        }
-        similar.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-        Ok(similar.into_iter().take(SUGGESTIONS).map(|(_, name)| name).collect())
+        let keys = self.runs.iter().keys().collect::<Result<Vec<_>, _>>();
+        let keys = keys.map_err(|error| self.failed(error))?;
+        let known: Vec<_> = keys.iter().map(|key| String::from_utf8_lossy(key)).collect();
+        let near = nearest(name, known.iter().map(AsRef::as_ref));
+        Ok(near.into_iter().take(SUGGESTIONS).map(str::to_owned).collect())
     }
 }
 

@@ -10,11 +10,33 @@ pub fn edits(name: &str, other: &str) -> Option<usize> {
     short.then(|| strsim::damerau_levenshtein(name, other))
 }
 
-/// The known name that at most two edits make of another, if any is.
-pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    let near = |known: &'n str| Some((edits(name, known)?, known));
-    let found = known.into_iter().filter_map(near).min();
-    found.filter(|(edits, _)| *edits <= 2).map(|(_, known)| known)
+/// The names that may have been meant by another, nearest first: those that few edits make of it, whatever the
+/// case of letters, and those that it is the beginning of.
+pub fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
+    let most = match name.chars().count() {
+        0..=1 => 0,
+        2..=3 => 1,
+        4..=8 => 2,
+        _ => 3,
+    };
+    let lower = name.to_lowercase();
+    let distance = |other: &str| {
+        let other = other.to_lowercase();
+        let edits = edits(&lower, &other)?;
+        let contained = name.len() >= 4
+            && other.len() >= 4
+            && (other.starts_with(&lower) || lower.starts_with(&other));
+        Some(if contained { edits.min(most) } else { edits })
+    };
+    let mut near: Vec<(usize, &str)> = names
+        .into_iter()
+        .filter(|other| *other != name)
+        .filter_map(|other| Some((distance(other)?, other)))
+        .filter(|(distance, _)| *distance <= most)
+        .collect();
+    near.sort_unstable();
+    near.dedup();
+    near.into_iter().map(|(_, name)| name).collect()
 }
 
 #[cfg(test)]
@@ -22,11 +44,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_of_short_names_is_found() {
-        assert_eq!(nearest("acuracy", ["area_mm2", "accuracy"]), Some("accuracy"));
-        assert_eq!(nearest("energy", ["area_mm2", "accuracy"]), None);
+    fn near_names_come_nearest_first() {
+        let names = ["accuracy", "latency_ms", "area_mm2", "estimate", "space"];
+        assert_eq!(nearest("acuracy", names), ["accuracy"]);
+        assert_eq!(nearest("latency", names), ["latency_ms"]);
+        assert_eq!(nearest("spaces", names), ["space"]);
+        assert_eq!(nearest("Estimate", names), ["estimate"]);
+        assert!(nearest("x", names).is_empty());
+    }
+
+    #[test]
+    fn long_names_are_not_compared() {
         let long = "y".repeat(LONGEST + 1);
         assert_eq!(edits(&long, &long), None);
-        assert_eq!(nearest(&long, [long.as_str()]), None);
+        assert!(nearest(&long, [long.replace('y', "z").as_str()]).is_empty());
     }
 }

@@ -13,9 +13,7 @@ use super::names::Mentioned;
 use super::run_context::Facts;
 use crate::script::{Diagnostic, Sources, again, of_parse_error, shallow};
 use crate::store::Stretch;
-
-/// Names that are more alike than this are suggested.
-const SIMILAR: f64 = 0.75;
+use crate::util::suggest::nearest;
 
 /// What there is in some runs: the names that an expression may mention beside those that are always
 /// there.
@@ -178,17 +176,11 @@ impl Expression {
     }
 }
 
-/// The name that is most like another, or all names if none is like it.
+/// The name that may have been meant by another, or all names if there is none.
 fn best<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
     let names: Vec<&str> = names.collect();
-    let mut nearest: Option<(f64, &str)> = None;
-    for known in &names {
-        let likeness = strsim::jaro_winkler(name, known);
-        if likeness >= SIMILAR && nearest.is_none_or(|(most, _)| likeness > most) {
-            nearest = Some((likeness, known));
-        }
-    }
-    nearest.map_or(names, |(_, nearest)| vec![nearest])
+    let near = nearest(name, names.iter().copied()).first().copied();
+    near.map_or(names, |near| vec![near])
 }
 
 /// An expression that is ready for the trials of some runs.

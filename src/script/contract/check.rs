@@ -6,8 +6,9 @@ use rhai::{AST, Dynamic, Engine, FnAccess, Module};
 
 use super::entry_points::{ROLES, Role};
 use crate::script::Diagnostic;
-use crate::script::diagnostic::{counted, definition, nearest};
+use crate::script::diagnostic::{counted, definition};
 use crate::util::suggest::edits;
+use crate::util::suggest::nearest;
 
 /// A function of the contract by its name, with what depends on it.
 pub(in crate::script) fn effect(name: &str) -> Option<(&'static str, &'static str)> {

@@ -4,12 +4,13 @@ use rhai::{AST, ASTNode, Engine, Expr, FnPtr, Position};
 
 use super::lite_parser::{Import, Outline};
 use super::message::{Diagnostic, Place};
-use super::names::{a_type, counted, listed, nearest, type_name};
+use super::names::{a_type, counted, listed, type_name};
 use super::signatures::{Signature, is_name, modules, natives};
 use super::tokens::offset_of;
 use crate::script::language::BUILT_IN;
 use crate::script::sources::Sources;
 use crate::script::truncate::brief;
+use crate::util::suggest::nearest;
 
 /// Signatures of one name that are listed at most.
 const LISTED: usize = 4;

@@ -18,7 +18,7 @@ mod tokens;
 pub use message::{Diagnostic, Diagnostics, Place};
 
 pub(super) use lite_parser::{Import, Outline, definition};
-pub(super) use names::{a_type, counted, meant_or_known, nearest, type_name};
+pub(super) use names::{a_type, counted, meant_or_known, type_name};
 pub(super) use parse::compile;
 pub(crate) use parse::of_parse_error;
 pub(crate) use runtime::Explainer;

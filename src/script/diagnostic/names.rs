@@ -1,37 +1,6 @@
 //! Names that may have been meant, and names of types as people know them.
 
-use crate::util::suggest::edits;
-
-/// Those of some names that are near to another, nearest first.
-pub(in crate::script) fn nearest<'n>(
-    name: &str,
-    names: impl IntoIterator<Item = &'n str>,
-) -> Vec<&'n str> {
-    let most = match name.chars().count() {
-        0..=1 => 0,
-        2..=3 => 1,
-        4..=8 => 2,
-        _ => 3,
-    };
-    let lower = name.to_lowercase();
-    let distance = |other: &str| {
-        let other = other.to_lowercase();
-        let edits = edits(&lower, &other)?;
-        let contained = name.len() >= 4
-            && other.len() >= 4
-            && (other.starts_with(&lower) || lower.starts_with(&other));
-        Some(if contained { edits.min(most) } else { edits })
-    };
-    let mut near: Vec<(usize, &str)> = names
-        .into_iter()
-        .filter(|other| *other != name)
-        .filter_map(|other| Some((distance(other)?, other)))
-        .filter(|(distance, _)| *distance <= most)
-        .collect();
-    near.sort_unstable();
-    near.dedup();
-    near.into_iter().map(|(_, name)| name).collect()
-}
+use crate::util::suggest::nearest;
 
 /// Names that are listed at most.
 const LISTED: usize = 12;
@@ -115,16 +84,6 @@ pub(in crate::script) fn counted(count: usize, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn near_names_come_nearest_first() {
-        let names = ["accuracy", "latency_ms", "area_mm2", "estimate", "space"];
-        assert_eq!(nearest("acuracy", names), ["accuracy"]);
-        assert_eq!(nearest("latency", names), ["latency_ms"]);
-        assert_eq!(nearest("spaces", names), ["space"]);
-        assert_eq!(nearest("Estimate", names), ["estimate"]);
-        assert!(nearest("x", names).is_empty());
-    }
 
     #[test]
     fn types_have_the_names_of_scripts() {

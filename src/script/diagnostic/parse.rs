@@ -6,9 +6,10 @@ use rhai::{AST, Engine, LexError, ParseError, ParseErrorType};
 
 use super::bracket_recovery::{Unbalanced, early_end, is_function, items, unbalanced};
 use super::message::{Diagnostic, Diagnostics, Place};
-use super::names::{counted, nearest};
+use super::names::counted;
 use super::tokens::{Token, offset_of, tokens};
 use crate::script::language::DISABLED;
+use crate::util::suggest::nearest;
 
 /// The most mistakes of one text that are shown.
 const MOST: usize = 10;

@@ -5,7 +5,7 @@ use rhai::{Engine, EvalAltResult, Position};
 use super::calls::{Call, NOTHING, Said};
 use super::lite_parser::{Held, MapText, Outline};
 use super::message::{Diagnostic, Diagnostics, Place, lowercase_first};
-use super::names::{a_type, counted, listed, meant_or_known, nearest, type_name};
+use super::names::{a_type, counted, listed, meant_or_known, type_name};
 use super::parse::{ITERABLE, mistakes, of_constant};
 use super::signatures::{Signature, natives, properties};
 use super::tokens::offset_of;
@@ -13,6 +13,7 @@ use crate::metrics::unit_hint;
 use crate::script::language::{BUILT_IN, HELP};
 use crate::script::sandbox::limit_error::Reached;
 use crate::script::sources::Sources;
+use crate::util::suggest::nearest;
 
 /// Values of other languages, and what scripts write for them.
 const VALUES: [(&str, &str); 7] = [

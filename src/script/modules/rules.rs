@@ -282,7 +282,7 @@ fn read(
 
 fn unseen(name: &str, seen: &[&str]) -> String {
     let near = nearest(name, seen.iter().copied());
-    let hint = near.map_or_else(String::new, |near| format!("; is `{near}` meant?"));
+    let hint = near.first().map_or_else(String::new, |near| format!("; is `{near}` meant?"));
     let seen: Vec<String> = seen.iter().map(|seen| format!("`{seen}`")).collect();
     let seen = if seen.is_empty() { "nothing".to_owned() } else { seen.join(", ") };
     format!(

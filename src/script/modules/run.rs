@@ -9,13 +9,13 @@ use super::part_value::ScriptPart;
 use super::space::ScriptPoint;
 use crate::pareto::{Direction, Objective};
 use crate::run::{PhaseProgress, Progress};
-use crate::script::diagnostic::nearest;
 use crate::script::metric_map::script_map;
 use crate::script::native::{name_type, native};
 use crate::script::options::{described, refuse, refuse_with_help};
 use crate::space::{Point, Space};
 use crate::store::{Outcome, Trial};
 use crate::util::rng::stream;
+use crate::util::suggest::nearest;
 
 /// A run so far, as scripts see it.
 #[derive(Clone)]

@@ -4,11 +4,11 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext
 
 use super::part_value::ScriptPart;
 use super::values;
-use crate::script::diagnostic::nearest;
 use crate::script::native::{name_type, native};
 use crate::script::options::{refuse, refuse_with_help};
 use crate::space::params::Content;
 use crate::space::{Part, Point};
+use crate::util::suggest::nearest;
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 

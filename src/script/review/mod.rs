@@ -59,7 +59,7 @@ impl Script {
                 };
                 let near =
                     nearest(name, read.iter().copied().filter(|read| !args.contains_key(*read)));
-                let help = match near {
+                let help = match near.first() {
                     Some(near) => format!("the script reads `args::{near}`"),
                     None => format!("read it as `args::{name}`, or take it out of args()"),
                 };

@@ -8,9 +8,10 @@ use serde_yaml::Value;
 
 use super::Settings;
 use crate::script::compiled::Core;
-use crate::script::diagnostic::{Diagnostic, meant_or_known, nearest};
+use crate::script::diagnostic::{Diagnostic, meant_or_known};
 use crate::script::error::ScriptError;
 use crate::script::yaml::Part;
+use crate::util::suggest::nearest;
 
 /// Refuses an argument that no settings could give.
 pub(in crate::script) fn refuse_foreign(

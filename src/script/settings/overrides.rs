@@ -8,8 +8,9 @@ use serde_yaml::Value;
 
 use super::locate::Yaml;
 use super::{Origin, Settings, SettingsError};
-use crate::script::diagnostic::{Diagnostic, nearest};
+use crate::script::diagnostic::Diagnostic;
 use crate::script::yaml::reason;
+use crate::util::suggest::nearest;
 
 /// What the command line can set.
 const KNOWN: &str =

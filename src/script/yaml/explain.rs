@@ -4,8 +4,9 @@ use serde_yaml::Error;
 
 use super::span::{Part, place};
 use super::syntax::{Fault, fault};
-use crate::script::diagnostic::{Diagnostic, Place, nearest};
+use crate::script::diagnostic::{Diagnostic, Place};
 use crate::script::truncate::brief;
+use crate::util::suggest::nearest;
 
 /// What the reader says of a value that it refuses; before it is the path of the value.
 const REFUSALS: [&str; 5] = [
