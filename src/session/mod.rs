@@ -18,7 +18,7 @@
 //!         let adder = point.adder;
 //!         #{ error: 1.0 / adder.bits, latency_ms: 0.1 * adder.bits / adder.stages }
 //!     }
-//!     fn objectives() { #{ error: "min", latency_ms: "min" } }
+//!     fn objectives() { ["error:min", "latency_ms:min"] }
 //!     fn reward(m) { -m.error - m.latency_ms }
 //!     fn schedule(run) { if run.phases == 0 { phase("all", #{ steps: 40, controller: random() }) } }
 //!     fn sweep() { #{} }

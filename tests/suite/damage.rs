@@ -390,7 +390,6 @@ fn what_follows_on_a_hole_is_kept_and_told() {
         if runs.code != 0 || count(&place) == before {
             continue;
         }
-        kept += 1;
         assert!(runs.err.contains("the log ends, though more of it follows"), "{}", runs.err);
         let verified = place.run(&["store", "verify"]);
         assert_eq!(verified.code, 0, "{}", verified.err);
@@ -400,7 +399,9 @@ fn what_follows_on_a_hole_is_kept_and_told() {
         assert_eq!(salvaged.code, 4, "{}", salvaged.err);
         let query = ["query", "true", "--run", "x-1", "--format", "jsonl", "--store"];
         let found = |to: &str| place.ok(&[&query[..], &[to]].concat()).lines().count();
-        assert!(found(&to) > count(&place));
+        // All trials that are missing may be in the message with the changed byte.
+        assert!(found(&to) >= count(&place));
+        kept += usize::from(found(&to) > count(&place));
         // Who writes cuts it off, and keeps what it cuts.
         place.run(&["resume", "x-1", "--steps", "5"]);
         assert!(fs::exists(place.path().join(".tandem/torn-1")).unwrap());
