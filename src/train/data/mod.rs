@@ -7,13 +7,13 @@ mod download;
 mod error;
 mod folder;
 mod idx;
-mod locate;
 mod procedural;
+mod registry;
 mod set;
 
 pub use download::{
     AcquireError, Acquired, Client, DownloadError, FetchEvent, Official, Source, fetch, import,
 };
 pub use error::DataError;
-pub use locate::{DataSpec, open, sets};
+pub use registry::{DataSpec, open, sets};
 pub use set::{Dataset, Images};

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use super::super::cifar::{self, Cifar};
 use super::super::error::DataError;
 use super::super::idx;
-use super::super::locate::DataSpec;
+use super::super::registry::DataSpec;
 use super::super::set::Dataset;
 
 /// A set that can be downloaded and imported.
