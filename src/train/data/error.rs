@@ -49,12 +49,12 @@ pub enum DataError {
 }
 
 impl DataError {
-    pub(super) fn wrong(path: impl Into<PathBuf>, what: impl Into<String>) -> Self {
+    pub(in crate::train::data) fn wrong(path: impl Into<PathBuf>, what: impl Into<String>) -> Self {
         Self::Wrong { path: path.into(), what: what.into() }
     }
 
     /// The message, with files named as they are within a folder.
-    pub(super) fn within(&self, folder: &Path) -> String {
+    pub(in crate::train::data) fn within(&self, folder: &Path) -> String {
         let inner = |path: &Path| path.strip_prefix(folder).unwrap_or(path).display().to_string();
         match self {
             Self::Read { path, source } => format!("cannot read {}: {source}", inner(path)),
@@ -66,7 +66,7 @@ impl DataError {
         }
     }
 
-    pub(super) fn read(path: impl Into<PathBuf>, source: io::Error) -> Self {
+    pub(in crate::train::data) fn read(path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::Read { path: path.into(), source }
     }
 }

@@ -2,12 +2,9 @@
 //!
 //! Pixels are bytes, image by image, row by row, the channels of a pixel side by side.
 
-mod cifar;
 mod download;
 mod error;
-mod folder;
-mod idx;
-mod procedural;
+mod readers;
 mod registry;
 mod set;
 

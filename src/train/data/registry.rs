@@ -4,10 +4,10 @@ use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 use std::{fmt, fs};
 
-use super::cifar::{self, Cifar};
 use super::error::DataError;
+use super::readers::cifar::{self, Cifar};
+use super::readers::{folder, idx, procedural};
 use super::set::Dataset;
-use super::{folder, idx, procedural};
 
 /// The name of a set of images.
 #[derive(Clone, Debug, PartialEq, Eq)]

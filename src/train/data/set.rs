@@ -25,7 +25,7 @@ impl Images {
         self.labels.is_empty()
     }
 
-    pub(super) fn append(&mut self, other: Self) {
+    pub(in crate::train::data) fn append(&mut self, other: Self) {
         self.pixels.extend(other.pixels);
         self.labels.extend(other.labels);
     }
@@ -49,7 +49,7 @@ impl Dataset {
     ///
     /// # Errors
     /// There is nothing to learn from or to test with, or all pixels of a channel are alike.
-    pub(super) fn new(
+    pub(in crate::train::data) fn new(
         name: &str,
         place: &Path,
         shape: Shape,

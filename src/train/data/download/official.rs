@@ -5,9 +5,9 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
-use super::super::cifar::{self, Cifar};
 use super::super::error::DataError;
-use super::super::idx;
+use super::super::readers::cifar::{self, Cifar};
+use super::super::readers::idx;
 use super::super::registry::DataSpec;
 use super::super::set::Dataset;
 

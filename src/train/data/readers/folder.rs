@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use image::ImageReader;
 
-use super::error::DataError;
-use super::set::{Dataset, Images};
+use super::super::error::DataError;
+use super::super::set::{Dataset, Images};
 use crate::network::Shape;
 
 /// Reads the set in a folder. Classes are numbered in the order of their names; images become red, green and

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use rand::Rng as _;
 
-use super::error::DataError;
-use super::set::{Dataset, Images};
+use super::super::error::DataError;
+use super::super::set::{Dataset, Images};
 use crate::network::Shape;
 use crate::util::rng::{ChaCha12Rng, stream};
 

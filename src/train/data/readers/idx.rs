@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use super::error::DataError;
-use super::set::{Dataset, Images};
+use super::super::error::DataError;
+use super::super::set::{Dataset, Images};
 use crate::network::Shape;
 
 /// A set has ten classes.

@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::error::DataError;
-use super::set::{Dataset, Images};
+use super::super::error::DataError;
+use super::super::set::{Dataset, Images};
 use crate::network::Shape;
 
 const SIDE: usize = 32;

@@ -1,0 +1,6 @@
+//! Readers of image sets, a file for each layout.
+
+pub mod cifar;
+pub mod folder;
+pub mod idx;
+pub mod procedural;
