@@ -110,13 +110,13 @@ fn inside(at: isize, size: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::data::{DataSpec, open};
+    use crate::train::data::open;
 
     const NONE: Augment = Augment { pad: 0, flip: false, cutout: 0 };
 
     #[test]
     fn images_are_normalised_moved_mirrored_and_cut() {
-        let data = open(&DataSpec::Procedural, std::path::Path::new("")).unwrap();
+        let data = open(&"procedural".parse().unwrap(), std::path::Path::new("")).unwrap();
         let Shape { channels, height, width } = data.shape();
         let size = channels * height * width;
         let feed = Feed::new(&data, NONE, 0);
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn changes_depend_on_seed_epoch_and_image_alone() {
-        let data = open(&DataSpec::Procedural, std::path::Path::new("")).unwrap();
+        let data = open(&"procedural".parse().unwrap(), std::path::Path::new("")).unwrap();
         let augment = Augment { pad: 4, flip: true, cutout: 4 };
         let seen = |seed, epoch, image| {
             let mut rng = stream(seed, "augment", (u64::from(epoch) << 32) | image as u64);

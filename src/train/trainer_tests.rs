@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::data::{DataSpec, Dataset, open};
+use super::data::{Dataset, open};
 use super::{
     Augment, Executor, Job, Model, Recipe, Rule, TrainError, TrainProgress, Training, Watch, fit,
     training_key,
@@ -14,7 +14,7 @@ use crate::space::nasbench101::Cell101;
 use tandem_kernels::with_values;
 
 fn data() -> Dataset {
-    open(&DataSpec::Procedural, Path::new("")).unwrap()
+    open(&"procedural".parse().unwrap(), Path::new("")).unwrap()
 }
 
 fn network(classes: usize) -> Network {

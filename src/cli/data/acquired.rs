@@ -5,7 +5,7 @@ use tandem::report::grouped;
 use tandem::train::data::{Acquired, Official};
 
 /// Says which set is where now.
-pub fn tell(set: Official, acquired: &Acquired) {
+pub fn tell(set: &Official, acquired: &Acquired) {
     let Acquired { place, train, test, already } = acquired;
     note!(
         "{set} is {}in {}: {} training and {} test images",

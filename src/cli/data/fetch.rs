@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
 use super::super::error::CliError;
 use super::acquired::tell;
 use tandem::report::DownloadBar;
@@ -12,6 +14,7 @@ use tandem::train::data::{Client, Official, Source, fetch};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The set.
+    #[arg(value_parser = read_set())]
     set: Official,
     /// A server that has the same files: takes the place of everything before the file's name.
     #[arg(long, value_name = "URL", value_parser = read_mirror)]
@@ -25,10 +28,19 @@ pub fn run(data: &Path, args: &Args) -> Result<ExitCode, CliError> {
         sources = sources.iter().map(|source| Source::at(source, mirror)).collect();
     }
     let mut bar = DownloadBar::new();
-    let fetched = fetch(args.set, &sources, data, &Client::new(), &mut |event| bar.observe(event));
+    let fetched = fetch(&args.set, &sources, data, &Client::new(), &mut |event| bar.observe(event));
     drop(bar);
-    tell(args.set, &fetched?);
+    tell(&args.set, &fetched?);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the name of a published set; help lists them.
+fn read_set() -> impl TypedValueParser<Value = Official> {
+    let values = Official::all().into_iter().map(|set| {
+        let set = set.publication();
+        PossibleValue::new(set.name).help(set.about)
+    });
+    PossibleValuesParser::new(values).try_map(|name| name.parse::<Official>())
 }
 
 fn read_mirror(text: &str) -> Result<String, String> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::super::context::cache_dir;
 use super::super::error::CliError;
@@ -18,6 +18,7 @@ use tandem::train::data::{Official, import};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The benchmark or the set.
+    #[arg(value_parser = read_kind())]
     kind: Kind,
     /// Of nasbench101: nb101.bin, nb101.bin.zst, or the official nasbench_only108.tfrecord; of devices: a
     /// .csv or .csv.zst file; of an image set: a .tar, .tar.gz or .tar.zst archive, or a folder with its
@@ -35,32 +36,48 @@ pub struct Args {
     columns: Vec<Renamed>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Debug)]
 enum Kind {
-    /// NASBench-101: 423,624 cells on CIFAR-10.
     Nasbench101,
-    /// HW-NAS-Bench: every NAS-Bench-201 cell on six devices.
-    #[value(name = "hw_nas_bench")]
     HwNasBench,
-    /// Devices of one's own: a row for each network, a column for each metric of each device.
     Table,
-    /// CIFAR-10 in the binary version.
-    Cifar10,
-    /// CIFAR-100 in the binary version.
-    Cifar100,
-    /// Fashion-MNIST: four IDX files, compressed with gzip or not.
-    FashionMnist,
+    Images(Official),
+}
+
+/// The tables by their names, with their help.
+const TABLES: [(&str, Kind, &str); 3] = [
+    ("nasbench101", Kind::Nasbench101, "NASBench-101: 423,624 cells on CIFAR-10"),
+    ("hw_nas_bench", Kind::HwNasBench, "HW-NAS-Bench: every NAS-Bench-201 cell on six devices"),
+    (
+        "table",
+        Kind::Table,
+        "Devices of one's own: a row for each network, a column for each metric of each device",
+    ),
+];
+
+/// Reads the name of a table or of a published set; help lists them.
+fn read_kind() -> impl TypedValueParser<Value = Kind> {
+    let tables = TABLES.into_iter().map(|(name, _, help)| (name, help));
+    let sets = Official::all().into_iter().map(|set| set.publication());
+    let named = tables.chain(sets.map(|set| (set.name, set.form)));
+    let values = named.map(|(name, help)| PossibleValue::new(name).help(help));
+    PossibleValuesParser::new(values).try_map(|name| {
+        match TABLES.into_iter().find(|(known, ..)| *known == name) {
+            Some((_, kind, _)) => Ok(kind),
+            None => name.parse().map(Kind::Images),
+        }
+    })
 }
 
 /// Carries out the command.
 pub fn run(data: &Path, args: &Args) -> Result<ExitCode, CliError> {
     let for_tables = [args.name.is_some(), args.key.is_some(), !args.columns.is_empty()];
-    if args.kind != Kind::Table && for_tables.contains(&true) {
+    if !matches!(args.kind, Kind::Table) && for_tables.contains(&true) {
         return Err(CliError::usage(
             "--name, --key and --column belong to `tandem data import table`",
         ));
     }
-    let set = match args.kind {
+    let set = match &args.kind {
         Kind::Nasbench101 => {
             let summary = nasbench101::import(&args.path, data, cache_dir().as_deref())?;
             let (cells, path) = (grouped(summary.cells as u128), summary.path.display());
@@ -77,9 +94,7 @@ pub fn run(data: &Path, args: &Args) -> Result<ExitCode, CliError> {
             tell_table(&import_table(&args.path, names, &args.columns, data)?);
             return Ok(ExitCode::SUCCESS);
         }
-        Kind::Cifar10 => Official::Cifar10,
-        Kind::Cifar100 => Official::Cifar100,
-        Kind::FashionMnist => Official::FashionMnist,
+        Kind::Images(set) => set,
     };
     tell(set, &import(set, &args.path, data)?);
     Ok(ExitCode::SUCCESS)

@@ -31,10 +31,10 @@ pub fn run(common: &Common, data: &Path) -> Result<ExitCode, CliError> {
         push(name, [cells, None, None], place);
     }
     for set in sets(data) {
-        let (counts, place) = match (&set, set.find(data)) {
-            (DataSpec::Procedural, _) => (set.count(data), "in the program".to_owned()),
-            (_, Some(place)) => (set.count(&place), place.display().to_string()),
-            (_, None) => (None, absent(&set)),
+        let (counts, place) = match set.find(data) {
+            Some(place) => (set.count(&place), place.display().to_string()),
+            None if set.is_built_in() => (set.count(data), "in the program".to_owned()),
+            None => (None, absent(&set)),
         };
         let (train, test) = counts.unzip();
         push(set.to_string(), [None, train, test], place);

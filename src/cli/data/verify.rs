@@ -68,10 +68,10 @@ pub fn run(common: &Common, data: &Path, args: &Args) -> Result<ExitCode, CliErr
     Ok(ExitCode::from(u8::from(!sound)))
 }
 
-/// The sets that are there; the coarse classes of CIFAR-100 are read with the fine ones.
+/// The sets that are there, each file of them read once.
 fn present(data: &Path) -> Vec<DataSpec> {
-    let coarse = |set: &DataSpec| set.to_string() == "cifar100-coarse";
-    sets(data).into_iter().filter(|set| set.find(data).is_some() && !coarse(set)).collect()
+    let stands_alone = |set: &DataSpec| set.same_files_as().is_none();
+    sets(data).into_iter().filter(|set| set.find(data).is_some() && stands_alone(set)).collect()
 }
 
 fn unknown(error: DataError) -> CliError {

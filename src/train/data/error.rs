@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// A name that no set has.
-    #[error("there is no data set `{name}`; there are {known}, and images/FOLDER")]
+    #[error("there is no data set `{name}`; there are {known}")]
     Unknown {
         /// The name.
         name: String,

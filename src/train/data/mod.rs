@@ -4,6 +4,8 @@
 
 mod download;
 mod error;
+mod image_set;
+mod publication;
 mod readers;
 mod registry;
 mod set;
@@ -12,5 +14,7 @@ pub use download::{
     AcquireError, Acquired, Client, DownloadError, FetchEvent, Official, Source, fetch, import,
 };
 pub use error::DataError;
-pub use registry::{DataSpec, open, sets};
+pub use image_set::{ImageFamily, ImageSet};
+pub use publication::{Download, Publication};
+pub use registry::{DataSpec, REGISTRY, open, sets};
 pub use set::{Dataset, Images};

@@ -1,158 +1,122 @@
-//! Where sets of images are found.
+//! The table of image sets, and the lookup of a set by its name.
 
-use std::path::{Component, Path, PathBuf};
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::{fmt, fs};
+use std::sync::Arc;
 
 use super::error::DataError;
-use super::readers::cifar::{self, Cifar};
-use super::readers::{folder, idx, procedural};
+use super::image_set::{ImageFamily, ImageSet};
+use super::publication::Publication;
+use super::readers;
 use super::set::Dataset;
 
-/// The name of a set of images.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DataSpec {
-    /// CIFAR-10, CIFAR-100, or CIFAR-100 with its 20 coarse classes.
-    Cifar(Cifar),
-    /// Fashion-MNIST, or MNIST.
-    Idx(&'static str),
-    /// A folder of images in the folder of data.
-    Folder(String),
-    /// The set that the program draws itself.
-    Procedural,
+/// All image sets, in the order of lists: a line for each reader.
+pub static REGISTRY: &[&dyn ImageFamily] = &[
+    &readers::cifar::SETS,
+    &readers::idx::SETS,
+    &readers::procedural::SETS,
+    &readers::folder::Folders,
+];
+
+/// A set of images, known by its name and not read yet.
+#[derive(Clone, Debug)]
+pub struct DataSpec(Arc<dyn ImageSet>);
+
+impl PartialEq for DataSpec {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name() == other.0.name()
+    }
 }
 
-/// The names there are.
-pub const NAMES: [&str; 6] =
-    ["cifar10", "cifar100", "cifar100-coarse", "fashion-mnist", "mnist", "procedural"];
-
-/// Where Debian's package dataset-fashion-mnist puts its files.
-const DEBIAN: &str = "/usr/share/datasets";
+impl Eq for DataSpec {}
 
 impl FromStr for DataSpec {
     type Err = DataError;
 
     fn from_str(name: &str) -> Result<Self, DataError> {
-        if let Some(folder) = name.strip_prefix("images/") {
-            let mut parts = Path::new(folder).components();
-            return match (parts.next(), parts.next()) {
-                (Some(Component::Normal(_)), None) => Ok(Self::Folder(folder.to_owned())),
-                _ => Err(DataError::Outside { name: folder.to_owned() }),
-            };
+        for family in REGISTRY {
+            if let Some(set) = family.named(name)? {
+                return Ok(Self(set));
+            }
         }
-        match name {
-            "cifar10" => Ok(Self::Cifar(Cifar::Ten)),
-            "cifar100" => Ok(Self::Cifar(Cifar::Hundred)),
-            "cifar100-coarse" => Ok(Self::Cifar(Cifar::Coarse)),
-            "fashion-mnist" => Ok(Self::Idx("fashion-mnist")),
-            "mnist" => Ok(Self::Idx("mnist")),
-            "procedural" => Ok(Self::Procedural),
-            _ => Err(DataError::Unknown { name: name.to_owned(), known: NAMES.join(", ") }),
+        let mut known: Vec<String> = REGISTRY.iter().flat_map(|family| family.names()).collect();
+        if let Some(last) = known.last_mut() {
+            last.insert_str(0, "and ");
         }
+        Err(DataError::Unknown { name: name.to_owned(), known: known.join(", ") })
     }
 }
 
 impl fmt::Display for DataSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Cifar(Cifar::Ten) => f.pad("cifar10"),
-            Self::Cifar(Cifar::Hundred) => f.pad("cifar100"),
-            Self::Cifar(Cifar::Coarse) => f.pad("cifar100-coarse"),
-            Self::Idx(name) => f.pad(name),
-            Self::Folder(name) => f.pad(&format!("images/{name}")),
-            Self::Procedural => f.pad("procedural"),
-        }
+        f.pad(self.0.name())
     }
 }
 
 impl DataSpec {
-    /// The folders that may hold the set, the likeliest first; none if it needs none.
-    fn places(&self, data: &Path) -> Vec<PathBuf> {
-        match self {
-            Self::Cifar(cifar) => vec![data.join(cifar.folder()), data.join(self.to_string())],
-            Self::Idx(name) => vec![data.join(name), Path::new(DEBIAN).join(name)],
-            Self::Folder(name) => vec![data.join(name)],
-            Self::Procedural => Vec::new(),
-        }
+    /// Tells whether the program draws the set itself, from no file.
+    pub fn is_built_in(&self) -> bool {
+        self.0.places(Path::new("")).is_empty()
     }
 
     /// The folder that holds the set, if one does.
     pub fn find(&self, data: &Path) -> Option<PathBuf> {
-        self.places(data).into_iter().find(|place| match self {
-            Self::Cifar(cifar) => place.join(cifar.test_file()).is_file(),
-            Self::Idx(_) => idx::find(place, idx::FIRST).is_some(),
-            Self::Folder(_) => place.is_dir(),
-            Self::Procedural => false,
-        })
+        self.0.places(data).into_iter().find(|place| self.0.is_in(place))
     }
 
-    /// How many images there are to learn from and to test with in the folder that holds the set, where
-    /// sizes and heads of files tell; no image is read.
+    /// The numbers of training and test images in the folder that holds the set, where sizes and heads of files
+    /// tell; no image is read.
     pub fn count(&self, place: &Path) -> Option<(u64, u64)> {
-        match self {
-            Self::Cifar(cifar) => cifar::count(*cifar, place),
-            Self::Idx(_) => idx::count(place),
-            Self::Folder(_) => None,
-            Self::Procedural => Some(procedural::count()),
-        }
+        self.0.count(place)
+    }
+
+    /// The published files, of a set that can be downloaded and imported.
+    pub fn publication(&self) -> Option<&'static Publication> {
+        self.0.publication()
+    }
+
+    /// The set that is read from the same files and stands for this one in commands about files.
+    pub fn same_files_as(&self) -> Option<&'static str> {
+        self.0.same_files_as()
+    }
+
+    /// Reads the set in a folder.
+    ///
+    /// # Errors
+    /// A file is missing or cannot be used.
+    pub(super) fn read(&self, folder: &Path) -> Result<Dataset, DataError> {
+        let images = self.0.read(folder)?;
+        debug_assert!(self.0.classes().is_none_or(|classes| classes == images.classes()));
+        debug_assert!(self.0.shape().is_none_or(|shape| shape == images.shape()));
+        Ok(images)
     }
 
     fn missing(&self, data: &Path) -> DataError {
-        let places = self.places(data);
+        let places = self.0.places(data);
         let looked: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
-        let help = match self {
-            Self::Folder(_) => {
-                "it holds train/CLASS/IMAGE and test/CLASS/IMAGE; `--data` names another folder of \
-                 data"
-                    .to_owned()
-            }
-            Self::Idx("mnist") => "put its four IDX files there".to_owned(),
-            _ => {
-                let name = if let Self::Cifar(Cifar::Coarse) = self {
-                    "cifar100"
-                } else {
-                    &*self.to_string()
-                };
-                format!(
-                    "`tandem data fetch {name}` downloads it, `tandem data import {name} FILE` takes \
-                     an archive, `--data` names another folder of data"
-                )
-            }
-        };
-        DataError::Missing { name: self.to_string(), looked: looked.join(" and "), help }
+        DataError::Missing {
+            name: self.to_string(),
+            looked: looked.join(" and "),
+            help: self.0.advice(),
+        }
     }
 }
 
-/// The sets that have a name of their own, and the folders of images in the folder of data.
+/// The sets that have a name of their own, and those that are found in the data folder.
 pub fn sets(data: &Path) -> Vec<DataSpec> {
-    let mut folders: Vec<String> = fs::read_dir(data)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(|entry| ["train", "test"].iter().all(|part| entry.path().join(part).is_dir()))
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| !name.starts_with('.'))
-        .collect();
-    folders.sort();
-    let named = NAMES.into_iter().filter_map(|name| name.parse().ok());
-    named.chain(folders.into_iter().map(DataSpec::Folder)).collect()
+    REGISTRY.iter().flat_map(|family| family.sets(data)).map(DataSpec).collect()
 }
 
-/// Reads a set of images, looked for in the folder of data.
+/// Reads a set of images, looked for in the data folder.
 ///
 /// # Errors
 /// It is not there, or a file of it cannot be used.
 pub fn open(spec: &DataSpec, data: &Path) -> Result<Dataset, DataError> {
-    let name = spec.to_string();
-    if *spec == DataSpec::Procedural {
-        return procedural::draw(&name);
-    }
-    let place = spec.find(data).ok_or_else(|| spec.missing(data))?;
-    match spec {
-        DataSpec::Cifar(cifar) => cifar::read(&name, *cifar, &place),
-        DataSpec::Idx(_) => idx::read(&name, &place),
-        DataSpec::Folder(_) => folder::read(&name, &place),
-        DataSpec::Procedural => procedural::draw(&name),
+    match spec.find(data) {
+        Some(place) => spec.read(&place),
+        None if spec.is_built_in() => spec.read(Path::new(spec.0.name())),
+        None => Err(spec.missing(data)),
     }
 }
 
@@ -162,7 +126,13 @@ mod tests {
 
     #[test]
     fn names_are_read_as_they_are_written() {
-        for name in NAMES.into_iter().chain(["images/pets"]) {
+        let named: Vec<String> =
+            sets(Path::new("nowhere")).iter().map(DataSpec::to_string).collect();
+        assert_eq!(
+            named,
+            ["cifar10", "cifar100", "cifar100-coarse", "fashion-mnist", "mnist", "procedural"]
+        );
+        for name in named.iter().map(String::as_str).chain(["images/pets"]) {
             assert_eq!(name.parse::<DataSpec>().unwrap().to_string(), name);
         }
         let message = |name: &str| name.parse::<DataSpec>().unwrap_err().to_string();
@@ -179,6 +149,54 @@ mod tests {
             open(&spec, Path::new("nowhere")).unwrap_err().to_string()
         };
         insta::assert_snapshot!(message("cifar100-coarse"), @"cifar100-coarse is not there: looked for nowhere/cifar-100-binary and nowhere/cifar100-coarse; `tandem data fetch cifar100` downloads it, `tandem data import cifar100 FILE` takes an archive, `--data` names another folder of data");
+        insta::assert_snapshot!(message("mnist"), @"mnist is not there: looked for nowhere/mnist and /usr/share/datasets/mnist; put its four IDX files there");
         insta::assert_snapshot!(message("images/pets"), @"images/pets is not there: looked for nowhere/pets; it holds train/CLASS/IMAGE and test/CLASS/IMAGE; `--data` names another folder of data");
+    }
+
+    #[test]
+    fn folders_of_images_are_listed_behind_the_named_sets() {
+        let data = tempfile::tempdir().unwrap();
+        for name in ["pets", "birds", ".hidden", "half"] {
+            std::fs::create_dir_all(data.path().join(name).join("train")).unwrap();
+        }
+        for name in ["pets", "birds", ".hidden"] {
+            std::fs::create_dir(data.path().join(name).join("test")).unwrap();
+        }
+        let found: Vec<String> = sets(data.path()).iter().map(DataSpec::to_string).collect();
+        assert!(
+            found.ends_with(&["images/birds".to_owned(), "images/pets".to_owned()]),
+            "{found:?}"
+        );
+        assert_eq!(found.len(), sets(Path::new("nowhere")).len() + 2);
+    }
+
+    #[test]
+    fn a_set_without_files_is_opened_anywhere_and_is_what_it_announces() {
+        for name in ["cifar10", "mnist", "images/pets"] {
+            assert!(!name.parse::<DataSpec>().unwrap().is_built_in(), "{name}");
+        }
+        assert!("procedural".parse::<DataSpec>().unwrap().is_built_in());
+        for spec in sets(Path::new("nowhere")).iter().filter(|set| set.is_built_in()) {
+            let images = open(spec, Path::new("nowhere")).unwrap();
+            assert_eq!(images.name(), spec.to_string());
+            assert_eq!(spec.0.classes(), Some(images.classes()));
+            assert_eq!(spec.0.shape(), Some(images.shape()));
+            let counts = (images.train().len() as u64, images.test().len() as u64);
+            assert_eq!(spec.count(Path::new("nowhere")), Some(counts));
+        }
+    }
+
+    #[test]
+    fn published_names_are_names_of_sets() {
+        for set in sets(Path::new("nowhere")) {
+            if let Some(publication) = set.publication() {
+                assert_eq!(publication.name, set.to_string());
+                assert!(publication.optional.iter().all(|name| publication.files.contains(name)));
+            }
+            if let Some(same) = set.same_files_as() {
+                let same: DataSpec = same.parse().unwrap();
+                assert!(same.publication().is_some());
+            }
+        }
     }
 }

@@ -18,31 +18,33 @@ const LARGEST: u64 = 2 << 30;
 
 /// Copies the files of a set from a folder or an archive into a folder; nothing else is written, and
 /// no path of the archive is used.
-pub(super) fn take(set: Official, from: &Path, into: &Path) -> Result<(), AcquireError> {
+pub(super) fn take(set: &Official, from: &Path, into: &Path) -> Result<(), AcquireError> {
     match from.is_dir() {
         true => take_folder(set, from, into)?,
         false => take_archive(set, from, into)?,
     }
-    match set.lacking(into) {
+    match set.publication().lacking(into) {
         None => Ok(()),
         Some(file) => Err(AcquireError::Lacks {
             path: from.to_owned(),
             file,
             name: set.to_string(),
-            files: set.files().join(", "),
+            files: set.publication().files.join(", "),
         }),
     }
 }
 
 /// From the folder itself, or from the one in it that has the official name.
-fn take_folder(set: Official, from: &Path, into: &Path) -> Result<(), AcquireError> {
-    let inner = from.join(set.folder());
+fn take_folder(set: &Official, from: &Path, into: &Path) -> Result<(), AcquireError> {
+    let inner = from.join(set.publication().folder);
     let folder = if inner.is_dir() { &inner } else { from };
     let failed = |source| AcquireError::Read { path: folder.to_owned(), source };
     for entry in folder.read_dir().map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let (path, name) = (entry.path(), entry.file_name());
-        let Some(name) = name.to_str().filter(|name| set.takes(name)) else { continue };
+        let Some(name) = name.to_str().filter(|name| set.publication().takes(name)) else {
+            continue;
+        };
         if path.is_file() {
             let failed = |source| AcquireError::Read { path: path.clone(), source };
             let file = File::open(&path).map_err(failed)?;
@@ -52,7 +54,7 @@ fn take_folder(set: Official, from: &Path, into: &Path) -> Result<(), AcquireErr
     Ok(())
 }
 
-fn take_archive(set: Official, from: &Path, into: &Path) -> Result<(), AcquireError> {
+fn take_archive(set: &Official, from: &Path, into: &Path) -> Result<(), AcquireError> {
     let failed = |source| AcquireError::Read { path: from.to_owned(), source };
     let broken = |error: io::Error| damaged(from, error.to_string());
     let mut archive = tar::Archive::new(open(from).map_err(failed)?);
@@ -67,7 +69,7 @@ fn take_archive(set: Official, from: &Path, into: &Path) -> Result<(), AcquireEr
         first = false;
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let name = path.rsplit('/').next().unwrap_or_default().to_owned();
-        if !entry.header().entry_type().is_file() || !set.takes(&name) {
+        if !entry.header().entry_type().is_file() || !set.publication().takes(&name) {
             continue;
         }
         if let Some(first) = taken.insert(name.clone(), path.clone()) {

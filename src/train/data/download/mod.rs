@@ -37,7 +37,7 @@ pub struct Acquired {
 /// A file cannot be downloaded or is the wrong one, what is there cannot be used, or the folder of data
 /// cannot be written. What was downloaded is kept for the next call.
 pub fn fetch(
-    set: Official,
+    set: &Official,
     sources: &[Source],
     data: &Path,
     client: &Client,
@@ -55,7 +55,7 @@ pub fn fetch(
 }
 
 fn download(
-    set: Official,
+    set: &Official,
     sources: &[Source],
     data: &Path,
     client: &Client,
@@ -80,7 +80,7 @@ fn download(
 /// # Errors
 /// The set is there already, the files are not those of the set or damaged, or the folder of data
 /// cannot be written.
-pub fn import(set: Official, from: &Path, data: &Path) -> Result<Acquired, AcquireError> {
+pub fn import(set: &Official, from: &Path, data: &Path) -> Result<Acquired, AcquireError> {
     let refuse = || match find(set, data, false)? {
         Some(there) => Err(AcquireError::There { name: set.to_string(), place: there.place }),
         None => Ok(()),
@@ -95,9 +95,9 @@ pub fn import(set: Official, from: &Path, data: &Path) -> Result<Acquired, Acqui
 }
 
 /// The set where it is already: in the folder of data, or anywhere that it is looked for.
-fn find(set: Official, data: &Path, anywhere: bool) -> Result<Option<Acquired>, AcquireError> {
+fn find(set: &Official, data: &Path, anywhere: bool) -> Result<Option<Acquired>, AcquireError> {
     let found = set.spec().find(data).filter(|place| anywhere || place.starts_with(data));
-    let target = data.join(set.folder());
+    let target = data.join(set.publication().folder);
     let Some(place) = found.or_else(|| is_occupied(&target).then_some(target)) else {
         return Ok(None);
     };
@@ -120,7 +120,7 @@ fn is_occupied(path: &Path) -> bool {
 
 /// Unpacks a set, reads it, and puts it into its place.
 fn keep(
-    set: Official,
+    set: &Official,
     from: &Path,
     data: &Path,
     incoming: Incoming,
@@ -133,7 +133,7 @@ fn keep(
         what: error.within(&staged),
     })?;
     let (train, test) = (images.train().len(), images.test().len());
-    let place = data.join(set.folder());
+    let place = data.join(set.publication().folder);
     incoming.place(&place)?;
     Ok(Acquired { place, train, test, already: false })
 }

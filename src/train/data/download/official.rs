@@ -1,25 +1,19 @@
-//! The sets that are published as files: where, how large, with which digest.
+//! The sets that are published as files.
 
 use std::fmt;
 use std::path::Path;
-
-use clap::ValueEnum;
+use std::str::FromStr;
 
 use super::super::error::DataError;
-use super::super::readers::cifar::{self, Cifar};
-use super::super::readers::idx;
-use super::super::registry::DataSpec;
+use super::super::publication::{Download, Publication};
+use super::super::registry::{DataSpec, sets};
 use super::super::set::Dataset;
 
 /// A set that can be downloaded and imported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Official {
-    /// CIFAR-10: 60,000 colour images of 32x32 in 10 classes; 162 MiB to download.
-    Cifar10,
-    /// CIFAR-100: 60,000 colour images of 32x32 in 100 classes; 161 MiB to download.
-    Cifar100,
-    /// Fashion-MNIST: 70,000 grey images of 28x28 in 10 classes; 30 MiB to download.
-    FashionMnist,
+#[derive(Clone, Debug)]
+pub struct Official {
+    spec: DataSpec,
+    publication: &'static Publication,
 }
 
 /// A file on a server, and what tells that it is the right one.
@@ -33,120 +27,59 @@ pub struct Source {
     pub md5: String,
 }
 
-/// The sizes are those of TensorFlow Datasets (`url_checksums/cifar10.txt`, `cifar100.txt`); the
-/// digests stand on <https://www.cs.toronto.edu/~kriz/cifar.html>.
-const CIFAR: &str = "https://www.cs.toronto.edu/~kriz";
-
-/// The sizes are those of TensorFlow Datasets (`url_checksums/fashion_mnist.txt`); address and
-/// digests those of torchvision (`datasets/mnist.py`, `FashionMNIST`).
-const FASHION: &str = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com";
-
 impl Official {
-    /// The set as it is named in experiments.
-    pub const fn spec(self) -> DataSpec {
-        match self {
-            Self::Cifar10 => DataSpec::Cifar(Cifar::Ten),
-            Self::Cifar100 => DataSpec::Cifar(Cifar::Hundred),
-            Self::FashionMnist => DataSpec::Idx("fashion-mnist"),
-        }
+    /// All these sets, in the order of lists.
+    pub fn all() -> Vec<Self> {
+        // Those that only the data folder tells are published nowhere.
+        sets(Path::new("")).iter().filter_map(Self::of).collect()
     }
 
-    /// The set of a name, if it is one of these.
+    /// The set, if it is one of these.
     pub fn of(spec: &DataSpec) -> Option<Self> {
-        Self::value_variants().iter().copied().find(|set| set.spec() == *spec)
+        Some(Self { publication: spec.publication()?, spec: spec.clone() })
+    }
+
+    /// The set as it is named in experiments.
+    pub const fn spec(&self) -> &DataSpec {
+        &self.spec
+    }
+
+    /// The published files.
+    pub const fn publication(&self) -> &'static Publication {
+        self.publication
     }
 
     /// The files to download, the smallest first.
-    pub fn sources(self) -> Vec<Source> {
-        let source = |folder: &str, name: &str, size, md5: &str| Source {
-            url: format!("{folder}/{name}"),
-            size,
-            md5: md5.to_owned(),
+    pub fn sources(&self) -> Vec<Source> {
+        let server = self.publication.server;
+        let source = |file: &Download| Source {
+            url: format!("{server}/{}", file.file),
+            size: file.size,
+            md5: file.md5.to_owned(),
         };
-        match self {
-            Self::Cifar10 => vec![source(
-                CIFAR,
-                "cifar-10-binary.tar.gz",
-                170_052_171,
-                "c32a1d4ab5d03f1284b67883e8d87530",
-            )],
-            Self::Cifar100 => vec![source(
-                CIFAR,
-                "cifar-100-binary.tar.gz",
-                168_513_733,
-                "03b5dce01913d631647c71ecec9e9cb8",
-            )],
-            Self::FashionMnist => [
-                ("t10k-labels-idx1-ubyte.gz", 5_148, "bb300cfdad3c16e7a12a480ee83cd310"),
-                ("train-labels-idx1-ubyte.gz", 29_515, "25c81989df183df01b3e8a0aad5dffbe"),
-                ("t10k-images-idx3-ubyte.gz", 4_422_102, "bef4ecab320f06d8554ea6380940ec79"),
-                ("train-images-idx3-ubyte.gz", 26_421_880, "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
-            ]
-            .into_iter()
-            .map(|(name, size, md5)| source(FASHION, name, size, md5))
-            .collect(),
-        }
-    }
-
-    /// The folder that the set has in the folder of data.
-    pub(super) const fn folder(self) -> &'static str {
-        match self {
-            Self::Cifar10 => Cifar::Ten.folder(),
-            Self::Cifar100 => Cifar::Hundred.folder(),
-            Self::FashionMnist => "fashion-mnist",
-        }
-    }
-
-    /// The files that make up the set.
-    pub(super) const fn files(self) -> &'static [&'static str] {
-        match self {
-            Self::Cifar10 => &[
-                "data_batch_1.bin",
-                "data_batch_2.bin",
-                "data_batch_3.bin",
-                "data_batch_4.bin",
-                "data_batch_5.bin",
-                "test_batch.bin",
-            ],
-            Self::Cifar100 => &["train.bin", "test.bin"],
-            Self::FashionMnist => &idx::FILES,
-        }
-    }
-
-    /// Whether a file of a name is one of the set, for IDX files also if it is compressed.
-    pub(super) fn takes(self, name: &str) -> bool {
-        let plain = match self {
-            Self::FashionMnist => name.strip_suffix(".gz").unwrap_or(name),
-            Self::Cifar10 | Self::Cifar100 => name,
-        };
-        self.files().contains(&plain)
-    }
-
-    /// A file that the set needs and that is not in a folder; of CIFAR-10's batches the first will do.
-    pub(super) fn lacking(self, folder: &Path) -> Option<&'static str> {
-        let optional = |name: &str| {
-            self == Self::Cifar10 && name.starts_with("data_batch_") && name != "data_batch_1.bin"
-        };
-        self.files().iter().copied().filter(|name| !optional(name)).find(|name| match self {
-            Self::FashionMnist => idx::find(folder, name).is_none(),
-            Self::Cifar10 | Self::Cifar100 => !folder.join(name).is_file(),
-        })
+        self.publication.downloads.iter().map(source).collect()
     }
 
     /// Reads the set in a folder.
-    pub(super) fn read(self, folder: &Path) -> Result<Dataset, DataError> {
-        let name = self.to_string();
-        match self {
-            Self::Cifar10 => cifar::read(&name, Cifar::Ten, folder),
-            Self::Cifar100 => cifar::read(&name, Cifar::Hundred, folder),
-            Self::FashionMnist => idx::read(&name, folder),
-        }
+    pub(super) fn read(&self, folder: &Path) -> Result<Dataset, DataError> {
+        self.spec.read(folder)
+    }
+}
+
+impl FromStr for Official {
+    type Err = DataError;
+
+    fn from_str(name: &str) -> Result<Self, DataError> {
+        Self::of(&name.parse()?).ok_or_else(|| {
+            let known: Vec<String> = Self::all().iter().map(Self::to_string).collect();
+            DataError::Unknown { name: name.to_owned(), known: known.join(", ") }
+        })
     }
 }
 
 impl fmt::Display for Official {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.spec().fmt(f)
+        self.spec.fmt(f)
     }
 }
 
@@ -168,10 +101,17 @@ impl Source {
 mod tests {
     use super::*;
 
+    fn official(name: &str) -> Official {
+        name.parse().unwrap()
+    }
+
     #[test]
     fn a_mirror_replaces_what_is_before_the_name() {
-        for set in Official::value_variants() {
-            assert_eq!(Official::of(&set.spec()), Some(*set));
+        let names: Vec<String> = Official::all().iter().map(Official::to_string).collect();
+        for name in ["cifar10", "cifar100", "fashion-mnist"] {
+            assert!(names.iter().any(|known| known == name), "{name} in {names:?}");
+        }
+        for set in Official::all() {
             for source in set.sources() {
                 assert_eq!(source.md5.len(), 32);
                 let mirrored = source.at("http://localhost:1/x/");
@@ -179,17 +119,51 @@ mod tests {
                 assert_eq!((mirrored.size, &mirrored.md5), (source.size, &source.md5));
             }
         }
-        assert_eq!(Official::Cifar10.sources()[0].file(), "cifar-10-binary.tar.gz");
+        let source = &official("cifar10").sources()[0];
+        assert_eq!(source.url, "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz");
+        assert_eq!(source.file(), "cifar-10-binary.tar.gz");
+    }
+
+    #[test]
+    fn a_set_that_is_not_published_is_named_with_those_that_are() {
+        let message = |name: &str| name.parse::<Official>().unwrap_err().to_string();
+        let names: Vec<String> = Official::all().iter().map(Official::to_string).collect();
+        for name in ["cifar100-coarse", "mnist", "procedural", "images/pets"] {
+            let known = names.join(", ");
+            let expected = format!("there is no data set `{name}`; there are {known}");
+            assert_eq!(message(name), expected);
+        }
+        assert!(message("cifar").starts_with("there is no data set `cifar`; there are cifar10, "));
     }
 
     #[test]
     fn only_files_of_the_set_are_taken() {
-        assert!(Official::Cifar10.takes("data_batch_5.bin"));
-        assert!(!Official::Cifar10.takes("data_batch_6.bin"));
-        assert!(!Official::Cifar10.takes("test_batch.bin.gz"));
-        assert!(!Official::Cifar100.takes("../train.bin"));
-        assert!(Official::FashionMnist.takes("t10k-labels-idx1-ubyte"));
-        assert!(Official::FashionMnist.takes("t10k-labels-idx1-ubyte.gz"));
-        assert!(!Official::FashionMnist.takes("t10k-labels-idx1-ubyte.gz.gz"));
+        let takes = |set: &str, name: &str| official(set).publication().takes(name);
+        assert!(takes("cifar10", "data_batch_5.bin"));
+        assert!(!takes("cifar10", "data_batch_6.bin"));
+        assert!(!takes("cifar10", "test_batch.bin.gz"));
+        assert!(!takes("cifar100", "../train.bin"));
+        assert!(takes("fashion-mnist", "t10k-labels-idx1-ubyte"));
+        assert!(takes("fashion-mnist", "t10k-labels-idx1-ubyte.gz"));
+        assert!(!takes("fashion-mnist", "t10k-labels-idx1-ubyte.gz.gz"));
+    }
+
+    #[test]
+    fn files_that_are_not_there_are_lacking_unless_they_are_optional() {
+        let folder = tempfile::tempdir().unwrap();
+        let lacking = |set: &str| official(set).publication().lacking(folder.path());
+        let put = |name: &str| std::fs::write(folder.path().join(name), "").unwrap();
+        assert_eq!(lacking("cifar10"), Some("data_batch_1.bin"));
+        put("data_batch_1.bin");
+        assert_eq!(lacking("cifar10"), Some("test_batch.bin"));
+        put("test_batch.bin");
+        assert_eq!(lacking("cifar10"), None);
+        for (name, next) in [
+            ("train-labels-idx1-ubyte.gz", Some("train-images-idx3-ubyte")),
+            ("train-images-idx3-ubyte", Some("t10k-labels-idx1-ubyte")),
+        ] {
+            put(name);
+            assert_eq!(lacking("fashion-mnist"), next);
+        }
     }
 }

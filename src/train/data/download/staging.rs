@@ -19,7 +19,7 @@ pub(super) struct Incoming {
 
 impl Incoming {
     /// Makes the folder, or takes up the one of a call that was interrupted.
-    pub(super) fn open(set: Official, data: &Path) -> Result<Self, AcquireError> {
+    pub(super) fn open(set: &Official, data: &Path) -> Result<Self, AcquireError> {
         let folder = data.join(format!(".{set}.incoming"));
         let path = folder.join(LOCK);
         let failed = |source| AcquireError::Write { path: path.clone(), source };

@@ -11,6 +11,10 @@ use tempfile::TempDir;
 use super::*;
 use crate::test_support::server::{Answer, Server};
 
+fn cifar100() -> Official {
+    "cifar100".parse().unwrap()
+}
+
 /// A folder with data and files to import.
 struct Place(TempDir);
 
@@ -31,7 +35,7 @@ impl Place {
     }
 
     fn import(&self, from: &Path) -> Result<Acquired, String> {
-        import(Official::Cifar100, from, &self.data()).map_err(|error| self.short(&error))
+        import(&cifar100(), from, &self.data()).map_err(|error| self.short(&error))
     }
 
     fn short(&self, error: &AcquireError) -> String {
@@ -179,11 +183,11 @@ fn a_set_that_is_there_is_not_touched() {
     place.import(&file).unwrap();
     insta::assert_snapshot!(place.import(&file).unwrap_err(), @"cifar100 is already in data/cifar-100-binary; remove that folder to import it anew");
     let client = Client::for_tests();
-    let fetched = fetch(Official::Cifar100, &[], &place.data(), &client, &mut |_| ()).unwrap();
+    let fetched = fetch(&cifar100(), &[], &place.data(), &client, &mut |_| ()).unwrap();
     assert!(fetched.already && fetched.train == 3);
 
     place.file("data/cifar-100-binary/test.bin", b"");
-    let error = fetch(Official::Cifar100, &[], &place.data(), &client, &mut |_| ()).unwrap_err();
+    let error = fetch(&cifar100(), &[], &place.data(), &client, &mut |_| ()).unwrap_err();
     insta::assert_snapshot!(place.short(&error), @"the cifar100 in data/cifar-100-binary cannot be used: data/cifar-100-binary: there are no test images; remove that folder first");
     fs::remove_file(place.data().join("cifar-100-binary/test.bin")).unwrap();
     let message = place.import(&file).unwrap_err();
@@ -234,7 +238,7 @@ fn an_archive_is_fetched_and_a_download_survives_an_interruption() {
     let source = Source { url: format!("{}/c.tar.gz", server.url()), size, md5: digest };
     let fetch = || {
         let sources = std::slice::from_ref(&source);
-        fetch(Official::Cifar100, sources, &place.data(), &Client::for_tests(), &mut |_| ())
+        fetch(&cifar100(), sources, &place.data(), &Client::for_tests(), &mut |_| ())
     };
     let message = fetch().unwrap_err().to_string();
     assert!(message.contains(&format!("; 100 of {size} bytes are there")), "{message}");
@@ -270,11 +274,11 @@ fn a_set_of_several_files_is_fetched() {
         size: bytes.len() as u64,
         md5: Md5::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
     });
-    let (set, data) = (Official::FashionMnist, place.data());
+    let (set, data) = ("fashion-mnist".parse::<Official>().unwrap(), place.data());
     // Not by `fetch`, which finds the set where Debian installs it.
-    let incoming = Incoming::open(set, &data).unwrap();
+    let incoming = Incoming::open(&set, &data).unwrap();
     let acquired =
-        download(set, &sources, &data, &Client::for_tests(), incoming, &mut |_| ()).unwrap();
+        download(&set, &sources, &data, &Client::for_tests(), incoming, &mut |_| ()).unwrap();
     assert_eq!((acquired.train, acquired.test), (2, 1));
     assert_eq!(acquired.place, data.join("fashion-mnist"));
     assert_eq!(place.found(), ["fashion-mnist"]);

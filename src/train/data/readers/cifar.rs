@@ -6,16 +6,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::super::error::DataError;
+use super::super::image_set::ImageSet;
+use super::super::publication::{Download, Publication};
 use super::super::set::{Dataset, Images};
 use crate::network::Shape;
 
 const SIDE: usize = 32;
 const PLANE: usize = SIDE * SIDE;
+const SHAPE: Shape = Shape::new(3, SIDE, SIDE);
 
 /// Batches of CIFAR-10 at most.
 const BATCHES: usize = 99;
 
-/// Which set, and which of its labels.
+/// The sets.
+pub static SETS: [Cifar; 3] = [Cifar::Ten, Cifar::Hundred, Cifar::Coarse];
+
+/// A set of the layout, and which of its labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cifar {
     /// 10 classes.
@@ -26,28 +32,106 @@ pub enum Cifar {
     Coarse,
 }
 
-impl Cifar {
-    /// The folder of the official archive.
-    pub const fn folder(self) -> &'static str {
+/// The sizes are those of TensorFlow Datasets (`url_checksums/cifar10.txt`, `cifar100.txt`); the
+/// digests stand on <https://www.cs.toronto.edu/~kriz/cifar.html>.
+const SERVER: &str = "https://www.cs.toronto.edu/~kriz";
+
+static CIFAR_10: Publication = Publication {
+    name: "cifar10",
+    about: "CIFAR-10: 60,000 colour images of 32x32 in 10 classes; 162 MiB to download",
+    form: "CIFAR-10 in the binary version",
+    folder: "cifar-10-batches-bin",
+    files: &[
+        "data_batch_1.bin",
+        "data_batch_2.bin",
+        "data_batch_3.bin",
+        "data_batch_4.bin",
+        "data_batch_5.bin",
+        "test_batch.bin",
+    ],
+    // The first will do.
+    optional: &["data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"],
+    gzip: false,
+    server: SERVER,
+    downloads: &[Download {
+        file: "cifar-10-binary.tar.gz",
+        size: 170_052_171,
+        md5: "c32a1d4ab5d03f1284b67883e8d87530",
+    }],
+};
+
+static CIFAR_100: Publication = Publication {
+    name: "cifar100",
+    about: "CIFAR-100: 60,000 colour images of 32x32 in 100 classes; 161 MiB to download",
+    form: "CIFAR-100 in the binary version",
+    folder: "cifar-100-binary",
+    files: &["train.bin", "test.bin"],
+    optional: &[],
+    gzip: false,
+    server: SERVER,
+    downloads: &[Download {
+        file: "cifar-100-binary.tar.gz",
+        size: 168_513_733,
+        md5: "03b5dce01913d631647c71ecec9e9cb8",
+    }],
+};
+
+impl ImageSet for Cifar {
+    fn name(&self) -> &str {
         match self {
-            Self::Ten => "cifar-10-batches-bin",
-            Self::Hundred | Self::Coarse => "cifar-100-binary",
+            Self::Ten => CIFAR_10.name,
+            Self::Hundred => CIFAR_100.name,
+            Self::Coarse => "cifar100-coarse",
+        }
+    }
+
+    fn classes(&self) -> Option<usize> {
+        Some(self.class_count())
+    }
+
+    fn shape(&self) -> Option<Shape> {
+        Some(SHAPE)
+    }
+
+    fn places(&self, data: &Path) -> Vec<PathBuf> {
+        vec![data.join(self.files().folder), data.join(self.name())]
+    }
+
+    fn is_in(&self, folder: &Path) -> bool {
+        folder.join(self.test_file()).is_file()
+    }
+
+    fn count(&self, folder: &Path) -> Option<(u64, u64)> {
+        count(*self, folder)
+    }
+
+    fn read(&self, folder: &Path) -> Result<Dataset, DataError> {
+        read(*self, folder)
+    }
+
+    fn publication(&self) -> Option<&'static Publication> {
+        (*self != Self::Coarse).then(|| self.files())
+    }
+
+    fn same_files_as(&self) -> Option<&'static str> {
+        (*self == Self::Coarse).then_some(CIFAR_100.name)
+    }
+}
+
+impl Cifar {
+    /// The files that the set is read from.
+    const fn files(self) -> &'static Publication {
+        match self {
+            Self::Ten => &CIFAR_10,
+            Self::Hundred | Self::Coarse => &CIFAR_100,
         }
     }
 
     /// The file of test images.
-    pub const fn test_file(self) -> &'static str {
+    const fn test_file(self) -> &'static str {
         match self {
             Self::Ten => "test_batch.bin",
             Self::Hundred | Self::Coarse => "test.bin",
-        }
-    }
-
-    const fn classes(self) -> usize {
-        match self {
-            Self::Ten => 10,
-            Self::Hundred => 100,
-            Self::Coarse => 20,
         }
     }
 
@@ -58,6 +142,11 @@ impl Cifar {
             Self::Hundred => (&[20, 100], 1),
             Self::Coarse => (&[20, 100], 0),
         }
+    }
+
+    fn class_count(self) -> usize {
+        let (labels, chosen) = self.labels();
+        usize::from(labels[chosen])
     }
 
     /// The files of training images in a folder: of CIFAR-10 as many batches as there are.
@@ -82,22 +171,19 @@ impl Cifar {
     }
 }
 
-/// Reads the set in a folder.
-///
-/// # Errors
-/// A file is missing, cut off within a record, or has a label that the set has not.
-pub fn read(name: &str, cifar: Cifar, folder: &Path) -> Result<Dataset, DataError> {
+/// Reads the set in a folder. It fails if a file is missing, cut off within a record, or has a label that the set
+/// has not.
+fn read(cifar: Cifar, folder: &Path) -> Result<Dataset, DataError> {
     let mut train = Images::default();
     for file in cifar.train_files(folder)? {
         train.append(read_file(cifar, &file)?);
     }
     let test = read_file(cifar, &folder.join(cifar.test_file()))?;
-    let shape = Shape::new(3, SIDE, SIDE);
-    Dataset::new(name, folder, shape, cifar.classes(), train, test)
+    Dataset::new(cifar.name(), folder, SHAPE, cifar.class_count(), train, test)
 }
 
 /// How many images a folder has to learn from and to test with, by the sizes of its files.
-pub fn count(cifar: Cifar, folder: &Path) -> Option<(u64, u64)> {
+fn count(cifar: Cifar, folder: &Path) -> Option<(u64, u64)> {
     let record = (cifar.labels().0.len() + 3 * PLANE) as u64;
     let records = |path: &Path| Some(fs::metadata(path).ok()?.len() / record);
     let train =
@@ -152,7 +238,7 @@ mod tests {
         let train = [record(&[3, 42], 1), record(&[19, 99], 2)].concat();
         fs::write(folder.path().join("train.bin"), train).unwrap();
         fs::write(folder.path().join("test.bin"), record(&[0, 0], 3)).unwrap();
-        let fine = read("cifar100", Cifar::Hundred, folder.path()).unwrap();
+        let fine = read(Cifar::Hundred, folder.path()).unwrap();
         assert_eq!(fine.train().labels, [42, 99]);
         assert_eq!((fine.classes(), fine.test().len()), (100, 1));
         let source = record(&[3, 42], 1);
@@ -164,7 +250,7 @@ mod tests {
             let expected = [0, 1, 2].map(|channel| pixel(row, column, channel));
             assert_eq!(fine.train().pixels[at..at + 3], expected);
         }
-        let coarse = read("cifar100-coarse", Cifar::Coarse, folder.path()).unwrap();
+        let coarse = read(Cifar::Coarse, folder.path()).unwrap();
         assert_eq!(coarse.train().labels, [3, 19]);
         assert_ne!(coarse.digest(), fine.digest());
         assert_eq!(count(Cifar::Coarse, folder.path()), Some((2, 1)));
@@ -177,10 +263,10 @@ mod tests {
         let path = folder.path().join("data_batch_1.bin");
         let message = |bytes: Vec<u8>| {
             fs::write(&path, bytes).unwrap();
-            let error = read("cifar10", Cifar::Ten, folder.path()).unwrap_err().to_string();
+            let error = read(Cifar::Ten, folder.path()).unwrap_err().to_string();
             error.replace(&folder.path().display().to_string(), "DATA")
         };
-        let empty = read("cifar10", Cifar::Ten, folder.path()).unwrap_err().to_string();
+        let empty = read(Cifar::Ten, folder.path()).unwrap_err().to_string();
         assert!(empty.contains("there is no data_batch_1.bin"), "{empty}");
         fs::write(folder.path().join("data_batch_3.bin"), record(&[3], 1)).unwrap();
         insta::assert_snapshot!(message(record(&[3], 1)), @"DATA: there is a data_batch_3.bin and no data_batch_2.bin");

@@ -1,20 +1,86 @@
 //! A folder of images: `train/CLASS/IMAGE` and `test/CLASS/IMAGE`, PNG or JPEG, all of one size.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use image::ImageReader;
 
 use super::super::error::DataError;
+use super::super::image_set::{ImageFamily, ImageSet};
 use super::super::set::{Dataset, Images};
 use crate::network::Shape;
 
+/// What the names of these sets begin with, before the name of the folder.
+const PREFIX: &str = "images/";
+
+/// All folders of images in the data folder.
+pub struct Folders;
+
+impl ImageFamily for Folders {
+    fn names(&self) -> Vec<String> {
+        vec![format!("{PREFIX}FOLDER")]
+    }
+
+    fn named(&self, name: &str) -> Result<Option<Arc<dyn ImageSet>>, DataError> {
+        let Some(folder) = name.strip_prefix(PREFIX) else { return Ok(None) };
+        let mut parts = Path::new(folder).components();
+        match (parts.next(), parts.next()) {
+            (Some(Component::Normal(_)), None) => Ok(Some(Arc::new(Folder::new(folder)))),
+            _ => Err(DataError::Outside { name: folder.to_owned() }),
+        }
+    }
+
+    fn sets(&self, data: &Path) -> Vec<Arc<dyn ImageSet>> {
+        let mut folders: Vec<String> = fs::read_dir(data)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|entry| ["train", "test"].iter().all(|part| entry.path().join(part).is_dir()))
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| !name.starts_with('.'))
+            .collect();
+        folders.sort();
+        folders.iter().map(|name| Arc::new(Folder::new(name)) as Arc<dyn ImageSet>).collect()
+    }
+}
+
+/// A folder of images in the data folder.
+#[derive(Debug)]
+struct Folder {
+    name: String,
+    folder: String,
+}
+
+impl Folder {
+    fn new(folder: &str) -> Self {
+        Self { name: format!("{PREFIX}{folder}"), folder: folder.to_owned() }
+    }
+}
+
+impl ImageSet for Folder {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn places(&self, data: &Path) -> Vec<PathBuf> {
+        vec![data.join(&self.folder)]
+    }
+
+    fn read(&self, folder: &Path) -> Result<Dataset, DataError> {
+        read(&self.name, folder)
+    }
+
+    fn advice(&self) -> String {
+        "it holds train/CLASS/IMAGE and test/CLASS/IMAGE; `--data` names another folder of data"
+            .to_owned()
+    }
+}
+
 /// Reads the set in a folder. Classes are numbered in the order of their names; images become red, green and
 /// blue.
-///
-/// # Errors
-/// A folder is missing, a file is no image or of another size, or test and training classes differ.
-pub fn read(name: &str, folder: &Path) -> Result<Dataset, DataError> {
+/// It fails if a folder is missing, a file is no image or of another size, or test and training classes differ.
+fn read(name: &str, folder: &Path) -> Result<Dataset, DataError> {
     let classes = entries(&folder.join("train"), Path::is_dir)?;
     if classes.len() < 2 || classes.len() > usize::from(u16::MAX) {
         let what =

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 
 use super::super::error::DataError;
+use super::super::image_set::{ImageSet, fetch_or_import};
+use super::super::publication::{Download, Publication, plain_or_gzip};
 use super::super::set::{Dataset, Images};
 use crate::network::Shape;
 
@@ -18,34 +20,114 @@ const CLASSES: usize = 10;
 const LARGEST: u64 = 2 << 30;
 
 /// The file of training labels, whose presence tells a folder of the layout.
-pub const FIRST: &str = "train-labels-idx1-ubyte";
+const FIRST: &str = "train-labels-idx1-ubyte";
 
 /// The files of the layout.
-pub const FILES: [&str; 4] =
+const FILES: [&str; 4] =
     [FIRST, "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte", "t10k-images-idx3-ubyte"];
 
-/// The path of a file of the layout in a folder, plain or compressed, if it is there.
-pub fn find(folder: &Path, name: &str) -> Option<PathBuf> {
-    [name.to_owned(), format!("{name}.gz")]
-        .map(|name| folder.join(name))
-        .into_iter()
-        .find(|path| path.is_file())
+/// Where Debian's package dataset-fashion-mnist puts its files.
+const DEBIAN: &str = "/usr/share/datasets";
+
+/// The sets.
+pub static SETS: [Idx; 2] = [Idx::FashionMnist, Idx::Mnist];
+
+/// A set of the layout.
+#[derive(Clone, Copy, Debug)]
+pub enum Idx {
+    /// Fashion-MNIST (Xiao, Rasul and Vollgraf 2017).
+    FashionMnist,
+    /// MNIST, which has no address that can be relied on.
+    Mnist,
 }
 
-/// Reads the set in a folder.
-///
-/// # Errors
-/// A file is missing, of another kind, cut off, or has a label above 9; or images and labels do not match.
-pub fn read(name: &str, folder: &Path) -> Result<Dataset, DataError> {
+/// The sizes are those of TensorFlow Datasets (`url_checksums/fashion_mnist.txt`); address and
+/// digests those of torchvision (`datasets/mnist.py`, `FashionMNIST`).
+static FASHION_MNIST: Publication = Publication {
+    name: "fashion-mnist",
+    about: "Fashion-MNIST: 70,000 grey images of 28x28 in 10 classes; 30 MiB to download",
+    form: "Fashion-MNIST: four IDX files, compressed with gzip or not",
+    folder: "fashion-mnist",
+    files: &FILES,
+    optional: &[],
+    gzip: true,
+    server: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+    downloads: &[
+        Download {
+            file: "t10k-labels-idx1-ubyte.gz",
+            size: 5_148,
+            md5: "bb300cfdad3c16e7a12a480ee83cd310",
+        },
+        Download {
+            file: "train-labels-idx1-ubyte.gz",
+            size: 29_515,
+            md5: "25c81989df183df01b3e8a0aad5dffbe",
+        },
+        Download {
+            file: "t10k-images-idx3-ubyte.gz",
+            size: 4_422_102,
+            md5: "bef4ecab320f06d8554ea6380940ec79",
+        },
+        Download {
+            file: "train-images-idx3-ubyte.gz",
+            size: 26_421_880,
+            md5: "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        },
+    ],
+};
+
+impl ImageSet for Idx {
+    fn name(&self) -> &str {
+        match self {
+            Self::FashionMnist => FASHION_MNIST.name,
+            Self::Mnist => "mnist",
+        }
+    }
+
+    fn classes(&self) -> Option<usize> {
+        Some(CLASSES)
+    }
+
+    fn places(&self, data: &Path) -> Vec<PathBuf> {
+        vec![data.join(self.name()), Path::new(DEBIAN).join(self.name())]
+    }
+
+    fn is_in(&self, folder: &Path) -> bool {
+        plain_or_gzip(folder, FIRST).is_some()
+    }
+
+    fn count(&self, folder: &Path) -> Option<(u64, u64)> {
+        count(folder)
+    }
+
+    fn read(&self, folder: &Path) -> Result<Dataset, DataError> {
+        read(self.name(), folder)
+    }
+
+    fn publication(&self) -> Option<&'static Publication> {
+        matches!(self, Self::FashionMnist).then_some(&FASHION_MNIST)
+    }
+
+    fn advice(&self) -> String {
+        match self {
+            Self::FashionMnist => fetch_or_import(FASHION_MNIST.name),
+            Self::Mnist => "put its four IDX files there".to_owned(),
+        }
+    }
+}
+
+/// Reads the set in a folder. It fails if a file is missing, of another kind, cut off, or has a label above 9; or
+/// if images and labels do not match.
+fn read(name: &str, folder: &Path) -> Result<Dataset, DataError> {
     let (train, shape) = read_pair(folder, "train", None)?;
     let (test, _) = read_pair(folder, "t10k", Some(shape))?;
     Dataset::new(name, folder, shape, CLASSES, train, test)
 }
 
 /// How many images a folder has to learn from and to test with, by the heads of its files.
-pub fn count(folder: &Path) -> Option<(u64, u64)> {
+fn count(folder: &Path) -> Option<(u64, u64)> {
     let labelled = |name: &str| {
-        let file = BufReader::new(File::open(find(folder, name)?).ok()?);
+        let file = BufReader::new(File::open(plain_or_gzip(folder, name)?).ok()?);
         let mut head = [0; 8];
         uncompressed(file).ok()?.read_exact(&mut head).ok()?;
         Some(u64::from(u32::from_be_bytes([head[4], head[5], head[6], head[7]])))
@@ -59,7 +141,7 @@ fn read_pair(
     expected: Option<Shape>,
 ) -> Result<(Images, Shape), DataError> {
     let find = |name: String| {
-        find(folder, &name)
+        plain_or_gzip(folder, &name)
             .ok_or_else(|| DataError::wrong(folder, format!("there is no {name} nor {name}.gz")))
     };
     let images_path = find(format!("{part}-images-idx3-ubyte"))?;

@@ -5,17 +5,48 @@ use std::path::Path;
 use rand::Rng as _;
 
 use super::super::error::DataError;
+use super::super::image_set::ImageSet;
 use super::super::set::{Dataset, Images};
 use crate::network::Shape;
 use crate::util::rng::{ChaCha12Rng, stream};
 
 const SIDE: i32 = 16;
+const SHAPE: Shape = Shape::new(3, SIDE as usize, SIDE as usize);
 const CLASSES: u16 = 10;
 const TRAIN: usize = 2_000;
 const TEST: usize = 500;
 
+/// The set.
+pub static SETS: [Procedural; 1] = [Procedural];
+
+/// The set that the program draws itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Procedural;
+
+impl ImageSet for Procedural {
+    fn name(&self) -> &str {
+        "procedural"
+    }
+
+    fn classes(&self) -> Option<usize> {
+        Some(usize::from(CLASSES))
+    }
+
+    fn shape(&self) -> Option<Shape> {
+        Some(SHAPE)
+    }
+
+    fn count(&self, _folder: &Path) -> Option<(u64, u64)> {
+        Some((TRAIN as u64, TEST as u64))
+    }
+
+    fn read(&self, _folder: &Path) -> Result<Dataset, DataError> {
+        draw(self.name())
+    }
+}
+
 /// Draws the set; it is the same everywhere, for it is drawn in whole numbers.
-pub fn draw(name: &str) -> Result<Dataset, DataError> {
+fn draw(name: &str) -> Result<Dataset, DataError> {
     let part = |purpose: &str, count: usize| {
         let mut images = Images::default();
         for index in 0..count {
@@ -27,14 +58,7 @@ pub fn draw(name: &str) -> Result<Dataset, DataError> {
         images
     };
     let (train, test) = (part("procedural train", TRAIN), part("procedural test", TEST));
-    let side = SIDE as usize;
-    let shape = Shape::new(3, side, side);
-    Dataset::new(name, Path::new(name), shape, usize::from(CLASSES), train, test)
-}
-
-/// How many images there are to learn from and to test with.
-pub const fn count() -> (u64, u64) {
-    (TRAIN as u64, TEST as u64)
+    Dataset::new(name, Path::new(name), SHAPE, usize::from(CLASSES), train, test)
 }
 
 fn image(class: u16, rng: &mut ChaCha12Rng) -> Vec<u8> {
