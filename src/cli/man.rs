@@ -29,21 +29,22 @@ pub fn run(args: &Args, command: Command) -> Result<ExitCode, CliError> {
         stdout().write_all(&page(command)?)?;
         return Ok(ExitCode::SUCCESS);
     };
-    let failed = |source| CliError::File { path: dir.clone(), source };
-    fs::create_dir_all(dir).map_err(failed)?;
-    let pages = write(&command, dir).map_err(failed)?;
+    fs::create_dir_all(dir).map_err(|source| CliError::File { path: dir.clone(), source })?;
+    let pages = write(&command, dir)?;
     note!("{pages} pages written to {}", dir.display());
     Ok(ExitCode::SUCCESS)
 }
 
 /// Writes the page of a command and those of its commands; gives how many.
-fn write(command: &Command, dir: &Path) -> io::Result<usize> {
+fn write(command: &Command, dir: &Path) -> Result<usize, CliError> {
     let name = command.get_display_name().unwrap_or_else(|| command.get_name());
-    write_whole(&dir.join(format!("{name}.1")), &page(command.clone())?)?;
+    let path = dir.join(format!("{name}.1"));
+    let page = page(command.clone())?;
+    write_whole(&path, &page).map_err(|source| CliError::File { path, source })?;
     command
         .get_subcommands()
         .map(|command| write(command, dir))
-        .sum::<io::Result<usize>>()
+        .sum::<Result<usize, CliError>>()
         .map(|n| n + 1)
 }
 

@@ -1,6 +1,6 @@
 //! `tandem new`: an experiment to begin with.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,6 +13,7 @@ use super::error::CliError;
 use super::output::{names, print_json};
 use super::shell_quote::quoted;
 use tandem::note;
+use tandem::util::atomic_file::write_new;
 
 /// What an experiment begins as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -106,6 +107,5 @@ fn write(file: &Path, text: &str) -> Result<(), CliError> {
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).map_err(failed)?;
     }
-    let mut new = File::create_new(file).map_err(failed)?;
-    new.write_all(text.as_bytes()).map_err(failed)
+    write_new(file, text.as_bytes()).map_err(failed)
 }

@@ -24,6 +24,7 @@ pub(super) fn mark(folder: &Path) -> io::Result<()> {
     if is_marked(folder) {
         return Ok(());
     }
+    // Written in its place: it has to be the first file of its folder, and its beginning marks it as well.
     let mut file = create_like_folder(&folder.join(MARKER))?;
     file.write_all(TEXT.as_bytes())?;
     file.sync_all()

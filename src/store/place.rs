@@ -13,7 +13,7 @@ use super::error::StoreError;
 use super::image::{Files, SegmentHeader, is_conf};
 use super::layout::{BLOBS, CONF, DATABASE, MARKER, SYNCED, TRAININGS};
 use super::marker::is_marked;
-use crate::util::atomic_file::create_like_folder;
+use crate::util::atomic_file::Replacement;
 
 /// What names of files with ends of logs that were cut off begin with; a number follows.
 const TORN: &str = "torn-";
@@ -170,9 +170,9 @@ pub(super) fn keep_torn(store: &Path, bytes: &[u8]) -> io::Result<()> {
         if fs::symlink_metadata(&path).is_ok() {
             continue;
         }
-        let mut file = create_like_folder(&path)?;
+        let mut file = Replacement::in_own_folder(&path, "torn.new")?;
         file.write_all(bytes)?;
-        file.sync_all()?;
+        file.keep()?;
         tracing::warn!("what follows was kept in {}", path.display());
         break;
     }

@@ -1,6 +1,6 @@
 //! A training's own checkpoint: a file that is whole or not there.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::error::TrainError;
 use super::model::Model;
 use super::optimiser::OptimiserState;
 use super::score::EpochScore;
-use crate::util::atomic_file::{create_folder_like_folder, create_like_folder};
+use crate::util::atomic_file::{Replacement, create_folder_like_folder};
 use crate::util::checksum::body;
 use tandem_kernels::{Outcome, with_values};
 
@@ -88,13 +88,13 @@ impl Checkpoint {
             if !folder.is_dir() {
                 create_folder_like_folder(folder)?;
             }
-            let temporary = path.with_extension("new");
-            let mut file = create_like_folder(&temporary)?;
+            // Listings of checkpoints leave out what ends in `.new`.
+            let beside = path.with_extension("new");
+            let mut file =
+                Replacement::in_own_folder(path, beside.file_name().unwrap_or_default())?;
             file.write_all(blake3::hash(&bytes).as_bytes())?;
             file.write_all(&bytes)?;
-            file.sync_all()?;
-            fs::rename(&temporary, path)?;
-            File::open(folder)?.sync_all()
+            file.keep()
         };
         write().map_err(failed)
     }
@@ -116,5 +116,44 @@ impl Checkpoint {
             tracing::warn!("{} is damaged; the training starts anew", path.display());
         }
         Ok(whole)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_is_whole_or_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trainings/key");
+        let mut checkpoint = Checkpoint {
+            key: "key".to_owned(),
+            epoch: 3,
+            step: 7,
+            outcome: Outcome::default(),
+            curve: Vec::new(),
+            optimiser: OptimiserState::default(),
+            variables: vec![vec![1.0, 2.0]],
+        };
+        let names = || -> Vec<String> {
+            let entries = fs::read_dir(path.parent().unwrap()).unwrap();
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        };
+        checkpoint.save(&path).unwrap();
+        // A kill in the middle of the next one.
+        fs::write(path.with_extension("new"), "half").unwrap();
+        assert_eq!(Checkpoint::load(&path, "key").unwrap().map(|found| found.epoch), Some(3));
+        checkpoint.epoch = 4;
+        checkpoint.save(&path).unwrap();
+        assert_eq!(Checkpoint::load(&path, "key").unwrap().map(|found| found.epoch), Some(4));
+        assert!(Checkpoint::load(&path, "other").unwrap().is_none());
+        assert_eq!(names(), ["key"]);
+        // A folder that no file can take the place of.
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        let message = checkpoint.save(&path).unwrap_err().to_string();
+        assert!(message.contains(&path.display().to_string()), "{message}");
+        assert_eq!(names(), ["key"]);
     }
 }

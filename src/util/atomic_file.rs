@@ -1,5 +1,16 @@
-//! Files that are written whole or not at all.
+//! Files and folders that are written whole or not at all: the one writer of the program.
+//!
+//! | for | use |
+//! |---|---|
+//! | bytes at a path that a person names | [`write_whole`] |
+//! | bytes at a path where nothing may be yet | [`write_new`] |
+//! | a stream of bytes | [`Replacement::at`] |
+//! | a file in a folder that one process at a time writes to, such as a store | [`Replacement::in_own_folder`] |
+//! | a folder whose files are on the disk | [`move_folder`] |
+//!
+//! A failure leaves nothing behind, and what is at the place as it was. A kill may leave the file beside the place.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -83,6 +94,7 @@ pub struct Replacement {
     file: Option<File>,
     beside: PathBuf,
     place: PathBuf,
+    takes_permissions: bool,
 }
 
 impl Replacement {
@@ -103,9 +115,21 @@ impl Replacement {
                 }
                 file => Some(file?),
             };
-            return Ok(Self { file, beside, place: place.to_owned() });
+            return Ok(Self { file, beside, place: place.to_owned(), takes_permissions: true });
         }
         Err(ErrorKind::AlreadyExists.into())
+    }
+
+    /// Makes a file for a place in a folder that one process at a time writes to, as those of a store under its
+    /// lock. It has a name of its own in that folder, `beside`, and takes the place of what a kill left there.
+    /// Nobody may read or write it who may not do that in the folder.
+    ///
+    /// # Errors
+    /// The folder is missing or takes no file.
+    pub fn in_own_folder(place: &Path, beside: impl AsRef<OsStr>) -> io::Result<Self> {
+        let beside = place.with_file_name(beside);
+        let file = Some(create_like_folder(&beside)?);
+        Ok(Self { file, beside, place: place.to_owned(), takes_permissions: false })
     }
 
     /// Where it is as long as it is written.
@@ -113,21 +137,34 @@ impl Replacement {
         &self.beside
     }
 
-    /// Brings it to the disk and to its place, with the permissions of what is there.
+    /// Brings it to the disk and to its place, with the permissions of what is there unless the folder decides
+    /// them.
     ///
     /// # Errors
     /// The disk is full or fails, or there is a folder.
-    pub fn keep(mut self) -> io::Result<()> {
+    pub fn keep(self) -> io::Result<()> {
         if let Some(file) = &self.file {
-            if let Ok(found) = fs::metadata(&self.place) {
+            if self.takes_permissions
+                && let Ok(found) = fs::metadata(&self.place)
+            {
                 file.set_permissions(found.permissions())?;
             }
             file.sync_all()?;
         }
+        let place = self.place.clone();
+        self.keep_unsynced()?;
+        sync_parent(&place)
+    }
+
+    /// Brings it to its place and leaves it to the operating system when that reaches the disk: for what is of no
+    /// use after a loss of power.
+    ///
+    /// # Errors
+    /// There is a folder at the place, or its folder takes no file.
+    pub fn keep_unsynced(mut self) -> io::Result<()> {
         fs::rename(&self.beside, &self.place)?;
         self.file = None;
-        let folder = self.place.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
+        Ok(())
     }
 }
 
@@ -163,6 +200,61 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         }
         Target::Stream(mut stream) => stream.write_all(bytes),
     }
+}
+
+/// Writes a file at a place where nothing is: whole or, unless the process is killed meanwhile, not at all. A
+/// kill can leave an empty file.
+///
+/// # Errors
+/// There is something at the place ([`ErrorKind::AlreadyExists`]), its folder is missing, or the disk is full or
+/// fails; the place is then as it was.
+pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // The empty file keeps the place: not every file system can rename to a place only if nothing is there.
+    drop(File::create_new(path)?);
+    let written = Replacement::at(path).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.keep()
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    written
+}
+
+/// Moves a folder, whose files are on the disk, to a place in the same file system where there is nothing or an
+/// empty folder, and brings its names and its own to the disk.
+///
+/// # Errors
+/// There is something at the place, or the disk fails; the folder is then where it was, or whole at its place.
+pub fn move_folder(from: &Path, to: &Path) -> io::Result<()> {
+    sync_folder(from)?;
+    fs::rename(from, to)?;
+    sync_parent(to)
+}
+
+/// Brings the name of a file or folder to the disk.
+///
+/// # Errors
+/// The disk fails, or there is no folder above.
+pub fn sync_parent(path: &Path) -> io::Result<()> {
+    let Some(parent) = path.parent() else { return Ok(()) };
+    sync_folder(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
+}
+
+/// Brings the names in a folder to the disk.
+///
+/// # Errors
+/// The disk fails, or there is no folder.
+#[cfg(unix)]
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Brings the names in a folder to the disk: there is no way to ask for that here.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "as where folders can be opened")]
+pub fn sync_folder(_path: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Creates a file, or empties the one that is there, that nobody may read or write who may not do that in its
@@ -249,6 +341,99 @@ mod tests {
         let taken = folder.path().join("new");
         assert!(write_whole(&taken, b"x").is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// What is in a folder, in order.
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_of_an_own_folder_takes_the_place_of_what_a_kill_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("state");
+        fs::write(folder.path().join("state.new"), "longer than what follows").unwrap();
+        for text in ["first", "second"] {
+            let mut file = Replacement::in_own_folder(&place, "state.new").unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            assert_eq!(names(folder.path()).last().unwrap(), "state.new");
+            if text == "first" { file.keep() } else { file.keep_unsynced() }.unwrap();
+            assert_eq!(fs::read_to_string(&place).unwrap(), text);
+            assert_eq!(names(folder.path()), ["state"]);
+        }
+    }
+
+    #[test]
+    fn a_failure_leaves_nothing_of_an_own_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("state");
+        // A folder that a file cannot be renamed to.
+        fs::create_dir(&place).unwrap();
+        fs::write(place.join("x"), "").unwrap();
+        let file = || Replacement::in_own_folder(&place, "state.new").unwrap();
+        assert!(file().keep().is_err());
+        assert_eq!(names(folder.path()), ["state"]);
+        assert!(file().keep_unsynced().is_err());
+        assert_eq!(names(folder.path()), ["state"]);
+        drop(file());
+        assert_eq!(names(folder.path()), ["state"]);
+        assert!(Replacement::in_own_folder(&place.join("missing/state"), "state.new").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_own_file_is_as_private_as_its_folder_and_another_keeps_its_permissions() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("state");
+        let set = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let mode = || fs::metadata(&place).unwrap().permissions().mode() & 0o777;
+        fs::write(&place, "old").unwrap();
+        set(&place, 0o640);
+        write_whole(&place, b"new").unwrap();
+        assert_eq!(mode(), 0o640);
+        set(folder.path(), 0o700);
+        Replacement::in_own_folder(&place, "state.new").unwrap().keep().unwrap();
+        assert_eq!(mode(), 0o600);
+    }
+
+    #[test]
+    fn a_new_file_leaves_what_is_there_and_nothing_after_a_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new");
+        write_new(&path, b"first").unwrap();
+        let taken = write_new(&path, b"second").unwrap_err();
+        assert_eq!(taken.kind(), ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        assert_eq!(names(folder.path()), ["new"]);
+        assert!(write_new(&folder.path().join("missing/new"), b"x").is_err());
+        // The place can be taken, and no name beside it is short enough.
+        let long = "n".repeat(254);
+        let path = folder.path().join(&long);
+        assert!(write_new(&path, b"x").is_err());
+        assert_eq!(names(folder.path()), ["new"]);
+    }
+
+    #[test]
+    fn a_folder_is_moved_whole_or_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("staged")).unwrap();
+        fs::write(at("staged/file"), "whole").unwrap();
+        fs::create_dir_all(at("taken/by")).unwrap();
+        assert!(move_folder(&at("staged"), &at("taken")).is_err());
+        assert_eq!(names(folder.path()), ["staged", "taken"]);
+        move_folder(&at("staged"), &at("place")).unwrap();
+        assert_eq!(names(folder.path()), ["place", "taken"]);
+        assert_eq!(fs::read_to_string(at("place/file")).unwrap(), "whole");
+        assert!(move_folder(&at("staged"), &at("other")).is_err());
     }
 
     #[cfg(unix)]

@@ -41,8 +41,8 @@ impl Catalogue {
         }
         let all = Self::enumerate();
         if let Err(error) = all.write(folder) {
-            let folder = folder.display();
-            tracing::warn!("cannot keep the list of cells in {folder}: {error}");
+            let file = folder.join(FILE);
+            tracing::warn!("cannot keep the list of cells in {}: {error}", file.display());
         }
         all
     }

@@ -309,6 +309,7 @@ impl<'a> Import<'a> {
         check_room(self.store, FREE_BYTES.saturating_add(entry.size()))?;
         let folder = self.folder.join(TRAININGS);
         make_folder(&folder).map_err(failed)?;
+        // In a folder that gets its place as a whole.
         let mut out = create_like_folder(&folder.join(plain)).map_err(failed)?;
         let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0; 1 << 16];

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use crate::store::layout::{BLOBS, DATABASE, SYNCED};
 use crate::util::atomic_file::{
-    create_folder_like_folder, create_like_folder, restrict_like_folder,
+    Replacement, create_folder_like_folder, restrict_like_folder, sync_folder, sync_parent,
 };
 
 /// What is known to be on the disk.
@@ -76,17 +76,6 @@ pub(in crate::store) fn make_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Brings the name of a file or folder to the disk.
-pub(in crate::store) fn sync_parent(path: &Path) -> io::Result<()> {
-    let Some(parent) = path.parent() else { return Ok(()) };
-    sync_folder(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
-}
-
-/// Brings the names in a folder to the disk.
-pub(in crate::store) fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
 /// A file that sled removes meanwhile is one that it has no more use for.
 fn sync_file(path: &Path) -> io::Result<()> {
     match File::open(path) {
@@ -98,10 +87,7 @@ fn sync_file(path: &Path) -> io::Result<()> {
 
 /// Writes the number of the last sync beside a database that has it.
 pub(in crate::store) fn write_synced(folder: &Path, number: u64) -> io::Result<()> {
-    let temporary = folder.join("synced.new");
-    let mut new = create_like_folder(&temporary)?;
+    let mut new = Replacement::in_own_folder(&folder.join(SYNCED), "synced.new")?;
     writeln!(new, "{number}")?;
-    new.sync_all()?;
-    fs::rename(&temporary, folder.join(SYNCED))?;
-    sync_folder(folder)
+    new.keep()
 }

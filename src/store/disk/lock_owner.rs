@@ -13,7 +13,7 @@ use std::{env, fs};
 use serde::{Deserialize, Serialize};
 
 use crate::store::format::record::now_s;
-use crate::util::atomic_file::create_like_folder;
+use crate::util::atomic_file::Replacement;
 
 /// The file within the store's folder.
 const FILE: &str = "holder";
@@ -147,9 +147,10 @@ impl Holding {
         let write = || {
             let text = serde_json::to_string(holder).map_err(io::Error::other)?;
             // Whoever reads it finds the one before or this one, whole.
-            let temporary = self.store.join(TEMPORARY);
-            create_like_folder(&temporary)?.write_all(format!("{text}\n").as_bytes())?;
-            fs::rename(&temporary, self.store.join(FILE))
+            let mut file = Replacement::in_own_folder(&self.store.join(FILE), TEMPORARY)?;
+            file.write_all(format!("{text}\n").as_bytes())?;
+            // After a loss of power no process is there that it could tell of.
+            file.keep_unsynced()
         };
         if let Err(error) = write() {
             tracing::debug!(%error, "cannot note who holds the store");

@@ -11,12 +11,13 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::fsync::sync_folder;
 use crate::store::image::{is_conf, snapshots};
 use crate::store::layout::{BLOBS, CONF, DATABASE, MARKER, SYNCED, TRAININGS};
 use crate::store::marker::is_marked;
 use crate::store::marker::mark;
-use crate::util::atomic_file::{create_folder_like_folder, restrict_like_folder};
+use crate::util::atomic_file::{
+    create_folder_like_folder, move_folder, restrict_like_folder, sync_folder,
+};
 
 /// Holds what is being written; worth nothing.
 const UNFINISHED: &str = "incoming.part";
@@ -113,8 +114,7 @@ fn commit(store: &Path) -> io::Result<()> {
     let staged = store.join(UNFINISHED);
     remove_snapshots(&staged)?;
     sync_all(&staged)?;
-    fs::rename(&staged, store.join(READY))?;
-    sync_folder(store)
+    move_folder(&staged, &store.join(READY))
 }
 
 /// Moves the files of a whole database into their places. `step` hears what is done next, and its error

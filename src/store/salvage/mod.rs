@@ -201,6 +201,7 @@ fn bring_trainings(
             }
             check_room(store, FREE_BYTES.saturating_add(bytes.len() as u64))?;
             make_folder(&folder).map_err(failed)?;
+            // In a folder that gets its place as a whole.
             let write = || io::Write::write_all(&mut create_like_folder(&into)?, &bytes);
             write().map_err(failed)?;
             salvaged.files += 1;

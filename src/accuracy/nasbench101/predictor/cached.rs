@@ -25,7 +25,7 @@ impl Predictor {
         known.unwrap_or_else(|| {
             let accuracies = self.accuracies(cells);
             if let Err(error) = write(&file, &accuracies) {
-                tracing::warn!("cannot keep predictions in {}: {error}", folder.display());
+                tracing::warn!("cannot keep predictions in {}: {error}", file.display());
             }
             accuracies
         })

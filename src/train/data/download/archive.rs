@@ -110,6 +110,7 @@ fn copy(
     unread: impl Fn(io::Error) -> AcquireError,
 ) -> Result<u64, AcquireError> {
     let unwritten = |source| AcquireError::Write { path: to.to_owned(), source };
+    // In a folder that gets its place as a whole.
     let mut file = File::create_new(to).map_err(unwritten)?;
     let mut buffer = vec![0; 1 << 16];
     let mut copied = 0;

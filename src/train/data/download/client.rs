@@ -76,6 +76,7 @@ impl Client {
         folder: &Path,
         watch: &mut dyn FnMut(FetchEvent<'_>),
     ) -> Result<PathBuf, DownloadError> {
+        // Not an atomic file: what is half there is kept, and told from the whole by its name and digest.
         let whole = folder.join(source.file());
         if !whole.is_file() {
             let part = folder.join(format!("{}.part", source.file()));

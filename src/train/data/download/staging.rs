@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::AcquireError;
 use super::official::Official;
+use crate::util::atomic_file::move_folder;
 
 const LOCK: &str = "lock";
 const STAGED: &str = "set";
@@ -61,12 +62,8 @@ impl Incoming {
     /// Renames the unpacked set into its place and removes everything else.
     pub(super) fn place(self, place: &Path) -> Result<(), AcquireError> {
         let staged = self.folder.join(STAGED);
-        let rename = || {
-            File::open(&staged)?.sync_all()?;
-            fs::rename(&staged, place)?;
-            place.parent().map_or(Ok(()), |data| File::open(data)?.sync_all())
-        };
-        rename().map_err(|source| AcquireError::Write { path: place.to_owned(), source })?;
+        move_folder(&staged, place)
+            .map_err(|source| AcquireError::Write { path: place.to_owned(), source })?;
         // The set is there; what cannot be removed now is removed by nobody else, and does no harm.
         let _ = fs::remove_dir_all(&self.folder);
         Ok(())
