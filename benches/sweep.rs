@@ -6,7 +6,6 @@
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::time::Instant;
 
 use tandem::accel::chaidnn::{Batch, ChaidnnSpace, Configuration, Memory, Platform, lower};
@@ -16,6 +15,9 @@ use tandem::pareto::{Term, Weighted};
 use tandem::space::nasbench101::{Catalogue, Cell101};
 use tandem::sweep::{Goal, OnChaidnn, Settings, Sweep};
 use tandem_kernels::{Wide, widest};
+
+#[path = "../tests/suite/data_folder.rs"]
+mod data_folder;
 
 const ROUNDS: usize = 5;
 
@@ -95,10 +97,7 @@ fn main() {
     );
     println!("an array in the first-level cache: {:.1} G loads of f64 a second", load_rate());
 
-    let data = std::env::var_os("TANDEM_DATA").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
-        PathBuf::from,
-    );
+    let Some(data) = data_folder::data_dir() else { return };
     let Ok(table) = Nasbench101Table::open(&data) else {
         println!("no NASBench-101 table in {}: the whole space is not swept", data.display());
         return;

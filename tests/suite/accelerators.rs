@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::{Place, data_dir, project};
+use crate::data_folder::data_dir;
+use crate::support::{Place, project};
 
 const SCHEDULE: &str = r#"
 fn reward(m) { -m.latency_ms }

@@ -1,6 +1,7 @@
 //! `tandem check`: what it finds, and what it says that a run would cost.
 
-use crate::support::{Place, Ran, SCRIPT, data_dir, project};
+use crate::data_folder::data_dir;
+use crate::support::{Place, Ran, SCRIPT, project};
 
 fn check(script: &str, arguments: &[&str]) -> Ran {
     Place::with(script).run(&[&["check", "x.rhai"], arguments].concat())

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::support::{Place, data_dir, project};
+use crate::data_folder::data_dir;
+use crate::support::{Place, project};
 
 /// The recipes by name, in order.
 fn recipes() -> Vec<(String, PathBuf)> {

@@ -10,6 +10,7 @@ mod cookbook;
 mod crash;
 mod damage;
 mod data;
+mod data_folder;
 mod definitions;
 mod diagnostics;
 mod feel;

@@ -1,6 +1,7 @@
 //! The table that a user imports, and the experiments that need it.
 
-use crate::support::{Place, data_dir, project};
+use crate::data_folder::data_dir;
+use crate::support::{Place, project};
 
 fn experiment(name: &str) -> String {
     project().join("experiments/cifar10").join(name).display().to_string()

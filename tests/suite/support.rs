@@ -96,15 +96,3 @@ impl Place {
 pub fn project() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
-
-/// The folder of real data, or `None` where there is none; in continuous integration that fails.
-pub fn data_dir() -> Option<PathBuf> {
-    let named = std::env::var_os("TANDEM_DATA").map(PathBuf::from);
-    let dir = named.unwrap_or_else(|| project().join("../shared/data"));
-    if dir.is_dir() {
-        return Some(dir);
-    }
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "no test data at {}", dir.display());
-    eprintln!("skipped: no test data at {}: set TANDEM_DATA", dir.display());
-    None
-}

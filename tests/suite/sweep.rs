@@ -4,7 +4,8 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::support::{Place, data_dir, project};
+use crate::data_folder::data_dir;
+use crate::support::{Place, project};
 
 /// NAS-Bench-201 x CHaiDNN with one objective that some pairs satisfy and one that none does.
 const SWEEP: &str = r#"fn space() { #{ cnn: nasbench201::space(), hw: chaidnn::space() } }
