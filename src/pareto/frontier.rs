@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::objective::{compare_costs, dominance};
+use super::dominance::{compare_costs, dominance};
 
 /// The non-dominated among the vectors offered so far, each with something it stands for.
 ///

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::objective::dominance;
+use super::dominance::dominance;
 
 /// The exact volume dominated by cost vectors, up to a reference point.
 ///

@@ -1,11 +1,13 @@
 //! Dominance, frontiers and hypervolume.
 
+mod dominance;
 mod frontier;
 mod hypervolume;
 mod objective;
 mod weighted;
 
+pub use dominance::{compare_costs, dominance, dominates};
 pub use frontier::Frontier;
 pub use hypervolume::{hypervolume, hypervolume_within};
-pub use objective::{Direction, Objective, ParseObjectiveError, compare_costs, costs, dominance};
+pub use objective::{Direction, Objective, ParseObjectiveError, costs};
 pub use weighted::{Limit, ParseLimitError, Relation, Term, Weighted, Worth};

@@ -1,6 +1,5 @@
-//! Objectives and dominance.
+//! Objectives: metrics with the direction that is wanted.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -89,25 +88,4 @@ pub fn costs(
         .iter()
         .map(|o| metrics.get(&o.metric).map(|&v| o.cost(v)).ok_or_else(|| o.metric.clone()))
         .collect()
-}
-
-/// The order of cost vectors by the first cost, then by the next.
-pub fn compare_costs(a: &[f64], b: &[f64]) -> Ordering {
-    let pairs = a.iter().zip(b);
-    pairs.map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
-}
-
-/// Compares two cost vectors: `Less` if the first dominates the second, `Greater` if it is
-/// dominated, `Equal` if they are the same, `None` if neither dominates.
-pub fn dominance(a: &[f64], b: &[f64]) -> Option<Ordering> {
-    let mut order = Ordering::Equal;
-    for (a, b) in a.iter().zip(b) {
-        match (order, a.total_cmp(b)) {
-            (_, Ordering::Equal) => {}
-            (Ordering::Equal, other) => order = other,
-            (known, other) if known != other => return None,
-            _ => {}
-        }
-    }
-    Some(order)
 }

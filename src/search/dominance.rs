@@ -1,8 +1,8 @@
 //! Which trials are better than which, by several costs and by limits.
 
-use std::cmp::Ordering;
-
 use super::controller::Told;
+use crate::pareto::compare_costs;
+pub use crate::pareto::dominates as costs_dominate;
 
 /// Whether a trial is better than another by constraint domination (Deb et al. 2002, section VI): of
 /// valid ones the one that is nowhere worse and somewhere better; a valid one than a rejected one; of
@@ -13,11 +13,6 @@ pub fn dominates(a: &Told, b: &Told) -> bool {
         return costs_dominate(&a.costs, &b.costs);
     }
     a.compare(b).is_gt()
-}
-
-/// Whether costs are nowhere more and somewhere less.
-pub fn costs_dominate(a: &[f64], b: &[f64]) -> bool {
-    a.iter().zip(b).all(|(a, b)| a <= b) && a.iter().zip(b).any(|(a, b)| a < b)
 }
 
 /// The rank of each trial: 0 for those that nothing dominates, 1 for those that only these
@@ -32,15 +27,10 @@ pub fn ranks(told: &[&Told]) -> Vec<u32> {
         let (x, y) = (told[a], told[b]);
         // The costs of rejected trials do not count.
         let costs = |told: &Told| if told.valid { told.costs.len() } else { 0 };
-        let mut pairs = x.costs[..costs(x)].iter().zip(&y.costs[..costs(y)]);
         y.valid
             .cmp(&x.valid)
             .then(costs(x).cmp(&costs(y)))
-            .then(
-                pairs
-                    .find_map(|(x, y)| Some(x.total_cmp(y)).filter(|order| order.is_ne()))
-                    .unwrap_or(Ordering::Equal),
-            )
+            .then(compare_costs(&x.costs[..costs(x)], &y.costs[..costs(y)]))
             .then(y.compare(x))
             .then(a.cmp(&b))
     });

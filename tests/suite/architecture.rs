@@ -8,7 +8,7 @@ use crate::imports::{Crate, Import, circles};
 
 /// The modules of the library, each of which imports from those before it alone.
 const ORDER: [&str; 17] = [
-    "util", "metrics", "space", "network", "accel", "train", "accuracy", "search", "pareto",
+    "util", "metrics", "pareto", "space", "network", "accel", "train", "accuracy", "search",
     "store", "run", "sweep", "study", "report", "script", "session", "query",
 ];
 
