@@ -79,5 +79,5 @@ fn points(store: &dyn Reader, run: &RunRecord, axes: &Axes) -> Result<Vec<[f64; 
             frontier.offer(costs, point);
         }
     }
-    Ok(frontier.members().iter().map(|member| member.1).collect())
+    Ok(frontier.into_members().map(|(_, point)| point).collect())
 }

@@ -186,7 +186,7 @@ pub fn frontier<'t>(record: &RunRecord, trials: &'t [Trial]) -> Vec<&'t Trial> {
             frontier.offer(costs, trial);
         }
     }
-    let mut members: Vec<&Trial> = frontier.members().iter().map(|member| member.1).collect();
+    let mut members: Vec<&Trial> = frontier.into_members().map(|(_, trial)| trial).collect();
     members.sort_by_key(|trial| trial.step);
     members
 }

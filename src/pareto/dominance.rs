@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 /// The order of two costs. Zeros of either sign are equal; NaN comes after, or with a sign before, all
 /// numbers.
-fn compare_cost(a: f64, b: f64) -> Ordering {
+pub(super) fn compare_cost(a: f64, b: f64) -> Ordering {
     a.partial_cmp(&b).unwrap_or_else(|| a.total_cmp(&b))
 }
 
@@ -34,6 +34,11 @@ pub fn dominates(a: &[f64], b: &[f64]) -> bool {
     dominance(a, b) == Some(Ordering::Less)
 }
 
+/// Tests if the first vector is nowhere more than the second.
+pub(super) fn at_most(a: &[f64], b: &[f64]) -> bool {
+    a.iter().zip(b).all(|(&a, &b)| compare_cost(a, b).is_le())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +59,8 @@ mod tests {
             assert_eq!(dominance(a, b), expected, "{a:?} {b:?}");
             assert_eq!(dominance(b, a), expected.map(Ordering::reverse), "{b:?} {a:?}");
             assert_eq!(dominates(a, b), expected == Some(Ordering::Less), "{a:?} {b:?}");
+            let is_at_most = matches!(expected, Some(Ordering::Less | Ordering::Equal));
+            assert_eq!(at_most(a, b), is_at_most, "{a:?} {b:?}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Dominance, frontiers and hypervolume.
 
+mod cost_tree;
 mod dominance;
 mod frontier;
 mod hypervolume;

@@ -22,12 +22,12 @@ pub fn frontier(
     let mut whole: Frontier<u64> = Frontier::new();
     let of = |_, stretch: &Stretch| Ok(of_stretch(stretch, objectives));
     scan(reader, std::slice::from_ref(subject), of, |part: Frontier<u64>| {
-        for (costs, step) in part.members() {
-            whole.offer(costs.clone(), *step);
+        for (costs, step) in part.into_members() {
+            whole.offer(costs, step);
         }
         Ok::<_, StoreError>(ControlFlow::Continue(()))
     })?;
-    Ok(whole.members().iter().map(|(_, step)| *step).collect())
+    Ok(whole.into_members().map(|(_, step)| step).collect())
 }
 
 /// The frontier of a stretch, its members in the order of their steps.

@@ -143,8 +143,8 @@ impl Progress {
     }
 
     /// The number of non-dominated trials.
-    pub fn frontier_len(&self) -> usize {
-        self.frontier.members().len()
+    pub const fn frontier_len(&self) -> usize {
+        self.frontier.len()
     }
 
     /// The non-dominated trials, best first by the first objective.

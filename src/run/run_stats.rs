@@ -106,8 +106,8 @@ impl Tally {
     }
 
     /// The number of non-dominated trials.
-    pub fn frontier_len(&self) -> usize {
-        self.frontier.members().len()
+    pub const fn frontier_len(&self) -> usize {
+        self.frontier.len()
     }
 }
 

@@ -139,6 +139,6 @@ mod tests {
         );
         assert_eq!([4.0, 5.5, 6.5].map(|r| course.steps_to(r)), [Some(4), Some(6), None]);
         assert_eq!(course.found, BTreeSet::from([0, 2]));
-        assert_eq!(course.frontier.members().len(), 1);
+        assert_eq!(course.frontier.len(), 1);
     }
 }

@@ -141,7 +141,7 @@ fn found(judged: &Judged) -> Result<String, FigureError> {
                 frontier.offer(costs, metrics);
             }
         }
-        let members = frontier.members().iter();
+        let members = frontier.into_members();
         let points: Vec<_> = members.filter_map(|(_, metrics)| place(metrics)).collect();
         let name = format!("{name} ({} points)", points.len());
         marks.push(Marks { name, colour: Some(index), large: false, points });
