@@ -7,10 +7,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::error::{MAX_PAIRS, SweepError};
-use super::indexed_frontier::Front;
 use super::results::{Best, Done, Kept, Results, Sweeping};
 use crate::metrics::Metrics;
-use crate::pareto::{Objective, Weighted, costs};
+use crate::pareto::{Frontier, Objective, Weighted, costs};
 
 /// Pairs between two looks at what was found.
 const ROUND: u64 = 4_096;
@@ -113,7 +112,7 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
     fn of_network(&self, network: u32) -> Found {
         let mut found = Found { valid: vec![0; self.wanted.len()], ..Found::default() };
         found.best.resize(self.wanted.len(), Vec::new());
-        let mut frontier = Front::default();
+        let mut frontier = Frontier::new();
         self.pairs.evaluate(network, &mut |configuration, evaluated| {
             let metrics = match evaluated {
                 Ok(metrics) => metrics,
@@ -138,25 +137,25 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
                 }
             }
             match costs(&self.objectives, &kept.metrics) {
-                Ok(costs) => frontier.offer(costs, kept),
+                Ok(costs) => offer(&mut frontier, costs, kept),
                 Err(lacking) => *found.lacking.entry(lacking).or_default() += 1,
             }
         });
-        found.frontier = frontier.into_kept();
+        found.frontier = frontier.into_sorted().into_iter().map(|(_, kept)| kept).collect();
         found
     }
 
     /// Offers points of a frontier to another, which some of them may be beaten by.
-    fn offer_all(&self, frontier: &mut Front, points: Vec<Kept>) {
+    fn offer_all(&self, frontier: &mut Frontier<Kept>, points: Vec<Kept>) {
         for kept in points {
             if let Ok(costs) = costs(&self.objectives, &kept.metrics) {
-                frontier.offer(costs, kept);
+                offer(frontier, costs, kept);
             }
         }
     }
 
     /// Adds what was found of a later network.
-    fn merge(&self, found: &mut Found, frontier: &mut Front, later: Found) {
+    fn merge(&self, found: &mut Found, frontier: &mut Frontier<Kept>, later: Found) {
         self.offer_all(frontier, later.frontier);
         for (best, later) in found.best.iter_mut().zip(later.best) {
             later.into_iter().for_each(|pair| offer_best(best, pair, self.top));
@@ -229,7 +228,7 @@ impl<P: EachPair> Sweeping for EverySweep<'_, P> {
         state: &mut EveryState,
         after_round: &mut dyn FnMut(&EveryState) -> ControlFlow<()>,
     ) -> Result<bool, SweepError> {
-        let mut frontier = Front::default();
+        let mut frontier = Frontier::new();
         // A state with nothing left to do keeps it.
         self.offer_all(&mut frontier, state.found.frontier.clone());
         let round = (ROUND / self.configurations()).max(LEAST_NETWORKS);
@@ -244,7 +243,8 @@ impl<P: EachPair> Sweeping for EverySweep<'_, P> {
                 self.merge(&mut state.found, &mut frontier, later);
             }
             state.networks = end;
-            state.found.frontier = frontier.kept().cloned().collect();
+            let members = frontier.sorted();
+            state.found.frontier = members.into_iter().map(|(_, kept)| kept.clone()).collect();
             broken_off = after_round(state).is_break();
         }
         let ended = state.networks == self.networks();
@@ -287,6 +287,11 @@ impl<P: EachPair> Sweeping for EverySweep<'_, P> {
         let best = best.collect();
         Results { best, ranges: found.ranges.clone(), notes: self.notes(found), frontier }
     }
+}
+
+/// Offers a point to a frontier; of equal ones the first stays and counts the others.
+fn offer(frontier: &mut Frontier<Kept>, costs: Vec<f64>, kept: Kept) {
+    frontier.offer_or_merge(costs, kept, |first, later| first.pairs += later.pairs);
 }
 
 /// Puts a pair among the best so far, of which at most `most` are kept. Of equal rewards the earlier pair

@@ -12,7 +12,6 @@
 mod error;
 mod exhaustive;
 mod fast_sweep;
-mod indexed_frontier;
 mod metric;
 mod pairs;
 mod results;
