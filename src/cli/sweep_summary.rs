@@ -1,6 +1,6 @@
 //! What a finished sweep prints.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write, stdout};
 
 use super::context::{Common, label_predicted};
@@ -35,9 +35,10 @@ pub fn print(
     print_counts(&mut head, record, &sweep, classes)?;
     print_origins(&mut tail, &record.origins)?;
     print_speed(&mut tail, &sweep)?;
+    print_frontier_line(&mut head, record, &sweep, &frontier)?;
     let lists = layout::fitting(layout::lines(&head) + layout::lines(&tail), |most| {
         let mut part = Vec::new();
-        print_frontier(&mut part, record, &sweep, &frontier, most)?;
+        print_frontier(&mut part, record, &frontier, most)?;
         print_goals(&mut part, record, &sweep, &trials, most)?;
         Ok(part)
     })?;
@@ -84,21 +85,20 @@ fn print_counts(
     Ok(())
 }
 
-/// Prints at most so many points of the frontier.
-fn print_frontier(
+/// Prints how many points and different parts the frontier has.
+fn print_frontier_line(
     out: &mut impl Write,
     record: &RunRecord,
     sweep: &SweepRecord,
     frontier: &[&Trial],
-    most: usize,
 ) -> io::Result<()> {
     let objectives: Vec<String> = record.objectives.iter().map(ToString::to_string).collect();
-    let parts = |name: &str| {
-        let texts = frontier.iter().filter_map(|trial| trial.text.get(name));
-        texts.collect::<BTreeSet<_>>().len()
-    };
-    let names: BTreeSet<&String> = frontier.iter().flat_map(|trial| trial.text.keys()).collect();
-    let kinds: Vec<String> = names.iter().map(|name| format!("{} {name}", parts(name))).collect();
+    let mut parts: BTreeMap<&str, HashSet<&str>> = BTreeMap::new();
+    for (name, text) in frontier.iter().flat_map(|trial| &trial.text) {
+        parts.entry(name).or_default().insert(text);
+    }
+    let kinds: Vec<String> =
+        parts.iter().map(|(name, texts)| format!("{} {name}", texts.len())).collect();
     let text = format!(
         "Frontier ({}): {} points, {:.2e} of the space; different parts: {}",
         objectives.join(", "),
@@ -106,7 +106,16 @@ fn print_frontier(
         frontier.len() as f64 / sweep.pairs as f64,
         kinds.join(", ")
     );
-    writeln!(out, "\n{}", layout::result(&text, 2))?;
+    writeln!(out, "\n{}", layout::result(&text, 2))
+}
+
+/// Prints at most so many points of the frontier.
+fn print_frontier(
+    out: &mut impl Write,
+    record: &RunRecord,
+    frontier: &[&Trial],
+    most: usize,
+) -> io::Result<()> {
     let shown = spread(frontier, most);
     let mut points = people_table(record, &shown);
     // The reward of a point of the frontier is its accuracy where the experiment has none of its own.
@@ -133,15 +142,17 @@ fn print_goals(
 ) -> io::Result<()> {
     for (index, goal) in sweep.goals.iter().enumerate() {
         writeln!(out, "\n{}", layout::result(&format!("{}: {}", goal.name, goal.objective), 2))?;
-        let best: Vec<&Trial> =
-            trials.iter().filter(|trial| trial.phase as usize == index + 1).collect();
+        // Trials are in the order of their phases, and of their steps.
+        let of = |phase: usize| trials.partition_point(|trial| (trial.phase as usize) < phase);
+        let best: Vec<&Trial> = trials[of(index + 1)..of(index + 2)].iter().collect();
         if let Some((excess, step)) = goal.nearest {
             let text = format!(
                 "no pair keeps the limits; the nearest of the frontier misses them by {} % in all (step {step})",
                 number(100.0 * excess)
             );
             writeln!(out, "{}", layout::result(&text, 2))?;
-            let nearest: Vec<&Trial> = trials.iter().filter(|trial| trial.step == step).collect();
+            let nearest = trials.binary_search_by_key(&step, |trial| trial.step);
+            let nearest: Vec<&Trial> = nearest.iter().map(|&place| &trials[place]).collect();
             print_trials(out, record, &nearest)?;
             continue;
         }
