@@ -30,7 +30,7 @@ use crate::run::{
     Experiment, Failure, Obstacle, Phase, Progress, Provenance, Reward, RewardFn, ScreenFn,
     Threshold, ThresholdError,
 };
-use crate::search::{ControllerSpec, ReinforceSettings};
+use crate::search::ControllerSpec;
 use crate::space::{Part, Point, Space};
 use crate::store::Reused;
 
@@ -342,7 +342,7 @@ impl Experiment for Script {
                     fixed: None,
                     steps: DEFAULT_STEPS,
                     valid: None,
-                    controller: ControllerSpec::Reinforce(ReinforceSettings::default()),
+                    controller: ControllerSpec::default(),
                     keep: None,
                     reward: None,
                     screen: None,

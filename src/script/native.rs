@@ -25,7 +25,8 @@ use rhai::{FuncRegistration, Module};
 ///
 /// Documentation reaches people three ways: `tandem definitions`, docs/script-api.md, and the suggestions
 /// of messages. Editors show one function at a time: each says what it is without the others, in Markdown.
-/// Options are a table of `option`, `default` and `what` (a test tries the defaults), the example comes last.
+/// Options are a table of `option`, `default`, perhaps `range`, and `what` (a test tries the defaults), the
+/// example comes last.
 ///
 /// Every function has an example, a block of Rhai, and a test runs it:
 ///

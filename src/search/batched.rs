@@ -8,15 +8,22 @@ use rustc_hash::FxHashSet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::about::{About, ControllerSettings};
 use super::controller::{Controller, NOTHING_ASKED, SearchError, Searched, Told, check_told};
 use super::random::{check_sizes, draw_legal};
+use super::settings::Declared;
 use super::state::Format;
 use crate::util::rng;
 
 /// How a search goes on from what is known, batch by batch.
-pub trait Strategy: fmt::Debug + Clone + PartialEq + Serialize + DeserializeOwned + Send {
+pub trait Strategy:
+    Declared + fmt::Debug + Clone + PartialEq + Serialize + DeserializeOwned + Send + 'static
+{
     /// What it learns.
     type State: fmt::Debug + Default + Clone + Serialize + DeserializeOwned + Send;
+
+    /// The words in which documents present it.
+    const ABOUT: About;
 
     /// What tells its saved states from others.
     const FORMAT: Format;
@@ -36,6 +43,21 @@ pub trait Strategy: fmt::Debug + Clone + PartialEq + Serialize + DeserializeOwne
 
     /// Takes in what came of all points of a batch.
     fn absorb(&self, state: &mut Self::State, results: Vec<Judged>);
+}
+
+impl<S: Strategy> ControllerSettings for S {
+    fn about(&self) -> &'static About {
+        &S::ABOUT
+    }
+
+    fn build(
+        &self,
+        searched: Searched,
+        seed: u64,
+        stream_name: &str,
+    ) -> Result<Box<dyn Controller>, SearchError> {
+        Ok(Box::new(Batched::new(self.clone(), searched, seed, stream_name)?))
+    }
 }
 
 /// A point with what came of it.

@@ -66,7 +66,7 @@ impl Searched {
             return Err(SearchError::Setting {
                 name: "choices",
                 value: "0".to_owned(),
-                expected: "a controller needs at least one choice to search",
+                expected: "a controller needs at least one choice to search".to_owned(),
             });
         }
         match self.sizes.iter().find(|&&size| size == 0 || size > MAX_OPTIONS) {
@@ -74,7 +74,7 @@ impl Searched {
             Some(size) => Err(SearchError::Setting {
                 name: "options of a choice",
                 value: size.to_string(),
-                expected: "a controller searches choices of 1 to 65,536 options",
+                expected: "a controller searches choices of 1 to 65,536 options".to_owned(),
             }),
         }
     }
@@ -203,7 +203,7 @@ pub enum SearchError {
         /// The value it was given.
         value: String,
         /// What would be right.
-        expected: &'static str,
+        expected: String,
     },
     /// A reward is not a finite number.
     #[error("the reward told is {0}: tell a finite number, or that the trial failed")]
@@ -258,19 +258,6 @@ pub trait Controller: Send {
     /// [`SearchError::State`] if it is damaged, of a newer format, or of a controller of another
     /// kind, with other settings or over other choices. The controller stays as it was.
     fn restore(&mut self, state: &[u8]) -> Result<(), SearchError>;
-}
-
-/// Refuses a setting that does not fit.
-pub(super) fn setting(
-    name: &'static str,
-    value: impl ToString,
-    fits: bool,
-    expected: &'static str,
-) -> Result<(), SearchError> {
-    match fits {
-        true => Ok(()),
-        false => Err(SearchError::Setting { name, value: value.to_string(), expected }),
-    }
 }
 
 /// Checks what is told.

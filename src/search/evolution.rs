@@ -5,50 +5,29 @@ use std::collections::VecDeque;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::about::About;
 use super::batched::{Ground, Judged, Strategy};
-use super::controller::{SearchError, setting};
+use super::controller::SearchError;
 use super::neighbours::mutate;
+use super::settings::settings;
 use super::state::Format;
 
-/// Regularised (aging) evolution: the best of a random sample of the population is changed in one
-/// choice, and the child replaces the oldest member (Real, Aggarwal, Huang and Le, AAAI 2019).
-///
-/// A population is first drawn uniformly. No point is proposed twice. A valid trial beats a rejected
-/// one, and that one a failed one, whatever their rewards; rejected and failed trials, the oldest
-/// first, leave the population before any valid one does, so that a stretch of rejections costs
-/// nothing that was found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Evolution {
-    /// Members of the population, 2 to 65,536.
-    pub population: usize,
-    /// Members among which a parent is the best, from 1 to the population.
-    pub sample: usize,
-    /// Points proposed before the first of them is judged, 1 to 4,096; as many may be evaluated at
-    /// once.
-    pub batch: usize,
-}
-
-impl Default for Evolution {
-    /// A tenth of the population is sampled, as in the paper's search of 20,000 models.
-    fn default() -> Self {
-        Self { population: 100, sample: 10, batch: 8 }
-    }
-}
-
-impl Evolution {
-    /// Checks every setting against its range.
+settings! {
+    /// Regularised (aging) evolution: the best of a random sample of the population is changed in one
+    /// choice, and the child replaces the oldest member (Real, Aggarwal, Huang and Le, AAAI 2019).
     ///
-    /// # Errors
-    /// [`SearchError::Setting`] for the first that is out of range.
-    pub fn validate(&self) -> Result<(), SearchError> {
-        let &Self { population, sample, batch } = self;
-        let fits = (2..=65_536).contains(&population);
-        setting("population", population, fits, "the members must be from 2 to 65,536")?;
-        let fits = (1..=population).contains(&sample);
-        setting("sample", sample, fits, "the sample must be from 1 to the population")?;
-        let fits = (1..=4096).contains(&batch);
-        setting("batch", batch, fits, "the points at once must be from 1 to 4096")
+    /// A population is first drawn uniformly. No point is proposed twice. A valid trial beats a rejected
+    /// one, and that one a failed one, whatever their rewards; rejected and failed trials, the oldest
+    /// first, leave the population before any valid one does, so that a stretch of rejections costs
+    /// nothing that was found.
+    pub struct Evolution {
+        /// Members of the population.
+        population: usize = 100, Whole(2, 65_536), "the members";
+        /// Members of which the best becomes a parent.
+        // A tenth of the population, as in the paper's search of 20,000 models.
+        sample: usize = 10, UpTo(1, "population"), "the sample";
+        /// Points proposed before the first of them is judged; as many may be evaluated at once.
+        batch: usize = 8, Whole(1, 4096), "the points at once";
     }
 }
 
@@ -62,7 +41,16 @@ pub struct Population {
 impl Strategy for Evolution {
     type State = Population;
 
-    const FORMAT: Format = Format { name: "evolution", kind: 3, version: 1 };
+    const ABOUT: About = About {
+        name: "evolution",
+        title: "Regularised evolution",
+        doc: "Regularised evolution: the best of a sample of the population is changed in one choice, and the \
+              oldest leaves. It follows the phase's reward.",
+        example: "phase(\"joint\", #{ steps: 1_000, controller: evolution() });",
+        settings_example: "let controller = evolution(#{ population: 50, sample: 5 });",
+    };
+
+    const FORMAT: Format = Format { name: Self::ABOUT.name, kind: 3, version: 1 };
 
     fn batch(&self) -> usize {
         self.batch

@@ -2,39 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::about::About;
 use super::batched::{Ground, Judged, Strategy};
-use super::controller::{SearchError, setting};
+use super::controller::SearchError;
 use super::neighbours::neighbours;
+use super::settings::settings;
 use super::state::Format;
 
-/// Hill climbing with restarts: the neighbours of a point, which differ from it in one choice, are tried
-/// in a random order; the best of a batch that is better becomes the point; when none of them is, the
-/// climb begins again from the best of a batch drawn uniformly (White, Nolen and Savani, UAI 2021,
-/// have it a strong baseline on architecture search).
-///
-/// No point is proposed twice. A valid trial beats a rejected one, and that one a failed one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Local {
-    /// Points proposed before the first of them is judged, 1 to 4,096; as many may be evaluated at
-    /// once.
-    pub batch: usize,
-}
-
-impl Default for Local {
-    fn default() -> Self {
-        Self { batch: 8 }
-    }
-}
-
-impl Local {
-    /// Checks every setting against its range.
+settings! {
+    /// Hill climbing with restarts: the neighbours of a point, which differ from it in one choice, are tried
+    /// in a random order; the best of a batch that is better becomes the point; when none of them is, the
+    /// climb begins again from the best of a batch drawn uniformly (White, Nolen and Savani, UAI 2021,
+    /// have it a strong baseline on architecture search).
     ///
-    /// # Errors
-    /// [`SearchError::Setting`] for the first that is out of range.
-    pub fn validate(&self) -> Result<(), SearchError> {
-        let fits = (1..=4096).contains(&self.batch);
-        setting("batch", self.batch, fits, "the points at once must be from 1 to 4096")
+    /// No point is proposed twice. A valid trial beats a rejected one, and that one a failed one.
+    pub struct Local {
+        /// Points proposed before the first of them is judged; as many may be evaluated at once.
+        batch: usize = 8, Whole(1, 4096), "the points at once";
     }
 }
 
@@ -52,7 +36,15 @@ pub struct Climb {
 impl Strategy for Local {
     type State = Climb;
 
-    const FORMAT: Format = Format { name: "local", kind: 4, version: 1 };
+    const ABOUT: About = About {
+        name: "local",
+        title: "Hill climbing",
+        doc: "Hill climbing over all points one choice away, with restarts. It follows the phase's reward.",
+        example: "phase(\"joint\", #{ steps: 200, controller: local() });",
+        settings_example: "let controller = local(#{ batch: 1 });",
+    };
+
+    const FORMAT: Format = Format { name: Self::ABOUT.name, kind: 4, version: 1 };
 
     fn batch(&self) -> usize {
         self.batch

@@ -4,52 +4,29 @@ use rand::Rng;
 use rand_chacha::ChaCha12Rng;
 use serde::{Deserialize, Serialize};
 
+use super::about::About;
 use super::batched::{Ground, Judged, Strategy};
-use super::controller::{SearchError, Told, setting};
+use super::controller::{SearchError, Told};
 use super::dominance::ranks;
 use super::neighbours::{cross, mutate_each};
+use super::settings::settings;
 use super::state::Format;
 
-/// NSGA-II: parents are chosen by rank of non-dominance and by crowding distance, children crossed and
-/// changed, and the best of parents and children survive (Deb, Pratap, Agarwal and Meyarivan, IEEE
-/// Transactions on Evolutionary Computation 6(2), 2002).
-///
-/// It minimises the costs told, or maximises the reward where none are. A rejected trial is
-/// dominated by every valid one and by rejected ones with a higher reward, a failed one by all
-/// others. Children are crossed choice by choice. No point is proposed twice.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Nsga2 {
-    /// Members of the population and children of a generation, 2 to 4,096; as many may be evaluated
-    /// at once.
-    pub population: usize,
-    /// The share of children that have two parents, 0 to 1.
-    pub crossover: f64,
-    /// The probability that a child's choice is changed, above 0 and at most 1; by default 1 over
-    /// the number of choices.
-    pub mutation: Option<f64>,
-}
-
-impl Default for Nsga2 {
-    fn default() -> Self {
-        Self { population: 50, crossover: 0.9, mutation: None }
-    }
-}
-
-impl Nsga2 {
-    /// Checks every setting against its range.
+settings! {
+    /// NSGA-II: parents are chosen by rank of non-dominance and by crowding distance, children crossed and
+    /// changed, and the best of parents and children survive (Deb, Pratap, Agarwal and Meyarivan, IEEE
+    /// Transactions on Evolutionary Computation 6(2), 2002).
     ///
-    /// # Errors
-    /// [`SearchError::Setting`] for the first that is out of range or not a number.
-    pub fn validate(&self) -> Result<(), SearchError> {
-        let &Self { population, crossover, mutation } = self;
-        let fits = (2..=4096).contains(&population);
-        setting("population", population, fits, "the members must be from 2 to 4096")?;
-        let fits = (0.0..=1.0).contains(&crossover);
-        setting("crossover", crossover, fits, "the share must be from 0 to 1")?;
-        let mutation = mutation.unwrap_or(1.0);
-        let fits = mutation > 0.0 && mutation <= 1.0;
-        setting("mutation", mutation, fits, "the probability must be above 0 and at most 1")
+    /// It minimises the costs told, or maximises the reward where none are. A rejected trial is
+    /// dominated by every valid one and by rejected ones with a higher reward, a failed one by all
+    /// others. Children are crossed choice by choice. No point is proposed twice.
+    pub struct Nsga2 {
+        /// Members of the population and children of a generation; as many may be evaluated at once.
+        population: usize = 50, Whole(2, 4096), "the members";
+        /// Share of children that have two parents.
+        crossover: f64 = 0.9, Between(0.0, 1.0), "the share";
+        /// Probability that a child's choice is changed; if not given, 1 over the number of choices.
+        mutation: Option<f64> = None, Above(0.0, 1.0), "the probability";
     }
 }
 
@@ -71,7 +48,16 @@ struct Member {
 impl Strategy for Nsga2 {
     type State = Generation;
 
-    const FORMAT: Format = Format { name: "nsga2", kind: 5, version: 1 };
+    const ABOUT: About = About {
+        name: "nsga2",
+        title: "NSGA-II",
+        doc: "NSGA-II: a population is ranked by non-dominance and crowding. It follows the experiment's \
+              `objectives()`.",
+        example: "phase(\"frontier\", #{ steps: 5_000, controller: nsga2() });",
+        settings_example: "let controller = nsga2(#{ population: 100, mutation: 0.05 });",
+    };
+
+    const FORMAT: Format = Format { name: Self::ABOUT.name, kind: 5, version: 1 };
 
     fn batch(&self) -> usize {
         self.population

@@ -3,16 +3,55 @@
 use rand_chacha::ChaCha12Rng;
 use serde::{Deserialize, Serialize};
 
+use super::about::{About, ControllerSettings};
 use super::controller::{
     Controller, MAX_DRAWS, NOTHING_ASKED, SearchError, Searched, Told, check_told,
 };
+use super::settings::{Declared, Setting, Value};
 use super::state::Format;
 use crate::util::rng;
 
 /// How many points may be asked for ahead; none of them depends on a reward.
 const BATCH: usize = 64;
 
-const FORMAT: Format = Format { name: "random", kind: 1, version: 1 };
+const ABOUT: About = About {
+    name: "random",
+    title: "Uniform draws",
+    doc: "A controller that draws points uniformly: a baseline.",
+    example: "phase(\"baseline\", #{ steps: 1_000, controller: random() });",
+    settings_example: "",
+};
+
+const FORMAT: Format = Format { name: ABOUT.name, kind: 1, version: 1 };
+
+/// The settings of random search, of which there are none.
+#[derive(Debug)]
+pub struct RandomSettings;
+
+impl Declared for RandomSettings {
+    fn declared(&self) -> &'static [Setting] {
+        &[]
+    }
+
+    fn values(&self) -> Vec<Value> {
+        Vec::new()
+    }
+}
+
+impl ControllerSettings for RandomSettings {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn build(
+        &self,
+        searched: Searched,
+        seed: u64,
+        stream_name: &str,
+    ) -> Result<Box<dyn Controller>, SearchError> {
+        Ok(Box::new(Random::new(searched, seed, stream_name)?))
+    }
+}
 
 /// Draws every choice uniformly, again until the combination is legal.
 ///

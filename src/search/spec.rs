@@ -2,14 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::batched::{Batched, Strategy};
+use super::about::{About, ControllerSettings};
 use super::controller::{Controller, SearchError, Searched};
 use super::evolution::Evolution;
 use super::guided::Guided;
 use super::local::Local;
 use super::nsga2::Nsga2;
-use super::random::Random;
-use super::reinforce::{Reinforce, ReinforceSettings};
+use super::random::RandomSettings;
+use super::reinforce::ReinforceSettings;
+use super::settings::{Setting, table};
 
 /// A controller's kind and settings.
 ///
@@ -40,16 +41,48 @@ impl Default for ControllerSpec {
 }
 
 impl ControllerSpec {
+    /// Every controller with its default settings.
+    pub fn all() -> Vec<Self> {
+        vec![
+            Self::Random,
+            Self::Reinforce(ReinforceSettings::default()),
+            Self::Evolution(Evolution::default()),
+            Self::Local(Local::default()),
+            Self::Nsga2(Nsga2::default()),
+            Self::Guided(Guided::default()),
+        ]
+    }
+
+    /// The settings, which know everything else of their controller.
+    fn controller_settings(&self) -> &dyn ControllerSettings {
+        match self {
+            Self::Random => &RandomSettings,
+            Self::Reinforce(settings) => settings,
+            Self::Evolution(settings) => settings,
+            Self::Local(settings) => settings,
+            Self::Nsga2(settings) => settings,
+            Self::Guided(settings) => settings,
+        }
+    }
+
+    /// The words in which documents present the controller.
+    pub fn about(&self) -> &'static About {
+        self.controller_settings().about()
+    }
+
     /// The name it has in scripts and reports.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Random => "random",
-            Self::Reinforce(_) => "reinforce",
-            Self::Evolution(_) => "evolution",
-            Self::Local(_) => "local",
-            Self::Nsga2(_) => "nsga2",
-            Self::Guided(_) => "guided",
-        }
+        self.about().name
+    }
+
+    /// The declarations of its settings.
+    pub fn settings(&self) -> &'static [Setting] {
+        self.controller_settings().declared()
+    }
+
+    /// The settings as the lines of a table of Markdown: option, default (their value here), range, meaning.
+    pub fn settings_table(&self) -> Vec<String> {
+        table(self.controller_settings())
     }
 
     /// Checks every setting against its range.
@@ -57,14 +90,7 @@ impl ControllerSpec {
     /// # Errors
     /// [`SearchError::Setting`] for the first that is out of range.
     pub fn validate(&self) -> Result<(), SearchError> {
-        match self {
-            Self::Random => Ok(()),
-            Self::Reinforce(settings) => settings.validate(),
-            Self::Evolution(settings) => settings.validate(),
-            Self::Local(settings) => settings.validate(),
-            Self::Nsga2(settings) => settings.validate(),
-            Self::Guided(settings) => settings.validate(),
-        }
+        self.controller_settings().validate()
     }
 
     /// Builds the controller.
@@ -81,26 +107,8 @@ impl ControllerSpec {
         stream_name: &str,
     ) -> Result<Box<dyn Controller>, SearchError> {
         self.validate()?;
-        Ok(match self {
-            Self::Random => Box::new(Random::new(searched, seed, stream_name)?),
-            Self::Reinforce(settings) => {
-                Box::new(Reinforce::new(settings.clone(), searched, seed, stream_name)?)
-            }
-            Self::Evolution(settings) => batched(settings, searched, seed, stream_name)?,
-            Self::Local(settings) => batched(settings, searched, seed, stream_name)?,
-            Self::Nsga2(settings) => batched(settings, searched, seed, stream_name)?,
-            Self::Guided(settings) => batched(settings, searched, seed, stream_name)?,
-        })
+        self.controller_settings().build(searched, seed, stream_name)
     }
-}
-
-fn batched<S: Strategy + 'static>(
-    strategy: &S,
-    searched: Searched,
-    seed: u64,
-    stream_name: &str,
-) -> Result<Box<dyn Controller>, SearchError> {
-    Ok(Box::new(Batched::new(strategy.clone(), searched, seed, stream_name)?))
 }
 
 #[cfg(test)]
@@ -126,6 +134,32 @@ mod tests {
         }
     }
 
+    /// `all` and the names in JSON are written apart from the variants.
+    #[test]
+    fn all_controllers_have_their_names_in_json() {
+        let error = serde_json::from_str::<ControllerSpec>("\"greedy\"").unwrap_err().to_string();
+        let known: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+        let names: Vec<&str> = ControllerSpec::all().iter().map(ControllerSpec::name).collect();
+        assert_eq!(known, names);
+        for spec in ControllerSpec::all() {
+            spec.validate().unwrap();
+            let expected = match serde_json::to_value(&spec).unwrap() {
+                serde_json::Value::String(name) => (name, Vec::new()),
+                other => {
+                    let (name, settings) = other.as_object().unwrap().iter().next().unwrap();
+                    let mut settings: Vec<String> =
+                        settings.as_object().unwrap().keys().cloned().collect();
+                    settings.sort();
+                    (name.clone(), settings)
+                }
+            };
+            let mut declared: Vec<String> =
+                spec.settings().iter().map(|setting| setting.name.to_owned()).collect();
+            declared.sort();
+            assert_eq!((spec.name().to_owned(), declared), expected);
+        }
+    }
+
     #[test]
     fn built_controllers_refuse_each_others_states() {
         let searched = Searched::new(vec![2, 3], Arc::new(|_| true));
@@ -142,16 +176,28 @@ mod tests {
         assert!(error.to_string().contains("`reinforce`"), "{error}");
     }
 
-    /// One of each kind.
-    fn all() -> [ControllerSpec; 6] {
-        [
-            ControllerSpec::Random,
-            ControllerSpec::Reinforce(ReinforceSettings { hidden: 8, ..Default::default() }),
-            ControllerSpec::Evolution(Evolution { population: 20, sample: 5, batch: 3 }),
-            ControllerSpec::Local(Local { batch: 3 }),
-            ControllerSpec::Nsga2(Nsga2 { population: 8, ..Nsga2::default() }),
-            ControllerSpec::Guided(Guided { initial: 24, batch: 5, candidates: 100, memory: 100 }),
-        ]
+    /// Every controller, with small settings where the default ones take long.
+    fn all() -> Vec<ControllerSpec> {
+        let small = |spec| match spec {
+            ControllerSpec::Reinforce(settings) => {
+                ControllerSpec::Reinforce(ReinforceSettings { hidden: 8, ..settings })
+            }
+            ControllerSpec::Evolution(_) => {
+                ControllerSpec::Evolution(Evolution { population: 20, sample: 5, batch: 3 })
+            }
+            ControllerSpec::Local(_) => ControllerSpec::Local(Local { batch: 3 }),
+            ControllerSpec::Nsga2(settings) => {
+                ControllerSpec::Nsga2(Nsga2 { population: 8, ..settings })
+            }
+            ControllerSpec::Guided(_) => ControllerSpec::Guided(Guided {
+                initial: 24,
+                batch: 5,
+                candidates: 100,
+                memory: 100,
+            }),
+            other => other,
+        };
+        ControllerSpec::all().into_iter().map(small).collect()
     }
 
     /// Choices some of which are ordered, with forbidden combinations.

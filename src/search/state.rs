@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 
 use super::controller::SearchError;
 
-/// What the bytes of a saved state hold.
-pub(super) struct Format {
+/// The kind and version of a saved state.
+pub struct Format {
     /// The controller's name, for messages.
     pub name: &'static str,
     /// The first byte: the kind of controller.
@@ -17,12 +17,18 @@ pub(super) struct Format {
 
 impl Format {
     /// Writes a state.
+    ///
+    /// # Errors
+    /// [`SearchError::State`] if it cannot be written.
     pub fn encode<T: Serialize>(&self, state: &T) -> Result<Vec<u8>, SearchError> {
         postcard::to_extend(state, vec![self.kind, self.version])
             .map_err(|error| SearchError::State(format!("it cannot be written: {error}")))
     }
 
     /// Reads a state; nothing may be missing and nothing may be left over.
+    ///
+    /// # Errors
+    /// [`SearchError::State`] if the bytes are damaged or hold a state of another kind or version.
     pub fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, SearchError> {
         let wrong = |text: String| Err(SearchError::State(text));
         let [kind, version, body @ ..] = bytes else {

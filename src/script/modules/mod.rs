@@ -5,6 +5,7 @@ mod accuracy;
 mod cell;
 mod chaidnn;
 mod closure;
+mod controller;
 mod mobilenet;
 mod nasbench101;
 mod nasbench201;
@@ -54,6 +55,7 @@ pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
     reward::register(&mut globals);
     objective::register(engine, &mut globals);
     phase::register(&mut globals);
+    controller::register(&mut globals);
     train::register(engine, &mut globals, host);
     run::register(&mut globals);
     crate::script::table::register(&mut globals);

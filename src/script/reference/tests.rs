@@ -221,14 +221,10 @@ fn documented_options(doc: &str) -> Vec<(String, String)> {
     .collect()
 }
 
-/// How functions that document options are called; `OPTIONS` stands for the options that are not needed.
-const CALLS: [(&str, &str); 11] = [
+/// The calls of functions that document options, but for controllers; `OPTIONS` stands for the options that are
+/// not needed.
+const CALLS: [(&str, &str); 6] = [
     ("phase", "phase(\"a\", #{ steps: 1, OPTIONS })"),
-    ("reinforce", "reinforce(#{ OPTIONS })"),
-    ("evolution", "evolution(#{ OPTIONS })"),
-    ("local", "local(#{ OPTIONS })"),
-    ("nsga2", "nsga2(#{ OPTIONS })"),
-    ("guided", "guided(#{ OPTIONS })"),
     ("mobilenet::network", "mobilenet::network(mobilenet::v2(), #{ OPTIONS })"),
     ("nasbench101::network", "nasbench101::network(nasbench101::cell(\"resnet\"), #{ OPTIONS })"),
     ("nasbench201::network", "nasbench201::network(CELL, #{ OPTIONS })"),
@@ -246,6 +242,11 @@ fn documented_options_and_defaults_are_those_that_there_are() {
         let call = call.replace("CELL", cell).replace("HW", hardware);
         engine.eval::<Dynamic>(&call.replace("OPTIONS", options))
     };
+    let controllers = ControllerSpec::all().into_iter().filter(|spec| !spec.settings().is_empty());
+    let calls: Vec<(String, String)> = controllers
+        .map(|spec| (spec.name().to_owned(), format!("{}(#{{ OPTIONS }})", spec.name())))
+        .chain(CALLS.map(|(name, call)| (name.to_owned(), call.to_owned())))
+        .collect();
     let mut found = 0;
     for function in catalogue().functions() {
         let options = documented_options(&function.doc);
@@ -253,9 +254,9 @@ fn documented_options_and_defaults_are_those_that_there_are() {
             continue;
         }
         found += 1;
-        let template = CALLS.iter().find(|(name, _)| *name == function.name);
-        let (name, template) =
-            template.unwrap_or_else(|| panic!("add how {} is called to CALLS", function.name));
+        let name = &function.name;
+        let template = calls.iter().find(|(known, _)| known == name);
+        let (_, template) = template.unwrap_or_else(|| panic!("add a call of {name} to CALLS"));
         let error = call(template, "no_such: 1").unwrap_err().to_string();
         let (_, known) = error.split_once("`no_such`").expect(&error);
         let known: Vec<&str> = known.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
@@ -280,7 +281,7 @@ fn documented_options_and_defaults_are_those_that_there_are() {
         let default = call(template, "").unwrap();
         assert!(is_same(&given, &default), "{name}: the defaults are not {explicit:?}");
     }
-    assert_eq!(found, CALLS.len());
+    assert_eq!(found, calls.len());
 }
 
 /// Whether two values that options make are the same.
@@ -311,6 +312,17 @@ fn the_page_is_up_to_date() {
         different.unwrap_or_else(|| there.lines().count().min(now.lines().count())) + 1,
         page::COMMAND.trim_start_matches("tandem "),
     );
+}
+
+/// The page compares the controllers and links to their settings here.
+#[test]
+fn the_page_of_controllers_has_each_of_them() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/controllers.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    for spec in ControllerSpec::all() {
+        let row = format!("\n| [`{0}`](script-api.md#{0}) | ", spec.name());
+        assert!(page.contains(&row), "docs/controllers.md has no row of `{}`", spec.name());
+    }
 }
 
 #[test]

@@ -7,53 +7,33 @@ use serde::{Deserialize, Serialize};
 use super::features::Features;
 use super::scores::ranked;
 use super::surrogate::{Rows, Surrogate, mask};
+use crate::search::about::About;
 use crate::search::batched::{Ground, Judged, Strategy};
-use crate::search::controller::{SearchError, setting};
+use crate::search::controller::SearchError;
 use crate::search::dominance::{costs_dominate, ranks};
 use crate::search::neighbours::{cross, mutate, mutate_each, neighbours};
 use crate::search::random::draw_legal;
+use crate::search::settings::settings;
 use crate::search::state::Format;
 
-/// Search guided by a surrogate, for budgets of hundreds to thousands of evaluations.
-///
-/// An ensemble of models is fitted to the costs of the trials so far. Of many candidates, most of them
-/// near the frontier, those are proposed that are likeliest to be on it once they are evaluated; from the
-/// 1,000th trial on, half of the points are children of the trials with the least of each cost. It
-/// minimises the costs told, or maximises the reward where none are; of rejected trials it learns
-/// where they lie. No point is proposed twice.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Guided {
-    /// Points drawn uniformly at first, 2 to 65,536.
-    pub initial: usize,
-    /// Points proposed from one fit, 1 to 4,096; as many may be evaluated at once. With many trials a
-    /// fit serves for several batches, for one in 64 of the trials so far.
-    pub batch: usize,
-    /// Candidates that a batch is chosen from, 16 to 65,536.
-    pub candidates: usize,
-    /// Trials that the models are fitted to at most, 100 to 65,536: the best, then the latest.
-    pub memory: usize,
-}
-
-impl Default for Guided {
-    fn default() -> Self {
-        Self { initial: 100, batch: 8, candidates: 2_000, memory: 2_000 }
-    }
-}
-
-impl Guided {
-    /// Checks every setting against its range.
+settings! {
+    /// Search guided by a surrogate, for budgets of hundreds to thousands of evaluations.
     ///
-    /// # Errors
-    /// [`SearchError::Setting`] for the first that is out of range.
-    pub fn validate(&self) -> Result<(), SearchError> {
-        let whole = |name, value: usize, range: std::ops::RangeInclusive<usize>, expected| {
-            setting(name, value, range.contains(&value), expected)
-        };
-        whole("initial", self.initial, 2..=65_536, "the points must be from 2 to 65,536")?;
-        whole("batch", self.batch, 1..=4096, "the points at once must be from 1 to 4096")?;
-        whole("candidates", self.candidates, 16..=65_536, "they must be from 16 to 65,536")?;
-        whole("memory", self.memory, 100..=65_536, "the trials must be from 100 to 65,536")
+    /// An ensemble of models is fitted to the costs of the trials so far. Of many candidates, most of them
+    /// near the frontier, those are proposed that are likeliest to be on it once they are evaluated; from the
+    /// 1,000th trial on, half of the points are children of the trials with the least of each cost. It
+    /// minimises the costs told, or maximises the reward where none are; of rejected trials it learns
+    /// where they lie. No point is proposed twice.
+    pub struct Guided {
+        /// Points drawn uniformly at first.
+        initial: usize = 100, Whole(2, 65_536), "the points";
+        /// Points proposed from one fit; as many may be evaluated at once. With many trials a fit serves for
+        /// several batches, for one in 64 of the trials so far.
+        batch: usize = 8, Whole(1, 4096), "the points at once";
+        /// Candidates that a batch is chosen from.
+        candidates: usize = 2000, Whole(16, 65_536), "they";
+        /// Trials that the models are fitted to at most: the best, then the latest.
+        memory: usize = 2000, Whole(100, 65_536), "the trials";
     }
 }
 
@@ -86,7 +66,16 @@ const DRAWS: usize = 64;
 impl Strategy for Guided {
     type State = Known;
 
-    const FORMAT: Format = Format { name: "guided", kind: 6, version: 2 };
+    const ABOUT: About = About {
+        name: "guided",
+        title: "An ensemble of models of each objective",
+        doc: "An ensemble of models of each objective, fitted to the trials so far, for expensive trials. It \
+              follows the experiment's `objectives()`.",
+        example: "phase(\"frontier\", #{ steps: 500, controller: guided() });",
+        settings_example: "let controller = guided(#{ initial: 40, batch: 4 });",
+    };
+
+    const FORMAT: Format = Format { name: Self::ABOUT.name, kind: 6, version: 2 };
 
     fn batch(&self) -> usize {
         self.batch

@@ -9,8 +9,10 @@ use super::advantage::Baseline;
 use super::optimiser::{Adam, clip};
 use super::policy::{Loss, Policy, Sample, lengths};
 use super::settings::ReinforceSettings;
-use crate::search::controller::{NOTHING_ASKED, check_told, setting};
+use crate::search::about::{About, ControllerSettings};
+use crate::search::controller::{NOTHING_ASKED, check_told};
 use crate::search::random::{check_sizes, draw_legal};
+use crate::search::settings::Declared as _;
 use crate::search::state::Format;
 use crate::search::{Controller, SearchError, Searched, Told};
 use crate::util::rng;
@@ -22,7 +24,30 @@ const ROUNDS: usize = 8;
 /// The most weights of a policy; with their gradients and moments they take half a GB.
 const MOST_WEIGHTS: usize = 1 << 25;
 
-const FORMAT: Format = Format { name: "reinforce", kind: 2, version: 1 };
+const ABOUT: About = About {
+    name: "reinforce",
+    title: "A recurrent policy trained with REINFORCE,",
+    doc: "A recurrent policy trained with REINFORCE, the controller of Codesign-NAS. It follows the phase's reward.",
+    example: "phase(\"joint\", #{ steps: 10_000, controller: reinforce() });",
+    settings_example: "let controller = reinforce(#{ learning_rate: 0.005, entropy: 0.02 });",
+};
+
+const FORMAT: Format = Format { name: ABOUT.name, kind: 2, version: 1 };
+
+impl ControllerSettings for ReinforceSettings {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn build(
+        &self,
+        searched: Searched,
+        seed: u64,
+        stream_name: &str,
+    ) -> Result<Box<dyn Controller>, SearchError> {
+        Ok(Box::new(Reinforce::new(self.clone(), searched, seed, stream_name)?))
+    }
+}
 
 /// A recurrent policy trained with REINFORCE.
 ///
@@ -98,13 +123,14 @@ impl Reinforce {
         settings.validate()?;
         searched.validate()?;
         let weights: usize = lengths(&searched.sizes, settings.hidden).iter().sum();
-        let fits = weights <= MOST_WEIGHTS;
-        setting(
-            "hidden",
-            settings.hidden,
-            fits,
-            "the policy has at most 2^25 weights: fewer units, or a smaller space",
-        )?;
+        if weights > MOST_WEIGHTS {
+            return Err(SearchError::Setting {
+                name: "hidden",
+                value: settings.hidden.to_string(),
+                expected: "the policy has at most 2^25 weights: fewer units, or a smaller space"
+                    .to_owned(),
+            });
+        }
         let mut rng = rng::stream(seed, &format!("{stream_name}/weights"), 0);
         let policy = Policy::new(&searched.sizes, &settings, &mut rng);
         let progress = Progress {
