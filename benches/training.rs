@@ -11,7 +11,7 @@ use candle_core::{Device, Tensor};
 use rand::Rng as _;
 use serde_json::json;
 use tandem::network::{
-    Nasbench101Settings, Nasbench201Settings, Network, Operation, Relu, nasbench101, nasbench201,
+    Nasbench101Settings, Nasbench201Settings, Network, Operation, nasbench101, nasbench201,
 };
 use tandem::space::nasbench101::{Catalogue, Cell101};
 use tandem::space::nasbench201::{Cell201, Op201};
@@ -234,11 +234,7 @@ fn describe(case: &Case) -> serde_json::Value {
                 Operation::Convolution(c) => json!({
                     "op": "convolution", "out": c.channels, "kernel": c.kernel, "stride": c.stride,
                     "padding": c.padding, "groups": c.groups, "bias": c.bias, "bn": c.batch_norm,
-                    "relu": match c.relu {
-                        Relu::None => "none",
-                        Relu::Before => "before",
-                        Relu::After => "after",
-                    },
+                    "before": c.activation_before().name(), "after": c.activation_after().name(),
                 }),
                 Operation::MaxPool(w) => json!({
                     "op": "max", "kernel": w.kernel, "stride": w.stride, "padding": w.padding,
@@ -250,7 +246,9 @@ fn describe(case: &Case) -> serde_json::Value {
                 Operation::Add => json!({ "op": "add" }),
                 Operation::Concatenate => json!({ "op": "concatenate" }),
                 Operation::Truncate { channels } => json!({ "op": "truncate", "out": channels }),
-                Operation::BatchNormRelu => json!({ "op": "bn" }),
+                Operation::BatchNormActivation(activation) => {
+                    json!({ "op": "bn", "after": activation.name() })
+                }
                 Operation::Linear { features } => json!({ "op": "linear", "out": features }),
                 Operation::Zero => json!({ "op": "zero" }),
             };

@@ -5,6 +5,16 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 
+def activate(name, x, inplace=False):
+    """An activation by Tandem's name, in place where PyTorch can and it is wanted."""
+    if name == "none":
+        return x
+    if name == "gelu":
+        return F.gelu(x)
+    functions = {"relu": F.relu, "relu6": F.relu6, "hard_swish": F.hardswish, "silu": F.silu}
+    return functions[name](x, inplace=inplace)
+
+
 class Network(nn.Module):
     """Runs the layers in order; values are dropped after their last reader."""
 
@@ -62,14 +72,13 @@ class Network(nn.Module):
         inputs = [values[source] for source in layer["inputs"]]
         x = inputs[0]
         if op == "convolution":
-            if layer["relu"] == "before":
-                x = F.relu(x)
+            x = activate(layer["before"], x)
             x = self.convolutions[key](x)
             if layer["bn"]:
                 x = self.norms[key](x)
-            return F.relu(x, inplace=True) if layer["relu"] == "after" else x
+            return activate(layer["after"], x, inplace=True)
         if op == "bn":
-            return F.relu(self.norms[key](x), inplace=True)
+            return activate(layer["after"], self.norms[key](x), inplace=True)
         if op == "max":
             return F.max_pool2d(x, layer["kernel"], layer["stride"], layer["padding"])
         if op == "average":

@@ -4,7 +4,7 @@
 //! figure 4; channels of a width are rounded as in its reference code, to multiples of 8 that are
 //! at least 90 % of what they stand for.
 
-use super::{LayerSink, Network, NetworkBuilder, NetworkError, Operation, Relu, Shape};
+use super::{Activation, LayerSink, Network, NetworkBuilder, NetworkError, Operation, Shape};
 use crate::space::mobilenet::{Block, Mobilenet};
 
 /// What is around the stages.
@@ -66,7 +66,7 @@ pub fn assemble_mobilenet<A: LayerSink>(
     let MobilenetSettings { classes, stem_channels, stem_stride, last_channels, .. } = settings;
     let channels = |channels, width| round_channels(channels as f64 * width);
     let stem = channels(stem_channels, model.width);
-    let mut x = net.conv_bn("stem", image, (stem, 3, stem_stride), Relu::After)?;
+    let mut x = net.conv_bn("stem", image, (stem, 3, stem_stride), Activation::Relu)?;
     for (stage, number) in model.stages.iter().zip(1..) {
         let output = channels(stage.channels, model.width);
         for (index, block) in stage.blocks.iter().enumerate() {
@@ -75,7 +75,7 @@ pub fn assemble_mobilenet<A: LayerSink>(
         }
     }
     let last = channels(last_channels, model.width.max(1.0));
-    x = net.conv_bn("last", x, (last, 1, 1), Relu::After)?;
+    x = net.conv_bn("last", x, (last, 1, 1), Activation::Relu)?;
     x = net.add("pool", Operation::GlobalAveragePool, &[x])?;
     net.add("classifier", Operation::Linear { features: classes }, &[x])?;
     Ok(())
@@ -93,10 +93,11 @@ fn add_block<A: LayerSink>(
     let channels = net.shape(input).channels;
     if expansion > 1 {
         let expanded = (channels * expansion, 1, 1);
-        x = net.conv_bn(format_args!("{name}.expand"), x, expanded, Relu::After)?;
+        x = net.conv_bn(format_args!("{name}.expand"), x, expanded, Activation::Relu)?;
     }
-    x = net.depthwise_bn(format_args!("{name}.depthwise"), x, (kernel, stride), Relu::After)?;
-    x = net.conv_bn(format_args!("{name}.project"), x, (output, 1, 1), Relu::None)?;
+    x =
+        net.depthwise_bn(format_args!("{name}.depthwise"), x, (kernel, stride), Activation::Relu)?;
+    x = net.conv_bn(format_args!("{name}.project"), x, (output, 1, 1), Activation::None)?;
     if stride == 1 && channels == output {
         x = net.sum(format_args!("{name}.sum"), &[input, x])?;
     }

@@ -11,8 +11,8 @@ pub use mobilenet::{MobilenetSettings, assemble_mobilenet, mobilenet};
 pub use nasbench101::{Nasbench101Settings, assemble_nasbench101, nasbench101};
 pub use nasbench201::{Nasbench201Settings, assemble_nasbench201, nasbench201};
 pub use tandem_network::{
-    Convolution, Layer, LayerId, LayerSink, Network, NetworkBuilder, NetworkError, Operation, Relu,
-    Shape, Window, layer_shapes,
+    Activation, ActivationOrder, Convolution, Layer, LayerId, LayerSink, Network, NetworkBuilder,
+    NetworkError, Operation, Shape, UnknownActivation, Window, layer_shapes,
 };
 
 #[cfg(test)]

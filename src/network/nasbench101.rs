@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use super::{LayerSink, Network, NetworkBuilder, NetworkError, Operation, Relu, Shape, Window};
+use super::{
+    Activation, LayerSink, Network, NetworkBuilder, NetworkError, Operation, Shape, Window,
+};
 use crate::space::nasbench101::{Cell101, Op101, vertex_channels};
 
 /// The macro structure around a NASBench-101 cell.
@@ -72,7 +74,7 @@ pub fn assemble_nasbench101<A: LayerSink>(
     settings: Nasbench101Settings,
 ) -> Result<(), A::Error> {
     let Nasbench101Settings { stem_channels, stacks, cells, classes, .. } = settings;
-    let mut x = net.conv_bn("stem", image, (stem_channels, 3, 1), Relu::After)?;
+    let mut x = net.conv_bn("stem", image, (stem_channels, 3, 1), Activation::Relu)?;
     for stack in 0..stacks {
         if stack > 0 {
             let window = Window { kernel: 2, stride: 2, padding: 0, ceil: false };
@@ -117,7 +119,7 @@ fn add_cell<A: LayerSink>(
             let edge = format_args!("{name}.{source}->{vertex}");
             let from = vertices[source];
             incoming.push(if source == 0 {
-                net.conv_bn(edge, from, (width, 1, 1), Relu::After)?
+                net.conv_bn(edge, from, (width, 1, 1), Activation::Relu)?
             } else if net.shape(from).channels > width {
                 net.add(edge, Operation::Truncate { channels: width }, &[from])?
             } else {
@@ -127,8 +129,8 @@ fn add_cell<A: LayerSink>(
         let sum = net.sum(format_args!("{name}.{vertex}+"), &incoming)?;
         let at = format_args!("{name}.{vertex}");
         vertices.push(match cell.operation(vertex) {
-            Op101::Conv3x3 => net.conv_bn(at, sum, (width, 3, 1), Relu::After)?,
-            Op101::Conv1x1 => net.conv_bn(at, sum, (width, 1, 1), Relu::After)?,
+            Op101::Conv3x3 => net.conv_bn(at, sum, (width, 3, 1), Activation::Relu)?,
+            Op101::Conv1x1 => net.conv_bn(at, sum, (width, 1, 1), Activation::Relu)?,
             Op101::MaxPool3x3 => {
                 let window = Window { kernel: 3, stride: 1, padding: 1, ceil: false };
                 net.add(at, Operation::MaxPool(window), &[sum])?
@@ -145,7 +147,7 @@ fn add_cell<A: LayerSink>(
     };
     if cell.has_edge(0, last) {
         let edge = format_args!("{name}.0->{last}");
-        ends.push(net.conv_bn(edge, input, (output_channels, 1, 1), Relu::After)?);
+        ends.push(net.conv_bn(edge, input, (output_channels, 1, 1), Activation::Relu)?);
     }
     net.sum(format_args!("{name}.out"), &ends)
 }

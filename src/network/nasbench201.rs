@@ -4,7 +4,8 @@
 //! (ICLR 2020), section 2.1 and figure 1.
 
 use super::{
-    Convolution, LayerSink, Network, NetworkBuilder, NetworkError, Operation, Relu, Shape, Window,
+    Activation, ActivationOrder, Convolution, LayerSink, Network, NetworkBuilder, NetworkError,
+    Operation, Shape, Window,
 };
 use crate::space::nasbench201::{Cell201, Op201};
 
@@ -62,7 +63,7 @@ pub fn assemble_nasbench201<A: LayerSink>(
     settings: Nasbench201Settings,
 ) -> Result<(), A::Error> {
     let Nasbench201Settings { stem_channels, cells, classes, .. } = settings;
-    let mut x = net.conv_bn("stem", image, (stem_channels, 3, 1), Relu::None)?;
+    let mut x = net.conv_bn("stem", image, (stem_channels, 3, 1), Activation::None)?;
     for stage in 0..3 {
         if stage > 0 {
             x = residual_block(net, &format!("reduce{stage}"), x, stem_channels << stage)?;
@@ -71,7 +72,7 @@ pub fn assemble_nasbench201<A: LayerSink>(
             x = add_cell(net, &format!("s{}c{}", stage + 1, index + 1), x, cell)?;
         }
     }
-    x = net.add("last", Operation::BatchNormRelu, &[x])?;
+    x = net.add("last", Operation::BatchNormActivation(Activation::Relu), &[x])?;
     x = net.add("pool", Operation::GlobalAveragePool, &[x])?;
     net.add("classifier", Operation::Linear { features: classes }, &[x])?;
     Ok(())
@@ -94,8 +95,12 @@ fn add_cell<A: LayerSink>(
             incoming.push(match operation {
                 Op201::None => net.add(edge, Operation::Zero, &[from])?,
                 Op201::SkipConnect => from,
-                Op201::Conv1x1 => net.conv_bn(edge, from, (channels, 1, 1), Relu::Before)?,
-                Op201::Conv3x3 => net.conv_bn(edge, from, (channels, 3, 1), Relu::Before)?,
+                Op201::Conv1x1 => {
+                    net.preactivated_conv_bn(edge, from, (channels, 1, 1), Activation::Relu)?
+                }
+                Op201::Conv3x3 => {
+                    net.preactivated_conv_bn(edge, from, (channels, 3, 1), Activation::Relu)?
+                }
                 Op201::AvgPool3x3 => {
                     let window = Window { kernel: 3, stride: 1, padding: 1, ceil: false };
                     net.add(edge, Operation::AveragePool(window), &[from])?
@@ -115,8 +120,14 @@ fn residual_block<A: LayerSink>(
     input: A::Id,
     channels: usize,
 ) -> Result<A::Id, A::Error> {
-    let a = net.conv_bn(format_args!("{name}.a"), input, (channels, 3, 2), Relu::Before)?;
-    let b = net.conv_bn(format_args!("{name}.b"), a, (channels, 3, 1), Relu::Before)?;
+    let a = net.preactivated_conv_bn(
+        format_args!("{name}.a"),
+        input,
+        (channels, 3, 2),
+        Activation::Relu,
+    )?;
+    let b =
+        net.preactivated_conv_bn(format_args!("{name}.b"), a, (channels, 3, 1), Activation::Relu)?;
     let window = Window { kernel: 2, stride: 2, padding: 0, ceil: false };
     let pool = net.add(format_args!("{name}.pool"), Operation::AveragePool(window), &[input])?;
     let shortcut = Convolution {
@@ -127,7 +138,8 @@ fn residual_block<A: LayerSink>(
         groups: 1,
         bias: false,
         batch_norm: false,
-        relu: Relu::None,
+        activation: Activation::None,
+        activation_order: ActivationOrder::After,
     };
     let shortcut =
         net.add(format_args!("{name}.shortcut"), Operation::Convolution(shortcut), &[pool])?;

@@ -93,8 +93,8 @@ fn pruning_is_idempotent() {
 #[test]
 fn shapes_that_do_not_fit_are_refused() {
     let (mut net, image) = NetworkBuilder::new(Shape::new(3, 8, 8));
-    let a = net.conv_bn("a", image, (16, 3, 1), Relu::After).unwrap();
-    let b = net.conv_bn("b", image, (32, 3, 2), Relu::After).unwrap();
+    let a = net.conv_bn("a", image, (16, 3, 1), Activation::Relu).unwrap();
+    let b = net.conv_bn("b", image, (32, 3, 2), Activation::Relu).unwrap();
     let mut error = |name: &str, operation, inputs: &[LayerId]| {
         net.add(name, operation, inputs).unwrap_err().to_string()
     };
@@ -144,8 +144,8 @@ fn impossible_settings_are_refused() {
 #[test]
 fn a_network_is_shown_as_text_and_as_a_drawing() {
     let (mut net, image) = NetworkBuilder::new(Shape::new(3, 8, 8));
-    let stem = net.conv_bn("stem", image, (16, 3, 2), Relu::After).unwrap();
-    let side = net.conv_bn("side", stem, (16, 1, 1), Relu::Before).unwrap();
+    let stem = net.conv_bn("stem", image, (16, 3, 2), Activation::Relu).unwrap();
+    let side = net.preactivated_conv_bn("side", stem, (16, 1, 1), Activation::Relu).unwrap();
     let sum = net.sum("sum", &[stem, side]).unwrap();
     let pool = net.add("pool", Operation::GlobalAveragePool, &[sum]).unwrap();
     net.add("classifier", Operation::Linear { features: 10 }, &[pool]).unwrap();
@@ -154,13 +154,25 @@ fn a_network_is_shown_as_text_and_as_a_drawing() {
     insta::assert_snapshot!(net.to_graphviz());
 }
 
+/// Trainings are cached under a network's digest: these values never change.
+#[test]
+fn the_families_digests_stay_as_they_are() {
+    let digests = [
+        nasbench101(&Cell101::inception_like(), Nasbench101Settings::default()).unwrap(),
+        network201(RESNET, 10),
+    ]
+    .map(|net| net.digest());
+    assert_eq!(digests, ["", ""]);
+}
+
 #[test]
 fn a_network_ends_at_a_layer_that_uses_all_others() {
     let build = |ends_at_sum: bool| {
         let (mut net, image) = NetworkBuilder::new(Shape::new(8, 4, 4));
-        let a = net.conv_bn("a", image, (8, 3, 1), Relu::After).unwrap();
+        let a = net.conv_bn("a", image, (8, 3, 1), Activation::Relu).unwrap();
         let sum = net.add("sum", Operation::Add, &[a, image]).unwrap();
-        net.conv_bn("b", if ends_at_sum { image } else { sum }, (8, 1, 1), Relu::After).unwrap();
+        net.conv_bn("b", if ends_at_sum { image } else { sum }, (8, 1, 1), Activation::Relu)
+            .unwrap();
         net.finish_at(sum)
     };
     for ends_at_sum in [true, false] {
@@ -186,7 +198,8 @@ fn sizes_that_cannot_be_counted_are_refused() {
             groups: 1,
             bias: false,
             batch_norm: false,
-            relu: Relu::None,
+            activation: Activation::None,
+            activation_order: ActivationOrder::After,
         })
     };
     let refusal = |shape: Shape, operation: Operation| {
@@ -199,7 +212,10 @@ fn sizes_that_cannot_be_counted_are_refused() {
         })
     };
     let million = 1_000_000;
-    assert!(ends(refusal(Shape::new(million, million, million), Operation::BatchNormRelu)));
+    assert!(ends(refusal(
+        Shape::new(million, million, million),
+        Operation::BatchNormActivation(Activation::Relu)
+    )));
     assert!(ends(refusal(Shape::new(million, 1, 1), convolution(million, 3))));
     assert!(ends(refusal(
         Shape::new(1_000, 30_000, 30_000),

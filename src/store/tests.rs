@@ -109,7 +109,10 @@ fn names_are_numbered_by_experiment() {
     assert_eq!(store.runs().unwrap().len(), 5);
     assert_eq!(
         store.run("a-b-3").unwrap_err().to_string(),
-        format!("{} has no run `a-b-3`; did you mean a-b-1 or a-b-2 or a-3?", store.path().display())
+        format!(
+            "{} has no run `a-b-3`; did you mean a-b-1 or a-b-2 or a-3?",
+            store.path().display()
+        )
     );
     assert_eq!(
         store.run("zzz").unwrap_err().to_string(),

@@ -1,5 +1,6 @@
 //! Training networks on the processor: parameters as Candle variables, and the crate `tandem_kernels`.
 
+mod activation;
 mod augment;
 mod checkpoint;
 pub mod data;
@@ -15,7 +16,9 @@ pub use model::{Model, Role};
 pub use optimiser::{Optimiser, OptimiserState, Rule, clip};
 pub use recipe::{Augment, Recipe, Schedule, training_key};
 pub use score::{EpochScore, Score};
-pub use tandem_kernels::{Executor, LayerVariables, Level, NormVariables, Outcome};
+pub use tandem_kernels::{
+    Executor, LayerVariables, Level, NormVariables, Outcome, check_activations,
+};
 pub use trainer::{Job, TrainProgress, Training, Watch, fit};
 
 #[cfg(test)]

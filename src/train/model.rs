@@ -7,6 +7,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use rand::Rng;
 use tandem_kernels::{EPSILON, KernelError, LayerVariables, NormVariables, Parameters};
 
+use super::activation::activated;
 use super::error::TrainError;
 use crate::network::{Layer, Network, Operation};
 use crate::util::rng::stream;
@@ -79,7 +80,7 @@ impl Model {
                     variables.weight = Some(put("weight", weights, &[features, inputs])?);
                     variables.bias = Some(put("bias", bias, &[features])?);
                 }
-                Operation::BatchNormRelu => batch_norm = true,
+                Operation::BatchNormActivation(_) => batch_norm = true,
                 _ => {}
             }
             if batch_norm {
@@ -205,13 +206,12 @@ impl Model {
         inputs: &[&Tensor],
         training: bool,
     ) -> Result<Tensor, TrainError> {
-        use crate::network::Relu;
         let variable = |index: Option<usize>| index.map(|index| self.variables[index].as_tensor());
         let x = inputs[0];
         Ok(match layer.operation {
             Operation::Input => x.clone(),
             Operation::Convolution(c) => {
-                let x = if c.relu == Relu::Before { rectified(x)? } else { x.clone() };
+                let x = activated(x, c.activation_before())?;
                 let weight = variable(variables.weight)
                     .ok_or_else(|| KernelError::Network("a convolution has no weights".into()))?;
                 let mut y = x.conv2d(weight, c.padding, c.stride, 1, c.groups)?;
@@ -221,11 +221,11 @@ impl Model {
                 if let Some(norm) = &variables.norm {
                     y = self.normalised(&y, norm, training)?;
                 }
-                if c.relu == Relu::After { rectified(&y)? } else { y }
+                activated(&y, c.activation_after())?
             }
-            Operation::BatchNormRelu => match &variables.norm {
-                Some(norm) => rectified(&self.normalised(x, norm, training)?)?,
-                None => rectified(x)?,
+            Operation::BatchNormActivation(activation) => match &variables.norm {
+                Some(norm) => activated(&self.normalised(x, norm, training)?, activation)?,
+                None => activated(x, activation)?,
             },
             Operation::MaxPool(window) => plain_pool(x, window, layer, true)?,
             Operation::AveragePool(window) => plain_pool(x, window, layer, false)?,
@@ -270,12 +270,6 @@ impl Model {
         let scaled = centred.broadcast_div(&(variance + EPSILON)?.sqrt()?)?;
         Ok(scaled.broadcast_mul(&at(norm.weight)?)?.broadcast_add(&at(norm.bias)?)?)
     }
-}
-
-/// max(0, x) with a gradient of 0 at 0; Candle's own has 1 there.
-fn rectified(x: &Tensor) -> Result<Tensor, TrainError> {
-    let open = x.gt(0.0)?.to_dtype(x.dtype())?.detach();
-    Ok((x * open)?)
 }
 
 /// Pooling by slices of the padded image, the gradients of which Candle gets right.

@@ -1,6 +1,7 @@
 //! How a network is trained: a value with a hash.
 
 use serde::{Deserialize, Serialize};
+use tandem_kernels::check_activations;
 
 use super::data::Dataset;
 use super::error::TrainError;
@@ -140,8 +141,8 @@ impl Recipe {
     /// Refuses what cannot be trained, before time is spent.
     ///
     /// # Errors
-    /// The network reads other images or tells other classes apart, there are too few images, or a
-    /// number makes no sense.
+    /// The network reads other images or tells other classes apart, has an activation that the kernels do
+    /// not compute, there are too few images, or a number makes no sense.
     pub fn check(&self, network: &Network, data: &Dataset) -> Result<(), TrainError> {
         let refuse = |what: String| Err(TrainError::Recipe(what));
         let (reads, has) = (network.input(), data.shape());
@@ -159,6 +160,7 @@ impl Recipe {
                 data.name()
             ));
         }
+        check_activations(network)?;
         if self.epochs == 0 || self.batch == 0 {
             return refuse("`epochs` and `batch` must be at least 1".to_owned());
         }

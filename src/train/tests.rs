@@ -6,9 +6,9 @@ use tandem_kernels::Parameters;
 
 use super::{Executor, Level, Model, Role};
 use crate::network::{
-    Convolution, LayerId, LayerSink as _, MobilenetSettings, Nasbench101Settings,
-    Nasbench201Settings, Network, NetworkBuilder, Operation, Relu, Shape, Window, mobilenet,
-    nasbench101, nasbench201,
+    Activation, ActivationOrder, Convolution, LayerId, LayerSink as _, MobilenetSettings,
+    Nasbench101Settings, Nasbench201Settings, Network, NetworkBuilder, Operation, Shape, Window,
+    mobilenet, nasbench101, nasbench201,
 };
 use crate::space::mobilenet::{Block, Mobilenet, Stage};
 use crate::space::nasbench101::{Catalogue, Cell101};
@@ -130,7 +130,8 @@ const fn convolution(channels: usize, kernel: usize, stride: usize, padding: usi
         groups: 1,
         bias: false,
         batch_norm: true,
-        relu: Relu::After,
+        activation: Activation::Relu,
+        activation_order: ActivationOrder::After,
     }
 }
 
@@ -164,13 +165,22 @@ fn convolutions_of_all_kinds_equal_candles_own() {
     for (size, padding) in [((9, 9), 1), ((8, 6), 1), ((5, 7), 0)] {
         let image = Shape::new(3, size.0, size.1);
         let first = conv(convolution(33, 1, 1, 0));
-        let second = conv(Convolution { relu: Relu::Before, ..convolution(40, 3, 1, padding) });
+        let second = conv(Convolution {
+            activation_order: ActivationOrder::Before,
+            ..convolution(40, 3, 1, padding)
+        });
         let third = conv(convolution(48, 3, 1, padding));
         Case::new(&chain(image, &[first, second, third]), 7, 13).check();
     }
     let biased = Convolution { bias: true, batch_norm: false, ..convolution(6, 3, 1, 1) };
-    let before = Convolution { relu: Relu::Before, ..convolution(35, 3, 2, 1) };
-    let bare = Convolution { batch_norm: false, relu: Relu::None, ..convolution(9, 1, 1, 0) };
+    let before =
+        Convolution { activation_order: ActivationOrder::Before, ..convolution(35, 3, 2, 1) };
+    let bare = Convolution {
+        batch_norm: false,
+        activation: Activation::None,
+        activation_order: ActivationOrder::After,
+        ..convolution(9, 1, 1, 0)
+    };
     let bare_relu = Convolution { batch_norm: false, ..convolution(9, 3, 1, 1) };
     let operations = [conv(biased), conv(before), conv(bare), conv(before), conv(bare_relu)];
     Case::new(&chain(image, &operations), 3, 2).check();
@@ -181,7 +191,11 @@ fn grouped_and_depthwise_convolutions_equal_candles_own() {
     let conv = Operation::Convolution;
     let image = Shape::new(3, 9, 9);
     let grouped = Convolution { groups: 3, ..convolution(21, 3, 1, 1) };
-    let strided = Convolution { groups: 3, relu: Relu::Before, ..convolution(12, 3, 2, 1) };
+    let strided = Convolution {
+        groups: 3,
+        activation_order: ActivationOrder::Before,
+        ..convolution(12, 3, 2, 1)
+    };
     let depthwise = Convolution { groups: 21, ..convolution(21, 3, 1, 1) };
     let depthwise_strided =
         Convolution { groups: 21, bias: true, batch_norm: false, ..convolution(21, 5, 2, 2) };
@@ -221,11 +235,57 @@ fn graphs_of_all_kinds_equal_candles_own() {
     let more = net.add("more", Operation::Add, &[c, zero, narrow]).unwrap();
     let of_zero = net.add("of_zero", conv(convolution(10, 3, 1, 1)), &[zero]).unwrap();
     let last = net.add("last", Operation::Add, &[more, of_zero]).unwrap();
-    let norm = net.add("norm", Operation::BatchNormRelu, &[both]).unwrap();
+    let norm = net.add("norm", Operation::BatchNormActivation(Activation::Relu), &[both]).unwrap();
     let end = net.add("end", Operation::Concatenate, &[norm, last, last]).unwrap();
     let unread = net.add("unread", conv(convolution(3, 1, 1, 0)), &[end]).unwrap();
     let _ = net.add("unread_too", conv(convolution(3, 1, 1, 0)), &[unread]).unwrap();
     Case::new(&head(net, end, 4), 4, 6).check();
+}
+
+#[test]
+fn normalisations_without_activation_equal_candles_own() {
+    let conv = Operation::Convolution(convolution(9, 3, 1, 1));
+    let norm = Operation::BatchNormActivation(Activation::None);
+    let window = Window { kernel: 2, stride: 2, padding: 0, ceil: false };
+    let operations = [norm, conv, norm, Operation::MaxPool(window), norm];
+    Case::new(&chain(Shape::new(3, 8, 8), &operations), 3, 15).check();
+}
+
+/// The plain path knows every activation, the kernels refuse those that they do not.
+#[test]
+fn other_activations_are_refused_before_anything_is_laid_out() {
+    let conv = |activation, activation_order| {
+        Operation::Convolution(Convolution {
+            activation,
+            activation_order,
+            ..convolution(4, 3, 1, 1)
+        })
+    };
+    for activation in Activation::ALL {
+        for operation in [
+            conv(activation, ActivationOrder::Before),
+            conv(activation, ActivationOrder::After),
+            Operation::BatchNormActivation(activation),
+        ] {
+            let case = Case::new(&chain(Shape::new(3, 6, 6), &[operation]), 2, 16);
+            let loss = case.plain_loss(&case.model, 0.0).to_scalar::<f64>().unwrap();
+            assert!(loss.is_finite(), "{activation}: {loss}");
+            if matches!(activation, Activation::None | Activation::Relu) {
+                case.check();
+                continue;
+            }
+            let mut executor = Executor::with_level(1, Level::best());
+            let error = executor.prepare(case.model.parameters(), 2).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "the network cannot be trained: the activation of layer `layer0` is \
+                     {activation}; training knows none and relu"
+                )
+            );
+            assert_eq!(executor.bytes(), 0);
+        }
+    }
 }
 
 #[test]

@@ -9,9 +9,12 @@ use super::{
     Augment, Executor, Job, Model, Recipe, Rule, TrainError, TrainProgress, Training, Watch, fit,
     training_key,
 };
-use crate::network::{Nasbench101Settings, Network, nasbench101};
+use crate::network::{
+    Activation, LayerSink as _, Nasbench101Settings, Network, NetworkBuilder, Operation,
+    nasbench101,
+};
 use crate::space::nasbench101::Cell101;
-use tandem_kernels::with_values;
+use tandem_kernels::{KernelError, with_values};
 
 fn data() -> Dataset {
     open(&"procedural".parse().unwrap(), Path::new("")).unwrap()
@@ -171,6 +174,17 @@ fn what_cannot_be_trained_is_refused_at_once() {
     insta::assert_snapshot!(message(&fits, Recipe { images: Some(1_801), ..base.clone() }), @"1801 training and 200 validation images are asked for, and procedural has 2000");
     insta::assert_snapshot!(message(&fits, Recipe { images: None, validation: 2_000, ..base.clone() }), @"all other training and 2000 validation images are asked for, and procedural has 2000");
     insta::assert_snapshot!(message(&fits, Recipe { validation: 0, stop_below: vec![0.1], ..base.clone() }), @"`stop_below` needs `validation` images to judge by");
+    let (mut net, image) = NetworkBuilder::new(data.shape());
+    let late = net.conv_bn("late", image, (4, 1, 1), Activation::Gelu).unwrap();
+    let pool = net.add("pool", Operation::GlobalAveragePool, &[late]).unwrap();
+    net.add("classifier", Operation::Linear { features: 10 }, &[pool]).unwrap();
+    let error = base.check(&net.finish(), &data).unwrap_err();
+    assert!(matches!(
+        &error,
+        TrainError::Kernel(KernelError::Activation { layer, activation: Activation::Gelu, .. })
+            if layer == "late"
+    ));
+    insta::assert_snapshot!(error, @"the network cannot be trained: the activation of layer `late` is gelu; training knows none and relu");
     for (expected, recipe) in [
         ("`rate` is 0; it must be above 0", Recipe { rate: 0.0, ..base.clone() }),
         ("`rate` is NaN; it must be above 0", Recipe { rate: f64::NAN, ..base.clone() }),

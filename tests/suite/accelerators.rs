@@ -229,6 +229,29 @@ fn wrong_networks_are_shown_where_they_are_built() {
             "option `relu` of conv is \"no\" (string); it takes \"after\", \"before\" or \"none\"",
         ),
         (
+            "net.conv(x, #{ channels: 4, kernel: 3, activation: \"swish\" });",
+            "option `activation` of conv is \"swish\" (string); it takes \"none\", \"relu\", \"relu6\", \
+             \"hard_swish\", \"silu\" or \"gelu\"",
+        ),
+        (
+            "net.conv(x, #{ channels: 4, kernel: 3, activation_order: \"none\" });",
+            "option `activation_order` of conv is \"none\" (string); it takes \"after\" or \"before\"",
+        ),
+        (
+            "net.conv(x, #{ channels: 4, kernel: 3, activation: \"relu6\", relu: \"before\" });",
+            "conv takes `relu` or `activation` with `activation_order`, not both",
+        ),
+        (
+            "net.batch_norm(x, #{ activation: 6 });",
+            "option `activation` of batch_norm is 6 (int); it takes \"none\", \"relu\", \"relu6\", \
+             \"hard_swish\", \"silu\" or \"gelu\"",
+        ),
+        (
+            "train::plan(net.finish(net.conv(x, #{ channels: 10, kernel: 8, padding: 0, activation: \
+             \"gelu\", name: \"a\" })), #{ data: \"procedural\" });",
+            "the network cannot be trained: the activation of layer `a` is gelu; training knows none and relu",
+        ),
+        (
             "net.max_pool(x, #{ kernel: 9 });",
             "layer `max_pool1` (max pool 9x9 /1) cannot be applied to 3x8x8: the window is larger than \
              the padded input",

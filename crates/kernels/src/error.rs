@@ -1,5 +1,7 @@
 //! Errors of plans and of their execution.
 
+use tandem_network::Activation;
+
 /// Why a network cannot be planned or run.
 #[derive(Debug, thiserror::Error)]
 pub enum KernelError {
@@ -9,6 +11,20 @@ pub enum KernelError {
     /// The network cannot be trained.
     #[error("the network cannot be trained: {0}")]
     Network(String),
+    /// An activation that the kernels do not compute.
+    #[error(
+        "the network cannot be trained: the activation of layer `{layer}` is {activation}; training \
+         knows {known}",
+        known = names(known)
+    )]
+    Activation {
+        /// The layer's name.
+        layer: String,
+        /// The layer's activation.
+        activation: Activation,
+        /// The activations that the kernels compute.
+        known: &'static [Activation],
+    },
     /// A batch that does not fit.
     #[error("a batch of {given} images was given; it takes 1 to {most}")]
     Batch {
@@ -25,4 +41,9 @@ pub enum KernelError {
         /// The network's classes.
         classes: usize,
     },
+}
+
+fn names(activations: &[Activation]) -> String {
+    let names: Vec<&str> = activations.iter().map(|activation| activation.name()).collect();
+    names.join(" and ")
 }

@@ -7,6 +7,7 @@
 //!
 //! All of Tandem's unsafe code is in this crate, which is optimised in every profile.
 
+mod activations;
 pub mod alloc_meter;
 pub mod deterministic_math;
 mod error;
@@ -18,6 +19,7 @@ mod simd;
 mod thread_pool;
 mod widest;
 
+pub use activations::check_activations;
 pub use error::KernelError;
 pub use executor::{Executor, Outcome, change_values, with_values};
 pub use parameters::{EPSILON, LayerVariables, NormVariables, Parameters};

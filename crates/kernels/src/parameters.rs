@@ -79,7 +79,7 @@ impl Parameters<'_> {
             Operation::Linear { features } => {
                 (Some(features * layer.input.values() as usize), Some(features), false)
             }
-            Operation::BatchNormRelu => (None, None, true),
+            Operation::BatchNormActivation(_) => (None, None, true),
             _ => (None, None, false),
         };
         let norms = own.norm.map(|own| [own.weight, own.bias, own.mean, own.variance]);

@@ -45,17 +45,6 @@ impl Network {
         self.layers.iter().map(Layer::macs).sum()
     }
 
-    /// A hash of everything but the layers' names (BLAKE3, hexadecimal).
-    pub fn digest(&self) -> String {
-        let mut hasher = blake3::Hasher::new_derive_key("tandem network v1");
-        for layer in &self.layers {
-            let Layer { name: _, operation, inputs, input, output } = layer;
-            let inputs: Vec<usize> = inputs.iter().map(|id| id.0).collect();
-            hasher.update(format!("{operation:?} {inputs:?} {input} {output}\n").as_bytes());
-        }
-        hasher.finalize().to_hex().to_string()
-    }
-
     /// The network without the layers that its output does not depend on.
     ///
     /// Zeros propagate through convolutions, pooling, truncation and concatenation, and vanish
@@ -113,7 +102,7 @@ impl Network {
             zero[index] = match layer.operation {
                 Operation::Zero => true,
                 Operation::Input
-                | Operation::BatchNormRelu
+                | Operation::BatchNormActivation(_)
                 | Operation::GlobalAveragePool
                 | Operation::Linear { .. } => false,
                 Operation::Convolution(_)

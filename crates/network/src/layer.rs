@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::activation::{Activation, ActivationOrder};
+
 /// The shape of a feature map of one image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Shape {
@@ -31,17 +33,6 @@ impl fmt::Display for Shape {
     }
 }
 
-/// Where a convolution's rectifier sits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Relu {
-    /// There is none.
-    None,
-    /// On the input, before the convolution (NAS-Bench-201).
-    Before,
-    /// On the output, after the batch normalisation (NASBench-101).
-    After,
-}
-
 /// A two-dimensional convolution with square kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Convolution {
@@ -59,8 +50,28 @@ pub struct Convolution {
     pub bias: bool,
     /// Whether batch normalisation follows (two trainable parameters a channel).
     pub batch_norm: bool,
-    /// The rectifier.
-    pub relu: Relu,
+    /// The activation.
+    pub activation: Activation,
+    /// The activation's place; it has no meaning where there is none.
+    pub activation_order: ActivationOrder,
+}
+
+impl Convolution {
+    /// The activation of the input, before the convolution.
+    pub const fn activation_before(&self) -> Activation {
+        match self.activation_order {
+            ActivationOrder::Before => self.activation,
+            ActivationOrder::After => Activation::None,
+        }
+    }
+
+    /// The activation of the output, after the batch normalisation.
+    pub const fn activation_after(&self) -> Activation {
+        match self.activation_order {
+            ActivationOrder::Before => Activation::None,
+            ActivationOrder::After => self.activation,
+        }
+    }
 }
 
 /// The window of a pooling layer.
@@ -81,7 +92,7 @@ pub struct Window {
 pub enum Operation {
     /// The image.
     Input,
-    /// Convolution, with its batch normalisation and rectifier.
+    /// Convolution, with its batch normalisation and activation.
     Convolution(Convolution),
     /// Maximum over a window.
     MaxPool(Window),
@@ -98,8 +109,8 @@ pub enum Operation {
         /// How many channels are kept.
         channels: usize,
     },
-    /// Batch normalisation and a rectifier on their own.
-    BatchNormRelu,
+    /// Batch normalisation and an activation on their own.
+    BatchNormActivation(Activation),
     /// A fully connected layer with bias.
     Linear {
         /// Output features.
@@ -121,9 +132,19 @@ impl Operation {
             Self::Add => "add",
             Self::Concatenate => "concat",
             Self::Truncate { .. } => "truncate",
-            Self::BatchNormRelu => "batch_norm_relu",
+            Self::BatchNormActivation(Activation::Relu) => "batch_norm_relu",
+            Self::BatchNormActivation(_) => "batch_norm",
             Self::Linear { .. } => "linear",
             Self::Zero => "zero",
+        }
+    }
+
+    /// The activation, before or after the arithmetic; none where the operation has none.
+    pub const fn activation(&self) -> Activation {
+        match self {
+            Self::Convolution(c) => c.activation,
+            Self::BatchNormActivation(activation) => *activation,
+            _ => Activation::None,
         }
     }
 
@@ -139,16 +160,14 @@ impl Operation {
                 if c.groups > 1 {
                     label += &format!(" ({} groups)", c.groups);
                 }
-                if c.relu == Relu::Before {
-                    label = format!("relu + {label}");
-                }
                 if c.batch_norm {
                     label += " + bn";
                 }
-                if c.relu == Relu::After {
-                    label += " + relu";
+                match (c.activation, c.activation_order) {
+                    (Activation::None, _) => label,
+                    (activation, ActivationOrder::Before) => format!("{activation} + {label}"),
+                    (activation, ActivationOrder::After) => format!("{label} + {activation}"),
                 }
-                label
             }
             Self::MaxPool(w) => format!("max pool {0}x{0} /{1}", w.kernel, w.stride),
             Self::AveragePool(w) => format!("average pool {0}x{0} /{1}", w.kernel, w.stride),
@@ -156,7 +175,8 @@ impl Operation {
             Self::Add => "add".into(),
             Self::Concatenate => "concatenate".into(),
             Self::Truncate { .. } => "truncate".into(),
-            Self::BatchNormRelu => "bn + relu".into(),
+            Self::BatchNormActivation(Activation::None) => "bn".into(),
+            Self::BatchNormActivation(activation) => format!("bn + {activation}"),
             Self::Linear { .. } => "linear".into(),
             Self::Zero => "zero".into(),
         }
@@ -209,7 +229,7 @@ impl Layer {
                 let per_channel = usize::from(c.bias) + 2 * usize::from(c.batch_norm);
                 weights + per_channel * c.channels
             }
-            Operation::BatchNormRelu => 2 * self.input.channels,
+            Operation::BatchNormActivation(_) => 2 * self.input.channels,
             Operation::Linear { features } => (self.input.values() as usize + 1) * features,
             _ => 0,
         };
@@ -226,5 +246,56 @@ impl Layer {
             Operation::Linear { features } => self.input.values() * features as u64,
             _ => 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_name_the_activation_in_its_place() {
+        let convolution = |activation, activation_order| {
+            let (channels, kernel, stride, padding, groups) = (8, 3, 2, 1, 2);
+            let (bias, batch_norm) = (false, true);
+            let convolution = Convolution {
+                channels,
+                kernel,
+                stride,
+                padding,
+                groups,
+                bias,
+                batch_norm,
+                activation,
+                activation_order,
+            };
+            let (before, after) = (convolution.activation_before(), convolution.activation_after());
+            (Operation::Convolution(convolution).label(), before, after)
+        };
+        let label = |text: &str| text.to_owned();
+        assert_eq!(
+            convolution(Activation::HardSwish, ActivationOrder::After),
+            (
+                label("conv 3x3 /2 (2 groups) + bn + hard_swish"),
+                Activation::None,
+                Activation::HardSwish
+            )
+        );
+        assert_eq!(
+            convolution(Activation::Relu6, ActivationOrder::Before),
+            (label("relu6 + conv 3x3 /2 (2 groups) + bn"), Activation::Relu6, Activation::None)
+        );
+        for order in [ActivationOrder::Before, ActivationOrder::After] {
+            assert_eq!(
+                convolution(Activation::None, order),
+                (label("conv 3x3 /2 (2 groups) + bn"), Activation::None, Activation::None)
+            );
+        }
+        let norm = Operation::BatchNormActivation;
+        assert_eq!(norm(Activation::None).label(), "bn");
+        assert_eq!(norm(Activation::Gelu).label(), "bn + gelu");
+        assert_eq!(norm(Activation::Relu).label(), "bn + relu");
+        assert_eq!(norm(Activation::Relu).kind(), "batch_norm_relu");
+        assert_eq!(norm(Activation::Silu).kind(), "batch_norm");
     }
 }

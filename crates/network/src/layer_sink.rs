@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use crate::activation::{Activation, ActivationOrder};
 use crate::error::NetworkError;
-use crate::layer::{Convolution, Operation, Relu, Shape};
+use crate::layer::{Convolution, Operation, Shape};
 
 /// Something that takes a network layer by layer: a [`NetworkBuilder`](crate::NetworkBuilder) keeps
 /// all of it, an accelerator only what it runs.
@@ -28,7 +29,8 @@ pub trait LayerSink {
         inputs: &[Self::Id],
     ) -> Result<Self::Id, Self::Error>;
 
-    /// Adds a convolution with batch normalisation that keeps the image's size at stride 1.
+    /// Adds a convolution with batch normalisation and an activation after it that keeps the image's size
+    /// at stride 1.
     ///
     /// # Errors
     /// As [`LayerSink::add`].
@@ -37,14 +39,33 @@ pub trait LayerSink {
         name: impl fmt::Display,
         input: Self::Id,
         (channels, kernel, stride): (usize, usize, usize),
-        relu: Relu,
+        activation: Activation,
     ) -> Result<Self::Id, Self::Error> {
-        let convolution = normalised((channels, kernel, stride), relu);
+        let convolution = normalised((channels, kernel, stride), activation);
         self.add(name, Operation::Convolution(convolution), &[input])
     }
 
-    /// Adds a convolution of each channel on its own, with batch normalisation, that keeps the image's
+    /// Adds an activation, a convolution and a batch normalisation, in this order, that keep the image's
     /// size at stride 1.
+    ///
+    /// # Errors
+    /// As [`LayerSink::add`].
+    fn preactivated_conv_bn(
+        &mut self,
+        name: impl fmt::Display,
+        input: Self::Id,
+        sizes: (usize, usize, usize),
+        activation: Activation,
+    ) -> Result<Self::Id, Self::Error> {
+        let convolution = Convolution {
+            activation_order: ActivationOrder::Before,
+            ..normalised(sizes, activation)
+        };
+        self.add(name, Operation::Convolution(convolution), &[input])
+    }
+
+    /// Adds a convolution of each channel on its own, with batch normalisation and an activation after it,
+    /// that keeps the image's size at stride 1.
     ///
     /// # Errors
     /// As [`LayerSink::add`].
@@ -53,10 +74,10 @@ pub trait LayerSink {
         name: impl fmt::Display,
         input: Self::Id,
         (kernel, stride): (usize, usize),
-        relu: Relu,
+        activation: Activation,
     ) -> Result<Self::Id, Self::Error> {
         let channels = self.shape(input).channels;
-        let all = normalised((channels, kernel, stride), relu);
+        let all = normalised((channels, kernel, stride), activation);
         let convolution = Convolution { groups: channels, ..all };
         self.add(name, Operation::Convolution(convolution), &[input])
     }
@@ -77,7 +98,10 @@ pub trait LayerSink {
     }
 }
 
-const fn normalised((channels, kernel, stride): (usize, usize, usize), relu: Relu) -> Convolution {
+const fn normalised(
+    (channels, kernel, stride): (usize, usize, usize),
+    activation: Activation,
+) -> Convolution {
     Convolution {
         channels,
         kernel,
@@ -86,6 +110,7 @@ const fn normalised((channels, kernel, stride): (usize, usize, usize), relu: Rel
         groups: 1,
         bias: false,
         batch_norm: true,
-        relu,
+        activation,
+        activation_order: ActivationOrder::After,
     }
 }

@@ -83,7 +83,7 @@ pub fn layer_shapes(
         }
         Operation::Linear { features: 0 } => return Err(sizes("it has no output features")),
         Operation::Linear { features } => Shape::new(features, 1, 1),
-        Operation::Input | Operation::BatchNormRelu | Operation::Zero => input,
+        Operation::Input | Operation::BatchNormActivation(_) | Operation::Zero => input,
     };
     if !is_countable(operation, input, output) {
         return Err(sizes("it has more than 2^40 values or weights, or 2^48 multiply-accumulates"));

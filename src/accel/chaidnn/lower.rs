@@ -6,7 +6,9 @@ use std::ops::Range;
 use super::operation::{Kind, Work};
 use super::program::Program;
 use super::queue::Queue;
-use crate::network::{Family, LayerSink, Network, NetworkError, Operation, Shape, layer_shapes};
+use crate::network::{
+    Activation, Family, LayerSink, Network, NetworkError, Operation, Shape, layer_shapes,
+};
 
 /// A network that the accelerator has no operations for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +21,17 @@ pub enum LowerError {
         /// What is missing.
         reason: &'static str,
     },
+    /// A layer with an activation that the accelerator has no circuit for.
+    #[error(
+        "layer `{layer}` cannot run on chaidnn: its activation is {activation}, and chaidnn computes \
+         only relu"
+    )]
+    Activation {
+        /// The layer's name.
+        layer: String,
+        /// The layer's activation.
+        activation: Activation,
+    },
     /// There is nothing to run.
     #[error(
         "the network has no layer that chaidnn would run: it needs a convolution, a pooling or a sum"
@@ -29,16 +42,33 @@ pub enum LowerError {
     Network(#[from] NetworkError),
 }
 
+/// The reason against a layer, before its name is known.
+enum Refusal {
+    /// Something is missing.
+    Reason(&'static str),
+    /// The accelerator lacks the activation.
+    Activation(Activation),
+}
+
+impl Refusal {
+    fn of(self, layer: String) -> LowerError {
+        match self {
+            Self::Reason(reason) => LowerError::Layer { layer, reason },
+            Self::Activation(activation) => LowerError::Activation { layer, activation },
+        }
+    }
+}
+
 /// Lists the operations of a network in the order in which they are queued.
 ///
 /// Layers that the output does not depend on are left out. A sum of n layers becomes n - 1 sums of
-/// two. Concatenation, truncation and batch normalisation cost nothing: they are a matter of
+/// two. Concatenation, truncation, batch normalisation and ReLU cost nothing: they are a matter of
 /// addresses, or folded into the neighbouring convolution. Global average pooling is average
 /// pooling whose window is the feature map. Fully connected layers run on the processor, overlapping
 /// with the next batch, and are not part of the latency.
 ///
 /// # Errors
-/// A convolution in more than two groups, a layer behind a fully connected one, or a network
+/// A convolution in more than two groups, an activation other than ReLU, a layer behind a fully connected one, or a network
 /// without anything to run.
 pub fn lower(network: &Network) -> Result<Program, LowerError> {
     let network = network.pruned();
@@ -48,7 +78,7 @@ pub fn lower(network: &Network) -> Result<Program, LowerError> {
         let inputs = layer.inputs.iter().map(|id| id.index() as u32);
         lowering
             .layer(layer.operation, inputs, (layer.input, layer.output))
-            .map_err(|reason| LowerError::Layer { layer: layer.name.clone(), reason })?;
+            .map_err(|refusal| refusal.of(layer.name.clone()))?;
         names.resize(lowering.queue.len(), layer.name.clone());
     }
     if lowering.queue.len() == 0 {
@@ -115,11 +145,17 @@ impl Lowering {
         operation: Operation,
         inputs: impl Iterator<Item = u32> + Clone,
         (input, output): (Shape, Shape),
-    ) -> Result<u32, &'static str> {
+    ) -> Result<u32, Refusal> {
         let is_linear = matches!(operation, Operation::Linear { .. });
         let after_linear = inputs.clone().any(|id| self.layers[id as usize].on_processor);
         if after_linear && !is_linear {
-            return Err("it reads a fully connected layer, which runs on the processor");
+            let reason = "it reads a fully connected layer, which runs on the processor";
+            return Err(Refusal::Reason(reason));
+        }
+        // The accelerator's pipelines end in an optional ReLU and have no other function.
+        let activation = operation.activation();
+        if !matches!(activation, Activation::None | Activation::Relu) {
+            return Err(Refusal::Activation(activation));
         }
         let first = self.producers.len();
         if operation == Operation::Add {
@@ -137,7 +173,7 @@ impl Lowering {
             | Operation::Zero
             | Operation::Concatenate
             | Operation::Truncate { .. }
-            | Operation::BatchNormRelu
+            | Operation::BatchNormActivation(_)
             | Operation::Linear { .. }
             | Operation::Add => {
                 if operation != Operation::Zero {
@@ -145,7 +181,9 @@ impl Lowering {
                 }
                 return Ok(self.keep(output, first, is_linear));
             }
-            Operation::Convolution(c) if c.groups > 2 => return Err("it has more than two groups"),
+            Operation::Convolution(c) if c.groups > 2 => {
+                return Err(Refusal::Reason("it has more than two groups"));
+            }
             Operation::Convolution(c) => {
                 (Kind::Convolution { groups: c.groups }, c.kernel, c.stride)
             }
@@ -202,18 +240,18 @@ impl LayerSink for Lowering {
     ) -> Result<u32, LowerError> {
         let shapes = layer_shapes(&name, operation, inputs.iter().map(|&id| self.shape(id)))?;
         self.layer(operation, inputs.iter().copied(), shapes)
-            .map_err(|reason| LowerError::Layer { layer: name.to_string(), reason })
+            .map_err(|refusal| refusal.of(name.to_string()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Convolution, LayerId, NetworkBuilder, Relu, Window};
+    use crate::network::{ActivationOrder, Convolution, LayerId, NetworkBuilder, Window};
 
     fn small() -> (NetworkBuilder, LayerId) {
         let (mut net, image) = NetworkBuilder::new(Shape::new(3, 8, 8));
-        let stem = net.conv_bn("stem", image, (16, 3, 1), Relu::After).unwrap();
+        let stem = net.conv_bn("stem", image, (16, 3, 1), Activation::Relu).unwrap();
         (net, stem)
     }
 
@@ -227,9 +265,9 @@ mod tests {
     #[test]
     fn a_sum_of_three_is_two_sums_and_concatenation_is_free() {
         let (mut net, stem) = small();
-        let a = net.conv_bn("a", stem, (16, 1, 1), Relu::After).unwrap();
-        let b = net.conv_bn("b", stem, (16, 3, 1), Relu::After).unwrap();
-        net.conv_bn("unused", stem, (16, 3, 1), Relu::After).unwrap();
+        let a = net.conv_bn("a", stem, (16, 1, 1), Activation::Relu).unwrap();
+        let b = net.conv_bn("b", stem, (16, 3, 1), Activation::Relu).unwrap();
+        net.conv_bn("unused", stem, (16, 3, 1), Activation::Relu).unwrap();
         let sum = net.sum("sum", &[stem, a, b]).unwrap();
         let concat = net.add("concat", Operation::Concatenate, &[sum, b]).unwrap();
         let window = Window { kernel: 3, stride: 1, padding: 1, ceil: false };
@@ -257,7 +295,8 @@ mod tests {
             groups: 16,
             bias: false,
             batch_norm: true,
-            relu: Relu::After,
+            activation: Activation::Relu,
+            activation_order: ActivationOrder::After,
         };
         net.add("depthwise", Operation::Convolution(depthwise), &[stem]).unwrap();
         assert_eq!(
@@ -271,11 +310,36 @@ mod tests {
 
         let (mut net, stem) = small();
         let linear = net.add("hidden", Operation::Linear { features: 10 }, &[stem]).unwrap();
-        net.conv_bn("late", linear, (10, 1, 1), Relu::None).unwrap();
+        net.conv_bn("late", linear, (10, 1, 1), Activation::None).unwrap();
         assert_eq!(
             lower(&net.finish()).unwrap_err().to_string(),
             "layer `late` cannot run on chaidnn: it reads a fully connected layer, which runs on \
              the processor"
         );
+    }
+
+    #[test]
+    fn activations_other_than_relu_are_refused() {
+        for activation in Activation::ALL {
+            let (mut net, stem) = small();
+            net.conv_bn("late", stem, (10, 1, 1), activation).unwrap();
+            let lowered = lower(&net.finish());
+            let (mut net, stem) = small();
+            net.preactivated_conv_bn("late", stem, (10, 1, 1), activation).unwrap();
+            assert_eq!(lowered.is_ok(), lower(&net.finish()).is_ok());
+            let (mut net, stem) = small();
+            net.add("late", Operation::BatchNormActivation(activation), &[stem]).unwrap();
+            assert_eq!(lowered.is_ok(), lower(&net.finish()).is_ok());
+            match activation {
+                Activation::None | Activation::Relu => assert!(lowered.is_ok()),
+                _ => assert_eq!(
+                    lowered.unwrap_err().to_string(),
+                    format!(
+                        "layer `late` cannot run on chaidnn: its activation is {activation}, and \
+                         chaidnn computes only relu"
+                    )
+                ),
+            }
+        }
     }
 }

@@ -7,8 +7,8 @@ use super::area::Blocks;
 use super::operation::{Kind, Work};
 use super::{Configuration, Platform, Precision, Program, lower};
 use crate::network::{
-    Convolution, LayerId, LayerSink, Nasbench101Settings, Nasbench201Settings, NetworkBuilder,
-    Operation, Relu, Shape, Window, nasbench101, nasbench201,
+    Activation, ActivationOrder, Convolution, LayerId, LayerSink, Nasbench101Settings,
+    Nasbench201Settings, NetworkBuilder, Operation, Shape, Window, nasbench101, nasbench201,
 };
 use crate::space::nasbench101::Cell101;
 
@@ -39,7 +39,7 @@ impl Net {
         (kernel, stride, padding): (usize, usize, usize),
         groups: usize,
     ) -> LayerId {
-        let (bias, batch_norm, relu) = (true, false, Relu::After);
+        let (bias, batch_norm) = (true, false);
         let operation = Operation::Convolution(Convolution {
             channels,
             kernel,
@@ -48,7 +48,8 @@ impl Net {
             groups,
             bias,
             batch_norm,
-            relu,
+            activation: Activation::Relu,
+            activation_order: ActivationOrder::After,
         });
         self.add(operation, &[x])
     }

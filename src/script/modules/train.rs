@@ -11,7 +11,7 @@ use crate::script::options::{Options, number, refuse};
 use crate::script::sandbox::budget::untimed;
 use crate::script::services::{Host, ScriptNetwork, Source};
 use crate::store::Reused;
-use crate::train::{Recipe, Rule, Schedule, TrainError, Training};
+use crate::train::{Recipe, Rule, Schedule, TrainError, Training, check_activations};
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
@@ -178,6 +178,7 @@ fn read(
     };
     let recipe = read_recipe(&mut options, base)?;
     options.end()?;
+    check_activations(network.network()).map_err(|error| refuse(context, error.to_string()))?;
     Ok(TrainingPlan { network, data, recipe, seed, seeds })
 }
 

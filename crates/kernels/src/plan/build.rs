@@ -8,9 +8,10 @@ use std::collections::HashMap;
 
 use super::buffers::{BufferId, Buffers, Place};
 use super::step::{Convolution, Goal, Kind, Part, Sources, Step, Summand};
+use crate::activations::check_activations;
 use crate::error::KernelError;
 use crate::kernels::{Packing, Pooling, Window, winograd_pays, winograd_values};
-use tandem_network::{Layer, Network, Operation, Relu, Shape};
+use tandem_network::{Activation, Layer, Network, Operation, Shape};
 
 /// A training step laid out.
 #[derive(Clone, Debug)]
@@ -38,8 +39,10 @@ pub struct Plan {
 /// Lays out the training of a network on at most `batch` images at a time.
 ///
 /// # Errors
-/// The network's output does not depend on anything that can be learnt, or has more than one pixel.
+/// A layer's activation is none that the kernels compute; the network's output does not depend on anything
+/// that can be learnt, or has more than one pixel.
 pub fn plan(network: &Network, batch: usize, lanes: usize) -> Result<Plan, KernelError> {
+    check_activations(network)?;
     let mut builder = Builder::new(network, batch, lanes)?;
     for index in builder.live_layers() {
         builder.add(index);
@@ -173,9 +176,9 @@ impl<'a> Builder<'a> {
             Operation::MaxPool(_)
             | Operation::AveragePool(_)
             | Operation::GlobalAveragePool
-            | Operation::BatchNormRelu
+            | Operation::BatchNormActivation(_)
             | Operation::Linear { .. } => true,
-            Operation::Convolution(c) => c.relu == Relu::Before,
+            Operation::Convolution(c) => c.activation_before() == Activation::Relu,
             _ => false,
         };
         let last = index + 1 == self.layers.len();
@@ -260,10 +263,11 @@ impl<'a> Builder<'a> {
                 self.terms[index] = vec![plain(to)];
                 return;
             }
-            Operation::BatchNormRelu => {
+            Operation::BatchNormActivation(activation) => {
                 let z = self.stored(read[0]);
                 let coefficients = self.new_coefficients(z.channels);
-                let (relu, applied, gradient) = (true, true, None);
+                let (applied, gradient) = (true, None);
+                let relu = activation == Activation::Relu;
                 let part =
                     Part { layer: index, channel: 0, z, coefficients, relu, applied, gradient };
                 self.terms[index] = vec![normalised(&part)];
@@ -325,7 +329,7 @@ impl<'a> Builder<'a> {
         let mut channel = 0;
         for &member in &members {
             let Operation::Convolution(c) = self.layers[member].operation else { continue };
-            let relu = c.relu == Relu::After;
+            let relu = c.activation_after() == Activation::Relu;
             let part = Part {
                 layer: member,
                 channel,
@@ -371,8 +375,8 @@ impl<'a> Builder<'a> {
             })
         });
         let weights = self.new_weights(groups * window.weights());
-        let sources =
-            Sources { terms: self.terms[input].clone(), relu: first.relu == Relu::Before };
+        let relu = first.activation_before() == Activation::Relu;
+        let sources = Sources { terms: self.terms[input].clone(), relu };
         let convolution = Convolution {
             taps: window.taps(),
             classes: window.classes(lanes),
@@ -531,8 +535,8 @@ fn together(layers: &[Layer], live: &[bool]) -> Vec<Vec<usize>> {
     let mut leaders: HashMap<_, usize> = HashMap::new();
     for (index, layer) in layers.iter().enumerate().filter(|(index, _)| live[*index]) {
         let Operation::Convolution(c) = layer.operation else { continue };
-        let key =
-            (layer.inputs[0], c.kernel, c.stride, c.padding, c.relu == Relu::Before, c.groups);
+        let relu = c.activation_before() == Activation::Relu;
+        let key = (layer.inputs[0], c.kernel, c.stride, c.padding, relu, c.groups);
         let leader = if c.groups == 1 { *leaders.entry(key).or_insert(index) } else { index };
         together[leader].push(index);
     }

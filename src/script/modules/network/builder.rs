@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rhai::{Array, Dynamic, EvalAltResult, Map, Module, NativeCallContext};
 
-use super::layer::relu_word;
+use super::activation::{activation, conv_activation};
 use super::shapes::{array, int};
 use crate::network::{
-    Convolution, LayerId, LayerSink, NetworkBuilder, Operation, Relu, Shape, Window,
+    Activation, Convolution, LayerId, LayerSink, NetworkBuilder, Operation, Shape, Window,
 };
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, described, refuse};
@@ -180,7 +180,12 @@ fn register_windows(globals: &mut Module) {
     native! { globals =>
         /// Adds a convolution with square kernels: `channels` and `kernel`, and optionally `stride` (1),
         /// `padding` ("same", or a number of zero rows and columns), `groups` (1), `batch_norm` (true), `bias`
-        /// (true where there is no batch normalisation), `relu` ("after", "before" or "none"), `name`.
+        /// (true where there is no batch normalisation), `activation` ("relu", or "relu6", "hard_swish", "silu",
+        /// "gelu", "none"), `activation_order` ("after", or "before" the convolution), `name`.
+        ///
+        /// `relu` ("after", "before" or "none") is short for a ReLU in that place, or no activation; it excludes
+        /// `activation` and `activation_order`. "gelu" is the exact one, with erf. `train::fit` and
+        /// `chaidnn::estimate` refuse networks with activations other than "relu" and "none".
         ///
         /// "same" keeps the image's size at stride 1, and takes odd kernels. With one channel a group it is a
         /// depthwise convolution.
@@ -189,7 +194,8 @@ fn register_windows(globals: &mut Module) {
         /// let net = network::builder([3, 32, 32]);
         /// let x = net.conv(net.input(), #{ channels: 16, kernel: 3, stride: 2 });
         /// let y = net.conv(x, #{ channels: 16, kernel: 3, groups: x.channels, relu: "none" });
-        /// y.shape // => [16, 16, 16]
+        /// let z = net.conv(y, #{ channels: 16, kernel: 1, activation: "hard_swish" });
+        /// z.shape // => [16, 16, 16]
         /// ```
         fn conv(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor = conv;
         /// Adds a maximum over a square window: `kernel`, and optionally `stride` (1), `padding` (0, or "same"),
@@ -276,7 +282,7 @@ fn register_others(globals: &mut Module) {
         }
     };
     let average = plain("global_avg_pool", Operation::GlobalAveragePool);
-    let norm = plain("batch_norm_relu", Operation::BatchNormRelu);
+    let norm = plain("batch_norm_relu", Operation::BatchNormActivation(Activation::Relu));
     let zero = plain("zero", Operation::Zero);
     native! { globals =>
         /// Adds the average over the whole feature map.
@@ -309,6 +315,23 @@ fn register_others(globals: &mut Module) {
         /// net.finish(net.batch_norm_relu(net.input(), #{ name: "norm" })).layers[1].name // => norm
         /// ```
         fn batch_norm_relu(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor = norm;
+        /// Adds a batch normalisation on its own.
+        ///
+        /// ```rhai
+        /// let net = network::builder([8, 4, 4]);
+        /// net.finish(net.batch_norm(net.input())).layers[1].kind // => batch_norm
+        /// ```
+        fn batch_norm(net: NetworkBuilder, x: Tensor) -> Tensor =
+            |context: NativeCallContext, net: &mut B, x: Tensor| batch_norm(context, net, x, Map::new());
+        /// Adds a batch normalisation with an `activation` after it ("none"; see `conv`) and a `name` for the
+        /// layer. With "relu" it is the layer of `batch_norm_relu`.
+        ///
+        /// ```rhai
+        /// let net = network::builder([8, 4, 4]);
+        /// let y = net.batch_norm(net.input(), #{ activation: "gelu", name: "norm" });
+        /// net.finish(y).layers[1].operation // => bn + gelu
+        /// ```
+        fn batch_norm(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor = batch_norm;
         /// Adds zeros of a tensor's shape.
         ///
         /// ```rhai
@@ -398,22 +421,34 @@ fn conv(
     let groups = options.size("groups", 1)?;
     let batch_norm = options.flag_or("batch_norm", true)?;
     let bias = options.flag_or("bias", !batch_norm)?;
-    let relu = match options.take("relu") {
-        None => Relu::After,
-        Some(value) => {
-            let word = value.clone().into_string().unwrap_or_default();
-            let known = [Relu::After, Relu::Before, Relu::None];
-            known
-                .into_iter()
-                .find(|&relu| relu_word(relu) == word)
-                .ok_or_else(|| options.wrong("relu", "\"after\", \"before\" or \"none\"", &value))?
-        }
-    };
+    let (activation, activation_order) = conv_activation(&context, &mut options)?;
     let name = options.text("name")?;
     options.end()?;
-    let convolution =
-        Convolution { channels, kernel, stride, padding, groups, bias, batch_norm, relu };
+    let convolution = Convolution {
+        channels,
+        kernel,
+        stride,
+        padding,
+        groups,
+        bias,
+        batch_norm,
+        activation,
+        activation_order,
+    };
     net.push(&context, name, Operation::Convolution(convolution), &[x])
+}
+
+fn batch_norm(
+    context: NativeCallContext,
+    net: &mut ScriptBuilder,
+    x: Tensor,
+    options: Map,
+) -> Fallible<Tensor> {
+    let mut options = Options::new(&context, "batch_norm", options);
+    let activation = activation(&mut options)?.unwrap_or(Activation::None);
+    let name = options.text("name")?;
+    options.end()?;
+    net.push(&context, name, Operation::BatchNormActivation(activation), &[x])
 }
 
 fn pool(

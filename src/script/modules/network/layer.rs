@@ -3,7 +3,7 @@
 use rhai::{Array, Module};
 
 use super::shapes::{array, int};
-use crate::network::{Layer, Operation, Relu};
+use crate::network::{Activation, ActivationOrder, Layer, Operation};
 use crate::script::native::{name_type, native};
 use crate::script::services::ScriptNetwork;
 
@@ -28,12 +28,12 @@ impl ScriptLayer {
     }
 }
 
-/// The word for where a rectifier sits.
-pub(super) const fn relu_word(relu: Relu) -> &'static str {
-    match relu {
-        Relu::None => "none",
-        Relu::Before => "before",
-        Relu::After => "after",
+/// The place of an operation's activation in a word: "before", "after" or "none".
+const fn order_word(operation: Operation) -> &'static str {
+    match (operation.activation(), operation) {
+        (Activation::None, _) => "none",
+        (_, Operation::Convolution(c)) => c.activation_order.name(),
+        _ => ActivationOrder::After.name(),
     }
 }
 
@@ -91,14 +91,32 @@ pub(super) fn register(globals: &mut Module) {
         /// Whether there is a batch normalisation in it.
         get batch_norm(layer: Layer) -> bool = |layer: &mut L| match layer.get().operation {
             Operation::Convolution(c) => c.batch_norm,
-            Operation::BatchNormRelu => true,
+            Operation::BatchNormActivation(_) => true,
             _ => false,
         };
-        /// Where it has a rectifier: "before", "after" or "none".
+        /// Its activation: "relu", "relu6", "hard_swish", "silu", "gelu" or "none".
+        ///
+        /// ```rhai
+        /// let net = network::builder([3, 32, 32]);
+        /// let y = net.conv(net.input(), #{ channels: 16, kernel: 3, activation: "silu" });
+        /// let layer = net.finish(y).layers[1];
+        /// [layer.activation, layer.activation_order, layer.relu] // => ["silu", "after", "none"]
+        /// ```
+        get activation(layer: Layer) -> String =
+            |layer: &mut L| layer.get().operation.activation().name();
+        /// The place of its activation: "before" or "after" its convolution or normalisation, or "none".
+        get activation_order(layer: Layer) -> String = |layer: &mut L| order_word(layer.get().operation);
+        /// The place of its ReLU: "before", "after" or "none"; "none" with another activation.
+        ///
+        /// ```rhai
+        /// let net = network::builder([3, 32, 32]);
+        /// let y = net.conv(net.input(), #{ channels: 16, kernel: 3, relu: "before" });
+        /// let layer = net.finish(y).layers[1];
+        /// [layer.relu, layer.activation, layer.activation_order] // => ["before", "relu", "before"]
+        /// ```
         get relu(layer: Layer) -> String = |layer: &mut L| match layer.get().operation {
-            Operation::Convolution(c) => relu_word(c.relu),
-            Operation::BatchNormRelu => relu_word(Relu::After),
-            _ => relu_word(Relu::None),
+            operation if operation.activation() == Activation::Relu => order_word(operation),
+            _ => "none",
         };
         /// Trainable parameters.
         get parameters(layer: Layer) -> int = |layer: &mut L| int(layer.get().parameters());

@@ -1,5 +1,6 @@
 //! Networks in scripts: what can be asked of one, its layers, and the builder.
 
+mod activation;
 mod builder;
 mod layer;
 mod shapes;
