@@ -1,38 +1,87 @@
-//! What every accelerator answers: what a pair costs, and what of it costs how much.
+//! The interface of an accelerator: its configurations, and the cost of a network on one of them.
 
-use crate::metrics::Metrics;
+use std::any::Any;
+use std::error::Error;
+use std::sync::Arc;
+
+use super::workload::{NetworkForm, Workload, WrongForm};
+use crate::metrics::{Metrics, Origin, Trust};
+use crate::space::{Domain, Illegal};
 
 /// A piece of hardware that runs networks, in one of several configurations.
-pub trait Accelerator {
-    /// A network in the form in which the accelerator takes it.
-    type Network: ?Sized;
-    /// The parameters that can be chosen.
-    type Configuration: ?Sized;
-    /// Why a pair has no estimate.
-    type Error;
+///
+/// A configuration is an option for each choice of [`Accelerator::space`], as a point has them.
+/// A model whose own types are faster to build has functions for these, with the ones here on top.
+pub trait Accelerator: Any + Send + Sync {
+    /// The name in scripts and results.
+    fn id(&self) -> &str;
 
-    /// The name that results show.
-    fn name(&self) -> &str;
+    /// The version of the model or the hash of the measurements: estimates of different versions
+    /// are not to be mixed.
+    fn version(&self) -> &str;
 
-    /// What a network costs on a configuration.
+    /// The source of the numbers as results show it, such as `latency and area: CHaiDNN model`.
+    fn source(&self) -> String;
+
+    /// Whether the numbers were observed on the hardware; a model's are not.
+    fn is_measured(&self) -> bool {
+        false
+    }
+
+    /// The origin of its numbers, as results show it.
+    fn origin(&self) -> Origin {
+        let trust = if self.is_measured() { Trust::Measured } else { Trust::Modelled };
+        Origin::new(trust, self.source())
+    }
+
+    /// The configurations.
+    fn space(&self) -> Arc<dyn Domain>;
+
+    /// The form in which the accelerator takes networks.
+    fn network_form(&self) -> NetworkForm {
+        NetworkForm::Layers
+    }
+
+    /// The cost of a network on a configuration.
     ///
     /// # Errors
-    /// The configuration cannot run the network, or nothing is known of the pair.
+    /// The configuration is none or cannot run the network, or nothing is known of the pair.
     fn estimate(
         &self,
-        network: &Self::Network,
-        configuration: &Self::Configuration,
-    ) -> Result<Metrics, Self::Error>;
+        network: Workload<'_>,
+        configuration: &[u16],
+    ) -> Result<Metrics, AcceleratorError>;
 
-    /// What each layer and each part of the accelerator has in it; empty where that is not known.
+    /// The share of each layer and of each part of the accelerator; empty where that is not known.
     ///
     /// # Errors
     /// As [`Accelerator::estimate`].
     fn breakdown(
         &self,
-        network: &Self::Network,
-        configuration: &Self::Configuration,
-    ) -> Result<Breakdown, Self::Error>;
+        network: Workload<'_>,
+        configuration: &[u16],
+    ) -> Result<Breakdown, AcceleratorError>;
+}
+
+/// Why a pair has no estimate.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceleratorError {
+    /// The network comes in another form.
+    #[error(transparent)]
+    Form(#[from] WrongForm),
+    /// The options are no configuration.
+    #[error(transparent)]
+    Configuration(#[from] Illegal),
+    /// The model's own reason.
+    #[error(transparent)]
+    Model(Box<dyn Error + Send + Sync>),
+}
+
+impl AcceleratorError {
+    /// Wraps the error of a model; its text stays as it is.
+    pub fn model(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Model(Box::new(error))
+    }
 }
 
 /// What each layer of a network and each part of an accelerator has in what a pair costs.

@@ -3,10 +3,13 @@
 mod accelerator;
 pub mod chaidnn;
 mod estimates;
+pub mod registry;
 mod scan;
 pub mod table;
+mod workload;
 
-pub use accelerator::{Accelerator, Breakdown, LayerCost, PartCost};
+pub use accelerator::{Accelerator, AcceleratorError, Breakdown, LayerCost, PartCost};
 pub use estimates::{EstimateCache, Estimates};
+pub use workload::{NetworkForm, PreparedNetwork, Workload, WrongForm};
 
 pub use scan::{Found, Level, Scan};

@@ -7,12 +7,13 @@ use super::efforts::Took;
 use super::error::CliError;
 use super::origins::{all_origins, print_origins};
 use super::{layout, run_json, thresholds};
+use tandem::accel::registry::families;
 use tandem::note;
 use tandem::report::{
     Cell, Format, Table, TrialColumns, counted, duration, elided, grouped, number, spread,
 };
 use tandem::run::{Experiment, Progress};
-use tandem::script::{Source, SummaryTable};
+use tandem::script::SummaryTable;
 use tandem::session::Loaded;
 use tandem::store::{Reader, RunRecord, Trial};
 
@@ -226,5 +227,5 @@ fn failures(progress: &Progress) -> Option<String> {
 
 /// Whether there is a model that explains what its pairs cost.
 fn is_modelled(record: &RunRecord) -> bool {
-    record.origins.contains(&Source::Chaidnn.origin())
+    families().iter().any(|family| record.origins.contains(&family.origin()))
 }

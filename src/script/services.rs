@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use crate::accel::chaidnn::Program;
+use crate::accel::registry::{families, family_of};
 use crate::accel::table::{Devices, MeasuredTable};
-use crate::accel::{Breakdown, EstimateCache};
+use crate::accel::{Accelerator, Breakdown, EstimateCache, PreparedNetwork};
 use crate::accuracy::nasbench101::predictor::Predictor;
 use crate::accuracy::nasbench101::{Nasbench101Table, TableError};
 use crate::accuracy::nasbench201::Nasbench201Table;
@@ -29,7 +29,7 @@ const NETWORKS: usize = 2_048;
 /// The layers of all networks of one kind that are remembered, each of some hundred bytes.
 const LAYERS: usize = 1 << 18;
 
-/// A source of numbers that scripts can use.
+/// A source of accuracies that scripts can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The embedded NAS-Bench-201 table.
@@ -40,13 +40,11 @@ pub enum Source {
     Predicted101,
     /// Trainings of this program.
     Trained,
-    /// The CHaiDNN model.
-    Chaidnn,
 }
 
 impl Source {
-    const ALL: [Self; 5] =
-        [Self::Nasbench201, Self::Nasbench101, Self::Predicted101, Self::Trained, Self::Chaidnn];
+    const ALL: [Self; 4] =
+        [Self::Nasbench201, Self::Nasbench101, Self::Predicted101, Self::Trained];
 
     /// The numbers that it gives, and how far they can be trusted.
     pub fn origin(self) -> Origin {
@@ -69,32 +67,36 @@ impl Source {
                  the test images",
                 Trust::Measured,
             ),
-            Self::Chaidnn => ("latency and area: CHaiDNN model", Trust::Modelled),
         };
         Origin::new(trust, source)
     }
 }
 
-/// A network as scripts hold it, with what the accelerator prepares of it once.
+/// A network as scripts hold it, with what accelerators derive of it once.
 #[derive(Clone)]
 pub(super) struct ScriptNetwork(Arc<Prepared>);
 
 struct Prepared {
-    network: Network,
+    network: PreparedNetwork,
     parameters: u64,
     macs: u64,
-    program: OnceLock<Result<Program, String>>,
 }
 
 impl ScriptNetwork {
     /// Wraps a network.
     pub(super) fn new(network: Network) -> Self {
         let (parameters, macs) = (network.parameters(), network.macs());
-        Self(Arc::new(Prepared { network, parameters, macs, program: OnceLock::new() }))
+        let network = PreparedNetwork::new(network);
+        Self(Arc::new(Prepared { network, parameters, macs }))
     }
 
     /// The network itself.
     pub(super) fn network(&self) -> &Network {
+        self.0.network.network()
+    }
+
+    /// The network as accelerators take it.
+    pub(super) fn prepared(&self) -> &PreparedNetwork {
         &self.0.network
     }
 
@@ -106,12 +108,6 @@ impl ScriptNetwork {
     /// Multiply-accumulates for one image.
     pub(super) fn macs(&self) -> u64 {
         self.0.macs
-    }
-
-    /// The network as the CHaiDNN accelerator runs it.
-    pub(super) fn program(&self) -> Result<&Program, String> {
-        let lower = || crate::accel::chaidnn::lower(&self.0.network).map_err(|e| e.to_string());
-        self.0.program.get_or_init(lower).as_ref().map_err(Clone::clone)
     }
 }
 
@@ -152,6 +148,8 @@ pub struct Host {
     networks101: Networks<(Cell101, Nasbench101Settings)>,
     networks201: Networks<(Cell201, Nasbench201Settings)>,
     used: [AtomicBool; Source::ALL.len()],
+    /// Whether each family of native accelerators gave numbers.
+    families: Box<[AtomicBool]>,
     /// Scripted accelerators and tables that gave numbers.
     named: Mutex<BTreeMap<String, Named>>,
     tables: Mutex<Tables>,
@@ -198,6 +196,7 @@ impl Host {
             networks101: Mutex::default(),
             networks201: Mutex::default(),
             used: Default::default(),
+            families: families().iter().map(|_| AtomicBool::new(false)).collect(),
             named: Mutex::default(),
             tables: Mutex::default(),
             tracing: AtomicBool::new(false),
@@ -227,6 +226,12 @@ impl Host {
                 _ => known.versions.extend(self.version(source)),
             }
         }
+        for (family, used) in families().iter().zip(&self.families) {
+            if used.load(Ordering::Relaxed) {
+                known.origins.push(family.origin());
+                known.versions.insert(family.id().to_owned(), family.version().to_owned());
+            }
+        }
         let named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
         for (name, Named { origin, version }) in named.iter() {
             known.origins.push(origin.clone());
@@ -247,13 +252,11 @@ impl Host {
                 _ => "no table".to_owned(),
             },
             Source::Predicted101 => format!("predictor {}", Predictor::digest()),
-            Source::Chaidnn => crate::accel::chaidnn::model_version().to_owned(),
             Source::Trained => String::new(),
         });
         let name = match source {
             Source::Nasbench201 => "nasbench201 accuracies",
             Source::Nasbench101 | Source::Predicted101 => "nasbench101 accuracies",
-            Source::Chaidnn => "chaidnn",
             Source::Trained => return None,
         };
         Some((name.to_owned(), version.clone()))
@@ -301,16 +304,15 @@ impl Host {
         });
     }
 
-    /// Notes that a table of measurements gave numbers.
-    pub(super) fn used_devices(&self, devices: &Devices) {
-        let table = devices.table();
-        self.used_named("table", table.name(), || Named {
-            origin: Origin::new(
-                Trust::Measured,
-                format!("{}: imported table {}", devices.metrics().join(", "), table.name()),
-            ),
-            version: Some(table.digest().to_owned()),
-        });
+    /// Notes that a native accelerator or a table of measurements gave numbers.
+    pub(super) fn used_accelerator(&self, accelerator: &dyn Accelerator) {
+        match family_of(accelerator) {
+            Some(family) => self.families[family].store(true, Ordering::Relaxed),
+            None => self.used_named("table", accelerator.id(), || Named {
+                origin: accelerator.origin(),
+                version: Some(accelerator.version().to_owned()),
+            }),
+        }
     }
 
     fn used_named(&self, kind: &str, name: &str, named: impl FnOnce() -> Named) {

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::change::{Change, diff, one_line};
 use super::error::SessionError;
 use super::load::{Loaded, read_settings, stored_settings, to_stored};
-use super::models::models;
+use crate::accel::registry;
 use crate::script::{ScriptChanges, Settings};
 use crate::store::{RunRecord, Store};
 
@@ -34,18 +34,25 @@ pub fn changes(
         });
     }
     if known.sweep.is_none() {
-        for (model, now) in models() {
-            let before = known.data.get(&model).cloned().unwrap_or_default();
-            if before != now {
-                changes.push(Change {
-                    what: "a model".to_owned(),
-                    affects: "the metrics of every trial".to_owned(),
-                    diff: one_line(&format!("{model} {before}"), &format!("{model} {now}")),
-                });
-            }
-        }
+        changes.extend(model_changes(&known.data, registry::versions()));
     }
     Ok(changes)
+}
+
+/// The models whose version is not the recorded one. A family that the record does not name was
+/// registered later, and gave it no numbers.
+fn model_changes(
+    known: &BTreeMap<String, String>,
+    now: BTreeMap<String, String>,
+) -> impl Iterator<Item = Change> {
+    now.into_iter().filter_map(|(model, now)| {
+        let before = known.get(&model).filter(|before| **before != now)?;
+        Some(Change {
+            what: "a model".to_owned(),
+            affects: "the metrics of every trial".to_owned(),
+            diff: one_line(&format!("{model} {before}"), &format!("{model} {now}")),
+        })
+    })
 }
 
 fn script_changes(
@@ -193,4 +200,23 @@ fn flat(settings: &serde_json::Map<String, serde_json::Value>) -> BTreeMap<Strin
     }
     flat.retain(|_, value| value != "null");
     flat
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_models_that_a_record_names_can_have_changed() {
+        let versions = |versions: &[(&str, &str)]| -> BTreeMap<String, String> {
+            let owned =
+                |(model, version): &(&str, &str)| ((*model).to_owned(), (*version).to_owned());
+            versions.iter().map(owned).collect()
+        };
+        let known = versions(&[("chaidnn", "chaidnn-1"), ("systolic", "systolic-1")]);
+        let now = [("chaidnn", "chaidnn-2"), ("later", "later-1"), ("systolic", "systolic-1")];
+        let changes: Vec<Change> = model_changes(&known, versions(&now)).collect();
+        let diffs: Vec<&str> = changes.iter().map(|change| change.diff.as_str()).collect();
+        assert_eq!(diffs, ["-chaidnn chaidnn-1\n+chaidnn chaidnn-2\n"]);
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::error::SessionError;
-use super::models::models;
+use crate::accel::registry;
 use crate::run::{
     End, Experiment, Failure, Observer, Progress, StoredEstimates, StoredTrainings, Study,
     StudyError,
@@ -62,7 +62,7 @@ impl Loaded {
             steps: self.settings.steps,
             objectives: self.script.objectives().to_vec(),
             program: env!("CARGO_PKG_VERSION").to_owned(),
-            data: models(),
+            data: registry::versions(),
             forked_from,
             ..RunRecord::new(&stem, &self.file.display().to_string())
         })

@@ -59,7 +59,6 @@ mod drift;
 mod end_reason;
 mod error;
 mod load;
-mod models;
 mod resume;
 mod sweep;
 

@@ -7,8 +7,8 @@ use std::sync::atomic::AtomicBool;
 use super::change::{Change, one_line};
 use super::error::SessionError;
 use super::load::Loaded;
-use super::models::models;
 use crate::accel::chaidnn::{Batch, ChaidnnSpace, Platform};
+use crate::accel::registry;
 use crate::metrics::Metrics;
 use crate::network::Family;
 use crate::pareto::{Direction, Objective};
@@ -98,7 +98,7 @@ impl<'e> Sweep<'e> {
 
     /// The versions and hashes of what the numbers come from.
     fn data(&self) -> BTreeMap<String, String> {
-        let mut data = models();
+        let mut data = registry::versions();
         if let SweepPairs::OneByOne(_) = self.pairs {
             data.extend(self.experiment.script.provenance().versions);
         }
@@ -128,9 +128,11 @@ impl<'e> Sweep<'e> {
                 diff: one_line(&words(before), &words(now)),
             }
         });
+        // A family that the record does not name was registered later, and gave it no numbers.
+        let is_new = |what: &str| registry::find(what).is_some() && !record.data.contains_key(what);
         let changed = |(what, now): (String, String)| {
             let before = record.data.get(&what).map_or("none", String::as_str);
-            (before != now).then(|| Change {
+            (before != now && !is_new(&what)).then(|| Change {
                 affects: "the metrics of every pair".to_owned(),
                 diff: one_line(before, &now),
                 what,

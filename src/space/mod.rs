@@ -20,4 +20,5 @@ pub use choice::{Choice, Value};
 pub(crate) use domain::combination;
 pub use domain::{Domain, Illegal};
 pub use options::Options;
+pub(crate) use options::shown;
 pub use space::{Part, Point, Space, SpaceError, View};

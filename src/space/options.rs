@@ -65,7 +65,7 @@ pub(super) fn position_of(options: &[Value], text: &str) -> Option<u16> {
 }
 
 /// Options as messages list them: the first, and the last.
-pub(super) fn shown(options: &[Value]) -> String {
+pub(crate) fn shown(options: &[Value]) -> String {
     const SHOWN: usize = 8;
     let first: Vec<String> = options.iter().take(SHOWN).map(Value::to_string).collect();
     let last = options.last().filter(|_| options.len() > SHOWN);

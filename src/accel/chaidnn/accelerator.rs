@@ -1,46 +1,50 @@
 //! CHaiDNN as one accelerator among others.
 
+use std::sync::{Arc, LazyLock};
+
 use super::area::Area;
 use super::operation::Infeasible;
-use super::{Configuration, Platform, Program};
-use crate::accel::{Accelerator, Breakdown, LayerCost, PartCost};
+use super::{AreaPart, ChaidnnSpace, Configuration, LowerError, Platform, Program, Row, lower};
+use crate::accel::{
+    Accelerator, AcceleratorError, Breakdown, LayerCost, PartCost, PreparedNetwork, Workload,
+};
 use crate::metrics::Metrics;
+use crate::space::Domain;
 
-/// The accelerator on a platform; networks are lowered to programs once.
+static SPACE: LazyLock<Arc<ChaidnnSpace>> = LazyLock::new(Arc::default);
+
+/// The version of the model: estimates of different versions are not to be mixed.
+pub const fn model_version() -> &'static str {
+    "chaidnn-2"
+}
+
+/// The accelerator on a platform.
 #[derive(Clone, Copy, Debug)]
 pub struct Chaidnn {
     /// The technology.
     pub platform: Platform,
 }
 
-impl Accelerator for Chaidnn {
-    type Network = Program;
-    type Configuration = Configuration;
-    type Error = Infeasible;
-
-    fn name(&self) -> &str {
-        "chaidnn"
+impl Chaidnn {
+    /// The program of a network, lowered by the first call.
+    ///
+    /// # Errors
+    /// As [`lower`].
+    pub fn program(network: &PreparedNetwork) -> Result<&Program, LowerError> {
+        network.derived(lower).as_ref().map_err(Clone::clone)
     }
 
-    fn estimate(
+    /// The share of each layer of a program and of each part of a configuration.
+    ///
+    /// # Errors
+    /// As [`Program::estimate`].
+    pub fn shares(
         &self,
-        network: &Program,
-        configuration: &Configuration,
-    ) -> Result<Metrics, Infeasible> {
-        let estimate = network.estimate(configuration, &self.platform)?;
-        Ok(Metrics::from([
-            ("latency_ms".to_owned(), estimate.latency_ms),
-            ("area_mm2".to_owned(), estimate.area.area_mm2),
-        ]))
-    }
-
-    fn breakdown(
-        &self,
-        network: &Program,
+        program: &Program,
         configuration: &Configuration,
     ) -> Result<Breakdown, Infeasible> {
-        let rows = network.breakdown(configuration, &self.platform)?.into_iter();
-        let layer = |row: super::Row| LayerCost {
+        let rows = program.breakdown(configuration, &self.platform)?.into_iter();
+        let layer = |row: Row| LayerCost {
             name: row.name,
             engine: Some(row.engine.to_string()),
             start_ms: Some(row.start_ms),
@@ -50,7 +54,7 @@ impl Accelerator for Chaidnn {
                 ("cycles".to_owned(), row.cycles),
             ]),
         };
-        let part = |part: super::AreaPart| {
+        let part = |part: AreaPart| {
             let blocks = part.blocks;
             let numbers = [
                 ("area_mm2", part.area_mm2),
@@ -71,5 +75,56 @@ impl Accelerator for Chaidnn {
             parts: Area::parts(configuration, &self.platform).into_iter().map(part).collect(),
             note: Some(note),
         })
+    }
+}
+
+/// The program of a network and the configuration of options.
+fn pair<'n>(
+    network: Workload<'n>,
+    options: &[u16],
+) -> Result<(&'n Program, Configuration), AcceleratorError> {
+    let program = Chaidnn::program(network.layers()?).map_err(AcceleratorError::model)?;
+    SPACE.check(options)?;
+    Ok((program, SPACE.configuration(options)))
+}
+
+impl Accelerator for Chaidnn {
+    fn id(&self) -> &str {
+        "chaidnn"
+    }
+
+    fn version(&self) -> &str {
+        model_version()
+    }
+
+    fn source(&self) -> String {
+        "latency and area: CHaiDNN model".to_owned()
+    }
+
+    fn space(&self) -> Arc<dyn Domain> {
+        SPACE.clone()
+    }
+
+    fn estimate(
+        &self,
+        network: Workload<'_>,
+        configuration: &[u16],
+    ) -> Result<Metrics, AcceleratorError> {
+        let (program, configuration) = pair(network, configuration)?;
+        let estimate =
+            program.estimate(&configuration, &self.platform).map_err(AcceleratorError::model)?;
+        Ok(Metrics::from([
+            ("latency_ms".to_owned(), estimate.latency_ms),
+            ("area_mm2".to_owned(), estimate.area.area_mm2),
+        ]))
+    }
+
+    fn breakdown(
+        &self,
+        network: Workload<'_>,
+        configuration: &[u16],
+    ) -> Result<Breakdown, AcceleratorError> {
+        let (program, configuration) = pair(network, configuration)?;
+        self.shares(program, &configuration).map_err(AcceleratorError::model)
     }
 }

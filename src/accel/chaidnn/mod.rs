@@ -26,7 +26,7 @@ mod program;
 mod queue;
 mod space;
 
-pub use accelerator::Chaidnn;
+pub use accelerator::{Chaidnn, model_version};
 pub use area::{Area, AreaPart, Blocks};
 pub use batch::{Batch, BatchError, Memory};
 pub use configuration::{Configuration, ParseConfigurationError};
@@ -36,11 +36,6 @@ pub use operation::{Bound, Engine, Infeasible};
 pub use platform::{Platform, Precision};
 pub use program::{Program, Row};
 pub use space::ChaidnnSpace;
-
-/// The version of the model: estimates of different versions are not to be mixed.
-pub fn model_version() -> &'static str {
-    "chaidnn-2"
-}
 
 #[cfg(test)]
 mod published_tests;

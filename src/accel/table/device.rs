@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::measured::MeasuredTable;
-use crate::accel::{Accelerator, Breakdown};
+use crate::accel::{Accelerator, AcceleratorError, Breakdown, NetworkForm, Workload};
 use crate::metrics::Metrics;
+use crate::space::{Domain, Illegal, Options, Value};
 
 /// A device of a table, with the columns that hold its metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub struct Devices {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotMeasured {
     /// The table has no such circumstances.
-    #[error("the table `{table}` has {}", choice(groups))]
+    #[error("the table `{table}` has {}", listed(groups))]
     Group {
         /// The table.
         table: String,
@@ -65,7 +66,7 @@ pub enum NotMeasured {
     },
 }
 
-fn choice(groups: &[String]) -> String {
+fn listed(groups: &[String]) -> String {
     if groups.is_empty() {
         return "no groups; leave out the option `group`".to_owned();
     }
@@ -121,42 +122,95 @@ impl Devices {
         names.dedup();
         names
     }
-}
 
-impl Accelerator for Devices {
-    type Network = str;
-    type Configuration = str;
-    type Error = NotMeasured;
-
-    fn name(&self) -> &str {
-        self.table.name()
+    /// The choice among the devices.
+    pub fn choice(&self) -> Options {
+        let name = |device: &Device| Value::Text(device.name.clone());
+        Options::new(self.devices.iter().map(name).collect())
     }
 
-    fn estimate(&self, network: &str, device: &str) -> Result<Metrics, NotMeasured> {
+    /// The configuration that a device is.
+    ///
+    /// # Errors
+    /// The table has no device of this name.
+    pub fn configuration(&self, device: &str) -> Result<[u16; 1], NotMeasured> {
+        let position = self.devices.iter().position(|known| known.name == device);
+        match position.and_then(|position| u16::try_from(position).ok()) {
+            Some(option) => Ok([option]),
+            None => Err(NotMeasured::Device {
+                table: self.table.name().to_owned(),
+                device: device.to_owned(),
+                devices: self.devices.iter().map(|device| device.name.clone()).collect(),
+            }),
+        }
+    }
+
+    fn device(&self, configuration: &[u16]) -> Result<&Device, Illegal> {
+        let device = match configuration {
+            [option] => self.devices.get(usize::from(*option)),
+            _ => None,
+        };
+        device.ok_or_else(|| Illegal("no such device".to_owned()))
+    }
+
+    fn measured(&self, network: &str, device: &Device) -> Result<Metrics, NotMeasured> {
         let table = || self.table.name().to_owned();
-        let found = self.devices.iter().find(|known| known.name == device);
-        let found = found.ok_or_else(|| NotMeasured::Device {
-            table: table(),
-            device: device.to_owned(),
-            devices: self.devices.iter().map(|device| device.name.clone()).collect(),
-        })?;
         let row = self.table.row(network).ok_or_else(|| NotMeasured::Network {
             table: table(),
             key: self.table.key().to_owned(),
             network: network.to_owned(),
         })?;
-        let measured = found.metrics.iter().filter(|(_, column)| !row[*column].is_nan());
+        let measured = device.metrics.iter().filter(|(_, column)| !row[*column].is_nan());
         let metrics: Metrics =
             measured.map(|(name, column)| (name.clone(), row[*column])).collect();
         if metrics.is_empty() {
-            let (network, device) = (network.to_owned(), device.to_owned());
+            let (network, device) = (network.to_owned(), device.name.clone());
             return Err(NotMeasured::Pair { table: table(), network, device });
         }
         Ok(metrics)
     }
+}
 
-    fn breakdown(&self, network: &str, device: &str) -> Result<Breakdown, NotMeasured> {
-        self.estimate(network, device)?;
+impl Accelerator for Devices {
+    fn id(&self) -> &str {
+        self.table.name()
+    }
+
+    fn version(&self) -> &str {
+        self.table.digest()
+    }
+
+    fn source(&self) -> String {
+        format!("{}: imported table {}", self.metrics().join(", "), self.table.name())
+    }
+
+    fn is_measured(&self) -> bool {
+        true
+    }
+
+    fn space(&self) -> Arc<dyn Domain> {
+        Arc::new(self.choice())
+    }
+
+    fn network_form(&self) -> NetworkForm {
+        NetworkForm::Key
+    }
+
+    fn estimate(
+        &self,
+        network: Workload<'_>,
+        configuration: &[u16],
+    ) -> Result<Metrics, AcceleratorError> {
+        let device = self.device(configuration)?;
+        self.measured(network.key()?, device).map_err(AcceleratorError::model)
+    }
+
+    fn breakdown(
+        &self,
+        network: Workload<'_>,
+        configuration: &[u16],
+    ) -> Result<Breakdown, AcceleratorError> {
+        self.estimate(network, configuration)?;
         let note = "it was measured as a whole: nothing is known of its layers".to_owned();
         Ok(Breakdown { note: Some(note), ..Breakdown::default() })
     }

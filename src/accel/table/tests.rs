@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
-use crate::accel::Accelerator;
+use crate::accel::{Accelerator, Workload};
+use crate::metrics::Metrics;
 use crate::test_support::data_dir;
 
 const CSV: &str = "\
@@ -29,6 +30,12 @@ fn devices(data: &Path, group: Option<&str>) -> Result<Devices, NotMeasured> {
     Devices::of(Arc::new(MeasuredTable::open(data, "mine").unwrap()), group)
 }
 
+fn estimate(devices: &Devices, network: &str, device: &str) -> Result<Metrics, String> {
+    let configuration = devices.configuration(device).map_err(|error| error.to_string())?;
+    let metrics = devices.estimate(Workload::Key(network), &configuration);
+    metrics.map_err(|error| error.to_string())
+}
+
 #[test]
 fn a_table_is_imported_and_looked_up() {
     let folder = tempfile::tempdir().unwrap();
@@ -41,19 +48,25 @@ fn a_table_is_imported_and_looked_up() {
     assert_eq!(names, ["pixel3", "npu"]);
     assert_eq!(devices.metrics(), ["energy_mj", "latency_ms"]);
     let costs = |network: &str, device: &str| {
-        let metrics = devices.estimate(network, device)?;
+        let metrics = estimate(&devices, network, device)?;
         Ok(metrics.into_iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>())
     };
     assert_eq!(costs("a", "pixel3"), Ok(vec!["latency_ms 1.5".to_owned()]));
     assert_eq!(costs("b", "pixel3").unwrap(), ["energy_mj 7", "latency_ms 2.5"]);
     assert_eq!(costs("c", "npu").unwrap(), ["latency_ms 0.03"]);
-    let message = |found: Result<Vec<String>, NotMeasured>| found.unwrap_err().to_string();
+    let message = |found: Result<Vec<String>, String>| found.unwrap_err();
     assert_eq!(message(costs("b", "npu")), "the table `mine` has no measurement of `b` on npu");
     assert_eq!(message(costs("d", "npu")), "the table `mine` has no network `d` (its column net)");
     assert_eq!(
         message(costs("a", "tpu")),
         "the table `mine` has no device `tpu`; it has pixel3, npu"
     );
+    assert_eq!(devices.space().count(), 2);
+    assert_eq!(devices.space().canonical(&devices.configuration("npu").unwrap()), "npu");
+    for wrong in [&[2][..], &[], &[0, 0]] {
+        let error = devices.estimate(Workload::Key("a"), wrong).unwrap_err().to_string();
+        assert_eq!(error, "no such device", "{wrong:?}");
+    }
     // The same content has the same digest, wherever it is.
     let digest = devices.table().digest().to_owned();
     let other = tempfile::tempdir().unwrap();
@@ -68,7 +81,7 @@ fn groups_are_told_apart() {
     import("net,s,l,note\na,1,2,x\n", &named, folder.path()).unwrap();
     let latency = |group| {
         devices(folder.path(), group)
-            .map(|devices| devices.estimate("a", "npu").unwrap()["latency_ms"])
+            .map(|devices| estimate(&devices, "a", "npu").unwrap()["latency_ms"])
     };
     assert_eq!(latency(Some("small")), Ok(1.0));
     assert_eq!(latency(Some("large")), Ok(2.0));
@@ -177,13 +190,13 @@ fn hw_nas_bench_is_imported_whole_or_not_at_all() {
     // The second row of the file.
     let cell = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|\
                 skip_connect~2|";
-    let edge_gpu = devices.estimate(cell, "edgegpu").unwrap();
+    let edge_gpu = estimate(&devices, cell, "edgegpu").unwrap();
     assert_eq!((edge_gpu["latency_ms"], edge_gpu["energy_mj"]), (6.54769, 29.9971));
-    assert_eq!(devices.estimate(cell, "pixel3").unwrap()["latency_ms"], 17.2381);
-    assert_eq!(devices.estimate(cell, "pixel3").unwrap().len(), 1);
+    assert_eq!(estimate(&devices, cell, "pixel3").unwrap()["latency_ms"], 17.2381);
+    assert_eq!(estimate(&devices, cell, "pixel3").unwrap().len(), 1);
     assert_eq!(devices.all().len(), 6);
     // Of some cells the Edge TPU has no measurement.
-    let measured = |cell: &&String| devices.estimate(cell, "edgetpu").is_ok();
+    let measured = |cell: &&String| estimate(&devices, cell, "edgetpu").is_ok();
     assert_eq!(devices.table().keys().iter().filter(measured).count(), 15_625 - 4_699);
 
     let text = zstd::decode_all(fs::File::open(&file).unwrap()).unwrap();

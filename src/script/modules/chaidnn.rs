@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext};
 
-use super::accelerator::ScriptAccelerator;
+use super::accelerator::native::{NativeAccelerator, network, wrong};
+use super::accelerator::value::ScriptAccelerator;
 use super::part_value::ScriptPart;
 use crate::accel::Accelerator;
 use crate::accel::chaidnn::{
@@ -13,7 +14,7 @@ use crate::accel::chaidnn::{
 };
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, refuse};
-use crate::script::services::{Host, ScriptNetwork, Source, Traced};
+use crate::script::services::{Host, ScriptNetwork, Traced};
 use crate::store::Reused;
 
 pub(super) fn register(engine: &mut Engine, globals: &mut Module, host: &Arc<Host>) {
@@ -51,7 +52,7 @@ fn module(host: &Arc<Host>) -> Module {
         /// accelerator::estimate(chaidnn::accelerator(), net, hw).fits // => true
         /// ```
         fn accelerator() -> Accelerator = || {
-            ScriptAccelerator::Chaidnn(Chaidnn { platform: Platform::codesign_nas() })
+            ScriptAccelerator::native(Chaidnn { platform: Platform::codesign_nas() })
         };
         /// The accelerator on a platform of one's own: `clock_mhz`, `luts_per_clb`, `bits` (6 or
         /// 8).
@@ -61,7 +62,7 @@ fn module(host: &Arc<Host>) -> Module {
         /// ```
         fn accelerator(platform: Map) -> Accelerator = |context: NativeCallContext, options: Map| {
             let platform = platform(&context, "chaidnn::accelerator", options)?;
-            Ok::<_, Box<EvalAltResult>>(ScriptAccelerator::Chaidnn(Chaidnn { platform }))
+            Ok::<_, Box<EvalAltResult>>(ScriptAccelerator::native(Chaidnn { platform }))
         };
         /// What a network costs on a configuration, at 100 MHz with 8 bits.
         ///
@@ -128,8 +129,32 @@ fn module(host: &Arc<Host>) -> Module {
     module
 }
 
+impl NativeAccelerator for Chaidnn {
+    fn model(&self) -> &dyn Accelerator {
+        self
+    }
+
+    fn part(&self) -> ScriptPart {
+        space()
+    }
+
+    fn estimate(
+        &self,
+        context: &NativeCallContext,
+        host: &Host,
+        net: Dynamic,
+        configuration: Dynamic,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        let net = network(context, self.id(), net)?;
+        let configuration = configuration
+            .try_cast_result::<Configuration>()
+            .map_err(|value| wrong(context, self.id(), "on a configuration of its own", &value))?;
+        estimate_pair(context, host, &net, configuration, self.platform).map(Dynamic::from)
+    }
+}
+
 /// All configurations, as a part of a space.
-pub(super) fn space() -> ScriptPart {
+fn space() -> ScriptPart {
     ScriptPart::new(ChaidnnSpace::new(), |space, options| {
         Ok(Dynamic::from(space.configuration(options)))
     })
@@ -168,23 +193,24 @@ fn platform(
     Ok(platform)
 }
 
-pub(super) fn estimate_pair(
+/// The cost of a pair by the model's own types, which takes less time than by options.
+fn estimate_pair(
     context: &NativeCallContext,
     host: &Host,
     net: &ScriptNetwork,
     configuration: Configuration,
     platform: Platform,
 ) -> Result<Estimate, Box<EvalAltResult>> {
-    let program = net.program().map_err(|reason| refuse(context, reason))?;
-    let estimate = program
-        .estimate(&configuration, &platform)
-        .map_err(|error| refuse(context, error.to_string()))?;
-    host.used(Source::Chaidnn);
+    let refused = |reason: String| refuse(context, reason);
+    let program = Chaidnn::program(net.prepared()).map_err(|error| refused(error.to_string()))?;
+    let estimate =
+        program.estimate(&configuration, &platform).map_err(|error| refused(error.to_string()))?;
+    let chaidnn = Chaidnn { platform };
+    host.used_accelerator(&chaidnn);
     host.trace(|| {
-        let chaidnn = Chaidnn { platform };
-        let breakdown = chaidnn.breakdown(program, &configuration);
+        let breakdown = chaidnn.shares(program, &configuration);
         Traced {
-            accelerator: chaidnn.name().to_owned(),
+            accelerator: chaidnn.id().to_owned(),
             breakdown: breakdown.map_err(|error| error.to_string()),
             network: Some(net.clone()),
         }
@@ -199,7 +225,7 @@ fn best_of(
     platform: Platform,
 ) -> Result<Map, Box<EvalAltResult>> {
     let refused = |reason: String| refuse(context, reason);
-    let program = net.program().map_err(refused)?;
+    let program = Chaidnn::program(net.prepared()).map_err(|e| refused(e.to_string()))?;
     // The estimates of all configurations take some ten milliseconds. A single one takes two
     // microseconds, less than its look-up would.
     let version = model_version();
@@ -218,7 +244,7 @@ fn best_of(
     let configuration = Configuration::from_str(&best).map_err(|e| refused(e.to_string()))?;
     let estimate =
         program.estimate(&configuration, &platform).map_err(|e| refused(e.to_string()))?;
-    host.used(Source::Chaidnn);
+    host.used_accelerator(&Chaidnn { platform });
     Ok(Map::from([
         ("configuration".into(), Dynamic::from(configuration)),
         ("estimate".into(), Dynamic::from(estimate)),

@@ -28,7 +28,7 @@ use rhai::{Engine, Module};
 use super::sandbox::depth::{self, levels_of};
 use super::services::Host;
 
-pub(super) use accelerator::{Running, ScriptAccelerator};
+pub(super) use accelerator::ScriptAccelerator;
 pub(super) use accuracy::{AccuracySource, Missing};
 pub(super) use closure::Closure;
 pub(super) use part_value::{PartError, ScriptPart};

@@ -55,6 +55,11 @@ impl ScriptPart {
         Self { domain, value, content: None }
     }
 
+    /// Makes a part of a shared domain and its values.
+    pub(super) fn shared(domain: Arc<dyn Domain>, value: ToScript) -> Self {
+        Self { domain, value, content: None }
+    }
+
     /// The part that a value of a script's space stands for: a part, one in the making, or the
     /// product of the parts of a map.
     pub(in crate::script) fn of(path: &str, value: Dynamic) -> Result<Self, PartError> {

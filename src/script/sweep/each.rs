@@ -3,12 +3,11 @@
 use rhai::Dynamic;
 
 use super::networks::SweepNetworks;
-use crate::accel::Accelerator;
-use crate::accel::table::Devices;
+use crate::accel::{Accelerator, NetworkForm, PreparedNetwork, Workload};
 use crate::metrics::Metrics;
 use crate::run::{Experiment, evaluate_finite};
 use crate::script::experiment::Script;
-use crate::script::modules::{Running, ScriptAccelerator, ScriptPart};
+use crate::script::modules::{ScriptAccelerator, ScriptPart};
 use crate::script::services::ScriptNetwork;
 use crate::space::{Part, Point};
 use crate::sweep::EachPair;
@@ -36,7 +35,7 @@ struct On {
     parts: (usize, usize),
 }
 
-/// The configurations of an accelerator: their options, and what scripts see of them.
+/// The configurations of an accelerator: their options, and what a scripted one sees of them.
 pub(super) struct Configurations {
     options: Vec<Vec<u16>>,
     values: Vec<Dynamic>,
@@ -63,8 +62,12 @@ impl Configurations {
             let (part, name) = (&own.name, accelerator.name());
             return Err(format!("part `{part}` of the space is not that of `{name}`: {illegal}"));
         }
+        let seen = match accelerator {
+            ScriptAccelerator::Scripted(_) => options.as_slice(),
+            ScriptAccelerator::Native(_) => &[],
+        };
         let values: Result<Vec<Dynamic>, String> =
-            options.iter().map(|options| (part.value)(options)).collect();
+            seen.iter().map(|options| (part.value)(options)).collect();
         Ok(Self { options, values: values? })
     }
 
@@ -84,8 +87,8 @@ impl<'s> ScriptPairs<'s> {
         parts: (usize, usize),
     ) -> Self {
         match &accelerator {
-            ScriptAccelerator::Table(devices) => script.host().used_devices(devices),
-            other => script.host().used_scripted(other.name()),
+            ScriptAccelerator::Native(native) => script.host().used_accelerator(native.model()),
+            ScriptAccelerator::Scripted(_) => script.host().used_scripted(accelerator.name()),
         }
         let on = On { networks, accelerator, configurations, parts };
         Self { script, kind: Kind::On(Box::new(on)) }
@@ -172,32 +175,48 @@ impl On {
                 }),
             );
         };
-        if let ScriptAccelerator::Table(devices) = &self.accelerator {
-            let key = self.networks.key(network as usize);
-            for (value, configuration) in self.configurations.values.iter().zip(0..) {
-                with_accuracy(configuration, look_up(devices, &key, value));
+        let number = network as usize;
+        match &self.accelerator {
+            ScriptAccelerator::Native(native) => {
+                self.ask_native(native.model(), number, with_accuracy);
             }
-            return;
-        }
-        let net = self.networks.network(network as usize).map(ScriptNetwork::new);
-        for (value, configuration) in self.configurations.values.iter().zip(0..) {
-            let costs = net.clone().and_then(|net| self.ask(script, net, value));
-            with_accuracy(configuration, costs);
+            ScriptAccelerator::Scripted(scripted) => {
+                let net = self.networks.network(number).map(ScriptNetwork::new);
+                for (value, configuration) in self.configurations.values.iter().zip(0..) {
+                    let costs = net.clone().and_then(|net| {
+                        let net = Dynamic::from(net);
+                        let ask = || scripted.estimate(script.engine(), net, value.clone());
+                        script.limited(ask).map_err(|diagnostic| diagnostic.to_string())
+                    });
+                    with_accuracy(configuration, costs);
+                }
+            }
         }
     }
 
-    /// Asks the script's own function.
-    fn ask(&self, script: &Script, net: ScriptNetwork, value: &Dynamic) -> Result<Metrics, String> {
-        let ScriptAccelerator::Scripted(accelerator) = &self.accelerator else {
-            return Err(format!("`{}` is not evaluated pair by pair", self.accelerator.name()));
+    /// Asks a native accelerator for a network's costs on every configuration.
+    fn ask_native(
+        &self,
+        model: &dyn Accelerator,
+        number: usize,
+        mut tell: impl FnMut(u32, Result<Metrics, String>),
+    ) {
+        let (key, net);
+        let workload = match model.network_form() {
+            NetworkForm::Key => {
+                key = self.networks.key(number);
+                Ok(Workload::Key(&key))
+            }
+            NetworkForm::Layers => {
+                net = self.networks.network(number).map(PreparedNetwork::new);
+                net.as_ref().map(Workload::Layers)
+            }
         };
-        let running = Running { accelerator, engine: script.engine() };
-        let costs = script.limited(|| running.estimate(&Dynamic::from(net), value));
-        costs.map_err(|diagnostic| diagnostic.to_string())
+        for (options, configuration) in self.configurations.options.iter().zip(0..) {
+            let costs = workload.map_err(Clone::clone).and_then(|workload| {
+                model.estimate(workload, options).map_err(|error| error.to_string())
+            });
+            tell(configuration, costs);
+        }
     }
-}
-
-fn look_up(devices: &Devices, key: &str, device: &Dynamic) -> Result<Metrics, String> {
-    let device = device.clone().into_immutable_string()?;
-    devices.estimate(key, &device).map_err(|error| error.to_string())
 }

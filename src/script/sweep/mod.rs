@@ -9,8 +9,7 @@ pub use networks::{Accuracies, SweepNetworks};
 pub use plan::SweepPlan;
 
 use super::experiment::Script;
-use super::services::Source;
-use crate::accel::chaidnn::Platform;
+use crate::accel::chaidnn::{Chaidnn, Platform};
 use crate::run::Experiment;
 use crate::sweep::check_size;
 use each::Configurations;
@@ -45,7 +44,7 @@ impl Script {
     ) -> Result<SweepPairs<'_>, String> {
         match &plan.planned {
             Planned::OnChaidnn { networks, platform, parts } => {
-                self.host().used(Source::Chaidnn);
+                self.host().used_accelerator(&Chaidnn { platform: *platform });
                 let networks = SweepNetworks::of(self.host(), networks, cache)?;
                 Ok(SweepPairs::OnChaidnn { networks, platform: *platform, parts: *parts })
             }

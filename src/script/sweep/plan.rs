@@ -140,7 +140,8 @@ impl Script {
         goals: &[Wanted],
     ) -> Result<Planned, ScriptError> {
         let kind = networks.networks.kind();
-        if let ScriptAccelerator::Chaidnn(Chaidnn { platform }) = accelerator {
+        // Only this family can dismiss most pairs unseen.
+        if let Some(&Chaidnn { platform }) = accelerator.family() {
             for wanted in goals {
                 Goal::new(&wanted.name, &wanted.objective).map_err(|error| {
                     self.refuse("sweep", error.to_string(), "see `objectives` in sweep()")

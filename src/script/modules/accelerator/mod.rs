@@ -1,69 +1,31 @@
 //! Accelerators as values: native ones, tables of measured devices, and those that scripts define.
 
+pub(super) mod native;
 mod scripted;
 mod table;
+pub(super) mod value;
 
+use std::any::Any;
 use std::sync::Arc;
 
-use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, Map, Module, NativeCallContext, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, Map, Module, NativeCallContext};
 
-pub(in crate::script) use self::scripted::{Running, Scripted};
-use super::chaidnn;
+use self::native::Plain;
+use self::scripted::Scripted;
+pub(in crate::script) use self::value::ScriptAccelerator;
 use super::closure::Closure;
-use super::part_value::ScriptPart;
 use crate::accel::Accelerator;
-use crate::accel::chaidnn::{Chaidnn, Configuration};
-use crate::accel::table::Devices;
+use crate::accel::chaidnn::Chaidnn;
+use crate::accel::registry::{families, find};
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, described, refuse};
-use crate::script::sandbox::depth::HoldsFunctions;
-use crate::script::services::{Host, ScriptNetwork};
+use crate::script::options::{Options, refuse, refuse_with_help};
+use crate::script::services::Host;
+use crate::util::suggest::nearest;
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// The longest name of an accelerator in characters.
 const LONGEST_NAME: usize = 100;
-
-/// An accelerator with all its configurations.
-#[derive(Clone)]
-pub(in crate::script) enum ScriptAccelerator {
-    /// The native model of CHaiDNN.
-    Chaidnn(Chaidnn),
-    /// Measured devices.
-    Table(Arc<Devices>),
-    /// Defined by the script.
-    Scripted(Arc<Scripted>),
-}
-
-impl ScriptAccelerator {
-    /// The name that results show.
-    pub(in crate::script) fn name(&self) -> &str {
-        match self {
-            Self::Chaidnn(chaidnn) => chaidnn.name(),
-            Self::Table(devices) => devices.name(),
-            Self::Scripted(scripted) => scripted.name(),
-        }
-    }
-
-    /// The configurations as a part of a space.
-    pub(in crate::script) fn part(&self, engine: &Engine) -> Fallible<ScriptPart> {
-        let value = match self {
-            Self::Chaidnn(_) => return Ok(chaidnn::space()),
-            Self::Table(devices) => return Ok(table::space(devices)),
-            Self::Scripted(scripted) => scripted.space(engine, Position::NONE)?,
-        };
-        ScriptPart::of(self.name(), value).map_err(|error| error.to_string().into())
-    }
-}
-
-impl HoldsFunctions for ScriptAccelerator {
-    fn levels(&self) -> usize {
-        match self {
-            Self::Scripted(accelerator) => accelerator.levels(),
-            Self::Chaidnn(_) | Self::Table(_) => 0,
-        }
-    }
-}
 
 pub(super) fn register(engine: &mut Engine, globals: &mut Module, host: &Arc<Host>) {
     type A = ScriptAccelerator;
@@ -82,7 +44,8 @@ pub(super) fn register(engine: &mut Engine, globals: &mut Module, host: &Arc<Hos
 fn module(host: &Arc<Host>) -> Module {
     type A = ScriptAccelerator;
     let mut module = Module::new();
-    module.set_doc("Accelerators of one's own: defined in the script, or measured.");
+    module
+        .set_doc("Accelerators: native ones, those that the script defines, and measured devices.");
     let (first, second, third) = (host.clone(), host.clone(), host.clone());
     native! { &mut module =>
         /// All configurations of an accelerator, as a part of a space.
@@ -92,7 +55,7 @@ fn module(host: &Arc<Host>) -> Module {
         /// ```
         fn space(accelerator: Accelerator) -> SpacePart = |context: NativeCallContext, it: A| match &it {
             A::Scripted(scripted) => scripted.space(context.engine(), context.call_position()),
-            native => native.part(context.engine()).map(Dynamic::from),
+            A::Native(native) => Ok(Dynamic::from(native.part())),
         };
         /// What a network costs on a configuration: metrics by name, such as `latency_ms`, `area_mm2` and
         /// `energy_mj`.
@@ -113,6 +76,19 @@ fn module(host: &Arc<Host>) -> Module {
             move |context: NativeCallContext, it: A, net: Dynamic, configuration: Dynamic| {
                 estimate(&context, &third, &it, net, configuration)
             };
+        /// A native accelerator by its name, with all its configurations.
+        ///
+        /// `chaidnn` is the one of `chaidnn::accelerator()`. Of others a configuration is a map of its choices,
+        /// and an estimate a map of metrics.
+        ///
+        /// ```rhai
+        /// let net = nasbench201::network(nasbench201::cell(
+        ///     "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"));
+        /// let hw = chaidnn::configuration("8x32-i1K-w1K-o1K-m512-nopool-r1");
+        /// let cost = accelerator::estimate(accelerator::native("chaidnn"), net, hw);
+        /// cost.latency_ms == chaidnn::estimate(net, hw).latency_ms // => true
+        /// ```
+        fn native(name: String) -> Accelerator = by_name;
         /// Defines an accelerator: `space`, what may be chosen, and `estimate`, a function of a network and
         /// a configuration that gives what the pair costs.
         ///
@@ -191,6 +167,27 @@ fn define(context: NativeCallContext, name: &str, options: Map) -> Fallible<Scri
     Ok(ScriptAccelerator::Scripted(Arc::new(Scripted::new(name, space, function))))
 }
 
+fn by_name(context: NativeCallContext, name: &str) -> Fallible<ScriptAccelerator> {
+    find(name).map(of_family).ok_or_else(|| {
+        let names: Vec<&str> = families().iter().map(|family| family.id()).collect();
+        let available = names.join(", ");
+        let reason = format!("there is no native accelerator `{name}`; available: {available}");
+        match nearest(name, names).first() {
+            Some(near) => refuse_with_help(&context, reason, &format!("is `{near}` meant?")),
+            None => refuse(&context, reason),
+        }
+    })
+}
+
+/// The accelerator of a family with what scripts see of it: types of its own where it has some.
+fn of_family(family: &Arc<dyn Accelerator>) -> ScriptAccelerator {
+    let model: &dyn Any = family.as_ref();
+    match model.downcast_ref::<Chaidnn>() {
+        Some(chaidnn) => ScriptAccelerator::native(*chaidnn),
+        None => ScriptAccelerator::native(Plain(family.clone())),
+    }
+}
+
 fn estimate(
     context: &NativeCallContext,
     host: &Host,
@@ -202,21 +199,6 @@ fn estimate(
         ScriptAccelerator::Scripted(scripted) => {
             scripted.cost(context, host, net, configuration).map(Dynamic::from)
         }
-        ScriptAccelerator::Table(devices) => {
-            table::look_up(context, host, devices, &net, &configuration).map(Dynamic::from)
-        }
-        ScriptAccelerator::Chaidnn(chaidnn) => {
-            let wrong = |what: &str, value: &Dynamic| {
-                let given = described(context, value);
-                refuse(context, format!("chaidnn estimates {what}, and was given {given}"))
-            };
-            let net = net.try_cast_result::<ScriptNetwork>();
-            let net = net.map_err(|value| wrong("a network", &value))?;
-            let configuration = configuration.try_cast_result::<Configuration>();
-            let configuration =
-                configuration.map_err(|value| wrong("on a configuration of its own", &value))?;
-            chaidnn::estimate_pair(context, host, &net, configuration, chaidnn.platform)
-                .map(Dynamic::from)
-        }
+        ScriptAccelerator::Native(native) => native.estimate(context, host, net, configuration),
     }
 }

@@ -2,8 +2,7 @@
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, NativeCallContext, Position};
 
-use super::Fallible;
-use crate::accel::{Accelerator, Breakdown, LayerCost, PartCost};
+use crate::accel::{Breakdown, LayerCost, PartCost};
 use crate::metrics::{Metrics, check_metric_name};
 use crate::script::diagnostic::{a_type, type_name};
 use crate::script::modules::Closure;
@@ -11,6 +10,8 @@ use crate::script::modules::part_value::ScriptDraft;
 use crate::script::modules::part_value::ScriptPart;
 use crate::script::options::{number, refuse};
 use crate::script::services::{Host, ScriptNetwork, Traced};
+
+type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// What `estimate` has to be.
 pub(super) const FORM: &str =
@@ -101,6 +102,19 @@ impl Scripted {
             network,
         });
         Ok(metrics)
+    }
+
+    /// The metrics of a pair that a sweep asks for.
+    pub(in crate::script) fn estimate(
+        &self,
+        engine: &Engine,
+        network: Dynamic,
+        configuration: Dynamic,
+    ) -> Fallible<Metrics> {
+        let cost = self.ask(engine, Position::NONE, [network, configuration])?;
+        let metrics = cost.map_err(|reason| self.within(&reason))?.metrics;
+        let number = |value: &Dynamic| number(value).unwrap_or(f64::NAN);
+        Ok(metrics.iter().map(|(name, value)| (name.to_string(), number(value))).collect())
     }
 
     /// Asks the script's function; the inner error is of what it gave.
@@ -218,39 +232,4 @@ fn metrics(entry: &Map) -> Result<Vec<(String, f64)>, String> {
     let metric =
         |(name, value): (&rhai::Identifier, &Dynamic)| Ok((name.to_string(), metric(name, value)?));
     entry.iter().map(metric).collect()
-}
-
-/// A scripted accelerator with the engine that runs it.
-pub(in crate::script) struct Running<'e> {
-    pub accelerator: &'e Scripted,
-    pub engine: &'e Engine,
-}
-
-impl Running<'_> {
-    fn cost(&self, network: &Dynamic, configuration: &Dynamic) -> Fallible<Cost> {
-        let pair = [network.clone(), configuration.clone()];
-        let cost = self.accelerator.ask(self.engine, Position::NONE, pair)?;
-        cost.map_err(|reason| self.accelerator.within(&reason).into())
-    }
-}
-
-impl Accelerator for Running<'_> {
-    type Network = Dynamic;
-    type Configuration = Dynamic;
-    type Error = Box<EvalAltResult>;
-
-    fn name(&self) -> &str {
-        &self.accelerator.name
-    }
-
-    fn estimate(&self, network: &Dynamic, configuration: &Dynamic) -> Fallible<Metrics> {
-        let metrics = self.cost(network, configuration)?.metrics;
-        let number = |value: &Dynamic| number(value).unwrap_or(f64::NAN);
-        Ok(metrics.iter().map(|(name, value)| (name.to_string(), number(value))).collect())
-    }
-
-    fn breakdown(&self, network: &Dynamic, configuration: &Dynamic) -> Fallible<Breakdown> {
-        let Cost { layers, parts, .. } = self.cost(network, configuration)?;
-        breakdown(layers, parts).map_err(|reason| self.accelerator.within(&reason).into())
-    }
 }
