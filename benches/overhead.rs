@@ -15,7 +15,7 @@ use tandem::run::{
     Event, Experiment, Failure, Observer, Phase, Progress, Reward, Study, StudyError,
 };
 use tandem::script::{Script, Settings};
-use tandem::search::{ControllerSpec, ReinforceSettings, Searched, Told};
+use tandem::search::{ControllerSpec, Feedback, ReinforceSettings, Searched};
 use tandem::space::{Domain, Options, Part, Point, Space, Value};
 use tandem::store::{OpenMode, Outcome, RunRecord, Store, Trial};
 use tandem::util::alloc_meter::CountingAllocator;
@@ -95,7 +95,7 @@ fn in_memory(experiment: &Free) -> Result<(), StudyError> {
     for step in 0..TRIALS {
         let point = view.point(&controller.ask().map_err(failed)?);
         let outcome = phase.judge(&experiment.evaluate(&point)).outcome;
-        controller.tell(Told::reward(outcome.reward())).map_err(failed)?;
+        controller.tell(Feedback::reward(outcome.reward())).map_err(failed)?;
         let names = space.parts().iter().map(|part| part.name.clone());
         let text = names.zip(space.texts(&point)).collect();
         let trial = Trial { step, phase: 0, point: point.0, text, outcome };

@@ -19,7 +19,7 @@ use serde_json::json;
 use tandem::pareto::costs;
 use tandem::run::Experiment;
 use tandem::script::{Script, Settings};
-use tandem::search::{ControllerSpec, Searched, Told};
+use tandem::search::{ControllerSpec, Feedback, Searched};
 use tandem::space::View;
 
 /// What is minimised, and over what.
@@ -149,7 +149,7 @@ fn search(problem: &dyn Problem, spec: &ControllerSpec, budget: usize, seed: u64
         evaluating += evaluated.elapsed();
         // What follows a single reward is told the sum of the costs, which tables have on one scale.
         let reward = Some(-costs.iter().sum::<f64>());
-        controller.tell(Told { reward, valid: true, costs: costs.clone() }).expect("a turn");
+        controller.tell(Feedback { reward, valid: true, costs: costs.clone() }).expect("a turn");
         points.push(point);
         judged.push(costs);
     }

@@ -14,7 +14,7 @@ use super::failure::Failure;
 use super::progress::Progress;
 use super::provenance::record_provenance;
 use crate::pareto::{Objective, costs};
-use crate::search::{Controller, Searched, Told};
+use crate::search::{Controller, Feedback, Searched};
 use crate::space::{Point, View};
 use crate::store::{Effort, Entry, Outcome, PhaseRecord, RunRecord, Status, Store, Trial};
 
@@ -553,14 +553,14 @@ pub(super) fn trial(
 }
 
 /// What a controller is told of an outcome.
-pub(super) fn told(objectives: &[Objective], outcome: &Outcome) -> Told {
+pub(super) fn told(objectives: &[Objective], outcome: &Outcome) -> Feedback {
     match outcome {
-        Outcome::Done { metrics, reward, valid } => Told {
+        Outcome::Done { metrics, reward, valid } => Feedback {
             reward: Some(*reward),
             valid: *valid,
             costs: costs(objectives, metrics).unwrap_or_default(),
         },
-        Outcome::Failed { .. } => Told::failed(),
+        Outcome::Failed { .. } => Feedback::failed(),
     }
 }
 

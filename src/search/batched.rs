@@ -9,7 +9,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::about::{About, ControllerSettings};
-use super::controller::{Controller, NOTHING_ASKED, SearchError, Searched, Told, check_told};
+use super::controller::{
+    Controller, Feedback, NOTHING_ASKED, SearchError, Searched, check_feedback,
+};
 use super::random::{check_sizes, draw_legal};
 use super::settings::Declared;
 use super::state::Format;
@@ -60,13 +62,13 @@ impl<S: Strategy> ControllerSettings for S {
     }
 }
 
-/// A point with what came of it.
+/// A point with its feedback.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
     /// The option of each choice.
     pub point: Vec<u16>,
-    /// What came of it.
-    pub told: Told,
+    /// Its result.
+    pub told: Feedback,
 }
 
 /// What a strategy draws points with.
@@ -166,7 +168,7 @@ struct Progress<T> {
     /// How many of `points` are asked for.
     asked: usize,
     /// What came of the first of `points`.
-    told: Vec<Told>,
+    told: Vec<Feedback>,
     state: T,
 }
 
@@ -232,8 +234,8 @@ impl<S: Strategy> Controller for Batched<S> {
         Ok(point)
     }
 
-    fn tell(&mut self, now: Told) -> Result<(), SearchError> {
-        check_told(&now)?;
+    fn tell(&mut self, now: Feedback) -> Result<(), SearchError> {
+        check_feedback(&now)?;
         let Progress { points, asked, told, state, .. } = &mut self.progress;
         if told.len() == *asked {
             return Err(NOTHING_ASKED);

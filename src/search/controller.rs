@@ -147,9 +147,9 @@ impl fmt::Debug for Searched {
     }
 }
 
-/// What came of a combination.
+/// The result of a combination, as a controller is told it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Told {
+pub struct Feedback {
     /// The number to maximise; `None` if the trial failed.
     pub reward: Option<f64>,
     /// Whether it met every limit. What did not has a reward all the same: how badly it missed them.
@@ -158,7 +158,7 @@ pub struct Told {
     pub costs: Vec<f64>,
 }
 
-impl Told {
+impl Feedback {
     /// A trial that failed.
     pub const fn failed() -> Self {
         Self { reward: None, valid: false, costs: Vec::new() }
@@ -243,7 +243,7 @@ pub trait Controller: Send {
     /// # Errors
     /// [`SearchError::Reward`] if a number is not finite, and [`SearchError::Turn`] if all that
     /// was asked for is told already. Nothing is told then.
-    fn tell(&mut self, told: Told) -> Result<(), SearchError>;
+    fn tell(&mut self, told: Feedback) -> Result<(), SearchError>;
 
     /// The whole state: a controller made with the same settings and restored from it goes on
     /// exactly as this one would.
@@ -261,7 +261,7 @@ pub trait Controller: Send {
 }
 
 /// Checks what is told.
-pub(super) fn check_told(told: &Told) -> Result<(), SearchError> {
+pub(super) fn check_feedback(told: &Feedback) -> Result<(), SearchError> {
     match told.reward.iter().chain(&told.costs).find(|number| !number.is_finite()) {
         Some(&number) => Err(SearchError::Reward(number)),
         None => Ok(()),

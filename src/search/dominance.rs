@@ -1,6 +1,6 @@
 //! Which trials are better than which, by several costs and by limits.
 
-use super::controller::Told;
+use super::controller::Feedback;
 use crate::pareto::compare_costs;
 pub use crate::pareto::dominates as costs_dominate;
 
@@ -8,7 +8,7 @@ pub use crate::pareto::dominates as costs_dominate;
 /// valid ones the one that is nowhere worse and somewhere better; a valid one than a rejected one; of
 /// rejected ones that with the higher reward; either than a failed one. Without costs the higher
 /// reward is better.
-pub fn dominates(a: &Told, b: &Told) -> bool {
+pub fn dominates(a: &Feedback, b: &Feedback) -> bool {
     if a.valid && b.valid && !a.costs.is_empty() && a.costs.len() == b.costs.len() {
         return costs_dominate(&a.costs, &b.costs);
     }
@@ -21,12 +21,12 @@ pub fn dominates(a: &Told, b: &Told) -> bool {
 /// Efficient non-dominated sort, sequential (Zhang, Tian, Cheng and Jin, IEEE Transactions on
 /// Evolutionary Computation 19(2), 2015): sorted by the first cost, a trial can only be dominated by
 /// those before it.
-pub fn ranks(told: &[&Told]) -> Vec<u32> {
+pub fn ranks(told: &[&Feedback]) -> Vec<u32> {
     let mut order: Vec<usize> = (0..told.len()).collect();
     order.sort_by(|&a, &b| {
         let (x, y) = (told[a], told[b]);
         // The costs of rejected trials do not count.
-        let costs = |told: &Told| if told.valid { told.costs.len() } else { 0 };
+        let costs = |told: &Feedback| if told.valid { told.costs.len() } else { 0 };
         y.valid
             .cmp(&x.valid)
             .then(costs(x).cmp(&costs(y)))
@@ -62,18 +62,18 @@ mod tests {
         fn ranks_equal_brute_force(
             trials in prop::collection::vec((0_u8..8, prop::collection::vec(0_u8..5, 3)), 1..40)
         ) {
-            let told: Vec<Told> = trials
+            let told: Vec<Feedback> = trials
                 .into_iter()
                 .map(|(kind, costs)| match kind {
-                    0 => Told::failed(),
-                    1 => Told { reward: Some(-f64::from(costs[0])), valid: false, costs: vec![] },
+                    0 => Feedback::failed(),
+                    1 => Feedback { reward: Some(-f64::from(costs[0])), valid: false, costs: vec![] },
                     _ => {
                         let costs = costs.into_iter().map(f64::from).collect();
-                        Told { reward: Some(0.0), valid: true, costs }
+                        Feedback { reward: Some(0.0), valid: true, costs }
                     }
                 })
                 .collect();
-            let told: Vec<&Told> = told.iter().collect();
+            let told: Vec<&Feedback> = told.iter().collect();
             let mut expected = vec![u32::MAX; told.len()];
             let mut rank = 0;
             while expected.contains(&u32::MAX) {

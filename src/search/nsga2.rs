@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::about::About;
 use super::batched::{Ground, Judged, Strategy};
-use super::controller::{SearchError, Told};
+use super::controller::{Feedback, SearchError};
 use super::dominance::ranks;
 use super::neighbours::{cross, mutate_each};
 use super::settings::settings;
@@ -92,7 +92,7 @@ impl Strategy for Nsga2 {
     fn absorb(&self, state: &mut Generation, results: Vec<Judged>) {
         let mut all: Vec<Judged> = state.members.drain(..).map(|member| member.judged).collect();
         all.extend(results);
-        let told: Vec<&Told> = all.iter().map(|judged| &judged.told).collect();
+        let told: Vec<&Feedback> = all.iter().map(|judged| &judged.told).collect();
         let ranks = ranks(&told);
         let crowding = crowding(&told, &ranks);
         let mut members: Vec<Member> = all
@@ -117,7 +117,7 @@ fn tournament<'a>(members: &'a [Member], rng: &mut ChaCha12Rng) -> &'a Member {
 }
 
 /// The crowding distance of each trial among those of its rank.
-fn crowding(told: &[&Told], ranks: &[u32]) -> Vec<f64> {
+fn crowding(told: &[&Feedback], ranks: &[u32]) -> Vec<f64> {
     let mut distances = vec![0.0; told.len()];
     let last = ranks.iter().copied().max().unwrap_or(0);
     for rank in 0..=last {
@@ -151,14 +151,14 @@ mod tests {
     use super::*;
     use crate::search::dominance::dominates;
 
-    fn valid(costs: [f64; 2]) -> Told {
-        Told { reward: Some(0.0), valid: true, costs: costs.to_vec() }
+    fn valid(costs: [f64; 2]) -> Feedback {
+        Feedback { reward: Some(0.0), valid: true, costs: costs.to_vec() }
     }
 
     #[test]
     fn the_crowding_distance_is_that_of_the_paper() {
         let told = [valid([0.0, 4.0]), valid([1.0, 2.0]), valid([2.0, 1.0]), valid([4.0, 0.0])];
-        let told: Vec<&Told> = told.iter().collect();
+        let told: Vec<&Feedback> = told.iter().collect();
         let distances = crowding(&told, &[0; 4]);
         assert_eq!(distances, [f64::MAX, 2.0 / 4.0 + 3.0 / 4.0, 3.0 / 4.0 + 2.0 / 4.0, f64::MAX]);
     }
@@ -172,7 +172,7 @@ mod tests {
             valid([1.0, 3.9]),
             valid([4.0, 0.0]),
             valid([3.0, 1.0]),
-            Told { reward: Some(9.0), valid: false, costs: vec![-1.0, -1.0] },
+            Feedback { reward: Some(9.0), valid: false, costs: vec![-1.0, -1.0] },
         ];
         let results = told.into_iter().zip(0..);
         let results = results.map(|(told, i)| Judged { point: vec![i], told }).collect();

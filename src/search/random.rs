@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::about::{About, ControllerSettings};
 use super::controller::{
-    Controller, MAX_DRAWS, NOTHING_ASKED, SearchError, Searched, Told, check_told,
+    Controller, Feedback, MAX_DRAWS, NOTHING_ASKED, SearchError, Searched, check_feedback,
 };
 use super::settings::{Declared, Setting, Value};
 use super::state::Format;
@@ -95,8 +95,8 @@ impl Controller for Random {
         Ok(point)
     }
 
-    fn tell(&mut self, told: Told) -> Result<(), SearchError> {
-        check_told(&told)?;
+    fn tell(&mut self, told: Feedback) -> Result<(), SearchError> {
+        check_feedback(&told)?;
         self.state.outstanding = self.state.outstanding.checked_sub(1).ok_or(NOTHING_ASKED)?;
         Ok(())
     }
@@ -158,7 +158,7 @@ mod tests {
         let draws = 16_000;
         for _ in 0..draws {
             *seen.entry(random.ask().unwrap()).or_default() += 1;
-            random.tell(Told::reward(None)).unwrap();
+            random.tell(Feedback::reward(None)).unwrap();
         }
         assert_eq!(seen.len(), 2 * 2 * 4);
         assert!(seen.keys().all(|point| point[0] != point[1]));
@@ -178,7 +178,7 @@ mod tests {
             for _ in 0..3 {
                 assert_eq!(second.ask().unwrap(), first.ask().unwrap());
             }
-            first.tell(Told::reward(Some(f64::from(step)))).unwrap();
+            first.tell(Feedback::reward(Some(f64::from(step)))).unwrap();
         }
     }
 
@@ -197,10 +197,13 @@ mod tests {
     #[test]
     fn misuse_is_an_error() {
         let mut random = controller(3);
-        assert!(matches!(random.tell(Told::reward(Some(1.0))), Err(SearchError::Turn(_))));
+        assert!(matches!(random.tell(Feedback::reward(Some(1.0))), Err(SearchError::Turn(_))));
         random.ask().unwrap();
-        assert!(matches!(random.tell(Told::reward(Some(f64::NAN))), Err(SearchError::Reward(_))));
-        random.tell(Told::reward(Some(1.0))).unwrap();
+        assert!(matches!(
+            random.tell(Feedback::reward(Some(f64::NAN))),
+            Err(SearchError::Reward(_))
+        ));
+        random.tell(Feedback::reward(Some(1.0))).unwrap();
 
         let mut other = Random::new(searched(&[2, 3], |_| true), 3, "phase 0").unwrap();
         let error = other.restore(&random.save().unwrap()).unwrap_err();

@@ -116,7 +116,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::search::Told;
+    use crate::search::Feedback;
 
     #[test]
     fn specs_are_written_and_read() {
@@ -209,16 +209,16 @@ mod tests {
     }
 
     /// Two costs that pull apart; some points are rejected, some fail.
-    fn judge(point: &[u16]) -> Told {
+    fn judge(point: &[u16]) -> Feedback {
         let [a, b, c, d, _] = [0, 1, 2, 3, 4].map(|i| f64::from(point[i]));
         if point[2] == 7 {
-            return Told::failed();
+            return Feedback::failed();
         }
         let costs = vec![a + 0.1 * c + d, 3.0 - b - 0.1 * c + d];
         if costs[0] + costs[1] > 6.0 {
-            return Told { reward: Some(6.0 - costs[0] - costs[1]), valid: false, costs };
+            return Feedback { reward: Some(6.0 - costs[0] - costs[1]), valid: false, costs };
         }
-        Told { reward: Some(10.0 - costs[0] - 2.0 * costs[1]), valid: true, costs }
+        Feedback { reward: Some(10.0 - costs[0] - 2.0 * costs[1]), valid: true, costs }
     }
 
     #[test]
@@ -254,7 +254,7 @@ mod tests {
                 whole.tell(judge(&point)).unwrap();
                 other.tell(judge(&point)).unwrap();
             }
-            let error = whole.tell(Told::failed()).unwrap_err();
+            let error = whole.tell(Feedback::failed()).unwrap_err();
             assert!(matches!(error, SearchError::Turn(_)), "{error}");
         }
     }
@@ -308,7 +308,7 @@ mod tests {
                 let mut point = controller.ask().unwrap();
                 let sum = f64::from(point[0]) - f64::from(point[1]);
                 controller
-                    .tell(Told { reward: Some(sum), valid: true, costs: vec![-sum, sum] })
+                    .tell(Feedback { reward: Some(sum), valid: true, costs: vec![-sum, sum] })
                     .unwrap();
                 point.sort_unstable();
                 assert!(seen.insert(point), "{}", spec.name());
@@ -330,7 +330,7 @@ mod tests {
                     let sum: f64 = point.iter().map(|&option| f64::from(option)).sum();
                     most = most.max(sum);
                     controller
-                        .tell(Told { reward: Some(sum), valid: true, costs: vec![-sum] })
+                        .tell(Feedback { reward: Some(sum), valid: true, costs: vec![-sum] })
                         .unwrap();
                 }
                 best.push(most);

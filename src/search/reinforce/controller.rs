@@ -10,11 +10,11 @@ use super::optimiser::{Adam, clip};
 use super::policy::{Loss, Policy, Sample, lengths};
 use super::settings::ReinforceSettings;
 use crate::search::about::{About, ControllerSettings};
-use crate::search::controller::{NOTHING_ASKED, check_told};
+use crate::search::controller::{NOTHING_ASKED, check_feedback};
 use crate::search::random::{check_sizes, draw_legal};
 use crate::search::settings::Declared as _;
 use crate::search::state::Format;
-use crate::search::{Controller, SearchError, Searched, Told};
+use crate::search::{Controller, Feedback, SearchError, Searched};
 use crate::util::rng;
 
 /// How many times as many combinations as points are sampled at most before the rest of a batch is
@@ -261,8 +261,8 @@ impl Controller for Reinforce {
         Ok(point.clone())
     }
 
-    fn tell(&mut self, told: Told) -> Result<(), SearchError> {
-        check_told(&told)?;
+    fn tell(&mut self, told: Feedback) -> Result<(), SearchError> {
+        check_feedback(&told)?;
         if self.progress.rewards.len() == self.progress.asked {
             return Err(NOTHING_ASKED);
         }

@@ -47,7 +47,7 @@ fn last_tenth(
         if step >= steps - steps / 10 {
             sum += reward.unwrap_or(0.0);
         }
-        controller.tell(Told::reward(reward)).unwrap();
+        controller.tell(Feedback::reward(reward)).unwrap();
     }
     sum / (steps / 10) as f64
 }
@@ -112,7 +112,9 @@ fn the_scale_of_the_rewards_and_failures_do_not_keep_it_from_learning() {
             // A third of all points fail: those that are wrong in a choice of three options.
             let failed = point[1] != target[1] && point[0] == 0;
             last.push(agreement);
-            reinforce.tell(Told::reward((!failed).then_some(scale * agreement + origin))).unwrap();
+            reinforce
+                .tell(Feedback::reward((!failed).then_some(scale * agreement + origin)))
+                .unwrap();
         }
         let mean = last[1800..].iter().sum::<f64>() / 200.0;
         assert!(mean >= 0.9, "rewards times {scale}: {mean}");
@@ -135,7 +137,7 @@ fn it_learns_what_is_legal() {
     assert!(share(&reinforce) < 0.1);
     for _ in 0..800 {
         reinforce.ask().unwrap();
-        reinforce.tell(Told::reward(Some(1.0))).unwrap();
+        reinforce.tell(Feedback::reward(Some(1.0))).unwrap();
     }
     assert!(share(&reinforce) > 0.8, "{}", share(&reinforce));
 }
@@ -146,7 +148,7 @@ fn rare_legal_points_are_found_by_drawing_uniformly() {
     let mut reinforce = Reinforce::new(small(), searched(legal), 1, "test").unwrap();
     for _ in 0..30 {
         assert!(legal(&reinforce.ask().unwrap()));
-        reinforce.tell(Told::reward(None)).unwrap();
+        reinforce.tell(Feedback::reward(None)).unwrap();
     }
     let mut none = Reinforce::new(small(), searched(|_| false), 1, "test").unwrap();
     assert!(matches!(none.ask(), Err(SearchError::NoLegalPoint(_))));
@@ -169,7 +171,7 @@ fn a_state_saved_at_any_step_goes_on_identically() {
         let mut third = Reinforce::new(small(), searched(even), 78, "other").unwrap();
         third.restore(&first.save().unwrap()).unwrap();
         for controller in [&mut first, &mut second, &mut third] {
-            controller.tell(Told::reward(reward(&point, step))).unwrap();
+            controller.tell(Feedback::reward(reward(&point, step))).unwrap();
         }
         let state = first.save().unwrap();
         assert_eq!(second.save().unwrap(), state, "step {step}");
@@ -201,8 +203,8 @@ proptest! {
             } else {
                 let point: &Vec<u16> = &asked[told];
                 prop_assert_eq!(&plain.ask().unwrap(), point);
-                plain.tell(Told::reward(reward(point, told))).unwrap();
-                other.tell(Told::reward(reward(point, told))).unwrap();
+                plain.tell(Feedback::reward(reward(point, told))).unwrap();
+                other.tell(Feedback::reward(reward(point, told))).unwrap();
                 told += 1;
             }
         }
@@ -218,7 +220,7 @@ proptest! {
         let mut controller = Reinforce::new(small(), searched(even), 9, "test").unwrap();
         for step in 0..15 {
             let point = controller.ask().unwrap();
-            controller.tell(Told::reward(reward(&point, step))).unwrap();
+            controller.tell(Feedback::reward(reward(&point, step))).unwrap();
         }
         let before = controller.save().unwrap();
         let mut damaged = before.clone();
@@ -263,18 +265,21 @@ fn states_of_other_searches_are_refused() {
 #[test]
 fn use_out_of_turn_is_an_error_that_changes_nothing() {
     let mut reinforce = Reinforce::new(small(), searched(even), 3, "test").unwrap();
-    assert!(matches!(reinforce.tell(Told::reward(Some(1.0))), Err(SearchError::Turn(_))));
+    assert!(matches!(reinforce.tell(Feedback::reward(Some(1.0))), Err(SearchError::Turn(_))));
     let points: Vec<_> = (0..reinforce.batch()).map(|_| reinforce.ask().unwrap()).collect();
     let state = reinforce.save().unwrap();
     assert!(matches!(reinforce.ask(), Err(SearchError::Turn(_))));
     for wrong in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        assert!(matches!(reinforce.tell(Told::reward(Some(wrong))), Err(SearchError::Reward(_))));
+        assert!(matches!(
+            reinforce.tell(Feedback::reward(Some(wrong))),
+            Err(SearchError::Reward(_))
+        ));
     }
     assert_eq!(reinforce.save().unwrap(), state);
     for (step, point) in points.iter().enumerate() {
-        reinforce.tell(Told::reward(reward(point, step))).unwrap();
+        reinforce.tell(Feedback::reward(reward(point, step))).unwrap();
     }
-    assert!(matches!(reinforce.tell(Told::reward(None)), Err(SearchError::Turn(_))));
+    assert!(matches!(reinforce.tell(Feedback::reward(None)), Err(SearchError::Turn(_))));
     reinforce.ask().unwrap();
 }
 
@@ -285,7 +290,7 @@ fn rewards_of_any_size_and_choices_of_one_option_are_possible() {
     for step in 0..60 {
         let point = reinforce.ask().unwrap();
         let size = [f64::MAX, -f64::MAX, 1e-300, 0.0, -1.0][step % 5];
-        reinforce.tell(Told::reward(Some(size * f64::from(point[2]).min(1.0)))).unwrap();
+        reinforce.tell(Feedback::reward(Some(size * f64::from(point[2]).min(1.0)))).unwrap();
     }
     assert!(reinforce.policy.weights().iter().flatten().all(|weight| weight.is_finite()));
 }
@@ -310,7 +315,7 @@ fn a_session_is_the_same_to_the_last_bit_on_every_machine() {
         let point = reinforce.ask().unwrap();
         let terms = point.iter().enumerate().map(|(k, &option)| (k + 3) * usize::from(option) % 8);
         let reward = terms.sum::<usize>() as f64 / 16.0;
-        reinforce.tell(Told::reward((step % 7 != 3).then_some(reward))).unwrap();
+        reinforce.tell(Feedback::reward((step % 7 != 3).then_some(reward))).unwrap();
         points.push(point.iter().map(u16::to_string).collect::<String>());
     }
     let hash = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
@@ -350,7 +355,7 @@ fn the_number_of_threads_changes_nothing() {
         let mut reinforce = Reinforce::new(settings, searched(even), 4, "test").unwrap();
         for step in 0..96 {
             let point = reinforce.ask().unwrap();
-            reinforce.tell(Told::reward(reward(&point, step))).unwrap();
+            reinforce.tell(Feedback::reward(reward(&point, step))).unwrap();
         }
         blake3::hash(&reinforce.save().unwrap()).to_hex().to_string()
     };
