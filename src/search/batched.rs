@@ -40,7 +40,7 @@ pub trait Strategy:
     fn propose(
         &self,
         state: &mut Self::State,
-        ground: &mut Ground<'_>,
+        proposer: &mut Proposer<'_>,
     ) -> Result<Vec<Vec<u16>>, SearchError>;
 
     /// Takes in what came of all points of a batch.
@@ -71,8 +71,8 @@ pub struct Judged {
     pub told: Feedback,
 }
 
-/// What a strategy draws points with.
-pub struct Ground<'a> {
+/// Draws points that were not proposed before, for a strategy.
+pub struct Proposer<'a> {
     /// What is searched.
     pub searched: &'a Searched,
     /// The controller's random numbers.
@@ -84,7 +84,7 @@ pub struct Ground<'a> {
 /// Draws after which a point that was not proposed before counts as not to be had in that way.
 const TRIES: usize = 200;
 
-impl Ground<'_> {
+impl Proposer<'_> {
     /// A legal point that was not proposed before, of those that `draw` gives; after 200 failures
     /// one drawn uniformly; where that fails as often, as in a space that is all but
     /// searched, a point again.
@@ -226,8 +226,8 @@ impl<S: Strategy> Controller for Batched<S> {
                     "the next point depends on rewards that are not told yet: tell them first",
                 ));
             }
-            let mut ground = Ground { searched: &self.searched, rng, seen: &mut self.seen };
-            *points = self.strategy.propose(state, &mut ground)?;
+            let mut proposer = Proposer { searched: &self.searched, rng, seen: &mut self.seen };
+            *points = self.strategy.propose(state, &mut proposer)?;
         }
         let point = points[*asked].clone();
         *asked += 1;

@@ -6,7 +6,7 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::about::About;
-use super::batched::{Ground, Judged, Strategy};
+use super::batched::{Judged, Proposer, Strategy};
 use super::controller::SearchError;
 use super::neighbours::mutate;
 use super::settings::settings;
@@ -59,15 +59,15 @@ impl Strategy for Evolution {
     fn propose(
         &self,
         state: &mut Population,
-        ground: &mut Ground<'_>,
+        proposer: &mut Proposer<'_>,
     ) -> Result<Vec<Vec<u16>>, SearchError> {
         let mut points = Vec::with_capacity(self.batch);
         for index in 0..self.batch {
             points.push(if state.drawn + index < self.population || state.members.is_empty() {
-                ground.uniform()?
+                proposer.uniform()?
             } else {
-                let searched = ground.searched;
-                ground.fresh(|rng| {
+                let searched = proposer.searched;
+                proposer.fresh(|rng| {
                     let count = state.members.len();
                     let best = (0..self.sample)
                         .map(|_| &state.members[rng.random_range(0..count)])

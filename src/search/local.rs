@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::about::About;
-use super::batched::{Ground, Judged, Strategy};
+use super::batched::{Judged, Proposer, Strategy};
 use super::controller::SearchError;
 use super::neighbours::neighbours;
 use super::settings::settings;
@@ -53,31 +53,31 @@ impl Strategy for Local {
     fn propose(
         &self,
         state: &mut Climb,
-        ground: &mut Ground<'_>,
+        proposer: &mut Proposer<'_>,
     ) -> Result<Vec<Vec<u16>>, SearchError> {
         if let Some(top) = &state.top {
             if !state.listed {
-                state.left = neighbours(ground.searched, &top.point, ground.rng);
+                state.left = neighbours(proposer.searched, &top.point, proposer.rng);
                 state.listed = true;
             }
             let mut points = Vec::with_capacity(self.batch);
             while points.len() < self.batch
                 && let Some(point) = state.left.pop()
             {
-                if ground.seen.insert((ground.searched.identity)(&point)) {
+                if proposer.seen.insert((proposer.searched.identity)(&point)) {
                     points.push(point);
                 }
             }
             if !points.is_empty() {
                 // A climb that ends fills its last batch with the first points of the next.
                 while points.len() < self.batch {
-                    points.push(ground.uniform()?);
+                    points.push(proposer.uniform()?);
                 }
                 return Ok(points);
             }
             state.top = None;
         }
-        (0..self.batch).map(|_| ground.uniform()).collect()
+        (0..self.batch).map(|_| proposer.uniform()).collect()
     }
 
     fn absorb(&self, state: &mut Climb, results: Vec<Judged>) {

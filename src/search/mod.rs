@@ -23,7 +23,7 @@ mod spec;
 mod state;
 
 pub use about::{About, ControllerSettings};
-pub use batched::{Batched, Ground, Judged, Seen, Strategy};
+pub use batched::{Batched, Judged, Proposer, Seen, Strategy};
 pub use controller::{Controller, Feedback, Identity, Legality, SearchError, Searched, Settle};
 pub use evolution::Evolution;
 pub use guided::Guided;

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha12Rng;
 use serde::{Deserialize, Serialize};
 
 use super::about::About;
-use super::batched::{Ground, Judged, Strategy};
+use super::batched::{Judged, Proposer, Strategy};
 use super::controller::{Feedback, SearchError};
 use super::dominance::ranks;
 use super::neighbours::{cross, mutate_each};
@@ -66,17 +66,17 @@ impl Strategy for Nsga2 {
     fn propose(
         &self,
         state: &mut Generation,
-        ground: &mut Ground<'_>,
+        proposer: &mut Proposer<'_>,
     ) -> Result<Vec<Vec<u16>>, SearchError> {
-        let searched = ground.searched;
+        let searched = proposer.searched;
         let rate = self.mutation.unwrap_or(1.0 / searched.sizes.len() as f64);
         let members = &state.members;
         (0..self.population)
             .map(|_| {
                 if members.is_empty() {
-                    return ground.uniform();
+                    return proposer.uniform();
                 }
-                ground.fresh(|rng| {
+                proposer.fresh(|rng| {
                     let parent = &tournament(members, rng).judged.point;
                     let child = if rng.random_bool(self.crossover) {
                         cross(parent, &tournament(members, rng).judged.point, rng)

@@ -8,7 +8,7 @@ use super::features::Features;
 use super::scores::ranked;
 use super::surrogate::{Rows, Surrogate, mask};
 use crate::search::about::About;
-use crate::search::batched::{Ground, Judged, Strategy};
+use crate::search::batched::{Judged, Proposer, Strategy};
 use crate::search::controller::SearchError;
 use crate::search::dominance::{costs_dominate, ranks};
 use crate::search::neighbours::{cross, mutate, mutate_each, neighbours};
@@ -84,11 +84,11 @@ impl Strategy for Guided {
     fn propose(
         &self,
         state: &mut Known,
-        ground: &mut Ground<'_>,
+        proposer: &mut Proposer<'_>,
     ) -> Result<Vec<Vec<u16>>, SearchError> {
         let valid = state.trials.iter().filter(|trial| trial.told.valid).count();
         if state.drawn < self.initial || valid < 2 {
-            return (0..self.batch).map(|_| ground.uniform()).collect();
+            return (0..self.batch).map(|_| proposer.uniform()).collect();
         }
         // Later a few more trials change little of what is predicted.
         let count = self.batch * (state.drawn / (PER_FIT * self.batch)).max(1);
@@ -96,8 +96,8 @@ impl Strategy for Guided {
         let ranks = ranks(&told);
         let front: Vec<usize> = (0..ranks.len()).filter(|&i| ranks[i] == 0).collect();
         let ends = if state.drawn >= ENDS_FROM { count / ENDS } else { 0 };
-        let bred = breed(state, ends, ground)?;
-        let mut points = self.likeliest(state, &front, &ranks, count - ends, ground)?;
+        let bred = breed(state, ends, proposer)?;
+        let mut points = self.likeliest(state, &front, &ranks, count - ends, proposer)?;
         points.extend(bred);
         Ok(points)
     }
@@ -133,10 +133,10 @@ impl Guided {
         front: &[usize],
         ranks: &[u32],
         count: usize,
-        ground: &mut Ground<'_>,
+        proposer: &mut Proposer<'_>,
     ) -> Result<Vec<Vec<u16>>, SearchError> {
-        let candidates = self.candidates(state, front, ranks, ground);
-        let chances = chances(state, ranks, front, &candidates, ground);
+        let candidates = self.candidates(state, front, ranks, proposer);
+        let chances = chances(state, ranks, front, &candidates, proposer);
         let mut order: Vec<usize> = (0..candidates.len()).collect();
         order.sort_by(|&a, &b| chances[b].total_cmp(&chances[a]).then(a.cmp(&b)));
         let mut points = Vec::with_capacity(count);
@@ -144,12 +144,12 @@ impl Guided {
             if points.len() == count {
                 break;
             }
-            if ground.seen.insert((ground.searched.identity)(&candidates[index])) {
+            if proposer.seen.insert((proposer.searched.identity)(&candidates[index])) {
                 points.push(candidates[index].clone());
             }
         }
         while points.len() < count {
-            points.push(ground.uniform()?);
+            points.push(proposer.uniform()?);
         }
         Ok(points)
     }
@@ -161,14 +161,14 @@ impl Guided {
         state: &Known,
         front: &[usize],
         ranks: &[u32],
-        ground: &mut Ground<'_>,
+        proposer: &mut Proposer<'_>,
     ) -> Vec<Vec<u16>> {
-        let searched = ground.searched;
+        let searched = proposer.searched;
         let mut seen = rustc_hash::FxHashSet::default();
         let mut points: Vec<Vec<u16>> = Vec::new();
-        let mut add = |point: Vec<u16>, ground: &Ground<'_>| {
+        let mut add = |point: Vec<u16>, proposer: &Proposer<'_>| {
             let identity = (searched.identity)(&point);
-            if !ground.seen.contains(identity) && seen.insert(identity) {
+            if !proposer.seen.contains(identity) && seen.insert(identity) {
                 points.push(point);
             }
         };
@@ -179,33 +179,33 @@ impl Guided {
         let near = self.candidates / 2;
         let each = near.div_ceil(front.len());
         for &member in front {
-            let around = neighbours(searched, &state.trials[member].point, ground.rng);
+            let around = neighbours(searched, &state.trials[member].point, proposer.rng);
             for point in around.into_iter().take(each) {
-                add(point, ground);
+                add(point, proposer);
             }
         }
         let bred = self.candidates / 4 + near;
         for _ in 0..bred {
             let pick =
                 |rng: &mut ChaCha12Rng| &state.trials[good[rng.random_range(0..good.len())]].point;
-            let mut point = pick(ground.rng).clone();
-            if ground.rng.random_bool(0.5) {
-                let other = pick(ground.rng);
-                point = cross(&point, other, ground.rng);
+            let mut point = pick(proposer.rng).clone();
+            if proposer.rng.random_bool(0.5) {
+                let other = pick(proposer.rng);
+                point = cross(&point, other, proposer.rng);
             }
-            for _ in 0..ground.rng.random_range(1..=2) {
-                if let Some(changed) = mutate(searched, &point, ground.rng) {
+            for _ in 0..proposer.rng.random_range(1..=2) {
+                if let Some(changed) = mutate(searched, &point, proposer.rng) {
                     point = changed;
                 }
             }
             (searched.settle)(&mut point);
             if (searched.legal)(&point) {
-                add(point, ground);
+                add(point, proposer);
             }
         }
         for _ in 0..self.candidates / 8 {
-            if let Ok(point) = draw_legal(searched, ground.rng) {
-                add(point, ground);
+            if let Ok(point) = draw_legal(searched, proposer.rng) {
+                add(point, proposer);
             }
         }
         points
@@ -216,7 +216,7 @@ impl Guided {
 fn breed(
     state: &Known,
     count: usize,
-    ground: &mut Ground<'_>,
+    proposer: &mut Proposer<'_>,
 ) -> Result<Vec<Vec<u16>>, SearchError> {
     let valid: Vec<(Vec<f64>, &Judged)> = state
         .trials
@@ -234,12 +234,12 @@ fn breed(
             least.into_iter().take(PARENTS).map(|(_, trial)| trial).collect()
         })
         .collect();
-    let searched = ground.searched;
+    let searched = proposer.searched;
     let rate = 1.0 / searched.sizes.len() as f64;
     (0..count)
         .map(|turn| {
             let parents = &parents[(state.drawn + turn) % many];
-            ground.fresh(|rng| {
+            proposer.fresh(|rng| {
                 let parent = parents[rng.random_range(0..parents.len())];
                 mutate_each(searched, &parent.point, rate, rng)
             })
@@ -253,9 +253,9 @@ fn chances(
     ranks: &[u32],
     front: &[usize],
     candidates: &[Vec<u16>],
-    ground: &mut Ground<'_>,
+    proposer: &mut Proposer<'_>,
 ) -> Vec<f64> {
-    let features = Features::new(ground.searched);
+    let features = Features::new(proposer.searched);
     let trials: Vec<&Judged> = state.trials.iter().filter(|trial| trial.told.valid).collect();
     let of: Vec<Vec<u32>> = trials.iter().map(|trial| features.of(&trial.point)).collect();
     let masks: Vec<Vec<bool>> = of.iter().map(|of| mask(of, features.count())).collect();
@@ -286,7 +286,7 @@ fn chances(
     for cost in 0..many {
         let values: Vec<f64> = costs.iter().map(|costs| costs[cost]).collect();
         let scores = ranked(&values);
-        let surrogate = Surrogate::fit(&rows, &scores, &weights, ground.rng);
+        let surrogate = Surrogate::fit(&rows, &scores, &weights, proposer.rng);
         for (limit, &member) in limits.iter_mut().zip(&members) {
             limit.push(scores[member]);
         }
@@ -294,7 +294,7 @@ fn chances(
             expected.push(surrogate.predict(mask, of));
         }
     }
-    let noise: Vec<f64> = (0..DRAWS * many).map(|_| bell(ground.rng)).collect();
+    let noise: Vec<f64> = (0..DRAWS * many).map(|_| bell(proposer.rng)).collect();
     expected
         .iter()
         .map(|expected| {
