@@ -15,7 +15,7 @@ use tandem::run::{
     Event, Experiment, Failure, Observer, Phase, Progress, Reward, Study, StudyError,
 };
 use tandem::script::{Script, Settings};
-use tandem::search::{ControllerSpec, Feedback, ReinforceSettings, Searched};
+use tandem::search::{ControllerSpec, Feedback, ReinforceSettings, SearchSpace};
 use tandem::space::{Domain, Options, Part, Point, Space, Value};
 use tandem::store::{OpenMode, Outcome, RunRecord, Store, Trial};
 use tandem::util::alloc_meter::CountingAllocator;
@@ -90,7 +90,7 @@ fn in_memory(experiment: &Free) -> Result<(), StudyError> {
     let view = phase.view(experiment)?;
     let failed = |source| StudyError::Controller { phase: "all".to_owned(), source };
     let mut controller =
-        phase.controller.build(Searched::from(&view), 0, "phase 0").map_err(failed)?;
+        phase.controller.build(SearchSpace::from(&view), 0, "phase 0").map_err(failed)?;
     progress.enter("all");
     for step in 0..TRIALS {
         let point = view.point(&controller.ask().map_err(failed)?);

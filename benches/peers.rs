@@ -19,12 +19,12 @@ use serde_json::json;
 use tandem::pareto::costs;
 use tandem::run::Experiment;
 use tandem::script::{Script, Settings};
-use tandem::search::{ControllerSpec, Feedback, Searched};
+use tandem::search::{ControllerSpec, Feedback, SearchSpace};
 use tandem::space::View;
 
 /// What is minimised, and over what.
 trait Problem {
-    fn searched(&self) -> Searched;
+    fn space(&self) -> SearchSpace;
     /// The costs of a legal point.
     fn costs(&self, point: &[u16]) -> Vec<f64>;
 }
@@ -56,9 +56,12 @@ impl Table {
 }
 
 impl Problem for Table {
-    fn searched(&self) -> Searched {
+    fn space(&self) -> SearchSpace {
         let costs = self.costs.clone();
-        Searched::new(self.sizes.clone(), Arc::new(move |point: &[u16]| costs.contains_key(point)))
+        SearchSpace::new(
+            self.sizes.clone(),
+            Arc::new(move |point: &[u16]| costs.contains_key(point)),
+        )
     }
 
     fn costs(&self, point: &[u16]) -> Vec<f64> {
@@ -85,8 +88,8 @@ impl Scripted {
 }
 
 impl Problem for Scripted {
-    fn searched(&self) -> Searched {
-        Searched::from(&self.view)
+    fn space(&self) -> SearchSpace {
+        SearchSpace::from(&self.view)
     }
 
     fn costs(&self, point: &[u16]) -> Vec<f64> {
@@ -119,17 +122,17 @@ fn main() {
 }
 
 fn serve(problem: &dyn Problem) {
-    let searched = problem.searched();
+    let space = problem.space();
     let mut out = std::io::stdout().lock();
     let mut answer = |answer: serde_json::Value| {
         writeln!(out, "{answer}").and_then(|()| out.flush()).expect("a reader of answers");
     };
-    answer(json!(searched.sizes));
+    answer(json!(space.sizes));
     for line in std::io::stdin().lock().lines() {
         let line = line.expect("a line");
         let point: Vec<u16> =
             line.split(',').map(|option| option.parse().expect("an option")).collect();
-        answer(match searched.accepts(&point) {
+        answer(match space.accepts(&point) {
             true => json!(problem.costs(&point)),
             false => json!(null),
         });
@@ -137,7 +140,7 @@ fn serve(problem: &dyn Problem) {
 }
 
 fn search(problem: &dyn Problem, spec: &ControllerSpec, budget: usize, seed: u64) {
-    let mut controller = spec.build(problem.searched(), seed, "peers").expect("a controller");
+    let mut controller = spec.build(problem.space(), seed, "peers").expect("a controller");
     let mut points = Vec::with_capacity(budget);
     let mut judged = Vec::with_capacity(budget);
     let mut evaluating = Duration::ZERO;

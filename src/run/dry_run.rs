@@ -8,7 +8,7 @@ use super::experiment::{Evaluated, Experiment, Phase, evaluate_finite};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::runner::{is_over, told, trial};
-use crate::search::Searched;
+use crate::search::SearchSpace;
 use crate::store::{Effort, Entry, Outcome, Trial};
 
 /// Points of a phase that are evaluated: of the first, which its time is told by, and of each later one.
@@ -135,7 +135,7 @@ impl Rehearsal {
         let name = phase.keep.clone().unwrap_or_else(|| format!("phase {index}"));
         let mut controller = phase
             .controller
-            .build(Searched::from(&view), self.progress.seed(), &name)
+            .build(SearchSpace::from(&view), self.progress.seed(), &name)
             .map_err(failed)?;
         self.progress.enter(&phase.name);
         let batch = controller.batch().max(1);

@@ -14,7 +14,7 @@ use super::failure::Failure;
 use super::progress::Progress;
 use super::provenance::record_provenance;
 use crate::pareto::{Objective, costs};
-use crate::search::{Controller, Feedback, Searched};
+use crate::search::{Controller, Feedback, SearchSpace};
 use crate::space::{Point, View};
 use crate::store::{Effort, Entry, Outcome, PhaseRecord, RunRecord, Status, Store, Trial};
 
@@ -244,10 +244,10 @@ impl Study<'_> {
         state: &mut State,
     ) -> Result<(), StudyError> {
         if !state.controllers.contains_key(name) {
-            let controller = phase
-                .controller
-                .build(Searched::from(view), self.run.seed, name)
-                .map_err(|source| StudyError::Controller { phase: phase.name.clone(), source })?;
+            let controller =
+                phase.controller.build(SearchSpace::from(view), self.run.seed, name).map_err(
+                    |source| StudyError::Controller { phase: phase.name.clone(), source },
+                )?;
             state.controllers.insert(name.to_owned(), Live { controller, asked: 0 });
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::controller::{Controller, SearchError, Searched};
+use super::controller::{Controller, SearchError, SearchSpace};
 use super::settings::Declared;
 
 /// A controller as scripts and documents present it.
@@ -31,7 +31,7 @@ pub trait ControllerSettings: Declared + fmt::Debug {
     /// [`SearchError::Setting`] for a search without choices, or with more of them than the settings allow.
     fn build(
         &self,
-        searched: Searched,
+        space: SearchSpace,
         seed: u64,
         stream_name: &str,
     ) -> Result<Box<dyn Controller>, SearchError>;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::about::{About, ControllerSettings};
 use super::controller::{
-    Controller, Feedback, NOTHING_ASKED, SearchError, Searched, check_feedback,
+    Controller, Feedback, NOTHING_ASKED, SearchError, SearchSpace, check_feedback,
 };
 use super::random::{check_sizes, draw_legal};
 use super::settings::Declared;
@@ -54,11 +54,11 @@ impl<S: Strategy> ControllerSettings for S {
 
     fn build(
         &self,
-        searched: Searched,
+        space: SearchSpace,
         seed: u64,
         stream_name: &str,
     ) -> Result<Box<dyn Controller>, SearchError> {
-        Ok(Box::new(Batched::new(self.clone(), searched, seed, stream_name)?))
+        Ok(Box::new(Batched::new(self.clone(), space, seed, stream_name)?))
     }
 }
 
@@ -74,7 +74,7 @@ pub struct Judged {
 /// Draws points that were not proposed before, for a strategy.
 pub struct Proposer<'a> {
     /// What is searched.
-    pub searched: &'a Searched,
+    pub space: &'a SearchSpace,
     /// The controller's random numbers.
     pub rng: &'a mut ChaCha12Rng,
     /// What was proposed before.
@@ -97,8 +97,8 @@ impl Proposer<'_> {
     ) -> Result<Vec<u16>, SearchError> {
         for _ in 0..TRIES {
             let Some(mut point) = draw(self.rng) else { continue };
-            (self.searched.settle)(&mut point);
-            if (self.searched.legal)(&point) && self.seen.insert((self.searched.identity)(&point)) {
+            (self.space.settle)(&mut point);
+            if (self.space.legal)(&point) && self.seen.insert((self.space.identity)(&point)) {
                 return Ok(point);
             }
         }
@@ -110,12 +110,12 @@ impl Proposer<'_> {
     /// # Errors
     /// No legal point was met.
     pub fn uniform(&mut self) -> Result<Vec<u16>, SearchError> {
-        let mut point = draw_legal(self.searched, self.rng)?;
+        let mut point = draw_legal(self.space, self.rng)?;
         for _ in 0..TRIES {
-            if self.seen.insert((self.searched.identity)(&point)) {
+            if self.seen.insert((self.space.identity)(&point)) {
                 break;
             }
-            point = draw_legal(self.searched, self.rng)?;
+            point = draw_legal(self.space, self.rng)?;
         }
         Ok(point)
     }
@@ -155,7 +155,7 @@ impl Seen {
 /// A strategy as a controller.
 pub struct Batched<S: Strategy> {
     strategy: S,
-    searched: Searched,
+    space: SearchSpace,
     seen: Seen,
     progress: Progress<S::State>,
 }
@@ -185,7 +185,7 @@ impl<S: Strategy> fmt::Debug for Batched<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Batched")
             .field("strategy", &self.strategy)
-            .field("searched", &self.searched)
+            .field("space", &self.space)
             .finish_non_exhaustive()
     }
 }
@@ -197,11 +197,11 @@ impl<S: Strategy> Batched<S> {
     /// [`SearchError::Setting`] if there is nothing to search.
     pub fn new(
         strategy: S,
-        searched: Searched,
+        space: SearchSpace,
         seed: u64,
         stream_name: &str,
     ) -> Result<Self, SearchError> {
-        searched.validate()?;
+        space.validate()?;
         let progress = Progress {
             rng: rng::stream(seed, &format!("{stream_name}/draws"), 0),
             points: Vec::new(),
@@ -209,7 +209,7 @@ impl<S: Strategy> Batched<S> {
             told: Vec::new(),
             state: S::State::default(),
         };
-        Ok(Self { strategy, searched, seen: Seen::default(), progress })
+        Ok(Self { strategy, space, seen: Seen::default(), progress })
     }
 }
 
@@ -226,7 +226,7 @@ impl<S: Strategy> Controller for Batched<S> {
                     "the next point depends on rewards that are not told yet: tell them first",
                 ));
             }
-            let mut proposer = Proposer { searched: &self.searched, rng, seen: &mut self.seen };
+            let mut proposer = Proposer { space: &self.space, rng, seen: &mut self.seen };
             *points = self.strategy.propose(state, &mut proposer)?;
         }
         let point = points[*asked].clone();
@@ -253,7 +253,7 @@ impl<S: Strategy> Controller for Batched<S> {
     fn save(&self) -> Result<Vec<u8>, SearchError> {
         S::FORMAT.encode(&Saved {
             strategy: self.strategy.clone(),
-            sizes: self.searched.sizes.clone(),
+            sizes: self.space.sizes.clone(),
             seen: self.seen.order.iter().copied().collect(),
             progress: self.progress.clone(),
         })
@@ -261,7 +261,7 @@ impl<S: Strategy> Controller for Batched<S> {
 
     fn restore(&mut self, state: &[u8]) -> Result<(), SearchError> {
         let saved: Saved<S, S::State> = S::FORMAT.decode(state)?;
-        check_sizes(&saved.sizes, &self.searched)?;
+        check_sizes(&saved.sizes, &self.space)?;
         if saved.strategy != self.strategy {
             return Err(SearchError::State(format!(
                 "it was saved with {:?}, and the controller has {:?}",
@@ -272,7 +272,7 @@ impl<S: Strategy> Controller for Batched<S> {
         if *asked > points.len() || told.len() > *asked {
             return Err(SearchError::State("it is damaged: more is told than asked".to_owned()));
         }
-        if points.iter().any(|point| !self.searched.fits(point)) {
+        if points.iter().any(|point| !self.space.fits(point)) {
             return Err(SearchError::State("it is damaged: a point does not fit".to_owned()));
         }
         self.seen = Seen::default();

@@ -22,9 +22,9 @@ pub type Draw = Arc<dyn Fn(&mut ChaCha12Rng) -> Option<Vec<u16>> + Send + Sync>;
 /// A number that is equal for two legal combinations that stand for the same thing, and in practice for no others.
 pub type Identity = Arc<dyn Fn(&[u16]) -> u64 + Send + Sync>;
 
-/// What a controller searches: how many options each choice has, and which combinations are legal.
+/// The choices that a controller searches: how many options each has, and which combinations are legal.
 #[derive(Clone)]
-pub struct Searched {
+pub struct SearchSpace {
     /// The number of options of each choice, in decision order; from 1 to 65,536 each.
     pub sizes: Vec<usize>,
     /// Whether a choice's options are in an order of their own, such as numbers: neighbours are alike then.
@@ -39,7 +39,7 @@ pub struct Searched {
     pub draw: Draw,
 }
 
-impl Searched {
+impl SearchSpace {
     /// Choices without an order, of which different combinations are different things.
     pub fn new(sizes: Vec<usize>, legal: Legality) -> Self {
         let identity: Identity = Arc::new(|options: &[u16]| {
@@ -91,7 +91,7 @@ impl Searched {
     }
 }
 
-impl From<&View> for Searched {
+impl From<&View> for SearchSpace {
     /// The searched parts of a space; combinations with the same canonical text are the same.
     fn from(view: &View) -> Self {
         let legal = {
@@ -141,9 +141,9 @@ fn first_bytes(hasher: &blake3::Hasher) -> u64 {
     hash.as_bytes()[..8].iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
-impl fmt::Debug for Searched {
+impl fmt::Debug for SearchSpace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Searched").field("sizes", &self.sizes).finish_non_exhaustive()
+        f.debug_struct("SearchSpace").field("sizes", &self.sizes).finish_non_exhaustive()
     }
 }
 

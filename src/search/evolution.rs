@@ -66,7 +66,7 @@ impl Strategy for Evolution {
             points.push(if state.drawn + index < self.population || state.members.is_empty() {
                 proposer.uniform()?
             } else {
-                let searched = proposer.searched;
+                let space = proposer.space;
                 proposer.fresh(|rng| {
                     let count = state.members.len();
                     let best = (0..self.sample)
@@ -76,7 +76,7 @@ impl Strategy for Evolution {
                             true => other,
                             false => best,
                         })?;
-                    mutate(searched, &best.point, rng)
+                    mutate(space, &best.point, rng)
                 })?
             });
         }

@@ -57,14 +57,14 @@ impl Strategy for Local {
     ) -> Result<Vec<Vec<u16>>, SearchError> {
         if let Some(top) = &state.top {
             if !state.listed {
-                state.left = neighbours(proposer.searched, &top.point, proposer.rng);
+                state.left = neighbours(proposer.space, &top.point, proposer.rng);
                 state.listed = true;
             }
             let mut points = Vec::with_capacity(self.batch);
             while points.len() < self.batch
                 && let Some(point) = state.left.pop()
             {
-                if proposer.seen.insert((proposer.searched.identity)(&point)) {
+                if proposer.seen.insert((proposer.space.identity)(&point)) {
                     points.push(point);
                 }
             }

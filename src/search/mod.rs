@@ -24,7 +24,7 @@ mod state;
 
 pub use about::{About, ControllerSettings};
 pub use batched::{Batched, Judged, Proposer, Seen, Strategy};
-pub use controller::{Controller, Feedback, Identity, Legality, SearchError, Searched, Settle};
+pub use controller::{Controller, Feedback, Identity, Legality, SearchError, SearchSpace, Settle};
 pub use evolution::Evolution;
 pub use guided::Guided;
 pub use local::Local;

@@ -4,7 +4,7 @@ use rand::Rng;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha12Rng;
 
-use super::controller::Searched;
+use super::controller::SearchSpace;
 
 /// Options of one choice that a list of neighbours has at most.
 const MOST: usize = 32;
@@ -13,34 +13,34 @@ const MOST: usize = 32;
 ///
 /// The choice is drawn uniformly among those with two options or more; the option uniformly among
 /// the others, and for half the draws of an ordered choice among the next two.
-pub fn mutate(searched: &Searched, point: &[u16], rng: &mut ChaCha12Rng) -> Option<Vec<u16>> {
-    let open: Vec<usize> = (0..point.len()).filter(|&choice| searched.sizes[choice] > 1).collect();
+pub fn mutate(space: &SearchSpace, point: &[u16], rng: &mut ChaCha12Rng) -> Option<Vec<u16>> {
+    let open: Vec<usize> = (0..point.len()).filter(|&choice| space.sizes[choice] > 1).collect();
     let &choice = open.get(rng.random_range(0..open.len().max(1)))?;
     let mut changed = point.to_vec();
-    changed[choice] = other(searched, choice, point[choice], rng);
+    changed[choice] = other(space, choice, point[choice], rng);
     Some(changed)
 }
 
 /// A point with each choice changed with probability `rate`, one at least.
 pub fn mutate_each(
-    searched: &Searched,
+    space: &SearchSpace,
     point: &[u16],
     rate: f64,
     rng: &mut ChaCha12Rng,
 ) -> Option<Vec<u16>> {
     let mut changed = point.to_vec();
     for choice in 0..point.len() {
-        if searched.sizes[choice] > 1 && rng.random_bool(rate) {
-            changed[choice] = other(searched, choice, point[choice], rng);
+        if space.sizes[choice] > 1 && rng.random_bool(rate) {
+            changed[choice] = other(space, choice, point[choice], rng);
         }
     }
-    if changed == point { mutate(searched, point, rng) } else { Some(changed) }
+    if changed == point { mutate(space, point, rng) } else { Some(changed) }
 }
 
 /// Another option of a choice with two options or more.
-fn other(searched: &Searched, choice: usize, option: u16, rng: &mut ChaCha12Rng) -> u16 {
-    let last = u16::try_from(searched.sizes[choice] - 1).unwrap_or(u16::MAX);
-    if searched.ordered[choice] && rng.random_bool(0.5) {
+fn other(space: &SearchSpace, choice: usize, option: u16, rng: &mut ChaCha12Rng) -> u16 {
+    let last = u16::try_from(space.sizes[choice] - 1).unwrap_or(u16::MAX);
+    if space.ordered[choice] && rng.random_bool(0.5) {
         let up = option == 0 || option < last && rng.random_bool(0.5);
         return if up { option + 1 } else { option - 1 };
     }
@@ -55,14 +55,14 @@ pub fn cross(a: &[u16], b: &[u16], rng: &mut ChaCha12Rng) -> Vec<u16> {
 
 /// All legal points with one choice changed, and what follows from it, in a random order. Of a choice with many options the
 /// nearest 32 if they are ordered, 32 drawn ones if not.
-pub fn neighbours(searched: &Searched, point: &[u16], rng: &mut ChaCha12Rng) -> Vec<Vec<u16>> {
+pub fn neighbours(space: &SearchSpace, point: &[u16], rng: &mut ChaCha12Rng) -> Vec<Vec<u16>> {
     let mut all = Vec::new();
-    for (choice, &size) in searched.sizes.iter().enumerate() {
+    for (choice, &size) in space.sizes.iter().enumerate() {
         let own = point[choice];
         let last = u16::try_from(size - 1).unwrap_or(u16::MAX);
         let mut options: Vec<u16> = (0..=last).filter(|&option| option != own).collect();
         if options.len() > MOST {
-            if searched.ordered[choice] {
+            if space.ordered[choice] {
                 options.sort_by_key(|&option| (option.abs_diff(own), option));
             } else {
                 options.shuffle(rng);
@@ -72,8 +72,8 @@ pub fn neighbours(searched: &Searched, point: &[u16], rng: &mut ChaCha12Rng) -> 
         for option in options {
             let mut changed = point.to_vec();
             changed[choice] = option;
-            (searched.settle)(&mut changed);
-            if (searched.legal)(&changed) {
+            (space.settle)(&mut changed);
+            if (space.legal)(&changed) {
                 all.push(changed);
             }
         }
@@ -91,15 +91,15 @@ mod tests {
 
     #[test]
     fn neighbours_differ_in_one_choice_and_are_legal() {
-        let searched = Searched::new(vec![3, 1, 4, 100], Arc::new(|point| point[0] != point[2]));
+        let space = SearchSpace::new(vec![3, 1, 4, 100], Arc::new(|point| point[0] != point[2]));
         let mut rng = rng::stream(0, "test", 0);
         let point = [0, 0, 1, 50];
-        let all = neighbours(&searched, &point, &mut rng);
+        let all = neighbours(&space, &point, &mut rng);
         // Of the first choice 1 is illegal, of the third 0.
         assert_eq!(all.len(), 1 + 2 + 32);
         for other in &all {
             assert_eq!(other.iter().zip(&point).filter(|(a, b)| a != b).count(), 1);
-            assert!(searched.accepts(other));
+            assert!(space.accepts(other));
         }
         let mut sorted = all.clone();
         sorted.sort();
@@ -109,13 +109,13 @@ mod tests {
 
     #[test]
     fn a_mutation_changes_what_can_be_changed() {
-        let mut searched = Searched::new(vec![1, 2, 9], Arc::new(|_| true));
-        searched.ordered[2] = true;
+        let mut space = SearchSpace::new(vec![1, 2, 9], Arc::new(|_| true));
+        space.ordered[2] = true;
         let mut rng = rng::stream(1, "test", 0);
         let mut counts = [[0_u32; 9]; 3];
         for _ in 0..4_000 {
-            let changed = mutate(&searched, &[0, 1, 8], &mut rng).unwrap();
-            assert!(searched.fits(&changed));
+            let changed = mutate(&space, &[0, 1, 8], &mut rng).unwrap();
+            assert!(space.fits(&changed));
             let choice = (0..3).find(|&choice| changed[choice] != [0, 1, 8][choice]).unwrap();
             counts[choice][usize::from(changed[choice])] += 1;
         }
@@ -124,7 +124,7 @@ mod tests {
         // Of the third half go to the neighbour, and an eighth of the others too.
         assert!((1_000..1_250).contains(&counts[2][7]), "{counts:?}");
         assert_eq!(counts[2][8], 0);
-        let fixed = Searched::new(vec![1, 1], Arc::new(|_| true));
+        let fixed = SearchSpace::new(vec![1, 1], Arc::new(|_| true));
         assert_eq!(mutate(&fixed, &[0, 0], &mut rng), None);
     }
 }

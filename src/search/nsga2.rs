@@ -68,8 +68,8 @@ impl Strategy for Nsga2 {
         state: &mut Generation,
         proposer: &mut Proposer<'_>,
     ) -> Result<Vec<Vec<u16>>, SearchError> {
-        let searched = proposer.searched;
-        let rate = self.mutation.unwrap_or(1.0 / searched.sizes.len() as f64);
+        let space = proposer.space;
+        let rate = self.mutation.unwrap_or(1.0 / space.sizes.len() as f64);
         let members = &state.members;
         (0..self.population)
             .map(|_| {
@@ -83,7 +83,7 @@ impl Strategy for Nsga2 {
                     } else {
                         parent.clone()
                     };
-                    mutate_each(searched, &child, rate, rng)
+                    mutate_each(space, &child, rate, rng)
                 })
             })
             .collect()

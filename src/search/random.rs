@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::about::{About, ControllerSettings};
 use super::controller::{
-    Controller, Feedback, MAX_DRAWS, NOTHING_ASKED, SearchError, Searched, check_feedback,
+    Controller, Feedback, MAX_DRAWS, NOTHING_ASKED, SearchError, SearchSpace, check_feedback,
 };
 use super::settings::{Declared, Setting, Value};
 use super::state::Format;
@@ -45,11 +45,11 @@ impl ControllerSettings for RandomSettings {
 
     fn build(
         &self,
-        searched: Searched,
+        space: SearchSpace,
         seed: u64,
         stream_name: &str,
     ) -> Result<Box<dyn Controller>, SearchError> {
-        Ok(Box::new(Random::new(searched, seed, stream_name)?))
+        Ok(Box::new(Random::new(space, seed, stream_name)?))
     }
 }
 
@@ -59,7 +59,7 @@ impl ControllerSettings for RandomSettings {
 /// points may be asked for ahead.
 #[derive(Debug)]
 pub struct Random {
-    searched: Searched,
+    space: SearchSpace,
     state: State,
 }
 
@@ -76,11 +76,11 @@ impl Random {
     ///
     /// # Errors
     /// [`SearchError::Setting`] if there is nothing to search.
-    pub fn new(searched: Searched, seed: u64, stream_name: &str) -> Result<Self, SearchError> {
-        searched.validate()?;
+    pub fn new(space: SearchSpace, seed: u64, stream_name: &str) -> Result<Self, SearchError> {
+        space.validate()?;
         let rng = rng::stream(seed, &format!("{stream_name}/draws"), 0);
-        let state = State { sizes: searched.sizes.clone(), rng, outstanding: 0 };
-        Ok(Self { searched, state })
+        let state = State { sizes: space.sizes.clone(), rng, outstanding: 0 };
+        Ok(Self { space, state })
     }
 }
 
@@ -90,7 +90,7 @@ impl Controller for Random {
     }
 
     fn ask(&mut self) -> Result<Vec<u16>, SearchError> {
-        let point = draw_legal(&self.searched, &mut self.state.rng)?;
+        let point = draw_legal(&self.space, &mut self.state.rng)?;
         self.state.outstanding += 1;
         Ok(point)
     }
@@ -107,20 +107,20 @@ impl Controller for Random {
 
     fn restore(&mut self, state: &[u8]) -> Result<(), SearchError> {
         let state: State = FORMAT.decode(state)?;
-        check_sizes(&state.sizes, &self.searched)?;
+        check_sizes(&state.sizes, &self.space)?;
         self.state = state;
         Ok(())
     }
 }
 
 /// Checks that a saved state is of a search over the same choices.
-pub(super) fn check_sizes(saved: &[usize], searched: &Searched) -> Result<(), SearchError> {
-    if saved == searched.sizes {
+pub(super) fn check_sizes(saved: &[usize], space: &SearchSpace) -> Result<(), SearchError> {
+    if saved == space.sizes {
         return Ok(());
     }
     Err(SearchError::State(format!(
         "it is of choices with {saved:?} options, and the controller searches choices with {:?}",
-        searched.sizes
+        space.sizes
     )))
 }
 
@@ -129,10 +129,10 @@ pub(super) fn check_sizes(saved: &[usize], searched: &Searched) -> Result<(), Se
 /// # Errors
 /// [`SearchError::NoLegalPoint`] after [`MAX_DRAWS`] draws.
 pub(super) fn draw_legal(
-    searched: &Searched,
+    space: &SearchSpace,
     rng: &mut ChaCha12Rng,
 ) -> Result<Vec<u16>, SearchError> {
-    (searched.draw)(rng).ok_or(SearchError::NoLegalPoint(MAX_DRAWS))
+    (space.draw)(rng).ok_or(SearchError::NoLegalPoint(MAX_DRAWS))
 }
 
 #[cfg(test)]
@@ -142,12 +142,12 @@ mod tests {
 
     use super::*;
 
-    fn searched(sizes: &[usize], legal: fn(&[u16]) -> bool) -> Searched {
-        Searched::new(sizes.to_vec(), Arc::new(legal))
+    fn space(sizes: &[usize], legal: fn(&[u16]) -> bool) -> SearchSpace {
+        SearchSpace::new(sizes.to_vec(), Arc::new(legal))
     }
 
     fn controller(seed: u64) -> Random {
-        let unequal = searched(&[2, 3, 4], |point| point[0] != point[1]);
+        let unequal = space(&[2, 3, 4], |point| point[0] != point[1]);
         Random::new(unequal, seed, "phase 0").unwrap()
     }
 
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn seeds_and_streams_differ() {
         let draws = |seed, name| {
-            let all = searched(&[2, 3, 4], |_| true);
+            let all = space(&[2, 3, 4], |_| true);
             let mut random = Random::new(all, seed, name).unwrap();
             (0..20).map(|_| random.ask().unwrap()).collect::<Vec<_>>()
         };
@@ -205,14 +205,14 @@ mod tests {
         ));
         random.tell(Feedback::reward(Some(1.0))).unwrap();
 
-        let mut other = Random::new(searched(&[2, 3], |_| true), 3, "phase 0").unwrap();
+        let mut other = Random::new(space(&[2, 3], |_| true), 3, "phase 0").unwrap();
         let error = other.restore(&random.save().unwrap()).unwrap_err();
         assert!(matches!(error, SearchError::State(_)), "{error}");
 
-        assert!(Random::new(searched(&[], |_| true), 0, "").is_err());
-        assert!(Random::new(searched(&[2, 0], |_| true), 0, "").is_err());
-        assert!(Random::new(searched(&[65_537], |_| true), 0, "").is_err());
-        let mut none = Random::new(searched(&[2], |_| false), 0, "").unwrap();
+        assert!(Random::new(space(&[], |_| true), 0, "").is_err());
+        assert!(Random::new(space(&[2, 0], |_| true), 0, "").is_err());
+        assert!(Random::new(space(&[65_537], |_| true), 0, "").is_err());
+        let mut none = Random::new(space(&[2], |_| false), 0, "").unwrap();
         assert!(matches!(none.ask(), Err(SearchError::NoLegalPoint(MAX_DRAWS))));
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::about::{About, ControllerSettings};
-use super::controller::{Controller, SearchError, Searched};
+use super::controller::{Controller, SearchError, SearchSpace};
 use super::evolution::Evolution;
 use super::guided::Guided;
 use super::local::Local;
@@ -102,12 +102,12 @@ impl ControllerSpec {
     /// [`SearchError::Setting`] for a setting out of its range or a search without choices.
     pub fn build(
         &self,
-        searched: Searched,
+        space: SearchSpace,
         seed: u64,
         stream_name: &str,
     ) -> Result<Box<dyn Controller>, SearchError> {
         self.validate()?;
-        self.controller_settings().build(searched, seed, stream_name)
+        self.controller_settings().build(space, seed, stream_name)
     }
 }
 
@@ -162,14 +162,14 @@ mod tests {
 
     #[test]
     fn built_controllers_refuse_each_others_states() {
-        let searched = Searched::new(vec![2, 3], Arc::new(|_| true));
-        let build = |spec: &ControllerSpec| spec.build(searched.clone(), 1, "phase 0").unwrap();
+        let space = SearchSpace::new(vec![2, 3], Arc::new(|_| true));
+        let build = |spec: &ControllerSpec| spec.build(space.clone(), 1, "phase 0").unwrap();
         let specs = [ControllerSpec::Random, ControllerSpec::default()];
         let names = specs.each_ref().map(ControllerSpec::name);
         assert_eq!(names, ["random", "reinforce"]);
         let [mut random, mut reinforce] = specs.each_ref().map(build);
-        assert!(searched.accepts(&random.ask().unwrap()));
-        assert!(searched.accepts(&reinforce.ask().unwrap()));
+        assert!(space.accepts(&random.ask().unwrap()));
+        assert!(space.accepts(&reinforce.ask().unwrap()));
         let error = random.restore(&reinforce.save().unwrap()).unwrap_err();
         assert!(error.to_string().contains("`random`"), "{error}");
         let error = reinforce.restore(&random.save().unwrap()).unwrap_err();
@@ -201,11 +201,11 @@ mod tests {
     }
 
     /// Choices some of which are ordered, with forbidden combinations.
-    fn mixed() -> Searched {
+    fn mixed() -> SearchSpace {
         let legal = Arc::new(|point: &[u16]| point[0] != point[1] || point[2] > 3);
-        let mut searched = Searched::new(vec![4, 4, 20, 2, 1], legal);
-        searched.ordered[2] = true;
-        searched
+        let mut space = SearchSpace::new(vec![4, 4, 20, 2, 1], legal);
+        space.ordered[2] = true;
+        space
     }
 
     /// Two costs that pull apart; some points are rejected, some fail.
@@ -298,11 +298,11 @@ mod tests {
     #[test]
     fn equivalent_points_are_not_proposed_again() {
         for spec in &all()[2..] {
-            let mut searched = Searched::new(vec![30, 30], Arc::new(|_| true));
-            searched.identity = Arc::new(|point| {
+            let mut space = SearchSpace::new(vec![30, 30], Arc::new(|_| true));
+            space.identity = Arc::new(|point| {
                 u64::from(point[0].min(point[1])) << 16 | u64::from(point[0].max(point[1]))
             });
-            let mut controller = spec.build(searched, 8, "phase 0").unwrap();
+            let mut controller = spec.build(space, 8, "phase 0").unwrap();
             let mut seen = std::collections::BTreeSet::new();
             for _ in 0..150 {
                 let mut point = controller.ask().unwrap();
@@ -322,8 +322,8 @@ mod tests {
         for spec in all() {
             let mut best = Vec::new();
             for seed in 0..5 {
-                let searched = Searched::new(vec![6; 12], Arc::new(|_| true));
-                let mut controller = spec.build(searched, seed, "phase 0").unwrap();
+                let space = SearchSpace::new(vec![6; 12], Arc::new(|_| true));
+                let mut controller = spec.build(space, seed, "phase 0").unwrap();
                 let mut most = 0.0_f64;
                 for _ in 0..400 {
                     let point = controller.ask().unwrap();
@@ -354,7 +354,7 @@ mod tests {
                 assert!(controller.restore(&saved[..cut]).is_err());
             }
             let mut other =
-                spec.build(Searched::new(vec![2, 3], Arc::new(|_| true)), 1, "").unwrap();
+                spec.build(SearchSpace::new(vec![2, 3], Arc::new(|_| true)), 1, "").unwrap();
             assert!(other.restore(&saved).is_err());
             assert_eq!(controller.save().unwrap(), whole);
         }
@@ -366,9 +366,9 @@ mod tests {
 
     #[test]
     fn wrong_settings_are_refused_when_built() {
-        let searched = Searched::new(vec![2, 3], Arc::new(|_| true));
+        let space = SearchSpace::new(vec![2, 3], Arc::new(|_| true));
         let spec = ControllerSpec::Reinforce(ReinforceSettings { batch: 0, ..Default::default() });
-        let error = spec.build(searched, 1, "phase 0").err().unwrap();
+        let error = spec.build(space, 1, "phase 0").err().unwrap();
         assert!(error.to_string().contains("`batch` is 0"), "{error}");
     }
 }

@@ -1,6 +1,6 @@
 //! Points as sets of features that are there or not.
 
-use crate::search::controller::Searched;
+use crate::search::controller::SearchSpace;
 
 /// Thresholds of an ordered choice at most.
 const THRESHOLDS: usize = 32;
@@ -16,13 +16,13 @@ pub struct Features {
 
 impl Features {
     /// The features of what is searched.
-    pub fn new(searched: &Searched) -> Self {
+    pub fn new(space: &SearchSpace) -> Self {
         let mut count = 0;
         let mut add = |many: usize| {
             count += many;
             (count - many) as u32
         };
-        let of = searched.sizes.iter().zip(&searched.ordered).map(|(&size, &ordered)| {
+        let of = space.sizes.iter().zip(&space.ordered).map(|(&size, &ordered)| {
             if size == 1 {
                 return vec![Vec::new()];
             }

@@ -144,7 +144,7 @@ impl Guided {
             if points.len() == count {
                 break;
             }
-            if proposer.seen.insert((proposer.searched.identity)(&candidates[index])) {
+            if proposer.seen.insert((proposer.space.identity)(&candidates[index])) {
                 points.push(candidates[index].clone());
             }
         }
@@ -163,11 +163,11 @@ impl Guided {
         ranks: &[u32],
         proposer: &mut Proposer<'_>,
     ) -> Vec<Vec<u16>> {
-        let searched = proposer.searched;
+        let space = proposer.space;
         let mut seen = rustc_hash::FxHashSet::default();
         let mut points: Vec<Vec<u16>> = Vec::new();
         let mut add = |point: Vec<u16>, proposer: &Proposer<'_>| {
-            let identity = (searched.identity)(&point);
+            let identity = (space.identity)(&point);
             if !proposer.seen.contains(identity) && seen.insert(identity) {
                 points.push(point);
             }
@@ -179,7 +179,7 @@ impl Guided {
         let near = self.candidates / 2;
         let each = near.div_ceil(front.len());
         for &member in front {
-            let around = neighbours(searched, &state.trials[member].point, proposer.rng);
+            let around = neighbours(space, &state.trials[member].point, proposer.rng);
             for point in around.into_iter().take(each) {
                 add(point, proposer);
             }
@@ -194,17 +194,17 @@ impl Guided {
                 point = cross(&point, other, proposer.rng);
             }
             for _ in 0..proposer.rng.random_range(1..=2) {
-                if let Some(changed) = mutate(searched, &point, proposer.rng) {
+                if let Some(changed) = mutate(space, &point, proposer.rng) {
                     point = changed;
                 }
             }
-            (searched.settle)(&mut point);
-            if (searched.legal)(&point) {
+            (space.settle)(&mut point);
+            if (space.legal)(&point) {
                 add(point, proposer);
             }
         }
         for _ in 0..self.candidates / 8 {
-            if let Ok(point) = draw_legal(searched, proposer.rng) {
+            if let Ok(point) = draw_legal(space, proposer.rng) {
                 add(point, proposer);
             }
         }
@@ -234,14 +234,14 @@ fn breed(
             least.into_iter().take(PARENTS).map(|(_, trial)| trial).collect()
         })
         .collect();
-    let searched = proposer.searched;
-    let rate = 1.0 / searched.sizes.len() as f64;
+    let space = proposer.space;
+    let rate = 1.0 / space.sizes.len() as f64;
     (0..count)
         .map(|turn| {
             let parents = &parents[(state.drawn + turn) % many];
             proposer.fresh(|rng| {
                 let parent = parents[rng.random_range(0..parents.len())];
-                mutate_each(searched, &parent.point, rate, rng)
+                mutate_each(space, &parent.point, rate, rng)
             })
         })
         .collect()
@@ -255,7 +255,7 @@ fn chances(
     candidates: &[Vec<u16>],
     proposer: &mut Proposer<'_>,
 ) -> Vec<f64> {
-    let features = Features::new(proposer.searched);
+    let features = Features::new(proposer.space);
     let trials: Vec<&Judged> = state.trials.iter().filter(|trial| trial.told.valid).collect();
     let of: Vec<Vec<u32>> = trials.iter().map(|trial| features.of(&trial.point)).collect();
     let masks: Vec<Vec<bool>> = of.iter().map(|of| mask(of, features.count())).collect();

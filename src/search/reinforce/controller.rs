@@ -14,7 +14,7 @@ use crate::search::controller::{NOTHING_ASKED, check_feedback};
 use crate::search::random::{check_sizes, draw_legal};
 use crate::search::settings::Declared as _;
 use crate::search::state::Format;
-use crate::search::{Controller, Feedback, SearchError, Searched};
+use crate::search::{Controller, Feedback, SearchError, SearchSpace};
 use crate::util::rng;
 
 /// How many times as many combinations as points are sampled at most before the rest of a batch is
@@ -41,11 +41,11 @@ impl ControllerSettings for ReinforceSettings {
 
     fn build(
         &self,
-        searched: Searched,
+        space: SearchSpace,
         seed: u64,
         stream_name: &str,
     ) -> Result<Box<dyn Controller>, SearchError> {
-        Ok(Box::new(Reinforce::new(self.clone(), searched, seed, stream_name)?))
+        Ok(Box::new(Reinforce::new(self.clone(), space, seed, stream_name)?))
     }
 }
 
@@ -67,7 +67,7 @@ impl ControllerSettings for ReinforceSettings {
 /// back.
 pub struct Reinforce {
     settings: ReinforceSettings,
-    searched: Searched,
+    space: SearchSpace,
     policy: Policy,
     progress: Progress,
 }
@@ -101,7 +101,7 @@ impl fmt::Debug for Reinforce {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reinforce")
             .field("settings", &self.settings)
-            .field("searched", &self.searched)
+            .field("space", &self.space)
             .finish_non_exhaustive()
     }
 }
@@ -116,13 +116,13 @@ impl Reinforce {
     /// [`SearchError::Setting`] for a setting out of its range or a search without choices.
     pub fn new(
         settings: ReinforceSettings,
-        searched: Searched,
+        space: SearchSpace,
         seed: u64,
         stream_name: &str,
     ) -> Result<Self, SearchError> {
         settings.validate()?;
-        searched.validate()?;
-        let weights: usize = lengths(&searched.sizes, settings.hidden).iter().sum();
+        space.validate()?;
+        let weights: usize = lengths(&space.sizes, settings.hidden).iter().sum();
         if weights > MOST_WEIGHTS {
             return Err(SearchError::Setting {
                 name: "hidden",
@@ -132,7 +132,7 @@ impl Reinforce {
             });
         }
         let mut rng = rng::stream(seed, &format!("{stream_name}/weights"), 0);
-        let policy = Policy::new(&searched.sizes, &settings, &mut rng);
+        let policy = Policy::new(&space.sizes, &settings, &mut rng);
         let progress = Progress {
             adam: Adam::new(&policy.lengths()),
             baseline: Baseline::default(),
@@ -142,7 +142,7 @@ impl Reinforce {
             rewards: Vec::new(),
             illegal: Vec::new(),
         };
-        Ok(Self { settings, searched, policy, progress })
+        Ok(Self { settings, space, policy, progress })
     }
 
     /// Samples the next batch.
@@ -155,8 +155,8 @@ impl Reinforce {
                 if points.len() == batch {
                     break;
                 }
-                (self.searched.settle)(&mut point);
-                if (self.searched.legal)(&point) {
+                (self.space.settle)(&mut point);
+                if (self.space.legal)(&point) {
                     points.push(point);
                 } else if illegal.len() < batch {
                     illegal.push(point);
@@ -167,7 +167,7 @@ impl Reinforce {
             }
         }
         while points.len() < batch {
-            points.push(draw_legal(&self.searched, rng)?);
+            points.push(draw_legal(&self.space, rng)?);
         }
         self.progress.points = points;
         self.progress.illegal = illegal;
@@ -211,7 +211,7 @@ impl Reinforce {
                 state.settings, self.settings
             )));
         }
-        check_sizes(&state.sizes, &self.searched)?;
+        check_sizes(&state.sizes, &self.space)?;
         let lengths = self.policy.lengths();
         let progress = &state.progress;
         let finite = |weights: &Vec<f32>| weights.iter().all(|weight| weight.is_finite());
@@ -233,8 +233,8 @@ impl Reinforce {
         if !whole || !in_order || !finite || progress.illegal.len() > progress.points.len() {
             return wrong("its current batch has impossible values");
         }
-        if !progress.points.iter().all(|point| self.searched.accepts(point))
-            || !progress.illegal.iter().all(|point| self.searched.fits(point))
+        if !progress.points.iter().all(|point| self.space.accepts(point))
+            || !progress.illegal.iter().all(|point| self.space.fits(point))
         {
             return wrong("its current batch has points that this search does not allow");
         }
@@ -276,7 +276,7 @@ impl Controller for Reinforce {
     fn save(&self) -> Result<Vec<u8>, SearchError> {
         FORMAT.encode(&State {
             settings: self.settings.clone(),
-            sizes: self.searched.sizes.clone(),
+            sizes: self.space.sizes.clone(),
             weights: self.policy.weights().to_vec(),
             progress: self.progress.clone(),
         })

@@ -10,8 +10,8 @@ use super::*;
 /// The options of 14 choices.
 const SIZES: [usize; 14] = [2, 3, 4, 5, 6, 2, 3, 4, 5, 6, 2, 3, 4, 5];
 
-fn searched(legal: impl Fn(&[u16]) -> bool + Send + Sync + 'static) -> Searched {
-    Searched::new(SIZES.to_vec(), Arc::new(legal))
+fn space(legal: impl Fn(&[u16]) -> bool + Send + Sync + 'static) -> SearchSpace {
+    SearchSpace::new(SIZES.to_vec(), Arc::new(legal))
 }
 
 fn small() -> ReinforceSettings {
@@ -24,7 +24,7 @@ fn even(point: &[u16]) -> bool {
 
 /// The hidden point of a problem.
 fn target(seed: u64) -> Vec<u16> {
-    let all = searched(even);
+    let all = space(even);
     draw_legal(&all, &mut rng::stream(seed, "target", 0)).unwrap()
 }
 
@@ -58,8 +58,8 @@ fn compare(
     reward: impl Fn(&[u16]) -> Option<f64>,
 ) -> (f64, f64) {
     let settings = ReinforceSettings::default();
-    let mut reinforce = Reinforce::new(settings, searched(legal), seed, "test").unwrap();
-    let mut random = crate::search::Random::new(searched(legal), seed, "test").unwrap();
+    let mut reinforce = Reinforce::new(settings, space(legal), seed, "test").unwrap();
+    let mut random = crate::search::Random::new(space(legal), seed, "test").unwrap();
     let reinforce = last_tenth(&mut reinforce, 2000, &reward);
     (reinforce, last_tenth(&mut random, 2000, &reward))
 }
@@ -104,7 +104,7 @@ fn the_scale_of_the_rewards_and_failures_do_not_keep_it_from_learning() {
     for (scale, origin) in [(1e-3, 0.0), (1e3, -700.0), (1e-3, 5.0)] {
         let target = target(5);
         let settings = ReinforceSettings::default();
-        let mut reinforce = Reinforce::new(settings, searched(|_| true), 5, "test").unwrap();
+        let mut reinforce = Reinforce::new(settings, space(|_| true), 5, "test").unwrap();
         let mut last = Vec::new();
         for _ in 0..2000 {
             let point = reinforce.ask().unwrap();
@@ -126,9 +126,9 @@ fn it_learns_what_is_legal() {
     // One combination in 32 is legal; no reward says which.
     let legal = |point: &[u16]| point[..5].iter().all(|&option| option == 1);
     let sizes = vec![2, 2, 2, 2, 2, 3];
-    let searched = Searched::new(sizes, Arc::new(legal));
+    let space = SearchSpace::new(sizes, Arc::new(legal));
     let settings = ReinforceSettings::default();
-    let mut reinforce = Reinforce::new(settings, searched, 1, "test").unwrap();
+    let mut reinforce = Reinforce::new(settings, space, 1, "test").unwrap();
     let share = |reinforce: &Reinforce| {
         let mut rng = rng::stream(2, "test", 0);
         let points = reinforce.policy.sample(1000, &mut rng);
@@ -145,12 +145,12 @@ fn it_learns_what_is_legal() {
 #[test]
 fn rare_legal_points_are_found_by_drawing_uniformly() {
     let legal = |point: &[u16]| point[..8].iter().all(|&option| option == 1);
-    let mut reinforce = Reinforce::new(small(), searched(legal), 1, "test").unwrap();
+    let mut reinforce = Reinforce::new(small(), space(legal), 1, "test").unwrap();
     for _ in 0..30 {
         assert!(legal(&reinforce.ask().unwrap()));
         reinforce.tell(Feedback::reward(None)).unwrap();
     }
-    let mut none = Reinforce::new(small(), searched(|_| false), 1, "test").unwrap();
+    let mut none = Reinforce::new(small(), space(|_| false), 1, "test").unwrap();
     assert!(matches!(none.ask(), Err(SearchError::NoLegalPoint(_))));
 }
 
@@ -162,13 +162,13 @@ fn reward(point: &[u16], step: usize) -> Option<f64> {
 
 #[test]
 fn a_state_saved_at_any_step_goes_on_identically() {
-    let mut first = Reinforce::new(small(), searched(even), 3, "test").unwrap();
+    let mut first = Reinforce::new(small(), space(even), 3, "test").unwrap();
     for step in 0..300 {
-        let mut second = Reinforce::new(small(), searched(even), 77, "other").unwrap();
+        let mut second = Reinforce::new(small(), space(even), 77, "other").unwrap();
         second.restore(&first.save().unwrap()).unwrap();
         let point = first.ask().unwrap();
         assert_eq!(second.ask().unwrap(), point, "step {step}");
-        let mut third = Reinforce::new(small(), searched(even), 78, "other").unwrap();
+        let mut third = Reinforce::new(small(), space(even), 78, "other").unwrap();
         third.restore(&first.save().unwrap()).unwrap();
         for controller in [&mut first, &mut second, &mut third] {
             controller.tell(Feedback::reward(reward(&point, step))).unwrap();
@@ -188,13 +188,13 @@ proptest! {
     fn the_points_depend_on_the_rewards_only(
         moves in prop::collection::vec((0..4_u8, prop::bool::weighted(0.1)), 600),
     ) {
-        let mut plain = Reinforce::new(small(), searched(even), 9, "test").unwrap();
-        let mut other = Reinforce::new(small(), searched(even), 9, "test").unwrap();
+        let mut plain = Reinforce::new(small(), space(even), 9, "test").unwrap();
+        let mut other = Reinforce::new(small(), space(even), 9, "test").unwrap();
         let (mut asked, mut told) = (Vec::new(), 0);
         for (choice, interrupted) in moves {
             if interrupted {
                 let state = other.save().unwrap();
-                other = Reinforce::new(small(), searched(even), 10, "test").unwrap();
+                other = Reinforce::new(small(), space(even), 10, "test").unwrap();
                 other.restore(&state).unwrap();
             }
             let may_ask = asked.len() < (told / 6 + 1) * 6;
@@ -217,7 +217,7 @@ proptest! {
         cut in any::<prop::sample::Index>(),
         truncated in any::<bool>(),
     ) {
-        let mut controller = Reinforce::new(small(), searched(even), 9, "test").unwrap();
+        let mut controller = Reinforce::new(small(), space(even), 9, "test").unwrap();
         for step in 0..15 {
             let point = controller.ask().unwrap();
             controller.tell(Feedback::reward(reward(&point, step))).unwrap();
@@ -236,35 +236,35 @@ proptest! {
             prop_assert_eq!(controller.save().unwrap(), before);
         } else {
             let point = controller.ask().unwrap();
-            prop_assert!(controller.searched.accepts(&point));
+            prop_assert!(controller.space.accepts(&point));
         }
     }
 }
 
 #[test]
 fn states_of_other_searches_are_refused() {
-    let mut first = Reinforce::new(small(), searched(even), 3, "test").unwrap();
+    let mut first = Reinforce::new(small(), space(even), 3, "test").unwrap();
     first.ask().unwrap();
     let state = first.save().unwrap();
-    let refusal = |settings: ReinforceSettings, searched: Searched| {
-        let mut other = Reinforce::new(settings, searched, 3, "test").unwrap();
+    let refusal = |settings: ReinforceSettings, space: SearchSpace| {
+        let mut other = Reinforce::new(settings, space, 3, "test").unwrap();
         match other.restore(&state) {
             Err(SearchError::State(text)) => text,
             other => panic!("{other:?}"),
         }
     };
-    let text = refusal(ReinforceSettings { hidden: 9, ..small() }, searched(even));
+    let text = refusal(ReinforceSettings { hidden: 9, ..small() }, space(even));
     assert!(text.contains("hidden: 8") && text.contains("hidden: 9"), "{text}");
-    let mut fewer = searched(even);
+    let mut fewer = space(even);
     fewer.sizes.pop();
     assert!(refusal(small(), fewer).contains("of choices with"));
-    let text = refusal(small(), searched(|point| !even(point)));
+    let text = refusal(small(), space(|point| !even(point)));
     assert!(text.contains("points that this search does not allow"), "{text}");
 }
 
 #[test]
 fn use_out_of_turn_is_an_error_that_changes_nothing() {
-    let mut reinforce = Reinforce::new(small(), searched(even), 3, "test").unwrap();
+    let mut reinforce = Reinforce::new(small(), space(even), 3, "test").unwrap();
     assert!(matches!(reinforce.tell(Feedback::reward(Some(1.0))), Err(SearchError::Turn(_))));
     let points: Vec<_> = (0..reinforce.batch()).map(|_| reinforce.ask().unwrap()).collect();
     let state = reinforce.save().unwrap();
@@ -285,8 +285,8 @@ fn use_out_of_turn_is_an_error_that_changes_nothing() {
 
 #[test]
 fn rewards_of_any_size_and_choices_of_one_option_are_possible() {
-    let searched = Searched::new(vec![1, 1, 3, 1], Arc::new(|_| true));
-    let mut reinforce = Reinforce::new(small(), searched, 3, "test").unwrap();
+    let space = SearchSpace::new(vec![1, 1, 3, 1], Arc::new(|_| true));
+    let mut reinforce = Reinforce::new(small(), space, 3, "test").unwrap();
     for step in 0..60 {
         let point = reinforce.ask().unwrap();
         let size = [f64::MAX, -f64::MAX, 1e-300, 0.0, -1.0][step % 5];
@@ -309,7 +309,7 @@ fn a_session_is_the_same_to_the_last_bit_on_every_machine() {
         tanh_constant: Some(2.5),
         ..Default::default()
     };
-    let mut reinforce = Reinforce::new(settings, searched(even), 12, "test").unwrap();
+    let mut reinforce = Reinforce::new(settings, space(even), 12, "test").unwrap();
     let mut points = Vec::new();
     for step in 0..120 {
         let point = reinforce.ask().unwrap();
@@ -352,7 +352,7 @@ const CHILD: &str = "TANDEM_TEST_REINFORCE_STATE";
 fn the_number_of_threads_changes_nothing() {
     let run = || {
         let settings = ReinforceSettings { hidden: 192, batch: 32, ..Default::default() };
-        let mut reinforce = Reinforce::new(settings, searched(even), 4, "test").unwrap();
+        let mut reinforce = Reinforce::new(settings, space(even), 4, "test").unwrap();
         for step in 0..96 {
             let point = reinforce.ask().unwrap();
             reinforce.tell(Feedback::reward(reward(&point, step))).unwrap();
