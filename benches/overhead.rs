@@ -87,13 +87,13 @@ fn in_memory(experiment: &Free) -> Result<(), StudyError> {
     let space = &experiment.space;
     let mut progress = Progress::new(experiment.objectives.clone(), 0);
     let phase = experiment.next_phase(&progress).ok().flatten().expect("a phase");
-    let view = phase.view(experiment)?;
+    let subspace = phase.subspace(experiment)?;
     let failed = |source| StudyError::Controller { phase: "all".to_owned(), source };
     let mut controller =
-        phase.controller.build(SearchSpace::from(&view), 0, "phase 0").map_err(failed)?;
+        phase.controller.build(SearchSpace::from(&subspace), 0, "phase 0").map_err(failed)?;
     progress.enter("all");
     for step in 0..TRIALS {
-        let point = view.point(&controller.ask().map_err(failed)?);
+        let point = subspace.point(&controller.ask().map_err(failed)?);
         let outcome = phase.judge(&experiment.evaluate(&point)).outcome;
         controller.tell(Feedback::reward(outcome.reward())).map_err(failed)?;
         let names = space.parts().iter().map(|part| part.name.clone());

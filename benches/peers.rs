@@ -20,7 +20,7 @@ use tandem::pareto::costs;
 use tandem::run::Experiment;
 use tandem::script::{Script, Settings};
 use tandem::search::{ControllerSpec, Feedback, SearchSpace};
-use tandem::space::View;
+use tandem::space::Subspace;
 
 /// What is minimised, and over what.
 trait Problem {
@@ -71,7 +71,7 @@ impl Problem for Table {
 
 struct Scripted {
     script: Script,
-    view: View,
+    subspace: Subspace,
 }
 
 impl Scripted {
@@ -82,18 +82,18 @@ impl Scripted {
         let parts: Vec<String> =
             script.space().parts().iter().map(|part| part.name.clone()).collect();
         let blank = script.space().blank();
-        let view = script.space().view(&parts, &blank).expect("all parts");
-        Self { script, view }
+        let subspace = script.space().subspace(&parts, &blank).expect("all parts");
+        Self { script, subspace }
     }
 }
 
 impl Problem for Scripted {
     fn space(&self) -> SearchSpace {
-        SearchSpace::from(&self.view)
+        SearchSpace::from(&self.subspace)
     }
 
     fn costs(&self, point: &[u16]) -> Vec<f64> {
-        let metrics = self.script.evaluate(&self.view.point(point)).expect("metrics");
+        let metrics = self.script.evaluate(&self.subspace.point(point)).expect("metrics");
         costs(self.script.objectives(), &metrics).expect("every objective")
     }
 }

@@ -128,14 +128,14 @@ impl Rehearsal {
         until: Instant,
         evaluated: &mut dyn FnMut(usize),
     ) -> Result<Vec<Arc<Trial>>, StudyError> {
-        let view = phase.view(experiment)?;
+        let subspace = phase.subspace(experiment)?;
         let failed = |source| StudyError::Controller { phase: phase.name.clone(), source };
         let index = self.phases.len();
         // As a run names them: what is tried out are the first points of the run.
         let name = phase.keep.clone().unwrap_or_else(|| format!("phase {index}"));
         let mut controller = phase
             .controller
-            .build(SearchSpace::from(&view), self.progress.seed(), &name)
+            .build(SearchSpace::from(&subspace), self.progress.seed(), &name)
             .map_err(failed)?;
         self.progress.enter(&phase.name);
         let batch = controller.batch().max(1);
@@ -152,7 +152,7 @@ impl Rehearsal {
                 let asking = Instant::now();
                 let options = controller.ask().map_err(failed)?;
                 deciding += asking.elapsed();
-                let point = view.point(&options);
+                let point = subspace.point(&options);
                 let started = Instant::now();
                 let found = if let Some(found) = phase.screened(&point) {
                     screened += 1;

@@ -10,7 +10,7 @@ use super::threshold::Threshold;
 use crate::metrics::{Metrics, Origin};
 use crate::pareto::Objective;
 use crate::search::ControllerSpec;
-use crate::space::{Point, Space, View};
+use crate::space::{Point, Space, Subspace};
 use crate::store::{Outcome, Reused};
 
 /// What a controller is told of a pair.
@@ -61,7 +61,7 @@ impl Phase {
     /// # Errors
     /// A limit of zero trials, a part that the space does not have, parts that are neither
     /// searched nor fixed, or a screen where nothing says which metrics every trial has.
-    pub fn view(&self, experiment: &dyn Experiment) -> Result<View, StudyError> {
+    pub fn subspace(&self, experiment: &dyn Experiment) -> Result<Subspace, StudyError> {
         let space = experiment.space();
         let refuse = |reason: &str| {
             Err(StudyError::Phase { phase: self.name.clone(), reason: reason.to_owned() })
@@ -94,7 +94,7 @@ impl Phase {
             }
         };
         space
-            .view(&self.search, &held)
+            .subspace(&self.search, &held)
             .map_err(|source| StudyError::Space { phase: self.name.clone(), source })
     }
 

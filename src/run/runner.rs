@@ -15,7 +15,7 @@ use super::progress::Progress;
 use super::provenance::record_provenance;
 use crate::pareto::{Objective, costs};
 use crate::search::{Controller, Feedback, SearchSpace};
-use crate::space::{Point, View};
+use crate::space::{Point, Subspace};
 use crate::store::{Effort, Entry, Outcome, PhaseRecord, RunRecord, Status, Store, Trial};
 
 /// A run whose first trials all fail is stopped after this many: the script is wrong, not the
@@ -133,10 +133,10 @@ impl Study<'_> {
                 self.expect_exhausted(&mut state)?;
                 return Ok((End::Finished, state.progress));
             };
-            let view = self.enter(&phase, &mut state)?;
+            let subspace = self.enter(&phase, &mut state)?;
             let index = state.progress.phases().len() - 1;
             let name = phase.keep.clone().unwrap_or_else(|| format!("phase {index}"));
-            self.prepare_controller(&phase, &name, &view, &mut state)?;
+            self.prepare_controller(&phase, &name, &subspace, &mut state)?;
             loop {
                 self.restore_if_due(&mut state)?;
                 if self.is_given_up(&mut state) {
@@ -150,7 +150,7 @@ impl Study<'_> {
                     self.checkpoint(&mut state)?;
                     return Ok((End::Finished, state.progress));
                 }
-                if !self.batch(&phase, &name, &view, &mut evaluator, &mut state)? {
+                if !self.batch(&phase, &name, &subspace, &mut evaluator, &mut state)? {
                     return Ok((End::Interrupted, state.progress));
                 }
                 if self.stop.load(Ordering::Relaxed) {
@@ -201,8 +201,8 @@ impl Study<'_> {
     }
 
     /// Starts a phase in the record and in the progress, or checks it against the record.
-    fn enter(&mut self, phase: &Phase, state: &mut State) -> Result<View, StudyError> {
-        let view = phase.view(self.experiment)?;
+    fn enter(&mut self, phase: &Phase, state: &mut State) -> Result<Subspace, StudyError> {
+        let subspace = phase.subspace(self.experiment)?;
         let index = state.progress.phases().len();
         let record = PhaseRecord {
             index: u32::try_from(index).unwrap_or(u32::MAX),
@@ -233,21 +233,21 @@ impl Study<'_> {
             steps: phase.steps,
             valid: phase.valid,
         });
-        Ok(view)
+        Ok(subspace)
     }
 
     fn prepare_controller(
         &self,
         phase: &Phase,
         name: &str,
-        view: &View,
+        subspace: &Subspace,
         state: &mut State,
     ) -> Result<(), StudyError> {
         if !state.controllers.contains_key(name) {
-            let controller =
-                phase.controller.build(SearchSpace::from(view), self.run.seed, name).map_err(
-                    |source| StudyError::Controller { phase: phase.name.clone(), source },
-                )?;
+            let controller = phase
+                .controller
+                .build(SearchSpace::from(subspace), self.run.seed, name)
+                .map_err(|source| StudyError::Controller { phase: phase.name.clone(), source })?;
             state.controllers.insert(name.to_owned(), Live { controller, asked: 0 });
         }
         Ok(())
@@ -284,7 +284,7 @@ impl Study<'_> {
         &mut self,
         phase: &Phase,
         name: &str,
-        view: &View,
+        subspace: &Subspace,
         evaluator: &mut Evaluator<'_>,
         state: &mut State,
     ) -> Result<bool, StudyError> {
@@ -297,7 +297,7 @@ impl Study<'_> {
         let mut points = Vec::with_capacity(usize::try_from(quota).unwrap_or(0));
         for _ in 0..quota {
             let options = state.live(name, phase)?.controller.ask().map_err(failed)?;
-            points.push(view.point(&options));
+            points.push(subspace.point(&options));
         }
         let mut done = self.replay(&points, state)?;
         let rest = &points[done.len()..];

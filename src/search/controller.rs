@@ -8,7 +8,7 @@ use rand::Rng as _;
 use rand_chacha::ChaCha12Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::space::View;
+use crate::space::Subspace;
 
 /// Says whether a combination of options is legal.
 pub type Legality = Arc<dyn Fn(&[u16]) -> bool + Send + Sync>;
@@ -91,18 +91,18 @@ impl SearchSpace {
     }
 }
 
-impl From<&View> for SearchSpace {
+impl From<&Subspace> for SearchSpace {
     /// The searched parts of a space; combinations with the same canonical text are the same.
-    fn from(view: &View) -> Self {
+    fn from(subspace: &Subspace) -> Self {
         let legal = {
-            let view = view.clone();
-            Arc::new(move |options: &[u16]| view.is_legal(options))
+            let subspace = subspace.clone();
+            Arc::new(move |options: &[u16]| subspace.is_legal(options))
         };
         let identity = {
-            let view = view.clone();
+            let subspace = subspace.clone();
             Arc::new(move |options: &[u16]| {
                 let mut hasher = blake3::Hasher::new();
-                for text in view.texts(options) {
+                for text in subspace.texts(options) {
                     hasher.update(&(text.len() as u64).to_le_bytes());
                     hasher.update(text.as_bytes());
                 }
@@ -110,14 +110,14 @@ impl From<&View> for SearchSpace {
             })
         };
         let settle = {
-            let view = view.clone();
-            Arc::new(move |options: &mut [u16]| view.settle(options))
+            let subspace = subspace.clone();
+            Arc::new(move |options: &mut [u16]| subspace.settle(options))
         };
         let draw = {
-            let view = view.clone();
-            Arc::new(move |rng: &mut ChaCha12Rng| view.draw(rng).ok())
+            let subspace = subspace.clone();
+            Arc::new(move |rng: &mut ChaCha12Rng| subspace.draw(rng).ok())
         };
-        Self { sizes: view.sizes(), ordered: view.ordered(), legal, identity, settle, draw }
+        Self { sizes: subspace.sizes(), ordered: subspace.ordered(), legal, identity, settle, draw }
     }
 }
 

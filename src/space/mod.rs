@@ -2,7 +2,7 @@
 //!
 //! A [`Space`] has named parts; the structure of a part is a [`Domain`]: a list of choices and the
 //! rule that says which combinations of their options are legal. A [`Point`] has an option for each
-//! choice. A [`View`] is the stretch of a space that one phase of a run searches.
+//! choice. A [`Subspace`] is the part of a space that one phase of a run searches.
 
 pub mod cells;
 mod choice;
@@ -21,4 +21,4 @@ pub(crate) use domain::combination;
 pub use domain::{Domain, Illegal};
 pub use options::Options;
 pub(crate) use options::shown;
-pub use space::{Part, Point, Space, SpaceError, View};
+pub use space::{Part, Point, Space, SpaceError, Subspace};

@@ -232,7 +232,7 @@ impl Space {
     ///
     /// # Errors
     /// A part that the space does not have.
-    pub fn view(&self, searched: &[String], held: &Point) -> Result<View, SpaceError> {
+    pub fn subspace(&self, searched: &[String], held: &Point) -> Result<Subspace, SpaceError> {
         let mut parts =
             searched.iter().map(|name| self.part(name)).collect::<Result<Vec<_>, _>>()?;
         parts.sort_unstable();
@@ -240,7 +240,7 @@ impl Space {
         if parts.is_empty() {
             return Err(SpaceError::Empty);
         }
-        Ok(View { space: Arc::new(self.clone()), parts, held: held.clone() })
+        Ok(Subspace { space: Arc::new(self.clone()), parts, held: held.clone() })
     }
 }
 
@@ -259,19 +259,19 @@ fn draw<'p>(
 
 /// The searched parts of a space, the others held at the options of one point.
 #[derive(Clone)]
-pub struct View {
+pub struct Subspace {
     space: Arc<Space>,
     parts: Vec<usize>,
     held: Point,
 }
 
-impl fmt::Debug for View {
+impl fmt::Debug for Subspace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("View").field("parts", &self.parts).field("held", &self.held).finish()
+        f.debug_struct("Subspace").field("parts", &self.parts).field("held", &self.held).finish()
     }
 }
 
-impl View {
+impl Subspace {
     /// The number of options of each searched choice, in order.
     pub fn sizes(&self) -> Vec<usize> {
         self.searched().flat_map(|part| part.domain.choices()).map(|c| c.options.len()).collect()

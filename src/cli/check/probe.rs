@@ -75,7 +75,7 @@ impl Tried {
         let nothing = Progress::new(script.objectives().to_vec(), seed);
         let phase = if runs { script.next_phase(&nothing).map_err(fail)? } else { None };
         if let Some(phase) = &phase {
-            phase.view(script).map_err(|error| loaded.explain(error))?;
+            phase.subspace(script).map_err(|error| loaded.explain(error))?;
         }
         let trainer = script.host().trainer();
         trainer.rehearse(0);

@@ -205,7 +205,7 @@ fn ready(common: &Common, file: &Path, settings: Settings) -> Result<Loaded, Cli
     let progress = Progress::new(script.objectives().to_vec(), 0);
     let first = script.next_phase(&progress).map_err(|failure| loaded.failure(&failure))?;
     if let Some(phase) = first {
-        phase.view(script).map_err(CliError::Study)?;
+        phase.subspace(script).map_err(CliError::Study)?;
     }
     Ok(loaded)
 }

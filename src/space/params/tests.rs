@@ -642,16 +642,16 @@ fn views_settle_and_draw_what_they_search() {
     let mut rng = ChaCha12Rng::seed_from_u64(3);
     let mut point = space.draw(&mut rng).unwrap();
     assert_eq!(space.check(&point), Ok(()));
-    let view = space.view(&["hw".to_owned(), "z".to_owned()], &point).unwrap();
-    assert_eq!(view.ordered(), [false, true, true, false, true]);
-    assert_eq!(view.sizes(), [2, 16, 15, 3, 2]);
+    let subspace = space.subspace(&["hw".to_owned(), "z".to_owned()], &point).unwrap();
+    assert_eq!(subspace.ordered(), [false, true, true, false, true]);
+    assert_eq!(subspace.sizes(), [2, 16, 15, 3, 2]);
     let mut options = [1, 2, 3, 2, 1];
-    assert!(!view.is_legal(&options));
-    view.settle(&mut options);
+    assert!(!subspace.is_legal(&options));
+    subspace.settle(&mut options);
     assert_eq!(options, [1, 2, 3, 0, 1]);
-    assert!(view.is_legal(&options));
+    assert!(subspace.is_legal(&options));
     for _ in 0..100 {
-        assert!(view.is_legal(&view.draw(&mut rng).unwrap()));
+        assert!(subspace.is_legal(&subspace.draw(&mut rng).unwrap()));
     }
     point.0[1..5].copy_from_slice(&[1, 0, 0, 2]);
     space.settle(&mut point);
