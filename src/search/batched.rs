@@ -44,7 +44,7 @@ pub trait Strategy:
     ) -> Result<Vec<Vec<u16>>, SearchError>;
 
     /// Takes in what came of all points of a batch.
-    fn absorb(&self, state: &mut Self::State, results: Vec<Judged>);
+    fn update(&self, state: &mut Self::State, results: Vec<Judged>);
 }
 
 impl<S: Strategy> ControllerSettings for S {
@@ -245,7 +245,7 @@ impl<S: Strategy> Controller for Batched<S> {
             let results = points.drain(..).zip(told.drain(..));
             let results = results.map(|(point, told)| Judged { point, told }).collect();
             *asked = 0;
-            self.strategy.absorb(state, results);
+            self.strategy.update(state, results);
         }
         Ok(())
     }

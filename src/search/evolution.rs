@@ -83,7 +83,7 @@ impl Strategy for Evolution {
         Ok(points)
     }
 
-    fn absorb(&self, state: &mut Population, results: Vec<Judged>) {
+    fn update(&self, state: &mut Population, results: Vec<Judged>) {
         state.drawn += results.len();
         state.members.extend(results);
         while state.members.len() > self.population {

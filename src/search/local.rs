@@ -80,7 +80,7 @@ impl Strategy for Local {
         (0..self.batch).map(|_| proposer.uniform()).collect()
     }
 
-    fn absorb(&self, state: &mut Climb, results: Vec<Judged>) {
+    fn update(&self, state: &mut Climb, results: Vec<Judged>) {
         for result in results {
             let better =
                 state.top.as_ref().is_none_or(|top| result.told.compare(&top.told).is_gt());

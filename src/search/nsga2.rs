@@ -89,7 +89,7 @@ impl Strategy for Nsga2 {
             .collect()
     }
 
-    fn absorb(&self, state: &mut Generation, results: Vec<Judged>) {
+    fn update(&self, state: &mut Generation, results: Vec<Judged>) {
         let mut all: Vec<Judged> = state.members.drain(..).map(|member| member.judged).collect();
         all.extend(results);
         let told: Vec<&Feedback> = all.iter().map(|judged| &judged.told).collect();
@@ -177,7 +177,7 @@ mod tests {
         let results = told.into_iter().zip(0..);
         let results = results.map(|(told, i)| Judged { point: vec![i], told }).collect();
         let mut state = Generation::default();
-        nsga2.absorb(&mut state, results);
+        nsga2.update(&mut state, results);
         let kept: Vec<u16> = state.members.iter().map(|m| m.judged.point[0]).collect();
         assert_eq!(kept, [1, 3, 4]);
         assert!(!dominates(&state.members[0].judged.told, &state.members[1].judged.told));

@@ -102,7 +102,7 @@ impl Strategy for Guided {
         Ok(points)
     }
 
-    fn absorb(&self, state: &mut Known, results: Vec<Judged>) {
+    fn update(&self, state: &mut Known, results: Vec<Judged>) {
         state.drawn += results.len();
         state.trials.extend(results);
         if state.trials.len() > self.memory {
