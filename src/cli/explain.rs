@@ -139,7 +139,7 @@ fn others(loaded: &Loaded, point: &Point, metrics: &Metrics, objectives: &[Objec
             let mut other = point.clone();
             other.0[place] = option as u16;
             // What the option leaves undecided goes with it.
-            space.settle(&mut other);
+            space.canonicalize(&mut other);
             if space.check(&other).is_err() {
                 continue;
             }

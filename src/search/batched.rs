@@ -97,7 +97,7 @@ impl Proposer<'_> {
     ) -> Result<Vec<u16>, SearchError> {
         for _ in 0..TRIES {
             let Some(mut point) = draw(self.rng) else { continue };
-            (self.space.settle)(&mut point);
+            (self.space.canonicalize)(&mut point);
             if (self.space.legal)(&point) && self.seen.insert((self.space.identity)(&point)) {
                 return Ok(point);
             }

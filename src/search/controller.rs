@@ -13,8 +13,8 @@ use crate::space::Subspace;
 /// Says whether a combination of options is legal.
 pub type Legality = Arc<dyn Fn(&[u16]) -> bool + Send + Sync>;
 
-/// Settles what follows from other choices.
-pub type Settle = Arc<dyn Fn(&mut [u16]) + Send + Sync>;
+/// Gives the choices that others leave undecided their only option.
+pub type Canonicalize = Arc<dyn Fn(&mut [u16]) + Send + Sync>;
 
 /// A uniformly drawn legal combination; `None` if none was met.
 pub type Draw = Arc<dyn Fn(&mut ChaCha12Rng) -> Option<Vec<u16>> + Send + Sync>;
@@ -34,7 +34,7 @@ pub struct SearchSpace {
     /// What tells legal combinations from one another.
     pub identity: Identity,
     /// Gives choices that the others leave undecided the only option that they legally have.
-    pub settle: Settle,
+    pub canonicalize: Canonicalize,
     /// Draws legal combinations.
     pub draw: Draw,
 }
@@ -49,12 +49,12 @@ impl SearchSpace {
             }
             first_bytes(&hasher)
         });
-        let settle: Settle = Arc::new(|_| ());
+        let canonicalize: Canonicalize = Arc::new(|_| ());
         let draw: Draw = {
             let (sizes, legal) = (sizes.clone(), legal.clone());
             Arc::new(move |rng| draw_until(&sizes, &legal, rng))
         };
-        Self { ordered: vec![false; sizes.len()], sizes, legal, identity, settle, draw }
+        Self { ordered: vec![false; sizes.len()], sizes, legal, identity, canonicalize, draw }
     }
 
     /// Checks that there is something to choose and that every option has an index.
@@ -109,15 +109,22 @@ impl From<&Subspace> for SearchSpace {
                 first_bytes(&hasher)
             })
         };
-        let settle = {
+        let canonicalize = {
             let subspace = subspace.clone();
-            Arc::new(move |options: &mut [u16]| subspace.settle(options))
+            Arc::new(move |options: &mut [u16]| subspace.canonicalize(options))
         };
         let draw = {
             let subspace = subspace.clone();
             Arc::new(move |rng: &mut ChaCha12Rng| subspace.draw(rng).ok())
         };
-        Self { sizes: subspace.sizes(), ordered: subspace.ordered(), legal, identity, settle, draw }
+        Self {
+            sizes: subspace.sizes(),
+            ordered: subspace.ordered(),
+            legal,
+            identity,
+            canonicalize,
+            draw,
+        }
     }
 }
 

@@ -24,7 +24,9 @@ mod state;
 
 pub use about::{About, ControllerSettings};
 pub use batched::{Batched, Judged, Proposer, Seen, Strategy};
-pub use controller::{Controller, Feedback, Identity, Legality, SearchError, SearchSpace, Settle};
+pub use controller::{
+    Canonicalize, Controller, Feedback, Identity, Legality, SearchError, SearchSpace,
+};
 pub use evolution::Evolution;
 pub use guided::Guided;
 pub use local::Local;

@@ -72,7 +72,7 @@ pub fn neighbours(space: &SearchSpace, point: &[u16], rng: &mut ChaCha12Rng) -> 
         for option in options {
             let mut changed = point.to_vec();
             changed[choice] = option;
-            (space.settle)(&mut changed);
+            (space.canonicalize)(&mut changed);
             if (space.legal)(&changed) {
                 all.push(changed);
             }

@@ -55,7 +55,7 @@ pub trait Domain: Send + Sync + fmt::Debug {
     /// undecided, and to the last items of a subset what its bounds ask for.
     ///
     /// Legal combinations stay as they are. The options must exist.
-    fn settle(&self, _options: &mut [u16]) {}
+    fn canonicalize(&self, _options: &mut [u16]) {}
 
     /// A uniformly drawn legal combination; `None` if a million draws met none.
     fn draw(&self, rng: &mut dyn RngCore) -> Option<Vec<u16>> {

@@ -321,8 +321,8 @@ impl Domain for MobilenetSpace {
         self.options(width, &stages)
     }
 
-    fn settle(&self, options: &mut [u16]) {
-        self.mixed.settle(options);
+    fn canonicalize(&self, options: &mut [u16]) {
+        self.mixed.canonicalize(options);
     }
 
     fn draw(&self, rng: &mut dyn RngCore) -> Option<Vec<u16>> {

@@ -222,9 +222,9 @@ impl Space {
     /// Gives every choice that the others leave undecided the only option it legally has.
     ///
     /// The point must have an existing option for each choice.
-    pub fn settle(&self, point: &mut Point) {
+    pub fn canonicalize(&self, point: &mut Point) {
         for (part, range) in self.parts.iter().zip(&self.ranges) {
-            part.domain.settle(&mut point.0[range.clone()]);
+            part.domain.canonicalize(&mut point.0[range.clone()]);
         }
     }
 
@@ -294,13 +294,13 @@ impl Subspace {
 
     /// Gives every searched choice that the others leave undecided the only option it legally has.
     ///
-    /// What is settled is legal unless it is forbidden. There must be an existing option for each
+    /// A canonical combination is legal unless it is forbidden. There must be an existing option for each
     /// searched choice.
-    pub fn settle(&self, options: &mut [u16]) {
+    pub fn canonicalize(&self, options: &mut [u16]) {
         let mut rest = options;
         for part in self.searched() {
             let (head, tail) = rest.split_at_mut(part.domain.choices().len());
-            part.domain.settle(head);
+            part.domain.canonicalize(head);
             rest = tail;
         }
     }

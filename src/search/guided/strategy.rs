@@ -198,7 +198,7 @@ impl Guided {
                     point = changed;
                 }
             }
-            (space.settle)(&mut point);
+            (space.canonicalize)(&mut point);
             if (space.legal)(&point) {
                 add(point, proposer);
             }

@@ -155,7 +155,7 @@ impl Reinforce {
                 if points.len() == batch {
                     break;
                 }
-                (self.space.settle)(&mut point);
+                (self.space.canonicalize)(&mut point);
                 if (self.space.legal)(&point) {
                     points.push(point);
                 } else if illegal.len() < batch {

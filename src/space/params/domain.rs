@@ -229,14 +229,14 @@ impl Domain for Mixed {
         Ok(options)
     }
 
-    fn settle(&self, options: &mut [u16]) {
+    fn canonicalize(&self, options: &mut [u16]) {
         let mut gates = Gates::new(&self.draft.gates);
         let mut before = Vec::with_capacity(options.len());
         for field in &self.draft.fields {
             let is = gates.is_open(field.gate, &before);
             let own = &mut options[field.range.clone()];
             if is {
-                field.settle(own);
+                field.canonicalize(own);
             } else {
                 own.fill(0);
             }

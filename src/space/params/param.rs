@@ -85,7 +85,7 @@ impl Field {
 
     /// Makes decided options legal where what is missing follows from the rest: of a subset with its
     /// most items no more are chosen, and what its least need is.
-    pub(super) fn settle(&self, options: &mut [u16]) {
+    pub(super) fn canonicalize(&self, options: &mut [u16]) {
         match &self.leaf {
             Leaf::Choice | Leaf::Permutation { .. } => {}
             Leaf::Subset { least, most, .. } => {
@@ -100,7 +100,7 @@ impl Field {
                     left -= 1;
                 }
             }
-            Leaf::Native { domain, .. } => domain.settle(options),
+            Leaf::Native { domain, .. } => domain.canonicalize(options),
         }
     }
 

@@ -59,7 +59,7 @@ fn an_accelerator_is_counted_written_and_read() {
         ]
     );
     let mut options = [1, 2, 3, 2];
-    part.settle(&mut options);
+    part.canonicalize(&mut options);
     assert_eq!(options, [1, 2, 3, 0]);
 }
 
@@ -574,15 +574,15 @@ proptest! {
             let text = part.canonical(&options);
             prop_assert_eq!(part.parse(&text), Ok(options.clone()));
             let mut settled = options.clone();
-            part.settle(&mut settled);
+            part.canonicalize(&mut settled);
             prop_assert_eq!(&settled, &options);
             prop_assert_eq!(seen.insert(text, options), None);
         }
         prop_assert!(numbered(&part).iter().eq(seen.keys()));
-        // What is settled is legal, unless a rule forbids it.
+        // A canonical combination is legal, unless a rule forbids it.
         for mut options in combinations(&sizes) {
             let was = part.check(&options);
-            part.settle(&mut options);
+            part.canonicalize(&mut options);
             let is = part.check(&options);
             prop_assert!(is.is_ok() || is.unwrap_err().0.contains("forbids"));
             prop_assert!(was.is_err() || part.check(&options).is_ok());
@@ -647,13 +647,13 @@ fn views_settle_and_draw_what_they_search() {
     assert_eq!(subspace.sizes(), [2, 16, 15, 3, 2]);
     let mut options = [1, 2, 3, 2, 1];
     assert!(!subspace.is_legal(&options));
-    subspace.settle(&mut options);
+    subspace.canonicalize(&mut options);
     assert_eq!(options, [1, 2, 3, 0, 1]);
     assert!(subspace.is_legal(&options));
     for _ in 0..100 {
         assert!(subspace.is_legal(&subspace.draw(&mut rng).unwrap()));
     }
     point.0[1..5].copy_from_slice(&[1, 0, 0, 2]);
-    space.settle(&mut point);
+    space.canonicalize(&mut point);
     assert_eq!(point.0[1..5], [1, 0, 0, 0]);
 }
