@@ -81,8 +81,8 @@ impl Scripted {
             Script::load(Path::new(path), &Settings::default(), data).expect("an experiment");
         let parts: Vec<String> =
             script.space().parts().iter().map(|part| part.name.clone()).collect();
-        let blank = script.space().blank();
-        let subspace = script.space().subspace(&parts, &blank).expect("all parts");
+        let zero_point = script.space().zero_point();
+        let subspace = script.space().subspace(&parts, &zero_point).expect("all parts");
         Self { script, subspace }
     }
 }

@@ -86,7 +86,7 @@ impl Phase {
         let known = |name: &String| space.parts().iter().any(|part| part.name == *name);
         let held = match &self.held {
             Some(point) => point.clone(),
-            None if whole || !self.search.iter().all(known) => space.blank(),
+            None if whole || !self.search.iter().all(known) => space.zero_point(),
             None => {
                 return refuse(
                     "it does not search every part and has no `fixed` point for the others",

@@ -236,9 +236,9 @@ impl<'e> Sweep<'e> {
         let sweep = FastSweep::new(&pairs, settings).map_err(failed)?;
 
         let space: &Space = self.experiment.script.space();
-        let blank = space.blank();
+        let zero_point = space.zero_point();
         let point = |network: u32, configuration: u32| {
-            let network = space.with(&blank, parts.0, &options(network as usize));
+            let network = space.with(&zero_point, parts.0, &options(network as usize));
             space.with(&network, parts.1, &hardware_options[configuration as usize])
         };
         self.in_store(course, &sweep, &point, Some(pairs.batch.classes().len()))

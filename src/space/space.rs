@@ -130,7 +130,7 @@ impl Space {
     /// point has one.
     pub fn nth(&self, number: u128) -> Option<Point> {
         let mut rest = number;
-        let mut point = self.blank();
+        let mut point = self.zero_point();
         for (part, range) in self.parts.iter().zip(&self.ranges).rev() {
             let count = part.domain.count();
             point.0[range.clone()].copy_from_slice(&part.domain.nth(rest % count)?);
@@ -140,7 +140,7 @@ impl Space {
     }
 
     /// The point with the first option of every choice, which need not be legal.
-    pub fn blank(&self) -> Point {
+    pub fn zero_point(&self) -> Point {
         Point(vec![0; self.choices().count()])
     }
 

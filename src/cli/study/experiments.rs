@@ -85,9 +85,9 @@ impl Experiments {
     ) -> Result<Vec<RunRecord>, CliError> {
         let mut records = Vec::new();
         for entry in &self.entries {
-            let blank = entry.loaded.record(store, None)?;
+            let zero_point = entry.loaded.record(store, None)?;
             for repeat in 0..plan.repeats {
-                let mut run = blank.clone();
+                let mut run = zero_point.clone();
                 run.name = Plan::run_name(&study.name, &entry.scenario, &entry.strategy, repeat);
                 run.number = u32::try_from(repeat + 1).unwrap_or(u32::MAX);
                 run.seed = plan.seed + repeat;

@@ -112,12 +112,15 @@ impl<'s> ScriptPairs<'s> {
         let space = self.script.space();
         match &self.kind {
             Kind::On(on) => {
-                let network =
-                    space.with(&space.blank(), on.parts.0, &on.networks.options(network as usize));
+                let network = space.with(
+                    &space.zero_point(),
+                    on.parts.0,
+                    &on.networks.options(network as usize),
+                );
                 let options = &on.configurations.options[configuration as usize];
                 space.with(&network, on.parts.1, options)
             }
-            Kind::Points => space.nth(network.into()).unwrap_or_else(|| space.blank()),
+            Kind::Points => space.nth(network.into()).unwrap_or_else(|| space.zero_point()),
         }
     }
 }
