@@ -49,9 +49,9 @@ pub(super) struct Call<'a> {
     pub(super) position: Position,
 }
 
-/// What there is to say of it.
+/// The message about it, with notes and help.
 #[derive(Debug, Default)]
-pub(super) struct Said {
+pub(super) struct Explanation {
     pub(super) message: String,
     pub(super) notes: Vec<String>,
     pub(super) help: Option<String>,
@@ -59,7 +59,7 @@ pub(super) struct Said {
     pub(super) place: Option<Place>,
 }
 
-impl Said {
+impl Explanation {
     pub(super) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), ..Self::default() }
     }
@@ -92,7 +92,7 @@ fn parse(signature: &str) -> (&str, Vec<&str>) {
 
 impl Call<'_> {
     /// What is wrong with a call, by the signature that the engine looked for.
-    pub(super) fn explain(&self, signature: &str) -> Said {
+    pub(super) fn explain(&self, signature: &str) -> Explanation {
         let (path, given) = parse(signature);
         if path.starts_with("anon$") {
             return self.closure(path, &given);
@@ -118,18 +118,20 @@ impl Call<'_> {
             return mismatch(path, &own, &given, is_method);
         }
         if self.is_private(&outline, (module, name)) {
-            return Said::new(format!("`{path}` is private: only its own module can call it"));
+            return Explanation::new(format!(
+                "`{path}` is private: only its own module can call it"
+            ));
         }
         let elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == name);
         let missing = |path: &str| match given.first() {
             Some(kind) if is_method => {
-                Said::new(format!("{} has no function `{name}`", a_type(kind)))
+                Explanation::new(format!("{} has no function `{name}`", a_type(kind)))
             }
-            _ => Said::new(format!("there is no function `{path}`")),
+            _ => Explanation::new(format!("there is no function `{path}`")),
         };
         if module.is_empty() && outline.variables_at(offset).iter().any(|known| known == name) {
             let arguments = if given.is_empty() { "" } else { "..." };
-            return Said::new(format!("`{name}` is a variable, not a function"))
+            return Explanation::new(format!("`{name}` is a variable, not a function"))
                 .help(format!("where it holds a closure, write `{name}.call({arguments})`"));
         }
         let others: Vec<&Signature> =
@@ -141,7 +143,7 @@ impl Call<'_> {
             } else {
                 format!("`{name}` is in `{}`; write `{}(...)`", first.module, first.qualified())
             };
-            return Said { notes: shown(&others, false), ..missing(path).help(help) };
+            return Explanation { notes: shown(&others, false), ..missing(path).help(help) };
         }
         if let Some((_, ours)) = elsewhere.filter(|_| module.is_empty()) {
             return missing(path).help(format!("write `{ours}`"));
@@ -156,7 +158,7 @@ impl Call<'_> {
         if let Some(&near) = near.first() {
             let meant: Vec<&Signature> = here.iter().copied().filter(|s| s.name == near).collect();
             let help = format!("is `{}` meant?", meant[0].qualified());
-            return Said { notes: shown(&meant, is_method), ..missing(path).help(help) };
+            return Explanation { notes: shown(&meant, is_method), ..missing(path).help(help) };
         }
         if !module.is_empty() {
             let mut names: Vec<&str> = here.iter().map(|s| s.name.as_str()).collect();
@@ -170,16 +172,16 @@ impl Call<'_> {
         match meant.first() {
             Some(first) => {
                 let help = format!("is `{}` meant?", first.qualified());
-                Said { notes: shown(&meant, is_method), ..missing(path).help(help) }
+                Explanation { notes: shown(&meant, is_method), ..missing(path).help(help) }
             }
             None => missing(path),
         }
     }
 
     /// What is wrong with the name of a module.
-    pub(super) fn module(&self, name: &str) -> Said {
+    pub(super) fn module(&self, name: &str) -> Explanation {
         let text = self.sources.get(self.label).unwrap_or_default();
-        let said = Said::new(format!("there is no module `{name}`"));
+        let said = Explanation::new(format!("there is no module `{name}`"));
         if let Some((built_in, _)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
             let help = format!("add `import \"{built_in}\" as {built_in};` at the start");
             return said.help(help);
@@ -218,7 +220,7 @@ impl Call<'_> {
     }
 
     /// A closure that is called with another number of arguments.
-    fn closure(&self, name: &str, given: &[&str]) -> Said {
+    fn closure(&self, name: &str, given: &[&str]) -> Explanation {
         let count = counted(given.len(), "argument");
         let mut texts = self.sources.all();
         // Most probably it is where it is called.
@@ -239,24 +241,24 @@ impl Call<'_> {
             let given = given.len().saturating_sub(captured);
             let place = Place::of_offset(&label, &text, range.start);
             if given == takes {
-                return Said {
+                return Explanation {
                     notes: vec![format!("the closure `{head}` is at {place}")],
-                    ..Said::new("a closure can be called only in the script or module that it is written in")
+                    ..Explanation::new("a closure can be called only in the script or module that it is written in")
                 }
                 .help(
                     "write the closure here, and have it call a function of the module: \
                      `|x| module::name(x)`",
                 );
             }
-            return Said {
+            return Explanation {
                 notes: vec![format!("the closure `{head}` is at {place}")],
-                ..Said::new(format!(
+                ..Explanation::new(format!(
                     "the closure takes {}, but is called with {given}",
                     counted(takes, "argument")
                 ))
             };
         }
-        Said::new(format!("the closure does not take {count}"))
+        Explanation::new(format!("the closure does not take {count}"))
     }
 }
 
@@ -306,7 +308,7 @@ fn alike<'s>(own: &[&'s Signature], given: &[&str], is_method: bool) -> Vec<&'s 
 }
 
 /// A call of a function that there is, with arguments that it does not take.
-fn mismatch(path: &str, own: &[&Signature], given: &[&str], is_method: bool) -> Said {
+fn mismatch(path: &str, own: &[&Signature], given: &[&str], is_method: bool) -> Explanation {
     let own = &alike(own, given, is_method);
     // What a method is called on is its first argument.
     let skipped = usize::from(is_method);
@@ -335,7 +337,10 @@ fn mismatch(path: &str, own: &[&Signature], given: &[&str], is_method: bool) -> 
         };
         let last = given.last().map_or_else(String::new, |kind| a_type(kind));
         let notes = shown(&[begun], is_method);
-        return Said { notes, ..Said::new(format!("`{path}` takes {more} after {last}")) };
+        return Explanation {
+            notes,
+            ..Explanation::new(format!("`{path}` takes {more} after {last}"))
+        };
     }
     let notes = shown(&suited, is_method);
     if !counts.contains(&given.len()) {
@@ -347,9 +352,11 @@ fn mismatch(path: &str, own: &[&Signature], given: &[&str], is_method: bool) -> 
             [] => String::new(),
         };
         let is = given.len().saturating_sub(skipped);
-        let said =
-            Said { notes, ..Said::new(format!("`{path}` takes {takes}, but {is} are given")) }
-                .singular(is);
+        let said = Explanation {
+            notes,
+            ..Explanation::new(format!("`{path}` takes {takes}, but {is} are given"))
+        }
+        .singular(is);
         let takes_array = |s: &&&Signature| {
             s.parameters.len() == skipped + 1
                 && s.parameters[skipped].kind.as_deref() == Some("array")
@@ -374,7 +381,10 @@ fn mismatch(path: &str, own: &[&Signature], given: &[&str], is_method: bool) -> 
     };
     let wrong = wrong_of(best);
     let Some(&at) = wrong.first() else {
-        return Said { notes, ..Said::new(format!("`{path}` does not take these arguments")) };
+        return Explanation {
+            notes,
+            ..Explanation::new(format!("`{path}` does not take these arguments"))
+        };
     };
     let (is, takes) = (a_type(given[at]), kinds(at));
     let message = if is_method && at == 0 {
@@ -383,7 +393,7 @@ fn mismatch(path: &str, own: &[&Signature], given: &[&str], is_method: bool) -> 
         let place = at + 1 - skipped;
         format!("argument {place} of `{path}` is {is}; it takes {takes}")
     };
-    let said = Said { notes, ..Said::new(message) };
+    let said = Explanation { notes, ..Explanation::new(message) };
     match (given[at], takes.as_str()) {
         ("int", "a float") => {
             said.help("write a whole number as 1.0, or convert it: `x.to_float()`")
@@ -394,7 +404,7 @@ fn mismatch(path: &str, own: &[&Signature], given: &[&str], is_method: bool) -> 
     }
 }
 
-impl Said {
+impl Explanation {
     fn singular(mut self, count: usize) -> Self {
         if count == 1 {
             self.message = self.message.replace("but 1 are given", "but 1 is given");
@@ -411,15 +421,15 @@ pub(super) const NOTHING: &str = "`()` comes from a function that ends with `let
                                    where nothing is best yet";
 
 /// An operator between values that it cannot take.
-fn operator(name: &str, given: &[&str]) -> Said {
+fn operator(name: &str, given: &[&str]) -> Explanation {
     let said = match given {
-        [one] => Said::new(format!("`{name}` cannot be applied to {}", a_type(one))),
-        [left, right] => Said::new(format!(
+        [one] => Explanation::new(format!("`{name}` cannot be applied to {}", a_type(one))),
+        [left, right] => Explanation::new(format!(
             "`{name}` cannot be applied to {} and {}",
             a_type(left),
             a_type(right)
         )),
-        _ => Said::new(format!("`{name}` cannot be applied to these values")),
+        _ => Explanation::new(format!("`{name}` cannot be applied to these values")),
     };
     if given.contains(&"nothing") {
         said.help(NOTHING)

@@ -2,7 +2,7 @@
 
 use rhai::{Engine, EvalAltResult, Position};
 
-use super::calls::{Call, NOTHING, Said};
+use super::calls::{Call, Explanation, NOTHING};
 use super::lite_parser::{Held, MapText, Outline};
 use super::message::{Diagnostic, Diagnostics, Place, lowercase_first};
 use super::names::{a_type, counted, listed, meant_or_known, type_name};
@@ -132,13 +132,15 @@ impl<'a> Explainer<'a> {
         Diagnostics::of(found).unwrap_or_else(|| self.explain(error, label).into())
     }
 
-    fn say(&self, error: &EvalAltResult, label: &str, position: Position) -> Said {
+    fn say(&self, error: &EvalAltResult, label: &str, position: Position) -> Explanation {
         let call = Call { engine: self.engine, sources: self.sources, label, position };
         match error {
             EvalAltResult::ErrorRuntime(value, _) if value.is_string() => {
                 self.native(&value.to_string())
             }
-            EvalAltResult::ErrorRuntime(value, _) => Said::new(format!("the script threw {value}")),
+            EvalAltResult::ErrorRuntime(value, _) => {
+                Explanation::new(format!("the script threw {value}"))
+            }
             EvalAltResult::ErrorFunctionNotFound(signature, _) => call.explain(signature),
             EvalAltResult::ErrorModuleNotFound(name, _) => call.module(name),
             EvalAltResult::ErrorVariableNotFound(name, _) => self.variable(name, label, position),
@@ -155,12 +157,16 @@ impl<'a> Explainer<'a> {
                 {
                     return said;
                 }
-                Said::new(format!("{} has no entries to be found by {}", a_type(kind), a_type(key)))
-                    .help("`value[key]` is for arrays, strings and maps")
+                Explanation::new(format!(
+                    "{} has no entries to be found by {}",
+                    a_type(kind),
+                    a_type(key)
+                ))
+                .help("`value[key]` is for arrays, strings and maps")
             }
             EvalAltResult::ErrorMismatchDataType(expected, given, _) => {
                 let (expected, given) = (type_name(expected), type_name(given));
-                let said = Said::new(format!(
+                let said = Explanation::new(format!(
                     "this is {}, but {} is expected here",
                     a_type(given),
                     a_type(expected)
@@ -180,42 +186,44 @@ impl<'a> Explainer<'a> {
                 bounds("string", "character", *length, *index)
             }
             EvalAltResult::ErrorFor(_) => {
-                Said::new("this cannot be gone through by `for`").help(ITERABLE)
+                Explanation::new("this cannot be gone through by `for`").help(ITERABLE)
             }
             EvalAltResult::ErrorAssignmentToConstant(name, _) => {
                 let (message, help) = of_constant(name);
-                Said { help, ..Said::new(message) }
+                Explanation { help, ..Explanation::new(message) }
             }
             EvalAltResult::ErrorNonPureMethodCallOnConstant(name, _) => {
-                Said::new(format!("`{name}` would change a constant"))
+                Explanation::new(format!("`{name}` would change a constant"))
                     .help("declare it with `let` where it shall change")
             }
             EvalAltResult::ErrorUnboundThis(_) => {
-                Said::new("`this` is known in functions that are called as methods only")
+                Explanation::new("`this` is known in functions that are called as methods only")
             }
             EvalAltResult::ErrorTerminated(token, _) => match token.read_lock::<Reached>() {
-                Some(reached) => Said::new(reached.message.as_str()).help(reached.help.as_str()),
-                None => Said::new(token.to_string()),
+                Some(reached) => {
+                    Explanation::new(reached.message.as_str()).help(reached.help.as_str())
+                }
+                None => Explanation::new(token.to_string()),
             },
             EvalAltResult::ErrorParsing(kind, at) => {
                 let text = self.sources.get(label).unwrap_or_default();
                 let error = rhai::ParseError(kind.clone().into(), *at);
                 let Diagnostic { message, help, place, .. } =
                     super::parse::of_parse_error(&error, label, &text);
-                Said { help, place, ..Said::new(message) }
+                Explanation { help, place, ..Explanation::new(message) }
             }
             other => {
                 let mut other = other.to_string();
                 if let Some(at) = other.find(" (line ") {
                     other.truncate(at);
                 }
-                Said::new(lowercase_first(&other))
+                Explanation::new(lowercase_first(&other))
             }
         }
     }
 
     /// The text of an error of a native function, or of one that the script throws.
-    fn native(&self, text: &str) -> Said {
+    fn native(&self, text: &str) -> Explanation {
         let (message, help) = match text.split_once(HELP) {
             Some((message, help)) => (message, Some(help.to_owned())),
             None => (text, None),
@@ -227,14 +235,14 @@ impl<'a> Explainer<'a> {
             let near = nearest(absent?.0, names);
             near.first().map(|near| format!("is `{near}` meant?"))
         });
-        Said { help, ..Said::new(message) }
+        Explanation { help, ..Explanation::new(message) }
     }
 
     /// A variable that there is not.
-    fn variable(&self, name: &str, label: &str, position: Position) -> Said {
-        let said = Said::new(format!("there is no variable `{name}`"));
+    fn variable(&self, name: &str, label: &str, position: Position) -> Explanation {
+        let said = Explanation::new(format!("there is no variable `{name}`"));
         if let Some(name) = name.strip_prefix("args::") {
-            let said = Said::new(format!("there is no argument `{name}`"));
+            let said = Explanation::new(format!("there is no argument `{name}`"));
             return match meant_or_known(name, self.args, "args() gives") {
                 Some(help) => said.help(help),
                 None => said.help(
@@ -248,7 +256,7 @@ impl<'a> Explainer<'a> {
         if let Some((module, name)) = name.rsplit_once("::") {
             let names = natives(self.engine);
             let is_function = names.iter().any(|s| s.module == module && s.name == name);
-            let said = Said::new(format!("`{module}` has no constant `{name}`"));
+            let said = Explanation::new(format!("`{module}` has no constant `{name}`"));
             return if is_function {
                 said.help(format!("`{name}` is a function; write `{module}::{name}(...)`"))
             } else {
@@ -257,14 +265,14 @@ impl<'a> Explainer<'a> {
         }
         if let Some(end) = outline.unended(offset, name) {
             let place = Some(Place::of_offset(label, &text, end));
-            let said = Said::new(format!(
+            let said = Explanation::new(format!(
                 "a `;` is missing here to end the statement that declares `{name}`"
             ));
-            return Said { place, ..said };
+            return Explanation { place, ..said };
         }
         let globals = outline.globals();
         if outline.function_around(offset).is_some() && globals.iter().any(|known| known == name) {
-            let said = Said::new(format!("the function does not see the script's `{name}`"));
+            let said = Explanation::new(format!("the function does not see the script's `{name}`"));
             return if outline.is_constant(name) {
                 said.help(format!("write `global::{name}`"))
             } else {
@@ -314,11 +322,11 @@ impl<'a> Explainer<'a> {
     }
 
     /// An entry that a map has not.
-    fn entry(&self, name: &str, label: &str, position: Position) -> Said {
+    fn entry(&self, name: &str, label: &str, position: Position) -> Explanation {
         let text = self.sources.get(label).unwrap_or_default();
         let outline = Outline::of(&text);
         let offset = offset_in(&text, position);
-        let said = Said::new(format!("the map has no entry `{name}`"));
+        let said = Explanation::new(format!("the map has no entry `{name}`"));
         let chain = outline.chain(offset).unwrap_or_default();
         // The text may not say all: entries can be added to a map that is written out.
         let written = || self.written(&outline, &chain, offset).map(|map| map.keys());
@@ -354,7 +362,7 @@ impl<'a> Explainer<'a> {
     }
 
     /// What is asked of a function of the script as if it were what the function returns.
-    fn of_function(&self, label: &str, position: Position) -> Option<Said> {
+    fn of_function(&self, label: &str, position: Position) -> Option<Explanation> {
         let text = self.sources.get(label)?;
         let outline = Outline::of(&text);
         let offset = offset_in(&text, position);
@@ -363,7 +371,7 @@ impl<'a> Explainer<'a> {
         if outline.variables_at(offset).contains(&base) {
             return None;
         }
-        let said = Said::new(format!("`{base}` is a function here, not what it returns"));
+        let said = Explanation::new(format!("`{base}` is a function here, not what it returns"));
         Some(if base == "args" {
             said.help("an argument is written `args::name`")
         } else {
@@ -372,18 +380,20 @@ impl<'a> Explainer<'a> {
     }
 
     /// A property that a value has not, or that cannot be changed.
-    fn property(&self, text: &str) -> Said {
+    fn property(&self, text: &str) -> Explanation {
         let quoted: Vec<&str> = text.split('\'').skip(1).step_by(2).collect();
         let [name, kind, ..] = quoted.as_slice() else {
-            return Said::new(lowercase_first(text));
+            return Explanation::new(lowercase_first(text));
         };
         let kind = type_name(kind);
         let known = properties(self.engine, kind);
         let a_kind = a_type(kind);
         if text.starts_with("No writable") && known.iter().any(|known| known == name) {
-            return Said::new(format!("the property `{name}` of {a_kind} cannot be changed"));
+            return Explanation::new(format!(
+                "the property `{name}` of {a_kind} cannot be changed"
+            ));
         }
-        let said = Said::new(format!("{a_kind} has no property `{name}`"));
+        let said = Explanation::new(format!("{a_kind} has no property `{name}`"));
         if kind == "nothing" {
             return said.help(NOTHING);
         }
@@ -415,8 +425,8 @@ fn offset_in(text: &str, position: Position) -> usize {
     position.line().map_or(0, |line| offset_of(text, line, position.position().unwrap_or(1)))
 }
 
-fn bounds(what: &str, part: &str, length: usize, index: i64) -> Said {
-    let said = Said::new(format!(
+fn bounds(what: &str, part: &str, length: usize, index: i64) -> Explanation {
+    let said = Explanation::new(format!(
         "index {index} is out of bounds: the {what} has {}",
         counted(length, part)
     ));
