@@ -8,18 +8,21 @@ use super::language::HELP;
 use crate::util::suggest::nearest;
 
 /// An error of a native function, at the place where the script calls it.
-pub(super) fn refuse(context: &NativeCallContext, reason: impl Into<String>) -> Box<EvalAltResult> {
+pub(super) fn error_at_call(
+    context: &NativeCallContext,
+    reason: impl Into<String>,
+) -> Box<EvalAltResult> {
     let reason: String = reason.into();
     Box::new(EvalAltResult::ErrorRuntime(reason.into(), context.call_position()))
 }
 
 /// The same with what to do.
-pub(super) fn refuse_with_help(
+pub(super) fn error_at_call_with_help(
     context: &NativeCallContext,
     reason: impl Into<String>,
     help: &str,
 ) -> Box<EvalAltResult> {
-    refuse(context, format!("{}{HELP}{help}", reason.into()))
+    error_at_call(context, format!("{}{HELP}{help}", reason.into()))
 }
 
 /// A value as messages show it: a plain one with its type, of others the type.
@@ -120,7 +123,7 @@ impl<'a> Options<'a> {
     /// The error of an option with a value that does not suit.
     pub(super) fn wrong(&self, name: &str, expected: &str, value: &Dynamic) -> Box<EvalAltResult> {
         let (function, given) = (self.function, described(self.context, value));
-        refuse(
+        error_at_call(
             self.context,
             format!("option `{name}` of {function} is {given}; it takes {expected}"),
         )
@@ -137,12 +140,12 @@ impl<'a> Options<'a> {
             let given = self.map.keys().map(|key| key.as_str());
             let reason = format!("{} needs the option `{name}`{why}", self.function);
             match nearest(name, given).first() {
-                Some(near) => refuse_with_help(
+                Some(near) => error_at_call_with_help(
                     self.context,
                     reason,
                     &format!("is `{near}` meant to be `{name}`?"),
                 ),
-                None => refuse(self.context, reason),
+                None => error_at_call(self.context, reason),
             }
         })
     }
@@ -169,8 +172,8 @@ pub(super) fn unknown_option(
         .map(|(_, ours)| *ours)
         .or_else(|| nearest(unknown, known.iter().copied()).first().copied())
     {
-        Some(near) => refuse_with_help(context, reason, &format!("is `{near}` meant?")),
-        None => refuse(context, reason),
+        Some(near) => error_at_call_with_help(context, reason, &format!("is `{near}` meant?")),
+        None => error_at_call(context, reason),
     }
 }
 

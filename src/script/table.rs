@@ -4,7 +4,7 @@ use rhai::{Array, Dynamic, EvalAltResult, Module, NativeCallContext};
 
 use super::diagnostic::counted;
 use super::native::{name_type, native};
-use super::options::{described, refuse};
+use super::options::{described, error_at_call};
 use super::truncate::brief;
 
 /// A titled table of a script.
@@ -62,13 +62,13 @@ fn table(
         .map(|row| {
             let kind = described(&context, &row);
             let cells = row.into_array().map_err(|_| {
-                refuse(&context, format!("a row of table() is {kind}, not an array"))
+                error_at_call(&context, format!("a row of table() is {kind}, not an array"))
             })?;
             if cells.len() != columns.len() {
                 let cells = counted(cells.len(), "cell");
                 let columns = counted(columns.len(), "column");
                 let reason = format!("a row of table() has {cells} for {columns}");
-                return Err(refuse(&context, reason));
+                return Err(error_at_call(&context, reason));
             }
             Ok(cells.iter().map(text).collect())
         })

@@ -7,7 +7,7 @@ use rhai::{Engine, EvalAltResult, Map, Module, NativeCallContext};
 
 use crate::accuracy::nasbench201::{Dataset, Nasbench201Table};
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, refuse};
+use crate::script::options::{Options, error_at_call};
 use crate::script::services::{Host, Source};
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
@@ -53,7 +53,7 @@ pub(super) fn register(engine: &mut Engine, globals: &mut Module, host: &Arc<Hos
 
 fn register_nasbench201(module: &mut Module, host: &Arc<Host>) {
     let read = |context: &NativeCallContext, dataset: &str| {
-        Dataset::from_str(dataset).map_err(|error| refuse(context, error.to_string()))
+        Dataset::from_str(dataset).map_err(|error| error_at_call(context, error.to_string()))
     };
     let host = host.clone();
     native! { module =>
@@ -88,7 +88,7 @@ fn register_nasbench201(module: &mut Module, host: &Arc<Host>) {
             move |context: NativeCallContext, cell: &mut Cell201, dataset: &str| -> Fallible<f64> {
                 let dataset = read(&context, dataset)?;
                 let table = Nasbench201Table::embedded()
-                    .map_err(|error| refuse(&context, error.to_string()))?;
+                    .map_err(|error| error_at_call(&context, error.to_string()))?;
                 host.used(Source::Nasbench201);
                 Ok(table.accuracy(*cell, dataset))
             };
@@ -160,7 +160,7 @@ fn register_nasbench101(module: &mut Module, host: &Arc<Host>) {
         /// ```
         fn predicted(cell: Cell101) -> float =
             move |context: NativeCallContext, cell: &mut Cell101| -> Fallible<f64> {
-                third.predicted101(cell).map_err(|reason| refuse(&context, reason))
+                third.predicted101(cell).map_err(|reason| error_at_call(&context, reason))
             };
     }
 }
@@ -185,11 +185,11 @@ fn nasbench101(
     cell: &Cell101,
     missing: Missing,
 ) -> Fallible<f64> {
-    let refuse = |reason: String| refuse(context, reason);
-    if missing == Missing::Predict && host.imported101().map_err(refuse)?.is_none() {
-        return host.predicted101(cell).map_err(refuse);
+    let error_at_call = |reason: String| error_at_call(context, reason);
+    if missing == Missing::Predict && host.imported101().map_err(error_at_call)?.is_none() {
+        return host.predicted101(cell).map_err(error_at_call);
     }
-    let table = host.nasbench101().map_err(refuse)?;
+    let table = host.nasbench101().map_err(error_at_call)?;
     host.used(Source::Nasbench101);
-    table.accuracy(cell).ok_or_else(|| refuse(format!("the table has no cell {cell}")))
+    table.accuracy(cell).ok_or_else(|| error_at_call(format!("the table has no cell {cell}")))
 }

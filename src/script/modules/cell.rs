@@ -4,7 +4,7 @@ use rhai::{Array, Dynamic, EvalAltResult, Map, Module, NativeCallContext};
 
 use super::part_value::ScriptPart;
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, described, refuse};
+use crate::script::options::{Options, described, error_at_call};
 use crate::space::cells::{Cell, CellSpace, Operations};
 
 type Context<'a> = NativeCallContext<'a>;
@@ -34,7 +34,8 @@ pub(super) fn register_functions(module: &mut Module) {
 
 fn space(context: &NativeCallContext, options: Map) -> Fallible<CellSpace> {
     let mut options = Options::new(context, "space::cell", options);
-    let missing = |name: &str| refuse(context, format!("space::cell needs the option `{name}`"));
+    let missing =
+        |name: &str| error_at_call(context, format!("space::cell needs the option `{name}`"));
     let vertices = options.whole("vertices", 3)?.ok_or_else(|| missing("vertices"))?;
     let edges = options.whole("edges", 1)?.ok_or_else(|| missing("edges"))?;
     let names = options.take("operations").ok_or_else(|| missing("operations"))?;
@@ -42,19 +43,22 @@ fn space(context: &NativeCallContext, options: Map) -> Fallible<CellSpace> {
     let text = |name: Dynamic| {
         let given = described(context, &name);
         name.into_string().map_err(|_| {
-            refuse(context, format!("space::cell takes names of operations, not {given}"))
+            error_at_call(context, format!("space::cell takes names of operations, not {given}"))
         })
     };
     let given = described(context, &names);
     let names = names.into_array().map_err(|_| {
-        refuse(context, format!("option `operations` of space::cell is {given}; it takes an array"))
+        error_at_call(
+            context,
+            format!("option `operations` of space::cell is {given}; it takes an array"),
+        )
     })?;
     let names = names.into_iter().map(text).collect::<Fallible<Vec<String>>>()?;
     let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     let edges = u32::try_from(edges).unwrap_or(u32::MAX);
     Operations::new(names)
         .and_then(|operations| CellSpace::new(whole(vertices), edges, operations))
-        .map_err(|error| refuse(context, error.to_string()))
+        .map_err(|error| error_at_call(context, error.to_string()))
 }
 
 pub(super) fn register_type(globals: &mut Module) {
@@ -129,7 +133,7 @@ fn vertex_of(
     let found = usize::try_from(vertex).ok().filter(|vertex| (first..=last).contains(vertex));
     found.ok_or_else(|| {
         let what = if first == 0 { "vertices" } else { "vertices with an operation" };
-        refuse(
+        error_at_call(
             context,
             format!(
                 "there is no vertex {vertex} here; {what} of `{cell}` go from {first} to {last}"

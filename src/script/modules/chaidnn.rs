@@ -13,7 +13,7 @@ use crate::accel::chaidnn::{
     Chaidnn, ChaidnnSpace, Configuration, Estimate, Platform, model_version,
 };
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, refuse};
+use crate::script::options::{Options, error_at_call};
 use crate::script::services::{Host, ScriptNetwork, Traced};
 use crate::store::Reused;
 
@@ -164,7 +164,7 @@ fn read_configuration(
     context: NativeCallContext,
     text: &str,
 ) -> Result<Configuration, Box<EvalAltResult>> {
-    Configuration::from_str(text).map_err(|error| refuse(&context, error.to_string()))
+    Configuration::from_str(text).map_err(|error| error_at_call(&context, error.to_string()))
 }
 
 fn platform(
@@ -179,14 +179,17 @@ fn platform(
     {
         if let Some(value) = options.number(name)? {
             if !(value > 0.0 && value.is_finite()) {
-                return Err(refuse(context, format!("{name} is {value}; it must be above 0")));
+                return Err(error_at_call(
+                    context,
+                    format!("{name} is {value}; it must be above 0"),
+                ));
             }
             *field = value;
         }
     }
     if let Some(bits) = options.whole("bits", 1)? {
         platform.precision = bits.try_into().map_err(|()| {
-            refuse(context, format!("bits is {bits}; the accelerator computes with 6 or 8"))
+            error_at_call(context, format!("bits is {bits}; the accelerator computes with 6 or 8"))
         })?;
     }
     options.end()?;
@@ -201,7 +204,7 @@ fn estimate_pair(
     configuration: Configuration,
     platform: Platform,
 ) -> Result<Estimate, Box<EvalAltResult>> {
-    let refused = |reason: String| refuse(context, reason);
+    let refused = |reason: String| error_at_call(context, reason);
     let program = Chaidnn::program(net.prepared()).map_err(|error| refused(error.to_string()))?;
     let estimate =
         program.estimate(&configuration, &platform).map_err(|error| refused(error.to_string()))?;
@@ -224,7 +227,7 @@ fn best_of(
     net: &ScriptNetwork,
     platform: Platform,
 ) -> Result<Map, Box<EvalAltResult>> {
-    let refused = |reason: String| refuse(context, reason);
+    let refused = |reason: String| error_at_call(context, reason);
     let program = Chaidnn::program(net.prepared()).map_err(|e| refused(e.to_string()))?;
     // The estimates of all configurations take some ten milliseconds. A single one takes two
     // microseconds, less than its look-up would.

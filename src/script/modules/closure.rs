@@ -12,7 +12,7 @@ use rhai::{
 };
 
 use crate::script::diagnostic::Place;
-use crate::script::options::refuse;
+use crate::script::options::error_at_call;
 use crate::script::sandbox::depth::{TOO_DEEP, levels_in, shallow};
 
 /// A function of a script, and where it was made: the functions and imports that it can see.
@@ -36,7 +36,7 @@ impl Closure {
         function: &FnPtr,
     ) -> Result<Self, Box<EvalAltResult>> {
         let levels = levels_in(function.curry()).ok_or_else(|| {
-            refuse(context, format!("the function has captured what is {TOO_DEEP}"))
+            error_at_call(context, format!("the function has captured what is {TOO_DEEP}"))
         })?;
         Ok(Self { function: function.clone(), levels, made_in: Arc::new(context.store_data()) })
     }

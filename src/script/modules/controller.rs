@@ -5,7 +5,7 @@
 use rhai::{Dynamic, EvalAltResult, Map, Module, NativeCallContext, serde::from_dynamic};
 
 use crate::script::native::{name_type, registration};
-use crate::script::options::{refuse, unknown_option};
+use crate::script::options::{error_at_call, unknown_option};
 use crate::search::ControllerSpec;
 
 /// The name of the type of controllers in scripts.
@@ -60,7 +60,7 @@ fn with_settings(
     if let Some(unknown) = options.keys().find(|option| !known.contains(&option.as_str())) {
         return Err(unknown_option(context, &format!("{name}()"), unknown, &known));
     }
-    let wrong = |reason: &str| refuse(context, format!("{name}(): {reason}"));
+    let wrong = |reason: &str| error_at_call(context, format!("{name}(): {reason}"));
     // As in JSON: the settings under the controller's name.
     let written = Map::from([(name.into(), Dynamic::from(options))]);
     let spec: ControllerSpec = from_dynamic(&Dynamic::from(written)).map_err(|error| {

@@ -5,7 +5,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext
 use super::part_value::ScriptPart;
 use crate::network::{MobilenetSettings, mobilenet};
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, number, refuse};
+use crate::script::options::{Options, error_at_call, number};
 use crate::script::services::ScriptNetwork;
 use crate::space::mobilenet::{Mobilenet, MobilenetSpace, Stage, StageChoices};
 
@@ -62,7 +62,7 @@ fn module() -> Module {
         fn v2(width: float) -> Mobilenet = |context: Context, width: Dynamic| {
             let given = number(&width).filter(|width| (0.01..=100.0).contains(width));
             given.map(Mobilenet::v2).ok_or_else(|| {
-                refuse(&context, format!("the width is {width}; it must be from 0.01 to 100"))
+                error_at_call(&context, format!("the width is {width}; it must be from 0.01 to 100"))
             })
         };
         /// The network of a choice of blocks, on images of 224x224 pixels in 1,000 classes.
@@ -184,7 +184,10 @@ fn space(context: &NativeCallContext, options: Map) -> Fallible<ScriptPart> {
                 };
                 own.end()?;
                 if channels == 0 {
-                    return Err(refuse(context, "a stage of mobilenet::space needs `channels`"));
+                    return Err(error_at_call(
+                        context,
+                        "a stage of mobilenet::space needs `channels`",
+                    ));
                 }
                 Ok(choices)
             };
@@ -193,7 +196,7 @@ fn space(context: &NativeCallContext, options: Map) -> Fallible<ScriptPart> {
     };
     options.end()?;
     let space = MobilenetSpace::new(widths, stages)
-        .map_err(|error| refuse(context, format!("mobilenet::space: {error}")))?;
+        .map_err(|error| error_at_call(context, format!("mobilenet::space: {error}")))?;
     Ok(ScriptPart::new(space, |space, options| Ok(Dynamic::from(space.model(options)))))
 }
 
@@ -214,5 +217,5 @@ fn network(
     };
     options.end()?;
     let network = mobilenet(model, settings);
-    network.map(ScriptNetwork::new).map_err(|error| refuse(context, error.to_string()))
+    network.map(ScriptNetwork::new).map_err(|error| error_at_call(context, error.to_string()))
 }

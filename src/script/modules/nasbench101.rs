@@ -8,7 +8,7 @@ use rhai::{Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext};
 use super::part_value::ScriptPart;
 use crate::network::Nasbench101Settings;
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, refuse};
+use crate::script::options::{Options, error_at_call};
 use crate::script::services::{Host, ScriptNetwork};
 use crate::space::nasbench101::{Cell101, Nasbench101Space};
 
@@ -73,7 +73,7 @@ fn module(host: &Arc<Host>) -> Module {
                     "resnet" => Ok(Cell101::resnet_like()),
                     "inception" => Ok(Cell101::inception_like()),
                     _ => Cell101::from_str(text)
-                        .map_err(|error| refuse(&context, error.to_string())),
+                        .map_err(|error| error_at_call(&context, error.to_string())),
                 }
             };
         /// The network of a cell as the benchmark builds it on CIFAR-10.
@@ -132,7 +132,7 @@ fn network(
     cell: &Cell101,
     settings: Nasbench101Settings,
 ) -> Result<ScriptNetwork, Box<EvalAltResult>> {
-    host.network101((cell.kept(), settings)).map_err(|reason| refuse(context, reason))
+    host.network101((cell.kept(), settings)).map_err(|reason| error_at_call(context, reason))
 }
 
 fn settings(

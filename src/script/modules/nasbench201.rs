@@ -8,7 +8,7 @@ use rhai::{Engine, EvalAltResult, Map, Module, NativeCallContext};
 use super::part_value::ScriptPart;
 use crate::network::Nasbench201Settings;
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, refuse};
+use crate::script::options::{Options, error_at_call};
 use crate::script::services::{Host, ScriptNetwork};
 use crate::space::nasbench201::{Cell201, Nasbench201Space};
 
@@ -70,7 +70,7 @@ fn module(host: &Arc<Host>) -> Module {
         /// ```
         fn cell(text: String) -> Cell201 =
             |context: NativeCallContext, text: &str| -> Result<Cell201, Box<EvalAltResult>> {
-                Cell201::from_str(text).map_err(|error| refuse(&context, error.to_string()))
+                Cell201::from_str(text).map_err(|error| error_at_call(&context, error.to_string()))
             };
         /// The network of a cell as the benchmark builds it on CIFAR-10.
         ///
@@ -129,7 +129,7 @@ fn network(
     host: &Host,
     key: (Cell201, Nasbench201Settings),
 ) -> Result<ScriptNetwork, Box<EvalAltResult>> {
-    host.network201(key).map_err(|reason| refuse(context, reason))
+    host.network201(key).map_err(|reason| error_at_call(context, reason))
 }
 
 fn settings(

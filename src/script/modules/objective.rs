@@ -10,7 +10,7 @@ use crate::metrics::unit_hint;
 use crate::pareto::{Limit, Term, Weighted};
 use crate::script::diagnostic::meant_or_known;
 use crate::script::native::{name_type, native};
-use crate::script::options::{described, number, refuse, refuse_with_help};
+use crate::script::options::{described, error_at_call, error_at_call_with_help, number};
 
 /// The ranges that are used where a script gives none, each from worst to best.
 ///
@@ -98,7 +98,10 @@ fn weighted(
         let finite = number(&weight).filter(|weight| weight.is_finite());
         let weight = finite.ok_or_else(|| {
             let weight = described(context, &weight);
-            refuse(context, format!("the weight of {name} is {weight}; it must be a finite number"))
+            error_at_call(
+                context,
+                format!("the weight of {name} is {weight}; it must be a finite number"),
+            )
         })?;
         let (worst, best) = match ranges.remove(name.as_str()) {
             Some(range) => read_range(&range).ok_or_else(|| {
@@ -106,7 +109,7 @@ fn weighted(
                     "the range of {name} is {range}; it must be [worst, best], two different \
                      finite numbers"
                 );
-                refuse(context, reason)
+                error_at_call(context, reason)
             })?,
             None => RANGES
                 .iter()
@@ -118,15 +121,15 @@ fn weighted(
                          `#{{ {name}: [worst, best] }}` as the second argument"
                     );
                     match unit_hint(&name, &RANGES.map(|(known, _, _)| known)) {
-                        Some(hint) => refuse_with_help(context, reason, &hint),
-                        None => refuse(context, reason),
+                        Some(hint) => error_at_call_with_help(context, reason, &hint),
+                        None => error_at_call(context, reason),
                     }
                 })?,
         };
         terms.insert(name.to_string(), Term { weight, worst, best });
     }
     if terms.is_empty() {
-        return Err(refuse(context, "objective::weighted needs at least one weight"));
+        return Err(error_at_call(context, "objective::weighted needs at least one weight"));
     }
     Ok(Arc::new(Weighted { terms, limits: Vec::new() }))
 }
@@ -144,7 +147,7 @@ fn subject_to(
     limit: &str,
 ) -> Result<Arc<Weighted>, Box<EvalAltResult>> {
     let limit: Limit =
-        limit.parse().map_err(|error| refuse(&context, format!("subject_to: {error}")))?;
+        limit.parse().map_err(|error| error_at_call(&context, format!("subject_to: {error}")))?;
     let mut objective = Weighted::clone(&objective);
     objective.limits.push(limit);
     Ok(Arc::new(objective))
@@ -162,8 +165,8 @@ fn reward(
         let help =
             unit_hint(&metric, &known).or_else(|| meant_or_known(&metric, &known, "there are"));
         match help {
-            Some(help) => refuse_with_help(&context, reason, &help),
-            None => refuse(&context, reason),
+            Some(help) => error_at_call_with_help(&context, reason, &help),
+            None => error_at_call(&context, reason),
         }
     })?;
     Ok(if worth.valid { worth.reward.into() } else { Dynamic::from(Rejected(worth.reward)) })

@@ -6,7 +6,7 @@ use super::part_value::{PartError, ScriptDraft, contents};
 use super::rules::{self, rule};
 use super::{cell, values};
 use crate::script::native::{name_type, native};
-use crate::script::options::refuse;
+use crate::script::options::error_at_call;
 use crate::space::params::MixedError;
 
 type Context<'a> = NativeCallContext<'a>;
@@ -178,14 +178,14 @@ fn register_rules(globals: &mut Module) {
 }
 
 fn add_part(context: Context, mut part: ScriptDraft, name: &str, inner: Dynamic) -> Chained {
-    let wrong = |error: PartError| refuse(&context, error.to_string());
+    let wrong = |error: PartError| error_at_call(&context, error.to_string());
     let (content, natives) = contents(name, inner).map_err(wrong)?;
-    part.add(name, content, natives).map_err(|error| refuse(&context, error.to_string()))?;
+    part.add(name, content, natives).map_err(|error| error_at_call(&context, error.to_string()))?;
     Ok(part)
 }
 
 fn when(context: Context, mut part: ScriptDraft, predicate: FnPtr) -> Chained {
-    let wrong = |error: MixedError| refuse(&context, error.to_string());
+    let wrong = |error: MixedError| error_at_call(&context, error.to_string());
     let (place, subject) = part.draft.subject().map_err(wrong)?;
     let what = format!("the condition of `{subject}`");
     let rule = rule(&context, (&part.draft, place), &what, &predicate)?;
@@ -199,7 +199,7 @@ fn forbid(
     name: Option<&str>,
     predicate: &FnPtr,
 ) -> Chained {
-    let wrong = |error: MixedError| refuse(context, error.to_string());
+    let wrong = |error: MixedError| error_at_call(context, error.to_string());
     let what = name.map_or_else(|| "the rule".to_owned(), |name| format!("the rule `{name}`"));
     let end = part.draft.names(&[]).len();
     let rule = rule(context, (&part.draft, end), &what, predicate)?;

@@ -6,7 +6,7 @@ use rhai::{Array, Dynamic, EvalAltResult, Map, NativeCallContext};
 
 use super::values;
 use crate::script::diagnostic::{a_type, type_name};
-use crate::script::options::refuse;
+use crate::script::options::error_at_call;
 use crate::space::params::{Chosen, Content, Draft, Mixed, MixedError, check_values};
 use crate::space::{Domain, Options};
 
@@ -156,7 +156,7 @@ impl ScriptDraft {
         content: Content,
     ) -> Result<Self, Box<EvalAltResult>> {
         let added = self.add(name, content, Vec::new());
-        added.map_err(|error| refuse(context, error.to_string()))?;
+        added.map_err(|error| error_at_call(context, error.to_string()))?;
         Ok(self)
     }
 }

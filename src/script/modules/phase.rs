@@ -9,7 +9,7 @@ use super::space::ScriptPoint;
 use crate::pareto::Weighted;
 use crate::script::metric_map::is_name;
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, refuse};
+use crate::script::options::{Options, error_at_call};
 use crate::script::sandbox::depth::HoldsFunctions;
 use crate::search::ControllerSpec;
 use crate::space::Point;
@@ -98,7 +98,7 @@ fn phase(
     options: Map,
 ) -> Result<ScriptPhase, Box<EvalAltResult>> {
     if !is_name(name) {
-        return Err(refuse(
+        return Err(error_at_call(
             &context,
             "the name of a phase has from 1 to 100 bytes and is a line of text",
         ));

@@ -6,7 +6,7 @@ use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Module, NativeCallContext};
 
 use super::values::{to_dynamic, value_of};
 use crate::script::native::{name_type, native};
-use crate::script::options::{described, refuse};
+use crate::script::options::{described, error_at_call};
 use crate::script::sandbox::budget::apart;
 use crate::space::Value;
 use crate::space::params::{Draft, Field, Leaf, MixedError, Rule, RuleError, Trail};
@@ -66,7 +66,7 @@ impl Asked {
         let equal = |known: &Value| given.as_ref().is_some_and(|given| known.is_same(given));
         items.iter().position(equal).ok_or_else(|| {
             let items: Vec<String> = items.iter().map(|item| format!("`{item}`")).collect();
-            refuse(
+            error_at_call(
                 context,
                 format!("there is no item `{item}`; the items are {}", items.join(", ")),
             )
@@ -164,14 +164,20 @@ fn register_comparisons(globals: &mut Module) {
 }
 
 fn incomparable(context: &NativeCallContext) -> Fallible<bool> {
-    Err(refuse(context, "a part cannot be compared; compare what it has, such as `c.part.rows`"))
+    Err(error_at_call(
+        context,
+        "a part cannot be compared; compare what it has, such as `c.part.rows`",
+    ))
 }
 
 /// The values of an array that a subset or an order is compared with.
 fn listed(context: &NativeCallContext, array: &Dynamic) -> Fallible<Vec<Option<Value>>> {
     let items = array.read_lock::<Array>().ok_or_else(|| {
         let given = described(context, array);
-        refuse(context, format!("a subset or an order is compared with an array, not with {given}"))
+        error_at_call(
+            context,
+            format!("a subset or an order is compared with an array, not with {given}"),
+        )
     })?;
     Ok(items.iter().map(value_of).collect())
 }
@@ -217,12 +223,12 @@ pub(super) fn rule(
         *trail = std::mem::take(&mut *lock());
         answer.as_bool().map_err(|_| {
             let given = described(context, &answer);
-            refuse(context, format!("{what} gave {given}; it must give true or false"))
+            error_at_call(context, format!("{what} gave {given}; it must give true or false"))
         })
     });
     rule.map_err(|error| match error {
         RuleError::Failed(error) => error,
-        RuleError::TooLarge => refuse(context, format!("{what}: {}", MixedError::TooLarge)),
+        RuleError::TooLarge => error_at_call(context, format!("{what}: {}", MixedError::TooLarge)),
     })
 }
 
@@ -238,7 +244,7 @@ fn explain(
             if signature.starts_with(predicate.fn_name()) =>
         {
             let form = "a function of one combination, such as |c| c.rows > 32";
-            refuse(context, format!("{what} must be {form}"))
+            error_at_call(context, format!("{what} must be {form}"))
         }
         _ => error,
     }
@@ -254,7 +260,7 @@ fn read(
     let seen = &asked.draft.names(path)[..*end];
     let Some(place) = seen.iter().position(|known| known.name() == name) else {
         let names: Vec<&str> = seen.iter().map(|known| known.name()).collect();
-        return Err(refuse(&context, unseen(name, &names)));
+        return Err(error_at_call(&context, unseen(name, &names)));
     };
     let asked = asked.clone();
     let Some(field) = seen[place].field() else {
@@ -275,7 +281,7 @@ fn read(
         Leaf::Native { domain, .. } => {
             let kind = domain.kind();
             let reason = format!("`{name}` is a part of kind {kind}; rules cannot look into it");
-            return Err(refuse(&context, reason));
+            return Err(error_at_call(&context, reason));
         }
     })
 }
@@ -324,7 +330,7 @@ fn item_at(context: &NativeCallContext, order: &Order, place: i64) -> Fallible<D
     let found = usize::try_from(place).ok().and_then(|place| order.places().nth(place));
     found.map(|item| to_dynamic(&items[item])).ok_or_else(|| {
         let last = items.len() - 1;
-        refuse(context, format!("there is no place {place}; places go from 0 to {last}"))
+        error_at_call(context, format!("there is no place {place}; places go from 0 to {last}"))
     })
 }
 

@@ -11,7 +11,7 @@ use crate::pareto::{Direction, Objective};
 use crate::run::{PhaseProgress, Progress};
 use crate::script::metric_map::script_map;
 use crate::script::native::{name_type, native};
-use crate::script::options::{described, refuse, refuse_with_help};
+use crate::script::options::{described, error_at_call, error_at_call_with_help};
 use crate::space::{Point, Space};
 use crate::store::{Outcome, Trial};
 use crate::util::rng::stream;
@@ -86,7 +86,7 @@ impl ScriptRun {
         match nearest(metric, known).first() {
             Some(near) => {
                 let reason = format!("no trial has a metric `{metric}`");
-                Err(refuse_with_help(context, reason, &format!("is `{near}` meant?")))
+                Err(error_at_call_with_help(context, reason, &format!("is `{near}` meant?")))
             }
             None => Ok(()),
         }
@@ -223,7 +223,7 @@ fn call<T: Clone + Send + Sync + 'static>(
     let value: Dynamic = function.call_within_context(context, args)?;
     let kind = described(context, &value);
     value.try_cast::<T>().ok_or_else(|| {
-        refuse(context, format!("the function gave {kind} where true or false is needed"))
+        error_at_call(context, format!("the function gave {kind} where true or false is needed"))
     })
 }
 

@@ -5,7 +5,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext
 use super::part_value::ScriptPart;
 use super::values;
 use crate::script::native::{name_type, native};
-use crate::script::options::{refuse, refuse_with_help};
+use crate::script::options::{error_at_call, error_at_call_with_help};
 use crate::space::params::Content;
 use crate::space::{Part, Point};
 use crate::util::suggest::nearest;
@@ -116,7 +116,7 @@ fn register_parts(globals: &mut Module) {
 }
 
 fn alone(context: &NativeCallContext, content: Content) -> Fallible<ScriptPart> {
-    ScriptPart::alone(content).map_err(|error| refuse(context, error.to_string()))
+    ScriptPart::alone(content).map_err(|error| error_at_call(context, error.to_string()))
 }
 
 /// Makes the parts of a space known as properties of its points: `point.hw` is found at once then, and not by
@@ -135,8 +135,8 @@ fn read(context: NativeCallContext, point: &mut ScriptPoint, part: &str) -> Fall
         let parts: Vec<&str> = point.values.keys().map(|k| k.as_str()).collect();
         let reason = format!("the point has no part `{part}`; it has `{}`", parts.join("`, `"));
         match nearest(part, parts).first() {
-            Some(near) => refuse_with_help(&context, reason, &format!("is `{near}` meant?")),
-            None => refuse(&context, reason),
+            Some(near) => error_at_call_with_help(&context, reason, &format!("is `{near}` meant?")),
+            None => error_at_call(&context, reason),
         }
     })
 }

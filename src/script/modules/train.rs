@@ -7,7 +7,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext
 use crate::accuracy::training_cache::TrainingRecord;
 use crate::network::Network;
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, number, refuse};
+use crate::script::options::{Options, error_at_call, number};
 use crate::script::sandbox::budget::untimed;
 use crate::script::services::{Host, ScriptNetwork, Source};
 use crate::store::Reused;
@@ -142,7 +142,7 @@ fn fit(context: &NativeCallContext, host: &Host, plan: &TrainingPlan) -> Fallibl
             if of_all {
                 host.unusable();
             }
-            refuse(context, error.to_string())
+            error_at_call(context, error.to_string())
         })
     };
     let trained = plan.seeds().map(train).collect::<Fallible<Vec<_>>>()?;
@@ -166,7 +166,7 @@ fn read(
     let seed = options.whole("seed", 0)?.unwrap_or(0);
     let seeds = options.whole("seeds", 1)?.unwrap_or(1);
     if seeds > SEEDS {
-        return Err(refuse(context, format!("seeds is {seeds}; it is at most {SEEDS}")));
+        return Err(error_at_call(context, format!("seeds is {seeds}; it is at most {SEEDS}")));
     }
     let base = match options.text("recipe")?.as_deref() {
         None | Some("short") => Recipe::default(),
@@ -178,7 +178,8 @@ fn read(
     };
     let recipe = read_recipe(&mut options, base)?;
     options.end()?;
-    check_activations(network.network()).map_err(|error| refuse(context, error.to_string()))?;
+    check_activations(network.network())
+        .map_err(|error| error_at_call(context, error.to_string()))?;
     Ok(TrainingPlan { network, data, recipe, seed, seeds })
 }
 

@@ -2,7 +2,7 @@
 
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 
-use crate::script::options::{Options, described, number, refuse};
+use crate::script::options::{Options, described, error_at_call, number};
 use crate::space::Value;
 use crate::space::params::{Content, DEFAULT_STEPS, RangeError, integers, powers_of_two, reals};
 
@@ -45,7 +45,7 @@ pub(super) fn listed(
     let option = |value: &Dynamic| {
         value_of(value).ok_or_else(|| {
             let (expected, given) = ("flags, finite numbers and texts", described(context, value));
-            refuse(context, format!("{function}() takes {expected}, not {given}"))
+            error_at_call(context, format!("{function}() takes {expected}, not {given}"))
         })
     };
     values.iter().map(option).collect()
@@ -67,7 +67,7 @@ pub(super) fn int(
     let whole = |bound: &Dynamic| {
         bound.as_int().map_err(|_| {
             let given = described(context, bound);
-            refuse(context, format!("{what} takes whole bounds, not {given}"))
+            error_at_call(context, format!("{what} takes whole bounds, not {given}"))
         })
     };
     let (low, high) = (whole(low)?, whole(high)?);
@@ -78,7 +78,7 @@ pub(super) fn int(
     let values = match (log, step) {
         (true, Some(_)) => {
             let reason = format!("{what} has a `step` and `log: true`; give one of them");
-            return Err(refuse(context, reason));
+            return Err(error_at_call(context, reason));
         }
         (true, None) => powers_of_two(low, high),
         (false, step) => integers(low, high, step.unwrap_or(1)),
@@ -97,7 +97,7 @@ pub(super) fn float(
     let bound = |bound: &Dynamic| {
         number(bound).ok_or_else(|| {
             let given = described(context, bound);
-            refuse(context, format!("{what} takes numbers as bounds, not {given}"))
+            error_at_call(context, format!("{what} takes numbers as bounds, not {given}"))
         })
     };
     let (low, high) = (bound(low)?, bound(high)?);
@@ -110,7 +110,7 @@ pub(super) fn float(
 }
 
 fn out_of_range(context: &NativeCallContext, what: &str, error: &RangeError) -> Box<EvalAltResult> {
-    refuse(context, format!("{what}: {error}"))
+    error_at_call(context, format!("{what}: {error}"))
 }
 
 /// No or yes.

@@ -3,7 +3,7 @@
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, NativeCallContext, Position};
 
 use super::budget::check_memory;
-use crate::script::options::refuse;
+use crate::script::options::error_at_call;
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
@@ -35,7 +35,7 @@ pub(in crate::script) fn register(engine: &mut Engine) {
 }
 
 fn no_clock(context: &NativeCallContext) -> Fallible<()> {
-    Err(refuse(context, "scripts have no clock, so there is no `sleep`"))
+    Err(error_at_call(context, "scripts have no clock, so there is no `sleep`"))
 }
 
 fn too_large(what: &str) -> Box<EvalAltResult> {

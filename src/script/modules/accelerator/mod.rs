@@ -18,7 +18,7 @@ use crate::accel::Accelerator;
 use crate::accel::chaidnn::Chaidnn;
 use crate::accel::registry::{families, find};
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, refuse, refuse_with_help};
+use crate::script::options::{Options, error_at_call, error_at_call_with_help};
 use crate::script::services::Host;
 use crate::util::suggest::nearest;
 
@@ -141,7 +141,7 @@ fn module(host: &Arc<Host>) -> Module {
 fn define(context: NativeCallContext, name: &str, options: Map) -> Fallible<ScriptAccelerator> {
     if !(1..=LONGEST_NAME).contains(&name.chars().count()) {
         let reason = format!("an accelerator's name has from 1 to {LONGEST_NAME} characters");
-        return Err(refuse(&context, reason));
+        return Err(error_at_call(&context, reason));
     }
     let mut options = Options::new(&context, "accelerator::define", options);
     let mut take = |name| {
@@ -173,8 +173,8 @@ fn by_name(context: NativeCallContext, name: &str) -> Fallible<ScriptAccelerator
         let available = names.join(", ");
         let reason = format!("there is no native accelerator `{name}`; available: {available}");
         match nearest(name, names).first() {
-            Some(near) => refuse_with_help(&context, reason, &format!("is `{near}` meant?")),
-            None => refuse(&context, reason),
+            Some(near) => error_at_call_with_help(&context, reason, &format!("is `{near}` meant?")),
+            None => error_at_call(&context, reason),
         }
     })
 }

@@ -8,7 +8,7 @@ use crate::accel::{Accelerator, Workload};
 use crate::metrics::Metrics;
 use crate::script::modules::part_value::ScriptPart;
 use crate::script::modules::values::{to_dynamic, value_of};
-use crate::script::options::{described, refuse};
+use crate::script::options::{described, error_at_call};
 use crate::script::services::{Host, ScriptNetwork, Traced};
 use crate::space::{Choice, shown};
 
@@ -70,7 +70,7 @@ impl NativeAccelerator for Plain {
             wrong(context, model.id(), &expected, &configuration)
         })?;
         let refused = |reason: String| {
-            refuse(context, format!("the configuration of {} {reason}", model.id()))
+            error_at_call(context, format!("the configuration of {} {reason}", model.id()))
         };
         if let Some(unknown) =
             map.keys().find(|name| !space.choices().iter().any(|c| c.name == **name))
@@ -108,7 +108,7 @@ pub(super) fn ask(
     net: Option<&ScriptNetwork>,
 ) -> Fallible<Metrics> {
     let metrics = model.estimate(workload, options);
-    let metrics = metrics.map_err(|error| refuse(context, error.to_string()))?;
+    let metrics = metrics.map_err(|error| error_at_call(context, error.to_string()))?;
     host.used_accelerator(model);
     host.trace(|| Traced {
         accelerator: model.id().to_owned(),
@@ -135,7 +135,7 @@ pub(in crate::script::modules) fn wrong(
     value: &Dynamic,
 ) -> Box<EvalAltResult> {
     let given = described(context, value);
-    refuse(context, format!("{name} estimates {expected}, and was given {given}"))
+    error_at_call(context, format!("{name} estimates {expected}, and was given {given}"))
 }
 
 /// Metrics as scripts see them.

@@ -8,7 +8,7 @@ use crate::script::diagnostic::{a_type, type_name};
 use crate::script::modules::Closure;
 use crate::script::modules::part_value::ScriptDraft;
 use crate::script::modules::part_value::ScriptPart;
-use crate::script::options::{number, refuse};
+use crate::script::options::{error_at_call, number};
 use crate::script::services::{Host, ScriptNetwork, Traced};
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
@@ -94,7 +94,7 @@ impl Scripted {
         let network = net.read_lock::<ScriptNetwork>().map(|network| network.clone());
         let cost = self.ask(context.engine(), context.call_position(), [net, configuration])?;
         let Cost { metrics, layers, parts } =
-            cost.map_err(|reason| refuse(context, self.within(&reason)))?;
+            cost.map_err(|reason| error_at_call(context, self.within(&reason)))?;
         host.used_scripted(&self.name);
         host.trace(|| Traced {
             accelerator: self.name.clone(),

@@ -8,7 +8,7 @@ use crate::accel::table::Devices;
 use crate::accel::{Accelerator, Workload};
 use crate::script::modules::part_value::ScriptPart;
 use crate::script::modules::values::to_dynamic;
-use crate::script::options::{Options, described, refuse};
+use crate::script::options::{Options, described, error_at_call};
 use crate::script::services::Host;
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
@@ -24,7 +24,7 @@ pub(super) fn open(
     let group = options.text("group")?;
     options.end()?;
     let devices = host.devices(name, group.as_deref());
-    let devices = devices.map_err(|reason| refuse(context, reason))?;
+    let devices = devices.map_err(|reason| error_at_call(context, reason))?;
     Ok(ScriptAccelerator::Native(devices))
 }
 
@@ -48,14 +48,17 @@ impl NativeAccelerator for Devices {
     ) -> Result<Dynamic, Box<EvalAltResult>> {
         let wrong = |what: &str, value: &Dynamic| {
             let (name, given) = (self.id(), described(context, value));
-            refuse(context, format!("the table `{name}` takes {what}, and was given {given}"))
+            error_at_call(
+                context,
+                format!("the table `{name}` takes {what}, and was given {given}"),
+            )
         };
         let what = "the cell of a network, or the text that it knows the network by,";
         let network = key(&net).ok_or_else(|| wrong(what, &net))?;
         let name = device.clone().into_immutable_string();
         let name = name.map_err(|_| wrong("the name of a device", &device))?;
         let configuration =
-            self.configuration(&name).map_err(|error| refuse(context, error.to_string()))?;
+            self.configuration(&name).map_err(|error| error_at_call(context, error.to_string()))?;
         let pair = (Workload::Key(&network), &configuration[..]);
         ask(context, host, self, pair, None).map(to_map).map(Dynamic::from)
     }

@@ -3,7 +3,7 @@
 use rhai::{EvalAltResult, NativeCallContext};
 
 use crate::network::{Activation, ActivationOrder};
-use crate::script::options::{Options, refuse_with_help};
+use crate::script::options::{Options, error_at_call_with_help};
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
@@ -31,7 +31,7 @@ pub(super) fn conv_activation(
     if activation.is_some() || order.is_some() {
         let reason = "conv takes `relu` or `activation` with `activation_order`, not both";
         let help = "for a ReLU give `relu` alone, for others `activation` and `activation_order`";
-        return Err(refuse_with_help(context, reason, help));
+        return Err(error_at_call_with_help(context, reason, help));
     }
     match relu.clone().into_string().as_deref() {
         Ok("after") => Ok((Activation::Relu, After)),

@@ -10,7 +10,7 @@ use crate::network::{
     Activation, Convolution, LayerId, LayerSink, NetworkBuilder, Operation, Shape, Window,
 };
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, described, refuse};
+use crate::script::options::{Options, described, error_at_call};
 use crate::script::services::ScriptNetwork;
 
 /// The most layers of a network that a script builds.
@@ -56,7 +56,10 @@ impl ScriptBuilder {
         if Arc::ptr_eq(&self.net, &tensor.net) {
             return Ok(tensor.id);
         }
-        Err(refuse(context, "the input is a layer of another network than the one it is added to"))
+        Err(error_at_call(
+            context,
+            "the input is a layer of another network than the one it is added to",
+        ))
     }
 
     /// Adds a layer; one without a name gets its kind and a number.
@@ -72,15 +75,21 @@ impl ScriptBuilder {
         let inputs = inputs?;
         let mut net = self.lock();
         if net.len() >= MOST_LAYERS {
-            return Err(refuse(context, format!("the network has {MOST_LAYERS} layers, the most")));
+            return Err(error_at_call(
+                context,
+                format!("the network has {MOST_LAYERS} layers, the most"),
+            ));
         }
         if inputs.len() > MOST_INPUTS {
-            return Err(refuse(context, format!("a layer has at most {MOST_INPUTS} inputs")));
+            return Err(error_at_call(
+                context,
+                format!("a layer has at most {MOST_INPUTS} inputs"),
+            ));
         }
         let name = match name {
             Some(name) if !(1..=LONGEST_NAME).contains(&name.chars().count()) => {
                 let reason = format!("a layer's name has from 1 to {LONGEST_NAME} characters");
-                return Err(refuse(context, reason));
+                return Err(error_at_call(context, reason));
             }
             Some(name) => name,
             None => {
@@ -92,7 +101,7 @@ impl ScriptBuilder {
         };
         let id = net
             .add(name, operation, &inputs)
-            .map_err(|error| refuse(context, error.to_string()))?;
+            .map_err(|error| error_at_call(context, error.to_string()))?;
         drop(net);
         Ok(self.tensor(id))
     }
@@ -100,7 +109,8 @@ impl ScriptBuilder {
     fn finish(&self, context: &NativeCallContext, output: &Tensor) -> Fallible<ScriptNetwork> {
         let output = self.own(context, output)?;
         let net = self.lock().clone();
-        let net = net.finish_at(output).map_err(|error| refuse(context, error.to_string()))?;
+        let net =
+            net.finish_at(output).map_err(|error| error_at_call(context, error.to_string()))?;
         Ok(ScriptNetwork::new(net))
     }
 }
@@ -401,7 +411,7 @@ fn builder(context: NativeCallContext, image: Dynamic) -> Fallible<ScriptBuilder
         }
         _ => {
             let reason = format!("network::builder takes {FORM} or a map of these, not {given}");
-            return Err(refuse(&context, reason));
+            return Err(error_at_call(&context, reason));
         }
     };
     Ok(ScriptBuilder::new(Shape::new(sizes[0], sizes[1], sizes[2])))
@@ -477,7 +487,7 @@ fn needed(
     name: &'static str,
 ) -> Fallible<usize> {
     match options.size(name, 0)? {
-        0 => Err(refuse(context, format!("{function} needs the option `{name}`"))),
+        0 => Err(error_at_call(context, format!("{function} needs the option `{name}`"))),
         size => Ok(size),
     }
 }
@@ -516,7 +526,7 @@ fn name_of(
 fn tensors(context: &NativeCallContext, function: &str, inputs: Array) -> Fallible<Vec<Tensor>> {
     let tensor = |value: Dynamic| {
         let given = described(context, &value);
-        let wrong = || refuse(context, format!("{function} takes tensors, not {given}"));
+        let wrong = || error_at_call(context, format!("{function} takes tensors, not {given}"));
         value.try_cast::<Tensor>().ok_or_else(wrong)
     };
     inputs.into_iter().map(tensor).collect()
