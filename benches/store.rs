@@ -19,7 +19,7 @@ use tandem::run::Experiment;
 use tandem::script::{Script, Settings};
 use tandem::space::Space;
 use tandem::store::{
-    Effort, Entry, OpenMode, Outcome, PhaseRecord, Reused, RunRecord, Status, Store, Trial,
+    Entry, OpenMode, Outcome, PhaseRecord, Reused, RunRecord, Status, Store, Trial, TrialCost,
 };
 use tandem::util::rng::{ChaCha12Rng, stream};
 
@@ -120,7 +120,7 @@ impl Iterator for Trials {
         };
         self.step += 1;
         let micros = self.rng.random_range(20..200);
-        Some(Entry { trial, effort: Effort { micros, reused: Reused::NOTHING } })
+        Some(Entry { trial, effort: TrialCost { micros, reused: Reused::NOTHING } })
     }
 }
 

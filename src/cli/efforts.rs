@@ -7,16 +7,16 @@ use super::error::CliError;
 use tandem::run::Progress;
 use tandem::store::{Reader, RunRecord};
 
-/// What the trials of a run took.
+/// The costs of the trials of a run.
 #[derive(Default)]
-pub struct Efforts {
+pub struct TrialCosts {
     /// The time of all evaluations, in seconds; those at the same time count each.
     pub seconds: f64,
     /// How many trials used what was known before, by what that was.
     pub reused: BTreeMap<&'static str, u64>,
 }
 
-impl Efforts {
+impl TrialCosts {
     /// Those of all stored trials of a run.
     pub fn of(store: &dyn Reader, run: &RunRecord) -> Result<Self, CliError> {
         Self::since(store, run, 0)
@@ -70,7 +70,7 @@ impl Took {
         store: &dyn Reader,
         record: &RunRecord,
         progress: &Progress,
-    ) -> Result<Efforts, CliError> {
-        Efforts::since(store, record, progress.steps().saturating_sub(self.trials))
+    ) -> Result<TrialCosts, CliError> {
+        TrialCosts::since(store, record, progress.steps().saturating_sub(self.trials))
     }
 }

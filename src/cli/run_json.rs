@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::efforts::{Efforts, Took};
+use super::efforts::{Took, TrialCosts};
 use super::error::CliError;
 use super::origins::all_origins;
 use super::output::print_json;
@@ -68,7 +68,7 @@ pub fn print(
         "thresholds": loaded.script.thresholds().iter().map(judged).collect::<Vec<_>>(),
         "summary": tables.collect::<Vec<_>>(),
         "origins": all_origins(loaded, record),
-        "known_before": Efforts::of(store, record)?.reused,
+        "known_before": TrialCosts::of(store, record)?.reused,
         "session_trials": took.map(|took| took.trials),
         "session_known_before": session,
         "seconds": took.map(|took| took.time.as_secs_f64()),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::context::Common;
-use super::efforts::Efforts;
+use super::efforts::TrialCosts;
 use super::error::CliError;
 use super::run::summary_to_the_end;
 use tandem::note;
@@ -92,7 +92,7 @@ fn run_rows(
     store: &dyn Reader,
     run: &RunRecord,
 ) -> Result<Vec<(String, Cell)>, CliError> {
-    let effort = Efforts::of(store, run)?;
+    let effort = TrialCosts::of(store, run)?;
     let checkpoint = store.checkpoint_step(&run.name)?;
     let reason = match &run.status {
         Status::Failed { reason } => Some(reason.clone()),

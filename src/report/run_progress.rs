@@ -6,7 +6,7 @@ use super::number::{duration, grouped, number};
 use super::rate::Rate;
 use super::table::elided;
 use crate::run::Progress;
-use crate::store::Effort;
+use crate::store::TrialCost;
 
 /// Where nothing can be redrawn, a line follows the last after so long.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -82,7 +82,7 @@ impl Course {
     }
 
     /// Takes note of new trials.
-    pub(super) fn add(&mut self, efforts: &[Effort], progress: &Progress, now: Instant) {
+    pub(super) fn add(&mut self, efforts: &[TrialCost], progress: &Progress, now: Instant) {
         let new = efforts.len() as u64;
         self.steps = progress.steps();
         self.failed = progress.failed();
@@ -294,8 +294,8 @@ mod tests {
         let start = Instant::now();
         let mut course = Course::new(limit, start);
         course.enter("img_s_cm2 >= 147.8", Some(9_000), None, start);
-        let known = Effort { micros: 1, reused: Reused::METRICS };
-        let mut efforts = vec![Effort::default(); 75];
+        let known = TrialCost { micros: 1, reused: Reused::METRICS };
+        let mut efforts = vec![TrialCost::default(); 75];
         efforts.extend([known; 25]);
         course.add(&efforts, &progress(1_000), start + Duration::from_secs(1));
         (course, start)
@@ -333,7 +333,7 @@ mod tests {
         assert_eq!(left(None), "1 min 20 s left of the phase");
         let (mut course, start) = course(None);
         course.most.1 = Some(600);
-        course.add(&[Effort::default(); 20], &progress(1_020), start + Duration::from_secs(2));
+        course.add(&[TrialCost::default(); 20], &progress(1_020), start + Duration::from_secs(2));
         // 20 trials a second of late in the second, and 10 of them valid.
         assert_eq!(course.left().unwrap(), "9.0 s left of the phase");
     }
@@ -343,7 +343,7 @@ mod tests {
         let (mut course, start) = course(Some(2_000));
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
         assert_eq!(course.line(at(1_000)), None);
-        course.add(&[Effort::default(); 100], &progress(1_100), at(1_500));
+        course.add(&[TrialCost::default(); 100], &progress(1_100), at(1_500));
         assert_eq!(
             course.line(at(1_500)).unwrap(),
             "img_s_cm2 >= 147.8: 1,100/2,000 trials, 133/s, best 274.5 at 1098, frontier 1, 0 failed, \

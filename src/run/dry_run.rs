@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::progress::Progress;
 use super::runner::{is_over, told, trial};
 use crate::search::SearchSpace;
-use crate::store::{Effort, Entry, Outcome, Trial};
+use crate::store::{Entry, Outcome, Trial, TrialCost};
 
 /// Points of a phase that are evaluated: of the first, which its time is told by, and of each later one.
 const POINTS: (u64, u64) = (64, 8);
@@ -167,7 +167,7 @@ impl Rehearsal {
                 let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
                 let step = self.progress.steps() + samples.len() as u64;
                 let trial = trial(experiment, step, index, &point, outcome.clone());
-                let effort = Effort { micros, reused: experiment.take_reused() };
+                let effort = TrialCost { micros, reused: experiment.take_reused() };
                 self.entries.push(Entry { trial: trial.clone(), effort });
                 samples.push(Arc::new(trial));
                 outcomes.push(outcome);

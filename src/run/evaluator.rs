@@ -10,7 +10,7 @@ use super::experiment::{Evaluated, Experiment, Phase, evaluate_finite};
 use super::failure::Failure;
 use crate::metrics::Metrics;
 use crate::space::Point;
-use crate::store::{Effort, Reused};
+use crate::store::{Reused, TrialCost};
 use crate::util::deep_stack;
 
 /// Points whose metrics are kept in memory, so that a controller that comes back to one does not
@@ -34,7 +34,11 @@ impl<'a> Evaluator<'a> {
 
     /// What becomes of each point in a phase, and what that took. Equal points are evaluated once,
     /// however many of them are asked for together.
-    pub(super) fn evaluate(&mut self, points: &[Point], phase: &Phase) -> Vec<(Evaluated, Effort)> {
+    pub(super) fn evaluate(
+        &mut self,
+        points: &[Point],
+        phase: &Phase,
+    ) -> Vec<(Evaluated, TrialCost)> {
         let mut places: HashMap<&Point, usize> = HashMap::new();
         let mut different: Vec<&Point> = Vec::with_capacity(points.len());
         let place_of: Vec<usize> = points
@@ -60,7 +64,7 @@ impl<'a> Evaluator<'a> {
         for place in place_of {
             let (metrics, found, effort) = &results[place];
             if std::mem::replace(&mut is_told[place], true) {
-                let effort = Effort { micros: 0, reused: Reused::METRICS };
+                let effort = TrialCost { micros: 0, reused: Reused::METRICS };
                 evaluated.push((found.clone(), effort));
                 continue;
             }
@@ -78,11 +82,11 @@ impl<'a> Evaluator<'a> {
         &self,
         point: &Point,
         phase: &Phase,
-    ) -> (Option<Result<Metrics, Failure>>, Evaluated, Effort) {
+    ) -> (Option<Result<Metrics, Failure>>, Evaluated, TrialCost) {
         let started = Instant::now();
         let took = |reused| {
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-            Effort { micros, reused }
+            TrialCost { micros, reused }
         };
         self.experiment.take_reused();
         if let Some(found) = phase.screened(point) {

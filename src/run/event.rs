@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::progress::Progress;
 use super::threshold::Threshold;
-use crate::store::{Effort, Trial};
+use crate::store::{Trial, TrialCost};
 
 /// Something that happened in a run.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub enum Event<'a> {
         /// The trials, in order.
         trials: &'a [Arc<Trial>],
         /// What each of them took.
-        efforts: &'a [Effort],
+        efforts: &'a [TrialCost],
         /// The run so far, these trials included.
         progress: &'a Progress,
     },

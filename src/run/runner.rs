@@ -16,7 +16,7 @@ use super::provenance::record_provenance;
 use crate::pareto::{Objective, costs};
 use crate::search::{Controller, Feedback, SearchSpace};
 use crate::space::{Point, Subspace};
-use crate::store::{Effort, Entry, Outcome, PhaseRecord, RunRecord, Status, Store, Trial};
+use crate::store::{Entry, Outcome, PhaseRecord, RunRecord, Status, Store, Trial, TrialCost};
 
 /// A run whose first trials all fail is stopped after this many: the script is wrong, not the
 /// pairs.
@@ -419,7 +419,7 @@ impl Study<'_> {
     fn commit(
         &mut self,
         points: &[Point],
-        evaluated: Vec<(Evaluated, Effort)>,
+        evaluated: Vec<(Evaluated, TrialCost)>,
         state: &mut State,
         done: &mut Vec<Arc<Trial>>,
     ) -> Result<(), StudyError> {
@@ -435,7 +435,7 @@ impl Study<'_> {
             entries.push(Entry { trial, effort });
         }
         self.store.append(&self.run.name, &entries)?;
-        let (trials, efforts): (Vec<Arc<Trial>>, Vec<Effort>) =
+        let (trials, efforts): (Vec<Arc<Trial>>, Vec<TrialCost>) =
             entries.into_iter().map(|entry| (Arc::new(entry.trial), entry.effort)).unzip();
         for trial in &trials {
             done.push(trial.clone());

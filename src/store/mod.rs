@@ -41,7 +41,7 @@ pub use disk::watchdog::{Report, end_with};
 pub use disk_usage::{Part, Space};
 pub use error::StoreError;
 pub use format::record::{GoalRecord, Lost, PhaseRecord, RunRecord, Status, SweepRecord, now_s};
-pub use format::trial::{Effort, Entry, Outcome, Reused, Trial};
+pub use format::trial::{Entry, Outcome, Reused, Trial, TrialCost};
 pub use format::trial_block::Stretch;
 pub use open::OpenMode;
 pub use reader::{Entries, Reader, Stretches};

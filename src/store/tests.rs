@@ -49,7 +49,7 @@ pub(super) fn entry(step: u64, reward: f64) -> Entry {
             valid: step.is_multiple_of(2),
         },
     };
-    Entry { trial, effort: Effort { micros: step, reused: Reused::ACCURACY } }
+    Entry { trial, effort: TrialCost { micros: step, reused: Reused::ACCURACY } }
 }
 
 fn stored(store: &Store, run: &str) -> Result<Vec<Entry>, StoreError> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::{Effort, Entry, Outcome, Reused, RunRecord, Status, Stretch, Trial};
+use crate::store::{Entry, Outcome, Reused, RunRecord, Status, Stretch, Trial, TrialCost};
 
 fn record() -> RunRecord {
     RunRecord {
@@ -40,7 +40,7 @@ fn facts() -> Facts {
 fn trial(step: u64, outcome: Outcome) -> Entry {
     let text = [("hw".to_owned(), format!("hw{}", step % 3))].into();
     let trial = Trial { step, phase: (step % 2) as u32, point: vec![1], text, outcome };
-    let effort = Effort { micros: 1_500_000 * step, reused: Reused::METRICS };
+    let effort = TrialCost { micros: 1_500_000 * step, reused: Reused::METRICS };
     Entry { trial, effort }
 }
 

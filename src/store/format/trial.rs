@@ -125,16 +125,16 @@ impl Reused {
     }
 }
 
-/// What a trial took. It differs from run to run, so it is kept beside the trial, not in it.
+/// The cost of a trial. It differs from run to run, so it is kept beside the trial, not in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Effort {
+pub struct TrialCost {
     /// The time of the evaluation, in microseconds.
     pub micros: u64,
     /// What of it was known before.
     pub reused: Reused,
 }
 
-impl Effort {
+impl TrialCost {
     /// The time of the evaluation, in seconds.
     pub fn seconds(self) -> f64 {
         Duration::from_micros(self.micros).as_secs_f64()
@@ -147,12 +147,12 @@ pub struct Entry {
     /// The trial.
     pub trial: Trial,
     /// What it took.
-    pub effort: Effort,
+    pub effort: TrialCost,
 }
 
 impl From<Trial> for Entry {
     fn from(trial: Trial) -> Self {
-        Self { trial, effort: Effort::default() }
+        Self { trial, effort: TrialCost::default() }
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use super::trial::{Effort, Entry, Outcome, Reused, Trial};
+use super::trial::{Entry, Outcome, Reused, Trial, TrialCost};
 
 const FAILED: u8 = 0;
 const INVALID: u8 = 1;
@@ -213,8 +213,8 @@ impl Stretch {
     }
 
     /// What a trial took.
-    pub fn effort(&self, at: usize) -> Effort {
-        Effort { micros: self.micros[at], reused: Reused::of_bits(self.reused[at]) }
+    pub fn effort(&self, at: usize) -> TrialCost {
+        TrialCost { micros: self.micros[at], reused: Reused::of_bits(self.reused[at]) }
     }
 
     /// A trial by its place.
@@ -301,7 +301,7 @@ mod tests {
         let effort = (any::<u64>(), 0..8u8);
         (0..3u32, point, text, outcome(), effort).prop_map(
             |(phase, point, text, outcome, effort)| {
-                let effort = Effort { micros: effort.0, reused: Reused::of_bits(effort.1) };
+                let effort = TrialCost { micros: effort.0, reused: Reused::of_bits(effort.1) };
                 Entry { trial: Trial { step: 0, phase, point, text, outcome }, effort }
             },
         )

@@ -6,7 +6,7 @@ use super::super::error::StoreError;
 use super::super::format::entry_codec::{self, Packing};
 use super::super::format::keys;
 use super::super::format::record::{Lost, PhaseRecord, RunRecord, Status};
-use super::super::format::trial::{Effort, Entry, Outcome, Trial};
+use super::super::format::trial::{Entry, Outcome, Trial, TrialCost};
 use super::super::format::trial_block::Stretch;
 use super::finds::{Finds, Version};
 use super::outcome::{Salvaged, SalvagedRun};
@@ -305,5 +305,5 @@ fn placeholder(record: &RunRecord, step: u64) -> Entry {
             reason: "it was lost with a damaged store".to_owned(),
         },
     };
-    Entry { trial, effort: Effort::default() }
+    Entry { trial, effort: TrialCost::default() }
 }
