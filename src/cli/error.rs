@@ -169,7 +169,7 @@ impl CliError {
                 StudyError::Schedule(_)
                 | StudyError::Phase { .. }
                 | StudyError::Space { .. }
-                | StudyError::Hopeless { .. }
+                | StudyError::AllFailed { .. }
                 | StudyError::Unusable(_)
                 | StudyError::OriginChanged { .. }
                 | StudyError::MissingObjective { .. }

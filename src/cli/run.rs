@@ -11,7 +11,7 @@ use super::interrupt::stop_of;
 use super::{run_json, summary, thresholds};
 use tandem::note;
 use tandem::report::Terminal;
-use tandem::run::{End, Progress, hopeless};
+use tandem::run::{End, Progress, all_failed};
 use tandem::session::Loaded;
 use tandem::store::{RunRecord, Store};
 
@@ -62,7 +62,7 @@ pub fn carry_on(
         End::Finished
             if summary_to_the_end(common, loaded, store, &name, &progress, Some(took))? =>
         {
-            match hopeless(&progress) {
+            match all_failed(&progress) {
                 Some(error) => Err(loaded.explain(error).into()),
                 None => Ok(thresholds::verdict(loaded, &progress)),
             }

@@ -37,8 +37,8 @@ impl SweepBar {
 
     /// Shows how far the sweep has come, and says once that no pair runs.
     pub fn observe(&mut self, progress: &SweepProgress) {
-        if let Some(hopeless) = progress.hopeless.as_ref().filter(|_| !self.is_told) {
-            note!("{hopeless}; others may run: Ctrl-C ends the sweep");
+        if let Some(all_failed) = progress.all_failed.as_ref().filter(|_| !self.is_told) {
+            note!("{all_failed}; others may run: Ctrl-C ends the sweep");
             self.is_told = true;
         }
         self.bar.set_position(progress.networks * self.pairs);

@@ -74,7 +74,7 @@ pub enum StudyError {
     },
     /// No trial succeeded.
     #[error("each of the first {trials} trials failed; the first with: {first}")]
-    Hopeless {
+    AllFailed {
         /// How many failed.
         trials: u64,
         /// The first trial's.

@@ -29,7 +29,7 @@ pub use failure::Failure;
 pub use progress::{PhaseProgress, Progress};
 pub use provenance::record_provenance;
 pub use run_stats::{Best, Tally};
-pub use runner::{End, Study, hopeless};
+pub use runner::{End, Study, all_failed};
 pub use threshold::{Judgement, Quantity, Threshold, ThresholdError};
 pub use trainings::{StoredTrainings, decode as decode_training};
 

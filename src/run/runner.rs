@@ -571,13 +571,13 @@ pub(super) fn is_over(phase: &Phase, progress: &Progress) -> bool {
         || phase.valid.is_some_and(|valid| now.valid >= valid)
 }
 
-/// What to say of a run of which every trial has failed, however few they are.
-pub fn hopeless(progress: &Progress) -> Option<StudyError> {
+/// The error of a run of which every trial has failed, however few they are.
+pub fn all_failed(progress: &Progress) -> Option<StudyError> {
     let all = progress.steps() > 0 && progress.failed() == progress.steps();
     all.then(|| failed_alike(progress))
 }
 
 fn failed_alike(progress: &Progress) -> StudyError {
     let first = progress.first_failure().unwrap_or_else(|| Failure::new(""));
-    StudyError::Hopeless { trials: progress.steps(), first }
+    StudyError::AllFailed { trials: progress.steps(), first }
 }

@@ -143,7 +143,7 @@ impl Loaded {
                 return self.call(None, self.script.explain_phase(phase, message));
             }
             StudyError::Schedule(failure) | StudyError::Unusable(failure) => (None, failure),
-            StudyError::Hopeless { trials, first } => {
+            StudyError::AllFailed { trials, first } => {
                 (Some(format!("each of the first {trials} trials failed, the first with:")), first)
             }
             _ => return SessionError::Run(error),

@@ -254,7 +254,7 @@ impl<P: EachPair> Sweeping for EverySweep<'_, P> {
         }
     }
 
-    fn hopeless(&self, state: &EveryState) -> Option<String> {
+    fn all_failed(&self, state: &EveryState) -> Option<String> {
         self.failing(state).filter(|_| state.found.failed >= HOPELESS)
     }
 
@@ -485,7 +485,7 @@ mod tests {
         let pairs = Failing(9_000);
         let sweep = EverySweep::new(&pairs, Vec::new(), Vec::new(), 0).unwrap();
         let ended = sweep.advance(&mut sweep.start(), &mut |state| {
-            said.push(sweep.hopeless(state).unwrap());
+            said.push(sweep.all_failed(state).unwrap());
             ControlFlow::Continue(())
         });
         // Those that run may be the last.

@@ -35,8 +35,8 @@ pub trait Sweeping {
         after_round: &mut dyn FnMut(&Self::State) -> ControlFlow<()>,
     ) -> Result<bool, SweepError>;
 
-    /// What to say where so many pairs fail, and none runs so far, that all may.
-    fn hopeless(&self, _state: &Self::State) -> Option<String> {
+    /// The message where so many pairs fail, and none runs so far, that all may.
+    fn all_failed(&self, _state: &Self::State) -> Option<String> {
         None
     }
 

@@ -36,8 +36,8 @@ pub struct SweepProgress {
     pub networks: u64,
     /// Points of the frontier so far.
     pub frontier: usize,
-    /// What there is to say where no pair runs so far.
-    pub hopeless: Option<String>,
+    /// The message where no pair runs so far.
+    pub all_failed: Option<String>,
 }
 
 /// A sweep in a store, ready to start or to go on.
@@ -91,8 +91,8 @@ impl<S: Sweeping> SweepStudy<'_, S> {
         let ended = sweep.advance(&mut state, &mut |state| {
             let done = sweep.done(state);
             let (networks, frontier) = (done.networks, done.frontier);
-            let hopeless = sweep.hopeless(state);
-            (self.observer)(SweepProgress { networks, frontier, hopeless });
+            let all_failed = sweep.all_failed(state);
+            (self.observer)(SweepProgress { networks, frontier, all_failed });
             let stopping = self.stop.load(Ordering::Relaxed);
             if stopping || saved.elapsed() >= CHECKPOINT_EVERY {
                 let seconds = before + started.elapsed().as_secs_f64();
