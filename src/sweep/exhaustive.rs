@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::error::{MAX_PAIRS, SweepError};
-use super::results::{Best, Done, Kept, Results, Sweeping};
+use super::results::{Best, Results, SweepCounts, Sweeping, SweptPair};
 use crate::metrics::Metrics;
 use crate::pareto::{Frontier, Objective, Weighted, costs};
 
@@ -80,9 +80,9 @@ pub struct EveryState {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Found {
     /// The points that no other dominates, in the order of their costs.
-    frontier: Vec<Kept>,
+    frontier: Vec<SweptPair>,
     /// For each objective, the best pairs that keep its limits, in order of merit.
-    best: Vec<Vec<(f64, Kept)>>,
+    best: Vec<Vec<(f64, SweptPair)>>,
     valid: Vec<u64>,
     running: u64,
     failed: u64,
@@ -126,7 +126,7 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
             for (name, &value) in &metrics {
                 extend(&mut found.ranges, name, (value, value));
             }
-            let kept = Kept { network, configuration, metrics, pairs: 1 };
+            let kept = SweptPair { network, configuration, metrics, pairs: 1 };
             for (index, wanted) in self.wanted.iter().enumerate() {
                 match wanted.objective.worth(|name| kept.metrics.get(name).copied()) {
                     Ok(worth) if worth.valid => {
@@ -146,7 +146,7 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
     }
 
     /// Offers points of a frontier to another, which some of them may be beaten by.
-    fn offer_all(&self, frontier: &mut Frontier<Kept>, points: Vec<Kept>) {
+    fn offer_all(&self, frontier: &mut Frontier<SweptPair>, points: Vec<SweptPair>) {
         for kept in points {
             if let Ok(costs) = costs(&self.objectives, &kept.metrics) {
                 offer(frontier, costs, kept);
@@ -155,7 +155,7 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
     }
 
     /// Adds what was found of a later network.
-    fn merge(&self, found: &mut Found, frontier: &mut Frontier<Kept>, later: Found) {
+    fn merge(&self, found: &mut Found, frontier: &mut Frontier<SweptPair>, later: Found) {
         self.offer_all(frontier, later.frontier);
         for (best, later) in found.best.iter_mut().zip(later.best) {
             later.into_iter().for_each(|pair| offer_best(best, pair, self.top));
@@ -258,9 +258,9 @@ impl<P: EachPair> Sweeping for EverySweep<'_, P> {
         self.failing(state).filter(|_| state.found.failed >= HOPELESS)
     }
 
-    fn done(&self, state: &EveryState) -> Done {
+    fn done(&self, state: &EveryState) -> SweepCounts {
         let (networks, running) = (state.networks, state.found.running);
-        Done { networks, running, frontier: state.found.frontier.len() }
+        SweepCounts { networks, running, frontier: state.found.frontier.len() }
     }
 
     fn results(&self, state: &EveryState) -> Results {
@@ -268,7 +268,7 @@ impl<P: EachPair> Sweeping for EverySweep<'_, P> {
         let frontier = found.frontier.clone();
         let goals = self.wanted.iter().zip(&found.best).zip(&found.valid);
         let best = goals.map(|((wanted, best), &valid)| {
-            let excess = |(kept, place): (&Kept, u64)| {
+            let excess = |(kept, place): (&SweptPair, u64)| {
                 let excess = wanted.objective.excess(|name| kept.metrics.get(name).copied());
                 Some((excess.ok()?, place))
             };
@@ -290,13 +290,13 @@ impl<P: EachPair> Sweeping for EverySweep<'_, P> {
 }
 
 /// Offers a point to a frontier; of equal ones the first stays and counts the others.
-fn offer(frontier: &mut Frontier<Kept>, costs: Vec<f64>, kept: Kept) {
+fn offer(frontier: &mut Frontier<SweptPair>, costs: Vec<f64>, kept: SweptPair) {
     frontier.offer_or_merge(costs, kept, |first, later| first.pairs += later.pairs);
 }
 
 /// Puts a pair among the best so far, of which at most `most` are kept. Of equal rewards the earlier pair
 /// is the better; pairs come in their order.
-fn offer_best(best: &mut Vec<(f64, Kept)>, pair: (f64, Kept), most: usize) {
+fn offer_best(best: &mut Vec<(f64, SweptPair)>, pair: (f64, SweptPair), most: usize) {
     let place = best.partition_point(|(reward, _)| reward.total_cmp(&pair.0).is_ge());
     if place < most {
         best.insert(place, pair);
@@ -317,7 +317,7 @@ mod tests {
 
     use super::*;
     use crate::pareto::dominance;
-    use crate::sweep::Done;
+    use crate::sweep::SweepCounts;
 
     /// Pairs with small whole metrics, of which some fail and some have no energy.
     struct Small;
@@ -355,7 +355,7 @@ mod tests {
         }
     }
 
-    fn sweep(threads: usize, rounds: usize) -> (Results, Done) {
+    fn sweep(threads: usize, rounds: usize) -> (Results, SweepCounts) {
         let objectives = ["accuracy:max", "latency_ms:min", "energy_mj:min"];
         let objectives = objectives.map(|text| text.parse().unwrap()).to_vec();
         let mut objective = Weighted::default();

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::error::SweepError;
 use super::metric::{Goal, SweepMetric, Values};
 use super::pairs::Pairs;
-use super::results::{Best, Done, Kept, Results, Sweeping};
+use super::results::{Best, Results, SweepCounts, Sweeping, SweptPair};
 use super::staircase::{Member, Staircase};
 use super::top::{self, Ranked};
 use crate::accel::{Level, Scan};
@@ -412,9 +412,9 @@ impl<P: Pairs> Sweeping for Sweep<'_, P> {
         Sweep::advance(self, state, after_round)
     }
 
-    fn done(&self, state: &SweepState) -> Done {
+    fn done(&self, state: &SweepState) -> SweepCounts {
         let (networks, running) = (state.networks, state.running);
-        Done { networks, running, frontier: state.frontier.len() }
+        SweepCounts { networks, running, frontier: state.frontier.len() }
     }
 
     fn results(&self, state: &SweepState) -> Results {
@@ -423,7 +423,7 @@ impl<P: Pairs> Sweeping for Sweep<'_, P> {
             latency_ms: member.latency_ms,
             area_mm2: self.area_mm2(member.area_rank),
         };
-        let on_frontier = |member: &Member| Kept {
+        let on_frontier = |member: &Member| SweptPair {
             network: member.network,
             configuration: member.configuration,
             metrics: metrics(at(member)),
@@ -437,7 +437,7 @@ impl<P: Pairs> Sweeping for Sweep<'_, P> {
                 let &Ranked { network, configuration, accuracy, latency_ms, area_mm2, reward } =
                     ranked;
                 let metrics = metrics(Values { accuracy, latency_ms, area_mm2 });
-                (reward, Kept { network, configuration, metrics, pairs: 1 })
+                (reward, SweptPair { network, configuration, metrics, pairs: 1 })
             };
             Best {
                 name: goal.name().to_owned(),

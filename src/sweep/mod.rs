@@ -24,7 +24,7 @@ pub use exhaustive::{EachPair, EveryState, EverySweep, Wanted, check_size};
 pub use fast_sweep::{Settings, Sweep, SweepState};
 pub use metric::{Goal, GoalError, SweepMetric, Values};
 pub use pairs::{OnChaidnn, OneByOne, Pairs};
-pub use results::{Best, Done, Kept, Results, Sweeping};
+pub use results::{Best, Results, SweepCounts, Sweeping, SweptPair};
 pub use staircase::Member;
 pub use stored::{FRONTIER, Judged, PAIRS, SweepProgress, SweepStudy};
 pub use top::Ranked;

@@ -41,15 +41,15 @@ pub trait Sweeping {
     }
 
     /// How much is done.
-    fn done(&self, state: &Self::State) -> Done;
+    fn done(&self, state: &Self::State) -> SweepCounts;
 
     /// What was found so far.
     fn results(&self, state: &Self::State) -> Results;
 }
 
-/// How much of a sweep is done.
+/// The networks done and the pairs found so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Done {
+pub struct SweepCounts {
     /// Networks.
     pub networks: u64,
     /// Points of the frontier.
@@ -60,7 +60,7 @@ pub struct Done {
 
 /// A pair that a sweep keeps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct SweptPair {
     /// The network's number.
     pub network: u32,
     /// The configuration's number.
@@ -84,14 +84,14 @@ pub struct Best {
     /// its place on the frontier.
     pub nearest: Option<(f64, u64)>,
     /// The best pairs that keep its limits, with their rewards, in order of merit.
-    pub pairs: Vec<(f64, Kept)>,
+    pub pairs: Vec<(f64, SweptPair)>,
 }
 
 /// What a sweep found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Results {
     /// The frontier, best first.
-    pub frontier: Vec<Kept>,
+    pub frontier: Vec<SweptPair>,
     /// The best pairs for each objective.
     pub best: Vec<Best>,
     /// The lowest and highest of each metric.

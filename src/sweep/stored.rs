@@ -10,7 +10,7 @@ use crate::space::{Point, Space};
 use crate::store::{
     Entry, GoalRecord, Outcome, PhaseRecord, RunRecord, Status, Store, SweepRecord, Trial,
 };
-use crate::sweep::{Kept, Results, Sweeping};
+use crate::sweep::{Results, Sweeping, SweptPair};
 
 /// Time between two checkpoints.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
@@ -215,7 +215,7 @@ impl<S: Sweeping> SweepStudy<'_, S> {
     }
 
     /// The point of a pair, and what the experiment says of it.
-    fn judged(&self, kept: &Kept, metrics: Metrics) -> Result<(Point, Judged), StudyError> {
+    fn judged(&self, kept: &SweptPair, metrics: Metrics) -> Result<(Point, Judged), StudyError> {
         let point = (self.point)(kept.network, kept.configuration);
         let judged = (self.judge)(&point, metrics)
             .map_err(|failure| StudyError::Contradiction { pair: self.texts(&point), failure })?;
