@@ -13,7 +13,7 @@ use tandem::accuracy::nasbench101::Nasbench101Table;
 use tandem::network::{Family, Nasbench101Family, Nasbench101Settings};
 use tandem::pareto::{Term, Weighted};
 use tandem::space::nasbench101::{Catalogue, Cell101};
-use tandem::sweep::{Goal, OnChaidnn, Settings, Sweep};
+use tandem::sweep::{OnChaidnn, Settings, Sweep, SweepObjective};
 use tandem_kernels::{Wide, widest};
 
 #[path = "../tests/suite/data_folder.rs"]
@@ -173,13 +173,13 @@ fn sum(array: &[f64]) -> [f64; 64] {
     sums
 }
 
-fn scenarios() -> Vec<Goal> {
+fn scenarios() -> Vec<SweepObjective> {
     let accuracy = |weight| ("accuracy".to_owned(), Term { weight, worst: 0.1, best: 0.95 });
     let latency = |weight| ("latency_ms".to_owned(), Term { weight, worst: 2e3, best: 0.0 });
     let area = |weight| ("area_mm2".to_owned(), Term { weight, worst: 400.0, best: 0.0 });
     let goal = |name: &str, terms: Vec<(String, Term)>, limits: &[&str]| {
         let limits = limits.iter().map(|limit| limit.parse().unwrap()).collect();
-        Goal::new(name, &Weighted { terms: terms.into_iter().collect(), limits }).unwrap()
+        SweepObjective::new(name, &Weighted { terms: terms.into_iter().collect(), limits }).unwrap()
     };
     vec![
         goal("unconstrained", vec![accuracy(0.1), latency(0.8), area(0.1)], &[]),

@@ -19,8 +19,8 @@ use crate::space::nasbench201::Nasbench201Space;
 use crate::space::{Point, Space};
 use crate::store::{RunRecord, Store, SweepRecord};
 use crate::sweep::{
-    EachPair, EverySweep, Goal, Judged, OnChaidnn, Settings, Sweep as FastSweep, SweepProgress,
-    SweepStudy, Sweeping, Wanted,
+    EachPair, EverySweep, Judged, NamedObjective, OnChaidnn, Settings, Sweep as FastSweep,
+    SweepObjective, SweepProgress, SweepStudy, Sweeping,
 };
 use crate::util::deep_stack::pool;
 
@@ -230,8 +230,8 @@ impl<'e> Sweep<'e> {
         let batch = Batch::new(&networks.family, configurations, &platform).map_err(failed)?;
         let (family, accuracies) = (networks.family.clone(), networks.accuracies.clone());
         let pairs = OnChaidnn { family, accuracies, batch };
-        let goal = |wanted: &Wanted| Goal::new(&wanted.name, &wanted.objective);
-        let goals: Result<Vec<Goal>, _> = self.plan.goals.iter().map(goal).collect();
+        let goal = |wanted: &NamedObjective| SweepObjective::new(&wanted.name, &wanted.objective);
+        let goals: Result<Vec<SweepObjective>, _> = self.plan.goals.iter().map(goal).collect();
         let settings = Settings { goals: goals.map_err(failed)?, top: self.plan.top };
         let sweep = FastSweep::new(&pairs, settings).map_err(failed)?;
 

@@ -1,6 +1,6 @@
 //! How a sweep fails.
 
-use super::metric::GoalError;
+use super::metric::SweepObjectiveError;
 
 /// The most pairs that are evaluated one by one; at 50 us each, they take more than an hour.
 pub const MAX_PAIRS: u64 = 100_000_000;
@@ -36,7 +36,7 @@ pub enum SweepError {
     },
     /// An objective that cannot be swept.
     #[error(transparent)]
-    Goal(#[from] GoalError),
+    Goal(#[from] SweepObjectiveError),
     /// A pair cannot be evaluated.
     #[error("{0}")]
     Scan(String),

@@ -53,7 +53,7 @@ pub const fn check_size(networks: u128, configurations: u128) -> Result<(), Swee
 
 /// An objective of which the best pairs are wanted.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Wanted {
+pub struct NamedObjective {
     /// Its name.
     pub name: String,
     /// What it is.
@@ -64,7 +64,7 @@ pub struct Wanted {
 pub struct EverySweep<'a, P> {
     pairs: &'a P,
     objectives: Vec<Objective>,
-    wanted: Vec<Wanted>,
+    wanted: Vec<NamedObjective>,
     top: usize,
 }
 
@@ -101,7 +101,7 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
     pub fn new(
         pairs: &'a P,
         objectives: Vec<Objective>,
-        wanted: Vec<Wanted>,
+        wanted: Vec<NamedObjective>,
         top: usize,
     ) -> Result<Self, SweepError> {
         check_size(pairs.networks().into(), pairs.configurations().into())?;
@@ -186,7 +186,7 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
 
     fn notes(&self, found: &Found) -> Vec<String> {
         let mut notes = Vec::new();
-        for Wanted { name, objective } in &self.wanted {
+        for NamedObjective { name, objective } in &self.wanted {
             let limits = objective.limits.iter().map(|limit| &limit.metric);
             for metric in objective.terms.keys().chain(limits) {
                 if found.running > 0 && !found.ranges.contains_key(metric) {
@@ -365,8 +365,8 @@ mod tests {
         let mut never = objective.clone();
         never.limits[0] = "latency_ms < -1".parse().unwrap();
         let wanted = vec![
-            Wanted { name: "fast".to_owned(), objective },
-            Wanted { name: "never".to_owned(), objective: never },
+            NamedObjective { name: "fast".to_owned(), objective },
+            NamedObjective { name: "never".to_owned(), objective: never },
         ];
         let sweep = EverySweep::new(&Small, objectives, wanted, 5).unwrap();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::error::SweepError;
-use super::metric::{Goal, SweepMetric, Values};
+use super::metric::{SweepMetric, SweepObjective, Values};
 use super::pairs::Pairs;
 use super::results::{Best, Results, SweepCounts, Sweeping, SweptPair};
 use super::staircase::{Member, Staircase};
@@ -30,7 +30,7 @@ const HALVINGS: u32 = 26;
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// Objectives.
-    pub goals: Vec<Goal>,
+    pub goals: Vec<SweepObjective>,
     /// How many of the best pairs for each are kept.
     pub top: usize,
 }
@@ -147,7 +147,7 @@ impl<'a, P: Pairs> Sweep<'a, P> {
     }
 
     /// The objectives.
-    pub fn goals(&self) -> &[Goal] {
+    pub fn goals(&self) -> &[SweepObjective] {
         &self.settings.goals
     }
 
@@ -308,7 +308,7 @@ impl<'a, P: Pairs> Sweep<'a, P> {
 }
 
 impl Counts {
-    fn new<P: Pairs>(pairs: &P, goals: &[Goal]) -> Self {
+    fn new<P: Pairs>(pairs: &P, goals: &[SweepObjective]) -> Self {
         let classes = pairs.classes();
         let mut levels = Vec::new();
         if !pairs.all_run() {
@@ -359,7 +359,7 @@ impl Counts {
         &self,
         networks: &[u32],
         accuracy: impl Fn(u32) -> f64,
-        goals: &[Goal],
+        goals: &[SweepObjective],
     ) -> Vec<Level> {
         let prepare = |(count, level): &(Option<usize>, Level)| {
             let holds = |network: &u32| {

@@ -71,7 +71,7 @@ impl SweepMetric {
 
 /// Why an objective cannot be swept.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum GoalError {
+pub enum SweepObjectiveError {
     /// A metric that nothing produces.
     #[error(
         "objective `{goal}` is about `{metric}`, which the sweep does not produce; it produces {}",
@@ -142,36 +142,40 @@ fn names() -> String {
 /// An objective that can be evaluated over all pairs: it never falls when accuracy rises or when
 /// latency or area falls.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Goal {
+pub struct SweepObjective {
     name: String,
     weighted: Weighted,
     terms: Vec<(SweepMetric, Term)>,
     limits: Vec<(SweepMetric, Limit)>,
 }
 
-impl Goal {
+impl SweepObjective {
     /// Takes an objective under a name.
     ///
     /// # Errors
     /// A metric that a sweep does not produce, a weight or limit against what is wanted of its
     /// metric, or no weight at all.
-    pub fn new(name: &str, weighted: &Weighted) -> Result<Self, GoalError> {
+    pub fn new(name: &str, weighted: &Weighted) -> Result<Self, SweepObjectiveError> {
         let goal = || name.to_owned();
         let known = |metric: &String| {
             SweepMetric::of(metric)
-                .ok_or_else(|| GoalError::Metric { goal: goal(), metric: metric.clone() })
+                .ok_or_else(|| SweepObjectiveError::Metric { goal: goal(), metric: metric.clone() })
         };
         let mut terms = Vec::new();
         for (metric_name, &term) in &weighted.terms {
             let metric = known(metric_name)?;
             let Term { weight, worst, best } = term;
             if ![weight, worst, best].iter().all(|x| x.is_finite()) || worst == best {
-                return Err(GoalError::Term { goal: goal(), metric: metric_name.clone(), term });
+                return Err(SweepObjectiveError::Term {
+                    goal: goal(),
+                    metric: metric_name.clone(),
+                    term,
+                });
             }
             let rises = weight / (best - worst) > 0.0;
             if weight != 0.0 && rises != (metric.direction() == Direction::Max) {
                 let (metric, direction) = (metric.name(), metric.direction());
-                return Err(GoalError::Direction { goal: goal(), metric, direction });
+                return Err(SweepObjectiveError::Direction { goal: goal(), metric, direction });
             }
             terms.push((metric, term));
         }
@@ -181,12 +185,12 @@ impl Goal {
             if limit.relation.is_upper() != (metric.direction() == Direction::Min) {
                 let (metric, direction) = (metric.name(), metric.direction());
                 let limit = limit.to_string();
-                return Err(GoalError::Limit { goal: goal(), limit, metric, direction });
+                return Err(SweepObjectiveError::Limit { goal: goal(), limit, metric, direction });
             }
             limits.push((metric, limit.clone()));
         }
         if terms.iter().all(|(_, term)| term.weight == 0.0) {
-            return Err(GoalError::Nothing { goal: goal() });
+            return Err(SweepObjectiveError::Nothing { goal: goal() });
         }
         Ok(Self { name: goal(), weighted: weighted.clone(), terms, limits })
     }

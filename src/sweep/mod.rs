@@ -20,9 +20,9 @@ mod stored;
 mod top;
 
 pub use error::{MAX_PAIRS, SweepError};
-pub use exhaustive::{EachPair, EveryState, EverySweep, Wanted, check_size};
+pub use exhaustive::{EachPair, EveryState, EverySweep, NamedObjective, check_size};
 pub use fast_sweep::{Settings, Sweep, SweepState};
-pub use metric::{Goal, GoalError, SweepMetric, Values};
+pub use metric::{SweepMetric, SweepObjective, SweepObjectiveError, Values};
 pub use pairs::{OnChaidnn, OneByOne, Pairs};
 pub use results::{Best, Results, SweepCounts, Sweeping, SweptPair};
 pub use staircase::Member;

@@ -25,8 +25,8 @@ fn weighted(terms: &[(&str, f64, f64, f64)], limits: &[&str]) -> Weighted {
     }
 }
 
-fn goal(name: &str, terms: &[(&str, f64, f64, f64)], limits: &[&str]) -> Goal {
-    Goal::new(name, &weighted(terms, limits)).unwrap()
+fn goal(name: &str, terms: &[(&str, f64, f64, f64)], limits: &[&str]) -> SweepObjective {
+    SweepObjective::new(name, &weighted(terms, limits)).unwrap()
 }
 
 /// Every pair that runs, by the numbers of network and configuration.
@@ -55,7 +55,7 @@ impl All {
         frontier
     }
 
-    fn best(&self, goal: &Goal, top: usize) -> (Vec<Ranked>, u64) {
+    fn best(&self, goal: &SweepObjective, top: usize) -> (Vec<Ranked>, u64) {
         let ranked = |&(network, configuration, values): &(u32, u32, Values)| Ranked {
             network,
             configuration,
@@ -98,7 +98,7 @@ fn sweep<P: Pairs>(pairs: &P, settings: &Settings, threads: usize, rounds: usize
     })
 }
 
-fn check<P: Pairs>(pairs: &P, all: &All, goals: &[Goal], top: usize) {
+fn check<P: Pairs>(pairs: &P, all: &All, goals: &[SweepObjective], top: usize) {
     let settings = Settings { goals: goals.to_vec(), top };
     let areas = Sweep::new(pairs, settings.clone()).unwrap();
     let state = sweep(pairs, &settings, 1, usize::MAX);
@@ -217,7 +217,7 @@ fn equals_brute_force_on_a_part_of_the_papers_space() {
 #[test]
 fn what_cannot_be_swept_is_refused() {
     let refusal = |terms: &[(&str, f64, f64, f64)], limits: &[&str]| {
-        Goal::new("mine", &weighted(terms, limits)).unwrap_err().to_string()
+        SweepObjective::new("mine", &weighted(terms, limits)).unwrap_err().to_string()
     };
     assert_eq!(
         refusal(&[("energy_mj", 1.0, 1.0, 0.0)], &[]),

@@ -14,7 +14,7 @@ use crate::script::modules::{AccuracySource, Missing, ScriptAccelerator, ScriptP
 use crate::script::services::Host;
 use crate::script::settings::MOST_TOP;
 use crate::space::{Domain, nasbench101, nasbench201};
-use crate::sweep::{Goal, Wanted};
+use crate::sweep::{NamedObjective, SweepObjective};
 
 /// How many of the best pairs for each objective are kept where the script does not say.
 const DEFAULT_TOP: usize = 100;
@@ -32,7 +32,7 @@ const HELP: &str = "see experiments/cifar10/sweep.rhai: sweep() returns `#{ netw
 pub struct SweepPlan {
     pub(super) planned: Planned,
     /// The objectives whose best pairs are wanted, by name.
-    pub goals: Vec<Wanted>,
+    pub goals: Vec<NamedObjective>,
     /// How many of them.
     pub top: usize,
 }
@@ -137,13 +137,13 @@ impl Script {
         &self,
         networks: PlannedAccuracies,
         accelerator: ScriptAccelerator,
-        goals: &[Wanted],
+        goals: &[NamedObjective],
     ) -> Result<Planned, ScriptError> {
         let kind = networks.networks.kind();
         // Only this family can dismiss most pairs unseen.
         if let Some(&Chaidnn { platform }) = accelerator.family() {
             for wanted in goals {
-                Goal::new(&wanted.name, &wanted.objective).map_err(|error| {
+                SweepObjective::new(&wanted.name, &wanted.objective).map_err(|error| {
                     self.refuse("sweep", error.to_string(), "see `objectives` in sweep()")
                 })?;
             }
@@ -219,7 +219,7 @@ impl Script {
         self.needed("networks", value).map(PlannedNetworks::Nasbench101)
     }
 
-    fn goals(&self, value: Option<Dynamic>) -> Result<Vec<Wanted>, ScriptError> {
+    fn goals(&self, value: Option<Dynamic>) -> Result<Vec<NamedObjective>, ScriptError> {
         let Some(value) = value else { return Ok(Vec::new()) };
         let kind = self.kind_of(&value);
         let map = value.try_cast::<Map>().ok_or_else(|| {
@@ -232,7 +232,7 @@ impl Script {
                 let message = format!("objective `{name}` of sweep() is {kind}");
                 self.refuse("sweep", message, "write `objective::weighted(#{ accuracy: 1.0 })`")
             })?;
-            Ok(Wanted { name: name.to_string(), objective: objective.as_ref().clone() })
+            Ok(NamedObjective { name: name.to_string(), objective: objective.as_ref().clone() })
         };
         map.into_iter().map(goal).collect()
     }
