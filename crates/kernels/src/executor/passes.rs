@@ -11,7 +11,7 @@ use crate::kernels::{
     PoolBackward, Rows, Term,
 };
 use crate::parameters::{LayerVariables, Parameters};
-use crate::plan::{Buffers, Goal, Place, Plan, Step, plan};
+use crate::plan::{Buffers, GradientTarget, Place, Plan, Step, plan};
 use crate::simd::Level;
 use crate::thread_pool::ThreadPool;
 
@@ -405,7 +405,7 @@ fn backward(step: &Step, context: &mut Context<'_>) -> Result<(), KernelError> {
             }
         }
         Step::Pool { pooling, window, chosen, gradient, towards, .. } => {
-            let (Some(from), Some(Goal { place, add })) = (gradient, *towards) else {
+            let (Some(from), Some(GradientTarget { place, add })) = (gradient, *towards) else {
                 return Ok(());
             };
             let (from, to) = (views.maps(*from), views.maps(place));
@@ -423,7 +423,7 @@ fn backward(step: &Step, context: &mut Context<'_>) -> Result<(), KernelError> {
             });
         }
         Step::Global { gradient, towards, .. } => {
-            let (Some(mean), Some(Goal { place, add })) = (gradient, *towards) else {
+            let (Some(mean), Some(GradientTarget { place, add })) = (gradient, *towards) else {
                 return Ok(());
             };
             let (maps, mean) = (views.maps(place), views.maps(*mean));
@@ -434,7 +434,8 @@ fn backward(step: &Step, context: &mut Context<'_>) -> Result<(), KernelError> {
         }
         Step::Norm { part, towards } => {
             let settled = settle_parts(std::slice::from_ref(part), context);
-            let (Some(settled), Some(Goal { place, add })) = (settled.first(), *towards) else {
+            let (Some(settled), Some(GradientTarget { place, add })) = (settled.first(), *towards)
+            else {
                 return Ok(());
             };
             let to = views.maps(place);
@@ -454,14 +455,14 @@ fn linear_backward(
     context: &mut Context<'_>,
     layer: usize,
     (place, gradient): (Place, Option<Place>),
-    towards: Option<Goal>,
+    towards: Option<GradientTarget>,
     weights: usize,
 ) {
     let views = Views::new(context.plan, context.memory);
     let Some(gradient) = gradient else { return };
     let (from, gradient) = (rows(&views, place), rows(&views, gradient));
     let weights = Shared::new(context.memory.weights.at().wrapping_add(weights));
-    if let Some(Goal { place, add }) = towards {
+    if let Some(GradientTarget { place, add }) = towards {
         let to = rows(&views, place);
         by_images(context, 64, |level, images| {
             let of = LinearGradient::Inputs { to, add, images };

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::buffers::{BufferId, Buffers, Place};
-use super::step::{Convolution, Goal, Kind, Part, Sources, Step, Summand};
+use super::step::{Convolution, GradientTarget, Kind, Part, Sources, Step, Summand};
 use crate::activations::check_activations;
 use crate::error::KernelError;
 use crate::kernels::{Packing, Pooling, Window, winograd_pays, winograd_values};
@@ -432,7 +432,10 @@ impl<'a> Builder<'a> {
                             clear.push(goal);
                         }
                         let add = std::mem::replace(&mut written[input], true);
-                        to.push((part, Goal { place: goal.slice(0, part.channels), add }));
+                        to.push((
+                            part,
+                            GradientTarget { place: goal.slice(0, part.channels), add },
+                        ));
                     }
                 }
                 Step::Convolution(convolution) => {
@@ -515,9 +518,9 @@ impl<'a> Builder<'a> {
 }
 
 /// Where a layer's gradient goes next, and that it has been written.
-fn goal(gradients: &[Option<Place>], written: &mut [bool], layer: usize) -> Option<Goal> {
+fn goal(gradients: &[Option<Place>], written: &mut [bool], layer: usize) -> Option<GradientTarget> {
     let place = gradients[layer]?;
-    Some(Goal { place, add: std::mem::replace(&mut written[layer], true) })
+    Some(GradientTarget { place, add: std::mem::replace(&mut written[layer], true) })
 }
 
 const fn plain(place: Place) -> Summand {

@@ -6,4 +6,4 @@ mod step;
 
 pub use buffers::{Buffers, Place};
 pub use build::{Plan, plan};
-pub use step::{Convolution, Goal, Kind, Part, Sources, Step, Summand};
+pub use step::{Convolution, GradientTarget, Kind, Part, Sources, Step, Summand};

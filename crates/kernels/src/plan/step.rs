@@ -24,9 +24,9 @@ pub struct Sources {
     pub relu: bool,
 }
 
-/// Where a gradient goes.
+/// The place of a gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Goal {
+pub struct GradientTarget {
     /// The place.
     pub place: Place,
     /// Whether it is added to what is there.
@@ -89,7 +89,7 @@ pub struct Convolution {
     /// Where the weights lie one part after another, unpacked.
     pub weights: usize,
     /// Where the input's gradient goes, if it is wanted.
-    pub towards: Option<Goal>,
+    pub towards: Option<GradientTarget>,
     /// Images whose weight gradients are summed apart.
     pub groups_of_images: usize,
 }
@@ -109,7 +109,7 @@ pub enum Step {
     /// A sum's or a concatenation's gradient passed on: only a backward pass.
     Pass {
         /// Gradients and where they go.
-        to: Vec<(Place, Goal)>,
+        to: Vec<(Place, GradientTarget)>,
         /// What becomes 0 before, because the gradient covers it in part.
         clear: Vec<Place>,
     },
@@ -128,7 +128,7 @@ pub enum Step {
         /// The output's gradient.
         gradient: Option<Place>,
         /// Where the input's goes.
-        towards: Option<Goal>,
+        towards: Option<GradientTarget>,
     },
     /// The average of whole feature maps.
     Global {
@@ -139,14 +139,14 @@ pub enum Step {
         /// The output's gradient.
         gradient: Option<Place>,
         /// Where the input's goes.
-        towards: Option<Goal>,
+        towards: Option<GradientTarget>,
     },
     /// A batch normalisation of its own.
     Norm {
         /// Its values and coefficients.
         part: Part,
         /// Where the input's gradient goes.
-        towards: Option<Goal>,
+        towards: Option<GradientTarget>,
     },
     /// A fully connected layer.
     Linear {
@@ -159,7 +159,7 @@ pub enum Step {
         /// The output's gradient.
         gradient: Option<Place>,
         /// Where the input's goes.
-        towards: Option<Goal>,
+        towards: Option<GradientTarget>,
         /// Where its weights lie, in the order of the input's pixels.
         weights: usize,
     },
