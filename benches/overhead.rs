@@ -12,7 +12,7 @@ use std::time::Instant;
 use tandem::metrics::Metrics;
 use tandem::pareto::Objective;
 use tandem::run::{
-    Event, Experiment, Failure, Observer, Phase, Progress, Reward, Study, StudyError,
+    Event, Experiment, Failure, Observer, Phase, Progress, Reward, RunError, Runner,
 };
 use tandem::script::{Script, Settings};
 use tandem::search::{ControllerSpec, Feedback, ReinforceSettings, SearchSpace};
@@ -83,12 +83,12 @@ impl Experiment for Free {
 }
 
 /// Asks, evaluates, tells and keeps the frontier, with nothing stored.
-fn in_memory(experiment: &Free) -> Result<(), StudyError> {
+fn in_memory(experiment: &Free) -> Result<(), RunError> {
     let space = &experiment.space;
     let mut progress = Progress::new(experiment.objectives.clone(), 0);
     let phase = experiment.next_phase(&progress).ok().flatten().expect("a phase");
     let subspace = phase.subspace(experiment)?;
-    let failed = |source| StudyError::Controller { phase: "all".to_owned(), source };
+    let failed = |source| RunError::Controller { phase: "all".to_owned(), source };
     let mut controller =
         phase.controller.build(SearchSpace::from(&subspace), 0, "phase 0").map_err(failed)?;
     progress.enter("all");
@@ -106,13 +106,13 @@ fn in_memory(experiment: &Free) -> Result<(), StudyError> {
 }
 
 /// A whole run into a new store.
-fn stored(experiment: &dyn Experiment) -> Result<(), StudyError> {
+fn stored(experiment: &dyn Experiment) -> Result<(), RunError> {
     let dir = tempfile::tempdir().expect("a temporary folder");
     run(&dir.path().join("store"), experiment, TRIALS, &mut |_: Event<'_>| {})
 }
 
 /// Milliseconds a trial of a long run: the first trials and the last ones.
-fn long(experiment: &Free) -> Result<(f64, f64), StudyError> {
+fn long(experiment: &Free) -> Result<(f64, f64), RunError> {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let started = Instant::now();
     let mut at: Vec<(u64, f64)> = vec![(0, 0.0)];
@@ -135,7 +135,7 @@ fn run(
     experiment: &dyn Experiment,
     steps: u64,
     observer: &mut dyn Observer,
-) -> Result<(), StudyError> {
+) -> Result<(), RunError> {
     let store = Store::open(path, OpenMode::ReadWrite)?;
     let run = store.create_run(RunRecord {
         steps: Some(steps),
@@ -144,8 +144,8 @@ fn run(
         ..RunRecord::new("bench", "")
     })?;
     let stop = AtomicBool::new(false);
-    let study = Study { experiment, store: &store, run, threads: 1, stop: &stop, observer };
-    let (_, progress) = study.run()?;
+    let runner = Runner { experiment, store: &store, run, threads: 1, stop: &stop, observer };
+    let (_, progress) = runner.run()?;
     assert_eq!(progress.steps(), steps);
     Ok(())
 }
@@ -166,7 +166,7 @@ fn main() {
     let random = Free::new(ControllerSpec::Random, TRIALS);
     let reinforce = Free::new(ControllerSpec::Reinforce(ReinforceSettings::default()), TRIALS);
 
-    type Case<'a> = (&'a str, f64, Box<dyn Fn() -> Result<(), StudyError> + 'a>);
+    type Case<'a> = (&'a str, f64, Box<dyn Fn() -> Result<(), RunError> + 'a>);
     let cases: [Case<'_>; 5] = [
         ("random, in memory", 0.05, Box::new(|| in_memory(&random))),
         ("random, with the store", 0.2, Box::new(|| stored(&random))),

@@ -13,7 +13,7 @@ use tandem::accuracy::nasbench101::{ImportError, TableError};
 use tandem::pareto::ParseObjectiveError;
 use tandem::query::{QueryError, QuestionError};
 use tandem::report::Voice;
-use tandem::run::StudyError;
+use tandem::run::RunError;
 use tandem::script::{Diagnostic, ScriptError, SettingsError, Sources};
 use tandem::session::{Change, SessionError};
 use tandem::store::StoreError;
@@ -62,7 +62,7 @@ pub enum CliError {
     Store(#[from] StoreError),
     /// The run stops.
     #[error(transparent)]
-    Study(StudyError),
+    Run(RunError),
     /// A table cannot be imported.
     #[error(transparent)]
     Import(#[from] ImportError),
@@ -133,7 +133,7 @@ impl From<SessionError> for CliError {
             }
             SessionError::Failed(reason) => Self::failed(&reason),
             SessionError::Store(error) => Self::Store(error),
-            SessionError::Run(error) => Self::Study(error),
+            SessionError::Run(error) => Self::Run(error),
             SessionError::Changed { run, changes } => Self::Changed { run, changes },
             other => Self::Usage { message: other.to_string(), hint: other.help() },
         }
@@ -165,21 +165,21 @@ impl CliError {
             | Self::Changed { .. }
             | Self::ChangedStudy { .. }
             | Self::Plan(PlanError::Form { .. } | PlanError::Wrong { .. })
-            | Self::Study(
-                StudyError::Schedule(_)
-                | StudyError::Phase { .. }
-                | StudyError::Space { .. }
-                | StudyError::AllFailed { .. }
-                | StudyError::Unusable(_)
-                | StudyError::OriginChanged { .. }
-                | StudyError::MissingObjective { .. }
-                | StudyError::Threshold(_)
-                | StudyError::Sweep(_)
-                | StudyError::Contradiction { .. },
+            | Self::Run(
+                RunError::Schedule(_)
+                | RunError::Phase { .. }
+                | RunError::Space { .. }
+                | RunError::AllFailed { .. }
+                | RunError::Unusable(_)
+                | RunError::OriginChanged { .. }
+                | RunError::MissingObjective { .. }
+                | RunError::Threshold(_)
+                | RunError::Sweep(_)
+                | RunError::Contradiction { .. },
             ) => 3,
-            Self::Store(error) | Self::Study(StudyError::Store(error)) => store_code(error),
-            Self::Study(StudyError::Diverged { .. } | StudyError::Checkpoint { .. }) => 4,
-            Self::Study(_)
+            Self::Store(error) | Self::Run(RunError::Store(error)) => store_code(error),
+            Self::Run(RunError::Diverged { .. } | RunError::Checkpoint { .. }) => 4,
+            Self::Run(_)
             | Self::Import(_)
             | Self::ImportDevices(_)
             | Self::Table(_)
@@ -201,10 +201,10 @@ impl CliError {
                  strategies and scenarios may be added to the old one",
                 quoted(&file.display().to_string())
             )),
-            Self::Study(StudyError::OriginChanged { run, .. }) => Some(format!(
+            Self::Run(RunError::OriginChanged { run, .. }) => Some(format!(
                 "bring back what it was, or `tandem resume {run} --fork` to start a new run"
             )),
-            Self::Study(StudyError::Diverged { run, .. }) => Some(format!(
+            Self::Run(RunError::Diverged { run, .. }) => Some(format!(
                 "something that decides the run changed; `tandem resume {run} --fork` starts anew"
             )),
             Self::Acquire(AcquireError::Download(_)) => Some(
@@ -267,7 +267,7 @@ impl CliError {
     fn causes(&self) -> Vec<String> {
         // The messages of the other kinds name their causes themselves.
         let mut source = match self {
-            Self::Store(_) | Self::Study(_) => self.source(),
+            Self::Store(_) | Self::Run(_) => self.source(),
             _ => None,
         };
         let mut causes = Vec::new();

@@ -12,7 +12,7 @@ use tandem::metrics::Metrics;
 use tandem::note;
 use tandem::query::{Judged, Known, Ranking, Rescored, Subject, known, rank, rescore};
 use tandem::report::{Cell, Column, Format, Kind, Rows, Table, number};
-use tandem::run::{Experiment, Failure, Progress, Reward, RewardFn, StudyError};
+use tandem::run::{Experiment, Failure, Progress, Reward, RewardFn, RunError};
 use tandem::script::{Diagnostic, ScriptError};
 use tandem::session::{Loaded, stored_settings};
 use tandem::store::{Entry, Reader, RunRecord};
@@ -131,7 +131,7 @@ fn rewards(
             let step = trial.step;
             progress
                 .add(Arc::new(trial))
-                .map_err(|metric| CliError::Study(StudyError::MissingObjective { step, metric }))?;
+                .map_err(|metric| CliError::Run(RunError::MissingObjective { step, metric }))?;
         }
     }
     Ok(rewards)

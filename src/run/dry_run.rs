@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::error::StudyError;
+use super::error::RunError;
 use super::experiment::{Evaluated, Experiment, Phase, evaluate_finite};
 use super::failure::Failure;
 use super::progress::Progress;
@@ -84,7 +84,7 @@ impl Rehearsal {
         limit: Option<u64>,
         within: Duration,
         evaluated: &mut dyn FnMut(usize),
-    ) -> Result<Self, StudyError> {
+    ) -> Result<Self, RunError> {
         let until = Instant::now() + within;
         let mut rehearsal = Self {
             phases: Vec::new(),
@@ -100,7 +100,7 @@ impl Rehearsal {
                     break;
                 }
                 Err(failure) if rehearsal.phases.is_empty() => {
-                    return Err(StudyError::Schedule(failure));
+                    return Err(RunError::Schedule(failure));
                 }
                 Err(failure) => {
                     rehearsal.end = RehearsalEnd::Failed(failure);
@@ -127,9 +127,9 @@ impl Rehearsal {
         limit: Option<u64>,
         until: Instant,
         evaluated: &mut dyn FnMut(usize),
-    ) -> Result<Vec<Arc<Trial>>, StudyError> {
+    ) -> Result<Vec<Arc<Trial>>, RunError> {
         let subspace = phase.subspace(experiment)?;
-        let failed = |source| StudyError::Controller { phase: phase.name.clone(), source };
+        let failed = |source| RunError::Controller { phase: phase.name.clone(), source };
         let index = self.phases.len();
         // As a run names them: what is tried out are the first points of the run.
         let name = phase.keep.clone().unwrap_or_else(|| format!("phase {index}"));
@@ -213,7 +213,7 @@ impl Rehearsal {
         samples: &[Arc<Trial>],
         limit: Option<u64>,
         until: Instant,
-    ) -> Result<bool, StudyError> {
+    ) -> Result<bool, RunError> {
         let first = self.progress.steps();
         let mut whole = true;
         for (trial, count) in samples.iter().cycle().zip(0_u64..) {
@@ -227,7 +227,7 @@ impl Rehearsal {
             }
             self.progress
                 .add(trial.clone())
-                .map_err(|metric| StudyError::MissingObjective { step, metric })?;
+                .map_err(|metric| RunError::MissingObjective { step, metric })?;
         }
         let done = self.progress.steps() - first;
         if let Some(last) = self.phases.last_mut() {

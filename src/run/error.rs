@@ -1,4 +1,4 @@
-//! What stops a run.
+//! The errors that stop a run.
 
 use super::failure::Failure;
 use super::threshold::ThresholdError;
@@ -6,9 +6,9 @@ use crate::search::SearchError;
 use crate::space::SpaceError;
 use crate::store::StoreError;
 
-/// What stops a run.
+/// An error that stops a run.
 #[derive(Debug, thiserror::Error)]
-pub enum StudyError {
+pub enum RunError {
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),

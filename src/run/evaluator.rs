@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::error::StudyError;
+use super::error::RunError;
 use super::experiment::{Evaluated, Experiment, Phase, evaluate_finite};
 use super::failure::Failure;
 use crate::metrics::Metrics;
@@ -26,9 +26,9 @@ pub(super) struct Evaluator<'a> {
 
 impl<'a> Evaluator<'a> {
     /// Evaluates as many points at once as it has threads.
-    pub(super) fn new(experiment: &'a dyn Experiment, count: usize) -> Result<Self, StudyError> {
+    pub(super) fn new(experiment: &'a dyn Experiment, count: usize) -> Result<Self, RunError> {
         let pool = deep_stack::pool(count)
-            .map_err(|source| StudyError::Threads { threads: count, source })?;
+            .map_err(|source| RunError::Threads { threads: count, source })?;
         Ok(Self { experiment, pool, remembered: HashMap::new() })
     }
 

@@ -1,9 +1,9 @@
-//! What a study asks of an experiment.
+//! The interface between a run and its experiment.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::error::StudyError;
+use super::error::RunError;
 use super::failure::Failure;
 use super::progress::Progress;
 use super::threshold::Threshold;
@@ -61,10 +61,10 @@ impl Phase {
     /// # Errors
     /// A limit of zero trials, a part that the space does not have, parts that are neither
     /// searched nor fixed, or a screen where nothing says which metrics every trial has.
-    pub fn subspace(&self, experiment: &dyn Experiment) -> Result<Subspace, StudyError> {
+    pub fn subspace(&self, experiment: &dyn Experiment) -> Result<Subspace, RunError> {
         let space = experiment.space();
         let refuse = |reason: &str| {
-            Err(StudyError::Phase { phase: self.name.clone(), reason: reason.to_owned() })
+            Err(RunError::Phase { phase: self.name.clone(), reason: reason.to_owned() })
         };
         if self.steps.is_none_or(|steps| steps == 0) {
             return refuse("`steps` must be at least 1");
@@ -95,7 +95,7 @@ impl Phase {
         };
         space
             .subspace(&self.search, &held)
-            .map_err(|source| StudyError::Space { phase: self.name.clone(), source })
+            .map_err(|source| RunError::Space { phase: self.name.clone(), source })
     }
 
     /// The outcome of a point that need not be evaluated, by what is known of it before.

@@ -1,6 +1,6 @@
 //! The loop that turns an experiment into stored trials.
 //!
-//! [`Study`] asks a controller for points, has them evaluated, commits the trials and tells the
+//! [`Runner`] asks a controller for points, has them evaluated, commits the trials and tells the
 //! rewards, phase after phase. Whoever wants to watch is an [`Observer`] of its [`Event`]s.
 
 mod checkpoint;
@@ -19,7 +19,7 @@ mod threshold;
 mod trainings;
 
 pub use dry_run::{Rehearsal, RehearsalEnd, RehearsedPhase};
-pub use error::StudyError;
+pub use error::RunError;
 pub use estimates::StoredEstimates;
 pub use event::{Event, Observer};
 pub use experiment::{
@@ -29,7 +29,7 @@ pub use failure::Failure;
 pub use progress::{PhaseProgress, Progress};
 pub use provenance::record_provenance;
 pub use run_stats::{Best, Tally};
-pub use runner::{End, Study, all_failed};
+pub use runner::{End, Runner, all_failed};
 pub use threshold::{Judgement, Quantity, Threshold, ThresholdError};
 pub use trainings::{StoredTrainings, decode as decode_training};
 

@@ -1,6 +1,6 @@
 //! What the numbers of a run come from, in its record.
 
-use super::error::StudyError;
+use super::error::RunError;
 use super::experiment::Provenance;
 use crate::store::RunRecord;
 
@@ -8,7 +8,7 @@ use crate::store::RunRecord;
 ///
 /// # Errors
 /// Something has another version than when the run began.
-pub fn record_provenance(run: &mut RunRecord, provenance: Provenance) -> Result<bool, StudyError> {
+pub fn record_provenance(run: &mut RunRecord, provenance: Provenance) -> Result<bool, RunError> {
     let Provenance { origins, versions } = provenance;
     let mut news = false;
     for (what, now) in versions {
@@ -16,7 +16,7 @@ pub fn record_provenance(run: &mut RunRecord, provenance: Provenance) -> Result<
             Some(before) if *before == now => {}
             Some(before) => {
                 let (run, before) = (run.name.clone(), before.clone());
-                return Err(StudyError::OriginChanged { run, what, before, now });
+                return Err(RunError::OriginChanged { run, what, before, now });
             }
             None => {
                 run.data.insert(what, now);
@@ -62,7 +62,7 @@ mod tests {
         let other = provenance(&[], &[("model", "2")]);
         let error = record_provenance(&mut run, other).unwrap_err();
         let expected = ("model", "1", "2");
-        let StudyError::OriginChanged { what, before, now, .. } = &error else {
+        let RunError::OriginChanged { what, before, now, .. } = &error else {
             panic!("{error}");
         };
         assert_eq!((what.as_str(), before.as_str(), now.as_str()), expected);

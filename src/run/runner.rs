@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::checkpoint::{Checkpoint, SavedController};
-use super::error::StudyError;
+use super::error::RunError;
 use super::evaluator::Evaluator;
 use super::event::{Event, Observer};
 use super::experiment::{Evaluated, Experiment, Obstacle, Phase};
@@ -32,7 +32,7 @@ const COSTLY: Duration = Duration::from_secs(1);
 /// Evaluation of a stretch of points that takes longer is committed in smaller stretches.
 const COMMIT_WITHIN: Duration = Duration::from_millis(50);
 
-/// How a call of [`Study::run`] ended.
+/// The end of a call of [`Runner::run`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// The schedule has no more phases, or the limit of trials is reached.
@@ -42,7 +42,7 @@ pub enum End {
 }
 
 /// A run in a store, ready to start or to go on.
-pub struct Study<'a> {
+pub struct Runner<'a> {
     /// What is searched.
     pub experiment: &'a dyn Experiment,
     /// Where trials are kept.
@@ -80,15 +80,15 @@ struct State {
 
 impl State {
     /// The controller of a phase.
-    fn live(&mut self, name: &str, phase: &Phase) -> Result<&mut Live, StudyError> {
-        self.controllers.get_mut(name).ok_or_else(|| StudyError::Phase {
+    fn live(&mut self, name: &str, phase: &Phase) -> Result<&mut Live, RunError> {
+        self.controllers.get_mut(name).ok_or_else(|| RunError::Phase {
             phase: phase.name.clone(),
             reason: "its controller is gone".to_owned(),
         })
     }
 }
 
-impl Study<'_> {
+impl Runner<'_> {
     /// Runs the experiment from where the store's journal ends to its end, its limit of trials or
     /// a request to stop.
     ///
@@ -98,7 +98,7 @@ impl Study<'_> {
     /// # Errors
     /// The store, the schedule or a controller fails, or the journal is not what the experiment
     /// gives. The run is then marked failed, unless the store itself refuses.
-    pub fn run(mut self) -> Result<(End, Progress), StudyError> {
+    pub fn run(mut self) -> Result<(End, Progress), RunError> {
         self.set_status(Status::Running)?;
         let result = self.go();
         let status = match &result {
@@ -112,7 +112,7 @@ impl Study<'_> {
         Ok(ended)
     }
 
-    fn set_status(&mut self, status: Status) -> Result<(), StudyError> {
+    fn set_status(&mut self, status: Status) -> Result<(), RunError> {
         self.run.status = status;
         self.run.touch();
         self.store.update_run(&self.run)?;
@@ -120,7 +120,7 @@ impl Study<'_> {
         Ok(())
     }
 
-    fn go(&mut self) -> Result<(End, Progress), StudyError> {
+    fn go(&mut self) -> Result<(End, Progress), RunError> {
         let mut evaluator = Evaluator::new(self.experiment, self.threads)?;
         let mut state = self.load()?;
         loop {
@@ -129,7 +129,7 @@ impl Study<'_> {
                 self.checkpoint(&mut state)?;
                 return Ok((End::Interrupted, state.progress));
             }
-            let Some(phase) = next.map_err(StudyError::Schedule)? else {
+            let Some(phase) = next.map_err(RunError::Schedule)? else {
                 self.expect_exhausted(&mut state)?;
                 return Ok((End::Finished, state.progress));
             };
@@ -169,20 +169,20 @@ impl Study<'_> {
         }
     }
 
-    fn load(&mut self) -> Result<State, StudyError> {
+    fn load(&mut self) -> Result<State, RunError> {
         let run = &self.run.name;
         let trials = self.store.trials(run)?.collect::<Result<Vec<_>, _>>()?;
         let restore = match self.store.latest_checkpoint(run)? {
             None => None,
             Some((step, bytes)) => {
-                let unusable = |reason| StudyError::Checkpoint { run: run.clone(), step, reason };
+                let unusable = |reason| RunError::Checkpoint { run: run.clone(), step, reason };
                 Some(Checkpoint::decode(&bytes).map_err(unusable)?)
             }
         };
         let covered = restore.as_ref().map_or(0, |checkpoint| checkpoint.step);
         if covered > trials.len() as u64 {
             let reason = format!("it covers more than the {} stored trials", trials.len());
-            return Err(StudyError::Checkpoint { run: run.clone(), step: covered, reason });
+            return Err(RunError::Checkpoint { run: run.clone(), step: covered, reason });
         }
         if !trials.is_empty() {
             let trials = trials.len() as u64;
@@ -201,7 +201,7 @@ impl Study<'_> {
     }
 
     /// Starts a phase in the record and in the progress, or checks it against the record.
-    fn enter(&mut self, phase: &Phase, state: &mut State) -> Result<Subspace, StudyError> {
+    fn enter(&mut self, phase: &Phase, state: &mut State) -> Result<Subspace, RunError> {
         let subspace = phase.subspace(self.experiment)?;
         let index = state.progress.phases().len();
         let record = PhaseRecord {
@@ -242,19 +242,19 @@ impl Study<'_> {
         name: &str,
         subspace: &Subspace,
         state: &mut State,
-    ) -> Result<(), StudyError> {
+    ) -> Result<(), RunError> {
         if !state.controllers.contains_key(name) {
             let controller = phase
                 .controller
                 .build(SearchSpace::from(subspace), self.run.seed, name)
-                .map_err(|source| StudyError::Controller { phase: phase.name.clone(), source })?;
+                .map_err(|source| RunError::Controller { phase: phase.name.clone(), source })?;
             state.controllers.insert(name.to_owned(), Live { controller, asked: 0 });
         }
         Ok(())
     }
 
     /// Gives the controllers their saved state once the taken-over trials reach the checkpoint.
-    fn restore_if_due(&self, state: &mut State) -> Result<(), StudyError> {
+    fn restore_if_due(&self, state: &mut State) -> Result<(), RunError> {
         let due = state.restore.as_ref().is_some_and(|checkpoint| {
             checkpoint.step == state.progress.steps()
                 && checkpoint.phases as usize == state.progress.phases().len()
@@ -264,7 +264,7 @@ impl Study<'_> {
         }
         let checkpoint = state.restore.take();
         for saved in checkpoint.into_iter().flat_map(|checkpoint| checkpoint.controllers) {
-            let unusable = |reason: String| StudyError::Checkpoint {
+            let unusable = |reason: String| RunError::Checkpoint {
                 run: self.run.name.clone(),
                 step: state.covered,
                 reason,
@@ -287,13 +287,13 @@ impl Study<'_> {
         subspace: &Subspace,
         evaluator: &mut Evaluator<'_>,
         state: &mut State,
-    ) -> Result<bool, StudyError> {
+    ) -> Result<bool, RunError> {
         let quota = self.quota(phase, name, state)?;
         if state.restore.is_some() {
             self.read_again(quota, state)?;
             return Ok(true);
         }
-        let failed = |source| StudyError::Controller { phase: phase.name.clone(), source };
+        let failed = |source| RunError::Controller { phase: phase.name.clone(), source };
         let mut points = Vec::with_capacity(usize::try_from(quota).unwrap_or(0));
         for _ in 0..quota {
             let options = state.live(name, phase)?.controller.ask().map_err(failed)?;
@@ -313,7 +313,7 @@ impl Study<'_> {
 
     /// The number of asks up to the controller's next update, or the end of the phase or of the run; they
     /// count as asked.
-    fn quota(&self, phase: &Phase, name: &str, state: &mut State) -> Result<u64, StudyError> {
+    fn quota(&self, phase: &Phase, name: &str, state: &mut State) -> Result<u64, RunError> {
         let first = state.progress.steps();
         let in_phase = state.progress.phases().last().map_or(0, |phase| phase.steps);
         // A limit of trials may have cut the batch before the checkpoint.
@@ -330,7 +330,7 @@ impl Study<'_> {
     }
 
     /// Takes trials that a checkpoint covers from the journal.
-    fn read_again(&self, quota: u64, state: &mut State) -> Result<(), StudyError> {
+    fn read_again(&self, quota: u64, state: &mut State) -> Result<(), RunError> {
         let first = state.progress.steps();
         for _ in 0..quota {
             let Some(trial) = state.journal.next() else {
@@ -342,7 +342,7 @@ impl Study<'_> {
     }
 
     /// Takes the trials of points from the journal, as far as it has them: each must be the one that is stored.
-    fn replay(&self, points: &[Point], state: &mut State) -> Result<Vec<Arc<Trial>>, StudyError> {
+    fn replay(&self, points: &[Point], state: &mut State) -> Result<Vec<Arc<Trial>>, RunError> {
         let phase = state.progress.phases().len() - 1;
         let mut done: Vec<Arc<Trial>> = Vec::with_capacity(points.len());
         for point in points {
@@ -371,7 +371,7 @@ impl Study<'_> {
         evaluator: &mut Evaluator<'_>,
         state: &mut State,
         done: &mut Vec<Arc<Trial>>,
-    ) -> Result<bool, StudyError> {
+    ) -> Result<bool, RunError> {
         let mut rest = points;
         let mut stretch = self.threads.max(1);
         while !rest.is_empty() {
@@ -391,7 +391,7 @@ impl Study<'_> {
                     let mut failures =
                         evaluated.iter().filter_map(|(found, _)| found.failure.as_ref());
                     if let Some(failure) = failures.next() {
-                        return Err(StudyError::Unusable(failure.clone()));
+                        return Err(RunError::Unusable(failure.clone()));
                     }
                 }
                 None => {}
@@ -422,7 +422,7 @@ impl Study<'_> {
         evaluated: Vec<(Evaluated, TrialCost)>,
         state: &mut State,
         done: &mut Vec<Arc<Trial>>,
-    ) -> Result<(), StudyError> {
+    ) -> Result<(), RunError> {
         let phase = state.progress.phases().len() - 1;
         let mut entries = Vec::with_capacity(points.len());
         for ((point, (found, effort)), step) in
@@ -447,14 +447,14 @@ impl Study<'_> {
     }
 
     /// Takes down what the numbers come from, before they are stored.
-    fn note_provenance(&mut self) -> Result<(), StudyError> {
+    fn note_provenance(&mut self) -> Result<(), RunError> {
         if record_provenance(&mut self.run, self.experiment.provenance())? {
             self.store.update_run(&self.run)?;
         }
         Ok(())
     }
 
-    fn add(&self, trial: Arc<Trial>, progress: &mut Progress) -> Result<(), StudyError> {
+    fn add(&self, trial: Arc<Trial>, progress: &mut Progress) -> Result<(), RunError> {
         let step = trial.step;
         // The first finished trial says which metrics there are.
         if let Outcome::Done { metrics, .. } = &trial.outcome
@@ -462,7 +462,7 @@ impl Study<'_> {
         {
             self.experiment.thresholds().iter().try_for_each(|known| known.check(metrics))?;
         }
-        progress.add(trial).map_err(|metric| StudyError::MissingObjective { step, metric })
+        progress.add(trial).map_err(|metric| RunError::MissingObjective { step, metric })
     }
 
     /// Whether a threshold that stops the run can no longer hold; tells of each that is lost once.
@@ -483,7 +483,7 @@ impl Study<'_> {
     }
 
     /// Saves the controllers at a step at which none of them waits for a reward.
-    fn checkpoint(&mut self, state: &mut State) -> Result<(), StudyError> {
+    fn checkpoint(&mut self, state: &mut State) -> Result<(), RunError> {
         let step = state.progress.steps();
         if state.restore.is_some() || (step == state.covered && step > 0) {
             return Ok(());
@@ -493,7 +493,7 @@ impl Study<'_> {
             let saved = live
                 .controller
                 .save()
-                .map_err(|source| StudyError::Controller { phase: name.clone(), source })?;
+                .map_err(|source| RunError::Controller { phase: name.clone(), source })?;
             controllers.push(SavedController {
                 name: name.clone(),
                 asked: live.asked,
@@ -502,7 +502,7 @@ impl Study<'_> {
         }
         let phases = u32::try_from(state.progress.phases().len()).unwrap_or(u32::MAX);
         let checkpoint = Checkpoint { step, phases, controllers };
-        let bytes = checkpoint.encode().map_err(|reason| StudyError::Checkpoint {
+        let bytes = checkpoint.encode().map_err(|reason| RunError::Checkpoint {
             run: self.run.name.clone(),
             step,
             reason,
@@ -519,7 +519,7 @@ impl Study<'_> {
         Ok(())
     }
 
-    fn expect_exhausted(&self, state: &mut State) -> Result<(), StudyError> {
+    fn expect_exhausted(&self, state: &mut State) -> Result<(), RunError> {
         match state.journal.next() {
             None => Ok(()),
             Some(trial) => {
@@ -528,8 +528,8 @@ impl Study<'_> {
         }
     }
 
-    fn diverged(&self, step: u64, difference: String) -> StudyError {
-        StudyError::Diverged { run: self.run.name.clone(), step, difference }
+    fn diverged(&self, step: u64, difference: String) -> RunError {
+        RunError::Diverged { run: self.run.name.clone(), step, difference }
     }
 }
 
@@ -572,12 +572,12 @@ pub(super) fn is_over(phase: &Phase, progress: &Progress) -> bool {
 }
 
 /// The error of a run of which every trial has failed, however few they are.
-pub fn all_failed(progress: &Progress) -> Option<StudyError> {
+pub fn all_failed(progress: &Progress) -> Option<RunError> {
     let all = progress.steps() > 0 && progress.failed() == progress.steps();
     all.then(|| failed_alike(progress))
 }
 
-fn failed_alike(progress: &Progress) -> StudyError {
+fn failed_alike(progress: &Progress) -> RunError {
     let first = progress.first_failure().unwrap_or_else(|| Failure::new(""));
-    StudyError::AllFailed { trials: progress.steps(), first }
+    RunError::AllFailed { trials: progress.steps(), first }
 }

@@ -109,7 +109,7 @@ fn go(
     run: RunRecord,
     threads: usize,
     stop_after: u64,
-) -> Result<(End, Progress), StudyError> {
+) -> Result<(End, Progress), RunError> {
     let stop = AtomicBool::new(false);
     let mut committed = 0;
     let mut observer = |event: Event<'_>| {
@@ -118,7 +118,7 @@ fn go(
             stop.store(committed >= stop_after, Ordering::Relaxed);
         }
     };
-    Study { experiment: toy, store, run, threads, stop: &stop, observer: &mut observer }.run()
+    Runner { experiment: toy, store, run, threads, stop: &stop, observer: &mut observer }.run()
 }
 
 fn stored(store: &Store) -> Vec<Trial> {
@@ -225,10 +225,7 @@ fn another_seed_or_schedule_is_found_out() {
     other.phases.truncate(1);
     other.steps = 30;
     let error = go(&other, &store, store.run("toy-1").unwrap(), 2, u64::MAX).unwrap_err();
-    assert!(
-        matches!(error, StudyError::Diverged { .. } | StudyError::Checkpoint { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, RunError::Diverged { .. } | RunError::Checkpoint { .. }), "{error}");
     assert_eq!(stored(&store), before);
 }
 
@@ -255,8 +252,8 @@ fn a_run_in_which_nothing_works_stops() {
     let stop = AtomicBool::new(false);
     let experiment = &Broken(Toy::mixed());
     let observer = &mut |_: Event<'_>| {};
-    let study = Study { experiment, store: &store, run, threads: 1, stop: &stop, observer };
-    let error = study.run().unwrap_err().to_string();
+    let runner = Runner { experiment, store: &store, run, threads: 1, stop: &stop, observer };
+    let error = runner.run().unwrap_err().to_string();
     let (_, reason) = error.split_once("; ").unwrap();
     assert_eq!(reason, "the first with: metric `accuracy` is NaN");
     let trials = stored(&store);
@@ -337,7 +334,8 @@ fn a_checkpoint_follows_each_expensive_trial() {
         }
     };
     let stop = &AtomicBool::new(false);
-    let study = Study { experiment, store: &store, run, threads: 1, stop, observer: &mut observer };
-    assert_eq!(study.run().unwrap().0, End::Finished);
+    let runner =
+        Runner { experiment, store: &store, run, threads: 1, stop, observer: &mut observer };
+    assert_eq!(runner.run().unwrap().0, End::Finished);
     assert_eq!(checkpoints, [1, 2]);
 }

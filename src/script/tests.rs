@@ -1,10 +1,10 @@
-//! Scripts in a study with a store.
+//! Scripts in a run with a store.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use super::*;
-use crate::run::{End, Event, Experiment, Study};
+use crate::run::{End, Event, Experiment, Runner};
 use crate::space::Point;
 use crate::store::{OpenMode, Outcome, RunRecord, Status, Store, Trial};
 
@@ -37,7 +37,7 @@ fn panics_in_calls_are_failed_trials_of_an_intact_store() {
     let (script, store) = (faulty(), open());
     let run = store.create_run(RunRecord::new("faulty", "faulty.rhai")).unwrap();
     let (stop, mut observer) = (AtomicBool::new(false), |_: Event<'_>| {});
-    let study = Study {
+    let runner = Runner {
         experiment: &script,
         store: &store,
         run,
@@ -45,7 +45,7 @@ fn panics_in_calls_are_failed_trials_of_an_intact_store() {
         stop: &stop,
         observer: &mut observer,
     };
-    let (end, progress) = study.run().unwrap();
+    let (end, progress) = runner.run().unwrap();
     assert_eq!((end, progress.steps()), (End::Finished, 200));
     drop(store);
 

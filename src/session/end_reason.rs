@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::error::SessionError;
 use super::load::{data_folder, stored_settings};
-use crate::run::{Experiment, Progress, StudyError, Threshold};
+use crate::run::{Experiment, Progress, RunError, Threshold};
 use crate::script::Script;
 use crate::store::{Reader, RunRecord};
 
@@ -110,7 +110,7 @@ pub fn progress(store: &dyn Reader, run: &RunRecord) -> Result<Progress, Session
         let step = trial.step;
         progress
             .add(Arc::new(trial))
-            .map_err(|metric| SessionError::Run(StudyError::MissingObjective { step, metric }))?;
+            .map_err(|metric| SessionError::Run(RunError::MissingObjective { step, metric }))?;
     }
     Ok(progress)
 }

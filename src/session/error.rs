@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::change::Change;
-use crate::run::StudyError;
+use crate::run::RunError;
 use crate::script::{Diagnostic, ScriptError, Sources};
 use crate::store::StoreError;
 
@@ -40,7 +40,7 @@ pub enum SessionError {
     Store(#[from] StoreError),
     /// The run stops.
     #[error(transparent)]
-    Run(StudyError),
+    Run(RunError),
     /// Settings that have no stored form.
     #[error("the settings cannot be stored: {0}")]
     Unstorable(serde_json::Error),

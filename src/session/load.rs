@@ -9,8 +9,8 @@ use std::sync::atomic::AtomicBool;
 use super::error::SessionError;
 use crate::accel::registry;
 use crate::run::{
-    End, Experiment, Failure, Observer, Progress, StoredEstimates, StoredTrainings, Study,
-    StudyError,
+    End, Experiment, Failure, Observer, Progress, RunError, Runner, StoredEstimates,
+    StoredTrainings,
 };
 use crate::script::{Diagnostic, Script, ScriptError, Settings, SettingsError};
 use crate::search::SearchError;
@@ -87,8 +87,8 @@ impl Loaded {
     ) -> Result<(End, Progress), SessionError> {
         self.keep_in(store);
         let (experiment, threads) = (&self.script, self.threads());
-        let study = Study { experiment, store, run: record, threads, stop, observer };
-        study.run().map_err(|error| self.explain(error))
+        let runner = Runner { experiment, store, run: record, threads, stop, observer };
+        runner.run().map_err(|error| self.explain(error))
     }
 
     /// A point with some parts given as texts (`part=text`) and the others drawn by the seed.
@@ -128,22 +128,22 @@ impl Loaded {
     }
 
     /// An error of a run, with the script's source line where one is behind it.
-    pub fn explain(&self, error: StudyError) -> SessionError {
+    pub fn explain(&self, error: RunError) -> SessionError {
         let (head, failure) = match &error {
-            StudyError::Threshold(error) => {
+            RunError::Threshold(error) => {
                 return self.call(None, self.script.explain_threshold(error));
             }
-            StudyError::Phase { phase, .. }
-            | StudyError::Space { phase, .. }
-            | StudyError::Controller { phase, source: SearchError::Setting { .. } } => {
+            RunError::Phase { phase, .. }
+            | RunError::Space { phase, .. }
+            | RunError::Controller { phase, source: SearchError::Setting { .. } } => {
                 let message = match error.source() {
                     Some(source) => format!("{error}: {source}"),
                     None => error.to_string(),
                 };
                 return self.call(None, self.script.explain_phase(phase, message));
             }
-            StudyError::Schedule(failure) | StudyError::Unusable(failure) => (None, failure),
-            StudyError::AllFailed { trials, first } => {
+            RunError::Schedule(failure) | RunError::Unusable(failure) => (None, failure),
+            RunError::AllFailed { trials, first } => {
                 (Some(format!("each of the first {trials} trials failed, the first with:")), first)
             }
             _ => return SessionError::Run(error),

@@ -12,7 +12,7 @@ use crate::accel::registry;
 use crate::metrics::Metrics;
 use crate::network::Family;
 use crate::pareto::{Direction, Objective};
-use crate::run::{End, Experiment, Failure, StudyError};
+use crate::run::{End, Experiment, Failure, RunError};
 use crate::script::{Accuracies, SweepNetworks, SweepPairs, SweepPlan};
 use crate::space::nasbench101::Nasbench101Space;
 use crate::space::nasbench201::Nasbench201Space;
@@ -20,7 +20,7 @@ use crate::space::{Point, Space};
 use crate::store::{RunRecord, Store, SweepRecord};
 use crate::sweep::{
     EachPair, EverySweep, Judged, NamedObjective, OnChaidnn, Settings, Sweep as FastSweep,
-    SweepObjective, SweepProgress, SweepStudy, Sweeping,
+    SweepObjective, SweepProgress, SweepRunner, Sweeping,
 };
 use crate::util::deep_stack::pool;
 
@@ -189,7 +189,7 @@ impl<'e> Sweep<'e> {
     ) -> Result<Swept, SessionError> {
         let threads = self.experiment.threads();
         let pool = pool(threads)
-            .map_err(|source| SessionError::Run(StudyError::Threads { threads, source }))?;
+            .map_err(|source| SessionError::Run(RunError::Threads { threads, source }))?;
         let course = Course { store, record, stop, observer };
         pool.install(|| match &self.pairs {
             SweepPairs::OnChaidnn { networks, platform, parts } => match networks {
@@ -252,7 +252,7 @@ impl<'e> Sweep<'e> {
         classes: Option<usize>,
     ) -> Result<Swept, SessionError> {
         let Course { store, record, stop, observer } = course;
-        let study = SweepStudy {
+        let runner = SweepRunner {
             sweep,
             space: self.experiment.script.space(),
             point,
@@ -263,14 +263,14 @@ impl<'e> Sweep<'e> {
             stop,
             observer,
         };
-        let (end, record) = study.run().map_err(SessionError::Run)?;
+        let (end, record) = runner.run().map_err(SessionError::Run)?;
         store.sync()?;
         Ok(Swept { end, record, classes })
     }
 }
 
 fn failed(error: impl std::fmt::Display) -> SessionError {
-    SessionError::Run(StudyError::Sweep(error.to_string()))
+    SessionError::Run(RunError::Sweep(error.to_string()))
 }
 
 /// What the script says of a pair: its own metrics, which must agree with the sweep's, and reward.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::run::{End, Event, Experiment, Study, StudyError};
+use crate::run::{End, Event, Experiment, RunError, Runner};
 use crate::store::{RunRecord, Store};
 use crate::util::deep_stack;
 
@@ -42,7 +42,7 @@ pub struct RunFailure {
     pub index: usize,
     /// Why.
     #[source]
-    pub error: Box<StudyError>,
+    pub error: Box<RunError>,
 }
 
 /// Carries out runs, at most `threads` of them at once, each on a thread of its own.
@@ -98,13 +98,13 @@ fn carry_out(
     planned: &Planned<'_>,
     stop: &AtomicBool,
     observer: &(dyn Fn(ComparisonEvent<'_>) + Sync),
-) -> Result<End, StudyError> {
+) -> Result<End, RunError> {
     let mut observe = |event: Event<'_>| {
         if let Event::Committed { trials, .. } = event {
             observer(ComparisonEvent::Committed { trials: trials.len() as u64 });
         }
     };
-    let study = Study {
+    let runner = Runner {
         experiment: planned.experiment,
         store,
         run: planned.run.clone(),
@@ -112,7 +112,7 @@ fn carry_out(
         stop,
         observer: &mut observe,
     };
-    let (end, progress) = study.run()?;
+    let (end, progress) = runner.run()?;
     if end == End::Finished {
         let trials = progress.steps();
         observer(ComparisonEvent::Finished { run: &planned.run.name, trials });

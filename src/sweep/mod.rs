@@ -26,7 +26,7 @@ pub use metric::{SweepMetric, SweepObjective, SweepObjectiveError, Values};
 pub use pairs::{OnChaidnn, OneByOne, Pairs};
 pub use results::{Best, Results, SweepCounts, Sweeping, SweptPair};
 pub use staircase::Member;
-pub use stored::{FRONTIER, Judged, PAIRS, SweepProgress, SweepStudy};
+pub use stored::{FRONTIER, Judged, PAIRS, SweepProgress, SweepRunner};
 pub use top::Ranked;
 
 #[cfg(test)]

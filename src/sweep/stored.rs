@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::metrics::Metrics;
-use crate::run::{End, Failure, Provenance, StudyError, record_provenance};
+use crate::run::{End, Failure, Provenance, RunError, record_provenance};
 use crate::space::{Point, Space};
 use crate::store::{
     Entry, GoalRecord, Outcome, PhaseRecord, RunRecord, Status, Store, SweepRecord, Trial,
@@ -41,7 +41,7 @@ pub struct SweepProgress {
 }
 
 /// A sweep in a store, ready to start or to go on.
-pub struct SweepStudy<'a, S: Sweeping> {
+pub struct SweepRunner<'a, S: Sweeping> {
     /// The sweep.
     pub sweep: &'a S,
     /// The space of the pairs.
@@ -62,16 +62,16 @@ pub struct SweepStudy<'a, S: Sweeping> {
     pub observer: &'a mut dyn FnMut(SweepProgress),
 }
 
-impl<S: Sweeping> SweepStudy<'_, S> {
+impl<S: Sweeping> SweepRunner<'_, S> {
     /// Sweeps from the last checkpoint to the end or to a request to stop, and at the end stores the
     /// frontier and the best pairs as trials.
     ///
     /// # Errors
     /// The store fails, a checkpoint cannot be used, a pair cannot be evaluated, or the experiment
     /// contradicts the sweep.
-    pub fn run(mut self) -> Result<(End, RunRecord), StudyError> {
+    pub fn run(mut self) -> Result<(End, RunRecord), RunError> {
         let end = self.carry_out();
-        if let Err(error @ (StudyError::Sweep(_) | StudyError::Contradiction { .. })) = &end {
+        if let Err(error @ (RunError::Sweep(_) | RunError::Contradiction { .. })) = &end {
             self.run.status = Status::Failed { reason: error.to_string() };
             self.run.touch();
             self.store.update_run(&self.run)?;
@@ -79,7 +79,7 @@ impl<S: Sweeping> SweepStudy<'_, S> {
         Ok((end?, self.run))
     }
 
-    fn carry_out(&mut self) -> Result<End, StudyError> {
+    fn carry_out(&mut self) -> Result<End, RunError> {
         let name = self.run.name.clone();
         let mut state = self.restore()?;
         self.run.status = Status::Running;
@@ -107,7 +107,7 @@ impl<S: Sweeping> SweepStudy<'_, S> {
         if let Some(error) = failed {
             return Err(error);
         }
-        let reached = ended.map_err(|error| StudyError::Sweep(error.to_string()))?;
+        let reached = ended.map_err(|error| RunError::Sweep(error.to_string()))?;
         let seconds = before + started.elapsed().as_secs_f64();
         if !reached {
             self.run.status = Status::Interrupted;
@@ -119,22 +119,22 @@ impl<S: Sweeping> SweepStudy<'_, S> {
         Ok(End::Finished)
     }
 
-    fn restore(&self) -> Result<S::State, StudyError> {
+    fn restore(&self) -> Result<S::State, RunError> {
         let Some((step, bytes)) = self.store.latest_checkpoint(&self.run.name)? else {
             return Ok(self.sweep.start());
         };
-        postcard::from_bytes(&bytes).map_err(|error| StudyError::Checkpoint {
+        postcard::from_bytes(&bytes).map_err(|error| RunError::Checkpoint {
             run: self.run.name.clone(),
             step,
             reason: error.to_string(),
         })
     }
 
-    fn checkpoint(&mut self, name: &str, state: &S::State, seconds: f64) -> Result<(), StudyError> {
+    fn checkpoint(&mut self, name: &str, state: &S::State, seconds: f64) -> Result<(), RunError> {
         // Before what was found is kept: it may not be of other data than what was found before.
         record_provenance(&mut self.run, (self.provenance)())?;
         let step = self.sweep.done(state).networks;
-        let bytes = postcard::to_stdvec(state).map_err(|error| StudyError::Checkpoint {
+        let bytes = postcard::to_stdvec(state).map_err(|error| RunError::Checkpoint {
             run: name.to_owned(),
             step,
             reason: error.to_string(),
@@ -145,7 +145,7 @@ impl<S: Sweeping> SweepStudy<'_, S> {
     }
 
     /// Writes the run's record anew.
-    fn save(&mut self, state: &S::State, seconds: f64) -> Result<(), StudyError> {
+    fn save(&mut self, state: &S::State, seconds: f64) -> Result<(), RunError> {
         let done = self.sweep.done(state);
         let record = self.run.sweep.get_or_insert_with(SweepRecord::default);
         record.done = done.networks;
@@ -157,7 +157,7 @@ impl<S: Sweeping> SweepStudy<'_, S> {
     }
 
     /// Stores the trials, unless they are, and closes the run.
-    fn finish(&mut self, state: &S::State, seconds: f64) -> Result<(), StudyError> {
+    fn finish(&mut self, state: &S::State, seconds: f64) -> Result<(), RunError> {
         let results = self.sweep.results(state);
         let (trials, phases) = self.trials(&results)?;
         record_provenance(&mut self.run, (self.provenance)())?;
@@ -186,7 +186,7 @@ impl<S: Sweeping> SweepStudy<'_, S> {
     }
 
     /// The frontier, then the best pairs for each objective, each a phase.
-    fn trials(&self, results: &Results) -> Result<(Vec<Trial>, Vec<PhaseRecord>), StudyError> {
+    fn trials(&self, results: &Results) -> Result<(Vec<Trial>, Vec<PhaseRecord>), RunError> {
         let mut trials = Vec::new();
         let mut phases = vec![phase(0, FRONTIER, 0)];
         for kept in &results.frontier {
@@ -215,10 +215,10 @@ impl<S: Sweeping> SweepStudy<'_, S> {
     }
 
     /// The point of a pair, and what the experiment says of it.
-    fn judged(&self, kept: &SweptPair, metrics: Metrics) -> Result<(Point, Judged), StudyError> {
+    fn judged(&self, kept: &SweptPair, metrics: Metrics) -> Result<(Point, Judged), RunError> {
         let point = (self.point)(kept.network, kept.configuration);
         let judged = (self.judge)(&point, metrics)
-            .map_err(|failure| StudyError::Contradiction { pair: self.texts(&point), failure })?;
+            .map_err(|failure| RunError::Contradiction { pair: self.texts(&point), failure })?;
         Ok((point, judged))
     }
 

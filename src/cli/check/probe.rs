@@ -7,7 +7,7 @@ use crate::cli::error::CliError;
 use tandem::accuracy::training_cache::Estimate;
 use tandem::metrics::Metrics;
 use tandem::run::{
-    Experiment, Failure, Obstacle, Progress, Rehearsal, RehearsalEnd, StudyError, evaluate_finite,
+    Experiment, Failure, Obstacle, Progress, Rehearsal, RehearsalEnd, RunError, evaluate_finite,
 };
 use tandem::script::Diagnostic;
 use tandem::session::Loaded;
@@ -306,7 +306,7 @@ fn require_metrics(loaded: &Loaded, values: &Metrics) -> Result<(), CliError> {
         }
     }
     for threshold in loaded.script.thresholds() {
-        threshold.check(values).map_err(|error| loaded.explain(StudyError::Threshold(error)))?;
+        threshold.check(values).map_err(|error| loaded.explain(RunError::Threshold(error)))?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::cli::error::CliError;
 use crate::cli::interrupt::stop;
 use tandem::note;
 use tandem::report::{Format, StudyBar};
-use tandem::run::{End, StudyError};
+use tandem::run::{End, RunError};
 use tandem::script::{Diagnostic, ScriptError, SettingsError, Sources};
 use tandem::session::{Change, diff, one_line};
 use tandem::store::{RunRecord, Status, Store, StoreError, StudyRecord, now_s};
@@ -200,7 +200,7 @@ fn search(
     let ended = run_all(store, &planned, threads, stop, &|event| bar.observe(event));
     drop(bar);
     ended.map_err(|failure| match *failure.error {
-        StudyError::OriginChanged { what, before, now, .. } => CliError::ChangedStudy {
+        RunError::OriginChanged { what, before, now, .. } => CliError::ChangedStudy {
             study: study.name.clone(),
             changes: vec![Change {
                 what: format!("what the {what} come from"),

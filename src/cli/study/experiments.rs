@@ -205,7 +205,7 @@ fn ready(common: &Common, file: &Path, settings: Settings) -> Result<Loaded, Cli
     let progress = Progress::new(script.objectives().to_vec(), 0);
     let first = script.next_phase(&progress).map_err(|failure| loaded.failure(&failure))?;
     if let Some(phase) = first {
-        phase.subspace(script).map_err(CliError::Study)?;
+        phase.subspace(script).map_err(CliError::Run)?;
     }
     Ok(loaded)
 }
@@ -216,7 +216,7 @@ pub fn rendered(error: &CliError) -> String {
         return rendered;
     }
     match error {
-        CliError::Study(error) => match std::error::Error::source(error) {
+        CliError::Run(error) => match std::error::Error::source(error) {
             Some(cause) => format!("error: {error}\n  because: {cause}"),
             None => format!("error: {error}"),
         },

@@ -8,7 +8,7 @@ use crate::cli::error::CliError;
 use crate::cli::sweep_summary::frontier;
 use tandem::metrics::Origin;
 use tandem::pareto::Objective;
-use tandem::run::StudyError;
+use tandem::run::RunError;
 use tandem::store::{RunRecord, Store, StoreError, StudyRecord, Trial};
 use tandem::study::{Course, Outcomes, Plan, Target, compare};
 use tandem::util::deep_stack::pool;
@@ -60,7 +60,7 @@ pub fn judge(
     threads: usize,
 ) -> Result<Vec<Judged>, CliError> {
     let pool =
-        pool(threads).map_err(|source| CliError::Study(StudyError::Threads { threads, source }))?;
+        pool(threads).map_err(|source| CliError::Run(RunError::Threads { threads, source }))?;
     let scenario =
         |(name, _): &(String, _)| judge_scenario(store, plan, study, experiments, swept, name);
     pool.install(|| plan.scenarios.0.iter().map(scenario).collect())
@@ -141,7 +141,7 @@ fn refuse_better(judged: &Judged) -> Result<(), CliError> {
     for (strategy, courses) in &judged.strategies {
         for (course, repeat) in courses.iter().zip(1u64..) {
             if course.score() > best + ROUNDING * best.abs() {
-                return Err(CliError::Study(StudyError::Sweep(format!(
+                return Err(CliError::Run(RunError::Sweep(format!(
                     "run {repeat} of strategy `{strategy}` on scenario `{}` has a reward of {}, above \
                      the best of all pairs of sweep `{}`, {best}; the scenario and `exact` must \
                      evaluate pairs alike",

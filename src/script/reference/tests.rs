@@ -10,7 +10,7 @@ use super::catalogue::{Function, Kind, names};
 use super::*;
 use crate::accel::chaidnn::Estimate;
 use crate::accuracy::nasbench101::TableError;
-use crate::run::{Event, Experiment, Study};
+use crate::run::{Event, Experiment, Runner};
 use crate::script::contract::entry_points::ROLES;
 use crate::script::language::DISABLED;
 use crate::script::modules::TrainingPlan;
@@ -193,7 +193,7 @@ fn run_experiment(text: &str, place: &Path) -> Result<(), String> {
     let folder = TempDir::new_in(place).map_err(reason)?;
     let store = Store::open(folder.path(), OpenMode::ReadWrite).map_err(reason)?;
     let run = RunRecord { steps: Some(TRIALS), ..RunRecord::new("example", "example.rhai") };
-    let study = Study {
+    let runner = Runner {
         experiment: &script,
         store: &store,
         run: store.create_run(run).map_err(reason)?,
@@ -201,7 +201,7 @@ fn run_experiment(text: &str, place: &Path) -> Result<(), String> {
         stop: &AtomicBool::new(false),
         observer: &mut |_: Event<'_>| {},
     };
-    let (_, progress) = study.run().map_err(reason)?;
+    let (_, progress) = runner.run().map_err(reason)?;
     for trial in progress.trials() {
         if let Outcome::Failed { reason, .. } = &trial.outcome {
             return Err(format!("trial {} failed: {reason}", trial.step));
