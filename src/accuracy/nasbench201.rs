@@ -15,10 +15,10 @@ use crate::space::nasbench201::{CELL_COUNT, Cell201};
 const MAGIC: &[u8; 8] = b"NB201ACC";
 const VERSION: u32 = 1;
 const HEADER_LENGTH: usize = 36;
-const MOST_SEEDS: usize = 3;
+const MAX_SEEDS: usize = 3;
 
-/// A counted payload of this many bytes has every cell trained [`MOST_SEEDS`] times.
-const LONGEST_PAYLOAD: usize = CELL_COUNT * (1 + Dataset::ALL.len() * MOST_SEEDS * 2);
+/// A counted payload of this many bytes has every cell trained [`MAX_SEEDS`] times.
+const LONGEST_PAYLOAD: usize = CELL_COUNT * (1 + Dataset::ALL.len() * MAX_SEEDS * 2);
 
 static EMBEDDED: &[u8] = include_bytes!("../../data/nasbench201/nasbench201.bin");
 
@@ -127,7 +127,7 @@ pub struct Nasbench201Table {
     seeds: Vec<u8>,
     /// The correctly classified images: by data set, then by cell, then by training, with zeros
     /// for trainings that a cell does not have.
-    correct: Vec<[u16; MOST_SEEDS]>,
+    correct: Vec<[u16; MAX_SEEDS]>,
 }
 
 impl Nasbench201Table {
@@ -189,12 +189,12 @@ impl Nasbench201Table {
     fn decode_payload(payload: &[u8]) -> Result<Self, TableError> {
         let mut rest = payload;
         let seeds = take(&mut rest, CELL_COUNT)?.to_vec();
-        if !seeds.iter().all(|&seeds| (1..=MOST_SEEDS).contains(&usize::from(seeds))) {
+        if !seeds.iter().all(|&seeds| (1..=MAX_SEEDS).contains(&usize::from(seeds))) {
             return Err(corrupted("a cell has no training, or more than 3"));
         }
-        let mut correct = vec![[0; MOST_SEEDS]; Dataset::ALL.len() * CELL_COUNT];
+        let mut correct = vec![[0; MAX_SEEDS]; Dataset::ALL.len() * CELL_COUNT];
         for (dataset, rows) in Dataset::ALL.into_iter().zip(correct.chunks_exact_mut(CELL_COUNT)) {
-            for seed in 0..MOST_SEEDS {
+            for seed in 0..MAX_SEEDS {
                 let trained = seeds.iter().filter(|&&seeds| usize::from(seeds) > seed).count();
                 let low = take(&mut rest, trained)?;
                 let high = take(&mut rest, trained)?;

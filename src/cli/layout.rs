@@ -8,7 +8,7 @@ use tandem::report::{columns_of_notes, columns_of_results, rows_of_results, wrap
 const WIDTH: usize = 100;
 
 /// Rows of a long list where there is room; the rest is a command away.
-const MOST: usize = 10;
+const MAX: usize = 10;
 
 /// Rows of a long list where there is none.
 const FEWEST: usize = 3;
@@ -44,7 +44,7 @@ pub fn note(text: &str, indent: usize) -> String {
 /// Those of the part.
 pub fn fitting(others: usize, part: impl Fn(usize) -> io::Result<Vec<u8>>) -> io::Result<Vec<u8>> {
     let room = rows_of_results().map(|rows| rows.saturating_sub(others + BESIDE));
-    for rows in (FEWEST + 1..=MOST).rev() {
+    for rows in (FEWEST + 1..=MAX).rev() {
         let whole = part(rows)?;
         if room.is_none_or(|room| lines(&whole) <= room) {
             return Ok(whole);

@@ -13,7 +13,7 @@ use tandem::report::{Format, TrialColumns, number};
 use tandem::store::{Outcome, Trial};
 
 /// Vectors that the hypervolume may take in all its steps: some seconds.
-const MOST_VECTORS: u64 = 20_000_000;
+const MAX_VECTORS: u64 = 20_000_000;
 
 /// Prints the non-dominated trials of one or more runs, and their hypervolume.
 ///
@@ -105,7 +105,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         .zip(&reference)
         .map(|(o, &cost)| format!("{} {}", o.metric, number(o.value(cost))))
         .collect();
-    let volume = hypervolume_within(&costs, &reference, MOST_VECTORS);
+    let volume = hypervolume_within(&costs, &reference, MAX_VECTORS);
     let line = match volume {
         None => format!(
             "no hypervolume: of {} points with {} objectives it takes too long",

@@ -15,7 +15,7 @@ use crate::store::{Entry, Outcome, Trial, TrialCost};
 const POINTS: (u64, u64) = (64, 8);
 
 /// No more phases are tried out.
-const MOST_PHASES: usize = 100;
+const MAX_PHASES: usize = 100;
 
 /// A phase as it was tried out.
 #[derive(Clone, Debug)]
@@ -92,7 +92,7 @@ impl Rehearsal {
             progress: Progress::new(experiment.objectives().to_vec(), seed),
             entries: Vec::new(),
         };
-        while rehearsal.phases.len() < MOST_PHASES && Instant::now() < until {
+        while rehearsal.phases.len() < MAX_PHASES && Instant::now() < until {
             let phase = match experiment.next_phase(&rehearsal.progress) {
                 Ok(Some(phase)) => phase,
                 Ok(None) => {

@@ -3,22 +3,22 @@
 use std::fmt::{self, Display, Write};
 
 /// Characters of a text at most.
-const MOST: usize = 2_000;
+const MAX: usize = 2_000;
 
 /// Characters of a name at most.
-const MOST_OF_NAMES: usize = 60;
+const MAX_OF_NAMES: usize = 60;
 
 /// What a value is as a text, cut where it is longer than anyone reads. Control characters are written as
 /// escapes, but for line breaks and tabs, so that no text commands the terminal.
 ///
 /// A value that prints itself by recursion stops where the text is cut.
 pub(super) fn brief(value: impl Display) -> String {
-    cut(value, MOST)
+    cut(value, MAX)
 }
 
 /// As [`brief`], for a name within a sentence.
 pub(super) fn brief_name(value: impl Display) -> String {
-    cut(value, MOST_OF_NAMES)
+    cut(value, MAX_OF_NAMES)
 }
 
 fn cut(value: impl Display, most: usize) -> String {
@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn long_texts_are_cut_and_commands_shown() {
         assert_eq!(brief("ä\n\u{1b}[2J"), "ä\n\\u{1b}[2J");
-        assert_eq!(brief("y".repeat(MOST)), "y".repeat(MOST));
-        assert_eq!(brief("y".repeat(MOST + 1)), "y".repeat(MOST) + "...");
+        assert_eq!(brief("y".repeat(MAX)), "y".repeat(MAX));
+        assert_eq!(brief("y".repeat(MAX + 1)), "y".repeat(MAX) + "...");
     }
 }

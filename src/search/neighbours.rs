@@ -7,7 +7,7 @@ use rand_chacha::ChaCha12Rng;
 use super::controller::SearchSpace;
 
 /// Options of one choice that a list of neighbours has at most.
-const MOST: usize = 32;
+const MAX: usize = 32;
 
 /// A point with one choice changed; `None` where nothing can be changed.
 ///
@@ -61,13 +61,13 @@ pub fn neighbours(space: &SearchSpace, point: &[u16], rng: &mut ChaCha12Rng) -> 
         let own = point[choice];
         let last = u16::try_from(size - 1).unwrap_or(u16::MAX);
         let mut options: Vec<u16> = (0..=last).filter(|&option| option != own).collect();
-        if options.len() > MOST {
+        if options.len() > MAX {
             if space.ordered[choice] {
                 options.sort_by_key(|&option| (option.abs_diff(own), option));
             } else {
                 options.shuffle(rng);
             }
-            options.truncate(MOST);
+            options.truncate(MAX);
         }
         for option in options {
             let mut changed = point.to_vec();

@@ -12,7 +12,7 @@ use crate::store::plain_name;
 use crate::util::yaml::{self, Named};
 
 /// Repeats of a strategy on a scenario at most.
-const MOST_REPEATS: u64 = 10_000;
+const MAX_REPEATS: u64 = 10_000;
 
 /// What to write in place of a list of repeats.
 const ONLY_SEEDS: &str = "a number: repeats differ in their seed alone, which the study gives; make what else \
@@ -76,7 +76,7 @@ fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
         type Value = u64;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "a whole number from 1 to {MOST_REPEATS}")
+            write!(f, "a whole number from 1 to {MAX_REPEATS}")
         }
 
         fn visit_u64<E>(self, count: u64) -> Result<u64, E> {
@@ -161,8 +161,8 @@ impl Plan {
     /// The first thing that makes no sense.
     fn validate(&self) -> Result<(), Wrong> {
         let refuse = |key: &str, what: String| Err(Wrong::new(&[key], what));
-        if !(1..=MOST_REPEATS).contains(&self.repeats) {
-            let what = format!("repeats is {}; it must be from 1 to {MOST_REPEATS}", self.repeats);
+        if !(1..=MAX_REPEATS).contains(&self.repeats) {
+            let what = format!("repeats is {}; it must be from 1 to {MAX_REPEATS}", self.repeats);
             return refuse("repeats", what);
         }
         if self.seed.checked_add(self.repeats).is_none() {

@@ -15,7 +15,7 @@ use crate::pareto::{Frontier, Objective, Weighted, costs};
 const ROUND: u64 = 4_096;
 
 /// The fewest networks of a round, which threads share.
-const LEAST_NETWORKS: u64 = 16;
+const MIN_NETWORKS: u64 = 16;
 
 /// Pairs that fail before it is said that all do so far.
 const HOPELESS: u64 = 1_000;
@@ -231,7 +231,7 @@ impl<P: EachPair> Sweeping for EverySweep<'_, P> {
         let mut frontier = Frontier::new();
         // A state with nothing left to do keeps it.
         self.offer_all(&mut frontier, state.found.frontier.clone());
-        let round = (ROUND / self.configurations()).max(LEAST_NETWORKS);
+        let round = (ROUND / self.configurations()).max(MIN_NETWORKS);
         let mut broken_off = false;
         while state.networks < self.networks() && !broken_off {
             let end = (state.networks + round).min(self.networks());

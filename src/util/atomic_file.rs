@@ -16,10 +16,10 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// Symbolic links that are followed one after another; as many as Linux follows.
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 /// No more names are tried for a file beside its place.
-const MOST_NAMES: u32 = 100;
+const MAX_NAMES: u32 = 100;
 
 /// What is at a place that a file is to be written to.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ fn own_stream(_found: &Metadata) -> io::Result<Option<File>> {
 /// Where the symbolic links at a path lead to, whether there is anything or not.
 fn end_of_links(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
-    for _ in 0..MOST_LINKS {
+    for _ in 0..MAX_LINKS {
         let Ok(next) = fs::read_link(&path) else { break };
         path = path.parent().unwrap_or_else(|| Path::new("")).join(next);
     }
@@ -110,7 +110,7 @@ impl Replacement {
             name.push(format!(".{}-{number}.part", std::process::id()));
             let beside = place.with_file_name(name);
             let file = match File::create_new(&beside) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists && number < MOST_NAMES => {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists && number < MAX_NAMES => {
                     continue;
                 }
                 file => Some(file?),

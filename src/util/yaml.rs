@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_yaml::Value;
 
 /// What a text may come to in bytes when its aliases are written out.
-const MOST: usize = 64 << 20;
+const MAX: usize = 64 << 20;
 
 /// What a value takes beside its text.
 const VALUE: usize = 64;
@@ -21,7 +21,7 @@ const VALUE: usize = 64;
 /// # Errors
 /// It is no YAML, not what is read, or more than 64 MB with its aliases written out.
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_yaml::Error> {
-    let left = Cell::new(MOST);
+    let left = Cell::new(MAX);
     // What else is wrong is said when it is read.
     if Measure(&left).deserialize(serde_yaml::Deserializer::from_str(text)).is_err()
         && left.get() == 0

@@ -16,7 +16,7 @@ const TIGHT: [&str; 4] =
     ["threads=2", "limits.operations=50000", "limits.seconds=2", "limits.memory_mb=64"];
 
 /// The memory of the process at most, in MB: twice the limit of a script on each of two threads, and what the program itself needs.
-const MOST_MB: u64 = 350;
+const MAX_MB: u64 = 350;
 
 /// The functions of a script that does no harm.
 const HARMLESS: [(&str, &str); 5] = [
@@ -86,7 +86,7 @@ fn refused(place: &Place, arguments: &[&str], name: &str, says: &str) {
         assert!(!ran.err.contains(internal), "{name}: {}", ran.err);
     }
     assert!(ran.err.len() < 20_000, "{name}: {} bytes of messages", ran.err.len());
-    assert!(most < MOST_MB, "{name}: {most} MB");
+    assert!(most < MAX_MB, "{name}: {most} MB");
     if place.path().join(".tandem").exists() {
         place.ok(&["store", "verify"]);
     }
@@ -352,7 +352,7 @@ fn a_single_step_beyond_all_memory_ends_the_process() {
     assert_eq!(ran.code, 3, "{}", ran.err);
     assert!(ran.err.contains("the script holds"), "{}", ran.err);
     assert!(ran.err.contains("`limits.memory_mb`"), "{}", ran.err);
-    assert!(most < 8 * 64 + MOST_MB, "{most} MB");
+    assert!(most < 8 * 64 + MAX_MB, "{most} MB");
     place.ok(&["store", "verify"]);
 }
 
@@ -749,7 +749,7 @@ fn what_some_points_do_is_recorded_with_them() {
     ));
     let (ran, _, most) = watched(&place, &["run", "x.rhai"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert!(most < 3 * MOST_MB, "{most} MB");
+    assert!(most < 3 * MAX_MB, "{most} MB");
     let trials = place.trials("x-1");
     assert_eq!(trials.lines().count(), 40);
     let failed = place.ok(&["query", "failed", "--run", "x-1", "--format", "jsonl"]);
@@ -935,7 +935,7 @@ fn caches_are_bounded() {
         let place = Place::with(&script("", &bodies));
         let (ran, _, most) = watched(&place, &["run", "x.rhai"]);
         assert!(ran.code == 0 || ran.code == 3, "{name}: {}", ran.err);
-        assert!(most < MOST_MB, "{name}: {most} MB");
+        assert!(most < MAX_MB, "{name}: {most} MB");
     }
 }
 

@@ -23,7 +23,7 @@ const CHANNELS_PER_WORD: i64 = 32;
 /// Planes of channels that go through the memory ports together.
 const CHANNELS_PER_PLANE: i64 = 16;
 /// Most weight chunks that the controller counts.
-const MOST_CHUNKS: i64 = 15;
+const MAX_CHUNKS: i64 = 15;
 
 /// Cycles to fill and drain the multiply-accumulate pipeline, beside half the pixels.
 const COMPUTE_LATENCY: f64 = 20.0;
@@ -173,7 +173,7 @@ fn tile(sizes: &Sizes, configuration: &Configuration) -> Result<Tiling, &'static
     let kernels = align(sizes.output_channels, filter_par);
     let group_kernels =
         if sizes.groups == 2 && sizes.output_channels > filter_par { kernels / 2 } else { kernels };
-    let mut chunk = MOST_CHUNKS.min((weight_depth - 1) / pass_cycles);
+    let mut chunk = MAX_CHUNKS.min((weight_depth - 1) / pass_cycles);
     while chunk > 0 && group_kernels % (chunk * filter_par) != 0 {
         chunk -= 1;
     }

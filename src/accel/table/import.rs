@@ -13,8 +13,8 @@ use crate::metrics::is_plain_word;
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// The most rows of a table, and its most columns.
-const MOST_ROWS: usize = 10_000_000;
-const MOST_COLUMNS: usize = 10_000;
+const MAX_ROWS: usize = 10_000_000;
+const MAX_COLUMNS: usize = 10_000;
 
 /// A column of the file under the name that the table gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,8 +180,8 @@ pub(super) fn read(
         if !known.insert(network.to_owned()) {
             return Err(wrong(format!("`{network}` is there twice")));
         }
-        if keys.len() == MOST_ROWS {
-            return Err(wrong(format!("a table has at most {MOST_ROWS} rows")));
+        if keys.len() == MAX_ROWS {
+            return Err(wrong(format!("a table has at most {MAX_ROWS} rows")));
         }
         keys.push(network.to_owned());
         for (column, place) in &taken {
@@ -218,10 +218,10 @@ fn taken(
         let named = columns.iter().map(|named| Ok((named.column.clone(), place(&named.head)?)));
         named.collect::<Result<_, _>>()?
     };
-    if taken.is_empty() || taken.len() > MOST_COLUMNS {
+    if taken.is_empty() || taken.len() > MAX_COLUMNS {
         let count = taken.len();
         return Err(content(format!(
-            "it has {count} columns beside the key; a table has 1 to {MOST_COLUMNS}"
+            "it has {count} columns beside the key; a table has 1 to {MAX_COLUMNS}"
         )));
     }
     let mut known = HashSet::new();

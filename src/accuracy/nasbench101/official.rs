@@ -13,7 +13,7 @@ use prost::Message;
 
 use super::table::{Nasbench101Table, TEST_IMAGES};
 use super::tfrecord::{FramingError, Records};
-use crate::space::nasbench101::{Cell101, CellHash, MOST_VERTICES, Op101};
+use crate::space::nasbench101::{Cell101, CellHash, MAX_VERTICES, Op101};
 
 /// The epochs of a full training.
 const EPOCHS: u32 = 108;
@@ -130,7 +130,7 @@ pub(super) fn read(input: impl Read) -> Result<Nasbench101Table, OfficialError> 
 fn read_cell(adjacency: &str, operations: &str) -> Result<Cell101, String> {
     let names: Vec<&str> = operations.split(',').collect();
     let vertices = names.len();
-    if !(2..=MOST_VERTICES).contains(&vertices) || adjacency.len() != vertices * vertices {
+    if !(2..=MAX_VERTICES).contains(&vertices) || adjacency.len() != vertices * vertices {
         return Err(format!(
             "{vertices} operations do not go with an adjacency of {} digits",
             adjacency.len()

@@ -14,7 +14,7 @@ use crate::script::{Diagnostic, Place};
 const EXPECTED: &str = "a map of metrics";
 
 /// The most metrics of a point.
-const MOST_METRICS: usize = 1_000;
+const MAX_METRICS: usize = 1_000;
 
 /// An example of it.
 const EXAMPLE: &str = "write for example `#{ accuracy: 0.93, latency_ms: cost.latency_ms }`";
@@ -58,9 +58,9 @@ fn read(
     map: Map,
     place: &dyn Fn(&str) -> Option<Place>,
 ) -> Result<Metrics, Diagnostic> {
-    if map.len() > MOST_METRICS {
+    if map.len() > MAX_METRICS {
         let message =
-            format!("there are {} metrics, and at most {MOST_METRICS} are kept", map.len());
+            format!("there are {} metrics, and at most {MAX_METRICS} are kept", map.len());
         return Err(Diagnostic::new(message).in_place(place("")));
     }
     if let Some(name) = map.keys().find(|name| !is_name(name)) {

@@ -12,7 +12,7 @@ use crate::script::language::DISABLED;
 use crate::util::suggest::nearest;
 
 /// The most mistakes of one text that are shown.
-const MOST: usize = 10;
+const MAX: usize = 10;
 
 /// Compiles a text; messages call it `label`.
 ///
@@ -59,7 +59,7 @@ pub(super) fn mistakes(engine: &Engine, label: &str, text: &str) -> (String, Vec
             blank(&mut left, &span(&tokens, item));
         }
     }
-    while found.len() < MOST {
+    while found.len() < MAX {
         let Err(error) = engine.compile(&left) else { break };
         let at = offset(&error, &left);
         // What is missing at the end of an item is noticed at the next.
@@ -78,7 +78,7 @@ pub(super) fn mistakes(engine: &Engine, label: &str, text: &str) -> (String, Vec
         blank(&mut left, &span(&tokens, item));
     }
     found.sort_by_key(|(at, _)| *at);
-    found.truncate(MOST);
+    found.truncate(MAX);
     (left, found.into_iter().map(|(_, diagnostic)| diagnostic).collect())
 }
 
@@ -441,7 +441,7 @@ mod tests {
     #[test]
     fn a_text_of_mistakes_only_ends() {
         let text = "fn a() { 1 1 }\n".repeat(30);
-        assert_eq!(messages(&text).len(), MOST);
+        assert_eq!(messages(&text).len(), MAX);
         assert!(!messages("@ # $").is_empty());
     }
 }

@@ -13,7 +13,7 @@ use super::limits::Limits;
 use crate::util::deep_stack::STACK_BYTES;
 
 /// The most levels of a value that is kept.
-const MOST: usize = 256;
+const MAX: usize = 256;
 
 /// What is said of a value with more.
 pub(in crate::script) const TOO_DEEP: &str = "nested too deep: more than 256 levels of arrays, maps and functions that have \
@@ -86,7 +86,7 @@ impl Walk {
             let address =
                 value.read_lock::<Dynamic>().map(|inner| std::ptr::from_ref(&*inner).addr())?;
             if let Some(&known) = self.shared.get(&address) {
-                return (outside + known <= MOST).then_some(known);
+                return (outside + known <= MAX).then_some(known);
             }
             let levels = self.inside(value, outside)?;
             self.shared.insert(address, levels);
@@ -110,7 +110,7 @@ impl Walk {
             return self.level(function.curry().iter(), outside);
         }
         let levels = held(value);
-        (outside + levels <= MOST).then_some(levels)
+        (outside + levels <= MAX).then_some(levels)
     }
 
     fn level<'v>(
@@ -118,7 +118,7 @@ impl Walk {
         values: impl Iterator<Item = &'v Dynamic>,
         outside: usize,
     ) -> Option<usize> {
-        if outside == MOST {
+        if outside == MAX {
             return None;
         }
         self.most(values, outside + 1).map(|levels| levels + 1)

@@ -13,6 +13,6 @@ pub use error::SettingsError;
 pub use file::Settings;
 
 pub(super) use arguments::{given_argument, refuse_foreign};
-pub(super) use ranges::MOST_TOP;
+pub(super) use ranges::MAX_TOP;
 
 use locate::{Origin, Written};

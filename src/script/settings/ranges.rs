@@ -6,10 +6,10 @@ use crate::script::diagnostic::Diagnostic;
 use crate::script::yaml::Part;
 
 /// Threads at most.
-const MOST_THREADS: usize = 1_024;
+const MAX_THREADS: usize = 1_024;
 
 /// Best pairs of an objective at most that a sweep keeps.
-pub(in crate::script) const MOST_TOP: usize = 100_000;
+pub(in crate::script) const MAX_TOP: usize = 100_000;
 
 impl Settings {
     /// Checks every setting against its range.
@@ -23,8 +23,8 @@ impl Settings {
             }
         }
         for (key, value, most, expected) in [
-            ("threads", self.threads, MOST_THREADS, "at most 1024"),
-            ("top", self.top, MOST_TOP, "at most 100000"),
+            ("threads", self.threads, MAX_THREADS, "at most 1024"),
+            ("top", self.top, MAX_TOP, "at most 100000"),
         ] {
             if let Some(value) = value.filter(|&value| value > most) {
                 return Err(self.out_of_range(&[key], &value.to_string(), expected));

@@ -13,7 +13,7 @@ use crate::space::{Part, Point};
 use crate::sweep::EachPair;
 
 /// The most configurations of an accelerator, which are all kept at hand.
-const MOST_CONFIGURATIONS: u128 = 1_000_000;
+const MAX_CONFIGURATIONS: u128 = 1_000_000;
 
 /// The pairs of an experiment, evaluated one by one.
 pub struct ScriptPairs<'s> {
@@ -49,11 +49,11 @@ impl Configurations {
         own: &Part,
     ) -> Result<Self, String> {
         let count = part.domain.count();
-        if count > MOST_CONFIGURATIONS {
+        if count > MAX_CONFIGURATIONS {
             let name = accelerator.name();
             return Err(format!(
                 "`{name}` has {count} configurations, and a sweep takes at most \
-                 {MOST_CONFIGURATIONS}; hold some of its choices, or search with `tandem run`"
+                 {MAX_CONFIGURATIONS}; hold some of its choices, or search with `tandem run`"
             ));
         }
         let options: Vec<Vec<u16>> = (0..count).filter_map(|n| part.domain.nth(n)).collect();

@@ -12,7 +12,7 @@ use crate::script::error::ScriptError;
 use crate::script::experiment::Script;
 use crate::script::modules::{AccuracySource, Missing, ScriptAccelerator, ScriptPart};
 use crate::script::services::Host;
-use crate::script::settings::MOST_TOP;
+use crate::script::settings::MAX_TOP;
 use crate::space::{Domain, nasbench101, nasbench201};
 use crate::sweep::{NamedObjective, SweepObjective};
 
@@ -99,10 +99,10 @@ impl Script {
         let goals = self.goals(take("objectives"))?;
         let top = match take("top").map(|value| (value.as_int(), value)) {
             None => DEFAULT_TOP,
-            Some((Ok(top), _)) if (0..=MOST_TOP as i64).contains(&top) => top as usize,
+            Some((Ok(top), _)) if (0..=MAX_TOP as i64).contains(&top) => top as usize,
             Some((_, value)) => {
                 let message =
-                    format!("`top` of sweep() is {value}; it must be from 0 to {MOST_TOP}");
+                    format!("`top` of sweep() is {value}; it must be from 0 to {MAX_TOP}");
                 return Err(self.refuse("sweep", message, HELP));
             }
         };

@@ -22,7 +22,7 @@ use crate::util::rng;
 const ROUNDS: usize = 8;
 
 /// The most weights of a policy; with their gradients and moments they take half a GB.
-const MOST_WEIGHTS: usize = 1 << 25;
+const MAX_WEIGHTS: usize = 1 << 25;
 
 const ABOUT: About = About {
     name: "reinforce",
@@ -123,7 +123,7 @@ impl Reinforce {
         settings.validate()?;
         space.validate()?;
         let weights: usize = lengths(&space.sizes, settings.hidden).iter().sum();
-        if weights > MOST_WEIGHTS {
+        if weights > MAX_WEIGHTS {
             return Err(SearchError::Setting {
                 name: "hidden",
                 value: settings.hidden.to_string(),

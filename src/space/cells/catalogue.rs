@@ -12,7 +12,7 @@ use super::labellings::nth_labeling;
 use crate::space::dag::{Graph, Order, edge_bit};
 
 /// The most graphs that are looked at, which takes about a second.
-const MOST_GRAPHS: u128 = 1 << 21;
+const MAX_GRAPHS: u128 = 1 << 21;
 
 /// Every graph of a cell up to isomorphism.
 #[derive(Clone, Debug)]
@@ -37,8 +37,8 @@ impl Catalogue {
     /// There are too many.
     pub(super) fn new(vertices: usize, edges: u32, operations: u16) -> Result<Self, CellError> {
         let graphs = (2..=vertices).map(|vertices| candidates(vertices, edges)).sum();
-        if graphs > MOST_GRAPHS {
-            return Err(CellError::TooMany { vertices, edges, graphs, most: MOST_GRAPHS });
+        if graphs > MAX_GRAPHS {
+            return Err(CellError::TooMany { vertices, edges, graphs, most: MAX_GRAPHS });
         }
         let mut catalogue = Self { operations, graphs: Vec::new() };
         for vertices in 2..=vertices {

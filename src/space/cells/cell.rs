@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::space::dag::{Graph, MOST_VERTICES, TextError, has_edge, pruned, read, write};
+use crate::space::dag::{Graph, MAX_VERTICES, TextError, has_edge, pruned, read, write};
 
 /// What a text shows as an example.
 const OUTPUT: &str = "output";
@@ -13,7 +13,7 @@ const OUTPUT: &str = "output";
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CellError {
     /// A number of vertices that is not supported.
-    #[error("a cell has 3 to {MOST_VERTICES} vertices, input and output among them, not {0}")]
+    #[error("a cell has 3 to {MAX_VERTICES} vertices, input and output among them, not {0}")]
     Size(usize),
     /// Fewer edges than a path.
     #[error("a cell has at least one edge")]

@@ -4,7 +4,7 @@ use rand::RngCore;
 
 use super::catalogue::Catalogue;
 use super::cell::{Cell, CellError, Operations};
-use crate::space::dag::{MOST_VERTICES, graph_choices, graph_of, graph_options};
+use crate::space::dag::{MAX_VERTICES, graph_choices, graph_of, graph_options};
 use crate::space::domain::fits;
 use crate::space::{Choice, Domain, Illegal, Value};
 
@@ -29,7 +29,7 @@ impl CellSpace {
     /// # Errors
     /// Sizes for which there are no cells, or so many that they are not counted in about a second.
     pub fn new(vertices: usize, edges: u32, operations: Operations) -> Result<Self, CellError> {
-        if !(3..=MOST_VERTICES).contains(&vertices) {
+        if !(3..=MAX_VERTICES).contains(&vertices) {
             return Err(CellError::Size(vertices));
         }
         if edges == 0 {

@@ -1,7 +1,7 @@
 //! Edges as bits, pruning, and the numberings of a graph.
 
 /// The most vertices of a graph.
-pub(in crate::space) const MOST_VERTICES: usize = 8;
+pub(in crate::space) const MAX_VERTICES: usize = 8;
 
 /// The bit of an edge: `from + to (to - 1) / 2`.
 pub(in crate::space) const fn edge_bit(from: usize, to: usize) -> u32 {
@@ -18,8 +18,8 @@ pub(in crate::space) const fn has_edge(adjacency: u32, from: usize, to: usize) -
 /// last.
 pub(in crate::space) fn pruned(adjacency: u32, vertices: usize) -> Option<(Vec<usize>, u32)> {
     let has = |from, to| has_edge(adjacency, from, to);
-    let mut fed = [false; MOST_VERTICES];
-    let mut used = [false; MOST_VERTICES];
+    let mut fed = [false; MAX_VERTICES];
+    let mut used = [false; MAX_VERTICES];
     fed[0] = true;
     used[vertices - 1] = true;
     for to in 1..vertices {
@@ -46,16 +46,16 @@ pub(in crate::space) fn pruned(adjacency: u32, vertices: usize) -> Option<(Vec<u
 /// A graph as the sets of each vertex's sources.
 pub(in crate::space) struct Graph {
     vertices: usize,
-    sources: [u8; MOST_VERTICES],
+    sources: [u8; MAX_VERTICES],
 }
 
 /// Vertices in a new order: the old number at each new place.
-pub(in crate::space) type Order = [usize; MOST_VERTICES];
+pub(in crate::space) type Order = [usize; MAX_VERTICES];
 
 impl Graph {
     /// The graph of some adjacency bits.
     pub(in crate::space) fn new(adjacency: u32, vertices: usize) -> Self {
-        let mut sources = [0; MOST_VERTICES];
+        let mut sources = [0; MAX_VERTICES];
         for (to, sources) in sources.iter_mut().enumerate().take(vertices).skip(1) {
             for from in 0..to {
                 if has_edge(adjacency, from, to) {
@@ -78,7 +78,7 @@ impl Graph {
     /// Calls back with every topological order that has the input first and the output last, and
     /// the adjacency bits in it, until the callback says to stop.
     pub(in crate::space) fn orders(&self, visit: &mut impl FnMut(&Order, u32) -> bool) {
-        let mut order = [0; MOST_VERTICES];
+        let mut order = [0; MAX_VERTICES];
         self.extend(&mut order, 1, 1, 0, visit);
     }
 

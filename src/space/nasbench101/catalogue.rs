@@ -9,7 +9,7 @@ use std::{fs, io};
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 
-use super::cell::{Cell101, MOST_EDGES, MOST_VERTICES};
+use super::cell::{Cell101, MAX_EDGES, MAX_VERTICES};
 use super::hash::CellHash;
 use super::order::{label_rank, labels_in};
 use crate::space::dag::{Graph, Order};
@@ -63,7 +63,7 @@ impl Catalogue {
 
     /// Enumerates all cells, on all threads.
     pub fn enumerate() -> Self {
-        Self::up_to(MOST_VERTICES)
+        Self::up_to(MAX_VERTICES)
     }
 
     /// Enumerates the cells of at most so many vertices.
@@ -148,7 +148,7 @@ fn labelled(adjacency: u32, vertices: usize) -> impl Iterator<Item = Cell101> {
 
 /// The orders that map a graph to itself; none if it is not a cell's or an order gives smaller bits.
 fn symmetries(adjacency: u32, vertices: usize) -> Vec<Order> {
-    if adjacency.count_ones() > MOST_EDGES || !Graph::new(adjacency, vertices).is_full() {
+    if adjacency.count_ones() > MAX_EDGES || !Graph::new(adjacency, vertices).is_full() {
         return Vec::new();
     }
     Graph::symmetries(adjacency, vertices)
@@ -176,7 +176,7 @@ pub(crate) mod tests {
     /// Ying et al. 2019 publish the last; the others are for fewer vertices.
     #[test]
     fn counts_are_the_published_ones() {
-        let mut counts = [0; MOST_VERTICES + 1];
+        let mut counts = [0; MAX_VERTICES + 1];
         all().iter().for_each(|(_, cell)| counts[cell.vertices()] += 1);
         let cumulative: Vec<usize> = counts
             .iter()

@@ -6,10 +6,10 @@ use std::str::FromStr;
 use crate::space::dag::{TextError, edge_bit, has_edge, pruned, read, write};
 
 /// The most vertices of a cell, input and output included.
-pub const MOST_VERTICES: usize = 7;
+pub const MAX_VERTICES: usize = 7;
 
 /// The most edges of a cell.
-pub const MOST_EDGES: u32 = 9;
+pub const MAX_EDGES: u32 = 9;
 
 /// The possible edges among the most vertices.
 pub(super) const EDGE_BITS: u32 = 21;
@@ -46,7 +46,7 @@ impl fmt::Display for Op101 {
 }
 
 /// A NASBench-101 cell: every vertex lies on a path from the first to the last, and there are at
-/// most [`MOST_EDGES`] edges.
+/// most [`MAX_EDGES`] edges.
 ///
 /// Equality is that of graphs with numbered vertices; [`Cell101::kept`] is equal for isomorphic
 /// cells.
@@ -64,10 +64,10 @@ pub enum Cell101Error {
     #[error("no path leads from the cell's input to its output")]
     NoPath,
     /// There are too many edges.
-    #[error("the cell has {0} edges; a NASBench-101 cell has at most {MOST_EDGES}")]
+    #[error("the cell has {0} edges; a NASBench-101 cell has at most {MAX_EDGES}")]
     Edges(u32),
     /// There are too many vertices.
-    #[error("the cell has {0} vertices; a NASBench-101 cell has at most {MOST_VERTICES}")]
+    #[error("the cell has {0} vertices; a NASBench-101 cell has at most {MAX_VERTICES}")]
     Vertices(usize),
     /// A vertex is not written as one.
     #[error("`{0}` is not a vertex; a cell is written like `{EXAMPLE}`")]
@@ -106,7 +106,7 @@ impl Cell101 {
     /// No path, too many vertices, or too many edges after pruning.
     pub fn pruned(adjacency: u32, operations: &[Op101]) -> Result<Self, Cell101Error> {
         let vertices = operations.len() + 2;
-        if vertices > MOST_VERTICES {
+        if vertices > MAX_VERTICES {
             return Err(Cell101Error::Vertices(vertices));
         }
         let (live, mut packed) = pruned(adjacency, vertices).ok_or(Cell101Error::NoPath)?;
@@ -114,7 +114,7 @@ impl Cell101 {
             packed |= label_bits(vertex, operations[old - 1]);
         }
         let edges = (packed & EDGE_MASK).count_ones();
-        if edges > MOST_EDGES {
+        if edges > MAX_EDGES {
             return Err(Cell101Error::Edges(edges));
         }
         Ok(Self { packed })
@@ -148,7 +148,7 @@ impl Cell101 {
         self.packed & EDGE_MASK
     }
 
-    /// The number of vertices, input and output included: from 2 to [`MOST_VERTICES`].
+    /// The number of vertices, input and output included: from 2 to [`MAX_VERTICES`].
     pub const fn vertices(self) -> usize {
         let bits = u32::BITS - self.adjacency().leading_zeros();
         let mut vertices: usize = 1;
@@ -161,7 +161,7 @@ impl Cell101 {
     /// Whether an edge leads from one vertex to a later one; none leads to a vertex that is not
     /// there.
     pub const fn has_edge(self, from: usize, to: usize) -> bool {
-        from < to && to < MOST_VERTICES && has_edge(self.adjacency(), from, to)
+        from < to && to < MAX_VERTICES && has_edge(self.adjacency(), from, to)
     }
 
     /// The edges, by ascending target, then source.
@@ -232,7 +232,7 @@ impl FromStr for Cell101 {
     fn from_str(text: &str) -> Result<Self, Cell101Error> {
         let operation = |name: &str| Op101::ALL.into_iter().find(|known| known.name() == name);
         let (adjacency, operations) =
-            read(text, MOST_VERTICES, operation).map_err(|error| match error {
+            read(text, MAX_VERTICES, operation).map_err(|error| match error {
                 TextError::Vertices(vertices) => Cell101Error::Vertices(vertices),
                 TextError::Form(word) => Cell101Error::Form(word.to_owned()),
                 TextError::Operation(name) => Cell101Error::Operation(name.to_owned()),

@@ -1,7 +1,7 @@
 //! The NASBench-101 cells as a part of a space.
 
 use super::catalogue::{CELL_COUNT, Catalogue};
-use super::cell::{Cell101, MOST_VERTICES, Op101};
+use super::cell::{Cell101, MAX_VERTICES, Op101};
 use crate::space::dag::{graph_choices, graph_of, graph_options};
 use crate::space::domain::fits;
 use crate::space::{Choice, Domain, Illegal, Value};
@@ -20,7 +20,7 @@ impl Nasbench101Space {
     /// Makes the space.
     pub fn new() -> Self {
         let names = Op101::ALL.map(|operation| Value::Text(operation.name().to_owned()));
-        Self { choices: graph_choices(MOST_VERTICES, &names) }
+        Self { choices: graph_choices(MAX_VERTICES, &names) }
     }
 
     /// The cell that a combination stands for.
@@ -29,7 +29,7 @@ impl Nasbench101Space {
     /// The combination is not legal.
     pub fn cell(&self, options: &[u16]) -> Result<Cell101, Illegal> {
         fits(&self.choices, options)?;
-        let (adjacency, labels) = graph_of(MOST_VERTICES, options);
+        let (adjacency, labels) = graph_of(MAX_VERTICES, options);
         let operations: Vec<Op101> =
             labels.iter().map(|&label| Op101::ALL[usize::from(label)]).collect();
         Cell101::pruned(adjacency, &operations).map_err(|error| Illegal(error.to_string()))
@@ -39,7 +39,7 @@ impl Nasbench101Space {
     pub fn options(&self, cell: Cell101) -> Vec<u16> {
         let inner = 1..cell.vertices() - 1;
         let operations: Vec<u16> = inner.map(|vertex| cell.operation(vertex) as u16).collect();
-        graph_options(MOST_VERTICES, cell.edges(), &operations)
+        graph_options(MAX_VERTICES, cell.edges(), &operations)
     }
 }
 
@@ -90,8 +90,8 @@ mod tests {
     use super::super::order::tests::any_cell;
     use super::*;
 
-    const EDGES: usize = MOST_VERTICES * (MOST_VERTICES - 1) / 2;
-    const INTERIOR: usize = MOST_VERTICES - 2;
+    const EDGES: usize = MAX_VERTICES * (MAX_VERTICES - 1) / 2;
+    const INTERIOR: usize = MAX_VERTICES - 2;
 
     #[test]
     fn choices_are_edges_and_operations() {
@@ -131,11 +131,11 @@ mod tests {
         let mut legal = 0u32;
         for adjacency in 0..1u32 << EDGES {
             // Which edges are on a path that starts at each vertex and ends at the output.
-            let mut paths = [0u32; MOST_VERTICES];
-            for from in (0..MOST_VERTICES - 1).rev() {
-                for to in from + 1..MOST_VERTICES {
+            let mut paths = [0u32; MAX_VERTICES];
+            for from in (0..MAX_VERTICES - 1).rev() {
+                for to in from + 1..MAX_VERTICES {
                     let bit = 1 << (from + to * (to - 1) / 2);
-                    if adjacency & bit != 0 && (to == MOST_VERTICES - 1 || paths[to] != 0) {
+                    if adjacency & bit != 0 && (to == MAX_VERTICES - 1 || paths[to] != 0) {
                         paths[from] |= bit | paths[to];
                     }
                 }

@@ -10,7 +10,7 @@ use std::io::Write;
 
 use md5::{Digest, Md5};
 
-use super::cell::{Cell101, MOST_VERTICES};
+use super::cell::{Cell101, MAX_VERTICES};
 
 /// The isomorphism hash of a cell; shown in hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,7 +57,7 @@ impl Cell101 {
     /// The benchmark's hash, equal for isomorphic cells and for no others.
     pub fn hash(self) -> CellHash {
         let vertices = self.vertices();
-        let mut digests = [[0; 32]; MOST_VERTICES];
+        let mut digests = [[0; 32]; MAX_VERTICES];
         for (vertex, digest) in digests.iter_mut().enumerate().take(vertices) {
             *digest = hex(self.initial(vertex, vertices));
         }
@@ -109,9 +109,9 @@ impl Cell101 {
 fn update_sorted(
     hasher: &mut Md5,
     vertices: impl Iterator<Item = usize>,
-    digests: &[Hex; MOST_VERTICES],
+    digests: &[Hex; MAX_VERTICES],
 ) {
-    let mut sorted = [[0; 32]; MOST_VERTICES];
+    let mut sorted = [[0; 32]; MAX_VERTICES];
     let mut count = 0;
     for vertex in vertices {
         sorted[count] = digests[vertex];

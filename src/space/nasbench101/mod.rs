@@ -15,7 +15,7 @@ mod order;
 #[cfg(test)]
 pub(crate) use catalogue::tests::all as every_cell;
 pub use catalogue::{CELL_COUNT, Catalogue};
-pub use cell::{Cell101, Cell101Error, MOST_EDGES, MOST_VERTICES, Op101};
+pub use cell::{Cell101, Cell101Error, MAX_EDGES, MAX_VERTICES, Op101};
 pub use channels::vertex_channels;
 pub use domain::Nasbench101Space;
 pub use hash::CellHash;

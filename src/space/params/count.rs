@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use rand::{Rng, RngCore};
 
 /// The most entries of a table.
-const MOST_ENTRIES: usize = 1 << 20;
+const MAX_ENTRIES: usize = 1 << 20;
 
 /// A weight for each combination of values of some variables.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ impl<'a> Combinations<'a> {
 /// The number of combinations of some variables, if a table may have so many entries.
 fn entries(scope: &[usize], sizes: &[usize]) -> Option<usize> {
     let product = scope.iter().try_fold(1usize, |product, &v| product.checked_mul(sizes[v]));
-    product.filter(|&product| product <= MOST_ENTRIES)
+    product.filter(|&product| product <= MAX_ENTRIES)
 }
 
 fn index(scope: &[usize], sizes: &[usize], values: &[usize]) -> usize {

@@ -1,6 +1,6 @@
 //! The errors of choices and rules.
 
-use super::rule::MOST_QUESTIONS;
+use super::rule::MAX_QUESTIONS;
 
 /// Choices and rules that do not make a part.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,7 +72,7 @@ pub enum MixedError {
     RuleTwice(String),
     /// A predicate with too many different questions.
     #[error(
-        "it depends on more than {MOST_QUESTIONS} combinations of options; let it read fewer \
+        "it depends on more than {MAX_QUESTIONS} combinations of options; let it read fewer \
          choices, or give them fewer options"
     )]
     TooLarge,

@@ -32,7 +32,7 @@ pub use domain::{Chosen, Mixed};
 pub use error::MixedError;
 pub use param::{Field, Leaf, Name};
 pub use range::{DEFAULT_STEPS, RangeError, integers, powers_of_two, reals};
-pub use rule::{MOST_QUESTIONS, Rule, RuleError, Trail};
+pub use rule::{MAX_QUESTIONS, Rule, RuleError, Trail};
 
 use super::Value;
 

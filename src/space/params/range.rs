@@ -11,7 +11,7 @@ use crate::space::Value;
 pub const DEFAULT_STEPS: usize = 101;
 
 /// The most options of a choice: a point stores their indices in 16 bits.
-const MOST: u64 = 1 << 16;
+const MAX: u64 = 1 << 16;
 
 /// Digits to which real values are rounded, the first that keeps them where they belong: short
 /// texts, and the same values whatever the processor's logarithm.
@@ -92,7 +92,7 @@ pub fn integers(low: i64, high: i64, step: u64) -> Result<Vec<Value>, RangeError
     let step = i128::from(step.max(1));
     let span = i128::from(high) - i128::from(low);
     let count = u64::try_from(span / step).map_or(u64::MAX, |steps| steps.saturating_add(1));
-    if count > MOST {
+    if count > MAX {
         return Err(RangeError::TooMany { count });
     }
     let at = |index: u64| i128::from(low) + i128::from(index) * step;
@@ -146,7 +146,7 @@ pub fn reals(low: f64, high: f64, steps: u64, log: bool) -> Result<Vec<Value>, R
     if steps < 2 {
         return Err(RangeError::TooFew { steps });
     }
-    if steps > MOST {
+    if steps > MAX {
         return Err(RangeError::TooMany { count: steps });
     }
     let between = |from: f64, to: f64, share: f64| from * (1.0 - share) + to * share;

@@ -8,7 +8,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 /// The most combinations that one predicate is asked for.
-pub const MOST_QUESTIONS: usize = 1_000_000;
+pub const MAX_QUESTIONS: usize = 1_000_000;
 
 /// What a predicate reads in one call: choices and the options that they have in this call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Trail {
 pub enum RuleError<E> {
     /// The predicate failed.
     Failed(E),
-    /// It tells more than [`MOST_QUESTIONS`] combinations apart.
+    /// It tells more than [`MAX_QUESTIONS`] combinations apart.
     TooLarge,
 }
 
@@ -68,7 +68,7 @@ impl Rule {
         // The nodes on the way to the current answer, with the children they have so far.
         let mut open: Vec<(usize, Vec<u32>)> = Vec::new();
         let mut trail = Trail::default();
-        for _ in 0..MOST_QUESTIONS {
+        for _ in 0..MAX_QUESTIONS {
             let answer = predicate(&mut trail).map_err(RuleError::Failed)?;
             let new = trail.read.iter().skip(open.len());
             open.extend(new.map(|&(choice, _)| (choice, Vec::new())));

@@ -24,9 +24,9 @@ const FORMAT: u32 = 1;
 /// How long a holder waits between two signs of life.
 pub const HEARTBEAT: Duration = Duration::from_secs(2);
 /// No holder's file is longer.
-const MOST_BYTES: u64 = 64 << 10;
+const MAX_BYTES: u64 = 64 << 10;
 /// The most characters of a command that are shown.
-const MOST_COMMAND: usize = 200;
+const MAX_COMMAND: usize = 200;
 
 /// The process that has a store open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +63,7 @@ impl Holder {
             process,
             process_start: started(process),
             host: host(),
-            command: words.join(" ").chars().take(MOST_COMMAND).collect(),
+            command: words.join(" ").chars().take(MAX_COMMAND).collect(),
             runs: Vec::new(),
             since_s: now,
             heartbeat_s: now,
@@ -81,7 +81,7 @@ impl Holder {
     pub fn noted(store: &Path) -> Option<Self> {
         let mut text = Vec::new();
         let file = fs::File::open(store.join(FILE)).ok()?;
-        file.take(MOST_BYTES).read_to_end(&mut text).ok()?;
+        file.take(MAX_BYTES).read_to_end(&mut text).ok()?;
         let holder: Self = serde_json::from_slice(&text).ok()?;
         (holder.format == FORMAT).then_some(holder)
     }

@@ -36,7 +36,7 @@ pub(in crate::store) fn single(key: &[u8], entry: &Entry) -> Result<Vec<u8>, Str
 pub(in crate::store) fn packed(key: &[u8], stretch: &Stretch) -> Result<Vec<u8>, String> {
     let bytes = postcard::to_stdvec(stretch).map_err(|error| error.to_string())?;
     let length =
-        u32::try_from(bytes.len()).ok().filter(|&length| length as usize <= Stretch::MOST_BYTES);
+        u32::try_from(bytes.len()).ok().filter(|&length| length as usize <= Stretch::MAX_BYTES);
     let length = length.ok_or_else(|| format!("{} bytes are too many", bytes.len()))?;
     let small = zstd::bulk::compress(&bytes, LEVEL).map_err(|error| error.to_string())?;
     Ok(framed(key, PACKED, &[&length.to_le_bytes(), small.as_slice()].concat()))
@@ -75,7 +75,7 @@ pub(in crate::store) fn read(key: &[u8], value: &[u8]) -> Result<Packing, String
         }
         PACKED => {
             let (length, small) = rest.split_first_chunk::<4>().ok_or("it is cut short")?;
-            let length = (u32::from_le_bytes(*length) as usize).min(Stretch::MOST_BYTES);
+            let length = (u32::from_le_bytes(*length) as usize).min(Stretch::MAX_BYTES);
             let bytes = zstd::bulk::decompress(small, length).map_err(|error| error.to_string())?;
             let stretch: Stretch =
                 postcard::from_bytes(&bytes).map_err(|error| error.to_string())?;

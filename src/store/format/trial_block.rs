@@ -84,7 +84,7 @@ impl Stretch {
     pub const LEN: u64 = 128;
 
     /// The most bytes of a stretch as it is written, before it is compressed: four million a trial.
-    pub const MOST_BYTES: usize = 512 << 20;
+    pub const MAX_BYTES: usize = 512 << 20;
 
     /// Entries of a journal whose steps follow each other.
     pub fn of<'a>(entries: impl ExactSizeIterator<Item = &'a Entry> + Clone) -> Self {

@@ -9,7 +9,7 @@ use super::page::Data;
 use super::pages::{Image, Leaf};
 
 /// No tree has more levels: each has twice the pages of the one above at least.
-const MOST_LEVELS: usize = 40;
+const MAX_LEVELS: usize = 40;
 
 /// Pages by the lowest key of each.
 type Index = Vec<(Vec<u8>, u64)>;
@@ -129,7 +129,7 @@ fn follow(image: &Image, page: u64, key: &[u8]) -> Result<(u64, Arc<Leaf>), Imag
 pub(super) fn lowest_index(image: &Image, root: u64) -> Result<Index, ImageError> {
     let mut first = root;
     let mut level = vec![(Vec::new(), root)];
-    for _ in 0..MOST_LEVELS {
+    for _ in 0..MAX_LEVELS {
         let mut below = Vec::new();
         let (mut page, mut low) = (Some(first), None::<Vec<u8>>);
         while let Some(number) = page {

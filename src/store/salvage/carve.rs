@@ -13,7 +13,7 @@ const HEAD: usize = 5;
 /// What the record of a run begins with.
 const RECORD: &[u8] = b"{\"name\":\"";
 /// No single trial is looked for in more bytes.
-const MOST_BYTES: usize = 256 << 10;
+const MAX_BYTES: usize = 256 << 10;
 
 /// The entries in bytes that belong to one of some runs, with their keys.
 pub(super) fn carve<'a>(bytes: &'a [u8], runs: &BTreeSet<String>) -> Vec<(Vec<u8>, &'a [u8])> {
@@ -54,7 +54,7 @@ pub(super) fn carve_names(bytes: &[u8]) -> Vec<String> {
 
 /// The step and the length of the single trial that bytes begin with, if there is one.
 fn single(bytes: &[u8]) -> Option<(u64, usize)> {
-    let content = &bytes[HEAD..bytes.len().min(MOST_BYTES)];
+    let content = &bytes[HEAD..bytes.len().min(MAX_BYTES)];
     let (entry, rest) = postcard::take_from_bytes::<Entry>(content).ok()?;
     Some((entry.trial.step, HEAD + content.len() - rest.len()))
 }
@@ -69,7 +69,7 @@ fn packed(bytes: &[u8]) -> Option<(u64, usize)> {
     let small = small.get(..size)?;
     let length = u32::from_le_bytes(*length) as usize;
     // A compressed byte is of no more than this many.
-    let length = length.min(Stretch::MOST_BYTES).min(size.saturating_mul(1 << 15));
+    let length = length.min(Stretch::MAX_BYTES).min(size.saturating_mul(1 << 15));
     let stretch = zstd::bulk::decompress(small, length).ok()?;
     let stretch: Stretch = postcard::from_bytes(&stretch).ok()?;
     Some((stretch.first(), HEAD + 4 + size))

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::protocol::{
-    MOST_REPLY, Received, Refusal, Reply, Request, VERSION, Verdict, greet, receive, send,
+    MAX_REPLY, Received, Refusal, Reply, Request, VERSION, Verdict, greet, receive, send,
 };
 use crate::store::{Holder, Reader, RunRecord, StoreError, Stretch, StudyRecord};
 
@@ -86,7 +86,7 @@ impl Client {
         send(&mut stream, request).map_err(|error| self.lost(error))?;
         let mut replies = Vec::new();
         loop {
-            let reply = match receive(&mut stream, MOST_REPLY, BEGIN, WHOLE) {
+            let reply = match receive(&mut stream, MAX_REPLY, BEGIN, WHOLE) {
                 Ok(Received::Message(reply)) => reply,
                 Ok(Received::Closed) => return Err(self.lost(ErrorKind::UnexpectedEof.into())),
                 Ok(Received::Nonsense(what)) => {

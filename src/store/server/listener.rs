@@ -10,14 +10,14 @@ use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
 
 use super::protocol::{
-    MOST_REQUEST, PART_BYTES, Received, Refusal, Reply, Request, VERSION, Verdict, greeted, judge,
+    MAX_REQUEST, PART_BYTES, Received, Refusal, Reply, Request, VERSION, Verdict, greeted, judge,
     receive, send,
 };
 use super::socket::{Socket, is_own};
 use crate::store::{Store, StoreError};
 
 /// The most clients at once.
-pub(super) const MOST_CLIENTS: usize = 8;
+pub(super) const MAX_CLIENTS: usize = 8;
 
 /// How long clients may take.
 #[derive(Clone, Copy, Debug)]
@@ -125,7 +125,7 @@ impl Shared {
         stream.set_write_timeout(Some(self.patience.write))?;
         let mut clients = self.clients();
         clients.retain(|(_, answering)| !answering.is_finished());
-        if clients.len() >= MOST_CLIENTS {
+        if clients.len() >= MAX_CLIENTS {
             return judge(&mut stream, Verdict::Busy);
         }
         let (shared, other) = (self.clone(), stream.try_clone()?);
@@ -146,7 +146,7 @@ impl Shared {
         }
         judge(stream, Verdict::Welcome)?;
         loop {
-            match receive(stream, MOST_REQUEST, idle, message)? {
+            match receive(stream, MAX_REQUEST, idle, message)? {
                 Received::Closed => return Ok(()),
                 Received::Nonsense(what) => {
                     return send(stream, &Reply::Refused(Refusal::Other(what)));

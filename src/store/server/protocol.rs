@@ -23,9 +23,9 @@ const MAGIC: [u8; 8] = *b"tandem\0s";
 pub(super) const VERSION: u32 = 1;
 
 /// The longest request, in bytes. The longest part of one is the name of a run.
-pub(super) const MOST_REQUEST: usize = 64 << 10;
+pub(super) const MAX_REQUEST: usize = 64 << 10;
 /// The longest reply, in bytes: no stretch is longer in the store.
-pub(super) const MOST_REPLY: usize = Stretch::MOST_BYTES;
+pub(super) const MAX_REPLY: usize = Stretch::MAX_BYTES;
 /// A list is cut into replies of about so many bytes.
 pub(super) const PART_BYTES: usize = 256 << 10;
 

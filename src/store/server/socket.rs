@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// The longest path of a socket, in bytes: `sun_path` has 104 on macOS and 108 on Linux, one of them
 /// for the zero at the end.
-const MOST_PATH: usize = 103;
+const MAX_PATH: usize = 103;
 
 /// A bound socket; its file goes with it.
 pub(super) struct Socket {
@@ -39,7 +39,7 @@ impl Socket {
         let mut last = io::Error::other("every path is too long or not in UTF-8");
         for path in candidates.into_iter().flatten() {
             // The holder's file is JSON, which has no other texts.
-            if path.as_os_str().len() > MOST_PATH || path.to_str().is_none() {
+            if path.as_os_str().len() > MAX_PATH || path.to_str().is_none() {
                 continue;
             }
             match Self::bind_at(&path) {

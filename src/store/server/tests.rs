@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::listener::{MOST_CLIENTS, Patience};
+use super::listener::{MAX_CLIENTS, Patience};
 use super::protocol::{
-    MOST_REPLY, MOST_REQUEST, PART_BYTES, Received, Refusal, Reply, Request, VERSION, Verdict,
-    greet, receive, send,
+    MAX_REPLY, MAX_REQUEST, PART_BYTES, Received, Refusal, Reply, Request, VERSION, Verdict, greet,
+    receive, send,
 };
 use super::{Served, open};
 use crate::store::{
@@ -81,7 +81,7 @@ fn connected(path: &Path) -> UnixStream {
 }
 
 fn received(stream: &mut UnixStream) -> std::io::Result<Received<Reply>> {
-    receive(stream, MOST_REPLY, LONG, LONG)
+    receive(stream, MAX_REPLY, LONG, LONG)
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn what_makes_no_sense_is_refused_and_harms_nobody() {
     };
 
     let mut stream = connected(dir.path());
-    let most = (MOST_REQUEST as u32 + 1).to_le_bytes();
+    let most = (MAX_REQUEST as u32 + 1).to_le_bytes();
     stream.write_all(&most).unwrap();
     assert_eq!(refused(&mut stream), other("got 65537 bytes at once, and 65536 are the most"));
     assert!(!matches!(received(&mut stream), Ok(Received::Message(_))), "it is left");
@@ -232,7 +232,7 @@ fn clients_that_stall_are_left() {
     assert!(started.elapsed() < LONG);
 
     // As many as there may be do nothing; whoever comes then is told, until one of them goes.
-    let mut idle: Vec<UnixStream> = (0..MOST_CLIENTS).map(|_| connected(dir.path())).collect();
+    let mut idle: Vec<UnixStream> = (0..MAX_CLIENTS).map(|_| connected(dir.path())).collect();
     let mut one_more = UnixStream::connect(socket(dir.path())).unwrap();
     assert_eq!(greet(&mut one_more, VERSION, LONG).unwrap().1, Verdict::Busy);
     idle.pop();
@@ -285,11 +285,11 @@ proptest! {
         there.write_all(&(bytes.len() as u32).to_le_bytes()).unwrap();
         there.write_all(&bytes).unwrap();
         drop(there);
-        let reply: Received<Reply> = receive(&mut here, MOST_REPLY, LONG, LONG).unwrap();
+        let reply: Received<Reply> = receive(&mut here, MAX_REPLY, LONG, LONG).unwrap();
         if let Received::Message(reply) = &reply {
             prop_assert!(postcard::to_stdvec(reply).unwrap().len() <= bytes.len());
         }
-        let end: Received<Reply> = receive(&mut here, MOST_REPLY, LONG, LONG).unwrap();
+        let end: Received<Reply> = receive(&mut here, MAX_REPLY, LONG, LONG).unwrap();
         prop_assert!(matches!(end, Received::Closed));
     }
 }

@@ -16,7 +16,7 @@ use super::ending::{Ending, assert_same, stored};
 use crate::support::Place;
 
 /// Kills of one run of a command before it may come to its end.
-const MOST: u64 = 12;
+const MAX: u64 = 12;
 
 /// No command takes as long.
 const TOO_LONG: Duration = Duration::from_secs(300);
@@ -69,7 +69,7 @@ fn kill(case: &Case, quick: u64) {
     let expected = uninterrupted(case);
     let (mut tally, mut done, mut ends) = (Tally::new(), 0, 0);
     while done < kills {
-        let most = MOST.min(kills - done);
+        let most = MAX.min(kills - done);
         done += kill_one(case, &expected, most, &mut rng, &mut tally);
         ends += 1;
         if draw::is_long() {

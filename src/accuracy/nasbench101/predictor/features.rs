@@ -1,6 +1,6 @@
 //! What the predictor sees of a cell.
 
-use crate::space::nasbench101::{Cell101, MOST_VERTICES, Op101, vertex_channels};
+use crate::space::nasbench101::{Cell101, MAX_VERTICES, Op101, vertex_channels};
 
 /// Numbers of a vertex.
 pub(super) const FEATURES: usize = 8;
@@ -12,9 +12,9 @@ const CHANNELS: usize = 128;
 #[derive(Clone, Debug)]
 pub(super) struct Graph {
     pub vertices: usize,
-    pub features: [[f32; FEATURES]; MOST_VERTICES],
+    pub features: [[f32; FEATURES]; MAX_VERTICES],
     /// Whether there is an edge from the first to the second.
-    pub edges: [[bool; MOST_VERTICES]; MOST_VERTICES],
+    pub edges: [[bool; MAX_VERTICES]; MAX_VERTICES],
 }
 
 impl Graph {
@@ -22,8 +22,8 @@ impl Graph {
         let vertices = cell.vertices();
         let last = vertices - 1;
         let channels = vertex_channels(cell, CHANNELS, CHANNELS);
-        let mut features = [[0.0; FEATURES]; MOST_VERTICES];
-        let mut edges = [[false; MOST_VERTICES]; MOST_VERTICES];
+        let mut features = [[0.0; FEATURES]; MAX_VERTICES];
+        let mut edges = [[false; MAX_VERTICES]; MAX_VERTICES];
         for vertex in 0..vertices {
             let kind = match vertex {
                 0 => 3,

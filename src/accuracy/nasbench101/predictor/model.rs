@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use tandem_kernels::{Wide, widest};
 
 use super::features::{FEATURES, Graph};
-use crate::space::nasbench101::{Cell101, MOST_VERTICES};
+use crate::space::nasbench101::{Cell101, MAX_VERTICES};
 
 /// Numbers of a vertex between layers.
 pub const WIDTH: usize = 64;
@@ -137,12 +137,12 @@ impl Predictor {
     #[inline(always)]
     fn accuracy_of(&self, graph: &Graph) -> f64 {
         let arrays = &self.weights.arrays;
-        let mut state = [[0.0; WIDTH]; MOST_VERTICES];
-        let entry: [[f32; FEATURES]; MOST_VERTICES] = graph.features;
+        let mut state = [[0.0; WIDTH]; MAX_VERTICES];
+        let entry: [[f32; FEATURES]; MAX_VERTICES] = graph.features;
         affine(&entry, &arrays[0], &arrays[1], &mut state);
         relu(&mut state);
         for layer in 0..LAYERS {
-            let mut seen = [[0.0; 3 * WIDTH]; MOST_VERTICES];
+            let mut seen = [[0.0; 3 * WIDTH]; MAX_VERTICES];
             for vertex in 0..graph.vertices {
                 seen[vertex][..WIDTH].copy_from_slice(&state[vertex]);
                 for (other, row) in state.iter().enumerate().take(graph.vertices) {
@@ -156,7 +156,7 @@ impl Predictor {
                     }
                 }
             }
-            let mut change = [[0.0; WIDTH]; MOST_VERTICES];
+            let mut change = [[0.0; WIDTH]; MAX_VERTICES];
             affine(&seen, &arrays[2 + 2 * layer], &arrays[3 + 2 * layer], &mut change);
             relu(&mut change);
             for vertex in 0..graph.vertices {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::features::{FEATURES, Graph};
 use super::model::{CEILING, LAYERS, Predictor, WIDTH, Weights};
 use crate::accuracy::nasbench101::Nasbench101Table;
-use crate::space::nasbench101::MOST_VERTICES;
+use crate::space::nasbench101::MAX_VERTICES;
 use crate::util::rng::stream;
 
 /// How a predictor is trained.
@@ -158,7 +158,7 @@ struct Batch {
 
 impl Batch {
     fn new<'a>(graphs: impl Iterator<Item = &'a Graph>) -> Result<Self, candle_core::Error> {
-        const N: usize = MOST_VERTICES;
+        const N: usize = MAX_VERTICES;
         let mut size = 0;
         let (mut features, mut edges, mut read, mut present) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -187,7 +187,7 @@ impl Batch {
 
     /// What the network makes of the cells.
     fn forward(&self, weights: &[Var]) -> Result<Tensor, candle_core::Error> {
-        const N: usize = MOST_VERTICES;
+        const N: usize = MAX_VERTICES;
         let layer = |input: &Tensor, index: usize| {
             input.matmul(&weights[index])?.broadcast_add(&weights[index + 1])?.relu()
         };

@@ -14,10 +14,10 @@ use crate::script::options::{Options, described, error_at_call};
 use crate::script::services::ScriptNetwork;
 
 /// The most layers of a network that a script builds.
-const MOST_LAYERS: usize = 10_000;
+const MAX_LAYERS: usize = 10_000;
 
 /// The most inputs of a layer, and the longest name in bytes.
-const MOST_INPUTS: usize = 1_000;
+const MAX_INPUTS: usize = 1_000;
 const LONGEST_NAME: usize = 100;
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
@@ -74,17 +74,14 @@ impl ScriptBuilder {
             inputs.iter().map(|tensor| self.own(context, tensor)).collect();
         let inputs = inputs?;
         let mut net = self.lock();
-        if net.len() >= MOST_LAYERS {
+        if net.len() >= MAX_LAYERS {
             return Err(error_at_call(
                 context,
-                format!("the network has {MOST_LAYERS} layers, the most"),
+                format!("the network has {MAX_LAYERS} layers, the most"),
             ));
         }
-        if inputs.len() > MOST_INPUTS {
-            return Err(error_at_call(
-                context,
-                format!("a layer has at most {MOST_INPUTS} inputs"),
-            ));
+        if inputs.len() > MAX_INPUTS {
+            return Err(error_at_call(context, format!("a layer has at most {MAX_INPUTS} inputs")));
         }
         let name = match name {
             Some(name) if !(1..=LONGEST_NAME).contains(&name.chars().count()) => {
