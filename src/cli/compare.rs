@@ -5,10 +5,10 @@ use std::io::Write;
 
 use super::context::Common;
 use super::error::CliError;
-use super::sweep_summary::frontier;
 use tandem::pareto::{Objective, costs, hypervolume};
 use tandem::report::{Format, Table};
 use tandem::store::{Outcome, Reader, RunRecord, SweepRecord, Trial};
+use tandem::sweep::stored_frontier;
 
 /// Prints the share of a sweep's frontier and hypervolume that trials reach, and how far their best
 /// are from the sweep's.
@@ -39,7 +39,7 @@ pub fn print(
             hint: Some(format!("`tandem resume {name}` goes on with it")),
         });
     }
-    let exact = vectors(&record, &frontier(&record, &swept))?;
+    let exact = vectors(&record, &stored_frontier(&record, &swept))?;
     let all: Vec<&Trial> = trials.iter().collect();
     let found = vectors(&record, &all)?;
     let worst = |place: usize| exact.iter().map(|c| c[place]).fold(f64::NEG_INFINITY, f64::max);

@@ -7,9 +7,9 @@ use super::context::{Common, label_predicted};
 use super::error::CliError;
 use super::layout;
 use super::origins::print_origins;
-use tandem::pareto::{Frontier, costs};
 use tandem::report::{Format, Table, TrialColumns, grouped, number, spread};
 use tandem::store::{RunRecord, Store, SweepRecord, Trial};
+use tandem::sweep::stored_frontier;
 
 /// Best pairs of an objective that are printed for people.
 const SHOWN_BEST: usize = 5;
@@ -26,7 +26,7 @@ pub fn print(
 ) -> Result<(), CliError> {
     let sweep = record.sweep.clone().unwrap_or_default();
     let trials: Vec<Trial> = store.trials(&record.name)?.collect::<Result<_, _>>()?;
-    let frontier = frontier(record, &trials);
+    let frontier = stored_frontier(record, &trials);
     if common.format != Format::Table {
         label_predicted(common, std::slice::from_ref(record));
         return Ok(table(record, &frontier, false).write(common.format, stdout().lock())?);
@@ -182,24 +182,6 @@ fn print_speed(out: &mut impl Write, sweep: &SweepRecord) -> io::Result<()> {
         sweep.seconds,
         grouped((sweep.pairs as f64 / sweep.seconds.max(1e-9)) as u128)
     )
-}
-
-/// The trials of a sweep that are not dominated in the objectives of its experiment, in the order of
-/// the sweep.
-///
-/// Whatever is on the frontier of metrics that never get worse when accuracy rises or latency or area
-/// falls is on the sweep's frontier.
-pub fn frontier<'t>(record: &RunRecord, trials: &'t [Trial]) -> Vec<&'t Trial> {
-    let count = record.sweep.as_ref().map_or(0, |sweep| sweep.frontier as usize);
-    let mut frontier: Frontier<&Trial> = Frontier::new();
-    for trial in &trials[..count.min(trials.len())] {
-        if let Ok(costs) = costs(&record.objectives, trial.outcome.metrics()) {
-            frontier.offer(costs, trial);
-        }
-    }
-    let mut members: Vec<&Trial> = frontier.into_members().map(|(_, trial)| trial).collect();
-    members.sort_by_key(|trial| trial.step);
-    members
 }
 
 fn print_trials(out: &mut impl Write, record: &RunRecord, trials: &[&Trial]) -> io::Result<()> {

@@ -17,6 +17,7 @@ mod pairs;
 mod results;
 mod staircase;
 mod stored;
+mod stored_frontier;
 mod top;
 
 pub use error::{MAX_PAIRS, SweepError};
@@ -27,6 +28,7 @@ pub use pairs::{OnChaidnn, OneByOne, Pairs};
 pub use results::{Best, Results, SweepCounts, Sweeping, SweptPair};
 pub use staircase::Member;
 pub use stored::{FRONTIER, Judged, PAIRS, SweepProgress, SweepRunner};
+pub use stored_frontier::stored_frontier;
 pub use top::Ranked;
 
 #[cfg(test)]

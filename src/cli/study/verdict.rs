@@ -5,12 +5,12 @@ use rayon::prelude::*;
 use super::exact::SweptPairs;
 use super::experiments::Experiments;
 use crate::cli::error::CliError;
-use crate::cli::sweep_summary::frontier;
 use tandem::metrics::Origin;
 use tandem::pareto::Objective;
 use tandem::run::RunError;
 use tandem::store::{RunRecord, Store, StoreError, StudyRecord, Trial};
 use tandem::study::{Course, Outcomes, Plan, Target, compare};
+use tandem::sweep::stored_frontier;
 use tandem::util::deep_stack::pool;
 
 /// A reward that is higher by more, relatively, is no matter of rounding.
@@ -130,7 +130,7 @@ fn exact_best(
     if let Some(run) = runs.first() {
         record.objectives.clone_from(&run.objectives);
     }
-    let frontier = frontier(&record, &swept.trials).into_iter().cloned().collect();
+    let frontier = stored_frontier(&record, &swept.trials).into_iter().cloned().collect();
     Some(ExactBest { sweep: record.name, target, valid, frontier })
 }
 
