@@ -55,8 +55,8 @@
 //!
 //! # Modules
 //!
-//! Each module knows only those before it here: [`util`], [`metrics`], [`space`], [`network`], [`accel`],
-//! [`train`], [`accuracy`], [`search`], [`pareto`], [`store`], [`run`], [`sweep`], [`study`], [`report`],
+//! Each module knows only those before it here: [`util`], [`metrics`], [`pareto`], [`space`], [`network`],
+//! [`accel`], [`train`], [`accuracy`], [`search`], [`store`], [`run`], [`sweep`], [`study`], [`report`],
 //! [`script`], [`session`], [`query`]. The program's commands are not part of the library.
 
 pub mod accel;

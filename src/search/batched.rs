@@ -121,7 +121,7 @@ impl Proposer<'_> {
     }
 }
 
-/// The points that were proposed, as many as [`REMEMBERED`] of the last.
+/// The points that were proposed, as many as 100,000 of the last.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     known: FxHashSet<u64>,

@@ -117,7 +117,7 @@ impl Value {
     }
 }
 
-/// Settings that [`settings!`](settings) declares.
+/// Settings that `settings!` declares.
 pub trait Declared {
     /// All settings, in the order in which states are saved.
     fn declared(&self) -> &'static [Setting];
