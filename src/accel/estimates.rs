@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use crate::util::keep_error::KeepError;
 use crate::util::single_flight::Flights;
 
 /// Where estimates are kept between runs of the program.
@@ -9,14 +10,14 @@ pub trait Estimates: Send + Sync {
     /// What is kept under a key.
     ///
     /// # Errors
-    /// It cannot be looked up; one clear message.
-    fn get(&self, key: &str) -> Result<Option<String>, String>;
+    /// It cannot be read.
+    fn get(&self, key: &str) -> Result<Option<String>, KeepError>;
 
     /// Keeps an estimate under a key.
     ///
     /// # Errors
-    /// It cannot be kept; one clear message.
-    fn put(&self, key: &str, estimate: &str) -> Result<(), String>;
+    /// It cannot be written.
+    fn put(&self, key: &str, estimate: &str) -> Result<(), KeepError>;
 
     /// What is being estimated.
     fn flights(&self) -> &Flights;
@@ -39,11 +40,11 @@ impl EstimateCache {
     ///
     /// # Errors
     /// Its computation fails, which is not kept, or what is kept cannot be read or written.
-    pub fn get_or(
+    pub fn get_or<E: From<KeepError>>(
         &self,
         key: &str,
-        compute: impl FnOnce() -> Result<String, String>,
-    ) -> Result<(String, bool), String> {
+        compute: impl FnOnce() -> Result<String, E>,
+    ) -> Result<(String, bool), E> {
         let Some(kept) = self.kept.get() else { return Ok((compute()?, false)) };
         let _claim = kept.flights().claim(key);
         if let Some(known) = kept.get(key)? {

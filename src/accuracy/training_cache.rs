@@ -16,6 +16,7 @@ use crate::train::{
     EpochScore, Executor, Job, Model, Optimiser, Recipe, Score, TrainError, TrainProgress,
     Training, Watch, fit, training_key,
 };
+use crate::util::keep_error::KeepError;
 use crate::util::single_flight::Flights;
 
 /// How often a training in progress is brought to the disk.
@@ -53,14 +54,14 @@ pub trait Trainings: Send + Sync {
     /// The record of a training, if there is one.
     ///
     /// # Errors
-    /// It cannot be looked up; one clear message.
-    fn get(&self, key: &str) -> Result<Option<TrainingRecord>, String>;
+    /// It cannot be read.
+    fn get(&self, key: &str) -> Result<Option<TrainingRecord>, KeepError>;
 
     /// Keeps a record for good.
     ///
     /// # Errors
-    /// It cannot be kept; one clear message.
-    fn put(&self, key: &str, record: &TrainingRecord) -> Result<(), String>;
+    /// It cannot be written.
+    fn put(&self, key: &str, record: &TrainingRecord) -> Result<(), KeepError>;
 
     /// Where a training keeps its checkpoint while it lasts.
     fn checkpoint(&self, key: &str) -> PathBuf;
@@ -313,7 +314,7 @@ impl Trainer {
         let (model, training) = result?;
         let record = record_of(&job, training, started.elapsed().as_secs_f64());
         if let Some(kept) = self.kept.get() {
-            kept.put(&key, &record).map_err(TrainError::Cache)?;
+            kept.put(&key, &record)?;
         }
         if let Some(path) = checkpoint
             && let Err(error) = fs::remove_file(&path)
@@ -326,7 +327,7 @@ impl Trainer {
     }
 
     fn known(&self, key: &str) -> Result<Option<TrainingRecord>, TrainError> {
-        self.kept.get().map_or(Ok(None), |kept| kept.get(key).map_err(TrainError::Cache))
+        self.kept.get().map_or(Ok(None), |kept| Ok(kept.get(key)?))
     }
 
     fn tell(&self, event: &TrainingEvent<'_>) {

@@ -6,6 +6,7 @@ use std::io::Write;
 use super::error::CliError;
 use tandem::accel::{Breakdown, LayerCost};
 use tandem::report::{Cell, Format, Table};
+use tandem::run::Failure;
 use tandem::script::Traced;
 
 /// Operations that are shown where not all are asked for.
@@ -16,7 +17,7 @@ const LATENCY: &str = "latency_ms";
 
 /// The breakdown of an estimate.
 pub fn of(traced: &Traced) -> Result<&Breakdown, CliError> {
-    let failed = |error: &String| CliError::Experiment { rendered: format!("error: {error}") };
+    let failed = |error: &Failure| CliError::Experiment { rendered: format!("error: {error}") };
     traced.breakdown.as_ref().map_err(failed)
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use super::context::Common;
 use super::error::CliError;
-use tandem::pareto::{Objective, costs, hypervolume};
+use tandem::pareto::{MissingMetric, Objective, costs, hypervolume};
 use tandem::report::{Format, Table};
 use tandem::store::{Outcome, Reader, RunRecord, SweepRecord, Trial};
 use tandem::sweep::stored_frontier;
@@ -106,7 +106,7 @@ fn vectors(record: &RunRecord, trials: &[&Trial]) -> Result<Vec<Vec<f64>>, CliEr
         Outcome::Failed { .. } => None,
     });
     done.map(|(trial, metrics)| {
-        costs(&record.objectives, metrics).map_err(|metric| {
+        costs(&record.objectives, metrics).map_err(|MissingMetric(metric)| {
             CliError::usage(format!(
                 "step {} of `{}` or of a run has no metric `{metric}`",
                 trial.step, record.name

@@ -132,6 +132,7 @@ impl From<SessionError> for CliError {
                 Self::Call { head, diagnostic, sources }
             }
             SessionError::Failed(reason) => Self::failed(&reason),
+            SessionError::SweepPairs(error) => Self::failed(&error.to_string()),
             SessionError::Store(error) => Self::Store(error),
             SessionError::Run(error) => Self::Run(error),
             SessionError::Changed { run, changes } => Self::Changed { run, changes },

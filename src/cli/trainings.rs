@@ -27,7 +27,8 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         if args.key.as_ref().is_none_or(|start| key.starts_with(start.as_str()))
             && let Some(bytes) = store.training(&key)?
         {
-            let record = decode_training(&key, &bytes).map_err(CliError::usage)?;
+            let record = decode_training(&key, &bytes)
+                .map_err(|error| CliError::usage(error.to_string()))?;
             found.push((key, record));
         }
     }

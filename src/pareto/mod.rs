@@ -10,5 +10,5 @@ mod weighted;
 pub use dominance::{compare_costs, dominance, dominates};
 pub use frontier::Frontier;
 pub use hypervolume::{hypervolume, hypervolume_within};
-pub use objective::{Direction, Objective, ParseObjectiveError, costs};
+pub use objective::{Direction, MissingMetric, Objective, ParseObjectiveError, costs};
 pub use weighted::{Limit, ParseLimitError, Relation, Term, Weighted, Worth};

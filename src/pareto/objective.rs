@@ -76,16 +76,22 @@ impl Objective {
     }
 }
 
+/// A metric that an objective, a term or a limit names and a trial does not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no metric `{0}`")]
+pub struct MissingMetric(pub String);
+
 /// The costs of a set of metrics, in the order of the objectives.
 ///
 /// # Errors
-/// The name of the first metric that is missing.
+/// A metric is missing; the first one that is.
 pub fn costs(
     objectives: &[Objective],
     metrics: &BTreeMap<String, f64>,
-) -> Result<Vec<f64>, String> {
-    objectives
-        .iter()
-        .map(|o| metrics.get(&o.metric).map(|&v| o.cost(v)).ok_or_else(|| o.metric.clone()))
-        .collect()
+) -> Result<Vec<f64>, MissingMetric> {
+    let cost = |objective: &Objective| match metrics.get(&objective.metric) {
+        Some(&value) => Ok(objective.cost(value)),
+        None => Err(MissingMetric(objective.metric.clone())),
+    };
+    objectives.iter().map(cost).collect()
 }

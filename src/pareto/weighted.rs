@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::objective::MissingMetric;
+
 /// How a metric must compare with a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Relation {
@@ -158,9 +160,9 @@ impl Weighted {
     /// What metrics are worth.
     ///
     /// # Errors
-    /// The name of the first metric that is missing.
-    pub fn worth(&self, metric: impl Fn(&str) -> Option<f64>) -> Result<Worth, String> {
-        let of = |name: &str| metric(name).ok_or_else(|| name.to_owned());
+    /// A metric is missing; the first one that is.
+    pub fn worth(&self, metric: impl Fn(&str) -> Option<f64>) -> Result<Worth, MissingMetric> {
+        let of = |name: &str| metric(name).ok_or_else(|| MissingMetric(name.to_owned()));
         let (mut excess, mut valid) = (0.0, true);
         for limit in &self.limits {
             let value = of(&limit.metric)?;
@@ -180,12 +182,11 @@ impl Weighted {
     /// By how much metrics miss the limits, all in all: the sum of the relative excesses.
     ///
     /// # Errors
-    /// The name of the first metric that is missing.
-    pub fn excess(&self, metric: impl Fn(&str) -> Option<f64>) -> Result<f64, String> {
-        let of = |limit: &Limit| {
-            metric(&limit.metric)
-                .map(|value| limit.excess(value))
-                .ok_or_else(|| limit.metric.clone())
+    /// A metric is missing; the first one that is.
+    pub fn excess(&self, metric: impl Fn(&str) -> Option<f64>) -> Result<f64, MissingMetric> {
+        let of = |limit: &Limit| match metric(&limit.metric) {
+            Some(value) => Ok(limit.excess(value)),
+            None => Err(MissingMetric(limit.metric.clone())),
         };
         self.limits.iter().map(of).sum()
     }
@@ -248,7 +249,7 @@ mod tests {
         assert_eq!(worth(0.5, 100.0), (-0.0, false));
         assert_eq!(worth(0.25, 125.0), (-0.75, false));
         assert_eq!(worth(0.25, 300.0), (-1.0, false));
-        assert_eq!(weighted.worth(|_| None), Err("latency_ms".to_owned()));
+        assert_eq!(weighted.worth(|_| None), Err(MissingMetric("latency_ms".to_owned())));
         assert_eq!(
             weighted.to_string(),
             "0.75 accuracy [0, 1] + 0.25 latency_ms [400, 0] subject to latency_ms < 100, \

@@ -8,6 +8,7 @@ use super::experiment::{Evaluated, Experiment, Phase, evaluate_finite};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::runner::{is_over, told, trial};
+use crate::pareto::MissingMetric;
 use crate::search::SearchSpace;
 use crate::store::{Entry, Outcome, Trial, TrialCost};
 
@@ -227,7 +228,7 @@ impl Rehearsal {
             }
             self.progress
                 .add(trial.clone())
-                .map_err(|metric| RunError::MissingObjective { step, metric })?;
+                .map_err(|MissingMetric(metric)| RunError::MissingObjective { step, metric })?;
         }
         let done = self.progress.steps() - first;
         if let Some(last) = self.phases.last_mut() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::failure::Failure;
 use crate::metrics::Metrics;
-use crate::pareto::{Direction, Frontier, Objective, costs};
+use crate::pareto::{Direction, Frontier, MissingMetric, Objective, costs};
 use crate::store::{Outcome, Trial};
 
 /// The course of one phase.
@@ -52,8 +52,8 @@ impl Progress {
     /// evaluated to the end, and is no candidate for the frontier.
     ///
     /// # Errors
-    /// The name of an objective that the trial's metrics lack.
-    pub fn add(&mut self, trial: Arc<Trial>) -> Result<(), String> {
+    /// The trial's metrics lack that of an objective.
+    pub fn add(&mut self, trial: Arc<Trial>) -> Result<(), MissingMetric> {
         if let Outcome::Done { metrics, valid, .. } = &trial.outcome {
             if self.objectives.is_empty() {
                 self.objectives = customary(metrics);
@@ -62,7 +62,7 @@ impl Progress {
                 Ok(costs) => {
                     self.frontier.offer(costs, trial.clone());
                 }
-                Err(metric) if *valid => return Err(metric),
+                Err(missing) if *valid => return Err(missing),
                 Err(_) => {}
             }
             if let Some(phase) = self.phases.last_mut() {

@@ -13,7 +13,7 @@ use super::experiment::{Evaluated, Experiment, Obstacle, Phase};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::provenance::record_provenance;
-use crate::pareto::{Objective, costs};
+use crate::pareto::{MissingMetric, Objective, costs};
 use crate::search::{Controller, Feedback, SearchSpace};
 use crate::space::{Point, Subspace};
 use crate::store::{Entry, Outcome, PhaseRecord, RunRecord, Status, Store, Trial, TrialCost};
@@ -175,7 +175,11 @@ impl Runner<'_> {
         let restore = match self.store.latest_checkpoint(run)? {
             None => None,
             Some((step, bytes)) => {
-                let unusable = |reason| RunError::Checkpoint { run: run.clone(), step, reason };
+                let unusable = |error: postcard::Error| RunError::Checkpoint {
+                    run: run.clone(),
+                    step,
+                    reason: error.to_string(),
+                };
                 Some(Checkpoint::decode(&bytes).map_err(unusable)?)
             }
         };
@@ -462,7 +466,9 @@ impl Runner<'_> {
         {
             self.experiment.thresholds().iter().try_for_each(|known| known.check(metrics))?;
         }
-        progress.add(trial).map_err(|metric| RunError::MissingObjective { step, metric })
+        progress
+            .add(trial)
+            .map_err(|MissingMetric(metric)| RunError::MissingObjective { step, metric })
     }
 
     /// Whether a threshold that stops the run can no longer hold; tells of each that is lost once.
@@ -502,10 +508,10 @@ impl Runner<'_> {
         }
         let phases = u32::try_from(state.progress.phases().len()).unwrap_or(u32::MAX);
         let checkpoint = Checkpoint { step, phases, controllers };
-        let bytes = checkpoint.encode().map_err(|reason| RunError::Checkpoint {
+        let bytes = checkpoint.encode().map_err(|error| RunError::Checkpoint {
             run: self.run.name.clone(),
             step,
-            reason,
+            reason: error.to_string(),
         })?;
         self.run.objectives = state.progress.objectives().to_vec();
         self.run.trials = step;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::accuracy::training_cache::{TrainingRecord, Trainings};
 use crate::store::Store;
+use crate::util::keep_error::KeepError;
 use crate::util::single_flight::Flights;
 
 /// Trainings kept in a store, shared by its runs.
@@ -12,14 +13,14 @@ use crate::util::single_flight::Flights;
 pub struct StoredTrainings(pub Arc<Store>);
 
 impl Trainings for StoredTrainings {
-    fn get(&self, key: &str) -> Result<Option<TrainingRecord>, String> {
-        let record = self.0.training(key).map_err(|error| error.to_string())?;
-        record.map(|bytes| decode(key, &bytes)).transpose()
+    fn get(&self, key: &str) -> Result<Option<TrainingRecord>, KeepError> {
+        let record = self.0.training(key).map_err(KeepError::new)?;
+        record.map(|bytes| decode(key, &bytes).map_err(KeepError::new)).transpose()
     }
 
-    fn put(&self, key: &str, record: &TrainingRecord) -> Result<(), String> {
-        let bytes = serde_json::to_vec(record).map_err(|error| error.to_string())?;
-        self.0.put_training(key, &bytes).map_err(|error| error.to_string())
+    fn put(&self, key: &str, record: &TrainingRecord) -> Result<(), KeepError> {
+        let bytes = serde_json::to_vec(record).map_err(KeepError::new)?;
+        self.0.put_training(key, &bytes).map_err(KeepError::new)
     }
 
     fn checkpoint(&self, key: &str) -> PathBuf {
@@ -31,11 +32,19 @@ impl Trainings for StoredTrainings {
     }
 }
 
+/// The record of a training that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the record of training {key} cannot be read: {source}")]
+pub struct TrainingRecordError {
+    key: String,
+    source: serde_json::Error,
+}
+
 /// Reads the record of a training as a store keeps it.
 ///
 /// # Errors
-/// It was written by another program; one clear message.
-pub fn decode(key: &str, bytes: &[u8]) -> Result<TrainingRecord, String> {
+/// It was written by another program.
+pub fn decode(key: &str, bytes: &[u8]) -> Result<TrainingRecord, TrainingRecordError> {
     serde_json::from_slice(bytes)
-        .map_err(|error| format!("the record of training {key} cannot be read: {error}"))
+        .map_err(|source| TrainingRecordError { key: key.to_owned(), source })
 }

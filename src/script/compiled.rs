@@ -22,7 +22,7 @@ use super::sandbox::limits::Limits;
 use super::services::Host;
 use super::sources::Sources;
 use crate::metrics::{Metrics, unit_hint};
-use crate::pareto::{Weighted, Worth};
+use crate::pareto::{MissingMetric, Weighted, Worth};
 use crate::run::{Failure, Reward};
 
 /// What every call needs, shared by the phases' rewards.
@@ -218,7 +218,7 @@ impl Core {
             let worth = objective.worth(|name| metrics.get(name).copied());
             return match worth {
                 Ok(Worth { reward, valid }) => Ok(Reward { value: reward, valid }),
-                Err(metric) => {
+                Err(MissingMetric(metric)) => {
                     let function = if own.is_some() { "schedule" } else { "reward" };
                     let place = self.mention(function, &metric);
                     Err(Failure::of(missing("the objective", &metric, metrics).in_place(place)))

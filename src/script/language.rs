@@ -9,6 +9,3 @@ pub(in crate::script) const BUILT_IN: [(&str, &str); 2] = [
     ("rewards", include_str!("../../scripts/rewards.rhai")),
     ("strategies", include_str!("../../scripts/strategies.rhai")),
 ];
-
-/// What separates the message of a native function from what to do.
-pub(in crate::script) const HELP: &str = "\nhelp: ";

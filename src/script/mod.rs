@@ -18,6 +18,7 @@ mod loading;
 mod metric_map;
 mod modules;
 mod native;
+mod native_error;
 mod options;
 mod read_script;
 mod reference;
@@ -54,7 +55,7 @@ pub use reference::vocabulary::vocabulary;
 pub use reference::{definitions, reference_page};
 pub use settings::{Settings, SettingsError};
 pub use sources::Sources;
-pub use sweep::{Accuracies, ScriptPairs, SweepNetworks, SweepPairs, SweepPlan};
+pub use sweep::{Accuracies, ScriptPairs, SweepNetworks, SweepPairs, SweepPairsError, SweepPlan};
 pub use table::SummaryTable;
 
 #[cfg(test)]

@@ -1,28 +1,30 @@
 //! The option maps that native functions take.
 
+use std::fmt;
+
 use super::truncate::brief;
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 
 use super::diagnostic::{a_type, type_name};
-use super::language::HELP;
+use super::native_error::with_help;
 use crate::util::suggest::nearest;
 
 /// An error of a native function, at the place where the script calls it.
 pub(super) fn error_at_call(
     context: &NativeCallContext,
-    reason: impl Into<String>,
+    reason: impl fmt::Display,
 ) -> Box<EvalAltResult> {
-    let reason: String = reason.into();
+    let reason = reason.to_string();
     Box::new(EvalAltResult::ErrorRuntime(reason.into(), context.call_position()))
 }
 
 /// The same with what to do.
 pub(super) fn error_at_call_with_help(
     context: &NativeCallContext,
-    reason: impl Into<String>,
+    reason: impl fmt::Display,
     help: &str,
 ) -> Box<EvalAltResult> {
-    error_at_call(context, format!("{}{HELP}{help}", reason.into()))
+    error_at_call(context, with_help(reason, help))
 }
 
 /// A value as messages show it: a plain one with its type, of others the type.

@@ -10,15 +10,15 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rustc_hash::FxHashMap;
 
 use crate::accel::registry::{families, family_of};
-use crate::accel::table::{Devices, MeasuredTable};
+use crate::accel::table::{Devices, MeasuredTable, NotMeasured, TableError as MeasuredTableError};
 use crate::accel::{Accelerator, Breakdown, EstimateCache, PreparedNetwork};
-use crate::accuracy::nasbench101::predictor::Predictor;
+use crate::accuracy::nasbench101::predictor::{Predictor, PredictorError};
 use crate::accuracy::nasbench101::{Nasbench101Table, TableError};
 use crate::accuracy::nasbench201::Nasbench201Table;
 use crate::accuracy::training_cache::Trainer;
 use crate::metrics::{Origin, Trust};
-use crate::network::{Nasbench101Settings, Nasbench201Settings, Network};
-use crate::run::Provenance;
+use crate::network::{Nasbench101Settings, Nasbench201Settings, Network, NetworkError};
+use crate::run::{Failure, Provenance};
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
 use crate::store::Reused;
@@ -117,7 +117,7 @@ pub struct Traced {
     /// The accelerator's name.
     pub accelerator: String,
     /// What each layer and part has in it, or why that cannot be said.
-    pub breakdown: Result<Breakdown, String>,
+    pub breakdown: Result<Breakdown, Failure>,
     pub(super) network: Option<ScriptNetwork>,
 }
 
@@ -141,10 +141,21 @@ thread_local! {
     static REUSED: Cell<Reused> = const { Cell::new(Reused::NOTHING) };
 }
 
+/// The devices of a table that cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DevicesError {
+    /// There is no such table, or it cannot be read.
+    #[error(transparent)]
+    Table(#[from] MeasuredTableError),
+    /// The table has no such devices.
+    #[error(transparent)]
+    NotMeasured(#[from] NotMeasured),
+}
+
 /// What the native functions of one experiment share.
 pub struct Host {
     data: PathBuf,
-    table101: OnceLock<Result<Option<Nasbench101Table>, String>>,
+    table101: OnceLock<Result<Option<Nasbench101Table>, TableError>>,
     networks101: Networks<(Cell101, Nasbench101Settings)>,
     networks201: Networks<(Cell201, Nasbench201Settings)>,
     used: [AtomicBool; Source::ALL.len()],
@@ -321,7 +332,11 @@ impl Host {
     }
 
     /// The devices of an imported table, of one group where it has groups.
-    pub(super) fn devices(&self, name: &str, group: Option<&str>) -> Result<Arc<Devices>, String> {
+    pub(super) fn devices(
+        &self,
+        name: &str,
+        group: Option<&str>,
+    ) -> Result<Arc<Devices>, DevicesError> {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (name.to_owned(), group.map(str::to_owned));
         if let Some(known) = tables.devices.get(&key) {
@@ -332,39 +347,36 @@ impl Host {
             None => {
                 let opened = MeasuredTable::open(&self.data, name);
                 // What is not there is not kept: it may have any name.
-                let opened =
-                    opened.map_err(|error| error.to_string()).inspect_err(|_| self.unusable());
-                Arc::new(opened?)
+                Arc::new(opened.inspect_err(|_| self.unusable())?)
             }
         };
-        let devices = Devices::of(table.clone(), group).map_err(|error| error.to_string())?;
-        let devices = Arc::new(devices);
+        let devices = Arc::new(Devices::of(table.clone(), group)?);
         tables.opened.insert(name.to_owned(), table);
         tables.devices.insert(key, devices.clone());
         Ok(devices)
     }
 
     /// The imported NASBench-101 table.
-    pub(super) fn nasbench101(&self) -> Result<&Nasbench101Table, String> {
+    pub(super) fn nasbench101(&self) -> Result<&Nasbench101Table, TableError> {
         let table = self.imported101().and_then(|table| {
-            table.ok_or_else(|| TableError::Missing { folder: self.data.clone() }.to_string())
+            table.ok_or_else(|| TableError::Missing { folder: self.data.clone() })
         });
         table.inspect_err(|_| self.unusable())
     }
 
     /// The imported NASBench-101 table, if there is one.
-    pub(super) fn imported101(&self) -> Result<Option<&Nasbench101Table>, String> {
+    pub(super) fn imported101(&self) -> Result<Option<&Nasbench101Table>, TableError> {
         let open = || match Nasbench101Table::open(&self.data) {
             Ok(table) => Ok(Some(table)),
             Err(TableError::Missing { .. }) => Ok(None),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error),
         };
         self.table101.get_or_init(open).as_ref().map(Option::as_ref).map_err(Clone::clone)
     }
 
     /// The predicted accuracy of a NASBench-101 cell.
-    pub(super) fn predicted101(&self, cell: &Cell101) -> Result<f64, String> {
-        let predictor = Predictor::embedded().map_err(|error| error.to_string())?;
+    pub(super) fn predicted101(&self, cell: &Cell101) -> Result<f64, PredictorError> {
+        let predictor = Predictor::embedded()?;
         self.used(Source::Predicted101);
         Ok(predictor.accuracy(cell))
     }
@@ -373,20 +385,16 @@ impl Host {
     pub(super) fn network101(
         &self,
         key: (Cell101, Nasbench101Settings),
-    ) -> Result<ScriptNetwork, String> {
-        remember(&self.networks101, key, || {
-            crate::network::nasbench101(&key.0, key.1).map_err(|error| error.to_string())
-        })
+    ) -> Result<ScriptNetwork, NetworkError> {
+        remember(&self.networks101, key, || crate::network::nasbench101(&key.0, key.1))
     }
 
     /// The NAS-Bench-201 network of a cell, built at most once while it is remembered.
     pub(super) fn network201(
         &self,
         key: (Cell201, Nasbench201Settings),
-    ) -> Result<ScriptNetwork, String> {
-        remember(&self.networks201, key, || {
-            crate::network::nasbench201(key.0, key.1).map_err(|error| error.to_string())
-        })
+    ) -> Result<ScriptNetwork, NetworkError> {
+        remember(&self.networks201, key, || crate::network::nasbench201(key.0, key.1))
     }
 
     /// Keeps an estimate if a breakdown is wanted.
@@ -409,8 +417,8 @@ impl Host {
 fn remember<K: Eq + Hash>(
     networks: &Networks<K>,
     key: K,
-    build: impl FnOnce() -> Result<Network, String>,
-) -> Result<ScriptNetwork, String> {
+    build: impl FnOnce() -> Result<Network, NetworkError>,
+) -> Result<ScriptNetwork, NetworkError> {
     let lock = || networks.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = lock().networks.get(&key) {
         return Ok(known.clone());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::error::SessionError;
 use super::load::{data_folder, stored_settings};
+use crate::pareto::MissingMetric;
 use crate::run::{Experiment, Progress, RunError, Threshold};
 use crate::script::Script;
 use crate::store::{Reader, RunRecord};
@@ -108,9 +109,9 @@ pub fn progress(store: &dyn Reader, run: &RunRecord) -> Result<Progress, Session
             progress.enter(&phase.name);
         }
         let step = trial.step;
-        progress
-            .add(Arc::new(trial))
-            .map_err(|metric| SessionError::Run(RunError::MissingObjective { step, metric }))?;
+        progress.add(Arc::new(trial)).map_err(|MissingMetric(metric)| {
+            SessionError::Run(RunError::MissingObjective { step, metric })
+        })?;
     }
     Ok(progress)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::change::Change;
 use crate::run::RunError;
-use crate::script::{Diagnostic, ScriptError, Sources};
+use crate::script::{Diagnostic, ScriptError, Sources, SweepPairsError};
 use crate::store::StoreError;
 
 /// How an experiment, a run or a sweep refuses to begin or to go on.
@@ -35,6 +35,9 @@ pub enum SessionError {
     /// Texts of parts that give no point of the space.
     #[error("{0}")]
     Point(String),
+    /// The pairs of a sweep cannot be made.
+    #[error(transparent)]
+    SweepPairs(Box<SweepPairsError>),
     /// The store refuses.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -106,6 +109,12 @@ pub enum SessionError {
         /// The limit.
         steps: u64,
     },
+}
+
+impl From<SweepPairsError> for SessionError {
+    fn from(error: SweepPairsError) -> Self {
+        Self::SweepPairs(Box::new(error))
+    }
 }
 
 impl SessionError {

@@ -60,7 +60,7 @@ impl<'e> Sweep<'e> {
     pub fn new(experiment: &'e Loaded, cache: Option<&Path>) -> Result<Self, SessionError> {
         let mut plan = experiment.script.sweep_plan()?;
         plan.top = experiment.settings.top.unwrap_or(plan.top);
-        let pairs = experiment.script.sweep_pairs(&plan, cache).map_err(SessionError::Failed)?;
+        let pairs = experiment.script.sweep_pairs(&plan, cache)?;
         Ok(Self { plan, pairs, experiment })
     }
 

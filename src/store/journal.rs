@@ -140,7 +140,7 @@ impl Store {
             }
             let wrong =
                 |what: String| self.damaged(format!("trial {expected} of run `{run}`: {what}"));
-            match entry_codec::read(key, value).map_err(wrong)? {
+            match entry_codec::read(key, value).map_err(|error| wrong(error.to_string()))? {
                 Packing::Packed(stretch)
                     if expected == first
                         && stretch.first() == first

@@ -3,9 +3,10 @@
 use sled::Batch;
 
 use super::error::StoreError;
+use super::format::entry_codec::{self, EntryError};
+use super::format::keys;
 use super::format::trial::Entry;
 use super::format::trial_block::Stretch;
-use super::format::{entry_codec, keys};
 
 /// The end of a journal that this process appends to.
 #[derive(Debug, Default)]
@@ -43,9 +44,9 @@ impl Packed {
 
 /// Packs entries that are appended to those after the last full stretch.
 pub(super) fn pack(run: &str, stored: &[Entry], new: &[Entry]) -> Result<Packed, StoreError> {
-    let encode = |step: u64, reason: String| StoreError::Encode {
+    let encode = |step: u64, error: EntryError| StoreError::Encode {
         what: format!("trial {step} of run `{run}`"),
-        reason,
+        reason: error.to_string(),
     };
     let mut packed = Packed::default();
     let all: Vec<&Entry> = stored.iter().chain(new).collect();
@@ -55,7 +56,7 @@ pub(super) fn pack(run: &str, stored: &[Entry], new: &[Entry]) -> Result<Packed,
         let first = stretch[0].trial.step;
         let key = keys::key(run, first);
         let value = entry_codec::packed(&key, &Stretch::of(stretch.iter().copied()))
-            .map_err(|reason| encode(first, reason))?;
+            .map_err(|error| encode(first, error))?;
         packed.written.push((key, value));
     }
     if rest.len() < all.len() {
@@ -66,7 +67,7 @@ pub(super) fn pack(run: &str, stored: &[Entry], new: &[Entry]) -> Result<Packed,
     for entry in &rest[rest.len().saturating_sub(new.len())..] {
         let step = entry.trial.step;
         let key = keys::key(run, step);
-        let value = entry_codec::single(&key, entry).map_err(|reason| encode(step, reason))?;
+        let value = entry_codec::single(&key, entry).map_err(|error| encode(step, error))?;
         packed.written.push((key, value));
     }
     packed.in_stretches = all.len() - rest.len();

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::error::{MAX_PAIRS, SweepError};
 use super::results::{Best, Results, SweepCounts, Sweeping, SweptPair};
 use crate::metrics::Metrics;
-use crate::pareto::{Frontier, Objective, Weighted, costs};
+use crate::pareto::{Frontier, MissingMetric, Objective, Weighted, costs};
+use crate::run::Failure;
 
 /// Pairs between two looks at what was found.
 const ROUND: u64 = 4_096;
@@ -30,7 +31,7 @@ pub trait EachPair: Sync {
 
     /// Evaluates the pairs of a network: for each configuration in order its number with the metrics, or
     /// why it has none.
-    fn evaluate(&self, network: u32, tell: &mut dyn FnMut(u32, Result<Metrics, String>));
+    fn evaluate(&self, network: u32, tell: &mut dyn FnMut(u32, Result<Metrics, Failure>));
 
     /// A pair in words.
     fn describe(&self, network: u32, configuration: u32) -> String;
@@ -116,8 +117,9 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
         self.pairs.evaluate(network, &mut |configuration, evaluated| {
             let metrics = match evaluated {
                 Ok(metrics) => metrics,
-                Err(reason) => {
+                Err(failure) => {
                     found.failed += 1;
+                    let reason = failure.message().to_owned();
                     found.failure.get_or_insert((network, configuration, reason));
                     return;
                 }
@@ -138,7 +140,7 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
             }
             match costs(&self.objectives, &kept.metrics) {
                 Ok(costs) => offer(&mut frontier, costs, kept),
-                Err(lacking) => *found.lacking.entry(lacking).or_default() += 1,
+                Err(MissingMetric(name)) => *found.lacking.entry(name).or_default() += 1,
             }
         });
         found.frontier = frontier.into_sorted().into_iter().map(|(_, kept)| kept).collect();
@@ -322,10 +324,10 @@ mod tests {
     /// Pairs with small whole metrics, of which some fail and some have no energy.
     struct Small;
 
-    fn metrics(network: u32, configuration: u32) -> Result<Metrics, String> {
+    fn metrics(network: u32, configuration: u32) -> Result<Metrics, Failure> {
         let mix = |factor: u32, most: u32| f64::from((network * factor + configuration * 7) % most);
         if (network + configuration).is_multiple_of(11) {
-            return Err("no".to_owned());
+            return Err(Failure::new("no"));
         }
         let mut metrics = Metrics::from([
             ("accuracy".to_owned(), mix(5, 13)),
@@ -346,7 +348,7 @@ mod tests {
             23
         }
 
-        fn evaluate(&self, network: u32, tell: &mut dyn FnMut(u32, Result<Metrics, String>)) {
+        fn evaluate(&self, network: u32, tell: &mut dyn FnMut(u32, Result<Metrics, Failure>)) {
             (0..23).for_each(|configuration| tell(configuration, metrics(network, configuration)));
         }
 
@@ -460,8 +462,8 @@ mod tests {
             1
         }
 
-        fn evaluate(&self, _: u32, tell: &mut dyn FnMut(u32, Result<Metrics, String>)) {
-            tell(0, Err("broken".to_owned()));
+        fn evaluate(&self, _: u32, tell: &mut dyn FnMut(u32, Result<Metrics, Failure>)) {
+            tell(0, Err(Failure::new("broken")));
         }
 
         fn describe(&self, network: u32, _: u32) -> String {

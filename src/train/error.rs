@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use tandem_kernels::KernelError;
 
 use super::data::DataError;
+use crate::util::keep_error::KeepError;
 
 /// Why a training cannot be done or has failed.
 #[derive(Debug, thiserror::Error)]
@@ -51,8 +52,8 @@ pub enum TrainError {
         source: std::io::Error,
     },
     /// Trained accuracies cannot be kept or looked up.
-    #[error("{0}")]
-    Cache(String),
+    #[error(transparent)]
+    Cache(#[from] KeepError),
     /// A file of weights does not serve.
     #[error("{path}: {reason}", path = path.display())]
     Weights {

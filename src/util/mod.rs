@@ -1,8 +1,9 @@
-//! Small tools that every room may use.
+//! Small tools that every module may use.
 
 pub mod atomic_file;
 pub mod checksum;
 pub mod deep_stack;
+pub mod keep_error;
 pub mod rng;
 pub mod single_flight;
 pub mod suggest;

@@ -6,7 +6,7 @@ use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::measured::{Column, ColumnError, MeasuredTable};
+use super::measured::{Column, ColumnError, MeasuredTable, TableParts};
 use crate::metrics::is_plain_word;
 
 /// What a zstd frame begins with (RFC 8878, section 3.1.1).
@@ -25,16 +25,24 @@ pub struct Renamed {
     pub head: String,
 }
 
+/// A text that names no column of a table and its head in a file.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseRenamedError {
+    /// It has no `=`.
+    #[error("write DEVICE.METRIC=HEAD, such as pixel3.latency_ms=lat_pixel3")]
+    Form,
+    /// The name before it is not that of a column.
+    #[error(transparent)]
+    Column(#[from] ColumnError),
+}
+
 impl FromStr for Renamed {
-    type Err = String;
+    type Err = ParseRenamedError;
 
     /// Reads `DEVICE.METRIC=HEAD`.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (column, head) = text
-            .split_once('=')
-            .ok_or("write DEVICE.METRIC=HEAD, such as pixel3.latency_ms=lat_pixel3")?;
-        let column = column.parse().map_err(|error: ColumnError| error.to_string())?;
-        Ok(Self { column, head: head.to_owned() })
+    fn from_str(text: &str) -> Result<Self, ParseRenamedError> {
+        let (column, head) = text.split_once('=').ok_or(ParseRenamedError::Form)?;
+        Ok(Self { column: column.parse()?, head: head.to_owned() })
     }
 }
 
@@ -191,8 +199,9 @@ pub(super) fn read(
         }
     }
     let columns = taken.into_iter().map(|(column, _)| column).collect();
-    let names = (name.to_owned(), key.to_owned(), String::new());
-    MeasuredTable::new(names, columns, keys, values).ok_or_else(|| TableImportError::Content {
+    let (name, key, digest) = (name.to_owned(), key.to_owned(), String::new());
+    let parts = TableParts { name, key, digest, columns, keys, values };
+    MeasuredTable::new(parts).ok_or_else(|| TableImportError::Content {
         path: file.to_owned(),
         what: "its rows do not agree".to_owned(),
     })

@@ -14,7 +14,7 @@ mod measured;
 pub use device::{Device, Devices, NotMeasured};
 pub use file::{TableError, table_names};
 pub use hw_nas_bench::{HW_NAS_BENCH, import_hw_nas_bench};
-pub use import::{Imported, Renamed, TableImportError, import_table};
+pub use import::{Imported, ParseRenamedError, Renamed, TableImportError, import_table};
 pub use measured::{Column, ColumnError, MeasuredTable};
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::space::nasbench101::{CELL_COUNT, Cell101};
 
@@ -25,7 +26,7 @@ const LARGEST: usize = HEADER + CELL_COUNT * (CELL_BYTES + COUNT_BYTES);
 pub(super) const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// How reading a table fails.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum TableError {
     /// There is no table.
     #[error(
@@ -42,7 +43,7 @@ pub enum TableError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// The file is not a whole table.
     #[error(
@@ -95,8 +96,10 @@ impl Nasbench101Table {
     /// # Errors
     /// As [`Nasbench101Table::open`].
     pub(super) fn read(path: &Path) -> Result<Self, TableError> {
-        let bytes = read_limited(path)
-            .map_err(|source| TableError::Read { path: path.to_owned(), source })?;
+        let bytes = read_limited(path).map_err(|source| TableError::Read {
+            path: path.to_owned(),
+            source: Arc::new(source),
+        })?;
         decompress(bytes)
             .map_err(|error| format!("it does not decompress ({error})"))
             .and_then(|bytes| Self::decode(&bytes))

@@ -10,7 +10,8 @@ use super::parse::{ITERABLE, mistakes, of_constant};
 use super::signatures::{Signature, natives, properties};
 use super::tokens::offset_of;
 use crate::metrics::unit_hint;
-use crate::script::language::{BUILT_IN, HELP};
+use crate::script::language::BUILT_IN;
+use crate::script::native_error::message_and_help;
 use crate::script::sandbox::limit_error::Reached;
 use crate::script::sources::Sources;
 use crate::util::suggest::nearest;
@@ -224,13 +225,10 @@ impl<'a> Explainer<'a> {
 
     /// The text of an error of a native function, or of one that the script throws.
     fn native(&self, text: &str) -> Explanation {
-        let (message, help) = match text.split_once(HELP) {
-            Some((message, help)) => (message, Some(help.to_owned())),
-            None => (text, None),
-        };
+        let (message, help) = message_and_help(text);
         let absent = message.strip_prefix("cannot import: there is no `");
         let absent = absent.and_then(|rest| rest.split_once(".rhai`"));
-        let help = help.or_else(|| {
+        let help = help.map(str::to_owned).or_else(|| {
             let names = BUILT_IN.map(|(name, _)| name);
             let near = nearest(absent?.0, names);
             near.first().map(|near| format!("is `{near}` meant?"))
@@ -240,29 +238,15 @@ impl<'a> Explainer<'a> {
 
     /// A variable that there is not.
     fn variable(&self, name: &str, label: &str, position: Position) -> Explanation {
-        let said = Explanation::new(format!("there is no variable `{name}`"));
         if let Some(name) = name.strip_prefix("args::") {
-            let said = Explanation::new(format!("there is no argument `{name}`"));
-            return match meant_or_known(name, self.args, "args() gives") {
-                Some(help) => said.help(help),
-                None => said.help(
-                    "the script declares no arguments; `fn args() { #{ name: default } }` would",
-                ),
-            };
+            return self.argument(name);
+        }
+        if let Some((module, name)) = name.rsplit_once("::") {
+            return self.constant(module, name);
         }
         let text = self.sources.get(label).unwrap_or_default();
         let outline = Outline::of(&text);
         let offset = offset_in(&text, position);
-        if let Some((module, name)) = name.rsplit_once("::") {
-            let names = natives(self.engine);
-            let is_function = names.iter().any(|s| s.module == module && s.name == name);
-            let said = Explanation::new(format!("`{module}` has no constant `{name}`"));
-            return if is_function {
-                said.help(format!("`{name}` is a function; write `{module}::{name}(...)`"))
-            } else {
-                said
-            };
-        }
         if let Some(end) = outline.unended(offset, name) {
             let place = Some(Place::of_offset(label, &text, end));
             let said = Explanation::new(format!(
@@ -270,8 +254,8 @@ impl<'a> Explainer<'a> {
             ));
             return Explanation { place, ..said };
         }
-        let globals = outline.globals();
-        if outline.function_around(offset).is_some() && globals.iter().any(|known| known == name) {
+        let is_global = outline.globals().iter().any(|known| known == name);
+        if is_global && outline.function_around(offset).is_some() {
             let said = Explanation::new(format!("the function does not see the script's `{name}`"));
             return if outline.is_constant(name) {
                 said.help(format!("write `global::{name}`"))
@@ -282,43 +266,67 @@ impl<'a> Explainer<'a> {
                 ))
             };
         }
+        Explanation::new(format!("there is no variable `{name}`"))
+            .help(self.instead_of_variable(name, &outline, offset))
+    }
+
+    /// An argument that the script does not declare.
+    fn argument(&self, name: &str) -> Explanation {
+        let help = meant_or_known(name, self.args, "args() gives");
+        let declare = "the script declares no arguments; `fn args() { #{ name: default } }` would";
+        Explanation::new(format!("there is no argument `{name}`"))
+            .help(help.unwrap_or_else(|| declare.to_owned()))
+    }
+
+    /// A constant that a module has not.
+    fn constant(&self, module: &str, name: &str) -> Explanation {
+        let names = natives(self.engine);
+        let is_function = names.iter().any(|s| s.module == module && s.name == name);
+        let said = Explanation::new(format!("`{module}` has no constant `{name}`"));
+        if is_function {
+            said.help(format!("`{name}` is a function; write `{module}::{name}(...)`"))
+        } else {
+            said
+        }
+    }
+
+    /// What is probably meant by the name of no variable: the nearest first, then other kinds of names.
+    fn instead_of_variable(&self, name: &str, outline: &Outline<'_>, offset: usize) -> String {
         if self.args.iter().any(|known| known == name) {
-            return said.help(format!("an argument is written `args::{name}`"));
+            return format!("an argument is written `args::{name}`");
         }
         let seen = outline.variables_at(offset);
         if let Some(near) = nearest(name, seen.iter().map(String::as_str)).first() {
-            return said.help(format!("is `{near}` meant?"));
+            return format!("is `{near}` meant?");
         }
         if let Some(function) = outline.functions.iter().find(|f| f.name == name) {
-            return said
-                .help(format!("`{name}` is a function; call it: `{}`", function.signature()));
+            return format!("`{name}` is a function; call it: `{}`", function.signature());
         }
         if let Some((_, ours)) = VALUES.iter().find(|(theirs, _)| *theirs == name) {
-            return said.help(format!("write `{ours}`"));
+            return format!("write `{ours}`");
         }
         if outline.is_assigned(offset) {
-            return said.help(format!("a variable is declared with `let`: `let {name} = ...`"));
+            return format!("a variable is declared with `let`: `let {name} = ...`");
         }
         let own = |s: &&Signature| s.module.is_empty() && s.name == name;
         if let Some(native) = natives(self.engine).iter().find(own) {
             let arguments = if native.parameters.is_empty() { "" } else { "..." };
-            return said.help(format!("`{name}` is a function; call it: `{name}({arguments})`"));
+            return format!("`{name}` is a function; call it: `{name}({arguments})`");
         }
         if let Some(near) = nearest(name, self.args.iter().map(String::as_str)).first() {
-            return said.help(format!("is `args::{near}` meant?"));
+            return format!("is `args::{near}` meant?");
         }
         let modules = super::signatures::modules(self.engine);
         let aliases = outline.imports.iter().map(|import| &import.alias);
         if aliases.chain(&modules).any(|known| known == name) {
-            return said.help(format!("`{name}` is a module; write `{name}::...`"));
+            return format!("`{name}` is a module; write `{name}::...`");
         }
         if seen.is_empty() {
-            return said.help(
-                "a function sees its parameters, its own variables and imported modules, but no \
-                 variables of the script around it",
-            );
+            return "a function sees its parameters, its own variables and imported modules, but no \
+                    variables of the script around it"
+                .to_owned();
         }
-        said.help(format!("{} can be seen here", listed(&seen, "and")))
+        format!("{} can be seen here", listed(&seen, "and"))
     }
 
     /// An entry that a map has not.

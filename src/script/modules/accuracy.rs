@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rhai::{Engine, EvalAltResult, Map, Module, NativeCallContext};
 
+use crate::accuracy::nasbench101::TableError;
 use crate::accuracy::nasbench201::{Dataset, Nasbench201Table};
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, error_at_call};
@@ -185,11 +186,12 @@ fn nasbench101(
     cell: &Cell101,
     missing: Missing,
 ) -> Fallible<f64> {
-    let error_at_call = |reason: String| error_at_call(context, reason);
-    if missing == Missing::Predict && host.imported101().map_err(error_at_call)?.is_none() {
-        return host.predicted101(cell).map_err(error_at_call);
+    let failed = |error: TableError| error_at_call(context, error);
+    if missing == Missing::Predict && host.imported101().map_err(failed)?.is_none() {
+        return host.predicted101(cell).map_err(|error| error_at_call(context, error));
     }
-    let table = host.nasbench101().map_err(error_at_call)?;
+    let table = host.nasbench101().map_err(failed)?;
     host.used(Source::Nasbench101);
-    table.accuracy(cell).ok_or_else(|| error_at_call(format!("the table has no cell {cell}")))
+    let missing = || error_at_call(context, format!("the table has no cell {cell}"));
+    table.accuracy(cell).ok_or_else(missing)
 }

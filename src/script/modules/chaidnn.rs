@@ -1,5 +1,6 @@
 //! The module `chaidnn`: the accelerator's space and estimates.
 
+use std::error::Error;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::accel::Accelerator;
 use crate::accel::chaidnn::{
     Chaidnn, ChaidnnSpace, Configuration, Estimate, Platform, model_version,
 };
+use crate::run::Failure;
 use crate::script::native::{name_type, native};
 use crate::script::options::{Options, error_at_call};
 use crate::script::services::{Host, ScriptNetwork, Traced};
@@ -214,7 +216,7 @@ fn estimate_pair(
         let breakdown = chaidnn.shares(program, &configuration);
         Traced {
             accelerator: chaidnn.id().to_owned(),
-            breakdown: breakdown.map_err(|error| error.to_string()),
+            breakdown: breakdown.map_err(Failure::of),
             network: Some(net.clone()),
         }
     });
@@ -227,26 +229,25 @@ fn best_of(
     net: &ScriptNetwork,
     platform: Platform,
 ) -> Result<Map, Box<EvalAltResult>> {
-    let refused = |reason: String| error_at_call(context, reason);
-    let program = Chaidnn::program(net.prepared()).map_err(|e| refused(e.to_string()))?;
+    let program = Chaidnn::program(net.prepared()).map_err(|e| error_at_call(context, e))?;
     // The estimates of all configurations take some ten milliseconds. A single one takes two
     // microseconds, less than its look-up would.
     let version = model_version();
     let key = format!("{version} best {platform:?} {}", net.network().digest());
-    let (best, is_known) = host
-        .estimates()
-        .get_or(blake3::hash(key.as_bytes()).to_hex().as_str(), || {
-            let best = program.best_configuration(&platform);
-            let (best, _) = best.ok_or("no configuration can run the network")?;
-            Ok(best.to_string())
-        })
-        .map_err(refused)?;
+    let compute = || -> Result<String, Box<dyn Error + Send + Sync>> {
+        let best = program.best_configuration(&platform);
+        let (best, _) = best.ok_or("no configuration can run the network")?;
+        Ok(best.to_string())
+    };
+    let key = blake3::hash(key.as_bytes()).to_hex();
+    let (best, is_known) =
+        host.estimates().get_or(&key, compute).map_err(|e| error_at_call(context, e))?;
     if is_known {
         host.reused(Reused::ESTIMATE);
     }
-    let configuration = Configuration::from_str(&best).map_err(|e| refused(e.to_string()))?;
+    let configuration = Configuration::from_str(&best).map_err(|e| error_at_call(context, e))?;
     let estimate =
-        program.estimate(&configuration, &platform).map_err(|e| refused(e.to_string()))?;
+        program.estimate(&configuration, &platform).map_err(|e| error_at_call(context, e))?;
     host.used_accelerator(&Chaidnn { platform });
     Ok(Map::from([
         ("configuration".into(), Dynamic::from(configuration)),

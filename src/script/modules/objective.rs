@@ -7,7 +7,7 @@ use rhai::{Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext};
 
 use super::reward::Rejected;
 use crate::metrics::unit_hint;
-use crate::pareto::{Limit, Term, Weighted};
+use crate::pareto::{Limit, MissingMetric, Term, Weighted};
 use crate::script::diagnostic::meant_or_known;
 use crate::script::native::{name_type, native};
 use crate::script::options::{described, error_at_call, error_at_call_with_help, number};
@@ -159,7 +159,7 @@ fn reward(
     metrics: Map,
 ) -> Result<Dynamic, Box<EvalAltResult>> {
     let metric = |name: &str| metrics.get(name).and_then(number);
-    let worth = objective.worth(metric).map_err(|metric| {
+    let worth = objective.worth(metric).map_err(|MissingMetric(metric)| {
         let reason = format!("the objective is about `{metric}`, and there is no such metric");
         let known: Vec<&str> = metrics.keys().map(|name| name.as_str()).collect();
         let help =

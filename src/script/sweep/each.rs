@@ -2,18 +2,16 @@
 
 use rhai::Dynamic;
 
+use super::error::{MAX_CONFIGURATIONS, SweepPairsError};
 use super::networks::SweepNetworks;
 use crate::accel::{Accelerator, NetworkForm, PreparedNetwork, Workload};
 use crate::metrics::Metrics;
-use crate::run::{Experiment, evaluate_finite};
+use crate::run::{Experiment, Failure, evaluate_finite};
 use crate::script::experiment::Script;
 use crate::script::modules::{ScriptAccelerator, ScriptPart};
 use crate::script::services::ScriptNetwork;
 use crate::space::{Part, Point};
 use crate::sweep::EachPair;
-
-/// The most configurations of an accelerator, which are all kept at hand.
-const MAX_CONFIGURATIONS: u128 = 1_000_000;
 
 /// The pairs of an experiment, evaluated one by one.
 pub struct ScriptPairs<'s> {
@@ -47,20 +45,17 @@ impl Configurations {
         accelerator: &ScriptAccelerator,
         part: &ScriptPart,
         own: &Part,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, SweepPairsError> {
         let count = part.domain.count();
         if count > MAX_CONFIGURATIONS {
-            let name = accelerator.name();
-            return Err(format!(
-                "`{name}` has {count} configurations, and a sweep takes at most \
-                 {MAX_CONFIGURATIONS}; hold some of its choices, or search with `tandem run`"
-            ));
+            let accelerator = accelerator.name().to_owned();
+            return Err(SweepPairsError::Configurations { accelerator, count });
         }
         let options: Vec<Vec<u16>> = (0..count).filter_map(|n| part.domain.nth(n)).collect();
         let other = options.iter().find_map(|options| own.domain.check(options).err());
         if let Some(illegal) = other {
-            let (part, name) = (&own.name, accelerator.name());
-            return Err(format!("part `{part}` of the space is not that of `{name}`: {illegal}"));
+            let (part, accelerator) = (own.name.clone(), accelerator.name().to_owned());
+            return Err(SweepPairsError::OtherSpace { part, accelerator, illegal });
         }
         let seen = match accelerator {
             ScriptAccelerator::Scripted(_) => options.as_slice(),
@@ -68,7 +63,7 @@ impl Configurations {
         };
         let values: Result<Vec<Dynamic>, String> =
             seen.iter().map(|options| (part.value)(options)).collect();
-        Ok(Self { options, values: values? })
+        Ok(Self { options, values: values.map_err(SweepPairsError::Value)? })
     }
 
     /// How many there are.
@@ -143,15 +138,12 @@ impl EachPair for ScriptPairs<'_> {
         }
     }
 
-    fn evaluate(&self, network: u32, tell: &mut dyn FnMut(u32, Result<Metrics, String>)) {
+    fn evaluate(&self, network: u32, tell: &mut dyn FnMut(u32, Result<Metrics, Failure>)) {
         match &self.kind {
             Kind::On(on) => on.evaluate(self.script, network, tell),
             Kind::Points => {
                 let point = self.point(network, 0);
-                tell(
-                    0,
-                    evaluate_finite(self.script, &point).map_err(|failure| failure.to_string()),
-                );
+                tell(0, evaluate_finite(self.script, &point));
             }
         }
     }
@@ -166,10 +158,10 @@ impl On {
         &self,
         script: &Script,
         network: u32,
-        tell: &mut dyn FnMut(u32, Result<Metrics, String>),
+        tell: &mut dyn FnMut(u32, Result<Metrics, Failure>),
     ) {
         let accuracy = self.networks.accuracies()[network as usize];
-        let mut with_accuracy = |configuration: u32, costs: Result<Metrics, String>| {
+        let mut with_accuracy = |configuration: u32, costs: Result<Metrics, Failure>| {
             tell(
                 configuration,
                 costs.map(|mut metrics| {
@@ -185,11 +177,12 @@ impl On {
             }
             ScriptAccelerator::Scripted(scripted) => {
                 let net = self.networks.network(number).map(ScriptNetwork::new);
+                let net = net.map_err(Failure::of);
                 for (value, configuration) in self.configurations.values.iter().zip(0..) {
                     let costs = net.clone().and_then(|net| {
                         let net = Dynamic::from(net);
                         let ask = || scripted.estimate(script.engine(), net, value.clone());
-                        script.limited(ask).map_err(|diagnostic| diagnostic.to_string())
+                        script.limited(ask).map_err(Failure::of)
                     });
                     with_accuracy(configuration, costs);
                 }
@@ -202,7 +195,7 @@ impl On {
         &self,
         model: &dyn Accelerator,
         number: usize,
-        mut tell: impl FnMut(u32, Result<Metrics, String>),
+        mut tell: impl FnMut(u32, Result<Metrics, Failure>),
     ) {
         let (key, net);
         let workload = match model.network_form() {
@@ -211,14 +204,14 @@ impl On {
                 Ok(Workload::Key(&key))
             }
             NetworkForm::Layers => {
-                net = self.networks.network(number).map(PreparedNetwork::new);
+                net = self.networks.network(number).map(PreparedNetwork::new).map_err(Failure::of);
                 net.as_ref().map(Workload::Layers)
             }
         };
         for (options, configuration) in self.configurations.options.iter().zip(0..) {
-            let costs = workload.map_err(Clone::clone).and_then(|workload| {
-                model.estimate(workload, options).map_err(|error| error.to_string())
-            });
+            let costs = workload
+                .map_err(Clone::clone)
+                .and_then(|workload| model.estimate(workload, options).map_err(Failure::of));
             tell(configuration, costs);
         }
     }

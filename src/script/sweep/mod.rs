@@ -1,10 +1,12 @@
 //! What a script asks a sweep for, and the pairs that come of it.
 
 mod each;
+mod error;
 mod networks;
 mod plan;
 
 pub use each::ScriptPairs;
+pub use error::SweepPairsError;
 pub use networks::{Accuracies, SweepNetworks};
 pub use plan::SweepPlan;
 
@@ -41,7 +43,7 @@ impl Script {
         &self,
         plan: &SweepPlan,
         cache: Option<&std::path::Path>,
-    ) -> Result<SweepPairs<'_>, String> {
+    ) -> Result<SweepPairs<'_>, SweepPairsError> {
         match &plan.planned {
             Planned::OnChaidnn { networks, platform, parts } => {
                 self.host().used_accelerator(&Chaidnn { platform: *platform });
@@ -52,21 +54,17 @@ impl Script {
                 let configurations =
                     Configurations::of(accelerator, part, &self.space().parts()[parts.1])?;
                 // Before accuracies are had, which may take long.
-                check(networks.at_least(self.host())?.into(), configurations.len() as u128)?;
+                check_size(networks.at_least(self.host())?.into(), configurations.len() as u128)?;
                 let networks = SweepNetworks::of(self.host(), networks, cache)?;
-                check(networks.accuracies().len() as u128, configurations.len() as u128)?;
+                check_size(networks.accuracies().len() as u128, configurations.len() as u128)?;
                 let accelerator = accelerator.clone();
                 let pairs = ScriptPairs::on(self, accelerator, configurations, networks, *parts);
                 Ok(SweepPairs::OneByOne(pairs))
             }
             Planned::Points => {
-                check(self.space().count().unwrap_or(u128::MAX), 1)?;
+                check_size(self.space().count().unwrap_or(u128::MAX), 1)?;
                 Ok(SweepPairs::OneByOne(ScriptPairs::points(self)))
             }
         }
     }
-}
-
-fn check(networks: u128, configurations: u128) -> Result<(), String> {
-    check_size(networks, configurations).map_err(|error| error.to_string())
 }

@@ -1,9 +1,10 @@
 //! The networks of a sweep with their accuracies.
 
+use super::error::SweepPairsError;
 use super::plan::{PlannedAccuracies, PlannedNetworks};
 use crate::accuracy::nasbench101::predictor::Predictor;
 use crate::accuracy::nasbench201::Nasbench201Table;
-use crate::network::{Family, Nasbench101Family, Nasbench201Family, Network};
+use crate::network::{Family, Nasbench101Family, Nasbench201Family, Network, NetworkError};
 use crate::script::modules::{AccuracySource, Missing};
 use crate::script::services::{Host, Source};
 use crate::space::nasbench101::{CELL_COUNT, Catalogue, Cell101, Nasbench101Space};
@@ -35,10 +36,10 @@ impl SweepNetworks {
         host: &Host,
         planned: &PlannedAccuracies,
         cache: Option<&std::path::Path>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, SweepPairsError> {
         match (planned.networks, planned.accuracy) {
             (PlannedNetworks::Nasbench201(settings), AccuracySource::Nasbench201(dataset)) => {
-                let table = Nasbench201Table::embedded().map_err(|error| error.to_string())?;
+                let table = Nasbench201Table::embedded()?;
                 host.used(Source::Nasbench201);
                 let cells: Vec<Cell201> = Cell201::all().collect();
                 let accuracies = cells.iter().map(|&cell| table.accuracy(cell, dataset)).collect();
@@ -56,7 +57,7 @@ impl SweepNetworks {
                     let known = |&cell: &Cell101| table.accuracy(&cell).map(|a| (cell, a));
                     table.cells().iter().filter_map(known).unzip()
                 } else {
-                    let predictor = Predictor::embedded().map_err(|error| error.to_string())?;
+                    let predictor = Predictor::embedded()?;
                     host.used(Source::Predicted101);
                     let cells: Vec<Cell101> =
                         Catalogue::load(cache).iter().map(|(_, cell)| cell).collect();
@@ -67,9 +68,7 @@ impl SweepNetworks {
                 let family = Nasbench101Family { cells, settings };
                 Ok(SweepNetworks::Nasbench101(Accuracies { family, accuracies, left_out }))
             }
-            (PlannedNetworks::Nasbench201(_), _) => {
-                Err("the networks and the accuracies do not belong together".to_owned())
-            }
+            (PlannedNetworks::Nasbench201(_), _) => Err(SweepPairsError::OtherNetworks),
         }
     }
 
@@ -98,12 +97,11 @@ impl SweepNetworks {
     }
 
     /// The network of a number.
-    pub(super) fn network(&self, network: usize) -> Result<Network, String> {
-        let built = match self {
+    pub(super) fn network(&self, network: usize) -> Result<Network, NetworkError> {
+        match self {
             Self::Nasbench101(networks) => networks.family.network(network),
             Self::Nasbench201(networks) => networks.family.network(network),
-        };
-        built.map_err(|error| error.to_string())
+        }
     }
 
     /// The options that stand for a network's cell.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rhai::{Dynamic, Map};
 
 use crate::accel::chaidnn::{Chaidnn, Platform};
+use crate::accuracy::nasbench101::TableError;
 use crate::network::{Nasbench101Settings, Nasbench201Settings};
 use crate::pareto::Weighted;
 use crate::run::Experiment;
@@ -289,7 +290,7 @@ impl PlannedAccuracies {
     }
 
     /// How many networks there are at least, before their accuracies are known, which may take long.
-    pub(super) fn at_least(&self, host: &Host) -> Result<u64, String> {
+    pub(super) fn at_least(&self, host: &Host) -> Result<u64, TableError> {
         let count = match (self.networks, self.accuracy) {
             (PlannedNetworks::Nasbench201(_), _) => nasbench201::CELL_COUNT,
             (_, AccuracySource::Nasbench101(Missing::Fail)) => 1,

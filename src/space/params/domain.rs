@@ -203,7 +203,7 @@ impl Domain for Mixed {
 
     fn parse(&self, text: &str) -> Result<Vec<u16>, Illegal> {
         let Draft { choices, fields, .. } = &self.draft;
-        let given = text::read(choices, fields, text).map_err(Illegal)?;
+        let given = text::read(choices, fields, text)?;
         let mut options = Vec::with_capacity(choices.len());
         for (field, given) in fields.iter().zip(&given) {
             match given {

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use super::condition::Decided;
 use super::param::{self, Field, Leaf};
 use crate::space::options::{position_of, shown};
-use crate::space::{Choice, Value};
+use crate::space::{Choice, Illegal, Value};
 
 /// What stands between the items of a subset.
 const AND: char = '+';
@@ -82,14 +82,14 @@ pub(super) fn read(
     choices: &[Choice],
     fields: &[Field],
     text: &str,
-) -> Result<Vec<Option<Vec<u16>>>, String> {
+) -> Result<Vec<Option<Vec<u16>>>, Illegal> {
     if let [only] = fields
         && only.path.is_empty()
     {
         let (options, rest) = read_field(choices, only, text.trim_start())?;
         return match rest.trim() {
             "" => Ok(vec![Some(options)]),
-            rest => Err(format!("nothing is expected before `{rest}`")),
+            rest => Err(Illegal(format!("nothing is expected before `{rest}`"))),
         };
     }
     let mut given = vec![None; fields.len()];
@@ -97,7 +97,7 @@ pub(super) fn read(
     while !rest.is_empty() {
         let form = || {
             let first = fields.first().map_or("choice", |field| field.path.as_str());
-            format!("`{rest}` is not of the form `{first}=...`")
+            Illegal(format!("`{rest}` is not of the form `{first}=...`"))
         };
         let (name, after) = rest.split_once('=').ok_or_else(form)?;
         if name.contains(char::is_whitespace) {
@@ -105,11 +105,11 @@ pub(super) fn read(
         }
         let place = fields.iter().position(|field| field.path == name).ok_or_else(|| {
             let known: Vec<&str> = fields.iter().map(|field| field.path.as_str()).collect();
-            format!("there is no choice `{name}`; there are {}", known.join(", "))
+            Illegal(format!("there is no choice `{name}`; there are {}", known.join(", ")))
         })?;
         let (options, after) = read_field(choices, &fields[place], after)?;
         if given[place].replace(options).is_some() {
-            return Err(format!("`{name}` is given twice"));
+            return Err(Illegal(format!("`{name}` is given twice")));
         }
         rest = after.trim_start();
     }
@@ -121,7 +121,7 @@ fn read_field<'t>(
     choices: &[Choice],
     field: &Field,
     text: &'t str,
-) -> Result<(Vec<u16>, &'t str), String> {
+) -> Result<(Vec<u16>, &'t str), Illegal> {
     let one = || token(text, &[]).ok_or_else(|| unended(field, text));
     match &field.leaf {
         Leaf::Choice => {
@@ -131,7 +131,8 @@ fn read_field<'t>(
         }
         Leaf::Native { domain, .. } => {
             let (inner, rest) = one()?;
-            let options = domain.parse(&inner).map_err(|e| format!("`{}`: {e}", field.path))?;
+            let at_field = |Illegal(what)| Illegal(format!("`{}`: {what}", field.path));
+            let options = domain.parse(&inner).map_err(at_field)?;
             Ok((options, rest))
         }
         Leaf::Subset { items, .. } => {
@@ -152,16 +153,18 @@ fn read_field<'t>(
             if places.len() < items.len() {
                 let (given, all) = (places.len(), items.len());
                 let what = field.called("the order");
-                return Err(format!("{what} lists {given} of its {all} items; it takes them all"));
+                return Err(Illegal(format!(
+                    "{what} lists {given} of its {all} items; it takes them all"
+                )));
             }
             Ok((param::code(&places), rest))
         }
     }
 }
 
-fn unended(field: &Field, text: &str) -> String {
+fn unended(field: &Field, text: &str) -> Illegal {
     let name = if field.path.is_empty() { String::new() } else { format!("{}=", field.path) };
-    format!("the quotes of `{name}{text}` do not end")
+    Illegal(format!("the quotes of `{name}{text}` do not end"))
 }
 
 /// The places of different items with a sign between them, and what follows.
@@ -170,14 +173,14 @@ fn read_items<'t>(
     items: &[Value],
     between: char,
     text: &'t str,
-) -> Result<(Vec<u16>, &'t str), String> {
+) -> Result<(Vec<u16>, &'t str), Illegal> {
     let mut places = Vec::new();
     let mut rest = text;
     loop {
         let (item, after) = token(rest, &[between]).ok_or_else(|| unended(field, text))?;
         let place = position(field, items, &item)?;
         if places.contains(&place) {
-            return Err(format!("{} lists `{item}` twice", field.called("the text")));
+            return Err(Illegal(format!("{} lists `{item}` twice", field.called("the text"))));
         }
         places.push(place);
         match after.strip_prefix(between) {
@@ -207,13 +210,13 @@ fn token<'t>(text: &'t str, ends: &[char]) -> Option<(Cow<'t, str>, &'t str)> {
     None
 }
 
-fn position(field: &Field, options: &[Value], text: &str) -> Result<u16, String> {
+fn position(field: &Field, options: &[Value], text: &str) -> Result<u16, Illegal> {
     position_of(options, text).ok_or_else(|| {
         let what = match field.leaf {
             Leaf::Choice => "option",
             _ => "item",
         };
         let whose = field.called("the part");
-        format!("{whose} has no {what} `{text}`; it has {}", shown(options))
+        Illegal(format!("{whose} has no {what} `{text}`; it has {}", shown(options)))
     })
 }

@@ -51,15 +51,20 @@ pub fn end_with(report: Report) {
     }));
 }
 
-/// Runs something that panics on input it does not expect, and turns that into its message.
-pub(in crate::store) fn without_panic<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+/// A panic that was caught, with its message.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(in crate::store) struct Panicked(pub String);
+
+/// Runs something that panics on input it does not expect, and catches that.
+pub(in crate::store) fn without_panic<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     static HOOK: Mutex<()> = Mutex::new(());
     let _alone = HOOK.lock().unwrap_or_else(PoisonError::into_inner);
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
     let result = panic::catch_unwind(AssertUnwindSafe(run));
     panic::set_hook(hook);
-    result.map_err(|panic| text(&*panic))
+    result.map_err(|panic| Panicked(text(&*panic)))
 }
 
 fn text(panic: &(dyn Any + Send)) -> String {
@@ -160,7 +165,7 @@ mod tests {
     #[test]
     fn a_panic_becomes_its_message() {
         assert_eq!(without_panic(|| 1), Ok(1));
-        assert_eq!(without_panic(|| panic!("a {}", 1)), Err::<(), _>("a 1".to_owned()));
-        assert_eq!(without_panic(|| panic!("b")), Err::<(), _>("b".to_owned()));
+        assert_eq!(without_panic(|| panic!("a {}", 1)), Err::<(), _>(Panicked("a 1".to_owned())));
+        assert_eq!(without_panic(|| panic!("b")), Err::<(), _>(Panicked("b".to_owned())));
     }
 }

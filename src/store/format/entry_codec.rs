@@ -5,6 +5,8 @@
 //! [`Stretch`] in postcard's encoding (4 bytes, little-endian) and the stretch, compressed by
 //! Zstandard.
 
+use std::io;
+
 use super::trial::Entry;
 use super::trial_block::Stretch;
 
@@ -26,19 +28,47 @@ pub(in crate::store) enum Packing {
     Packed(Box<Stretch>),
 }
 
+/// An entry of a journal that cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::store) enum EntryError {
+    /// It has no bytes.
+    #[error("it is empty")]
+    Empty,
+    /// It ends within its head.
+    #[error("it is cut short")]
+    Cut,
+    /// The checksum is not that of its bytes.
+    #[error("its checksum does not hold")]
+    Checksum,
+    /// Neither one trial nor a block.
+    #[error("its kind {0} is unknown")]
+    Kind(u8),
+    /// The columns of a block differ in length.
+    #[error("its columns do not fit each other")]
+    Columns,
+    /// A block of more than [`Stretch::MAX_BYTES`].
+    #[error("{0} bytes are too many")]
+    TooLarge(usize),
+    /// The values cannot be encoded or decoded.
+    #[error(transparent)]
+    Encoding(#[from] postcard::Error),
+    /// Zstandard fails.
+    #[error(transparent)]
+    Compression(#[from] io::Error),
+}
+
 /// Writes one trial.
-pub(in crate::store) fn single(key: &[u8], entry: &Entry) -> Result<Vec<u8>, String> {
-    let rest = postcard::to_stdvec(entry).map_err(|error| error.to_string())?;
-    Ok(framed(key, SINGLE, &rest))
+pub(in crate::store) fn single(key: &[u8], entry: &Entry) -> Result<Vec<u8>, EntryError> {
+    Ok(framed(key, SINGLE, &postcard::to_stdvec(entry)?))
 }
 
 /// Writes a whole stretch.
-pub(in crate::store) fn packed(key: &[u8], stretch: &Stretch) -> Result<Vec<u8>, String> {
-    let bytes = postcard::to_stdvec(stretch).map_err(|error| error.to_string())?;
+pub(in crate::store) fn packed(key: &[u8], stretch: &Stretch) -> Result<Vec<u8>, EntryError> {
+    let bytes = postcard::to_stdvec(stretch)?;
     let length =
         u32::try_from(bytes.len()).ok().filter(|&length| length as usize <= Stretch::MAX_BYTES);
-    let length = length.ok_or_else(|| format!("{} bytes are too many", bytes.len()))?;
-    let small = zstd::bulk::compress(&bytes, LEVEL).map_err(|error| error.to_string())?;
+    let length = length.ok_or(EntryError::TooLarge(bytes.len()))?;
+    let small = zstd::bulk::compress(&bytes, LEVEL)?;
     Ok(framed(key, PACKED, &[&length.to_le_bytes(), small.as_slice()].concat()))
 }
 
@@ -62,29 +92,25 @@ pub(in crate::store) fn is_whole(key: &[u8], value: &[u8]) -> bool {
 }
 
 /// Reads an entry of a journal, and checks it.
-pub(in crate::store) fn read(key: &[u8], value: &[u8]) -> Result<Packing, String> {
-    let (&kind, checked) = value.split_first().ok_or("it is empty")?;
-    let (sum, rest) = checked.split_first_chunk::<4>().ok_or("it is cut short")?;
+pub(in crate::store) fn read(key: &[u8], value: &[u8]) -> Result<Packing, EntryError> {
+    let (&kind, checked) = value.split_first().ok_or(EntryError::Empty)?;
+    let (sum, rest) = checked.split_first_chunk::<4>().ok_or(EntryError::Cut)?;
     if u32::from_le_bytes(*sum) != checksum(key, kind, rest) {
-        return Err("its checksum does not hold".to_owned());
+        return Err(EntryError::Checksum);
     }
     match kind {
-        SINGLE => {
-            let entry = postcard::from_bytes(rest).map_err(|error| error.to_string())?;
-            Ok(Packing::Single(Box::new(entry)))
-        }
+        SINGLE => Ok(Packing::Single(Box::new(postcard::from_bytes(rest)?))),
         PACKED => {
-            let (length, small) = rest.split_first_chunk::<4>().ok_or("it is cut short")?;
+            let (length, small) = rest.split_first_chunk::<4>().ok_or(EntryError::Cut)?;
             let length = (u32::from_le_bytes(*length) as usize).min(Stretch::MAX_BYTES);
-            let bytes = zstd::bulk::decompress(small, length).map_err(|error| error.to_string())?;
-            let stretch: Stretch =
-                postcard::from_bytes(&bytes).map_err(|error| error.to_string())?;
+            let bytes = zstd::bulk::decompress(small, length)?;
+            let stretch: Stretch = postcard::from_bytes(&bytes)?;
             if !stretch.is_sound() {
-                return Err("its columns do not fit each other".to_owned());
+                return Err(EntryError::Columns);
             }
             Ok(Packing::Packed(Box::new(stretch)))
         }
-        other => Err(format!("its kind {other} is unknown")),
+        other => Err(EntryError::Kind(other)),
     }
 }
 

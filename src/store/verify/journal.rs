@@ -155,7 +155,7 @@ impl Journal<'_> {
             }
             next = step + length;
             match entry_codec::read(&key, &value) {
-                Err(what) => self.damage(step, next - 1, what),
+                Err(error) => self.damage(step, next - 1, error.to_string()),
                 Ok(Packing::Single(entry)) => {
                     first_single = first_single.or(Some(step));
                     self.trial(step, &entry.trial);
@@ -185,7 +185,7 @@ impl Journal<'_> {
     fn trial(&mut self, step: u64, trial: &Trial) {
         let counts = step < self.run.trials && trial.outcome.reward().is_none();
         self.failed += u64::from(counts);
-        let Err(what) = right(self.run, step, trial) else { return };
+        let Some(what) = fault(self.run, step, trial) else { return };
         match &mut self.same {
             Some((_, last, known)) if *last + 1 == step && *known == what => *last = step,
             _ => {
@@ -216,23 +216,23 @@ impl Journal<'_> {
     }
 }
 
-/// Holds a trial against its place and its run's record.
-fn right(run: &RunRecord, step: u64, trial: &Trial) -> Result<(), String> {
+/// The fault of a trial, compared with its place and its run's record.
+fn fault(run: &RunRecord, step: u64, trial: &Trial) -> Option<String> {
     if trial.step != step {
-        return Err(format!("says that it is trial {}", trial.step));
+        return Some(format!("says that it is trial {}", trial.step));
     }
     if let Some(what) = trial.not_finite() {
-        return Err(format!("has {what}, which is not a finite number"));
+        return Some(format!("has {what}, which is not a finite number"));
     }
     // A sweep has phases only when it is done.
     let entered = run.phases.partition_point(|phase| phase.first_step <= step);
     if run.sweep.is_none() && trial.phase as usize + 1 != entered {
-        return Err(match entered {
+        return Some(match entered {
             0 => "is in no phase of the run's record".to_owned(),
             _ => format!("says that it is in phase {}, and is in {}", trial.phase, entered - 1),
         });
     }
-    Ok(())
+    None
 }
 
 fn tell_lost((run, entries): &(String, u64), findings: &mut Findings) {

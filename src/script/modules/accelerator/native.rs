@@ -6,6 +6,7 @@ use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 
 use crate::accel::{Accelerator, Workload};
 use crate::metrics::Metrics;
+use crate::run::Failure;
 use crate::script::modules::part_value::ScriptPart;
 use crate::script::modules::values::{to_dynamic, value_of};
 use crate::script::options::{described, error_at_call};
@@ -112,7 +113,7 @@ pub(super) fn ask(
     host.used_accelerator(model);
     host.trace(|| Traced {
         accelerator: model.id().to_owned(),
-        breakdown: model.breakdown(workload, options).map_err(|error| error.to_string()),
+        breakdown: model.breakdown(workload, options).map_err(Failure::of),
         network: net.cloned(),
     });
     Ok(metrics)

@@ -4,6 +4,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, NativeCallContext, Positi
 
 use crate::accel::{Breakdown, LayerCost, PartCost};
 use crate::metrics::{Metrics, check_metric_name};
+use crate::run::Failure;
 use crate::script::diagnostic::{a_type, type_name};
 use crate::script::modules::Closure;
 use crate::script::modules::part_value::ScriptDraft;
@@ -98,7 +99,8 @@ impl Scripted {
         host.used_scripted(&self.name);
         host.trace(|| Traced {
             accelerator: self.name.clone(),
-            breakdown: breakdown(layers, parts).map_err(|reason| self.within(&reason)),
+            breakdown: breakdown(layers, parts)
+                .map_err(|reason| Failure::new(self.within(&reason))),
             network,
         });
         Ok(metrics)
