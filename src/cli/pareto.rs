@@ -7,10 +7,10 @@ use super::compare;
 use super::context::{Common, label_predicted};
 use super::error::CliError;
 use tandem::note;
-use tandem::pareto::{Frontier, Objective, costs, hypervolume_within};
+use tandem::pareto::{Frontier, MissingMetric, Objective, costs, hypervolume_within};
 use tandem::query::select;
 use tandem::report::{Format, TrialColumns, number};
-use tandem::store::{Outcome, Trial};
+use tandem::store::{Outcome, Reader, RunRecord, Trial};
 
 /// Vectors that the hypervolume may take in all its steps: some seconds.
 const MAX_VECTORS: u64 = 20_000_000;
@@ -40,50 +40,9 @@ pub struct Args {
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let store = common.reader()?;
     let runs = select(store.as_ref(), &args.runs)?;
-    let objectives = match (&args.objectives[..], runs.first()) {
-        ([], Some(run)) => run.objectives.clone(),
-        (given, _) => given.to_vec(),
-    };
-    if objectives.is_empty() {
-        return Err(CliError::Usage {
-            message: "the run has no objectives".to_owned(),
-            hint: Some("name them: --objectives accuracy:max,latency_ms:min".to_owned()),
-        });
-    }
-    if !args.reference.is_empty() && args.reference.len() != objectives.len() {
-        return Err(CliError::usage(format!(
-            "{} reference values for {} objectives",
-            args.reference.len(),
-            objectives.len()
-        )));
-    }
-    let mut all = Vec::new();
-    let mut frontier: Frontier<(String, Trial)> = Frontier::new();
-    let mut worst: Vec<f64> = vec![f64::NEG_INFINITY; objectives.len()];
-    for run in &runs {
-        for trial in store.trials(&run.name)? {
-            let trial = trial?;
-            let Outcome::Done { metrics, .. } = &trial.outcome else { continue };
-            let costs = costs(&objectives, metrics).map_err(|metric| CliError::Usage {
-                message: format!(
-                    "step {} of run `{}` has no metric `{metric}`",
-                    trial.step, run.name
-                ),
-                hint: Some(format!(
-                    "its metrics are {}",
-                    metrics.keys().cloned().collect::<Vec<_>>().join(", ")
-                )),
-            })?;
-            for (worst, cost) in worst.iter_mut().zip(&costs) {
-                *worst = worst.max(*cost);
-            }
-            if args.sweep.is_some() {
-                all.push(trial.clone());
-            }
-            frontier.offer(costs, (run.name.clone(), trial));
-        }
-    }
-    let members = frontier.sorted();
+    let objectives = args.objectives(&runs)?;
+    let found = FinishedTrials::of(store.as_ref(), &runs, &objectives, args.sweep.is_some())?;
+    let members = found.frontier.sorted();
     let trials: Vec<&Trial> = members.iter().map(|(_, (_, trial))| trial).collect();
     let first = objectives.iter().map(|objective| objective.metric.clone());
     let predicted = label_predicted(common, &runs);
@@ -94,45 +53,126 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     }
     table.write(common.format, stdout().lock())?;
 
-    let reference = if args.reference.is_empty() {
-        worst
-    } else {
-        objectives.iter().zip(&args.reference).map(|(o, &value)| o.cost(value)).collect()
-    };
+    let given = args.reference(&objectives);
     let costs: Vec<Vec<f64>> = members.iter().map(|(costs, _)| costs.clone()).collect();
-    let point: Vec<String> = objectives
-        .iter()
-        .zip(&reference)
-        .map(|(o, &cost)| format!("{} {}", o.metric, number(o.value(cost))))
-        .collect();
-    let volume = hypervolume_within(&costs, &reference, MAX_VECTORS);
-    let line = match volume {
-        None => format!(
-            "no hypervolume: of {} points with {} objectives it takes too long",
-            members.len(),
-            objectives.len()
-        ),
-        Some(volume) if members.is_empty() => {
-            format!("hypervolume {} from no trials", number(volume))
-        }
-        Some(volume) => format!("hypervolume {} from {}", number(volume), point.join(", ")),
-    };
+    let line = hypervolume_line(&costs, &objectives, given.as_ref().unwrap_or(&found.worst));
     if common.format == Format::Table {
         writeln!(stdout(), "\n{line}")?;
     } else {
         note!("{line}");
     }
     if let Some(sweep) = &args.sweep {
-        let given = (!args.reference.is_empty()).then_some(reference.as_slice());
         compare::print(
             common,
             store.as_ref(),
             sweep,
             &objectives,
-            given,
-            &all,
+            given.as_deref(),
+            &found.trials,
             &mut stdout().lock(),
         )?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+impl Args {
+    /// The objectives given, or those of the first run.
+    fn objectives(&self, runs: &[RunRecord]) -> Result<Vec<Objective>, CliError> {
+        let objectives = match (&self.objectives[..], runs.first()) {
+            ([], Some(run)) => run.objectives.clone(),
+            (given, _) => given.to_vec(),
+        };
+        if objectives.is_empty() {
+            return Err(CliError::Usage {
+                message: "the run has no objectives".to_owned(),
+                hint: Some("name them: --objectives accuracy:max,latency_ms:min".to_owned()),
+            });
+        }
+        let (given, expected) = (self.reference.len(), objectives.len());
+        if given != 0 && given != expected {
+            let message = format!("{given} reference values for {expected} objectives");
+            return Err(CliError::usage(message));
+        }
+        Ok(objectives)
+    }
+
+    /// The costs of the reference point, if one is given.
+    fn reference(&self, objectives: &[Objective]) -> Option<Vec<f64>> {
+        let costs = objectives.iter().zip(&self.reference).map(|(o, &value)| o.cost(value));
+        (!self.reference.is_empty()).then(|| costs.collect())
+    }
+}
+
+/// The trials of some runs that were evaluated.
+struct FinishedTrials {
+    /// Those that none dominates, each with its run.
+    frontier: Frontier<(String, Trial)>,
+    /// The worst cost of each objective among all.
+    worst: Vec<f64>,
+    /// All, if they are asked for.
+    trials: Vec<Trial>,
+}
+
+impl FinishedTrials {
+    fn of(
+        store: &dyn Reader,
+        runs: &[RunRecord],
+        objectives: &[Objective],
+        keep_all: bool,
+    ) -> Result<Self, CliError> {
+        let mut found = Self {
+            frontier: Frontier::new(),
+            worst: vec![f64::NEG_INFINITY; objectives.len()],
+            trials: Vec::new(),
+        };
+        for run in runs {
+            for trial in store.trials(&run.name)? {
+                found.add(&run.name, trial?, objectives, keep_all)?;
+            }
+        }
+        Ok(found)
+    }
+
+    fn add(
+        &mut self,
+        run: &str,
+        trial: Trial,
+        objectives: &[Objective],
+        keep_all: bool,
+    ) -> Result<(), CliError> {
+        let Outcome::Done { metrics, .. } = &trial.outcome else { return Ok(()) };
+        let costs = costs(objectives, metrics).map_err(|MissingMetric(metric)| {
+            let known: Vec<&str> = metrics.keys().map(String::as_str).collect();
+            CliError::Usage {
+                message: format!("step {} of run `{run}` has no metric `{metric}`", trial.step),
+                hint: Some(format!("its metrics are {}", known.join(", "))),
+            }
+        })?;
+        for (worst, cost) in self.worst.iter_mut().zip(&costs) {
+            *worst = worst.max(*cost);
+        }
+        if keep_all {
+            self.trials.push(trial.clone());
+        }
+        self.frontier.offer(costs, (run.to_owned(), trial));
+        Ok(())
+    }
+}
+
+/// The hypervolume of a frontier, measured from a reference point, as a sentence.
+fn hypervolume_line(costs: &[Vec<f64>], objectives: &[Objective], reference: &[f64]) -> String {
+    let Some(volume) = hypervolume_within(costs, reference, MAX_VECTORS) else {
+        let (points, objectives) = (costs.len(), objectives.len());
+        return format!(
+            "no hypervolume: of {points} points with {objectives} objectives it takes too long"
+        );
+    };
+    if costs.is_empty() {
+        return format!("hypervolume {} from no trials", number(volume));
+    }
+    let value = |(objective, &cost): (&Objective, &f64)| {
+        format!("{} {}", objective.metric, number(objective.value(cost)))
+    };
+    let point: Vec<String> = objectives.iter().zip(reference).map(value).collect();
+    format!("hypervolume {} from {}", number(volume), point.join(", "))
 }

@@ -1,6 +1,6 @@
 //! Trials as a scatter plot.
 
-use plotters::coord::CoordTranslate;
+use plotters::coord::{CoordTranslate, Shift};
 use plotters::prelude::*;
 
 /// Which metrics a figure shows.
@@ -111,53 +111,82 @@ pub fn figure(
     Ok(text)
 }
 
-fn draw(
-    title: &str,
-    axes: &Axes,
-    note: &str,
-    series: &[Series],
-    text: &mut String,
-) -> Result<(), Box<dyn std::error::Error>> {
-    let (x_label, x_factor) = label(&axes.x, "");
-    let (y_label, y_factor) = label(&axes.y, note);
-    let (colour_label, colour_factor) = label(&axes.colour, "");
-    let points = || series.iter().flat_map(|series| &series.points);
-    let (x_low, x_high) = range(points().map(|point| point[0] * x_factor));
-    let (y_low, y_high) = range(points().map(|point| point[1] * y_factor));
-    let (low, high) = range(points().map(|point| point[2] * colour_factor));
-    let margin = (y_high - y_low).max(1e-9) * 0.04;
-    let colour = |value: f64| {
-        let share = if high > low { (value * colour_factor - low) / (high - low) } else { 0.5 };
-        ViridisRGB.get_color(share.clamp(0.0, 1.0))
-    };
+/// A metric along an axis or as colour: its name with the unit, the factor to that unit, and the range of its
+/// values.
+struct Scale {
+    label: String,
+    factor: f64,
+    low: f64,
+    high: f64,
+}
 
+impl Scale {
+    /// The scale of the values at `index` of all points.
+    fn of(metric: &str, note: &str, series: &[Series], index: usize) -> Self {
+        let (label, factor) = label(metric, note);
+        let points = series.iter().flat_map(|series| &series.points);
+        let (low, high) = range(points.map(|point| point[index] * factor));
+        Self { label, factor, low, high }
+    }
+
+    /// The colour of a value, by its place in the range.
+    fn colour(&self, value: f64) -> RGBColor {
+        let span = self.high - self.low;
+        let share = if span > 0.0 { (value * self.factor - self.low) / span } else { 0.5 };
+        ViridisRGB.get_color(share.clamp(0.0, 1.0))
+    }
+}
+
+/// The part of a figure that `draw` fills, and its error.
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Drawn = Result<(), Box<dyn std::error::Error>>;
+
+fn draw(title: &str, axes: &Axes, note: &str, series: &[Series], text: &mut String) -> Drawn {
+    let x = Scale::of(&axes.x, "", series, 0);
+    let y = Scale::of(&axes.y, note, series, 1);
+    let colour = Scale::of(&axes.colour, "", series, 2);
     let root = SVGBackend::with_string(text, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
     let (left, right) = root.split_horizontally(SIZE.0 - BAR);
-    let mut chart = ChartBuilder::on(&left)
+    draw_points(&left, title, [&x, &y, &colour], series)?;
+    draw_colour_bar(&right, &colour)?;
+    root.present()?;
+    Ok(())
+}
+
+/// Draws the axes, the points and the legend; the scales are those of x, y and colour.
+fn draw_points(
+    area: &Area<'_>,
+    title: &str,
+    [x, y, colour]: [&Scale; 3],
+    series: &[Series],
+) -> Drawn {
+    let margin = (y.high - y.low).max(1e-9) * 0.04;
+    let mut chart = ChartBuilder::on(area)
         .caption(title, ("sans-serif", 20))
         .margin(12)
         .x_label_area_size(48)
         .y_label_area_size(64)
         .build_cartesian_2d(
-            (x_low * 0.9..x_high * 1.1).log_scale(),
-            y_low - margin..y_high + margin,
+            (x.low * 0.9..x.high * 1.1).log_scale(),
+            y.low - margin..y.high + margin,
         )?;
     chart
         .configure_mesh()
-        .x_desc(x_label)
-        .y_desc(y_label)
+        .x_desc(x.label.as_str())
+        .y_desc(y.label.as_str())
         .axis_desc_style(("sans-serif", 16))
         .label_style(("sans-serif", 13))
         .light_line_style(RGBColor(240, 240, 240))
         .bold_line_style(RGBColor(215, 215, 215))
         .x_label_formatter(&|value| super::number(*value))
         .draw()?;
+    let place = |point: &[f64; 3]| (point[0] * x.factor, point[1] * y.factor);
     for (index, series) in series.iter().enumerate() {
-        let place = |point: &[f64; 3]| (point[0] * x_factor, point[1] * y_factor);
         let name = format!("{} ({} points)", series.name, series.points.len());
         if index == 0 {
-            let mark = |point: &[f64; 3]| Circle::new(place(point), 3, colour(point[2]).filled());
+            let mark =
+                |point: &[f64; 3]| Circle::new(place(point), 3, colour.colour(point[2]).filled());
             chart
                 .draw_series(series.points.iter().map(mark))?
                 .label(name)
@@ -165,8 +194,9 @@ fn draw(
         } else {
             // A dark rim sets the triangles apart from the circles below them.
             let rim = |point: &[f64; 3]| TriangleMarker::new(place(point), 8, BLACK.filled());
-            let mark =
-                |point: &[f64; 3]| TriangleMarker::new(place(point), 5, colour(point[2]).filled());
+            let mark = |point: &[f64; 3]| {
+                TriangleMarker::new(place(point), 5, colour.colour(point[2]).filled())
+            };
             chart
                 .draw_series(series.points.iter().map(rim))?
                 .label(name)
@@ -174,25 +204,26 @@ fn draw(
             chart.draw_series(series.points.iter().map(mark))?;
         }
     }
-    legend(&mut chart)?;
+    legend(&mut chart)
+}
 
-    // The colour bar.
+/// Draws the bar that shows which value a colour stands for.
+fn draw_colour_bar(area: &Area<'_>, scale: &Scale) -> Drawn {
     let (top, height, start) = (70, 440, 16);
     let step = |index: u32| top + height - (height * index as i32) / STEPS as i32;
     for index in 0..STEPS {
         let fill = ViridisRGB.get_color(f64::from(index) / f64::from(STEPS - 1));
         let corners = [(start, step(index + 1)), (start + 22, step(index))];
-        right.draw(&Rectangle::new(corners, fill.filled()))?;
+        area.draw(&Rectangle::new(corners, fill.filled()))?;
     }
     let font = ("sans-serif", 13).into_font().color(&BLACK);
     for quarter in 0..=4 {
-        let value = low + (high - low) * f64::from(quarter) / 4.0;
+        let value = scale.low + (scale.high - scale.low) * f64::from(quarter) / 4.0;
         let y = top + height - height * quarter / 4 - 6;
-        right.draw(&Text::new(super::number(value), (start + 28, y), font.clone()))?;
+        area.draw(&Text::new(super::number(value), (start + 28, y), font.clone()))?;
     }
     let font = ("sans-serif", 14).into_font().color(&BLACK);
-    right.draw(&Text::new(colour_label, (start - 4, top - 28), font))?;
-    root.present()?;
+    area.draw(&Text::new(scale.label.as_str(), (start - 4, top - 28), font))?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::forward::read_plane;
-use super::gather::{gather, load, store};
+use super::gather::{Pixels, gather, load, store};
 use super::maps::{Maps, Reads};
 use super::pack::Packing;
 use super::tile::{Block, Put, Row, Tap, row};
@@ -162,17 +162,11 @@ impl Backward<'_> {
                 };
                 weight_gradient::<S>(&rows, self.window, self.taps, self.tap_inputs, self.gradient);
                 if let Some(towards) = &self.towards {
+                    let (from, taps) =
+                        ((self.scratch.cast_const(), outputs), &self.classes[0].taps);
+                    let to = TargetRow { towards, pixel: first, apart: 1, count };
                     for index in 0..self.packing.count() {
-                        let taps = &self.classes[0].taps;
-                        self.input_gradient::<S>(
-                            index,
-                            taps,
-                            (self.scratch, outputs),
-                            towards,
-                            first,
-                            1,
-                            count,
-                        );
+                        self.input_gradient::<S>(index, taps, from, &to);
                     }
                 }
                 first += count;
@@ -272,34 +266,24 @@ impl Backward<'_> {
                 // SAFETY: the row is inside the plane, its taps too.
                 unsafe {
                     let from = (output.add(j * plane.row()), plane.step);
-                    self.input_gradient::<S>(
-                        index,
-                        &class.taps,
-                        from,
-                        towards,
-                        pixel,
-                        window.stride,
-                        class.size.1,
-                    );
+                    let to =
+                        TargetRow { towards, pixel, apart: window.stride, count: class.size.1 };
+                    self.input_gradient::<S>(index, &class.taps, from, &to);
                 }
             }
         }
     }
 
-    /// One block of channels of the input's gradient for `count` pixels from `pixel` on, `apart` from
-    /// each other.
+    /// One block of channels of the input's gradient for a row of pixels.
     #[inline(always)]
-    #[expect(clippy::too_many_arguments, reason = "a row of pixels and where it goes")]
     unsafe fn input_gradient<S: Simd>(
         &self,
         index: usize,
         taps: &[Tap],
         (from, from_step): (*const f32, usize),
-        towards: &Towards,
-        pixel: usize,
-        apart: usize,
-        count: usize,
+        row_to: &TargetRow<'_>,
     ) {
+        let TargetRow { towards, pixel, apart, count } = *row_to;
         let span = self.packing.span(index);
         let maps = towards.maps;
         // SAFETY: the caller's.
@@ -341,6 +325,16 @@ impl Backward<'_> {
     }
 }
 
+/// A row of pixels of the input's gradient.
+struct TargetRow<'a> {
+    towards: &'a Towards,
+    /// The first pixel, among those of all images.
+    pixel: usize,
+    /// Pixels from one to the next.
+    apart: usize,
+    count: usize,
+}
+
 /// Writes the gradient of consecutive pixels of a part of a convolution's output, or adds it to what is
 /// there.
 ///
@@ -359,10 +353,11 @@ pub unsafe fn part_gradient<S: Simd, const ADD: bool>(
         let lanes = (part.z.channels - channel).min(S::LANES);
         // SAFETY: the caller's.
         unsafe {
+            let pixels = Pixels { to: to.add(channel), count, step, lanes };
             if lanes == S::LANES {
-                part_block::<S, true, ADD>(part, channel, lanes, place, count, to, step);
+                part_block::<S, true, ADD>(part, channel, place, pixels);
             } else {
-                part_block::<S, false, ADD>(part, channel, lanes, place, count, to, step);
+                part_block::<S, false, ADD>(part, channel, place, pixels);
             }
         }
         channel += lanes;
@@ -373,12 +368,10 @@ pub unsafe fn part_gradient<S: Simd, const ADD: bool>(
 unsafe fn part_block<S: Simd, const FULL: bool, const ADD: bool>(
     part: &Part,
     channel: usize,
-    lanes: usize,
     (image, pixel): (usize, usize),
-    count: usize,
-    to: *mut f32,
-    step: usize,
+    pixels: Pixels,
 ) {
+    let lanes = pixels.lanes;
     // SAFETY: the caller's.
     unsafe {
         let zero = S::zero();
@@ -395,20 +388,16 @@ unsafe fn part_block<S: Simd, const FULL: bool, const ADD: bool>(
             ),
             false => (zero, zero),
         };
-        let to = to.add(channel);
-        for i in 0..count {
+        pixels.fill::<S, FULL>(|i| {
             let mut g = load::<S, FULL>(of_at.add(i * of.stride), lanes);
             let v = load::<S, FULL>(z_at.add(i * z.stride), lanes);
             if part.relu {
                 let open = S::greater(S::mul_add(v, scale, offset), zero);
                 g = S::select(open, g, zero);
             }
-            let mut d = S::mul_add(g, scale, S::mul_add(v, slope, constant));
-            if ADD {
-                d = S::add(d, load::<S, FULL>(to.add(i * step), lanes));
-            }
-            store::<S, FULL>(to.add(i * step), d, lanes);
-        }
+            let d = S::mul_add(g, scale, S::mul_add(v, slope, constant));
+            if ADD { S::add(d, pixels.value::<S, FULL>(i)) } else { d }
+        });
     }
 }
 

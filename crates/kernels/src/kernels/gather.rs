@@ -23,10 +23,11 @@ pub unsafe fn gather<S: Simd>(
         let lanes = (channels - channel).min(S::LANES);
         // SAFETY: the lanes are within `channels`; the rest is the caller's.
         unsafe {
+            let pixels = Pixels { to: to.add(channel), count, step, lanes };
             if lanes == S::LANES {
-                lane_block::<S, true>(reads, channel, lanes, (image, first), count, to, step);
+                lane_block::<S, true>(reads, channel, (image, first), pixels);
             } else {
-                lane_block::<S, false>(reads, channel, lanes, (image, first), count, to, step);
+                lane_block::<S, false>(reads, channel, (image, first), pixels);
             }
         }
         channel += lanes;
@@ -73,6 +74,16 @@ impl<S: Simd> At<S> {
             if AFFINE { S::mul_add(v, self.scale, self.offset) } else { v }
         }
     }
+
+    /// The value, scaled and moved, and rectified where the term is.
+    #[inline(always)]
+    unsafe fn rectified<const FULL: bool>(&self, i: usize, lanes: usize) -> S::V {
+        // SAFETY: the caller's.
+        unsafe {
+            let v = self.value::<FULL, true>(i, lanes);
+            if self.relu { S::max(v, S::zero()) } else { v }
+        }
+    }
 }
 
 /// Reads all lanes, or the first ones.
@@ -89,97 +100,119 @@ pub unsafe fn store<S: Simd, const FULL: bool>(to: *mut f32, v: S::V, lanes: usi
     unsafe { if FULL { S::store(to, v) } else { S::store_first(to, v, lanes) } }
 }
 
+/// The pixels that are written: `count` of them, `step` values apart.
+#[derive(Clone, Copy)]
+pub(super) struct Pixels {
+    /// The first channel of a block at the first pixel.
+    pub to: *mut f32,
+    /// The number of pixels.
+    pub count: usize,
+    /// Values from a pixel to the next.
+    pub step: usize,
+    /// The lanes of the block.
+    pub lanes: usize,
+}
+
+impl Pixels {
+    /// Writes what `value` gives for each pixel.
+    ///
+    /// # Safety
+    /// `to` holds the pixels, each with `lanes` values; the processor has `S`.
+    #[inline(always)]
+    pub(super) unsafe fn fill<S: Simd, const FULL: bool>(&self, value: impl Fn(usize) -> S::V) {
+        for i in 0..self.count {
+            // SAFETY: the caller's: `to` holds the pixels.
+            unsafe { store::<S, FULL>(self.to.add(i * self.step), value(i), self.lanes) };
+        }
+    }
+
+    /// A value that was written before.
+    ///
+    /// # Safety
+    /// As [`Pixels::fill`]; `i` is one of the pixels.
+    #[inline(always)]
+    pub(super) unsafe fn value<S: Simd, const FULL: bool>(&self, i: usize) -> S::V {
+        // SAFETY: the caller's: `to` holds the pixels.
+        unsafe { load::<S, FULL>(self.to.add(i * self.step), self.lanes) }
+    }
+}
+
+/// Writes the sum of the terms for the channels of a block; `pixels` begins at its first channel.
 #[inline(always)]
 unsafe fn lane_block<S: Simd, const FULL: bool>(
     reads: &Reads<'_>,
     channel: usize,
-    lanes: usize,
     place: (usize, usize),
-    count: usize,
-    to: *mut f32,
-    step: usize,
+    pixels: Pixels,
 ) {
+    let lanes = pixels.lanes;
+    // SAFETY: the caller's.
+    unsafe {
+        let at = |term: &Term| At::<S>::new::<FULL>(term, channel, lanes, place);
+        match reads.terms {
+            [] => pixels.fill::<S, FULL>(|_| S::zero()),
+            [one] => {
+                let (affine, relu) = (one.affine.is_some(), one.relu || reads.relu);
+                single::<S, FULL>(&at(one), affine, relu, pixels);
+            }
+            [first, second] => pair::<S, FULL>([&at(first), &at(second)], reads.relu, pixels),
+            [first, middle @ .., last] => {
+                let first = at(first);
+                pixels.fill::<S, FULL>(|i| first.rectified::<FULL>(i, lanes));
+                for term in middle {
+                    let at = at(term);
+                    pixels.fill::<S, FULL>(|i| {
+                        S::add(pixels.value::<S, FULL>(i), at.rectified::<FULL>(i, lanes))
+                    });
+                }
+                let last = at(last);
+                pixels.fill::<S, FULL>(|i| {
+                    let sum = S::add(pixels.value::<S, FULL>(i), last.rectified::<FULL>(i, lanes));
+                    if reads.relu { S::max(sum, S::zero()) } else { sum }
+                });
+            }
+        }
+    }
+}
+
+/// Writes one term: a loop for each of its forms, without a branch inside.
+#[inline(always)]
+unsafe fn single<S: Simd, const FULL: bool>(at: &At<S>, affine: bool, relu: bool, pixels: Pixels) {
+    let lanes = pixels.lanes;
     // SAFETY: the caller's.
     unsafe {
         let zero = S::zero();
-        let to = to.add(channel);
-        match reads.terms {
-            [] => {
-                for i in 0..count {
-                    store::<S, FULL>(to.add(i * step), zero, lanes);
-                }
+        match (affine, relu) {
+            (false, false) => pixels.fill::<S, FULL>(|i| at.value::<FULL, false>(i, lanes)),
+            (false, true) => {
+                pixels.fill::<S, FULL>(|i| S::max(at.value::<FULL, false>(i, lanes), zero));
             }
-            [one] => {
-                let at = At::<S>::new::<FULL>(one, channel, lanes, place);
-                let relu = at.relu || reads.relu;
-                match (one.affine.is_some(), relu) {
-                    (false, false) => {
-                        for i in 0..count {
-                            let v = at.value::<FULL, false>(i, lanes);
-                            store::<S, FULL>(to.add(i * step), v, lanes);
-                        }
-                    }
-                    (false, true) => {
-                        for i in 0..count {
-                            let v = S::max(at.value::<FULL, false>(i, lanes), zero);
-                            store::<S, FULL>(to.add(i * step), v, lanes);
-                        }
-                    }
-                    (true, false) => {
-                        for i in 0..count {
-                            let v = at.value::<FULL, true>(i, lanes);
-                            store::<S, FULL>(to.add(i * step), v, lanes);
-                        }
-                    }
-                    (true, true) => {
-                        for i in 0..count {
-                            let v = S::max(at.value::<FULL, true>(i, lanes), zero);
-                            store::<S, FULL>(to.add(i * step), v, lanes);
-                        }
-                    }
-                }
-            }
-            [first, rest @ ..] => {
-                let at = At::<S>::new::<FULL>(first, channel, lanes, place);
-                let Some((last, middle)) = rest.split_last() else { return };
-                let value = |at: &At<S>, i: usize| {
-                    let v = at.value::<FULL, true>(i, lanes);
-                    if at.relu { S::max(v, zero) } else { v }
-                };
-                if middle.is_empty() {
-                    let other = At::<S>::new::<FULL>(last, channel, lanes, place);
-                    if at.relu && other.relu && !reads.relu {
-                        for i in 0..count {
-                            let a = S::max(at.value::<FULL, true>(i, lanes), zero);
-                            let b = S::max(other.value::<FULL, true>(i, lanes), zero);
-                            store::<S, FULL>(to.add(i * step), S::add(a, b), lanes);
-                        }
-                        return;
-                    }
-                    for i in 0..count {
-                        let sum = S::add(value(&at, i), value(&other, i));
-                        let sum = if reads.relu { S::max(sum, zero) } else { sum };
-                        store::<S, FULL>(to.add(i * step), sum, lanes);
-                    }
-                    return;
-                }
-                for i in 0..count {
-                    store::<S, FULL>(to.add(i * step), value(&at, i), lanes);
-                }
-                for term in middle {
-                    let at = At::<S>::new::<FULL>(term, channel, lanes, place);
-                    for i in 0..count {
-                        let sum = S::add(load::<S, FULL>(to.add(i * step), lanes), value(&at, i));
-                        store::<S, FULL>(to.add(i * step), sum, lanes);
-                    }
-                }
-                let at = At::<S>::new::<FULL>(last, channel, lanes, place);
-                for i in 0..count {
-                    let sum = S::add(load::<S, FULL>(to.add(i * step), lanes), value(&at, i));
-                    let sum = if reads.relu { S::max(sum, zero) } else { sum };
-                    store::<S, FULL>(to.add(i * step), sum, lanes);
-                }
+            (true, false) => pixels.fill::<S, FULL>(|i| at.value::<FULL, true>(i, lanes)),
+            (true, true) => {
+                pixels.fill::<S, FULL>(|i| S::max(at.value::<FULL, true>(i, lanes), zero));
             }
         }
+    }
+}
+
+/// Writes the sum of two terms.
+#[inline(always)]
+unsafe fn pair<S: Simd, const FULL: bool>([a, b]: [&At<S>; 2], relu: bool, pixels: Pixels) {
+    let lanes = pixels.lanes;
+    // SAFETY: the caller's.
+    unsafe {
+        let zero = S::zero();
+        // The sums of residual blocks.
+        if a.relu && b.relu && !relu {
+            pixels.fill::<S, FULL>(|i| {
+                let a = S::max(a.value::<FULL, true>(i, lanes), zero);
+                S::add(a, S::max(b.value::<FULL, true>(i, lanes), zero))
+            });
+            return;
+        }
+        pixels.fill::<S, FULL>(|i| {
+            let sum = S::add(a.rectified::<FULL>(i, lanes), b.rectified::<FULL>(i, lanes));
+            if relu { S::max(sum, zero) } else { sum }
+        });
     }
 }

@@ -222,8 +222,7 @@ struct Outputs {
 /// A' m A, into the pixels of a tile that are within the image.
 #[inline(always)]
 unsafe fn output_transform<S: Simd>(
-    from: *const f32,
-    apart: usize,
+    (from, apart): (*const f32, usize),
     outputs: &Outputs,
     image: usize,
     (row, column): (usize, usize),
@@ -329,24 +328,21 @@ pub struct WinogradForward<'a> {
 impl Kernel for WinogradForward<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let window = self.window;
-        let layout = Layout::new(window.output);
-        let inputs = window.inputs.next_multiple_of(S::LANES);
-        let outputs = window.outputs.next_multiple_of(S::LANES);
-        let plane = layout.plane(window.padding, inputs);
-        let (put, add) = (None, false);
-        let written = Outputs { to: self.to, add, positive: put };
+        let layout = Layout::new(self.window.output);
+        let inputs = self.window.inputs.next_multiple_of(S::LANES);
+        let plane = layout.plane(self.window.padding, inputs);
         // SAFETY: the caller's; `scratch` holds the planes and both kinds of transformed tiles.
         unsafe {
-            let transformed = self.scratch.add(layout.together * plane.values());
+            let planes = self.scratch;
+            let transformed = planes.add(layout.together * plane.values());
             let products = transformed.add(POSITIONS * position(inputs));
-            std::ptr::write_bytes(self.scratch, 0, layout.together * plane.values());
+            std::ptr::write_bytes(planes, 0, layout.together * plane.values());
             let mut image = self.images.start;
             while image < self.images.end {
                 let count = layout.together.min(self.images.end - image);
                 for slot in 0..count {
-                    let to = self.scratch.add(slot * plane.values());
-                    read::<S>(&self.reads, window, &plane, image + slot, to);
+                    let to = planes.add(slot * plane.values());
+                    read::<S>(&self.reads, self.window, &plane, image + slot, to);
                 }
                 for first in (0..count * layout.tiles()).step_by(TILES) {
                     let chunk = first..(first + TILES).min(count * layout.tiles());
@@ -354,31 +350,51 @@ impl Kernel for WinogradForward<'_> {
                         let at =
                             slot * plane.values() + (2 * row * plane.columns + 2 * column) * inputs;
                         let to = transformed.add(index * inputs);
-                        let from = self.scratch.add(at);
-                        input_transform::<S>(from, &plane, inputs, to, position(inputs));
+                        input_transform::<S>(planes.add(at), &plane, inputs, to, position(inputs));
                     });
-                    let (from, to) = ((transformed.cast_const(), inputs), (products, outputs));
-                    multiply::<S>(from, &self.packing, self.weights, to, chunk.len());
-                    tiles(&layout, chunk, |index, slot, row, column| {
-                        let from = products.add(index * outputs);
-                        let place = (row, column);
-                        output_transform::<S>(
-                            from,
-                            position(outputs),
-                            &written,
-                            image + slot,
-                            place,
-                        );
-                    });
+                    self.write_chunk::<S>(&layout, (image, chunk), transformed, products);
                 }
-                for image in image..image + count {
-                    if !self.sums.is_null() {
-                        let sums = self.sums.add(image * 2 * self.to.channels);
-                        sum_image::<S>(&self.to, image, sums);
-                    }
-                }
+                self.sum_images::<S>(image..image + count);
                 image += count;
             }
+        }
+    }
+}
+
+impl WinogradForward<'_> {
+    /// Multiplies transformed tiles with the weights and writes the outputs of a chunk; its slots begin
+    /// at an image.
+    #[inline(always)]
+    unsafe fn write_chunk<S: Simd>(
+        &self,
+        layout: &Layout,
+        (image, chunk): (usize, Range<usize>),
+        transformed: *const f32,
+        products: *mut f32,
+    ) {
+        let inputs = self.window.inputs.next_multiple_of(S::LANES);
+        let outputs = self.window.outputs.next_multiple_of(S::LANES);
+        let written = Outputs { to: self.to, add: false, positive: None };
+        // SAFETY: the caller's.
+        unsafe {
+            let (from, to) = ((transformed, inputs), (products, outputs));
+            multiply::<S>(from, &self.packing, self.weights, to, chunk.len());
+            tiles(layout, chunk, |index, slot, row, column| {
+                let from = (products.add(index * outputs).cast_const(), position(outputs));
+                output_transform::<S>(from, &written, image + slot, (row, column));
+            });
+        }
+    }
+
+    /// Sums the outputs of images for the statistics, if they are wanted.
+    #[inline(always)]
+    unsafe fn sum_images<S: Simd>(&self, images: Range<usize>) {
+        if self.sums.is_null() {
+            return;
+        }
+        for image in images {
+            // SAFETY: the caller's: there are sums for every image.
+            unsafe { sum_image::<S>(&self.to, image, self.sums.add(image * 2 * self.to.channels)) };
         }
     }
 }
@@ -424,96 +440,89 @@ pub struct WinogradBackward<'a> {
     pub scratch: *mut f32,
 }
 
-impl Kernel for WinogradBackward<'_> {
+/// The scratch memory of both gradients, by what lies in it.
+struct Scratch {
+    /// The layout of tiles over outputs, for the weights' gradient.
+    forward: Layout,
+    /// The layout of tiles over inputs, for the input's gradient.
+    back: Layout,
+    /// Images whose planes are gathered at a time.
+    together: usize,
+    /// Input and output channels in whole vectors.
+    inputs: usize,
+    outputs: usize,
+    input_plane: Plane,
+    output_plane: Plane,
+    input_planes: *mut f32,
+    output_planes: *mut f32,
+    input_tiles: *mut f32,
+    output_tiles: *mut f32,
+}
+
+impl Scratch {
+    /// Divides scratch memory of [`scratch`] values.
+    ///
+    /// # Safety
+    /// `memory` holds so many.
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let window = self.window;
+    unsafe fn new<S: Simd>(window: &Window, memory: *mut f32) -> Self {
         let (forward, back) = (Layout::new(window.output), Layout::new(window.input));
         let together = forward.together.max(back.together);
         let inputs = window.inputs.next_multiple_of(S::LANES);
         let outputs = window.outputs.next_multiple_of(S::LANES);
         let input_plane = forward.plane(window.padding, inputs);
-        let reach = 2 - window.padding;
         let (rows, columns) = (forward.rows.max(back.rows), forward.columns.max(back.columns));
-        let output_plane = Layout { rows, columns, together }.plane(reach, outputs);
-        // SAFETY: the caller's; `scratch` holds planes and transformed tiles of both kinds.
-        unsafe {
-            let input_planes = self.scratch;
+        let output_plane = Layout { rows, columns, together }.plane(2 - window.padding, outputs);
+        let input_planes = memory;
+        // SAFETY: the caller's; `scratch` counts planes and transformed tiles of both kinds.
+        let (output_planes, input_tiles, output_tiles) = unsafe {
             let output_planes = input_planes.add(together * input_plane.values());
             let input_tiles = output_planes.add(together * output_plane.values());
-            let output_tiles = input_tiles.add(POSITIONS * position(inputs));
-            let slots = together.min(self.images.len());
-            std::ptr::write_bytes(input_planes, 0, slots * input_plane.values());
-            std::ptr::write_bytes(output_planes, 0, slots * output_plane.values());
-            std::ptr::write_bytes(self.gradient, 0, POSITIONS * window.inputs * outputs);
+            (output_planes, input_tiles, input_tiles.add(POSITIONS * position(inputs)))
+        };
+        Self {
+            forward,
+            back,
+            together,
+            inputs,
+            outputs,
+            input_plane,
+            output_plane,
+            input_planes,
+            output_planes,
+            input_tiles,
+            output_tiles,
+        }
+    }
+
+    /// The values of a slot's output plane from an offset on.
+    #[inline(always)]
+    unsafe fn output_values(&self, slot: usize, at: usize) -> *const f32 {
+        // SAFETY: the caller's: the slot has a plane.
+        unsafe { self.output_planes.add(slot * self.output_plane.values() + at).cast_const() }
+    }
+}
+
+impl Kernel for WinogradBackward<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        // SAFETY: the caller's.
+        unsafe {
+            let scratch = Scratch::new::<S>(self.window, self.scratch);
+            let slots = scratch.together.min(self.images.len());
+            std::ptr::write_bytes(scratch.input_planes, 0, slots * scratch.input_plane.values());
+            std::ptr::write_bytes(scratch.output_planes, 0, slots * scratch.output_plane.values());
+            let gradients = POSITIONS * self.window.inputs * scratch.outputs;
+            std::ptr::write_bytes(self.gradient, 0, gradients);
             let mut image = self.images.start;
             while image < self.images.end {
-                let count = together.min(self.images.end - image);
+                let count = scratch.together.min(self.images.end - image);
                 for slot in 0..count {
-                    let to = input_planes.add(slot * input_plane.values());
-                    read::<S>(&self.reads, window, &input_plane, image + slot, to);
-                    let to = output_planes.add(slot * output_plane.values());
-                    let (height, width) = window.output;
-                    for y in 0..height {
-                        for part in self.parts {
-                            let at = to.add(output_plane.at(y, 0) + part.channel);
-                            let place = (image + slot, y * width);
-                            part_gradient::<S, false>(part, place, width, at, outputs);
-                        }
-                    }
+                    self.read_planes::<S>(&scratch, image, slot);
                 }
-                for first in (0..count * forward.tiles()).step_by(TILES) {
-                    let chunk = first..(first + TILES).min(count * forward.tiles());
-                    tiles(&forward, chunk.clone(), |index, slot, row, column| {
-                        let at = (2 * row * input_plane.columns + 2 * column) * inputs;
-                        let from = input_planes.add(slot * input_plane.values() + at);
-                        let to = input_tiles.add(index * inputs);
-                        input_transform::<S>(from, &input_plane, inputs, to, position(inputs));
-                        let at = output_plane.at(2 * row, 2 * column);
-                        let from = output_planes.add(slot * output_plane.values() + at);
-                        let to = output_tiles.add(index * outputs);
-                        gradient_transform::<S>(
-                            from,
-                            &output_plane,
-                            outputs,
-                            to,
-                            position(outputs),
-                        );
-                    });
-                    self.add_weights::<S>(input_tiles, output_tiles, chunk.len());
-                }
+                self.weight_gradient::<S>(&scratch, count);
                 if let Some(towards) = &self.towards {
-                    let Towards { maps: to, add, positive } = *towards;
-                    let written = Outputs { to, add, positive };
-                    for first in (0..count * back.tiles()).step_by(TILES) {
-                        let chunk = first..(first + TILES).min(count * back.tiles());
-                        tiles(&back, chunk.clone(), |index, slot, row, column| {
-                            let at = (2 * row * output_plane.columns + 2 * column) * outputs;
-                            let from = output_planes.add(slot * output_plane.values() + at);
-                            let to = output_tiles.add(index * outputs);
-                            input_transform::<S>(
-                                from,
-                                &output_plane,
-                                outputs,
-                                to,
-                                position(outputs),
-                            );
-                        });
-                        let (from, to) =
-                            ((output_tiles.cast_const(), outputs), (input_tiles, inputs));
-                        multiply::<S>(from, &self.packing, self.weights, to, chunk.len());
-                        tiles(&back, chunk, |index, slot, row, column| {
-                            let from = input_tiles.add(index * inputs);
-                            let place = (row, column);
-                            output_transform::<S>(
-                                from,
-                                position(inputs),
-                                &written,
-                                image + slot,
-                                place,
-                            );
-                        });
-                    }
+                    self.input_gradient::<S>(&scratch, towards, image, count);
                 }
                 image += count;
             }
@@ -522,6 +531,84 @@ impl Kernel for WinogradBackward<'_> {
 }
 
 impl WinogradBackward<'_> {
+    /// Gathers the inputs of an image and the gradient of its outputs; `image` is that of slot 0.
+    #[inline(always)]
+    unsafe fn read_planes<S: Simd>(&self, scratch: &Scratch, image: usize, slot: usize) {
+        let Scratch { input_plane, output_plane, .. } = scratch;
+        let (height, width) = self.window.output;
+        // SAFETY: the caller's: the slot has a plane of each kind.
+        unsafe {
+            let to = scratch.input_planes.add(slot * input_plane.values());
+            read::<S>(&self.reads, self.window, input_plane, image + slot, to);
+            let to = scratch.output_planes.add(slot * output_plane.values());
+            for y in 0..height {
+                for part in self.parts {
+                    let at = to.add(output_plane.at(y, 0) + part.channel);
+                    let place = (image + slot, y * width);
+                    part_gradient::<S, false>(part, place, width, at, scratch.outputs);
+                }
+            }
+        }
+    }
+
+    /// Adds the gradient of the transformed weights over the first slots.
+    #[inline(always)]
+    unsafe fn weight_gradient<S: Simd>(&self, scratch: &Scratch, slots: usize) {
+        let Scratch { forward, inputs, outputs, input_plane, output_plane, .. } = scratch;
+        let (inputs, outputs) = (*inputs, *outputs);
+        for first in (0..slots * forward.tiles()).step_by(TILES) {
+            let chunk = first..(first + TILES).min(slots * forward.tiles());
+            // SAFETY: the caller's: the planes of the slots were read.
+            unsafe {
+                tiles(forward, chunk.clone(), |index, slot, row, column| {
+                    let at = (2 * row * input_plane.columns + 2 * column) * inputs;
+                    let from = scratch.input_planes.add(slot * input_plane.values() + at);
+                    let to = scratch.input_tiles.add(index * inputs);
+                    input_transform::<S>(from, input_plane, inputs, to, position(inputs));
+                    let from = scratch.output_values(slot, output_plane.at(2 * row, 2 * column));
+                    let to = scratch.output_tiles.add(index * outputs);
+                    gradient_transform::<S>(from, output_plane, outputs, to, position(outputs));
+                });
+                self.add_weights::<S>(scratch.input_tiles, scratch.output_tiles, chunk.len());
+            }
+        }
+    }
+
+    /// Writes the input's gradient of the first slots; `image` is that of slot 0.
+    #[inline(always)]
+    unsafe fn input_gradient<S: Simd>(
+        &self,
+        scratch: &Scratch,
+        towards: &Towards,
+        image: usize,
+        slots: usize,
+    ) {
+        let Scratch { back, inputs, outputs, output_plane, .. } = scratch;
+        let (inputs, outputs) = (*inputs, *outputs);
+        let Towards { maps: to, add, positive } = *towards;
+        let written = Outputs { to, add, positive };
+        for first in (0..slots * back.tiles()).step_by(TILES) {
+            let chunk = first..(first + TILES).min(slots * back.tiles());
+            // SAFETY: the caller's: the planes of the slots were read.
+            unsafe {
+                tiles(back, chunk.clone(), |index, slot, row, column| {
+                    let at = (2 * row * output_plane.columns + 2 * column) * outputs;
+                    let from = scratch.output_values(slot, at);
+                    let to = scratch.output_tiles.add(index * outputs);
+                    input_transform::<S>(from, output_plane, outputs, to, position(outputs));
+                });
+                let from = (scratch.output_tiles.cast_const(), outputs);
+                let to = (scratch.input_tiles, inputs);
+                multiply::<S>(from, &self.packing, self.weights, to, chunk.len());
+                tiles(back, chunk, |index, slot, row, column| {
+                    let from = scratch.input_tiles.add(index * inputs).cast_const();
+                    let from = (from, position(inputs));
+                    output_transform::<S>(from, &written, image + slot, (row, column));
+                });
+            }
+        }
+    }
+
     /// Adds the products of transformed inputs and gradients, position by position.
     #[inline(always)]
     unsafe fn add_weights<S: Simd>(

@@ -11,7 +11,7 @@ use super::step::{Convolution, GradientTarget, Kind, Part, Sources, Step, Summan
 use crate::activations::check_activations;
 use crate::error::KernelError;
 use crate::kernels::{Packing, Pooling, Window, winograd_pays, winograd_values};
-use tandem_network::{Activation, Layer, Network, Operation, Shape};
+use tandem_network::{Activation, Layer, Network, Operation, Shape, Window as LayerWindow};
 
 /// A training step laid out.
 #[derive(Clone, Debug)]
@@ -206,7 +206,6 @@ impl<'a> Builder<'a> {
                 let place = self.new_place(layer.output);
                 self.places[index] = Some(place);
                 self.terms[index] = vec![plain(place)];
-                return;
             }
             Operation::Zero => self.terms[index] = Vec::new(),
             Operation::Convolution(_) => {
@@ -225,43 +224,17 @@ impl<'a> Builder<'a> {
                 self.terms[index] = self.terms[read[0]].iter().map(narrow).collect();
                 self.push(Step::Pass { to: Vec::new(), clear: Vec::new() }, vec![index]);
             }
-            Operation::Concatenate => {
-                let place = self.place(index);
-                let mut channel = 0;
-                for &input in &read {
-                    let channels = self.layers[input].output.channels;
-                    let slice = place.slice(channel, channels);
-                    if self.terms[input] != [plain(slice)] {
-                        let sources = Sources { terms: self.terms[input].clone(), relu: false };
-                        self.push(Step::Combine { sources, to: slice }, Vec::new());
-                    }
-                    channel += channels;
-                }
-                self.terms[index] = vec![plain(place)];
-                self.push(Step::Pass { to: Vec::new(), clear: Vec::new() }, vec![index]);
-                return;
+            Operation::Concatenate => self.add_concatenation(index, &read),
+            Operation::MaxPool(window) => {
+                self.add_pooling(index, read[0], Pooling::Maximum, window)
             }
-            Operation::MaxPool(window) | Operation::AveragePool(window) => {
-                let from = self.stored(read[0]);
-                let to = self.place(index);
-                let pooling = match layer.operation {
-                    Operation::MaxPool(_) => Pooling::Maximum,
-                    _ => Pooling::Average,
-                };
-                let bytes = self.batch * layer.output.values() as usize;
-                let chosen =
-                    (pooling == Pooling::Maximum).then(|| self.buffers.add(bytes.div_ceil(4)));
-                let (gradient, towards) = (None, None);
-                let step = Step::Pool { pooling, window, from, to, chosen, gradient, towards };
-                self.push(step, vec![index]);
-                self.terms[index] = vec![plain(to)];
-                return;
+            Operation::AveragePool(window) => {
+                self.add_pooling(index, read[0], Pooling::Average, window);
             }
             Operation::GlobalAveragePool => {
                 let (from, to) = (self.stored(read[0]), self.place(index));
                 self.push(Step::Global { from, to, gradient: None, towards: None }, vec![index]);
                 self.terms[index] = vec![plain(to)];
-                return;
             }
             Operation::BatchNormActivation(activation) => {
                 let z = self.stored(read[0]);
@@ -280,12 +253,39 @@ impl<'a> Builder<'a> {
                 let step = Step::Linear { layer: index, from, to, gradient, towards, weights };
                 self.push(step, vec![index]);
                 self.terms[index] = vec![plain(to)];
-                return;
             }
         }
         if self.is_stored(index) {
             self.stored(index);
         }
+    }
+
+    /// Adds the copies of those inputs of a concatenation that are not written into place.
+    fn add_concatenation(&mut self, index: usize, read: &[usize]) {
+        let place = self.place(index);
+        let mut channel = 0;
+        for &input in read {
+            let channels = self.layers[input].output.channels;
+            let slice = place.slice(channel, channels);
+            if self.terms[input] != [plain(slice)] {
+                let sources = Sources { terms: self.terms[input].clone(), relu: false };
+                self.push(Step::Combine { sources, to: slice }, Vec::new());
+            }
+            channel += channels;
+        }
+        self.terms[index] = vec![plain(place)];
+        self.push(Step::Pass { to: Vec::new(), clear: Vec::new() }, vec![index]);
+    }
+
+    /// Adds a pooling of a layer's values.
+    fn add_pooling(&mut self, index: usize, input: usize, pooling: Pooling, window: LayerWindow) {
+        let (from, to) = (self.stored(input), self.place(index));
+        let bytes = self.batch * self.layers[index].output.values() as usize;
+        let chosen = (pooling == Pooling::Maximum).then(|| self.buffers.add(bytes.div_ceil(4)));
+        let (gradient, towards) = (None, None);
+        let step = Step::Pool { pooling, window, from, to, chosen, gradient, towards };
+        self.push(step, vec![index]);
+        self.terms[index] = vec![plain(to)];
     }
 
     fn write_out(&mut self, index: usize) {
@@ -399,64 +399,8 @@ impl<'a> Builder<'a> {
     fn finish(mut self) -> Result<Plan, KernelError> {
         let gradients = self.gradients();
         let mut steps = std::mem::take(&mut self.steps);
-        let reads_of = std::mem::take(&mut self.reads_of);
-        let mut written = vec![false; self.layers.len()];
-        let count = self.layers.len();
-        written[count - 1] = true;
-        for (step, outputs) in steps.iter_mut().zip(&reads_of).rev() {
-            let Some(&output) = outputs.first() else { continue };
-            let layer = &self.layers[output];
-            let from = gradients[output];
-            let towards: Vec<usize> = inputs(layer).collect();
-            match step {
-                Step::Combine { .. } => {}
-                Step::Pass { to, clear } => {
-                    let Some(from) = from else { continue };
-                    let mut channel = 0;
-                    for input in towards {
-                        let part = match layer.operation {
-                            Operation::Concatenate => {
-                                let channels = self.layers[input].output.channels;
-                                channel += channels;
-                                from.slice(channel - channels, channels)
-                            }
-                            _ => from,
-                        };
-                        let Some(goal) = gradients[input] else { continue };
-                        if goal == part {
-                            written[input] = true;
-                            continue;
-                        }
-                        let whole = goal.channels == part.channels;
-                        if !whole && !std::mem::replace(&mut written[input], true) {
-                            clear.push(goal);
-                        }
-                        let add = std::mem::replace(&mut written[input], true);
-                        to.push((
-                            part,
-                            GradientTarget { place: goal.slice(0, part.channels), add },
-                        ));
-                    }
-                }
-                Step::Convolution(convolution) => {
-                    for part in &mut convolution.parts {
-                        part.gradient = gradients[part.layer];
-                    }
-                    convolution.towards = goal(&gradients, &mut written, towards[0]);
-                }
-                Step::Pool { gradient, towards: to, .. }
-                | Step::Global { gradient, towards: to, .. }
-                | Step::Linear { gradient, towards: to, .. } => {
-                    *gradient = from;
-                    *to = goal(&gradients, &mut written, towards[0]);
-                }
-                Step::Norm { part, towards: to } => {
-                    part.gradient = from;
-                    *to = goal(&gradients, &mut written, towards[0]);
-                }
-            }
-        }
-        let last = count - 1;
+        self.direct_gradients(&gradients, &mut steps);
+        let last = self.layers.len() - 1;
         let (Some(images), Some(gradient)) = (self.places[0], gradients[last]) else {
             return Err(KernelError::Network("it has no input".into()));
         };
@@ -490,6 +434,80 @@ impl<'a> Builder<'a> {
         })
     }
 
+    /// Settles for each step, from the last to the first, where its gradient comes from and goes to.
+    fn direct_gradients(&self, gradients: &[Option<Place>], steps: &mut [Step]) {
+        let mut written = vec![false; self.layers.len()];
+        written[self.layers.len() - 1] = true;
+        for (step, outputs) in steps.iter_mut().zip(&self.reads_of).rev() {
+            let Some(&output) = outputs.first() else { continue };
+            let layer = &self.layers[output];
+            let from = gradients[output];
+            let mut target = || {
+                let input = inputs(layer).next()?;
+                gradient_target(gradients, &mut written, input)
+            };
+            match step {
+                Step::Combine { .. } => {}
+                Step::Pass { to, clear } => {
+                    if let Some(from) = from {
+                        (*to, *clear) = self.passed_on(layer, from, gradients, &mut written);
+                    }
+                }
+                Step::Convolution(convolution) => {
+                    for part in &mut convolution.parts {
+                        part.gradient = gradients[part.layer];
+                    }
+                    convolution.towards = target();
+                }
+                Step::Pool { gradient, towards: to, .. }
+                | Step::Global { gradient, towards: to, .. }
+                | Step::Linear { gradient, towards: to, .. } => {
+                    *gradient = from;
+                    *to = target();
+                }
+                Step::Norm { part, towards: to } => {
+                    part.gradient = from;
+                    *to = target();
+                }
+            }
+        }
+    }
+
+    /// The copies that pass a layer's gradient on to its inputs, and the gradients to clear before them:
+    /// those of which the copies fill a part only.
+    fn passed_on(
+        &self,
+        layer: &Layer,
+        from: Place,
+        gradients: &[Option<Place>],
+        written: &mut [bool],
+    ) -> (Vec<(Place, GradientTarget)>, Vec<Place>) {
+        let (mut to, mut clear) = (Vec::new(), Vec::new());
+        let mut channel = 0;
+        for input in inputs(layer) {
+            let part = match layer.operation {
+                Operation::Concatenate => {
+                    let channels = self.layers[input].output.channels;
+                    channel += channels;
+                    from.slice(channel - channels, channels)
+                }
+                _ => from,
+            };
+            let Some(goal) = gradients[input] else { continue };
+            if goal == part {
+                written[input] = true;
+                continue;
+            }
+            let whole = goal.channels == part.channels;
+            if !whole && !std::mem::replace(&mut written[input], true) {
+                clear.push(goal);
+            }
+            let add = std::mem::replace(&mut written[input], true);
+            to.push((part, GradientTarget { place: goal.slice(0, part.channels), add }));
+        }
+        (to, clear)
+    }
+
     /// Where each layer's gradient is gathered: with a single reader that passes it on as it is, there,
     /// else in a buffer of its own.
     fn gradients(&mut self) -> Vec<Option<Place>> {
@@ -518,7 +536,11 @@ impl<'a> Builder<'a> {
 }
 
 /// Where a layer's gradient goes next, and that it has been written.
-fn goal(gradients: &[Option<Place>], written: &mut [bool], layer: usize) -> Option<GradientTarget> {
+fn gradient_target(
+    gradients: &[Option<Place>],
+    written: &mut [bool],
+    layer: usize,
+) -> Option<GradientTarget> {
     let place = gradients[layer]?;
     Some(GradientTarget { place, add: std::mem::replace(&mut written[layer], true) })
 }
