@@ -69,11 +69,20 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let texts = Texts::read(args)?;
     let asker = asker(common, reader, args, &records, &texts)?;
     let condition = asker.expression("query", &args.expression)?;
-    if texts.aggregates.is_empty() && texts.by.is_empty() {
-        trials(common, reader, args, records, (&texts, &asker, condition))
+    let is_of_trials = texts.aggregates.is_empty() && texts.by.is_empty();
+    let question = Question { texts, asker, condition };
+    if is_of_trials {
+        trials(common, reader, args, records, question)
     } else {
-        groups(common, reader, args, records, (&texts, &asker, condition))
+        groups(common, reader, args, records, question)
     }
+}
+
+/// The expressions of a query, and the compiler for those that are still texts.
+struct Question {
+    texts: Texts,
+    asker: Asker,
+    condition: Expression,
 }
 
 /// The options that hold expressions, taken apart.
@@ -194,8 +203,9 @@ fn trials(
     reader: &dyn Reader,
     args: &Args,
     records: Vec<RunRecord>,
-    (texts, asker, condition): (&Texts, &Asker, Expression),
+    question: Question,
 ) -> Result<ExitCode, CliError> {
+    let Question { texts, asker, condition } = question;
     let mut sort = Vec::new();
     for (index, (text, descending)) in texts.sort.iter().enumerate() {
         sort.push((
@@ -339,8 +349,9 @@ fn groups(
     reader: &dyn Reader,
     args: &Args,
     records: Vec<RunRecord>,
-    (texts, asker, condition): (&Texts, &Asker, Expression),
+    question: Question,
 ) -> Result<ExitCode, CliError> {
+    let Question { texts, asker, condition } = question;
     let count = Aggregate { name: "count".to_owned(), function: Function::Count, of: None };
     let aggregates =
         if texts.aggregates.is_empty() { vec![count] } else { texts.aggregates.clone() };

@@ -10,6 +10,7 @@ use super::error::CliError;
 use super::output::Output;
 use tandem::metrics::Metrics;
 use tandem::note;
+use tandem::pareto::MissingMetric;
 use tandem::query::{Judged, Known, Ranking, Rescored, Subject, known, rank, rescore};
 use tandem::report::{Cell, Column, Format, Kind, Rows, Table, number};
 use tandem::run::{Experiment, Failure, Progress, Reward, RewardFn, RunError};
@@ -66,7 +67,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let after = rank(&rescored.trials, |trial| trial.after);
 
     let mut output = Output::new(args.output.as_deref(), common.format)?;
-    let summary = summary(&record, &rescored, (&before, &after), args.top);
+    let summary = summary(&record, &rescored, [&before, &after], args.top);
     if common.format == Format::Table {
         summary.write(Format::Table, &mut output)?;
         writeln!(output)?;
@@ -78,7 +79,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let predicted = label_predicted(common, std::slice::from_ref(&record));
     let columns = columns(&known, predicted);
     let mut rows = Rows::new(common.format, columns, output)?;
-    for row in top(reader, &record, &known, &rescored, (&before, &after), args.top)? {
+    for row in top(reader, &record, &known, &rescored, [&before, &after], args.top)? {
         rows.push(row)?;
     }
     rows.finish()?.finish()?;
@@ -129,9 +130,9 @@ fn rewards(
         for _ in phase.first_step..next.first_step {
             let Some(trial) = trials.next().transpose()? else { break };
             let step = trial.step;
-            progress
-                .add(Arc::new(trial))
-                .map_err(|metric| CliError::Run(RunError::MissingObjective { step, metric }))?;
+            progress.add(Arc::new(trial)).map_err(|MissingMetric(metric)| {
+                CliError::Run(RunError::MissingObjective { step, metric })
+            })?;
         }
     }
     Ok(rewards)
@@ -187,7 +188,7 @@ fn lacks(record: &RunRecord, known: &Known, metric: &str, place: Option<String>)
 fn summary(
     record: &RunRecord,
     rescored: &Rescored,
-    (before, after): (&Ranking, &Ranking),
+    [before, after]: [&Ranking; 2],
     most: usize,
 ) -> Table {
     let trials = &rescored.trials;
@@ -266,7 +267,7 @@ fn top(
     record: &RunRecord,
     known: &Known,
     rescored: &Rescored,
-    (before, after): (&Ranking, &Ranking),
+    [before, after]: [&Ranking; 2],
     most: usize,
 ) -> Result<Vec<Vec<Cell>>, CliError> {
     let trials = &rescored.trials;

@@ -31,9 +31,21 @@ fn colour(index: usize) -> RGBColor {
 pub struct Curve {
     /// Its name in the legend.
     pub name: String,
-    /// Step, lower quartile, median, upper quartile, by ascending step; minus infinity is below the
-    /// drawing.
-    pub points: Vec<(u64, f64, f64, f64)>,
+    /// By ascending step.
+    pub points: Vec<CurvePoint>,
+}
+
+/// The quartiles at a step; minus infinity is below the drawing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CurvePoint {
+    /// The step.
+    pub step: u64,
+    /// The lower quartile.
+    pub low: f64,
+    /// The median.
+    pub median: f64,
+    /// The upper quartile.
+    pub high: f64,
 }
 
 /// Draws curves over steps as SVG, the steps logarithmically, with horizontal lines of given names and
@@ -49,15 +61,15 @@ pub fn curves(
     curves: &[Curve],
     lines: &[(String, f64)],
 ) -> Result<String, FigureError> {
-    let last = curves.iter().filter_map(|c| c.points.last()).map(|p| p.0).max().unwrap_or(0);
-    let settled = |point: &&(u64, f64, f64, f64)| point.0 * 100 >= last;
+    let last = curves.iter().filter_map(|c| c.points.last()).map(|p| p.step).max().unwrap_or(0);
+    let settled = |point: &&CurvePoint| point.step * 100 >= last;
     let values = curves.iter().flat_map(|curve| {
         curve
             .points
             .iter()
             .filter(settled)
-            .flat_map(|p| [p.1, p.2, p.3])
-            .chain(curve.points.last().map(|point| point.3))
+            .flat_map(|p| [p.low, p.median, p.high])
+            .chain(curve.points.last().map(|point| point.high))
     });
     let heights = values.chain(lines.iter().map(|line| line.1)).filter(|value| value.is_finite());
     let (low, high) = range(heights);
@@ -66,20 +78,30 @@ pub fn curves(
     }
     let margin = (high - low).max(1e-6) * 0.05;
     let mut text = String::new();
-    draw_curves(title, y_label, curves, lines, (low - margin, high + margin), last, &mut text)
+    let frame = Frame { title, y_label, low: low - margin, high: high + margin, last };
+    draw_curves(&frame, curves, lines, &mut text)
         .map_err(|error| FigureError::Draw(error.to_string()))?;
     Ok(text)
 }
 
+/// The frame of a drawing over steps.
+struct Frame<'a> {
+    title: &'a str,
+    y_label: &'a str,
+    /// The lowest and the highest value that is drawn.
+    low: f64,
+    high: f64,
+    /// The last step.
+    last: u64,
+}
+
 fn draw_curves(
-    title: &str,
-    y_label: &str,
+    frame: &Frame<'_>,
     curves: &[Curve],
     lines: &[(String, f64)],
-    (low, high): (f64, f64),
-    last: u64,
     text: &mut String,
 ) -> Result<(), Box<dyn std::error::Error>> {
+    let Frame { title, y_label, low, high, last } = *frame;
     let end = (last as f64).max(2.0);
     let root = SVGBackend::with_string(text, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
@@ -105,15 +127,15 @@ fn draw_curves(
     for (index, curve) in curves.iter().enumerate() {
         let fill = colour(index);
         let steps = stairs(&curve.points);
-        let seen = || steps.iter().filter(|point| point.3 > f64::NEG_INFINITY);
-        let upper = seen().map(|point| (point.0, inside(point.3)));
-        let lower = seen().rev().map(|point| (point.0, inside(point.1)));
+        let seen = || steps.iter().filter(|(_, point)| point.high > f64::NEG_INFINITY);
+        let upper = seen().map(|(step, point)| (*step, inside(point.high)));
+        let lower = seen().rev().map(|(step, point)| (*step, inside(point.low)));
         let band: Vec<(f64, f64)> = upper.chain(lower).collect();
         if band.len() > 2 {
             chart.draw_series([Polygon::new(band, fill.mix(0.18).filled())])?;
         }
-        let median = steps.iter().filter(|point| point.2 > f64::NEG_INFINITY);
-        let median: Vec<_> = median.map(|point| (point.0, inside(point.2))).collect();
+        let median = steps.iter().filter(|(_, point)| point.median > f64::NEG_INFINITY);
+        let median: Vec<_> = median.map(|(step, point)| (*step, inside(point.median))).collect();
         chart
             .draw_series(LineSeries::new(median, fill.stroke_width(2)))?
             .label(&curve.name)
@@ -132,14 +154,14 @@ fn draw_curves(
 }
 
 /// The corners of the steps of a curve: a value holds until the next point.
-fn stairs(points: &[(u64, f64, f64, f64)]) -> Vec<(f64, f64, f64, f64)> {
-    let mut corners: Vec<(f64, f64, f64, f64)> = Vec::with_capacity(2 * points.len());
-    for &(step, low, median, high) in points {
-        let step = (step as f64).max(1.0);
-        if let Some(&(_, low, median, high)) = corners.last() {
-            corners.push((step, low, median, high));
+fn stairs(points: &[CurvePoint]) -> Vec<(f64, CurvePoint)> {
+    let mut corners: Vec<(f64, CurvePoint)> = Vec::with_capacity(2 * points.len());
+    for point in points {
+        let step = (point.step as f64).max(1.0);
+        if let Some(&(_, before)) = corners.last() {
+            corners.push((step, before));
         }
-        corners.push((step, low, median, high));
+        corners.push((step, *point));
     }
     corners
 }
@@ -257,8 +279,11 @@ mod tests {
 
     #[test]
     fn curves_have_bands_lines_and_a_legend() {
-        let points = vec![(1, NONE, NONE, 0.2), (10, NONE, 0.4, 0.5), (100, 0.5, 0.6, 0.7)];
-        let late = Curve { name: "a <late> one".into(), points: vec![(100, NONE, NONE, NONE)] };
+        let point = |step, low, median, high| CurvePoint { step, low, median, high };
+        let points =
+            vec![point(1, NONE, NONE, 0.2), point(10, NONE, 0.4, 0.5), point(100, 0.5, 0.6, 0.7)];
+        let late =
+            Curve { name: "a <late> one".into(), points: vec![point(100, NONE, NONE, NONE)] };
         let drawn = [Curve { name: "combined".into(), points }, late];
         let text = curves("s & t", "reward", &drawn, &[("best".into(), 0.8)]).unwrap();
         for part in ["<svg", "combined", "a &lt;late&gt; one", "s &amp; t", "best", "<polygon"] {

@@ -23,7 +23,7 @@ mod wrap;
 
 pub use active_bar::clear_bar;
 pub use cell::{Cell, Column, Format, Kind};
-pub use curves::{Curve, Marks, curves, scatter};
+pub use curves::{Curve, CurvePoint, Marks, curves, scatter};
 pub use download::DownloadBar;
 pub use figure::{Axes, FigureError, Series, figure};
 pub use html::Page;

@@ -34,7 +34,23 @@ pub struct Checkpoint {
     variables: Vec<Vec<f32>>,
 }
 
+/// The position of a training between two steps.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Position {
+    /// Complete epochs.
+    pub epoch: u32,
+    /// Steps of the next epoch that are done.
+    pub step: u64,
+    /// The sums over those steps.
+    pub outcome: Outcome,
+}
+
 impl Checkpoint {
+    /// The position at which it was taken.
+    pub const fn position(&self) -> Position {
+        Position { epoch: self.epoch, step: self.step, outcome: self.outcome }
+    }
+
     /// Takes down where a training stands.
     ///
     /// # Errors
@@ -43,9 +59,10 @@ impl Checkpoint {
         key: &str,
         model: &Model,
         optimiser: &OptimiserState,
-        (epoch, step, outcome): (u32, u64, Outcome),
+        position: Position,
         curve: &[EpochScore],
     ) -> Result<Self, TrainError> {
+        let Position { epoch, step, outcome } = position;
         let variables = model.variables().iter().map(|it| with_values(it, <[f32]>::to_vec));
         Ok(Self {
             key: key.to_owned(),

@@ -114,31 +114,26 @@ impl Optimiser {
         self.state.steps += 1;
         let (steps, rule) = (self.state.steps, self.rule);
         let (pool, gradients) = executor.optimise();
-        let jobs: Vec<_> = self
-            .state
-            .first
-            .iter_mut()
-            .zip(&mut self.state.second)
-            .enumerate()
+        let moments = self.state.first.iter_mut().zip(&mut self.state.second).enumerate();
+        let updates: Vec<_> = moments
             .filter(|(_, (first, _))| !first.is_empty())
             .map(|(index, (first, second))| {
                 let decay = match model.role(index) {
                     Role::Weight => self.weight_decay,
                     _ => 0.0,
                 };
-                Mutex::new((index, decay, first, second, Ok(())))
+                let gradient = gradients[index].as_slice();
+                let update = Update { rule, rate, decay, steps, gradient, first, second };
+                Mutex::new((&model.variables()[index], update, Ok(())))
             })
             .collect();
-        pool.run(jobs.len(), &|job, _| {
-            let Ok(mut job) = jobs[job].lock() else { return };
-            let (index, decay, first, second, result) = &mut *job;
-            let gradient = &gradients[*index];
-            *result = change_values(&model.variables()[*index], |values| {
-                apply(rule, (rate, *decay, steps), values, gradient, first, second);
-            });
+        pool.run(updates.len(), &|index, _| {
+            let Ok(mut update) = updates[index].lock() else { return };
+            let (variable, update, result) = &mut *update;
+            *result = change_values(variable, |values| update.apply(values));
         });
-        for job in jobs {
-            if let Ok((_, _, _, _, result)) = job.into_inner() {
+        for update in updates {
+            if let Ok((_, _, result)) = update.into_inner() {
                 result?;
             }
         }
@@ -146,44 +141,55 @@ impl Optimiser {
     }
 }
 
-fn apply(
+/// One step of one variable.
+struct Update<'a> {
     rule: Rule,
-    (rate, decay, steps): (f64, f64, u64),
-    values: &mut [f32],
-    gradient: &[f32],
-    first: &mut [f32],
-    second: &mut [f32],
-) {
-    let (rate, decay) = (rate as f32, decay as f32);
-    match rule {
-        Rule::Sgd { momentum, nesterov } => {
-            let momentum = momentum as f32;
-            for ((value, g), m) in values.iter_mut().zip(gradient).zip(first) {
-                let g = g + decay * *value;
-                *m = momentum * *m + g;
-                *value -= rate * if nesterov { g + momentum * *m } else { *m };
+    rate: f64,
+    decay: f64,
+    /// The number of the step, from 1.
+    steps: u64,
+    gradient: &'a [f32],
+    /// The optimiser's memory of the variable.
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+}
+
+impl Update<'_> {
+    /// Moves the variable's values.
+    fn apply(&mut self, values: &mut [f32]) {
+        let Self { rule, gradient, steps, .. } = *self;
+        let (rate, decay) = (self.rate as f32, self.decay as f32);
+        let (first, second) = (&mut *self.first, &mut *self.second);
+        match rule {
+            Rule::Sgd { momentum, nesterov } => {
+                let momentum = momentum as f32;
+                for ((value, g), m) in values.iter_mut().zip(gradient).zip(first) {
+                    let g = g + decay * *value;
+                    *m = momentum * *m + g;
+                    *value -= rate * if nesterov { g + momentum * *m } else { *m };
+                }
             }
-        }
-        Rule::RmsProp { decay: kept, momentum, epsilon } => {
-            let (kept, momentum, epsilon) = (kept as f32, momentum as f32, epsilon as f32);
-            for (((value, g), m), s) in values.iter_mut().zip(gradient).zip(first).zip(second) {
-                let g = g + decay * *value;
-                *s = kept * *s + (1.0 - kept) * g * g;
-                *m = momentum * *m + rate * g / (*s + epsilon).sqrt();
-                *value -= *m;
+            Rule::RmsProp { decay: kept, momentum, epsilon } => {
+                let (kept, momentum, epsilon) = (kept as f32, momentum as f32, epsilon as f32);
+                for (((value, g), m), s) in values.iter_mut().zip(gradient).zip(first).zip(second) {
+                    let g = g + decay * *value;
+                    *s = kept * *s + (1.0 - kept) * g * g;
+                    *m = momentum * *m + rate * g / (*s + epsilon).sqrt();
+                    *value -= *m;
+                }
             }
-        }
-        Rule::AdamW { beta1, beta2, epsilon } => {
-            let power = i32::try_from(steps).unwrap_or(i32::MAX);
-            let (first_part, second_part) = (1.0 - beta1.powi(power), 1.0 - beta2.powi(power));
-            let step = (f64::from(rate) / first_part) as f32;
-            let root = (1.0 / second_part.sqrt()) as f32;
-            let (beta1, beta2, epsilon) = (beta1 as f32, beta2 as f32, epsilon as f32);
-            for (((value, g), m), s) in values.iter_mut().zip(gradient).zip(first).zip(second) {
-                *value -= rate * decay * *value;
-                *m = beta1 * *m + (1.0 - beta1) * g;
-                *s = beta2 * *s + (1.0 - beta2) * g * g;
-                *value -= step * *m / (s.sqrt() * root + epsilon);
+            Rule::AdamW { beta1, beta2, epsilon } => {
+                let power = i32::try_from(steps).unwrap_or(i32::MAX);
+                let (first_part, second_part) = (1.0 - beta1.powi(power), 1.0 - beta2.powi(power));
+                let step = (f64::from(rate) / first_part) as f32;
+                let root = (1.0 / second_part.sqrt()) as f32;
+                let (beta1, beta2, epsilon) = (beta1 as f32, beta2 as f32, epsilon as f32);
+                for (((value, g), m), s) in values.iter_mut().zip(gradient).zip(first).zip(second) {
+                    *value -= rate * decay * *value;
+                    *m = beta1 * *m + (1.0 - beta1) * g;
+                    *s = beta2 * *s + (1.0 - beta2) * g * g;
+                    *value -= step * *m / (s.sqrt() * root + epsilon);
+                }
             }
         }
     }

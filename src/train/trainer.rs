@@ -9,7 +9,7 @@ use rand::seq::SliceRandom as _;
 use serde::{Deserialize, Serialize};
 
 use super::augment::Feed;
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, Position};
 use super::data::{Dataset, Images};
 use super::error::TrainError;
 use super::model::Model;
@@ -155,47 +155,47 @@ struct Trainer<'a> {
 impl Trainer<'_> {
     fn run(&mut self, watch: &mut Watch<'_>) -> Result<Training, TrainError> {
         let recipe = self.job.recipe;
-        let (mut epoch, mut step, mut outcome) = self.restore(watch.checkpoint)?;
+        let mut at = self.restore(watch.checkpoint)?;
         let mut saved = Instant::now();
-        while epoch < recipe.epochs && !self.is_behind() {
+        while at.epoch < recipe.epochs && !self.is_behind() {
             let steps = recipe.steps(self.job.data);
             let mut order = self.training.clone();
-            order.shuffle(&mut stream(self.job.seed, "order", u64::from(epoch)));
+            order.shuffle(&mut stream(self.job.seed, "order", u64::from(at.epoch)));
             let batches = order.chunks_exact(recipe.batch);
-            for batch in batches.skip(usize::try_from(step).unwrap_or(usize::MAX)) {
+            for batch in batches.skip(usize::try_from(at.step).unwrap_or(usize::MAX)) {
                 let interrupted = watch.stop.load(Ordering::Relaxed);
                 if let Some(path) = watch.checkpoint
                     && (interrupted || saved.elapsed() > watch.every)
                 {
-                    self.checkpoint((epoch, step, outcome))?.save(path)?;
+                    self.checkpoint(at)?.save(path)?;
                     saved = Instant::now();
                 }
                 if interrupted {
                     return Err(TrainError::Interrupted);
                 }
-                outcome.add(self.step((epoch, step), steps, batch)?);
-                step += 1;
-                (watch.observe)(&self.progress(epoch, step, steps, outcome));
+                at.outcome.add(self.step(&at, steps, batch)?);
+                at.step += 1;
+                (watch.observe)(&self.progress(&at, steps));
             }
             let validation = self.evaluate(self.job.data.train(), &self.validation.clone())?;
             self.curve.push(EpochScore {
-                train: outcome.into(),
+                train: at.outcome.into(),
                 validation: (validation.images > 0).then(|| validation.into()),
             });
-            (epoch, step, outcome) = (epoch + 1, 0, Outcome::default());
+            at = Position { epoch: at.epoch + 1, ..Position::default() };
         }
         let all: Vec<usize> = (0..self.job.data.test().len()).collect();
         let test = self.evaluate(self.job.data.test(), &all)?;
         if !test.loss.is_finite() {
             let (loss, rate) = (test.mean_loss(), recipe.rate);
             return Err(TrainError::Diverged {
-                epoch,
+                epoch: at.epoch,
                 step: recipe.steps(self.job.data),
                 loss,
                 rate,
             });
         }
-        let stopped = epoch < recipe.epochs;
+        let stopped = at.epoch < recipe.epochs;
         Ok(Training { curve: self.curve.clone(), test: test.into(), stopped })
     }
 
@@ -207,12 +207,8 @@ impl Trainer<'_> {
         limit.zip(last).is_some_and(|(&limit, score)| score.accuracy < limit)
     }
 
-    fn step(
-        &mut self,
-        (epoch, step): (u32, u64),
-        steps: u64,
-        batch: &[usize],
-    ) -> Result<Outcome, TrainError> {
+    fn step(&mut self, at: &Position, steps: u64, batch: &[usize]) -> Result<Outcome, TrainError> {
+        let Position { epoch, step, .. } = *at;
         let Recipe { smoothing, norm_momentum, clip: norm, .. } = *self.job.recipe;
         let labels = labels(self.job.data.train(), batch);
         let feed = &self.feed;
@@ -241,7 +237,8 @@ impl Trainer<'_> {
         Ok(outcome)
     }
 
-    fn progress(&self, epoch: u32, step: u64, steps: u64, outcome: Outcome) -> TrainProgress {
+    fn progress(&self, at: &Position, steps: u64) -> TrainProgress {
+        let Position { epoch, step, outcome } = *at;
         let recipe = self.job.recipe;
         let done = u64::from(epoch) * steps + step;
         let all = u64::from(recipe.epochs) * steps;
@@ -260,21 +257,22 @@ impl Trainer<'_> {
         }
     }
 
-    fn checkpoint(&self, place: (u32, u64, Outcome)) -> Result<Checkpoint, TrainError> {
-        Checkpoint::new(&self.key, &self.model, self.optimiser.state(), place, &self.curve)
+    fn checkpoint(&self, at: Position) -> Result<Checkpoint, TrainError> {
+        Checkpoint::new(&self.key, &self.model, self.optimiser.state(), at, &self.curve)
     }
 
-    /// Takes up a checkpoint; gives the epoch, its steps done and what they gave.
-    fn restore(&mut self, path: Option<&Path>) -> Result<(u32, u64, Outcome), TrainError> {
-        let start = (0, 0, Outcome::default());
+    /// Takes up a checkpoint, if there is one; returns its position, or the start.
+    fn restore(&mut self, path: Option<&Path>) -> Result<Position, TrainError> {
+        let start = Position::default();
         let Some(path) = path else { return Ok(start) };
         let Some(checkpoint) = Checkpoint::load(path, &self.key)? else { return Ok(start) };
+        let position = checkpoint.position();
         if !checkpoint.restore(&self.model)? || !self.optimiser.restore(checkpoint.optimiser) {
             let source = std::io::Error::other("it is of another network");
             return Err(TrainError::Checkpoint { path: path.into(), source });
         }
         self.curve = checkpoint.curve;
-        Ok((checkpoint.epoch, checkpoint.step, checkpoint.outcome))
+        Ok(position)
     }
 }
 

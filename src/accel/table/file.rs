@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::measured::MeasuredTable;
+use super::measured::{MeasuredTable, TableParts};
 use crate::metrics::is_plain_word;
 use crate::util::atomic_file::write_whole;
 use crate::util::checksum::{body, hashed};
@@ -173,8 +173,8 @@ impl MeasuredTable {
         let columns = columns.map_err(|_| damaged("is damaged: a column has no name"))?;
         let values = stored.values.into_iter().map(|value| value.unwrap_or(f64::NAN)).collect();
         let digest = blake3::hash(compressed).to_hex()[..16].to_owned();
-        let names = (stored.name, stored.key, digest);
-        Self::new(names, columns, stored.keys, values)
+        let Stored { name, key, keys, .. } = stored;
+        Self::new(TableParts { name, key, digest, columns, keys, values })
             .ok_or_else(|| damaged("is damaged: its rows do not agree"))
     }
 }

@@ -80,15 +80,27 @@ pub struct MeasuredTable {
     pub(super) digest: String,
 }
 
+/// What a table is made of.
+pub(super) struct TableParts {
+    /// Its name.
+    pub name: String,
+    /// The name that the column of networks had in the file.
+    pub key: String,
+    /// The beginning of a hash of it; empty where it has not been written.
+    pub digest: String,
+    /// The columns.
+    pub columns: Vec<Column>,
+    /// The texts that the networks are known by.
+    pub keys: Vec<String>,
+    /// The measurements, row by row; NaN where there is none.
+    pub values: Vec<f64>,
+}
+
 impl MeasuredTable {
     /// Makes a table; `values` are row by row. `None` if a network is there twice or the counts do not
     /// agree.
-    pub(super) fn new(
-        (name, key, digest): (String, String, String),
-        columns: Vec<Column>,
-        keys: Vec<String>,
-        values: Vec<f64>,
-    ) -> Option<Self> {
+    pub(super) fn new(parts: TableParts) -> Option<Self> {
+        let TableParts { name, key, digest, columns, keys, values } = parts;
         let rows: FxHashMap<String, u32> = keys.iter().cloned().zip(0..).collect();
         let fits = rows.len() == keys.len() && values.len() == keys.len() * columns.len();
         fits.then_some(Self { name, key, columns, keys, rows, values, digest })

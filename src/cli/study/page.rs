@@ -5,7 +5,9 @@ use super::verdict::Judged;
 use crate::cli::error::CliError;
 use tandem::metrics::Origin;
 use tandem::pareto::{Frontier, costs};
-use tandem::report::{Curve, FigureError, Marks, Page, curves, grouped, number, scatter};
+use tandem::report::{
+    Curve, CurvePoint, FigureError, Marks, Page, curves, grouped, number, scatter,
+};
 use tandem::store::StudyRecord;
 use tandem::study::statistics::{COVERAGE, Quartiles, RESAMPLES};
 use tandem::study::{Course, Plan};
@@ -108,7 +110,7 @@ fn reward_curves(judged: &Judged) -> Result<String, FigureError> {
 }
 
 /// The quartiles of the best rewards at each step at which one changes.
-fn course_quartiles(courses: &[Course]) -> Vec<(u64, f64, f64, f64)> {
+fn course_quartiles(courses: &[Course]) -> Vec<CurvePoint> {
     let improved = courses.iter().flat_map(|course| &course.improvements).map(|best| best.step);
     let ends = courses.iter().map(|course| course.trials);
     let mut steps: Vec<u64> = improved.chain(ends).filter(|&step| step > 0).collect();
@@ -116,7 +118,8 @@ fn course_quartiles(courses: &[Course]) -> Vec<(u64, f64, f64, f64)> {
     steps.dedup();
     let at = |step| {
         let quartiles = Quartiles::of(courses.iter().map(|course| course.score_at(step)))?;
-        Some((step, quartiles.low, quartiles.median, quartiles.high))
+        let Quartiles { low, median, high } = quartiles;
+        Some(CurvePoint { step, low, median, high })
     };
     steps.into_iter().filter_map(at).collect()
 }
