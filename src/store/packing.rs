@@ -1,4 +1,5 @@
-//! Packing the trials of a journal: every full stretch is one record, the trials after it one each.
+//! Packing of a journal's trials: each full stretch becomes one record, and so does each trial after the last
+//! full stretch.
 
 use sled::Batch;
 
@@ -7,7 +8,7 @@ use super::format::trial::Entry;
 use super::format::trial_block::Stretch;
 use super::format::{entry_codec, keys};
 
-/// The end of a journal that this process appends to.
+/// The end of a journal to which this process appends.
 #[derive(Debug, Default)]
 pub(super) struct Tail {
     /// The step of the next trial.
@@ -16,19 +17,19 @@ pub(super) struct Tail {
     pub(super) rest: Vec<Entry>,
 }
 
-/// What appending entries to those after the last full stretch changes.
+/// The changes of a journal that append entries to those after its last full stretch.
 #[derive(Debug, Default)]
 pub(super) struct Packed {
-    /// Records that are written.
+    /// The records to write: keys and values.
     pub written: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Keys of records that are removed.
+    /// The keys of the records to remove.
     removed: Vec<Vec<u8>>,
-    /// How many of all entries are in full stretches then.
+    /// The number of entries, old and new, that are in full stretches afterwards.
     pub(super) in_stretches: usize,
 }
 
 impl Packed {
-    /// All changes together.
+    /// Returns all changes as one batch.
     pub fn batch(self) -> Batch {
         let mut batch = Batch::default();
         for key in self.removed {
@@ -41,7 +42,7 @@ impl Packed {
     }
 }
 
-/// Packs entries that are appended to those after the last full stretch.
+/// Packs new entries together with those stored after the last full stretch. Fails if encoding fails.
 pub(super) fn pack(run: &str, stored: &[Entry], new: &[Entry]) -> Result<Packed, StoreError> {
     let encode = |step: u64, reason: String| StoreError::Encode {
         what: format!("trial {step} of run `{run}`"),
