@@ -1,4 +1,4 @@
-//! Recognition of stores: finds out, without any change, what a path leads to.
+//! Recognition of stores: classifies the thing at a path without changing it.
 //!
 //! A store bears a [`MARKER`], which is created before anything else in its folder, and so does each folder
 //! within it that is moved or removed as a whole. A folder without a marker is left alone, unless it is a
@@ -48,7 +48,7 @@ pub(super) struct Layout {
     pub synced: Option<u64>,
 }
 
-/// Finds out what a path leads to.
+/// Classifies the thing at a path.
 ///
 /// # Errors
 /// The path cannot be read, is a dangling link or leads to a file, or its folder contains other files or a
