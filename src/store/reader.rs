@@ -157,7 +157,7 @@ impl<'a> dyn Reader + 'a {
     /// Returns one trial of a run with its cost; `None` if the run ends before it.
     ///
     /// # Errors
-    /// The store fails.
+    /// A trial of its stretch is missing or damaged, or the store fails.
     pub fn entry(&self, run: &str, step: u64) -> Result<Option<Entry>, StoreError> {
         let stretch = self.stretch(run, step / Stretch::LEN)?;
         Ok(stretch.and_then(|stretch| {

@@ -172,8 +172,10 @@ pub(super) enum Received<T> {
     Nonsense(String),
 }
 
-/// Receives a request or a reply of at most `most` bytes. It has to begin within `idle` and to be complete
-/// within `whole` after that.
+/// Receives a request or a reply of at most `most` bytes.
+///
+/// It has to begin within `idle`. The rest of its length and then its content each have to arrive within
+/// `whole`.
 pub(super) fn receive<T: DeserializeOwned>(
     stream: &mut UnixStream,
     most: usize,
