@@ -1,15 +1,18 @@
-//! Checkpoints of a run: opaque bytes at a step, with a hash.
+//! Checkpoints of runs: opaque bytes at a step, behind their hash.
 
 use super::error::StoreError;
 use super::format::keys;
 use super::store::Store;
 use crate::util::checksum::{body, hashed};
 
-/// How many checkpoints of a run are kept: the last, and one to fall back to.
+/// The number of checkpoints of a run that are kept: the last one and a fallback.
 pub(super) const KEPT: usize = 2;
 
 impl Store {
-    /// Saves a checkpoint that covers the first `step` trials of a run.
+    /// Saves a checkpoint that covers the first `step` trials of a run, or the first `step` networks of a
+    /// sweep.
+    ///
+    /// All but the last two checkpoints of the run are removed.
     ///
     /// # Errors
     /// The store fails.
@@ -23,10 +26,10 @@ impl Store {
         self.flush()
     }
 
-    /// The last checkpoint of a run that is whole, and the number of trials it covers.
+    /// Returns the last intact checkpoint of a run with its step; `None` if the run has no checkpoints.
     ///
     /// # Errors
-    /// The store fails, or there are checkpoints and none is whole.
+    /// The store fails, or every checkpoint of the run is damaged.
     pub fn latest_checkpoint(&self, run: &str) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
         let mut broken = 0;
         for entry in self.checkpoints.scan_prefix_back(keys::prefix(run)) {

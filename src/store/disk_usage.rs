@@ -1,4 +1,4 @@
-//! The space that a store takes.
+//! The disk usage of a store.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -8,31 +8,31 @@ use super::error::StoreError;
 use super::store::Store;
 use crate::store::layout::DATABASE;
 
-/// A database below this is not worth a compaction.
+/// The size of a database, in bytes, below which a compaction is not worthwhile.
 const SMALL: u64 = 8 << 20;
-/// What a fresh database takes of the disk for a byte that it holds, at most (docs/store.md has what
-/// was measured).
+/// The most bytes on disk that a fresh database takes for each byte of keys and values; docs/store.md has the
+/// measurements.
 const FRESH: u64 = 3;
 
-/// A part of a store.
+/// A tree of a store, or a kind of its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// The tree's name, or what it is.
+    /// The name of the tree, or a description of the files.
     pub name: String,
-    /// Records or files.
+    /// The number of records or files.
     pub records: Option<u64>,
-    /// Bytes of keys and values.
+    /// Bytes of keys and values; `None` for files.
     pub live: Option<u64>,
-    /// Bytes of files.
+    /// Bytes of files; `None` for a tree.
     pub disk: Option<u64>,
 }
 
-/// The space that a store takes.
+/// The disk usage of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Space {
-    /// Each tree, then each kind of file.
+    /// The trees, then the kinds of files.
     pub parts: Vec<Part>,
-    /// Trials of all runs.
+    /// The number of trials of all runs.
     pub trials: u64,
     /// Bytes of keys and values of all trees.
     pub live: u64,
@@ -43,7 +43,8 @@ pub struct Space {
 }
 
 impl Space {
-    /// About how many bytes a compaction gives back, if it is worth one.
+    /// Estimates the bytes that a compaction would reclaim; `None` if the database is small or the gain would
+    /// be under a quarter of it.
     pub fn reclaimable(&self) -> Option<u64> {
         let left = self.database.saturating_sub(self.live * FRESH);
         (self.database >= SMALL && left >= self.database / 4).then_some(left)
@@ -51,7 +52,7 @@ impl Space {
 }
 
 impl Store {
-    /// Measures the space that the store takes, in one pass over all that it holds.
+    /// Measures the disk usage of the store, in one pass over all of its records.
     ///
     /// # Errors
     /// The store fails.
@@ -92,7 +93,7 @@ impl Store {
     }
 }
 
-/// Bytes of the files of the database in a folder.
+/// Returns the bytes of the files of the database in a folder, long values included.
 pub(super) fn database_bytes(path: &Path) -> io::Result<u64> {
     let mut bytes = folder(&path.join("blobs"))?.1;
     for entry in fs::read_dir(path)? {
@@ -106,7 +107,7 @@ pub(super) fn database_bytes(path: &Path) -> io::Result<u64> {
     Ok(bytes)
 }
 
-/// The files in a folder and their bytes; none if it is missing.
+/// Counts the files in a folder and their bytes; a missing folder has none.
 fn folder(path: &Path) -> io::Result<(u64, u64)> {
     let (mut files, mut bytes) = (0, 0);
     let entries = match fs::read_dir(path) {

@@ -1,5 +1,5 @@
-//! What the store needs of a database: trees of records. sled has them while the store is open for writing; an
-//! [`Image`] of its files has them while the store is only read.
+//! The interface of the store to a database: trees of records. sled provides it for a store that is open for
+//! writing, and an [`Image`] of the files for one that is only read.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Range;
@@ -14,37 +14,37 @@ use super::disk::database::Database;
 use super::error::{StoreError, damaged};
 use super::image::{Ascending, Descending, Image, ImageError, ImageTree};
 
-/// A tree that every sled database has and that a store does not use.
+/// The name of a tree that every sled database has and that a store does not use.
 const DEFAULT: &[u8] = b"__sled__default";
 
 /// A database.
 #[derive(Debug)]
 pub(super) enum Engine {
-    /// To read and write.
+    /// A database that is open for writing.
     Database(Database),
-    /// To read.
+    /// The files of a database that is only read.
     Image(Arc<Image>),
 }
 
 /// A tree of records.
 #[derive(Clone, Debug)]
 pub(super) enum Tree {
-    /// Of a database that is open for writing.
+    /// A tree of a database that is open for writing.
     Database(sled::Tree),
-    /// Of files that are only read.
+    /// A tree of files that are only read.
     Image(ImageTree),
-    /// Of records that were made of others.
+    /// A tree in memory: records that were converted from an older format, or none.
     Memory(Arc<BTreeMap<IVec, IVec>>),
 }
 
-/// How a database refuses.
+/// Errors of a database.
 #[derive(Debug)]
 pub(super) enum EngineError {
-    /// sled does.
+    /// An error of sled.
     Database(sled::Error),
-    /// Its files are damaged or cannot be read.
+    /// The files are damaged or cannot be read.
     Image(ImageError),
-    /// It is open for reading.
+    /// A write to a database that is open only for reading.
     ReadOnly,
 }
 
@@ -66,7 +66,7 @@ pub(super) type Record = (IVec, IVec);
 type Result<T> = std::result::Result<T, EngineError>;
 
 impl Engine {
-    /// A tree by its name. One that is missing is made, or empty where nothing can be made.
+    /// Returns a tree by its name. A missing one is created, or empty where the database is only read.
     pub fn tree(&self, name: &[u8]) -> Result<Tree> {
         match self {
             Self::Database(db) => Ok(Tree::Database(db.open_tree(name)?)),
@@ -74,7 +74,7 @@ impl Engine {
         }
     }
 
-    /// All trees of a store by their names, in the order of the names.
+    /// Returns all trees of a store with their names, in the order of the names.
     pub fn trees(&self) -> Result<Vec<(IVec, Tree)>> {
         let mut names: Vec<IVec> = match self {
             Self::Database(db) => db.tree_names(),
@@ -85,7 +85,8 @@ impl Engine {
         names.into_iter().map(|name| Ok((name.clone(), self.tree(&name)?))).collect()
     }
 
-    /// Where the log ends although more of it follows, if it does; of a database that is only read.
+    /// Describes the place where the log ends although more of it follows; `None` if there is no such place
+    /// or the database is open for writing.
     pub fn hole(&self) -> Option<String> {
         match self {
             Self::Database(_) => None,
@@ -93,14 +94,14 @@ impl Engine {
         }
     }
 
-    /// Notes that a write failed: none is tried after it.
+    /// Records that a write failed: no write is tried after it.
     pub fn give_up(&self, error: &io::Error) {
         if let Self::Database(db) = self {
             db.give_up(error);
         }
     }
 
-    /// Refuses after a write that failed, and what is only read.
+    /// Returns an error if an earlier write failed or the database is only read.
     pub fn check(&self, path: &Path) -> std::result::Result<(), StoreError> {
         match self {
             Self::Database(db) => db.check(path),
@@ -116,7 +117,7 @@ impl Engine {
         }
     }
 
-    /// Removes a tree.
+    /// Removes a tree; returns true if it existed.
     pub fn drop_tree(&self, name: &[u8]) -> Result<bool> {
         match self {
             Self::Database(db) => Ok(db.drop_tree(name)?),
@@ -137,7 +138,7 @@ impl Tree {
         }
     }
 
-    /// The value of a key.
+    /// Returns the value of a key.
     pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<IVec>> {
         match self {
             Self::Database(tree) => Ok(tree.get(key)?),
@@ -146,22 +147,22 @@ impl Tree {
         }
     }
 
-    /// Whether there is a key.
+    /// Returns true if the tree contains a key.
     pub fn contains_key(&self, key: impl AsRef<[u8]>) -> Result<bool> {
         Ok(self.get(key)?.is_some())
     }
 
-    /// All records, in the order of their keys.
+    /// Iterates over all records, in the order of their keys.
     pub fn iter(&self) -> Records<'_> {
         self.records([], [])
     }
 
-    /// The records from a key on.
+    /// Iterates over the records from a key on, in the order of their keys.
     pub fn range_from(&self, key: impl AsRef<[u8]>) -> Records<'_> {
         self.records(key, [])
     }
 
-    /// The records that begin with a prefix.
+    /// Iterates over the records whose keys begin with a prefix, in the order of their keys.
     pub fn scan_prefix(&self, prefix: impl AsRef<[u8]>) -> Records<'_> {
         self.records(&prefix, &prefix)
     }
@@ -178,7 +179,7 @@ impl Tree {
         })
     }
 
-    /// The records that begin with a prefix, the last first.
+    /// Iterates over the records whose keys begin with a prefix, in reverse order.
     pub fn scan_prefix_back(&self, prefix: impl AsRef<[u8]>) -> Back<'_> {
         let prefix = prefix.as_ref();
         Back(match self {
@@ -193,7 +194,7 @@ impl Tree {
         })
     }
 
-    /// Writes a record.
+    /// Writes a record, or replaces it.
     pub fn insert(&self, key: impl AsRef<[u8]>, value: impl Into<IVec>) -> Result<()> {
         self.written()?.insert(key, value)?;
         Ok(())
@@ -205,7 +206,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Writes and removes records, all of them or none.
+    /// Writes and removes records atomically.
     pub fn apply_batch(&self, batch: Batch) -> Result<()> {
         Ok(self.written()?.apply_batch(batch)?)
     }
@@ -216,7 +217,7 @@ impl Tree {
     }
 }
 
-/// Records of a tree in the order of their keys.
+/// An iterator over records of a tree, in the order of their keys.
 pub(super) struct Records<'a>(Source<'a>);
 
 enum Source<'a> {
@@ -226,7 +227,7 @@ enum Source<'a> {
 }
 
 impl Records<'_> {
-    /// The keys alone.
+    /// Iterates over the keys alone.
     pub fn keys(self) -> impl Iterator<Item = Result<IVec>> {
         self.map(|record| record.map(|(key, _)| key))
     }
@@ -259,7 +260,7 @@ impl<'a> IntoIterator for &'a Tree {
     }
 }
 
-/// Records of a tree, the last first.
+/// An iterator over records of a tree, in reverse order.
 pub(super) struct Back<'a>(Backwards<'a>);
 
 enum Backwards<'a> {
@@ -302,7 +303,7 @@ impl StoreError {
     }
 }
 
-/// Whether a file ended, or was not there, where sled had reason to read on.
+/// Returns true if a file was missing or ended where sled expected more of it.
 fn is_loss(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::NotFound)
 }

@@ -1,9 +1,9 @@
-//! How the store refuses.
+//! Errors of the store.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// How the store refuses.
+/// Errors of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The store has no such run.
@@ -16,13 +16,13 @@ pub enum StoreError {
         /// The runs with the most similar names.
         nearest: Vec<String>,
     },
-    /// There is no store.
+    /// There is no store at the path.
     #[error("there is no store at {path}; `tandem run` makes one, `--store` names another")]
     NoStore {
-        /// Where it was looked for.
+        /// The path at which it was expected.
         path: PathBuf,
     },
-    /// A link to where nothing is.
+    /// The path is a link to a place where nothing is.
     #[error(
         "{path} is a link to {target}, and there is nothing; make that folder, or name another \
          with `--store`"
@@ -30,10 +30,10 @@ pub enum StoreError {
     LeadsNowhere {
         /// The link.
         path: PathBuf,
-        /// Where it leads.
+        /// The target of the link.
         target: PathBuf,
     },
-    /// A link to a folder that is no store.
+    /// The path is a link to a folder that is no store.
     #[error(
         "{path} is a link to {target}, which is no store; name a store, or a new or empty folder, \
          with `--store`"
@@ -41,28 +41,28 @@ pub enum StoreError {
     LeadsAstray {
         /// The link.
         path: PathBuf,
-        /// Where it leads.
+        /// The target of the link.
         target: PathBuf,
     },
-    /// The path is a file's.
+    /// The path leads to a file instead of a folder.
     #[error("{path} is no folder; name a store, or a new or empty folder, with `--store`")]
     NotAFolder {
         /// The path.
         path: PathBuf,
     },
-    /// The folder holds something else.
+    /// The folder contains files that are not a store's.
     #[error("{path} holds other files than a store's; name a new or empty folder with `--store`")]
     NotAStore {
         /// The folder.
         path: PathBuf,
     },
-    /// Nothing in the folder can be recognised as a part of a store.
+    /// Nothing in the folder can be recognized as a part of a store.
     #[error("nothing in {path} can be recognised as a part of a store")]
     NothingToSalvage {
         /// The folder.
         path: PathBuf,
     },
-    /// An import did not come to its end.
+    /// An import or a salvage into the folder was interrupted.
     #[error(
         "an import or a salvage into the store at {path} was cut off; begin it again, or remove the \
          folder"
@@ -79,27 +79,27 @@ pub enum StoreError {
     Held {
         /// The folder of the store.
         path: PathBuf,
-        /// Who has it open.
+        /// A description of the process that has it open.
         holder: String,
     },
-    /// The process that has the store open was asked, and is gone.
+    /// The process that has the store open ended, or closed the connection, during a request.
     #[error("{holder}, which had the store at {path} open, went away when it was asked; try again")]
     Lost {
         /// The folder of the store.
         path: PathBuf,
-        /// Who was asked.
+        /// A description of that process.
         holder: String,
-        /// How that showed.
+        /// The error of the connection.
         source: io::Error,
     },
-    /// The process that has the store open was asked, and does not answer the question.
+    /// The process that has the store open does not answer a request.
     #[error("the store at {path} is open in {holder}, which was asked and {reason}")]
     Unanswered {
         /// The folder of the store.
         path: PathBuf,
-        /// Who was asked.
+        /// A description of that process.
         holder: String,
-        /// What it does instead, as what follows "it".
+        /// The reason, as a predicate whose subject is the process.
         reason: String,
     },
     /// The store was written by a newer program.
@@ -115,7 +115,7 @@ pub enum StoreError {
         /// The newest format that this program knows.
         known: u32,
     },
-    /// What is in the store cannot be right.
+    /// The contents of the store are damaged.
     #[error(
         "the store at {path} is damaged: {what}; `tandem store salvage {path} --to NEW` reads what \
          can be read into a new store, and `tandem store import` makes one of an archive"
@@ -123,10 +123,10 @@ pub enum StoreError {
     Damaged {
         /// The folder of the store.
         path: PathBuf,
-        /// What is wrong.
+        /// A description of the damage.
         what: String,
     },
-    /// Trials were appended out of turn.
+    /// Trials were appended with wrong steps.
     #[error(
         "trial {given} was appended to run `{run}`, whose journal goes on with trial {expected}"
     )]
@@ -138,7 +138,7 @@ pub enum StoreError {
         /// The next step of the journal.
         expected: u64,
     },
-    /// A trial has a number that is infinite or not a number.
+    /// A number of a trial is infinite or NaN.
     #[error("trial {step} of run `{run}` has {what}, which is not a finite number")]
     NotFinite {
         /// The run.
@@ -148,15 +148,15 @@ pub enum StoreError {
         /// The number's name and value.
         what: String,
     },
-    /// A value cannot be written down.
+    /// A value cannot be encoded.
     #[error("{what} cannot be stored: {reason}")]
     Encode {
-        /// The value.
+        /// A description of the value.
         what: String,
-        /// Why.
+        /// The encoder's error.
         reason: String,
     },
-    /// The disk has too little room to go on.
+    /// The disk has too little free space for a write.
     #[error(
         "the disk of the store at {path} has {} MiB left, and the store keeps {} free so that it \
          is never cut off within a write; make room and resume",
@@ -168,10 +168,10 @@ pub enum StoreError {
         path: PathBuf,
         /// The bytes that are free.
         free: u64,
-        /// The bytes that have to be.
+        /// The bytes that must be free.
         needed: u64,
     },
-    /// The database does not come to the end of a write.
+    /// The database does not complete a write.
     #[error(
         "the store at {path} has not finished a write for {seconds} s: its disk does not answer, or \
          failed within a write; see to the disk and resume. What was stored before is there"
@@ -179,10 +179,10 @@ pub enum StoreError {
     Stuck {
         /// The folder of the store.
         path: PathBuf,
-        /// How long it was waited for.
+        /// The seconds for which the write has been pending.
         seconds: u64,
     },
-    /// The database met what it does not expect.
+    /// The database panicked on unexpected contents.
     #[error(
         "the database of the store at {path} stopped ({reason}); resume, and if it stops again, \
          `tandem store verify` lists what is wrong, and `tandem store import` restores an export"
@@ -190,10 +190,10 @@ pub enum StoreError {
     Stopped {
         /// The folder of the store.
         path: PathBuf,
-        /// What it met.
+        /// The message of the panic.
         reason: String,
     },
-    /// A store is to be filled that is not empty.
+    /// The store is not empty, but an import or a salvage needs an empty one.
     #[error(
         "the store at {path} has {what}, and what is imported or salvaged goes into an empty store; \
          name a new or empty folder"
@@ -201,18 +201,18 @@ pub enum StoreError {
     NotEmpty {
         /// The folder of the store.
         path: PathBuf,
-        /// Something that it has.
+        /// A description of something in the store.
         what: String,
     },
-    /// What is to be imported is no whole archive of a store.
+    /// The file to be imported is not an intact archive of a store.
     #[error(
         "{path} is not a whole archive of a store: {what}; take another copy of it. Nothing was \
          imported"
     )]
     Archive {
-        /// What messages call the archive.
+        /// The name of the archive for messages.
         path: PathBuf,
-        /// What is wrong with it.
+        /// A description of the flaw.
         what: String,
     },
     /// An archive was written by a newer program.
@@ -221,34 +221,34 @@ pub enum StoreError {
          newer tandem. Nothing was imported"
     )]
     NewerArchive {
-        /// What messages call the archive.
+        /// The name of the archive for messages.
         path: PathBuf,
-        /// Whether the archive is too new, or the store within it.
+        /// The part that is too new: the archive or the store within it.
         what: &'static str,
-        /// The version there.
+        /// The version of that part.
         found: u32,
         /// The newest version that this program knows.
         known: u32,
     },
-    /// A file that is not the store's database cannot be used.
+    /// A file outside the store's database cannot be read or written.
     #[error("cannot read or write {path}")]
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
-    /// Reading or writing failed.
+    /// Reading or writing the store failed.
     #[error("cannot read or write the store at {path}; {}", way_out(source))]
     Io {
         /// The folder of the store.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// What helps when the system refuses to read or write.
+/// Returns the advice for an error of the system.
 fn way_out(error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room and resume",

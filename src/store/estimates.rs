@@ -1,20 +1,20 @@
-//! Estimates of accelerators, by the hash of what decides them; runs share them.
+//! Estimates of accelerators, by the hashes of their inputs; runs share them.
 
 use super::error::StoreError;
 use super::store::Store;
 use crate::util::checksum::hashed;
 
 impl Store {
-    /// An estimate, if it is known.
+    /// Returns an estimate, if it is stored.
     ///
     /// # Errors
-    /// The store fails, or the estimate is not what was written.
+    /// The store fails, or the estimate is damaged.
     pub fn estimate(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let value = self.estimates.get(key).map_err(|error| self.failed(error))?;
         value.map(|value| self.whole(&format!("estimate {key}"), &value)).transpose()
     }
 
-    /// Keeps an estimate. It reaches the disk with the trial that asked for it.
+    /// Stores an estimate. It is flushed with the trial that needed it.
     ///
     /// # Errors
     /// The store fails.

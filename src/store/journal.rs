@@ -1,8 +1,8 @@
-//! The trials of a run, in order.
+//! The trials of runs, in order.
 //!
-//! Every full stretch of [`Stretch::LEN`] trials is one packed entry under the key of its first
-//! step; the trials after the last full stretch are an entry each. What is written depends on the
-//! trials alone, not on how many were appended at once.
+//! Each full stretch of [`Stretch::LEN`] trials is one packed record under the key of its first step; the
+//! trials after the last full stretch are one record each. The records depend on the trials alone, not on how
+//! many were appended at once.
 
 use std::collections::{HashMap, hash_map};
 use std::sync::{MutexGuard, PoisonError};
@@ -18,12 +18,11 @@ use super::packing::{Tail, pack};
 use super::store::Store;
 
 impl Store {
-    /// Appends trials to a run's journal and hands them to the operating system: when this returns,
-    /// the death of the process does not lose them. All of them are there or none.
+    /// Appends trials to a run's journal, all of them or none, and hands them to the operating system: once
+    /// this returns, they survive the death of the process.
     ///
     /// # Errors
-    /// They do not go on where the journal ends, one has a number that is not finite, or the store
-    /// fails.
+    /// The steps do not continue the journal, a number of a trial is not finite, or the store fails.
     pub fn append(&self, run: &str, entries: &[Entry]) -> Result<(), StoreError> {
         let mut tails = self.tails();
         let tail = match tails.entry(run.to_owned()) {
@@ -52,8 +51,9 @@ impl Store {
         Ok(())
     }
 
-    /// The trials of a run whose steps begin at a multiple of [`Stretch::LEN`]: all of that stretch
-    /// that there are; `None` if the run ends before it.
+    /// Returns a stretch of a run: its trials from step `number * Stretch::LEN` on, at most [`Stretch::LEN`].
+    ///
+    /// `None` if the run ends before that step.
     ///
     /// # Errors
     /// A trial is missing or damaged, or the store fails.
@@ -66,7 +66,7 @@ impl Store {
         self.decode_stretch(run, number, &entries)
     }
 
-    /// The number of trials of a run, read off its last entry.
+    /// Returns the number of trials of a run, as its last record shows it.
     ///
     /// # Errors
     /// The store fails.
@@ -104,7 +104,8 @@ impl Store {
         self.decode_stretch(run, number, &self.raw_stretch(run, number)?)
     }
 
-    /// The entries of a stretch as they are written, and one more if there is one behind it.
+    /// Returns the records of a stretch as they are stored, and the record after an unpacked one if there is
+    /// any.
     fn raw_stretch(&self, run: &str, number: u64) -> Result<Vec<(IVec, IVec)>, StoreError> {
         let prefix = keys::prefix(run);
         let mut entries = Vec::new();

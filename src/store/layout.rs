@@ -1,33 +1,33 @@
-//! The files of a store and the keys about itself.
+//! The names of a store's files, and the keys of its own records.
 
 /// The version of the layout that this program writes.
 pub(in crate::store) const FORMAT: u32 = 2;
 
 pub(in crate::store) const FORMAT_KEY: &str = "format";
 
-/// What must be free on the disk before a write. sled waits for ever for a write that the disk had no
-/// room for, so the end is not to be reached.
+/// The bytes that must be free on the disk before a write. sled waits forever for a write that finds the disk
+/// full.
 pub(in crate::store) const FREE_BYTES: u64 = 8 << 20;
 
-/// The database file within the folder.
+/// The name of the database file within the folder.
 pub(in crate::store) const DATABASE: &str = "db";
 
-/// The file with the number of the last `sync` that reached the disk; the database has it too.
+/// The name of the file with the number of the last sync that reached the disk; the database contains it too.
 pub(in crate::store) const SYNCED: &str = "synced";
 
 pub(in crate::store) const SYNCED_KEY: &str = "synced";
 
-/// The file that says that a folder is a store's.
+/// The name of the file that marks a folder as a store's.
 pub(in crate::store) const MARKER: &str = "tandem-store";
 
-/// sled's settings of a database.
+/// The name of the file with sled's settings of the database.
 pub(in crate::store) const CONF: &str = "conf";
 
-/// sled's long values.
+/// The name of the folder of sled's long values.
 pub(in crate::store) const BLOBS: &str = "blobs";
 
-/// Checkpoints of trainings that were cut off.
+/// The name of the folder with the checkpoints of interrupted training runs.
 pub(in crate::store) const TRAININGS: &str = "trainings";
 
-/// The tree with the version of the layout.
+/// The name of the tree with the version of the layout.
 pub(in crate::store) const META: &[u8] = b"meta";

@@ -1,4 +1,4 @@
-//! The marker of a store's folder.
+//! The marker file of a store's folder.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -7,11 +7,11 @@ use std::path::Path;
 use super::layout::MARKER;
 use crate::util::atomic_file::create_like_folder;
 
-/// The text in the marker. An interrupted process may have written less.
+/// The text of the marker. An interrupted process may have written only its beginning.
 const TEXT: &str = "tandem store 1\nThe files in this folder belong to tandem, which changes and removes \
                     them. Keep nothing else here.\n";
 
-/// Whether a folder bears a marker.
+/// Returns true if a folder bears a marker, complete or cut short.
 pub(super) fn is_marked(folder: &Path) -> bool {
     let mut bytes = Vec::new();
     let read = File::open(folder.join(MARKER))
@@ -19,7 +19,7 @@ pub(super) fn is_marked(folder: &Path) -> bool {
     read.is_ok() && TEXT.as_bytes().starts_with(&bytes)
 }
 
-/// Marks a folder, and brings that to the disk.
+/// Marks a folder, and syncs the marker to disk.
 pub(super) fn mark(folder: &Path) -> io::Result<()> {
     if is_marked(folder) {
         return Ok(());

@@ -1,11 +1,10 @@
 //! The durable store of runs, trials and checkpoints, in a sled database.
 //!
-//! One tree for each kind: `runs` (name), `studies` (name), `journal` (run, step), `checkpoints` (run,
-//! step), `scripts` (hash of the text), `accuracies` (hash of a training),
-//! `estimates` (hash of what is estimated) and `meta` (the version of this
-//! layout; a newer one is refused).
-//! Trials are appended to their run's journal and never change. One process at a time has a store
-//! open.
+//! The database has one tree for each kind of record: `runs` (by name), `studies` (by name), `journal` (by
+//! run and step), `checkpoints` (by run and step), `scripts` (by the hash of the text), `accuracies` (by the
+//! hash of a training run's inputs), `estimates` (by the hash of an estimate's inputs) and `meta` (the
+//! version of the layout; a newer one is refused). Trials are appended to their run's journal and never
+//! change. One process at a time has a store open for writing.
 
 mod archive;
 mod checkpoints;

@@ -1,4 +1,4 @@
-//! Opening a store: its lock, its format, its health.
+//! Opening of stores: the lock, the format, checks of the files.
 
 use std::fs;
 use std::path::Path;
@@ -23,14 +23,14 @@ use super::preflight::{Prepared, format_number, prepare, read_image};
 use super::store::{Store, Synced};
 use crate::util::atomic_file::create_like_folder;
 
-/// What is wanted of a store.
+/// Modes of opening a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenMode {
-    /// To write into; it is made if it is missing.
+    /// For writing; a missing store is created.
     ReadWrite,
-    /// To write into; a missing one is an error.
+    /// For writing; a missing store is an error.
     ReadWriteMustExist,
-    /// To read, without changing a byte; a missing one is an error.
+    /// For reading, without changing a byte; a missing store is an error.
     ReadOnlyMustExist,
 }
 
@@ -38,8 +38,8 @@ impl Store {
     /// Opens the store in a folder.
     ///
     /// # Errors
-    /// It is missing, not a store, held by another process, of a newer format or damaged, or the
-    /// folder cannot be used. Nothing is changed then.
+    /// The store is missing, open in another process, of a newer format or damaged, or the folder is not a
+    /// store's or cannot be used. Nothing is changed then.
     pub fn open(path: &Path, mode: OpenMode) -> Result<Self, StoreError> {
         match mode {
             OpenMode::ReadOnlyMustExist => Self::open_to_read(path),
@@ -56,7 +56,7 @@ impl Store {
         Self::read_locked(path, &layout, lock)?.ok_or_else(|| no_store(path))
     }
 
-    /// Reads a store that nobody writes; `None` if a process was killed before it had made the store.
+    /// Reads a store whose lock is held; `None` if a process was killed before it had completed the store.
     pub(super) fn read_locked(
         path: &Path,
         layout: &Layout,
@@ -152,8 +152,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Brings the layout of an older program to the present one. Whatever moment it is interrupted
-    /// at, the next one that opens the store goes on.
+    /// Migrates the store from an older format. An interrupted migration is completed by the next opening.
     fn migrate(&self, format: u32) -> Result<(), StoreError> {
         if format < FORMAT {
             tracing::info!(format, "bringing the store to format {FORMAT}");
@@ -174,14 +173,15 @@ impl Store {
         Ok(())
     }
 
-    /// Whether a process may be writing into the store in a folder: the folder's lock decides, not what a
-    /// file says that was copied along with a store.
+    /// Returns true unless it is certain that no process is writing into the store in a folder.
+    ///
+    /// The lock decides, not the holder's file, which may have been copied along with the store.
     pub fn is_in_use(path: &Path) -> bool {
         !matches!(Lock::share(path, &path.join(DATABASE)), Ok(Some(lock)) if lock.is_certain())
     }
 }
 
-/// The files of a store that must be there.
+/// Returns the files of a store; a missing store is an error.
 fn existing(path: &Path) -> Result<Layout, StoreError> {
     match look(path)? {
         Place::Store(layout) => Ok(layout),

@@ -1,4 +1,5 @@
-//! Packing the trials of a journal: every full stretch is one record, the trials after it one each.
+//! Packing of a journal's trials: each full stretch becomes one record, and so does each trial after the last
+//! full stretch.
 
 use sled::Batch;
 
@@ -8,7 +9,7 @@ use super::format::keys;
 use super::format::trial::Entry;
 use super::format::trial_block::Stretch;
 
-/// The end of a journal that this process appends to.
+/// The end of a journal to which this process appends.
 #[derive(Debug, Default)]
 pub(super) struct Tail {
     /// The step of the next trial.
@@ -17,19 +18,19 @@ pub(super) struct Tail {
     pub(super) rest: Vec<Entry>,
 }
 
-/// What appending entries to those after the last full stretch changes.
+/// The changes of a journal that append entries to those after its last full stretch.
 #[derive(Debug, Default)]
 pub(super) struct Packed {
-    /// Records that are written.
+    /// The records to write: keys and values.
     pub written: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Keys of records that are removed.
+    /// The keys of the records to remove.
     removed: Vec<Vec<u8>>,
-    /// How many of all entries are in full stretches then.
+    /// The number of entries, old and new, that are in full stretches afterwards.
     pub(super) in_stretches: usize,
 }
 
 impl Packed {
-    /// All changes together.
+    /// Returns all changes as one batch.
     pub fn batch(self) -> Batch {
         let mut batch = Batch::default();
         for key in self.removed {
@@ -42,7 +43,7 @@ impl Packed {
     }
 }
 
-/// Packs entries that are appended to those after the last full stretch.
+/// Packs new entries together with those stored after the last full stretch. Fails if encoding fails.
 pub(super) fn pack(run: &str, stored: &[Entry], new: &[Entry]) -> Result<Packed, StoreError> {
     let encode = |step: u64, error: EntryError| StoreError::Encode {
         what: format!("trial {step} of run `{run}`"),

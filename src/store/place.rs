@@ -1,8 +1,8 @@
-//! What is at a path that is named as a store, found out without changing anything.
+//! Recognition of stores: classifies the thing at a path without changing it.
 //!
-//! A store bears a [`MARKER`], which is made before anything else in its folder, and so does each folder within
-//! it that is moved or removed as a whole. What bears none, and is not a store that an older program made, is
-//! somebody else's.
+//! A store bears a [`MARKER`], which is created before anything else in its folder, and so does each folder
+//! within it that is moved or removed as a whole. A folder without a marker is left alone, unless it is a
+//! store of an older program.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
@@ -15,44 +15,44 @@ use super::layout::{BLOBS, CONF, DATABASE, MARKER, SYNCED, TRAININGS};
 use super::marker::is_marked;
 use crate::util::atomic_file::Replacement;
 
-/// What names of files with ends of logs that were cut off begin with; a number follows.
+/// The prefix of the names of files with ends of logs that were cut off; a number follows.
 const TORN: &str = "torn-";
 
-/// What is at a path.
+/// The kinds of things that a path can lead to.
 #[derive(Debug)]
 pub(super) enum Place {
     /// Nothing.
     Missing,
-    /// A folder with nothing in it.
+    /// An empty folder.
     Empty,
-    /// A folder that a process marked as a store and was killed before it made one.
+    /// A folder that was marked as a store by a process that was killed before it had made one.
     Unmade,
-    /// A folder into which an archive was being taken when the process was killed.
+    /// A folder in which an import or a salvage was interrupted.
     Unfinished,
-    /// A store, whatever its state.
+    /// A store, intact or not.
     Store(Layout),
 }
 
-/// Where the files of a store are.
+/// The files of a store.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
-    /// The database's.
+    /// The files of the database.
     pub files: Files,
-    /// The folders of checkpoints of trainings; the first that is there counts.
+    /// The folders of checkpoints of training runs; the first that exists counts.
     pub trainings: Vec<PathBuf>,
-    /// The database's settings.
+    /// The file with the database's settings.
     pub conf: PathBuf,
-    /// Whether the folder has a marker.
+    /// True if the folder bears a marker.
     pub is_marked: bool,
-    /// The number of the last sync that reached the disk, if the file that has it can be read.
+    /// The number of the last sync that reached the disk; `None` if its file cannot be read.
     pub synced: Option<u64>,
 }
 
-/// Looks at a path.
+/// Classifies the thing at a path.
 ///
 /// # Errors
-/// It cannot be looked at, leads nowhere, is no folder, or is a folder with something else in it, or with a
-/// store that lacks its database.
+/// The path cannot be read, is a dangling link or leads to a file, or its folder contains other files or a
+/// store without its database.
 pub(super) fn look(path: &Path) -> Result<Place, StoreError> {
     let place = find(path)?;
     if let Place::Missing = place
@@ -138,7 +138,8 @@ pub(super) fn not_a_store(path: &Path) -> StoreError {
     }
 }
 
-/// Whether a folder that is marked has nothing that only a store has that was once made.
+/// Returns true if a folder contains no traces of a completed store: no sync number, no long values, no
+/// checkpoints of training runs and no snapshots.
 pub(super) fn is_bare(path: &Path) -> bool {
     let is_empty = |folder: &str| {
         fs::read_dir(path.join(folder)).map_or(true, |mut entries| entries.next().is_none())
@@ -148,7 +149,8 @@ pub(super) fn is_bare(path: &Path) -> bool {
 }
 
 impl Place {
-    /// Makes a place what it was, if it was no store's and no store has come to be there.
+    /// Undoes a failed creation: clears a place that was missing or empty before, unless a store is there
+    /// now.
     pub fn unmake(&self, path: &Path) {
         let is_new = matches!(self, Self::Missing | Self::Empty);
         if !is_new || !matches!(look(path), Ok(Self::Unmade)) {
@@ -163,7 +165,7 @@ impl Place {
     }
 }
 
-/// Keeps the end of a log, which is about to be cut off, in a file of its own.
+/// Saves the end of a log, which is about to be cut off, to a file of its own.
 pub(super) fn keep_torn(store: &Path, bytes: &[u8]) -> io::Result<()> {
     for number in 1.. {
         let path = store.join(format!("{TORN}{number}"));
@@ -179,20 +181,20 @@ pub(super) fn keep_torn(store: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// The ends of logs that were cut off, the oldest first.
+/// Returns the files with ends of logs that were cut off, the oldest first.
 pub(super) fn torn(store: &Path) -> Vec<PathBuf> {
     let path = |number: &u32| store.join(format!("{TORN}{number}"));
     (1..).map(|number| path(&number)).take_while(|path| path.is_file()).collect()
 }
 
-/// Whether a file begins as the log of a database.
+/// Returns true if a file begins like the log of a sled database.
 fn is_log(path: &Path) -> bool {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(64).read_to_end(&mut bytes));
     read.is_ok() && SegmentHeader::read(&bytes).is_some()
 }
 
-/// The number of the last sync that reached the disk.
+/// Returns the number of the last sync that reached the disk; `None` if its file cannot be read.
 pub(super) fn synced(path: &Path) -> Option<u64> {
     fs::read_to_string(path.join(SYNCED)).ok()?.trim().parse().ok()
 }

@@ -1,4 +1,4 @@
-//! Looking at the files of a store before anything is done with them.
+//! Checks of a store's files before sled opens them.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -12,11 +12,11 @@ use super::place::{self, Layout, not_a_store};
 use crate::store::error::damaged;
 use crate::store::layout::{FORMAT, FORMAT_KEY, META, SYNCED_KEY};
 
-/// Bytes of a database in which nothing can be read that are no loss: no record fits into them.
+/// The most bytes of an unreadable database that count as no loss: no record fits into them.
 const UNMADE_BYTES: usize = 512;
 
-/// What the files of a store hold, and the version of its layout; `None` if a process was killed before it
-/// had made the store.
+/// Reads the files of a store and the version of its layout; `None` if a process was killed before it had
+/// completed the store.
 pub(super) fn read_image(
     path: &Path,
     layout: &Layout,
@@ -45,7 +45,8 @@ pub(super) fn read_image(
     ))
 }
 
-/// Whether a process may have been killed before it had made the store in a marked folder.
+/// Returns true if the database in a marked folder has no records: a process was killed before it had
+/// completed the store.
 fn is_unmade(path: &Path, layout: &Layout, image: &Arc<Image>) -> Result<bool, ImageError> {
     if layout.files.snapshots.is_none() || !place::is_bare(path) {
         return Ok(false);
@@ -65,7 +66,7 @@ fn is_unmade(path: &Path, layout: &Layout, image: &Arc<Image>) -> Result<bool, I
     Ok(true)
 }
 
-/// The version of a store's layout, of which this program knows those up to its own.
+/// Decodes the version of a store's layout. One above [`FORMAT`] is an error.
 pub(super) fn format_number(path: &Path, bytes: &[u8]) -> Result<u32, StoreError> {
     let format = <[u8; 4]>::try_from(bytes)
         .map(u32::from_be_bytes)
@@ -76,18 +77,20 @@ pub(super) fn format_number(path: &Path, bytes: &[u8]) -> Result<u32, StoreError
     Ok(format)
 }
 
-/// What has to be done before sled may open the files of a store.
+/// The work to be done before sled may open the files of a store.
 pub(super) enum Prepared {
-    /// Everything: there is no store yet.
+    /// To create the store.
     New,
     /// Nothing.
     Ready,
-    /// What they hold is to be written anew.
+    /// To write the contents of the files into a fresh database.
     Rewrite(Arc<Image>),
 }
 
-/// Looks at everything that a store's database holds. Snapshots and settings that are not whole, of
-/// which nothing is needed then, are removed; nothing else is changed.
+/// Checks everything that a store's database contains.
+///
+/// Damaged snapshots and settings, which are not needed, are removed, and an end of the log that sled would
+/// cut off is saved to a file. Nothing else is changed.
 pub(super) fn prepare(path: &Path, layout: &Layout) -> Result<Prepared, StoreError> {
     let Some((image, _)) = read_image(path, layout)? else { return Ok(Prepared::New) };
     image.check().map_err(|error| StoreError::of(path, error))?;

@@ -1,4 +1,4 @@
-//! What can be read of a store, by the process that has it open or by another that asks that one.
+//! Read access to a store, either in this process or by requests to the process that has it open.
 
 use std::path::Path;
 
@@ -10,67 +10,69 @@ use super::format::trial_block::Stretch;
 use super::store::Store;
 use super::studies::StudyRecord;
 
-/// What can be read of a store.
+/// Read access to a store.
 pub trait Reader: Send + Sync {
-    /// The folder of the store.
+    /// Returns the folder of the store.
     fn path(&self) -> &Path;
 
-    /// The other process that has the store open and is asked; `None` if this process has it open.
+    /// Returns the process that has the store open and answers the requests; `None` if it is this process.
     ///
     /// # Errors
     /// It does not answer.
     fn holder(&self) -> Result<Option<Holder>, StoreError>;
 
-    /// All runs, in the order in which they were made.
+    /// Returns the records of all runs, in the order of their creation.
     ///
     /// # Errors
     /// The store fails.
     fn runs(&self) -> Result<Vec<RunRecord>, StoreError>;
 
-    /// The record of a run.
+    /// Returns the record of a run.
     ///
     /// # Errors
     /// There is no such run, or the store fails.
     fn run(&self, name: &str) -> Result<RunRecord, StoreError>;
 
-    /// All studies, in the order of their names.
+    /// Returns the records of all studies, in the order of their names.
     ///
     /// # Errors
     /// The store fails.
     fn studies(&self) -> Result<Vec<StudyRecord>, StoreError>;
 
-    /// The number of trials of a run.
+    /// Returns the number of trials of a run.
     ///
     /// # Errors
     /// The store fails.
     fn trial_count(&self, run: &str) -> Result<u64, StoreError>;
 
-    /// The trials of a run whose steps begin at a multiple of [`Stretch::LEN`]: all of that stretch
-    /// that there are; `None` if the run ends before it.
+    /// Returns a stretch of a run: its trials from step `number * Stretch::LEN` on, at most [`Stretch::LEN`].
+    ///
+    /// `None` if the run ends before that step.
     ///
     /// # Errors
     /// A trial is missing or damaged, or the store fails.
     fn stretch(&self, run: &str, number: u64) -> Result<Option<Stretch>, StoreError>;
 
-    /// How many trials the last checkpoint of a run covers.
+    /// Returns the number of trials, or of a sweep's networks, that the last intact checkpoint of a run
+    /// covers.
     ///
     /// # Errors
-    /// The store fails, or there are checkpoints and none is whole.
+    /// The store fails, or every checkpoint of the run is damaged.
     fn checkpoint_step(&self, run: &str) -> Result<Option<u64>, StoreError>;
 
-    /// The text of a script by its hash.
+    /// Returns the text of a script by its hash.
     ///
     /// # Errors
-    /// The store fails, or the text is not what its hash says.
+    /// The store fails, or the text does not match its hash.
     fn source(&self, digest: &str) -> Result<Option<String>, StoreError>;
 
-    /// The record of a training by its key.
+    /// Returns the record of a training run by its key.
     ///
     /// # Errors
-    /// The store fails, or the record is not what was written.
+    /// The store fails, or the record is damaged.
     fn training(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// The keys of all trainings, in order.
+    /// Returns the keys of all training runs, in order.
     ///
     /// # Errors
     /// The store fails.
@@ -124,7 +126,7 @@ impl Reader for Store {
 }
 
 impl<'a> dyn Reader + 'a {
-    /// The stretches of a run's trials, in order.
+    /// Iterates over the stretches of a run's trials, in order.
     ///
     /// # Errors
     /// There is no such run, or the store fails.
@@ -133,7 +135,7 @@ impl<'a> dyn Reader + 'a {
         Ok(Stretches { reader: self, run: run.to_owned(), next: Some(0) })
     }
 
-    /// The trials of a run with what they took, in order.
+    /// Iterates over the trials of a run with their costs, in order.
     ///
     /// # Errors
     /// There is no such run, or the store fails.
@@ -141,7 +143,7 @@ impl<'a> dyn Reader + 'a {
         Ok(Entries { stretches: self.stretches(run)?, now: None })
     }
 
-    /// The trials of a run, in order.
+    /// Iterates over the trials of a run, in order.
     ///
     /// # Errors
     /// There is no such run, or the store fails.
@@ -152,10 +154,10 @@ impl<'a> dyn Reader + 'a {
         Ok(self.entries(run)?.map(|entry| entry.map(|entry| entry.trial)))
     }
 
-    /// One trial of a run with what it took; `None` if the run has fewer.
+    /// Returns one trial of a run with its cost; `None` if the run ends before it.
     ///
     /// # Errors
-    /// The store fails.
+    /// A trial of its stretch is missing or damaged, or the store fails.
     pub fn entry(&self, run: &str, step: u64) -> Result<Option<Entry>, StoreError> {
         let stretch = self.stretch(run, step / Stretch::LEN)?;
         Ok(stretch.and_then(|stretch| {
@@ -166,7 +168,7 @@ impl<'a> dyn Reader + 'a {
 }
 
 impl Store {
-    /// The trials of a run, in order.
+    /// Iterates over the trials of a run, in order.
     ///
     /// # Errors
     /// There is no such run, or the store fails.
@@ -178,11 +180,11 @@ impl Store {
     }
 }
 
-/// The stretches of a run's trials, in order.
+/// An iterator over the stretches of a run's trials, in order.
 pub struct Stretches<'a> {
     reader: &'a dyn Reader,
     run: String,
-    /// `None` after the last one.
+    /// The number of the next stretch; `None` after the last one.
     next: Option<u64>,
 }
 
@@ -201,7 +203,7 @@ impl Iterator for Stretches<'_> {
     }
 }
 
-/// The trials of a run with what they took, in order.
+/// An iterator over the trials of a run with their costs, in order.
 pub struct Entries<'a> {
     stretches: Stretches<'a>,
     now: Option<(Stretch, usize)>,

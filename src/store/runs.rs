@@ -8,16 +8,17 @@ use super::format::record::{RunRecord, Status};
 use super::store::Store;
 use crate::util::suggest::nearest;
 
-/// The most names that are suggested.
+/// The most names that are suggested for an unknown one.
 const SUGGESTIONS: usize = 3;
 
-/// A name as it is easy to type: characters that are awkward on a command line become hyphens.
+/// Replaces all characters of a name but letters, digits, `.` and `_` by hyphens, for use on a command line.
 pub fn plain_name(name: &str) -> String {
     let plain = |c: char| if c.is_alphanumeric() || "._".contains(c) { c } else { '-' };
     name.chars().map(plain).collect()
 }
 
-/// The first name that no tree has: the given one, a hyphen and a number; and the number.
+/// Returns a name that no tree contains, and its number: the given name, a hyphen and a number above all that
+/// are in use.
 pub(super) fn first_free(trees: &[&Tree], name: &str) -> (String, u32) {
     let stem = plain_name(name);
     let keys = trees.iter().flat_map(|tree| tree.scan_prefix(format!("{stem}-")).keys());
@@ -30,8 +31,9 @@ pub(super) fn first_free(trees: &[&Tree], name: &str) -> (String, u32) {
     (format!("{stem}-{number}"), number)
 }
 
-/// A name by which names are ordered as people order them, the numbers in it by their value: the texts
-/// before the numbers, each with its number's digits, of which more are a higher one.
+/// Returns a sort key by which numbers within names are ordered by their values.
+///
+/// For each number in the name, it has the text before it, the number of its digits and the digits.
 fn natural(name: &str) -> Vec<(String, usize, String)> {
     let mut parts = Vec::new();
     let mut rest = name;
@@ -47,9 +49,9 @@ fn natural(name: &str) -> Vec<(String, usize, String)> {
 }
 
 impl Store {
-    /// Adds a run under the first free name: the given one, a hyphen and a number.
+    /// Adds a run under a new name, the given one with a hyphen and a number, and returns its record.
     ///
-    /// Characters that are awkward on a command line become hyphens.
+    /// Characters that are awkward on a command line become hyphens: see [`plain_name`].
     ///
     /// # Errors
     /// The store fails.
@@ -60,7 +62,7 @@ impl Store {
         Ok(run)
     }
 
-    /// Adds runs under the names that they have, unless there are runs of those names.
+    /// Adds runs under their own names; runs whose names are in use are left out.
     ///
     /// # Errors
     /// The store fails.
@@ -73,8 +75,7 @@ impl Store {
         self.flush()
     }
 
-    /// Writes a run's record anew. A run that is written as running is this process's from then
-    /// on.
+    /// Writes or replaces the record of a run. A run with the status "running" counts as one of this process.
     ///
     /// # Errors
     /// The store fails.
@@ -92,10 +93,10 @@ impl Store {
         Ok(())
     }
 
-    /// The record of a run. One that was running when its process was killed is interrupted.
+    /// Returns the record of a run. A running one that is not of this process is returned as interrupted.
     ///
     /// # Errors
-    /// There is no such run, trials are missing that its record counts, or the store fails.
+    /// There is no such run, the journal has fewer trials than its record counts, or the store fails.
     pub fn run(&self, name: &str) -> Result<RunRecord, StoreError> {
         // sled passes over what it cannot read of its log, and may so have lost one of the two.
         let trials = self.trial_count(name)?;
@@ -119,7 +120,7 @@ impl Store {
         }
     }
 
-    /// All runs, in the order in which they were made.
+    /// Returns the records of all runs, in the order of their creation.
     ///
     /// # Errors
     /// The store fails.
@@ -133,7 +134,7 @@ impl Store {
         Ok(runs)
     }
 
-    /// The runs that this process works on, in the order of their names.
+    /// Returns the names of the runs that this process is working on, in order.
     pub(super) fn own_runs(&self) -> Vec<String> {
         let own = self.own_runs.lock().unwrap_or_else(PoisonError::into_inner);
         let mut names: Vec<String> = own.iter().cloned().collect();

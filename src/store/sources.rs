@@ -1,10 +1,10 @@
-//! Texts of scripts, by their hash.
+//! Texts of scripts, by their hashes.
 
 use super::error::StoreError;
 use super::store::Store;
 
 impl Store {
-    /// Keeps a text and gives its hash (BLAKE3, hexadecimal).
+    /// Stores a text and returns its hash (BLAKE3, hexadecimal).
     ///
     /// # Errors
     /// The store fails.
@@ -14,10 +14,10 @@ impl Store {
         Ok(digest)
     }
 
-    /// The text with a hash.
+    /// Returns the text with a hash.
     ///
     /// # Errors
-    /// The store fails, or the text is not what its hash says.
+    /// The store fails, or the text does not match its hash.
     pub fn source(&self, digest: &str) -> Result<Option<String>, StoreError> {
         let Some(bytes) = self.scripts.get(digest).map_err(|error| self.failed(error))? else {
             return Ok(None);

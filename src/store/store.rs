@@ -22,9 +22,10 @@ use crate::util::single_flight::Flights;
 #[derive(Debug)]
 pub struct Store {
     pub(super) path: PathBuf,
-    /// The folder of checkpoints of trainings.
+    /// The folder of checkpoints of training runs.
     pub(super) trainings: PathBuf,
-    /// Dropped before the database: the file goes while the lock is held. None while the store is only read.
+    /// The file that names this process as the holder; `None` while the store is only read. Dropped before
+    /// the database, so that the file is removed while the lock is held.
     pub(super) holding: Option<Holding>,
     pub(super) runs: Tree,
     pub(super) studies: Tree,
@@ -34,29 +35,29 @@ pub struct Store {
     pub(super) accuracies: Tree,
     pub(super) estimates: Tree,
     pub(super) meta: Tree,
-    /// The end of each journal that was written to.
+    /// The ends of the journals to which this process has appended.
     pub(super) tails: Mutex<HashMap<String, Tail>>,
-    /// The runs that this process works on.
+    /// The runs that this process is working on.
     pub(super) own_runs: Mutex<HashSet<String>>,
     flights: Flights,
     pub(super) synced: Mutex<Synced>,
     pub(super) watch: Watch,
-    /// Dropped after all of its trees.
+    /// The database; dropped after all of its trees.
     pub(super) db: Engine,
-    /// Dropped when all else is closed.
+    /// The lock of the folder; dropped last.
     pub(super) lock: Lock,
 }
 
-/// What was brought to the disk.
+/// The last sync: its number and the files that are known to be on disk.
 #[derive(Debug)]
 pub(super) struct Synced {
-    /// The number of the last `sync`.
+    /// The number of the last sync.
     pub(super) number: u64,
     pub(super) files: Durable,
 }
 
 impl Store {
-    /// A store with nothing of its own beside a database.
+    /// Creates a store on an open database, without a holder's file and unwatched.
     pub(super) fn with(
         path: &Path,
         trainings: PathBuf,
@@ -86,17 +87,17 @@ impl Store {
         })
     }
 
-    /// What this process is computing to be kept in the store.
+    /// Returns the keys whose values this process is computing, so that each is computed once.
     pub const fn flights(&self) -> &Flights {
         &self.flights
     }
 
-    /// The folder of the store.
+    /// Returns the folder of the store.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Brings everything written so far to the disk, so that not even a loss of power undoes it.
+    /// Syncs everything written so far to disk, so that it survives a loss of power.
     ///
     /// # Errors
     /// The disk is full or fails.
@@ -114,7 +115,7 @@ impl Store {
         Ok(())
     }
 
-    /// The number of the last sync.
+    /// Returns the number of the last sync.
     pub(super) fn last_sync(&self) -> u64 {
         self.synced.lock().unwrap_or_else(PoisonError::into_inner).number
     }
@@ -125,8 +126,8 @@ impl Store {
         write_synced(&self.path, number)
     }
 
-    /// Hands everything written so far to the operating system, so that the death of this process
-    /// does not undo it.
+    /// Hands everything written so far to the operating system, so that it survives the death of this
+    /// process.
     ///
     /// # Errors
     /// The disk is nearly full or fails.
@@ -148,20 +149,20 @@ impl Store {
         damaged(&self.path, what)
     }
 
-    /// This process as the holder of the store, with its last sign of life.
+    /// Returns the record of this process as the holder of the store, with its last heartbeat.
     pub fn holder(&self) -> Holder {
         let holder = self.holding.as_ref().map(|holding| holding.holder().clone());
         Holder { runs: self.own_runs(), ..holder.unwrap_or_else(Holder::this_process) }
     }
 
-    /// Says in the store's folder that this process is alive, and what it works on.
+    /// Writes a heartbeat to the holder's file, with the runs that this process is working on.
     pub fn beat(&self) {
         let Some(holding) = &self.holding else { return };
         holding.holder().heartbeat_s = now_s();
         holding.write(&self.holder());
     }
 
-    /// Says in the store's folder at which socket this process answers.
+    /// Writes to the holder's file at which socket this process answers; `None` if it does not.
     pub fn answer_at(&self, socket: Option<PathBuf>) {
         let Some(holding) = &self.holding else { return };
         holding.holder().socket = socket;

@@ -6,29 +6,29 @@ use super::error::StoreError;
 use super::runs::first_free;
 use super::store::Store;
 
-/// A study: many runs, compared. Its runs have its name, a slash, and their own after it.
+/// A study: a comparison of many runs. The name of each run begins with the study's name and a slash.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StudyRecord {
     /// Its name, unique in the store.
     pub name: String,
-    /// The study's file, as it was given.
+    /// The path of the study's file, as given.
     pub file: String,
     /// The hash of the file's text.
     pub source: String,
-    /// What the file says.
+    /// The parsed content of the file.
     pub plan: serde_json::Value,
     /// The name and version of the program.
     pub program: String,
     /// The study that it was forked from.
     pub forked_from: Option<String>,
-    /// When it was made, in seconds since 1970.
+    /// The time of its creation, in seconds since 1970.
     pub created_s: u64,
-    /// How many studies of the name there were with it.
+    /// Its number among the studies of the same name, from 1.
     pub number: u32,
 }
 
 impl Store {
-    /// Adds a study under the first free name: the given one, a hyphen and a number.
+    /// Adds a study under a new name, the given one with a hyphen and a number, and returns its record.
     ///
     /// # Errors
     /// The store fails.
@@ -38,7 +38,7 @@ impl Store {
         Ok(study)
     }
 
-    /// Writes a study's record anew.
+    /// Writes or replaces the record of a study.
     ///
     /// # Errors
     /// The store fails.
@@ -51,7 +51,7 @@ impl Store {
         self.flush()
     }
 
-    /// All studies, in the order of their names.
+    /// Returns the records of all studies, in the order of their names.
     ///
     /// # Errors
     /// The store fails.

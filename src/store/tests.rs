@@ -23,7 +23,7 @@ pub(super) fn record(name: &str) -> RunRecord {
     }
 }
 
-/// A study whose file's text is in the store.
+/// Returns a study whose file's text is in the store.
 pub(super) fn study(store: &Store) -> StudyRecord {
     StudyRecord {
         name: "s".to_owned(),
@@ -239,7 +239,7 @@ fn whatever_is_wrong_with_a_journal_is_found() {
     assert_eq!(stored(&store, &run).unwrap(), entries);
 }
 
-/// A store as format 1 had it: a tree `trials` with a trial in each entry.
+/// A store of format 1: a tree `trials` with one record for each trial.
 #[test]
 fn the_format_before_is_brought_to_the_present_one() {
     let dir = tempfile::tempdir().unwrap();
@@ -395,7 +395,7 @@ fn what_a_killed_opening_leaves_is_no_obstacle() {
     }
 }
 
-/// A process can be killed while it makes the trees of a new store.
+/// A process can be killed while it creates the trees of a new store.
 #[test]
 fn a_store_that_was_not_made_to_its_end_is_made_anew() {
     let dir = tempfile::tempdir().unwrap();
@@ -438,7 +438,7 @@ fn a_store_without_its_database_is_damaged() {
     );
 }
 
-/// Whatever byte is spoiled, opening and reading either gives what was stored or an error.
+/// For any flipped byte, opening and reading give either the stored contents or an error.
 #[test]
 fn a_spoiled_file_is_never_read_as_something_else() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Records of trainings, by the hash of what decides them; runs share them.
+//! Records of training runs, by the hashes of their inputs; runs share them.
 
 use std::path::PathBuf;
 
@@ -7,16 +7,16 @@ use super::store::Store;
 use crate::util::checksum::{body, hashed};
 
 impl Store {
-    /// The record of a training, if it is known.
+    /// Returns the record of a training run, if it is stored.
     ///
     /// # Errors
-    /// The store fails, or the record is not what was written.
+    /// The store fails, or the record is damaged.
     pub fn training(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let value = self.accuracies.get(key).map_err(|error| self.failed(error))?;
         value.map(|value| self.whole(&format!("the record of training {key}"), &value)).transpose()
     }
 
-    /// Keeps the record of a training, and brings it to the disk: it was paid for.
+    /// Stores the record of a training run and syncs it to disk, since training is expensive.
     ///
     /// # Errors
     /// The store fails.
@@ -25,7 +25,7 @@ impl Store {
         self.sync()
     }
 
-    /// The keys of all trainings, in order.
+    /// Returns the keys of all training runs, in order.
     ///
     /// # Errors
     /// The store fails.
@@ -38,12 +38,12 @@ impl Store {
         .collect()
     }
 
-    /// Where a training keeps its own checkpoint while it lasts.
+    /// Returns the path of the checkpoint that a training run keeps until it ends.
     pub fn training_checkpoint(&self, key: &str) -> PathBuf {
         self.trainings.join(key)
     }
 
-    /// What follows its own hash, if that holds.
+    /// Returns the bytes after a value's hash; an error that names `what` if the hash does not match.
     pub(super) fn whole(&self, what: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
         let whole = body(value).map(<[u8]>::to_vec);
         whole.ok_or_else(|| self.damaged(format!("{what} has another hash")))

@@ -1,4 +1,4 @@
-//! Writing an archive.
+//! Export of a store to an archive.
 
 use std::ffi::OsString;
 use std::fs;
@@ -16,19 +16,20 @@ use crate::store::layout::FORMAT;
 use crate::util::atomic_file::Replacement;
 use crate::util::checksum;
 
-/// A part of a tree ends with the record that makes it at least as long.
+/// The length, in bytes, at which a part of a tree ends. Its last record may exceed it.
 const PART: usize = 1 << 20;
 
-/// How hard zstd tries, which the bytes of an archive depend on.
+/// The compression level of zstd. Another level would change the bytes of archives.
 const LEVEL: i32 = 9;
 
 impl Store {
-    /// Writes the store as an archive. Equal stores give equal bytes.
+    /// Writes the store as an archive. Equal stores result in equal bytes.
     ///
-    /// `name` is what messages call the archive.
+    /// `name` is the name of the archive for messages.
     ///
     /// # Errors
-    /// The store or the writer fails, or a record is longer than an archive can have.
+    /// The store or the writer fails, a checkpoint of a training run is damaged, or a key or value is longer
+    /// than 4 GiB.
     pub fn export(&self, out: impl Write, name: &Path) -> Result<Totals, StoreError> {
         let write = |source| StoreError::File { path: name.to_owned(), source };
         let mut archive = Archive::new(out).map_err(write)?;
@@ -81,7 +82,7 @@ impl Store {
         Ok(totals)
     }
 
-    /// Writes the store as an archive into a file, whose place it takes when all of it is on the disk.
+    /// Writes the store as an archive to a file, atomically.
     ///
     /// # Errors
     /// As [`export`](Self::export).
@@ -94,15 +95,15 @@ impl Store {
         Ok(totals)
     }
 
-    /// The files of checkpoints of trainings with their names, in the order of the names. What was not
-    /// written to its end is none.
+    /// Returns the files of checkpoints of training runs and their names, in order. Incomplete files are left
+    /// out.
     pub(in crate::store) fn training_files(&self) -> Result<Vec<(OsString, PathBuf)>, StoreError> {
         training_files(&self.trainings)
             .map_err(|source| StoreError::File { path: self.trainings.clone(), source })
     }
 }
 
-/// The checkpoints of trainings in a folder, those that are not being written.
+/// Returns the complete checkpoints of training runs in a folder and their names, in order.
 pub(in crate::store) fn training_files(folder: &Path) -> io::Result<Vec<(OsString, PathBuf)>> {
     let mut files = Vec::new();
     if !folder.is_dir() {
@@ -123,7 +124,7 @@ pub(in crate::store) fn training_files(folder: &Path) -> io::Result<Vec<(OsStrin
 /// An archive that is being written.
 pub(super) struct Archive<W: Write> {
     tar: Builder<Encoder<'static, W>>,
-    /// The hash of each entry so far.
+    /// The line with the hash and name of each entry so far.
     checksums: String,
 }
 

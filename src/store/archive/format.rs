@@ -1,78 +1,79 @@
-//! The form of an archive: what its entries are called and what is in them.
+//! The format of an archive: the names and contents of its entries.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
-/// The version of the archive's form; how the store within is laid out has a version of its own.
+/// The version of the archive's format; the layout of the store has another version.
 pub(super) const VERSION: u32 = 1;
-/// What an archive says that it is.
+/// The value of [`Manifest::kind`], by which an archive is recognized.
 pub(super) const KIND: &str = "tandem store archive";
 
-/// The first entry.
+/// The name of the first entry.
 pub(super) const MANIFEST: &str = "manifest.json";
-/// What the names of a tree's entries begin with.
+/// The prefix of the names of entries with parts of trees.
 pub(super) const TREES: &str = "trees/";
-/// What the names of files beside the database begin with.
+/// The prefix of the names of entries with files beside the database.
 pub(super) const FILES: &str = "files/trainings/";
-/// The last entry but one: the BLAKE3 hash of each entry before it, as `b3sum` writes them.
+/// The name of the last entry but one, with the BLAKE3 hash of each entry before it, in the format of
+/// `b3sum`.
 pub(super) const CHECKSUMS: &str = "checksums";
-/// The last entry.
+/// The name of the last entry.
 pub(super) const END: &str = "end.json";
 
-/// The first entry: what this is.
+/// The first entry: the kind and versions of the archive.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Manifest {
-    /// [`KIND`].
+    /// The kind of file, [`KIND`].
     pub kind: String,
-    /// [`VERSION`].
+    /// The version of the archive's format, [`VERSION`].
     pub version: u32,
     /// The version of the store's layout.
     pub format: u32,
 }
 
-/// What there is of a tree.
+/// The size of a tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TreeTotals {
-    /// Records.
+    /// The number of records.
     pub records: u64,
-    /// Bytes of their keys and values.
+    /// The bytes of all keys and values.
     pub bytes: u64,
 }
 
-/// What there is in an archive.
+/// The size of the contents of an archive.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
-    /// The trees by name, as names are written in the archive.
+    /// The size of each tree by its name, encoded as in the archive.
     pub trees: BTreeMap<String, TreeTotals>,
-    /// Files beside the database.
+    /// The number of files beside the database.
     pub files: u64,
 }
 
 impl Totals {
-    /// Records of all trees.
+    /// Returns the number of records of all trees.
     pub fn records(&self) -> u64 {
         self.trees.values().map(|tree| tree.records).sum()
     }
 
-    /// Bytes of the keys and values of all trees.
+    /// Returns the bytes of the keys and values of all trees.
     pub fn bytes(&self) -> u64 {
         self.trees.values().map(|tree| tree.bytes).sum()
     }
 }
 
-/// The last entry: what there must have been.
+/// The last entry: the expected contents of the archive.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct End {
-    /// What there is in the archive.
+    /// The size of the contents.
     pub totals: Totals,
-    /// The BLAKE3 hash of the entry with the hashes: that of the whole.
+    /// The BLAKE3 hash of the entry with the hashes, and so of the whole archive.
     pub blake3: String,
 }
 
-/// A name as it is written in an archive: all bytes but letters, digits, `_`, `-`, and `.` within it
-/// are a `%` and two hexadecimal digits.
+/// Encodes a name for an archive. ASCII letters, digits, `_`, `-` and any `.` but a leading one stand for
+/// themselves; other bytes become a `%` and two hexadecimal digits.
 pub(super) fn encode_name(name: &[u8]) -> String {
     let mut text = String::with_capacity(name.len());
     for (index, &byte) in name.iter().enumerate() {
@@ -87,7 +88,7 @@ pub(super) fn encode_name(name: &[u8]) -> String {
     text
 }
 
-/// Reads a name of an archive; `None` if it is not written as [`encode_name`] does.
+/// Decodes a name; `None` unless [`encode_name`] would encode it in the same way.
 pub(super) fn decode_name(text: &str) -> Option<Vec<u8>> {
     let mut name = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
@@ -103,15 +104,15 @@ pub(super) fn decode_name(text: &str) -> Option<Vec<u8>> {
     (!name.is_empty() && encode_name(&name) == text).then_some(name)
 }
 
-/// The name of a part of a tree.
+/// Returns the name of the entry with a part of a tree.
 pub(super) fn part_name(tree: &[u8], part: u64) -> String {
     format!("{TREES}{}/{part:08}", encode_name(tree))
 }
 
-/// Adds a record to a part of a tree.
+/// Appends a record to a part of a tree; `None` if its key or value is longer than 4 GiB.
 ///
-/// A record is the length of its key, the length of its value (each 4 bytes, the lowest first), the key and the
-/// value. `None` if one of them is longer than 4 GiB.
+/// A record is the length of its key, the length of its value (4 bytes each, little-endian), the key and the
+/// value.
 pub(super) fn push_record(part: &mut Vec<u8>, key: &[u8], value: &[u8]) -> Option<()> {
     part.extend_from_slice(&u32::try_from(key.len()).ok()?.to_le_bytes());
     part.extend_from_slice(&u32::try_from(value.len()).ok()?.to_le_bytes());
@@ -120,7 +121,7 @@ pub(super) fn push_record(part: &mut Vec<u8>, key: &[u8], value: &[u8]) -> Optio
     Some(())
 }
 
-/// Takes the first record off a part of a tree; `None` if it is cut off.
+/// Removes the first record from a part of a tree; `None` if it is cut short.
 pub(super) fn take_record<'a>(part: &mut &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
     let (key, rest) = part.split_first_chunk::<4>()?;
     let (value, rest) = rest.split_first_chunk::<4>()?;

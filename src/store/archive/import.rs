@@ -1,4 +1,4 @@
-//! Making a store of an archive.
+//! Import of an archive into a new store.
 
 use std::error::Error;
 use std::io::{self, BufReader, Read};
@@ -23,15 +23,15 @@ use crate::store::marker;
 use crate::util::atomic_file::create_like_folder;
 
 impl Store {
-    /// Makes a store of an archive, in a folder that is new, empty, or has a store with nothing in it.
+    /// Creates a store from an archive, in a folder that is new, empty or contains an empty store.
     ///
-    /// The store is there when all of the archive was read and found whole; a kill before leaves a
-    /// folder that is refused as a store and in which another import begins anew. `name` is what
-    /// messages call the archive.
+    /// The store appears once the whole archive has been read and verified. A kill before that leaves a
+    /// folder that cannot be opened as a store; another import into it starts again. `name` is the name of
+    /// the archive for messages.
     ///
     /// # Errors
-    /// The folder has other things in it, the archive is not whole, is of a newer version or cannot be
-    /// read, or the disk is full or fails. There is no store then that was not there before.
+    /// The folder contains anything else, the archive is damaged, of a newer version or cannot be read, or
+    /// the disk is full or fails. No store is created then.
     pub fn import(path: &Path, archive: impl Read, name: &Path) -> Result<Totals, StoreError> {
         let failed = |source| StoreError::Io { path: path.to_owned(), source };
         claim(path)?.fill(path, |synced| {
@@ -40,7 +40,7 @@ impl Store {
         })
     }
 
-    /// Something that the store holds, if it holds anything.
+    /// Describes something that the store contains; `None` if it is empty.
     fn content(&self) -> Result<Option<String>, StoreError> {
         for (name, tree) in self.db.trees().map_err(|error| self.failed(error))? {
             if name == META {
@@ -65,18 +65,20 @@ impl Store {
     }
 }
 
-/// A folder that is kept for an import.
+/// A locked folder, reserved for an import or a salvage.
 pub(in crate::store) struct Claim {
     lock: Lock,
-    /// The number of the last sync of the empty store in it, if there is one.
+    /// The number of the last sync of the empty store in the folder, if there is one.
     synced: Option<u64>,
-    /// What was there before.
+    /// The previous contents of the path.
     found: Place,
 }
 
 impl Claim {
-    /// Puts what is staged in its place; removes it, and a folder that was made for it, if that
-    /// fails. What stages it gets the number of the last sync.
+    /// Calls `stage` to write a database, and moves it into its place.
+    ///
+    /// `stage` receives the number of the last sync of the empty store. If anything fails, the staged
+    /// database and a folder that was created for it are removed.
     pub fn fill<T>(
         mut self,
         path: &Path,
@@ -95,7 +97,7 @@ impl Claim {
     }
 }
 
-/// Takes the lock of a folder in which there is no store, or an empty one.
+/// Locks a folder that contains no store or an empty one; creates a missing folder.
 pub(in crate::store) fn claim(path: &Path) -> Result<Claim, StoreError> {
     let failed = |source| StoreError::Io { path: path.to_owned(), source };
     let found = look(path)?;
@@ -124,7 +126,7 @@ pub(in crate::store) fn claim(path: &Path) -> Result<Claim, StoreError> {
     }
 }
 
-/// An import on its way into a folder.
+/// An import in progress.
 struct Import<'a> {
     store: &'a Path,
     folder: &'a Path,
@@ -132,9 +134,9 @@ struct Import<'a> {
     filling: Filling,
     totals: Totals,
     checksums: String,
-    /// The last entry of a tree: its tree, the number of the part, its last key.
+    /// The last part of a tree that was read: the tree, the number of the part and its last key.
     tree: Option<(Vec<u8>, u64, Option<Vec<u8>>)>,
-    /// The last file.
+    /// The name of the last file that was read.
     file: Option<Vec<u8>>,
 }
 
@@ -201,7 +203,7 @@ impl<'a> Import<'a> {
         Ok(manifest)
     }
 
-    /// Takes in an entry, and says whether it is the last.
+    /// Reads an entry; returns true if it is the last one.
     fn entry<R: Read>(&mut self, entry: Entry<'_, R>) -> Result<bool, StoreError> {
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         if entry.header().entry_type() != EntryType::Regular {
@@ -248,7 +250,7 @@ impl<'a> Import<'a> {
         Ok(false)
     }
 
-    /// Writes a part of a tree.
+    /// Reads a part of a tree into the database.
     fn part<R: Read>(
         &mut self,
         name: &str,
@@ -288,7 +290,7 @@ impl<'a> Import<'a> {
         Ok(())
     }
 
-    /// Writes a file beside the database.
+    /// Reads a file beside the database into the folder.
     fn training_file<R: Read>(
         &mut self,
         name: &str,
@@ -337,7 +339,7 @@ impl<'a> Import<'a> {
         Ok(self.totals)
     }
 
-    /// All bytes of an entry.
+    /// Reads an entry completely.
     fn bytes<R: Read>(
         &mut self,
         name: &str,
@@ -366,7 +368,8 @@ impl<'a> Import<'a> {
     }
 }
 
-/// What a failure to read the archive's bytes says.
+/// Converts an error of reading the archive: damage is [`StoreError::Archive`], an error of the system
+/// [`StoreError::File`].
 fn broken(name: &Path, error: &io::Error) -> StoreError {
     let path = name.to_owned();
     let mut innermost = error;

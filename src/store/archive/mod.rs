@@ -1,8 +1,8 @@
-//! Archives: a store in one file, to keep, to move, and to come back from.
+//! Archives: a store in one file, for backups and transfers.
 //!
-//! An archive is a tar file compressed with zstd. `docs/store.md` describes it for those who want to read one
-//! by other means. It has everything that a store has but what is about its folder alone, so that a store that
-//! is imported exports to the same bytes.
+//! An archive is a tar file compressed with zstd; `docs/store.md` describes the format for other readers. It
+//! contains everything in a store except facts about its folder, so that an imported store exports to the
+//! same bytes.
 
 mod export;
 mod format;

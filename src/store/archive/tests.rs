@@ -1,4 +1,4 @@
-//! Tests of archives: what comes back, and what is refused.
+//! Tests of archives: round trips and rejected archives.
 
 use std::fs;
 use std::io::Read;
@@ -11,7 +11,7 @@ use super::export::Archive;
 use super::format::{self, Manifest, Totals};
 use crate::util::checksum::hashed;
 
-/// A store with something of everything.
+/// Creates a store with some of everything.
 fn filled(path: &Path) -> Store {
     let store = open(path);
     let source = store.put_source("fn space() {}").unwrap();
@@ -139,7 +139,7 @@ fn a_spoiled_archive_leaves_nothing_behind() {
     assert!(!path.exists());
 }
 
-/// An archive with the entries of another, changed.
+/// Returns an archive with the changed entries of another.
 fn changed(bytes: &[u8], change: impl Fn(&str, &mut Vec<u8>) -> bool) -> Vec<u8> {
     let mut tar = tar::Archive::new(zstd::Decoder::new(bytes).unwrap());
     let mut out = Vec::new();

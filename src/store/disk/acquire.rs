@@ -10,16 +10,19 @@ use super::lock_owner::Holder;
 use crate::store::error::StoreError;
 use crate::store::layout::DATABASE;
 
-/// The lock of a process that was killed can last for a moment.
+/// The time to wait for a lock whose holder answers at a socket: a killed process can leave its lock for a
+/// moment.
 pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 
-/// A process that only reads has a store open for a moment, and does not answer at a socket.
+/// The time to wait for other locks: a process that only reads holds its lock briefly and has no socket.
 const READER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The time between two attempts.
 pub(super) const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
-/// Takes the lock of a store's folder.
+/// Takes the exclusive lock of a store's folder.
+///
+/// Fails with [`StoreError::Held`] if another process keeps it for too long.
 pub(in crate::store) fn lock(path: &Path) -> Result<Lock, StoreError> {
     let database = path.join(DATABASE);
     wait_for_lock(path, &|| {
@@ -29,7 +32,7 @@ pub(in crate::store) fn lock(path: &Path) -> Result<Lock, StoreError> {
     })
 }
 
-/// Keeps others from writing into a store.
+/// Takes the shared lock of a store, which keeps others from writing into it.
 pub(in crate::store) fn lock_to_read(path: &Path, database: &Path) -> Result<Lock, StoreError> {
     wait_for_lock(path, &|| Lock::share(path, database))
 }
@@ -54,7 +57,7 @@ fn wait_for_lock(
     }
 }
 
-/// The error that names who has a store open.
+/// Returns the error that names the process which has a store open.
 pub(super) fn held(path: &Path) -> StoreError {
     let holder = Holder::of(path).map_or_else(
         || "another process".to_owned(),

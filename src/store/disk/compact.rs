@@ -1,4 +1,4 @@
-//! Giving space back.
+//! Compaction: giving disk space back.
 
 use super::database::Database;
 use super::open_database::open_database;
@@ -9,25 +9,24 @@ use crate::store::engine::{Engine, Tree};
 use crate::store::error::StoreError;
 use crate::store::store::Store;
 
-/// What a compaction did.
+/// The result of a compaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compacted {
-    /// Bytes of the database on the disk before.
+    /// Bytes of the database on disk before.
     pub before: u64,
-    /// Bytes after; as before where a fresh database is no smaller.
+    /// Bytes of the database on disk afterwards; equal to `before` if a fresh database is no smaller.
     pub after: u64,
 }
 
 impl Store {
-    /// Writes all that the store holds into a fresh database, compares the two, and puts the fresh one in
-    /// the place of the old.
+    /// Copies the store's records into a fresh database, compares the two, and replaces the old database.
     ///
-    /// sled appends and gives little back; a database that was written in one go is small. If it is no
-    /// smaller than the old one, that one stays. The folder stays locked all the time. A kill leaves the old
-    /// database or the fresh one, which the next opening for writing sees to.
+    /// sled appends and reclaims little space, while a database written in one go is small. The old database
+    /// stays if the fresh one is no smaller. The folder stays locked throughout. A kill leaves one of the two
+    /// databases in place; the next opening for writing cleans up.
     ///
     /// # Errors
-    /// The store fails, is damaged, or the disk has no room for a second database; the store is as it was.
+    /// The store fails or is damaged, or the disk has no space for a second database. The store is unchanged.
     pub fn compact(mut self) -> Result<Compacted, StoreError> {
         let path = self.path.clone();
         let failed = |source| StoreError::Io { path: path.clone(), source };
@@ -60,7 +59,7 @@ impl Store {
     }
 }
 
-/// Refuses a copy that is not what it was made of.
+/// Returns an error if a copy differs from the store's database in any tree or record.
 fn compare(store: &Store, copy: &Engine) -> Result<(), StoreError> {
     let failed = |error| store.failed(error);
     let (ours, theirs) = (store.db.trees().map_err(failed)?, copy.trees().map_err(failed)?);

@@ -1,4 +1,4 @@
-//! sled's database, closed without harm.
+//! sled's database, with a safe way to close it.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -10,18 +10,18 @@ use sled::Db;
 use super::watchdog::without_panic;
 use crate::store::StoreError;
 
-/// sled's database, to be the last of its handles that is dropped.
+/// sled's database; the last of its handles to be dropped.
 ///
-/// After a write that failed sled waits for ever for the one that would have followed, also when it is
-/// closed; then it is left as it is, for the process to end.
+/// After a failed write, sled waits forever for the write after it, also when it closes. Such a database is
+/// leaked instead of closed: the process is about to end.
 #[derive(Debug)]
 pub(in crate::store) struct Database {
-    /// There until it is dropped.
+    /// The database; `None` only while it is dropped.
     db: Option<Db>,
     broken: OnceLock<Broken>,
 }
 
-/// The first write that failed.
+/// The error of the first write that failed.
 #[derive(Debug)]
 struct Broken {
     code: Option<i32>,
@@ -34,13 +34,13 @@ impl Database {
         Self { db: Some(db), broken: OnceLock::new() }
     }
 
-    /// Notes that a write failed: none is tried after it.
+    /// Records that a write failed: no write is tried after it.
     pub(in crate::store) fn give_up(&self, error: &io::Error) {
         let (code, kind) = (error.raw_os_error(), error.kind());
         let _ = self.broken.set(Broken { code, kind, text: error.to_string() });
     }
 
-    /// Refuses after a write that failed.
+    /// Returns the error of the first failed write, if there was one.
     pub(in crate::store) fn check(&self, path: &Path) -> Result<(), StoreError> {
         let Some(Broken { code, kind, text }) = self.broken.get() else { return Ok(()) };
         let source =

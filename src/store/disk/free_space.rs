@@ -1,10 +1,10 @@
-//! The room on a store's disk.
+//! Free space on a store's disk.
 
 use std::path::Path;
 
 use crate::store::error::StoreError;
 
-/// Refuses to go on with less than `needed` bytes free on a store's disk.
+/// Returns [`StoreError::Full`] if fewer than `needed` bytes are free on a store's disk.
 pub(in crate::store) fn check_room(path: &Path, needed: u64) -> Result<(), StoreError> {
     let free = fs4::available_space(path)
         .map_err(|source| StoreError::Io { path: path.to_owned(), source })?;

@@ -1,7 +1,7 @@
-//! Bringing a store's files to the disk.
+//! Syncing a store's files to disk.
 //!
-//! sled's flush hands its log to the operating system, and writes large values to files below `blobs`
-//! that it never brings to the disk; nor does it the names of its files.
+//! sled's flush hands its log to the operating system and never syncs it. sled syncs neither the large
+//! values, which it writes to files below `blobs`, nor the names of its files.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -14,17 +14,17 @@ use crate::util::atomic_file::{
     Replacement, create_folder_like_folder, restrict_like_folder, sync_folder, sync_parent,
 };
 
-/// What is known to be on the disk.
+/// The files that are known to be on disk.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Durable {
-    /// The files of large values; they never change.
+    /// The names of the files of large values, which never change.
     blobs: HashSet<OsString>,
-    /// Whether the files that only opening a store writes are.
+    /// True if the files that are written only when a store is opened are synced.
     opening: bool,
 }
 
 impl Durable {
-    /// Brings everything that sled has written to the disk, except the names in the store's folder.
+    /// Syncs everything that sled has written, except the names in the store's folder.
     pub(in crate::store) fn bring(&mut self, path: &Path) -> io::Result<()> {
         if !self.opening {
             for entry in fs::read_dir(path)? {
@@ -58,7 +58,7 @@ impl Durable {
     }
 }
 
-/// Makes a folder with its parents, and brings their names to the disk.
+/// Creates a folder with its missing parents, and syncs their names to disk.
 pub(in crate::store) fn make_folder(path: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = path
         .ancestors()
@@ -76,7 +76,7 @@ pub(in crate::store) fn make_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A file that sled removes meanwhile is one that it has no more use for.
+/// Syncs a file. A missing one is no error: sled has removed a file that it no longer needs.
 fn sync_file(path: &Path) -> io::Result<()> {
     match File::open(path) {
         Ok(file) => file.sync_all(),
@@ -85,7 +85,7 @@ fn sync_file(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Writes the number of the last sync beside a database that has it.
+/// Writes the number of the last sync to a file beside the database that contains it.
 pub(in crate::store) fn write_synced(folder: &Path, number: u64) -> io::Result<()> {
     let mut new = Replacement::in_own_folder(&folder.join(SYNCED), "synced.new")?;
     writeln!(new, "{number}")?;

@@ -1,8 +1,8 @@
-//! What a process that was killed while it opened a store leaves behind.
+//! Files left behind by a process that was killed while it opened a store.
 //!
-//! sled writes `conf` before it makes its database file, and reads a half-written one as damage. When
-//! it opens a database it writes a snapshot under a name of its own, renames it, and takes one that was
-//! not renamed for the newest of all. Nothing of the store is in these files: they are removed.
+//! sled writes `conf` before it creates its database file, and treats a half-written one as damage. When it
+//! opens a database, it writes a snapshot under a temporary name and renames it; it would take one that was
+//! not renamed for the newest of all. These files contain nothing of the store, so they are removed.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
@@ -14,12 +14,12 @@ use crate::store::layout::{CONF, DATABASE};
 
 const UNFINISHED: &str = ".generating";
 
-/// Removes what is left of a store that a process did not come to make, in a folder that bears its marker.
+/// Removes the remains of a store that was never completed, in a folder that bears the store's marker.
 pub(in crate::store) fn clear_unmade(path: &Path) -> io::Result<()> {
     remove_file(&path.join(CONF))
 }
 
-/// Removes what is left, unless another process has the store open: then it is that process's.
+/// Removes unfinished snapshots, unless another process has the database open and may be writing one.
 pub(in crate::store) fn clear(path: &Path) -> io::Result<()> {
     let _lock = match File::open(path.join(DATABASE)) {
         Ok(database) => match database.try_lock() {

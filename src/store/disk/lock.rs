@@ -1,7 +1,7 @@
 //! The lock of a store's folder.
 //!
-//! sled locks its database file. That is not enough where the file itself is replaced, so the folder has a
-//! lock of its own, which is taken before anything in it is looked at.
+//! sled locks its database file. Since that file can be replaced, the folder has its own lock, which is taken
+//! before anything in the folder is read.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
@@ -12,20 +12,20 @@ use std::time::{Duration, Instant};
 
 use crate::util::atomic_file::create_like_folder;
 
-/// The file that is locked.
+/// The name of the lock file.
 pub(in crate::store) const FILE: &str = "lock";
 
-/// A folder that no other process uses, or that others only read. Clones share the lock; it goes with the last.
+/// The lock of a folder, exclusive or shared. Clones share the lock; dropping the last one releases it.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Lock {
     files: Arc<Vec<File>>,
-    /// The file that is locked, if it was made for that.
+    /// The path of the lock file, if it was created for this lock.
     made: Option<PathBuf>,
 }
 
 impl Lock {
-    /// Takes the lock of a folder, which must be there; `None` if somebody else has it for as long as
-    /// `patience` lasts.
+    /// Takes the exclusive lock of an existing folder; returns `None` if another process still has it after
+    /// `patience`. `pause` is the time between two attempts.
     pub fn take(folder: &Path, patience: Duration, pause: Duration) -> io::Result<Option<Self>> {
         let path = folder.join(FILE);
         let started = Instant::now();
@@ -49,8 +49,10 @@ impl Lock {
         }
     }
 
-    /// Keeps others from writing into a folder with a database, without making or changing a file; `None` if
-    /// somebody writes.
+    /// Takes a shared lock of a folder and its database without creating or changing a file; returns `None`
+    /// if another process is writing.
+    ///
+    /// Files that are missing or cannot be locked are skipped: see [`is_certain`](Self::is_certain).
     pub fn share(folder: &Path, database: &Path) -> io::Result<Option<Self>> {
         let mut files = Vec::new();
         // A store that was copied may have no file to lock. sled's own lock is on the database.
@@ -73,17 +75,17 @@ impl Lock {
         Ok(Some(Self { files: Arc::new(files), made: None }))
     }
 
-    /// Whether a file could be locked at all.
+    /// Returns true if at least one file could be locked.
     pub fn is_certain(&self) -> bool {
         !self.files.is_empty()
     }
 
-    /// Whether somebody has the lock of a file.
+    /// Returns true if an exclusive lock of a file is held.
     pub fn is_taken(path: &Path) -> io::Result<bool> {
         Ok(matches!(File::open(path)?.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
-    /// Removes the file that is locked if it was made for that.
+    /// Removes the lock file if it was created for this lock.
     pub fn remove_if_new(&mut self) {
         if let Some(path) = self.made.take() {
             let _ = fs::remove_file(path);
@@ -91,7 +93,7 @@ impl Lock {
     }
 }
 
-/// Whether a path still leads to a file that was opened by it.
+/// Returns true if a path still leads to the file that was opened there.
 #[cfg(unix)]
 fn is_there(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
@@ -126,7 +128,7 @@ mod tests {
         assert!(Lock::take(&dir.path().join("missing"), NONE, PAUSE).is_err());
     }
 
-    /// Who waits for a folder that is taken away and made anew gets the lock of the one that is there.
+    /// A process that waits while the lock file is removed gets the lock of a new file.
     #[cfg(unix)]
     #[test]
     fn a_lock_that_was_removed_is_none() {

@@ -1,8 +1,8 @@
-//! Who has a store open: a file in its folder that says so, for messages and for those that want to
-//! ask.
+//! The process that has a store open: a file in the store's folder describes it, for messages and for
+//! processes that want to ask it.
 //!
-//! The lock of the folder alone decides who may open it. The file is a courtesy: one that a dead
-//! process left behind is recognised and overwritten.
+//! The lock of the folder alone decides who may open the store; the file is only informative. One that a dead
+//! process left behind is recognized and overwritten.
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -15,17 +15,17 @@ use serde::{Deserialize, Serialize};
 use crate::store::format::record::now_s;
 use crate::util::atomic_file::Replacement;
 
-/// The file within the store's folder.
+/// The name of the file within the store's folder.
 const FILE: &str = "holder";
-/// What it is written as before it is renamed.
+/// The name under which the file is written before it is renamed.
 const TEMPORARY: &str = "holder.new";
 /// The version of the file's layout.
 const FORMAT: u32 = 1;
-/// How long a holder waits between two signs of life.
+/// The time between two heartbeats of a holder.
 pub const HEARTBEAT: Duration = Duration::from_secs(2);
-/// No holder's file is longer.
+/// The most bytes that are read of a holder's file.
 const MAX_BYTES: u64 = 64 << 10;
-/// The most characters of a command that are shown.
+/// The most characters of a command that are kept.
 const MAX_COMMAND: usize = 200;
 
 /// The process that has a store open.
@@ -33,22 +33,22 @@ const MAX_COMMAND: usize = 200;
 pub struct Holder {
     /// The version of this record's layout.
     pub format: u32,
-    /// The number of the process.
+    /// The process ID.
     pub process: u32,
-    /// When the process started, in ticks since its machine did, where the system says so: a number
-    /// of a process is used again.
+    /// The time at which the process started, in clock ticks since its machine booted (Linux only). It tells
+    /// the process from a later one with the same ID.
     pub process_start: Option<u64>,
-    /// The name of its machine.
+    /// The host name of its machine.
     pub host: String,
     /// Its command line without the program's name.
     pub command: String,
-    /// The runs that it works on.
+    /// The names of the runs that it is working on.
     pub runs: Vec<String>,
-    /// When it opened the store, in seconds since 1970.
+    /// The time at which it opened the store, in seconds since 1970.
     pub since_s: u64,
-    /// When it last said that it is alive, in seconds since 1970.
+    /// The time of its last heartbeat, in seconds since 1970.
     pub heartbeat_s: u64,
-    /// The socket at which it answers.
+    /// The path of the socket at which it answers, if it has one.
     pub socket: Option<PathBuf>,
 }
 
@@ -71,13 +71,14 @@ impl Holder {
         }
     }
 
-    /// What a store's folder says of who has it open; `None` if it says nothing that this program
-    /// understands, or if that process is dead.
+    /// Returns the living process that has a store open, according to the file in the store's folder.
+    ///
+    /// `None` if the file is missing or has another format, or if the process is dead.
     pub fn of(store: &Path) -> Option<Self> {
         Self::noted(store).filter(Self::is_alive)
     }
 
-    /// What a store's folder says of who has it open, or had when it died.
+    /// Returns the process that a store's folder names as its holder, alive or dead.
     pub fn noted(store: &Path) -> Option<Self> {
         let mut text = Vec::new();
         let file = fs::File::open(store.join(FILE)).ok()?;
@@ -86,34 +87,34 @@ impl Holder {
         (holder.format == FORMAT).then_some(holder)
     }
 
-    /// Whether the process is there, as far as this machine can tell.
+    /// Returns true if the process is alive. A process of another machine always counts as alive.
     pub fn is_alive(&self) -> bool {
         self.host != host() || is_alive(self.process, self.process_start)
     }
 
-    /// Whether it is the same opening of the store as another.
+    /// Returns true if both records describe the same opening of the store.
     pub fn is_same(&self, other: &Self) -> bool {
         (self.process, self.process_start, &self.host, self.since_s)
             == (other.process, other.process_start, &other.host, other.since_s)
     }
 
-    /// The process for people.
+    /// Returns a description for messages: the process ID, the host and the command.
     pub fn name(&self) -> String {
         format!("process {} on {} (`tandem {}`)", self.process, self.host, self.command)
     }
 
-    /// The process for people, and for how long it has had the store open.
+    /// Returns [`name`](Self::name) and the time for which the store has been open.
     pub fn describe(&self) -> String {
         format!("{} for {}", self.name(), span(now_s().saturating_sub(self.since_s)))
     }
 
-    /// How many seconds ago it last said that it is alive.
+    /// Returns the seconds since the last heartbeat.
     pub fn silent_s(&self) -> u64 {
         now_s().saturating_sub(self.heartbeat_s)
     }
 }
 
-/// A number of seconds for people.
+/// Formats a time in seconds for messages, in its largest suitable unit.
 fn span(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} s"),
@@ -123,7 +124,7 @@ fn span(seconds: u64) -> String {
     }
 }
 
-/// The file that says that this process has a store open, for as long as it has.
+/// The file that names this process as the holder of a store; removed when this is dropped.
 #[derive(Debug)]
 pub(in crate::store) struct Holding {
     store: PathBuf,
@@ -131,7 +132,7 @@ pub(in crate::store) struct Holding {
 }
 
 impl Holding {
-    /// Writes the file. The store's lock has to be held.
+    /// Writes the file. The caller has to hold the store's lock.
     pub(in crate::store) fn new(store: &Path) -> Self {
         let holding = Self { store: store.to_owned(), holder: Mutex::new(Holder::this_process()) };
         holding.write(&holding.holder());
@@ -142,7 +143,7 @@ impl Holding {
         self.holder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A folder that takes no more files is no reason to stop.
+    /// Replaces the file. A failure is only logged: the file is not needed for the work on the store.
     pub(in crate::store) fn write(&self, holder: &Holder) {
         let write = || {
             let text = serde_json::to_string(holder).map_err(io::Error::other)?;
@@ -174,8 +175,8 @@ fn host() -> String {
     env::var("COMPUTERNAME").unwrap_or_else(|_| "this machine".to_owned())
 }
 
-/// When a process started, in ticks since the machine did, and whether it is more than an entry that
-/// its parent has not read yet.
+/// Returns the start time of a process, in clock ticks since boot, and whether it is running; a zombie is
+/// not. `None` if there is no such process.
 #[cfg(target_os = "linux")]
 fn status(process: u32) -> Option<(u64, bool)> {
     let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
@@ -210,7 +211,7 @@ fn is_alive(process: u32, _start: Option<u64>) -> bool {
     rustix::process::test_kill_process(process) != Err(rustix::io::Errno::SRCH)
 }
 
-/// Nobody to ask: the lock alone says whether somebody has the store open.
+/// Returns true: without a way to find out, the lock alone decides.
 #[cfg(not(unix))]
 const fn is_alive(_process: u32, _start: Option<u64>) -> bool {
     true

@@ -1,6 +1,6 @@
-//! Bringing a store of an older format to the present one.
+//! Migration of stores of older formats to the present one.
 //!
-//! Format 1 kept each trial in an entry of its own, in the tree `trials`, without a checksum.
+//! Format 1 kept each trial as one record without a checksum, in the tree `trials`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,18 +13,18 @@ use crate::store::packing::{Packed, pack};
 use crate::store::store::Store;
 use crate::store::{Entry, StoreError, Stretch, Trial};
 
-/// The tree of format 1.
+/// The name of format 1's tree of trials.
 pub(in crate::store) const OLD_TRIALS: &str = "trials";
 
-/// Writes the trials of format 1 to the journal. What an interrupted migration wrote is overwritten;
-/// the old tree is left alone.
+/// Copies the trials of format 1 to the journal. The output of an interrupted migration is overwritten; the
+/// old tree stays.
 pub(in crate::store) fn copy_trials(store: &Store) -> Result<(), StoreError> {
     let failed = |error| store.failed(error);
     store.journal.clear().map_err(failed)?;
     each_batch(store, &mut |packed| store.journal.apply_batch(packed.batch()).map_err(failed))
 }
 
-/// The journal that the trials of format 1 would be written to.
+/// Returns the journal that [`copy_trials`] would write, in memory.
 pub(in crate::store) fn trials_in_memory(store: &Store) -> Result<Tree, StoreError> {
     let mut records: BTreeMap<IVec, IVec> = BTreeMap::new();
     each_batch(store, &mut |packed| {
@@ -34,8 +34,10 @@ pub(in crate::store) fn trials_in_memory(store: &Store) -> Result<Tree, StoreErr
     Ok(Tree::Memory(Arc::new(records)))
 }
 
-/// A trial as format 1 had it, if a value is one; it has no checksum, and is taken for one if it has
-/// the right step and nothing else.
+/// Decodes a trial of format 1; `None` if the value is none.
+///
+/// Such a trial has no checksum. A value is accepted if it has the expected step, finite numbers and no bytes
+/// beyond the trial.
 pub(in crate::store) fn old_trial(step: u64, value: &[u8]) -> Option<Trial> {
     let trial: Trial = postcard::from_bytes(value).ok()?;
     let is_all = || postcard::to_stdvec(&trial).is_ok_and(|bytes| bytes == value);

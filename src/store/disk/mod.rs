@@ -1,4 +1,4 @@
-//! The care that sled and its files need: locks, writes that last, whole replacements.
+//! Safe use of sled and its files: locks, synced writes, replacement of whole databases.
 
 pub(super) mod acquire;
 pub(super) mod compact;

@@ -1,4 +1,4 @@
-//! Opening sled's database.
+//! Opening of sled databases.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -16,10 +16,10 @@ use crate::store::error::{StoreError, damaged};
 use crate::store::layout::{BLOBS, TRAININGS};
 use crate::util::atomic_file::{create_folder_like_folder, restrict_like_folder};
 
-/// Memory that sled may use for pages.
+/// The memory that sled may use for its page cache, in bytes.
 const CACHE_BYTES: u64 = 64 << 20;
 
-/// Opens a database, which is made if it is missing.
+/// Opens the database in a folder, and creates a missing one.
 pub(in crate::store) fn open_database(path: &Path) -> Result<Db, StoreError> {
     let config = sled::Config::new()
         .path(path)
@@ -53,7 +53,7 @@ pub(in crate::store) fn open_database(path: &Path) -> Result<Db, StoreError> {
     }
 }
 
-/// Takes from sled's files what the folder does not allow.
+/// Restricts the permissions of sled's files to those of the store's folder.
 fn restrict(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
@@ -65,8 +65,8 @@ fn restrict(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// sled reports a lock that it cannot have as an error of its own making, with the text of the
-/// system's inside.
+/// Returns true if an error means that another process has sled's lock. sled wraps the system's error in an
+/// error of its own, with the system's text inside.
 fn is_lock(error: &io::Error) -> bool {
     error.kind() == ErrorKind::WouldBlock || error.to_string().contains("could not acquire lock")
 }

@@ -1,10 +1,9 @@
-//! A whole database put in the place of another, or of none, so that a kill at any moment leaves
-//! either the one or the other.
+//! Replacement of a whole database, so that a kill at any moment leaves either the old one or the new one.
 //!
-//! It is written into a folder within the store's, `incoming.part`. Once all of it is on the disk, that
-//! folder is renamed to `incoming`: from then on it is what the store holds, and whoever opens the store
-//! first moves its files into their places. The database file goes last, so that as long as it is in
-//! `incoming` every move can be done again. All of this happens under the store's [`Lock`](super::lock::Lock).
+//! The new database is written into `incoming.part`, a folder within the store's. Once it is on disk, that
+//! folder is renamed to `incoming` and counts as the store's database: the next process that opens the store
+//! moves its files into place. The database file is moved last, so that every move can be repeated as long as
+//! the file is in `incoming`. All of this happens under the store's [`Lock`](super::lock::Lock).
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -19,22 +18,23 @@ use crate::util::atomic_file::{
     create_folder_like_folder, move_folder, restrict_like_folder, sync_folder,
 };
 
-/// Holds what is being written; worth nothing.
+/// The folder of a database that is being written; worthless after a kill.
 const UNFINISHED: &str = "incoming.part";
-/// Holds what is whole and not in its place yet.
+/// The folder of a complete database that is not in its place yet.
 const READY: &str = "incoming";
-/// Folders of a store beside its database file.
+/// The folders of a store beside its database file.
 const FOLDERS: [&str; 2] = [BLOBS, TRAININGS];
 
-/// The folder of a database that is whole and not in its place yet, if there is one: it bears a marker, or may be
-/// what an older program made, which set none. What is in it has to show that.
+/// Returns the folder of a complete database that is not in its place yet, if there is one.
+///
+/// The folder has to bear a marker or, since older programs set none, contain nothing but a database.
 pub(in crate::store) fn ready(store: &Path) -> Option<PathBuf> {
     let folder = store.join(READY);
     (is_folder(&folder) && (is_marked(&folder) || may_be_of_older_program(&folder)))
         .then_some(folder)
 }
 
-/// Whether there is a database that was not written to its end.
+/// Returns true if there is a database that was not completed.
 pub(in crate::store) fn is_unfinished(store: &Path) -> bool {
     let folder = store.join(UNFINISHED);
     is_folder(&folder) && is_marked(&folder)
@@ -44,7 +44,7 @@ fn is_folder(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
-/// Whether a folder has a database and nothing else.
+/// Returns true if a folder contains a database with valid settings, and nothing else.
 fn may_be_of_older_program(folder: &Path) -> bool {
     let Ok(entries) = fs::read_dir(folder) else { return false };
     let known = [DATABASE, CONF, BLOBS, TRAININGS].map(OsStr::new);
@@ -54,7 +54,7 @@ fn may_be_of_older_program(folder: &Path) -> bool {
         && fs::read(folder.join(CONF)).is_ok_and(|bytes| is_conf(&bytes))
 }
 
-/// Makes an empty folder to write a database into.
+/// Creates an empty folder to write a database into.
 pub(in crate::store) fn stage(store: &Path) -> io::Result<PathBuf> {
     discard(store)?;
     for name in [READY, UNFINISHED] {
@@ -74,12 +74,12 @@ pub(in crate::store) fn stage(store: &Path) -> io::Result<PathBuf> {
     Ok(staged)
 }
 
-/// Removes what is not finished.
+/// Removes a database that was not completed.
 pub(in crate::store) fn discard(store: &Path) -> io::Result<()> {
     if is_unfinished(store) { remove_marked(&store.join(UNFINISHED)) } else { Ok(()) }
 }
 
-/// Removes a folder that is ours. The marker goes last: a kill leaves a folder that is ours still.
+/// Removes a folder that bears the store's marker. The marker goes last, so that a kill leaves it marked.
 fn remove_marked(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -95,13 +95,13 @@ fn remove_marked(folder: &Path) -> io::Result<()> {
     remove_folder(folder)
 }
 
-/// Puts the database that was staged, and which nobody has open, in the place of the store's.
+/// Replaces the store's database by the staged one, which no process may have open.
 pub(in crate::store) fn replace(store: &Path) -> io::Result<()> {
     commit(store)?;
     place(store, &mut |_| Ok(()))
 }
 
-/// Ends what a kill cut off: a database that is whole gets its place.
+/// Completes a replacement that a kill interrupted: a complete database is moved into its place.
 pub(in crate::store) fn recover(store: &Path) -> io::Result<()> {
     if ready(store).is_some() {
         place(store, &mut |_| Ok(()))?;
@@ -109,7 +109,7 @@ pub(in crate::store) fn recover(store: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Brings the staged database to the disk and makes it what the store holds.
+/// Syncs the staged database to disk and makes it the one that counts.
 fn commit(store: &Path) -> io::Result<()> {
     let staged = store.join(UNFINISHED);
     remove_snapshots(&staged)?;
@@ -117,8 +117,8 @@ fn commit(store: &Path) -> io::Result<()> {
     move_folder(&staged, &store.join(READY))
 }
 
-/// Moves the files of a whole database into their places. `step` hears what is done next, and its error
-/// stops everything, as a kill would.
+/// Moves the files of a complete database into their places. `step` gets the name of each step before it is
+/// done; an error of `step` stops everything, as a kill would.
 fn place(store: &Path, step: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
     let ready = store.join(READY);
     if ready.join(DATABASE).exists() {
@@ -156,7 +156,7 @@ fn remove_snapshots(folder: &Path) -> io::Result<()> {
     snapshots(folder)?.iter().try_for_each(|path| remove_file(path))
 }
 
-/// Brings all files below a folder to the disk.
+/// Syncs all files below a folder to disk, and restricts their permissions to the folder's.
 fn sync_all(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -171,7 +171,7 @@ fn sync_all(folder: &Path) -> io::Result<()> {
     sync_folder(folder)
 }
 
-/// Removes a file, if it is there.
+/// Removes a file if it exists.
 pub(in crate::store) fn remove_file(path: &Path) -> io::Result<()> {
     missing_is_fine(fs::remove_file(path))
 }
@@ -236,7 +236,7 @@ mod tests {
         files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
     }
 
-    /// Stops before each step in turn, goes on as an opening would, and wants the same end.
+    /// Stops before each step in turn, recovers as an opening would, and expects the same final files.
     #[test]
     fn a_kill_before_any_step_leaves_the_new_database() {
         let expected = owned(&[

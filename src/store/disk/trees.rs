@@ -1,4 +1,4 @@
-//! A fresh database that is filled with the records of trees, whatever they are.
+//! Fresh databases, filled with the records of other trees.
 
 use std::path::{Path, PathBuf};
 
@@ -11,18 +11,19 @@ use crate::store::engine::Engine;
 use crate::store::error::StoreError;
 use crate::store::layout::{FREE_BYTES, META, SYNCED_KEY};
 
-/// Bytes that are written between two flushes.
+/// The most bytes that are written between two flushes.
 const FLUSH_EVERY: u64 = 8 << 20;
-/// Bytes that sled may take on the disk for a byte that it is given, at most.
+/// The most bytes that sled may use on disk for each byte that it is given.
 const AMPLIFICATION: u64 = 4;
 
-/// Whether a record is about the folder that the database is in and not about what it holds: the
-/// number of the last sync, which a file beside the database has too.
+/// Returns true if a record concerns the folder of a database and not its contents: the number of the last
+/// sync, which is also in a file beside the database.
 pub(in crate::store) fn is_local(tree: &[u8], key: &[u8]) -> bool {
     tree == META && key == SYNCED_KEY.as_bytes()
 }
 
-/// Writes all records of a database into a new one, in an empty folder within a store's.
+/// Copies all records of a database into a new one, in an empty folder within the store's. `synced` is the
+/// new database's sync number.
 pub(in crate::store) fn copy_trees(
     from: &Engine,
     store: &Path,
@@ -47,14 +48,14 @@ pub(in crate::store) fn copy_trees(
 pub(in crate::store) struct Filling {
     db: Db,
     folder: PathBuf,
-    /// The folder of the store that it is for, which messages name.
+    /// The folder of the store, for messages.
     store: PathBuf,
-    /// Bytes since the last flush.
+    /// Bytes written since the last flush.
     unflushed: u64,
 }
 
 impl Filling {
-    /// A database in an empty folder within a store's.
+    /// Creates a database in an empty folder within the store's.
     pub fn new(store: &Path, folder: &Path) -> Result<Self, StoreError> {
         let db = open_database(folder)?;
         let (folder, store) = (folder.to_owned(), store.to_owned());
@@ -63,12 +64,12 @@ impl Filling {
         Ok(new)
     }
 
-    /// One of its trees.
+    /// Opens a tree of the database.
     pub fn tree(&self, name: &[u8]) -> Result<Tree, StoreError> {
         self.db.open_tree(name).map_err(|error| StoreError::of(&self.store, error))
     }
 
-    /// Adds a record to one of its trees.
+    /// Adds a record to a tree of the database, after a flush if too much would be unflushed.
     pub fn insert(&mut self, tree: &Tree, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         let bytes = (key.len() + value.len()) as u64;
         if self.unflushed + bytes > FLUSH_EVERY {
@@ -79,8 +80,9 @@ impl Filling {
         Ok(())
     }
 
-    /// Hands everything to the operating system and closes the database, which is to be the one of the
-    /// sync of a number: without that number, which is written last, its end is lost.
+    /// Flushes and closes the database, and marks it with the sync number `synced`.
+    ///
+    /// The number is written last: a database without it has lost its end.
     pub fn close(mut self, synced: u64) -> Result<(), StoreError> {
         let meta = self.tree(META)?;
         self.flush(0)?;
@@ -90,7 +92,8 @@ impl Filling {
             .map_err(|source| StoreError::Io { path: self.store.clone(), source })
     }
 
-    /// Hands everything to the operating system, and makes sure that there is room for what comes next.
+    /// Hands everything to the operating system, and checks that the disk has space for the next `next`
+    /// bytes.
     fn flush(&mut self, next: u64) -> Result<(), StoreError> {
         self.db.flush().map_err(|error| StoreError::of(&self.store, error))?;
         self.unflushed = 0;

@@ -1,7 +1,7 @@
-//! What is done when sled neither answers nor returns an error.
+//! Handling of sled's panics and hangs.
 //!
-//! A write that fails within one of sled's own threads can leave whoever waits for it waiting for ever,
-//! and contents that sled does not expect make it panic. A program asks to be told of both.
+//! A write that fails within one of sled's threads can make a caller wait forever, and unexpected file
+//! contents make sled panic. A program can ask for a report of both.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
@@ -14,27 +14,26 @@ use std::time::{Duration, Instant};
 
 use crate::store::error::StoreError;
 
-/// How long no write may come to its end while one is waited for. A disk that is alive takes seconds at
-/// the worst.
+/// The time for which writes may be pending without one finishing. A healthy disk takes seconds at worst.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often it is looked at.
+/// The interval between two checks.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// What the path of each of sled's sources has in it.
+/// A part of the path of every source file of sled.
 const SOURCES: &str = "sled-0.34";
 
-/// Tells the user of an error that nobody can return, and gives the exit code.
+/// A function that reports to the user an error which no function can return, and returns the exit code.
 pub type Report = fn(&StoreError) -> i32;
 
 static REPORT: OnceLock<Report> = OnceLock::new();
 
-/// The store that was opened last.
+/// The path of the store that was opened last.
 static OPENED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
-/// Has the process end with a report when the database of a store panics or does not answer for a minute.
+/// Makes the process exit with a report if the database of a store panics or finishes no write for a minute.
 ///
-/// To be called once, before a store is opened, by a program that has nothing else to save.
+/// Call it once, before a store is opened, in a program that has nothing else to save.
 pub fn end_with(report: Report) {
     if REPORT.set(report).is_err() {
         return;
@@ -56,7 +55,7 @@ pub fn end_with(report: Report) {
 #[error("{0}")]
 pub(in crate::store) struct Panicked(pub String);
 
-/// Runs something that panics on input it does not expect, and catches that.
+/// Runs a function that may panic on unexpected input, and returns the panic as an error.
 pub(in crate::store) fn without_panic<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     static HOOK: Mutex<()> = Mutex::new(());
     let _alone = HOOK.lock().unwrap_or_else(PoisonError::into_inner);
@@ -72,7 +71,7 @@ fn text(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
-/// Looks after the writes of a store that are waited for.
+/// A watch over the pending writes of a store.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Watch {
     state: Arc<State>,
@@ -87,7 +86,7 @@ struct State {
 }
 
 impl Watch {
-    /// Looks after the store in a folder, which is about to be opened, if there is someone to report to.
+    /// Starts to watch the store in a folder, which is about to be opened, if [`end_with`] was called.
     pub(in crate::store) fn start(path: &Path) -> Self {
         let watch = Self::default();
         *OPENED.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.to_owned());
@@ -104,7 +103,7 @@ impl Watch {
         watch
     }
 
-    /// Waits for a write.
+    /// Runs a write under watch, and returns its result.
     pub(in crate::store) fn over<T>(&self, write: impl FnOnce() -> T) -> T {
         self.state.waiting.fetch_add(1, Ordering::Relaxed);
         let result = write();
@@ -115,7 +114,8 @@ impl Watch {
 }
 
 impl State {
-    /// Waits until a write has been waited for too long; `false` when the store was closed before.
+    /// Blocks until writes have been pending for `patience` without one finishing; returns `false` if the
+    /// store is closed before.
     fn is_stuck(&self, patience: Duration, every: Duration) -> bool {
         let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut done, mut since) = (0, Instant::now());

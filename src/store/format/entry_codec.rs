@@ -1,26 +1,26 @@
-//! How an entry of a journal is written: a kind, a checksum, and one or many trials.
+//! The encoding of a journal's records: a kind, a checksum, and one or many trials.
 //!
-//! The bytes are the kind (1 byte), the CRC-32C of key, kind and rest (4 bytes, little-endian), and
-//! the rest: for [`SINGLE`] an [`Entry`] in postcard's encoding, for [`PACKED`] the length of a
-//! [`Stretch`] in postcard's encoding (4 bytes, little-endian) and the stretch, compressed by
-//! Zstandard.
+//! The bytes are the kind (1 byte), the CRC-32C of the key, the kind and the rest (4 bytes, little-endian),
+//! and the rest: for [`SINGLE`] an [`Entry`] in postcard's encoding; for [`PACKED`] the length of a
+//! [`Stretch`] in postcard's encoding (4 bytes, little-endian) and the stretch, compressed by Zstandard.
 
 use std::io;
 
 use super::trial::Entry;
 use super::trial_block::Stretch;
 
-/// One trial.
+/// The kind of a record with one trial.
 pub(in crate::store) const SINGLE: u8 = 0;
-/// A whole stretch.
+/// The kind of a record with a whole stretch.
 pub(in crate::store) const PACKED: u8 = 1;
-/// What a frame of Zstandard begins with (RFC 8878, 3.1.1).
+/// The magic number at the beginning of a Zstandard frame (RFC 8878, 3.1.1).
 pub(in crate::store) const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// Zstandard's default: higher levels take several times as long for a few per cent.
+/// The compression level: Zstandard's default. Higher levels take several times as long and save a few
+/// percent.
 const LEVEL: i32 = 3;
 
-/// What an entry of a journal holds.
+/// The content of a journal's record.
 pub(in crate::store) enum Packing {
     /// One trial.
     Single(Box<Entry>),
@@ -57,12 +57,12 @@ pub(in crate::store) enum EntryError {
     Compression(#[from] io::Error),
 }
 
-/// Writes one trial.
+/// Encodes one trial.
 pub(in crate::store) fn single(key: &[u8], entry: &Entry) -> Result<Vec<u8>, EntryError> {
     Ok(framed(key, SINGLE, &postcard::to_stdvec(entry)?))
 }
 
-/// Writes a whole stretch.
+/// Encodes a whole stretch. Fails if it exceeds [`Stretch::MAX_BYTES`].
 pub(in crate::store) fn packed(key: &[u8], stretch: &Stretch) -> Result<Vec<u8>, EntryError> {
     let bytes = postcard::to_stdvec(stretch)?;
     let length =
@@ -73,25 +73,25 @@ pub(in crate::store) fn packed(key: &[u8], stretch: &Stretch) -> Result<Vec<u8>,
 }
 
 impl Stretch {
-    /// The bytes that it takes in a journal, packed; `None` if it is too large for one.
+    /// Returns the size of the packed stretch in a journal, in bytes; `None` if it is too large to be stored.
     pub fn stored_bytes(&self) -> Option<usize> {
         Some(packed(&[], self).ok()?.len())
     }
 }
 
-/// Whether an entry holds a whole stretch, by its first byte.
+/// Returns true if a record contains a whole stretch, according to its first byte.
 pub(in crate::store) fn is_packed(value: &[u8]) -> bool {
     value.first() == Some(&PACKED)
 }
 
-/// Whether the checksum of an entry of a journal holds.
+/// Returns true if the kind of a record is known and its checksum matches.
 pub(in crate::store) fn is_whole(key: &[u8], value: &[u8]) -> bool {
     let Some((&kind, checked)) = value.split_first() else { return false };
     let Some((sum, rest)) = checked.split_first_chunk::<4>() else { return false };
     [SINGLE, PACKED].contains(&kind) && u32::from_le_bytes(*sum) == checksum(key, kind, rest)
 }
 
-/// Reads an entry of a journal, and checks it.
+/// Checks and decodes a record.
 pub(in crate::store) fn read(key: &[u8], value: &[u8]) -> Result<Packing, EntryError> {
     let (&kind, checked) = value.split_first().ok_or(EntryError::Empty)?;
     let (sum, rest) = checked.split_first_chunk::<4>().ok_or(EntryError::Cut)?;
@@ -122,7 +122,7 @@ fn framed(key: &[u8], kind: u8, rest: &[u8]) -> Vec<u8> {
     value
 }
 
-/// With the key, so that an entry in another's place does not pass.
+/// Computes the checksum of a record. It covers the key, so that a record under another key is detected.
 fn checksum(key: &[u8], kind: u8, rest: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c_append(crc32c::crc32c(key), &[kind]), rest)
 }

@@ -1,8 +1,8 @@
-//! Keys of trials and checkpoints: the run's name, a zero byte, the step in big-endian order.
+//! Keys of trials and checkpoints: the run's name, a zero byte and the step (8 bytes, big-endian).
 
-/// What all keys of a run begin with.
+/// Returns the prefix of all keys of a run.
 ///
-/// A name has no zero byte, so no run's keys begin with another's prefix.
+/// A name has no zero byte, so no key of one run begins with the prefix of another.
 pub(in crate::store) fn prefix(run: &str) -> Vec<u8> {
     let mut key = Vec::with_capacity(run.len() + 9);
     key.extend_from_slice(run.as_bytes());
@@ -10,20 +10,20 @@ pub(in crate::store) fn prefix(run: &str) -> Vec<u8> {
     key
 }
 
-/// The key of a step.
+/// Returns the key of a step of a run.
 pub(in crate::store) fn key(run: &str, step: u64) -> Vec<u8> {
     let mut key = prefix(run);
     key.extend_from_slice(&step.to_be_bytes());
     key
 }
 
-/// The run of a key.
+/// Returns the run of a key; `None` if it is not a key of this kind.
 pub(in crate::store) fn run(key: &[u8]) -> Option<&str> {
     let (name, _) = key.split_last_chunk::<8>()?;
     std::str::from_utf8(name.strip_suffix(&[0])?).ok()
 }
 
-/// The step of a key.
+/// Returns the step of a key; `None` if the key is too short.
 pub(in crate::store) fn step(key: &[u8]) -> Option<u64> {
     let (_, step) = key.split_last_chunk::<8>()?;
     Some(u64::from_be_bytes(*step))

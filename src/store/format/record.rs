@@ -1,4 +1,4 @@
-//! What is kept of a run beside its trials.
+//! Records of runs: everything that is stored of a run besides its trials.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,19 +9,19 @@ use serde::{Deserialize, Serialize};
 use crate::metrics::{Origin, Trust};
 use crate::pareto::{Objective, Weighted};
 
-/// How far a run has come.
+/// The progress of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It is in the store and has not started.
+    /// The run is stored and has not started.
     Created,
-    /// A process works on it, or was killed while it did.
+    /// A process is working on the run, or was killed while it did.
     Running,
-    /// It was stopped and can be resumed.
+    /// The run was stopped and can be resumed.
     Interrupted,
-    /// It has come to its end.
+    /// The run is complete.
     Finished,
-    /// It ended with an error.
+    /// The run ended with an error.
     Failed {
         /// The error.
         reason: String,
@@ -40,46 +40,46 @@ impl fmt::Display for Status {
     }
 }
 
-/// A stretch of a run with its own controller, searched parts and reward.
+/// A phase of a run: successive trials with their own controller, searched parts and reward.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhaseRecord {
-    /// Its position among the run's phases.
+    /// Its position among the run's phases, from 0.
     pub index: u32,
     /// Its name.
     pub name: String,
     /// The step of its first trial.
     pub first_step: u64,
-    /// After how many trials it ends at the latest, if that is known.
+    /// The most trials that it can have; `None` if there is no such limit or it is unknown.
     #[serde(default)]
     pub steps: Option<u64>,
-    /// A hash of everything that defines it.
+    /// The hash of everything that defines it.
     pub digest: String,
 }
 
-/// What is known of a sweep beside its trials.
+/// The progress and results of a sweep, besides its trials.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SweepRecord {
-    /// Pairs of the space that were or will be evaluated.
+    /// The number of pairs to evaluate.
     pub pairs: u64,
-    /// Networks among them.
+    /// The number of networks among them.
     pub networks: u64,
-    /// Configurations of the accelerator.
+    /// The number of accelerator configurations among them.
     pub configurations: u64,
-    /// Networks of the space that have no accuracy and are left out.
+    /// The number of networks that are left out because they have no accuracy.
     pub left_out: u64,
-    /// Networks that are done.
+    /// The number of networks whose pairs are all evaluated.
     pub done: u64,
-    /// Points of the frontier, which are the first trials.
+    /// The number of points of the Pareto frontier, which are the first trials.
     pub frontier: u64,
-    /// Pairs that can run.
+    /// The number of evaluated pairs that can run.
     pub running: u64,
-    /// The lowest and highest accuracy, latency in ms of the pairs that run, and area in mm2.
+    /// The lowest and highest value of each metric, by its name. Latencies are those of pairs that can run.
     pub ranges: BTreeMap<String, (f64, f64)>,
-    /// Time spent, in seconds.
+    /// The time spent, in seconds.
     pub seconds: f64,
     /// The objectives, in the order of their phases.
     pub goals: Vec<GoalRecord>,
-    /// What is to be said of pairs that were left out.
+    /// Remarks on pairs that were left out of the results.
     #[serde(default)]
     pub notes: Vec<String>,
 }
@@ -89,12 +89,12 @@ pub struct SweepRecord {
 pub struct GoalRecord {
     /// Its name.
     pub name: String,
-    /// What it is.
+    /// The weighted sum of metrics to maximize, and the constraints.
     pub objective: Weighted,
-    /// How many pairs keep its limits.
+    /// The number of pairs that satisfy its constraints.
     pub valid: u64,
-    /// The sum of relative excesses of the pair that comes closest to the limits, and the step of
-    /// that pair, where none keeps them.
+    /// The least violation on the frontier if no pair satisfies the constraints: the sum of the relative
+    /// excesses, and the step of the trial.
     pub nearest: Option<(f64, u64)>,
 }
 
@@ -103,58 +103,58 @@ pub struct GoalRecord {
 pub struct RunRecord {
     /// Its name, unique in the store.
     pub name: String,
-    /// How many runs of the experiment there were with it.
+    /// Its number among the runs of the experiment, from 1.
     pub number: u32,
-    /// The experiment's file, as it was given.
+    /// The path of the experiment's file, as given.
     pub file: String,
-    /// The hash of each source text by its file's name: the script and what it imports.
+    /// The hash of each source text by the name of its file: the script and its imports.
     pub sources: BTreeMap<String, String>,
-    /// The settings, overrides included.
+    /// The settings, including overrides.
     pub settings: serde_json::Value,
-    /// What the settings file said, before any override.
+    /// The content of the settings file, without overrides.
     #[serde(default)]
     pub defaults: serde_json::Value,
     /// The seed.
     pub seed: u64,
-    /// The limit of trials, if it has one.
+    /// The most trials that it can have; `None` if unlimited.
     pub steps: Option<u64>,
-    /// The objectives of its frontier.
+    /// The objectives of its Pareto frontier.
     pub objectives: Vec<Objective>,
-    /// How far it has come.
+    /// Its progress.
     pub status: Status,
     /// The name and version of the program.
     pub program: String,
     /// Versions and hashes of the data and models it uses.
     pub data: BTreeMap<String, String>,
-    /// Where its numbers come from, and how far they can be trusted.
+    /// The provenance of its numbers, and their trustworthiness.
     #[serde(default)]
     pub origins: Vec<Origin>,
-    /// What is known of it if it is a sweep.
+    /// The progress and results of the sweep; `None` if the run is a search.
     #[serde(default)]
     pub sweep: Option<SweepRecord>,
     /// The run that it was forked from.
     pub forked_from: Option<String>,
-    /// When it was made, in seconds since 1970.
+    /// The time of its creation, in seconds since 1970.
     pub created_s: u64,
-    /// When its record last changed, in seconds since 1970.
+    /// The time of the last change of its record, in seconds since 1970.
     pub updated_s: u64,
-    /// The phases it has entered.
+    /// The phases that it has entered, in order.
     pub phases: Vec<PhaseRecord>,
-    /// Its trials at the last checkpoint.
+    /// The number of its trials at the last checkpoint.
     pub trials: u64,
-    /// How many of those failed.
+    /// The number of failed trials among them.
     pub failed: u64,
-    /// What of it was lost, if it was salvaged from a damaged store.
+    /// The losses, if the run was salvaged from a damaged store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
 }
 
-/// What of a run was lost with the store that it was salvaged from.
+/// The parts of a salvaged run that were lost with the damaged store.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
-    /// The first and the last step of each stretch of trials in whose places are failed ones.
+    /// The first and the last step of each series of lost trials, which failed trials replace.
     pub trials: Vec<(u64, u64)>,
-    /// Whether the run's record was read from a damaged page or is lost.
+    /// True if the run's record is lost or was read from a damaged page.
     pub record: bool,
 }
 
@@ -173,8 +173,7 @@ impl fmt::Display for Lost {
 }
 
 impl RunRecord {
-    /// A run of an experiment's file that is made now and has not started, with nothing else known of
-    /// it.
+    /// Creates the record of a new run of an experiment's file. All but the names and times is empty or zero.
     pub fn new(name: &str, file: &str) -> Self {
         let now = now_s();
         Self {
@@ -202,8 +201,8 @@ impl RunRecord {
         }
     }
 
-    /// The number of trials at which the run ends at the latest, or its present phase if that comes
-    /// first; `None` if neither is known.
+    /// Returns the number of trials at which the run, or its present phase if that is earlier, ends at the
+    /// latest; `None` if neither limit is known.
     pub fn end(&self) -> Option<u64> {
         let phase = self.phases.last();
         let phase_end = phase.and_then(|phase| Some(phase.first_step + phase.steps?));
@@ -213,18 +212,18 @@ impl RunRecord {
         }
     }
 
-    /// Whether its accuracies are predicted, not measured.
+    /// Returns true if some of its numbers are predicted, not measured.
     pub fn is_predicted(&self) -> bool {
         self.origins.iter().any(|origin| origin.trust == Some(Trust::Predicted))
     }
 
-    /// Notes that the record changes now.
+    /// Sets the time of the last change to the present.
     pub fn touch(&mut self) {
         self.updated_s = now_s();
     }
 }
 
-/// The time in seconds since 1970.
+/// Returns the present time, in seconds since 1970.
 pub fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

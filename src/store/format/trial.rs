@@ -1,33 +1,33 @@
-//! A trial: a point with its metrics and reward.
+//! Trials: points of the space with their metrics and rewards.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What became of a point.
+/// The result of a trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// It was evaluated and judged.
+    /// The point has a reward.
     Done {
-        /// Its metrics by name.
+        /// The metrics by name.
         metrics: BTreeMap<String, f64>,
-        /// What the controller was told.
+        /// The reward that the controller received.
         reward: f64,
-        /// Whether it met the limits of its phase.
+        /// True if all constraints of the phase are satisfied.
         valid: bool,
     },
-    /// It could not be evaluated or judged.
+    /// The evaluation or the reward failed.
     Failed {
-        /// Its metrics, if it was evaluated.
+        /// The metrics by name; empty if the evaluation failed.
         metrics: BTreeMap<String, f64>,
-        /// Why.
+        /// The error.
         reason: String,
     },
 }
 
 impl Outcome {
-    /// The reward; a failed trial has none.
+    /// Returns the reward; `None` for a failed trial.
     pub const fn reward(&self) -> Option<f64> {
         match self {
             Self::Done { reward, .. } => Some(*reward),
@@ -35,12 +35,12 @@ impl Outcome {
         }
     }
 
-    /// Whether it has a reward and met the limits of its phase.
+    /// Returns true if the trial has a reward and satisfies all constraints of its phase.
     pub const fn is_valid(&self) -> bool {
         matches!(self, Self::Done { valid: true, .. })
     }
 
-    /// Why it failed, if it did.
+    /// Returns the error of a failed trial.
     pub const fn failure(&self) -> Option<&str> {
         match self {
             Self::Failed { reason, .. } => Some(reason.as_str()),
@@ -48,12 +48,12 @@ impl Outcome {
         }
     }
 
-    /// A metric by its name.
+    /// Returns a metric by its name.
     pub fn metric(&self, name: &str) -> Option<f64> {
         self.metrics().get(name).copied()
     }
 
-    /// All metrics.
+    /// Returns all metrics by name.
     pub const fn metrics(&self) -> &BTreeMap<String, f64> {
         match self {
             Self::Done { metrics, .. } | Self::Failed { metrics, .. } => metrics,
@@ -61,22 +61,22 @@ impl Outcome {
     }
 }
 
-/// One trial of a run.
+/// A trial of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
     /// Its number within the run, from 0.
     pub step: u64,
     /// The number of its phase, from 0.
     pub phase: u32,
-    /// The option of each choice.
+    /// The index of the chosen option of each choice of the space.
     pub point: Vec<u16>,
-    /// The readable text of each part of the point.
+    /// A readable text of each part of the point, by the part's name.
     pub text: BTreeMap<String, String>,
-    /// What became of it.
+    /// The result.
     pub outcome: Outcome,
 }
 
-/// What of an evaluation was known before it was asked for.
+/// The parts of an evaluation that came from the cache, as a set of flags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reused(u8);
 
@@ -85,23 +85,23 @@ impl Reused {
     pub const NOTHING: Self = Self(0);
     /// All metrics: the run had evaluated the point before.
     pub const METRICS: Self = Self(1);
-    /// An accuracy.
+    /// The accuracy of a network.
     pub const ACCURACY: Self = Self(2);
-    /// An estimate of an accelerator.
+    /// The estimate of an accelerator.
     pub const ESTIMATE: Self = Self(4);
 
-    /// Both together.
+    /// Returns the union of both sets.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether nothing was known.
+    /// Returns true if nothing came from the cache.
     pub const fn is_nothing(self) -> bool {
         self.0 == 0
     }
 
-    /// The names of what was known.
+    /// Returns the names of the cached parts.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         let all = [
             (Self::METRICS, "metrics"),
@@ -111,7 +111,7 @@ impl Reused {
         all.into_iter().filter(move |(one, _)| self.0 & one.0 != 0).map(|(_, name)| name)
     }
 
-    /// The names of what was known, joined by commas.
+    /// Returns the names of the cached parts, joined by commas.
     pub fn text(self) -> String {
         self.names().collect::<Vec<_>>().join(",")
     }
@@ -125,28 +125,28 @@ impl Reused {
     }
 }
 
-/// The cost of a trial. It differs from run to run, so it is kept beside the trial, not in it.
+/// The cost of a trial. It differs between equal runs, so it is stored beside the trial, not in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrialCost {
     /// The time of the evaluation, in microseconds.
     pub micros: u64,
-    /// What of it was known before.
+    /// The cached parts of the evaluation.
     pub reused: Reused,
 }
 
 impl TrialCost {
-    /// The time of the evaluation, in seconds.
+    /// Returns the time of the evaluation, in seconds.
     pub fn seconds(self) -> f64 {
         Duration::from_micros(self.micros).as_secs_f64()
     }
 }
 
-/// A trial and what it took: one entry of a run's journal.
+/// A trial with its cost: an entry of a run's journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// The trial.
     pub trial: Trial,
-    /// What it took.
+    /// The cost of the trial.
     pub effort: TrialCost,
 }
 
@@ -157,7 +157,7 @@ impl From<Trial> for Entry {
 }
 
 impl Trial {
-    /// The first number of the trial that is infinite or not a number.
+    /// Returns the name and value of the trial's first number that is infinite or NaN.
     pub(in crate::store) fn not_finite(&self) -> Option<String> {
         let of = |name: &str, value: f64| (!value.is_finite()).then(|| format!("{name} {value}"));
         let reward = self.outcome.reward().and_then(|reward| of("reward", reward));

@@ -1,4 +1,4 @@
-//! Stretches of a run's trials, column by column: what is packed, read and asked.
+//! Stretches of a run's trials in columns, the form in which trials are packed, read and queried.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -12,32 +12,32 @@ const FAILED: u8 = 0;
 const INVALID: u8 = 1;
 const VALID: u8 = 2;
 
-/// Up to [`Stretch::LEN`] successive trials of a run, column by column.
+/// Up to [`Stretch::LEN`] successive trials of a run, stored by columns.
 ///
-/// A metric or reward that a trial lacks is not a number in its column; no stored number is.
+/// A trial without a metric or a reward has NaN in that column; stored numbers are never NaN.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stretch {
     first: u64,
     phases: Vec<u32>,
-    /// The options of all points one after another, and where each point ends.
+    /// The options of all points in succession; `point_ends` has the end of each point.
     options: Vec<u16>,
     point_ends: Vec<u32>,
     parts: Vec<String>,
-    /// For each part, one more than the text's number, or 0, by trial.
+    /// By part and trial: the number of the text in the pool plus one, or 0 for none.
     texts: Vec<Vec<u32>>,
     metrics: Vec<String>,
-    /// For each metric, its values by trial.
+    /// By metric and trial: the value.
     values: Vec<Vec<f64>>,
     states: Vec<u8>,
     rewards: Vec<f64>,
-    /// One more than the number of the text with the reason of a failure, or 0, by trial.
+    /// By trial: the number of the failure's text in the pool plus one, or 0 for none.
     reasons: Vec<u32>,
     micros: Vec<u64>,
     reused: Vec<u8>,
     pool: Pool,
 }
 
-/// Texts, each once.
+/// A pool of distinct texts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Pool {
     text: String,
@@ -51,13 +51,13 @@ impl Pool {
         start..self.ends[at] as usize
     }
 
-    /// The text of a number that is one more than its place, if it is not 0.
+    /// Returns a text by its number plus one; `None` for 0.
     fn get(&self, number: u32) -> Option<&str> {
         Some(&self.text[self.range(number.checked_sub(1)?)])
     }
 }
 
-/// Fills a pool.
+/// A builder of a [`Pool`].
 #[derive(Default)]
 struct Pooled<'a> {
     pool: Pool,
@@ -65,7 +65,7 @@ struct Pooled<'a> {
 }
 
 impl<'a> Pooled<'a> {
-    /// One more than the number of a text.
+    /// Returns the number of a text plus one, and adds the text if it is new.
     fn put(&mut self, text: &'a str) -> u32 {
         *self.known.entry(text).or_insert_with(|| {
             self.pool.text.push_str(text);
@@ -76,17 +76,17 @@ impl<'a> Pooled<'a> {
 }
 
 impl Stretch {
-    /// The most trials of a stretch. The stretches of a run begin at its multiples.
+    /// The most trials of a stretch. The stretches of a run begin at multiples of this number.
     ///
-    /// Longer ones would be packed a little smaller, but sled keeps up to 16 entries in a page, and
-    /// pages above 128 KiB in files of their own, each of them written anew at every change: with 512
-    /// trials a stretch, a run took three times the space.
+    /// Longer stretches would pack slightly better. But sled keeps up to 16 records in a page, and rewrites a
+    /// page above 128 KiB as a file at each change: with 512 trials in a stretch, a run took three times the
+    /// space.
     pub const LEN: u64 = 128;
 
-    /// The most bytes of a stretch as it is written, before it is compressed: four million a trial.
+    /// The most bytes of an encoded stretch before compression: four MiB for each trial.
     pub const MAX_BYTES: usize = 512 << 20;
 
-    /// Entries of a journal whose steps follow each other.
+    /// Creates a stretch of entries whose steps are successive.
     pub fn of<'a>(entries: impl ExactSizeIterator<Item = &'a Entry> + Clone) -> Self {
         let trials = || entries.clone().map(|entry| &entry.trial);
         let names = |of: fn(&Trial) -> Vec<&String>| -> Vec<String> {
@@ -135,89 +135,90 @@ impl Stretch {
         }
     }
 
-    /// Its number among the stretches of its run.
+    /// Returns its number among the stretches of its run, from 0.
     pub const fn number(&self) -> u64 {
         self.first / Self::LEN
     }
 
-    /// The step of its first trial.
+    /// Returns the step of its first trial.
     pub const fn first(&self) -> u64 {
         self.first
     }
 
-    /// How many trials it has.
+    /// Returns the number of trials.
     pub const fn len(&self) -> usize {
         self.states.len()
     }
 
-    /// Whether it has no trial.
+    /// Returns true if it has no trials.
     pub const fn is_empty(&self) -> bool {
         self.states.is_empty()
     }
 
-    /// The step of a trial by its place.
+    /// Returns the step of the trial at an index.
     pub const fn step(&self, at: usize) -> u64 {
         self.first + at as u64
     }
 
-    /// The number of a trial's phase.
+    /// Returns the number of a trial's phase.
     pub fn phase(&self, at: usize) -> u32 {
         self.phases[at]
     }
 
-    /// The option of each choice of a trial.
+    /// Returns the index of the chosen option of each choice of a trial.
     pub fn point(&self, at: usize) -> &[u16] {
         let start = at.checked_sub(1).map_or(0, |before| self.point_ends[before] as usize);
         &self.options[start..self.point_ends[at] as usize]
     }
 
-    /// The names of the parts that any trial has a text of.
+    /// Returns the names of the parts for which at least one trial has a text.
     pub fn parts(&self) -> &[String] {
         &self.parts
     }
 
-    /// The place of a part in [`Self::parts`], if any trial has a text of it.
+    /// Returns the index of a part in [`Self::parts`]; `None` if no trial has a text of it.
     pub fn part(&self, name: &str) -> Option<usize> {
         self.parts.iter().position(|part| part == name)
     }
 
-    /// The text of a part, by the part's place in [`Self::parts`].
+    /// Returns the text of a part of a trial, by the part's index in [`Self::parts`].
     pub fn text(&self, at: usize, part: usize) -> Option<&str> {
         self.pool.get(self.texts[part][at])
     }
 
-    /// The names of the metrics that any trial has.
+    /// Returns the names of the metrics that at least one trial has.
     pub fn metrics(&self) -> &[String] {
         &self.metrics
     }
 
-    /// The values of a metric by trial; not a number where a trial lacks it.
+    /// Returns the values of a metric by trial, NaN for a trial without it; `None` if no trial has the
+    /// metric.
     pub fn values(&self, metric: &str) -> Option<&[f64]> {
         let at = self.metrics.iter().position(|name| name == metric)?;
         Some(&self.values[at])
     }
 
-    /// The reward of a trial; a failed one has none.
+    /// Returns the reward of a trial; `None` if it failed.
     pub fn reward(&self, at: usize) -> Option<f64> {
         (self.states[at] != FAILED).then(|| self.rewards[at])
     }
 
-    /// Whether a trial has a reward and met the limits of its phase.
+    /// Returns true if a trial has a reward and satisfies all constraints of its phase.
     pub fn is_valid(&self, at: usize) -> bool {
         self.states[at] == VALID
     }
 
-    /// Why a trial failed, if it did.
+    /// Returns the error of a trial; `None` if it did not fail.
     pub fn reason(&self, at: usize) -> Option<&str> {
         self.pool.get(self.reasons[at])
     }
 
-    /// What a trial took.
+    /// Returns the cost of a trial.
     pub fn effort(&self, at: usize) -> TrialCost {
         TrialCost { micros: self.micros[at], reused: Reused::of_bits(self.reused[at]) }
     }
 
-    /// A trial by its place.
+    /// Returns the trial at an index.
     pub fn trial(&self, at: usize) -> Trial {
         let columns = self.metrics.iter().zip(&self.values);
         let metrics: BTreeMap<String, f64> = columns
@@ -240,13 +241,13 @@ impl Stretch {
         }
     }
 
-    /// A trial by its place, with what it took.
+    /// Returns the trial at an index with its cost.
     pub fn entry(&self, at: usize) -> Entry {
         Entry { trial: self.trial(at), effort: self.effort(at) }
     }
 
-    /// Whether columns fit each other, so that no question about a place below [`Self::len`] can
-    /// fail.
+    /// Returns true if the columns are consistent, so that no access at an index below [`Self::len`] can
+    /// panic.
     pub fn is_sound(&self) -> bool {
         let trials = self.states.len();
         let texts = self.pool.ends.len();

@@ -1,4 +1,4 @@
-//! Looking at every page of an image.
+//! A check of every page of an image.
 
 use std::collections::HashSet;
 
@@ -7,10 +7,10 @@ use super::pages::Image;
 use super::tree::{bad_tree, leftmost, lowest_index, right_of};
 
 impl Image {
-    /// Reads every page that the trees lead to: sled may have the files only if all of it is whole.
+    /// Reads every page to which the trees lead. sled may open the files only if all of these are intact.
     ///
     /// # Errors
-    /// The files cannot be read, or something in them is damaged.
+    /// The files cannot be read, or a page is damaged.
     pub fn check(&self) -> Result<(), ImageError> {
         for root in self.roots() {
             // This reads every index.

@@ -1,16 +1,18 @@
-//! Numbers and headers of sled's log.
+//! The encoding of numbers, headers and messages in the log of sled 0.34.
 
 use crc32fast::Hasher;
 
-/// Bytes of a segment.
+/// The size of a segment, in bytes.
 pub const SEGMENT: usize = 512 << 10;
-/// Bytes of a segment's header.
+/// The size of a segment's header, in bytes.
 pub const SEGMENT_HEADER: usize = 20;
-/// The most bytes of a message's header; a segment whose rest is shorter has no more messages.
+/// The most bytes of a message's header. A segment with fewer bytes left has no more messages.
 pub const MESSAGE_ROOM: usize = 32;
 
-/// Takes a number of variable length: one byte up to 240, two up to 2,287, three up to 67,823, then a byte
-/// that tells how many follow.
+/// Decodes a number of variable length and advances `bytes`; `None` if they end too early.
+///
+/// A number takes one byte up to 240, two bytes up to 2,287 and three bytes up to 67,823. Above, the first
+/// byte minus 247 is the count of bytes that follow, in little-endian order.
 pub fn number(bytes: &mut &[u8]) -> Option<u64> {
     let (&first, rest) = bytes.split_first()?;
     let (number, taken) = match first {
@@ -28,14 +30,14 @@ pub fn number(bytes: &mut &[u8]) -> Option<u64> {
     Some(number)
 }
 
-/// Takes a number of eight bytes, the lowest first.
+/// Decodes an integer of eight bytes, little-endian, and advances `bytes`.
 pub fn fixed(bytes: &mut &[u8]) -> Option<i64> {
     let (number, rest) = bytes.split_first_chunk::<8>()?;
     *bytes = rest;
     Some(i64::from_le_bytes(*number))
 }
 
-/// Takes bytes behind their length.
+/// Decodes a byte string that follows its length, and advances `bytes`.
 pub fn slice<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = usize::try_from(number(bytes)?).ok()?;
     let (slice, rest) = bytes.split_at_checked(length)?;
@@ -48,12 +50,12 @@ pub fn slice<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
 pub struct SegmentHeader {
     /// The position of the segment's first byte in the log.
     pub lsn: i64,
-    /// A position up to which all of the log had been written when the segment was begun.
+    /// A position in the log; everything before it was written when the segment was begun.
     pub stable: i64,
 }
 
 impl SegmentHeader {
-    /// Reads a header; `None` if its checksum does not hold.
+    /// Decodes a header; `None` if its checksum does not match.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let (header, _) = bytes.split_first_chunk::<SEGMENT_HEADER>()?;
         let (mut sum, mut rest) = (&header[..4], &header[4..]);
@@ -77,32 +79,32 @@ fn take_u32(bytes: &mut &[u8]) -> Option<u32> {
 /// The kinds of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// To be passed over.
+    /// A message to be skipped.
     Canceled,
-    /// Nothing follows in this segment.
+    /// The end of the messages in this segment.
     Cap,
-    /// What follows counts only if the log reaches a position.
+    /// The start of a batch, which counts only if the log reaches the position in the message.
     Batch,
-    /// A page is given up.
+    /// The release of a page.
     Free,
-    /// The counter's page.
+    /// The page of the counter.
     Counter,
-    /// The page that names the trees.
+    /// The page with the names of the trees.
     Meta,
-    /// The same in a file of its own.
+    /// [`Self::Meta`] in a file of its own.
     MetaBlob,
-    /// A node.
+    /// A node of a tree.
     Node,
-    /// The same in a file of its own.
+    /// [`Self::Node`] in a file of its own.
     NodeBlob,
     /// A change of a node.
     Link,
-    /// The same in a file of its own.
+    /// [`Self::Link`] in a file of its own.
     LinkBlob,
 }
 
 impl Kind {
-    /// The kind by its number.
+    /// Returns the kind with a number.
     pub const fn of(number: u8) -> Option<Self> {
         Some(match number {
             1 => Self::Canceled,
@@ -120,7 +122,7 @@ impl Kind {
         })
     }
 
-    /// Whether the message has the number of a file instead of the page.
+    /// Returns true if the message contains the number of a file instead of the page.
     pub const fn is_blob(self) -> bool {
         matches!(self, Self::MetaBlob | Self::NodeBlob | Self::LinkBlob)
     }
@@ -130,21 +132,23 @@ impl Kind {
 #[derive(Clone, Copy, Debug)]
 pub struct Header {
     sum: u32,
-    /// What the message is.
+    /// The kind of the message.
     pub kind: Kind,
-    /// Bytes of the body.
+    /// The length of the body, in bytes.
     pub length: usize,
-    /// The number of the segment that it was written to, counted along the log.
+    /// The number of the segment to which the message was written, counted along the log.
     pub segment: u64,
-    /// The page.
+    /// The number of the page.
     pub page: u64,
-    /// Bytes of the header.
+    /// The length of the header, in bytes.
     pub size: usize,
 }
 
 impl Header {
-    /// Reads the header of a message at the beginning of bytes that end with the segment; `None` if there is no
-    /// such thing. Its checksum is another question.
+    /// Decodes the header of the message at the beginning of `bytes`, which end with the segment.
+    ///
+    /// `None` if there is no header or its body would not fit. The checksum is not checked: see
+    /// [`is_whole`](Self::is_whole).
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
         let sum = take_u32(&mut rest)?;
@@ -156,12 +160,12 @@ impl Header {
         (length <= rest.len()).then_some(Self { sum, kind, length, segment, page, size })
     }
 
-    /// The body of the message at the beginning of bytes.
+    /// Returns the body of the message at the beginning of `bytes`.
     pub fn body<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         &bytes[self.size..self.size + self.length]
     }
 
-    /// Whether the checksum of the message at the beginning of bytes holds.
+    /// Returns true if the checksum of the message at the beginning of `bytes` matches.
     pub fn is_whole(&self, bytes: &[u8]) -> bool {
         let mut hasher = Hasher::new();
         hasher.update(self.body(bytes));
@@ -169,18 +173,19 @@ impl Header {
         !hasher.finalize() == self.sum
     }
 
-    /// The message at the beginning of bytes, if it is whole.
+    /// Decodes the header of the message at the beginning of `bytes`, if the message is intact.
     pub fn whole(bytes: &[u8]) -> Option<Self> {
         Self::read(bytes).filter(|header| header.is_whole(bytes))
     }
 
-    /// Bytes of the message.
+    /// Returns the length of the message, header and body, in bytes.
     pub const fn total(&self) -> usize {
         self.size + self.length
     }
 }
 
-/// The page in a file of its own: a checksum, the kind, the page. `None` if the checksum does not hold.
+/// Decodes a page in a file of its own: a checksum, the kind and the page; `None` if the checksum does not
+/// match.
 pub fn blob(bytes: &[u8]) -> Option<(Kind, &[u8])> {
     let (sum, rest) = bytes.split_first_chunk::<4>()?;
     let mut hasher = Hasher::new();
@@ -189,7 +194,7 @@ pub fn blob(bytes: &[u8]) -> Option<(Kind, &[u8])> {
     (hasher.finalize() == u32::from_le_bytes(*sum)).then_some((Kind::of(kind)?, page))
 }
 
-/// sled's settings of a database, the file `conf`: text, then its checksum.
+/// Returns true if `bytes` are a valid settings file of sled, `conf`: text and its checksum.
 pub fn is_conf(bytes: &[u8]) -> bool {
     let Some((text, sum)) = bytes.split_last_chunk::<4>() else { return false };
     let mut hasher = Hasher::new();

@@ -1,4 +1,4 @@
-//! The log: which messages count, and which of them make up each page.
+//! The log: finds the messages that count, and the pages that they form.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -12,22 +12,22 @@ use super::format::{Header, Kind, MESSAGE_ROOM, SEGMENT, SEGMENT_HEADER, Segment
 /// The files of a database.
 #[derive(Clone, Debug)]
 pub struct Files {
-    /// The log.
+    /// The file of the log.
     pub log: PathBuf,
-    /// Where long values may be; the first folder that has one counts.
+    /// The folders of long values; the first folder that contains a value counts.
     pub blobs: Vec<PathBuf>,
-    /// The folder of snapshots, if there can be any of this log.
+    /// The folder of snapshots; `None` if no snapshots of this log can exist.
     pub snapshots: Option<PathBuf>,
 }
 
-/// Something in the files of a database that is not as it was written.
+/// Damage of a database's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flaw {
-    /// The file's name.
+    /// The name of the file.
     pub file: String,
-    /// The byte from which on it shows, where that is known.
+    /// The offset at which the damage begins to show, if it is known.
     pub at: Option<u64>,
-    /// How it shows.
+    /// A description of the damage.
     pub what: String,
 }
 
@@ -41,12 +41,12 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// How reading the files of a database fails.
+/// Errors of reading the files of a database.
 #[derive(Debug)]
 pub enum ImageError {
-    /// The system does not let them be read.
+    /// A file cannot be read.
     Io(io::Error),
-    /// They are damaged.
+    /// A file is damaged.
     Flaw(Flaw),
 }
 
@@ -65,55 +65,55 @@ impl From<Flaw> for ImageError {
 /// A message that is part of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fragment {
-    /// Its position in the log.
+    /// The position of the message in the log.
     pub lsn: i64,
-    /// Where it begins in the file.
+    /// The offset of the message in the file.
     pub at: u64,
-    /// Where its body begins in the file.
+    /// The offset of its body in the file.
     pub body: u64,
-    /// Bytes of its body.
+    /// The length of its body, in bytes.
     pub length: usize,
-    /// What it is.
+    /// The kind of the message.
     pub kind: Kind,
-    /// The number of the file that the page is in, if it is long.
+    /// The number of the file that contains the page, if that is long.
     pub blob: Option<i64>,
 }
 
-/// A page.
+/// The state of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Page {
-    /// It was given up.
+    /// The page was released.
     Free,
-    /// A whole page and the changes since, in their order.
+    /// A complete page and the later changes of it, in order.
     Present(Fragment, Vec<Fragment>),
 }
 
-/// What is in the log.
+/// The content of the log.
 #[derive(Debug, Default)]
 pub struct Log {
     /// The pages by their numbers.
     pub pages: HashMap<u64, Page>,
     /// The position after the last message that counts.
     pub end: i64,
-    /// Where each segment begins, by its position in the log.
+    /// The offsets of the segments in the file, by their positions in the log.
     segments: BTreeMap<i64, u64>,
-    /// The first position at which something is not as a kill leaves it.
+    /// The first flaw that a kill does not explain, and its position in the log.
     pub bad: Option<(i64, Flaw)>,
-    /// Where the log ends although more of it follows.
+    /// The place where the log ends although more of it follows.
     pub hole: Option<Hole>,
 }
 
-/// A place at the end of a log behind which more of it is whole: the power went while it was written, or
-/// it is damaged.
+/// The end of a log that is followed by more intact messages: power was lost while it was written, or it is
+/// damaged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hole {
-    /// How it shows.
+    /// A description of the place.
     pub flaw: Flaw,
-    /// Where the segments are that it and what follows are in.
+    /// The offsets of the segments that contain the hole and everything after it.
     pub segments: Vec<u64>,
 }
 
-/// A file, read at any place by any thread.
+/// A file that several threads can read at any offset.
 #[derive(Debug)]
 pub struct Source {
     file: File,
@@ -121,18 +121,18 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens a file to read.
+    /// Opens a file for reading.
     pub fn open(path: &Path) -> io::Result<Self> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self { file: File::open(path)?, name })
     }
 
-    /// Bytes of the file.
+    /// Returns the length of the file, in bytes.
     pub fn length(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
     }
 
-    /// Reads bytes from a place on; fewer where the file ends.
+    /// Reads bytes from an offset on until the buffer is full or the file ends; returns their number.
     pub fn read(&self, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let mut done = 0;
         while done < buffer.len() {
@@ -156,19 +156,19 @@ impl Source {
         std::os::windows::fs::FileExt::seek_read(&self.file, buffer, at)
     }
 
-    /// Something wrong at a place.
+    /// Returns a flaw at an offset of the file.
     pub fn flaw(&self, at: u64, what: impl Into<String>) -> Flaw {
         Flaw { file: self.name.clone(), at: Some(at), what: what.into() }
     }
 }
 
-/// The file of a long value.
+/// Returns the path of the file with a long value.
 pub fn blob_path(files: &Files, number: i64) -> Option<PathBuf> {
     let name = number.to_string();
     files.blobs.iter().map(|folder| folder.join(&name)).find(|path| path.is_file())
 }
 
-/// The page in a file of its own; `None` if the file is missing or its checksum does not hold.
+/// Reads a page from a file of its own; `None` if the file is missing or its checksum does not match.
 pub fn read_blob(files: &Files, number: i64) -> io::Result<Option<(Kind, Vec<u8>)>> {
     let Some(path) = blob_path(files, number) else { return Ok(None) };
     let bytes = fs::read(path)?;
@@ -177,20 +177,22 @@ pub fn read_blob(files: &Files, number: i64) -> io::Result<Option<(Kind, Vec<u8>
 
 /// The segments of a file.
 struct Segments {
-    /// Where each begins, by its position in the log.
+    /// The offsets of the segments in the file, by their positions in the log.
     placed: BTreeMap<i64, u64>,
-    /// A position up to which all of the log was written.
+    /// A position in the log up to which everything was written.
     stable: i64,
-    /// As in [`Log`].
+    /// The first flaw, as in [`Log`].
     bad: Option<(i64, Flaw)>,
 }
 
 impl Log {
-    /// Reads a log, but nothing at or behind the position `cut`. All up to the position `known` had been
-    /// written when a snapshot was made; segments before it of which nothing was needed may be gone.
+    /// Reads a log up to the position `cut`.
+    ///
+    /// A snapshot shows that everything up to the position `known` was written; segments before it may have
+    /// been released when nothing in them was needed any more.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The file cannot be read, or two of its segments have the same position in the log.
     pub fn read(source: &Source, known: i64, cut: i64) -> Result<Self, ImageError> {
         let segments = find_segments(source, cut)?;
         let mut log = Self { bad: segments.bad.clone(), ..Self::default() };
@@ -260,7 +262,7 @@ impl Log {
         Ok(log)
     }
 
-    /// The hole that a flaw is, if nothing from its position on is read.
+    /// Returns the hole that a flaw at a position makes if nothing from there on is read.
     pub fn whole_hole(&self, flaw: &Flaw, lsn: i64) -> Hole {
         let first = lsn / SEGMENT as i64 * SEGMENT as i64;
         let segments = self.segments.range(first..).map(|(_, &at)| at).collect();
@@ -301,7 +303,7 @@ impl Log {
     }
 }
 
-/// A message that was found.
+/// A message of a segment.
 struct Found {
     lsn: i64,
     at: u64,
@@ -311,19 +313,19 @@ struct Found {
     page: u64,
 }
 
-/// Why a segment has no more messages.
+/// The reasons that a segment has no more messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
     /// It is full, or closed by a cap.
     Full,
-    /// What comes next is no whole message of this segment, from this byte of the segment on.
+    /// No intact message of this segment begins at this offset in the segment.
     Bad(usize),
-    /// Nobody wants more.
+    /// The caller stopped the reading.
     Enough,
 }
 
-/// Goes through the messages of a segment; also gives the position after the last one, or after the segment if
-/// that is full.
+/// Reads the messages of a segment in order; returns the reason of the end and the position after the last
+/// message, or after the segment if that is full.
 fn read_segment(
     source: &Source,
     buffer: &mut Vec<u8>,
@@ -361,6 +363,8 @@ fn read_segment(
 }
 
 /// Finds the segments of a file that begin before the position `cut`, by their headers.
+///
+/// A segment that has lost its header is noted as a flaw.
 fn find_segments(source: &Source, cut: i64) -> Result<Segments, ImageError> {
     let length = source.length()?;
     let mut found = Segments { placed: BTreeMap::new(), stable: -1, bad: None };
@@ -403,12 +407,14 @@ fn find_segments(source: &Source, cut: i64) -> Result<Segments, ImageError> {
     Ok(found)
 }
 
-/// The first whole message in a segment whose beginning is not known.
+/// Returns the first intact message in a segment whose header is damaged.
 fn any_message(segment: &[u8]) -> Option<Header> {
     whole_messages(segment, SEGMENT_HEADER, &|_| true).next().map(|(_, header)| header)
 }
 
-/// The whole messages of a segment from a byte on that are wanted, wherever they begin.
+/// Iterates over the intact messages of a segment that `wanted` accepts, from a byte on and at any offset.
+///
+/// Each item is the offset of a message and its header.
 pub fn whole_messages<'a>(
     segment: &'a [u8],
     from: usize,
@@ -435,8 +441,8 @@ pub fn whole_messages<'a>(
     })
 }
 
-/// Whether the rest of a segment was overwritten by a later part of the log, whose beginning never came: as a
-/// kill leaves a segment that was free.
+/// Returns true if the rest of a segment was overwritten by a later part of the log whose beginning was never
+/// written. A kill leaves a reused segment in this state.
 fn is_reused(segment: &[u8], lsn: i64, place: usize) -> bool {
     let number = lsn as u64 / SEGMENT as u64;
     let later = |header: &Header| header.segment > number && header.segment < number + (1 << 32);
@@ -447,7 +453,7 @@ fn is_reused(segment: &[u8], lsn: i64, place: usize) -> bool {
 mod tests {
     use super::*;
 
-    /// A segment's header as sled writes it.
+    /// Encodes the header of a segment as sled does.
     fn header(lsn: i64, stable: i64) -> Vec<u8> {
         let rest = [(lsn ^ i64::MAX).to_le_bytes(), (stable ^ i64::MAX).to_le_bytes()].concat();
         let mut hasher = crc32fast::Hasher::new();
@@ -455,8 +461,8 @@ mod tests {
         [(!hasher.finalize()).to_le_bytes().as_slice(), &rest].concat()
     }
 
-    /// sled gives up the first segment while the second one's header still leans on it; what it read
-    /// then is in the snapshot that it wrote before.
+    /// sled releases the first segment while the header of the second one still refers to it. The snapshot
+    /// that it wrote before has what it had read then.
     #[test]
     fn a_log_without_its_beginning_needs_a_snapshot() {
         let dir = tempfile::tempdir().unwrap();

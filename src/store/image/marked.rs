@@ -1,4 +1,4 @@
-//! Opening an image, whose end is known by a mark.
+//! Opening an image, with a mark that shows whether the log has lost its end.
 
 use std::io;
 use std::sync::Arc;
@@ -7,25 +7,25 @@ use super::log::{Files, Flaw, ImageError, Page, blob_path, read_blob};
 use super::pages::{Image, last_snapshot};
 use super::tree::ImageTree;
 
-/// A number that the database and a file beside it have, by which a lost end of the log is seen.
+/// A number that both the database and a file beside it contain, by which a lost end of the log is detected.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark<'a> {
-    /// The tree.
+    /// The name of the tree with the number.
     pub tree: &'a [u8],
-    /// The key.
+    /// The key of the number.
     pub key: &'a [u8],
-    /// The number in the file, if there is such a file.
+    /// The number in the file; `None` if there is no such file.
     pub expected: Option<u64>,
 }
 
 impl Image {
-    /// Reads the log of a database whose file is there.
+    /// Reads the files of a database.
     ///
-    /// What was written after the last mark that reached the disk may be missing from the end of the log on, in
-    /// whatever way: a process was killed, or the power went.
+    /// The file of the log has to exist. If a kill or a loss of power damaged the log after the last mark
+    /// that reached the disk, the image contains the log up to the damage.
     ///
     /// # Errors
-    /// The files cannot be read, or are damaged.
+    /// The files cannot be read, or are damaged before that mark.
     pub fn open(files: Files, mark: Mark<'_>) -> Result<Self, ImageError> {
         let image = Self::read(files, i64::MAX)?;
         let Some((lsn, flaw)) = image.first_flaw(mark)? else {
@@ -48,12 +48,13 @@ impl Image {
         Ok(before)
     }
 
-    /// A tree by its name.
+    /// Returns a tree by its name.
     pub fn tree(self: &Arc<Self>, name: &[u8]) -> Option<ImageTree> {
         self.roots.get(name).map(|&root| ImageTree::new(self.clone(), root))
     }
 
-    /// The number of a mark, and the position in the log of the message that has it; `None` if there is none.
+    /// Returns the number of a mark, and the position in the log of the message with it; `None` if there is
+    /// none.
     fn mark(&self, mark: Mark<'_>) -> Result<Option<(u64, i64)>, ImageError> {
         let Some(&root) = self.roots.get(mark.tree) else { return Ok(None) };
         let Some((page, leaf)) = ImageTree::find(self, root, mark.key)? else { return Ok(None) };
@@ -74,7 +75,7 @@ impl Image {
         Ok(())
     }
 
-    /// The first position in the log at which something is wrong that shows without reading every page.
+    /// Returns the first flaw, by its position in the log, that shows without reading every page.
     fn first_flaw(&self, mark: Mark<'_>) -> Result<Option<(i64, Flaw)>, ImageError> {
         let mut first = self.log.bad.clone();
         let mut note = |lsn: i64, flaw: Flaw| {

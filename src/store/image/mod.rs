@@ -1,13 +1,14 @@
-//! What the files of a database hold, read without sled and without changing a byte.
+//! The contents of a database's files, read without sled and without changing a byte.
 //!
-//! sled repairs while it opens: it cuts the log where the log stops to make sense, overwrites segments that it
-//! cannot read, and removes long values behind the cut. That is right after a kill, and destroys what could be
-//! read of a file that was damaged. So commands that read never start sled: they read its log here. Commands
-//! that write look here first, and start sled only on files that hold all that was brought to the disk.
+//! sled repairs files while it opens them: it cuts the log off where the log makes no sense, overwrites
+//! segments that it cannot read, and removes long values behind the cut. That is right after a kill, but
+//! destroys readable parts of a damaged file. So commands that only read never start sled: they read its log
+//! here. Commands that write check the files here first, and start sled only if the files contain everything
+//! that was synced.
 //!
-//! The layout is that of sled 0.34: a file of segments of 512 KiB, each with a header and messages; a message
-//! replaces a page, or links a change to it. Pages are nodes of B+ trees, and page 0 names the trees. Long
-//! pages are in files of their own, below `blobs`.
+//! The layout is that of sled 0.34: a file of segments of 512 KiB, each with a header and messages. A message
+//! replaces a page or links a change to it. Pages are nodes of B+ trees, and page 0 has the names of the
+//! trees. Long pages are in files of their own, below `blobs`.
 
 mod check;
 mod format;

@@ -7,28 +7,28 @@ use super::format::{number, slice};
 /// A node of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// The page of the node to the right.
+    /// The page of the node to the right, if there is one.
     pub next: Option<u64>,
     /// The page of a child that is being merged into the one to its left.
     pub merging_child: Option<u64>,
-    /// The lowest key that belongs here.
+    /// The lowest key of the node's range.
     pub low: Vec<u8>,
-    /// The lowest key that belongs to the right; none if this is the last.
+    /// The lowest key to the right of the node's range; empty if this is the last node.
     pub high: Vec<u8>,
-    /// What is in it, by whole keys.
+    /// The content, by complete keys.
     pub data: Data,
 }
 
-/// What is in a node.
+/// The content of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Data {
-    /// Records.
+    /// Records: values by their keys.
     Leaf(BTreeMap<Vec<u8>, Vec<u8>>),
-    /// Pages by the lowest key of each.
+    /// Child pages by the lowest key of each.
     Index(BTreeMap<Vec<u8>, u64>),
 }
 
-/// A change of a node. Keys are without the node's prefix.
+/// A change of a node. Its keys lack the node's prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Link<'a> {
     /// A record is written.
@@ -37,13 +37,13 @@ pub enum Link<'a> {
     Del(&'a [u8]),
     /// A child is going to be merged into the one to its left.
     Merging(u64),
-    /// That child was merged.
+    /// The child that was being merged is merged.
     Merged,
     /// This node is being merged into the one to its left.
     Capped,
 }
 
-/// The head of a node as it is written: what precedes its keys.
+/// The head of an encoded node: everything before its keys.
 struct Head<'a> {
     next: Option<u64>,
     merging_child: Option<u64>,
@@ -75,7 +75,7 @@ impl<'a> Head<'a> {
 }
 
 impl Node {
-    /// Reads a node, to the last byte.
+    /// Decodes a node; `None` if `bytes` are not exactly one node.
     pub fn read(mut bytes: &[u8]) -> Option<Self> {
         let bytes = &mut bytes;
         let head = Head::take(bytes)?;
@@ -101,8 +101,8 @@ impl Node {
         })
     }
 
-    /// Carries out a change; `None` if it does not fit the node. `prefix` is how much of `low` the keys of
-    /// changes are without.
+    /// Applies a change; `None` if it does not fit the node. `prefix` is the prefix that the keys of changes
+    /// lack.
     pub fn apply(&mut self, prefix: &[u8], link: &Link<'_>) -> Option<()> {
         match (link, &mut self.data) {
             (Link::Set(key, value), Data::Leaf(records)) => {
@@ -124,13 +124,13 @@ impl Node {
     }
 }
 
-/// The prefix of a node's keys, of which changes are without.
+/// Returns the prefix of an encoded node's keys, which the keys of its changes lack.
 pub fn prefix_of(mut bytes: &[u8]) -> Option<&[u8]> {
     Some(Head::take(&mut bytes)?.prefix)
 }
 
 impl<'a> Link<'a> {
-    /// Reads a change, to the last byte.
+    /// Decodes a change; `None` if `bytes` are not exactly one change.
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
         let (&kind, mut rest) = bytes.split_first()?;
         let rest = &mut rest;
@@ -146,7 +146,7 @@ impl<'a> Link<'a> {
     }
 }
 
-/// The names of the trees with the page of each one's root.
+/// Decodes the names of the trees and the pages of their roots.
 pub fn read_meta(mut bytes: &[u8]) -> Option<BTreeMap<Vec<u8>, u64>> {
     let bytes = &mut bytes;
     let mut roots = BTreeMap::new();
@@ -157,8 +157,8 @@ pub fn read_meta(mut bytes: &[u8]) -> Option<BTreeMap<Vec<u8>, u64>> {
     Some(roots)
 }
 
-/// The records of a leaf of which something may be damaged, as far as lengths lead: keys without a value that
-/// can be reached are left out.
+/// Decodes the records of a leaf that may be damaged, as far as the lengths lead. Keys whose values cannot be
+/// reached are left out.
 pub fn take_records(mut bytes: &[u8]) -> Vec<(Vec<u8>, &[u8])> {
     let bytes = &mut bytes;
     let Some(head) = Head::take(bytes).filter(|head| head.is_leaf) else { return Vec::new() };

@@ -1,4 +1,4 @@
-//! An image: the pages of a database as its files hold them.
+//! An image: the pages of a database, read from its files.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,12 +11,12 @@ use super::log::{Files, Flaw, Fragment, Hole, ImageError, Log, Page, Source, rea
 use super::page::{Data, Link, Node, prefix_of, read_meta};
 use super::snapshot::{Snapshot, snapshots};
 
-/// The page that names the trees.
+/// The page with the names of the trees.
 const META_PAGE: u64 = 0;
-/// Bytes of leaves that are kept.
+/// The most bytes of cached leaves.
 const KEPT_BYTES: usize = 32 << 20;
 
-/// The pages of a database as its files hold them.
+/// The pages of a database, read from its files.
 #[derive(Debug)]
 pub struct Image {
     pub(super) files: Files,
@@ -28,27 +28,27 @@ pub struct Image {
     pub(super) hole: Option<Hole>,
 }
 
-/// A leaf: the records of a tree from one key up to another.
+/// A leaf: the records of one range of a tree's keys.
 #[derive(Debug)]
 pub struct Leaf {
-    /// The lowest key that belongs here.
+    /// The lowest key of the leaf's range.
     pub low: Vec<u8>,
-    /// The lowest key that belongs to the right; none if this is the last.
+    /// The lowest key to the right of the leaf's range; empty if this is the last leaf.
     pub high: Vec<u8>,
-    /// The page to the right.
+    /// The page of the leaf to the right, if there is one.
     pub next: Option<u64>,
     /// The records, in the order of their keys.
     pub records: Vec<(IVec, IVec)>,
 }
 
-/// Leaves that were read, the last ones last.
+/// A cache of leaves, the oldest first.
 #[derive(Debug, Default)]
 struct Kept {
     leaves: Vec<(u64, Arc<Leaf>, usize)>,
     bytes: usize,
 }
 
-/// The last snapshot of a database, if there is one that is whole.
+/// Reads the last snapshot of a database; `None` if there is none or it is damaged.
 pub(super) fn last_snapshot(files: &Files) -> io::Result<Option<Snapshot>> {
     let Some(folder) = &files.snapshots else { return Ok(None) };
     let Some(path) = snapshots(folder)?.into_iter().next() else { return Ok(None) };
@@ -56,7 +56,7 @@ pub(super) fn last_snapshot(files: &Files) -> io::Result<Option<Snapshot>> {
 }
 
 impl Image {
-    /// Reads the log up to a position in it.
+    /// Reads the log up to the position `cut`.
     pub(super) fn read(files: Files, cut: i64) -> Result<Self, ImageError> {
         let source = Source::open(&files.log)?;
         let known = last_snapshot(&files)?.map_or(-1, |snapshot| snapshot.lsn.min(cut - 1));
@@ -80,17 +80,17 @@ impl Image {
         Ok(image)
     }
 
-    /// The names of the trees, in order.
+    /// Returns the names of the trees, in order.
     pub fn names(&self) -> impl Iterator<Item = &[u8]> {
         self.roots.keys().map(Vec::as_slice)
     }
 
-    /// Where the log ends although more of it follows, if it does.
+    /// Returns the place where the log ends although more of it follows, if there is one.
     pub fn hole(&self) -> Option<&Hole> {
         self.hole.as_ref()
     }
 
-    /// The segments of the log that a hole and what follows are in.
+    /// Reads the segments of the log that contain a hole and everything after it.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -102,18 +102,18 @@ impl Image {
         Ok(bytes)
     }
 
-    /// Whether the end of the log has holes, which sled would pass over: the database has to be written anew
-    /// before sled may open it.
+    /// Returns true if the log was read only up to a flaw that sled would skip: the database has to be
+    /// rewritten before sled may open it.
     pub const fn needs_rewriting(&self) -> bool {
         self.needs_rewriting
     }
 
-    /// The pages of the trees' roots.
+    /// Returns the pages of the trees' roots.
     pub(super) fn roots(&self) -> impl Iterator<Item = u64> {
         self.roots.values().copied()
     }
 
-    /// All pages that are there, in the order of their numbers.
+    /// Returns all pages that are not released, in the order of their numbers.
     pub(super) fn present(&self) -> Vec<(u64, &Fragment, &[Fragment])> {
         let mut pages: Vec<_> = self
             .log
@@ -128,7 +128,7 @@ impl Image {
         pages
     }
 
-    /// Something wrong with a message.
+    /// Returns a flaw of a message.
     pub(super) fn flaw(&self, fragment: &Fragment, what: &str) -> Flaw {
         match fragment.blob {
             Some(number) => {
@@ -138,7 +138,7 @@ impl Image {
         }
     }
 
-    /// The page, or the change of one, that a message has.
+    /// Reads the page, or the change of a page, in a message.
     pub(super) fn bytes(&self, fragment: &Fragment) -> Result<Vec<u8>, ImageError> {
         if let Some(number) = fragment.blob {
             let wrong = |what| ImageError::from(self.flaw(fragment, what));
@@ -156,7 +156,7 @@ impl Image {
         Ok(bytes)
     }
 
-    /// A node of a tree with all changes.
+    /// Reads a node of a tree and applies all changes to it.
     pub(super) fn node(&self, page: u64) -> Result<Node, ImageError> {
         let Some(Page::Present(base, links)) = self.log.pages.get(&page) else {
             let what = format!("page {page}, which the log names, is missing");
@@ -181,7 +181,7 @@ impl Image {
         self.files.log.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// A leaf of a tree; `None` if the page is an index.
+    /// Reads a leaf of a tree, or takes it from the cache; `None` if the page is an index.
     pub(super) fn leaf(&self, page: u64) -> Result<Option<Arc<Leaf>>, ImageError> {
         let kept = || self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, leaf, _)) = kept().leaves.iter().find(|(known, ..)| *known == page) {
@@ -204,7 +204,7 @@ impl Image {
         Ok(Some(leaf))
     }
 
-    /// What a snapshot has and the log has lost since.
+    /// Returns flaws for the messages that a snapshot lists and the log has lost since, with their positions.
     pub(super) fn against(&self, snapshot: &Snapshot) -> Vec<(i64, Flaw)> {
         let mut lost = Vec::new();
         for (page, known) in &snapshot.pages {

@@ -1,8 +1,8 @@
-//! Records in the files of a database of which any part may be damaged: wherever they are, and
-//! whether or not anything leads to them.
+//! A search for records in the files of a database that may be damaged anywhere, whether or not a page leads
+//! to them.
 //!
-//! Older versions of records, and records that were removed, are found as well. A record that is
-//! found in a page whose checksum does not hold may be damaged itself.
+//! It also finds older versions of records, and records that were removed. A record in a page whose checksum
+//! does not match may itself be damaged.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -12,33 +12,33 @@ use super::format::{Header, Kind, MESSAGE_ROOM, SEGMENT, SEGMENT_HEADER, blob, s
 use super::log::{Source, whole_messages};
 use super::page::{Data, Link, Node, prefix_of, take_records};
 
-/// Bytes that may precede a page in a damaged message.
+/// The possible lengths of a damaged message's header, in bytes.
 const HEADS: std::ops::RangeInclusive<usize> = 8..=MESSAGE_ROOM;
 
-/// What is told of the records that are found. `lsn` is a position in the log: of two versions of a
-/// record, the higher one is newer.
+/// A receiver of the records that are found. `lsn` is a position in the log: the version of a record with the
+/// higher one is newer.
 pub trait Finder {
-    /// A record of a page that is whole.
+    /// Receives a record of an intact page.
     fn record(&mut self, lsn: i64, key: &[u8], value: &[u8]);
-    /// A record whose key lacks its beginning, of a page that is whole.
+    /// Receives a record of an intact page whose key lacks its beginning.
     fn ending(&mut self, lsn: i64, end: &[u8], value: &[u8]);
-    /// What may be a record, of a page that is damaged.
+    /// Receives a possible record of a damaged page.
     fn doubtful(&mut self, lsn: i64, key: &[u8], value: &[u8]);
-    /// Bytes that are no whole message.
+    /// Receives bytes that are no intact message.
     fn damaged(&mut self, bytes: &[u8]);
 }
 
-/// What is known of pages before their records are read.
+/// Facts about pages that are needed to read their records.
 #[derive(Default)]
 struct Known {
-    /// The prefix of each page's keys, by the position of the page in the log.
+    /// The prefix of each page's keys, by the position of that version of the page in the log.
     prefixes: HashMap<u64, BTreeMap<i64, Vec<u8>>>,
-    /// The page of each file of a long value, and its position in the log.
+    /// The page of each file with a long value, and its position in the log.
     blobs: HashMap<i64, (u64, i64)>,
 }
 
 impl Known {
-    /// Notes what a message says of its page.
+    /// Notes the facts in a message about its page.
     fn note(&mut self, header: &Header, lsn: i64, body: &[u8]) {
         if header.kind.is_blob() {
             if let Ok(number) = <[u8; 8]>::try_from(body) {
@@ -55,13 +55,13 @@ impl Known {
         }
     }
 
-    /// The prefix of the keys of a change.
+    /// Returns the prefix that the keys of a change lack.
     fn prefix(&self, page: u64, lsn: i64) -> Option<&[u8]> {
         let versions = self.prefixes.get(&page)?;
         versions.range(..lsn).next_back().map(|(_, prefix)| prefix.as_slice())
     }
 
-    /// Tells of the records in a page, or in a change of one, that is whole.
+    /// Passes the records of an intact page, or of an intact change of one, to a finder.
     fn tell(&self, kind: Kind, place: (u64, i64), body: &[u8], finder: &mut dyn Finder) {
         let (page, lsn) = place;
         match kind {
@@ -83,7 +83,7 @@ impl Known {
     }
 }
 
-/// Tells of all records in a log and in folders of long values.
+/// Passes all records in a log and in folders of long values to a finder.
 ///
 /// # Errors
 /// A file cannot be read.
@@ -120,7 +120,7 @@ pub fn find_records(log: &Path, blobs: &[PathBuf], finder: &mut dyn Finder) -> i
     Ok(())
 }
 
-/// The files of long values by their numbers.
+/// Returns the files of long values with their numbers, in order.
 fn blob_files(folders: &[PathBuf]) -> io::Result<Vec<(i64, PathBuf)>> {
     let mut files = Vec::new();
     for folder in folders {
@@ -141,7 +141,7 @@ fn blob_files(folders: &[PathBuf]) -> io::Result<Vec<(i64, PathBuf)>> {
     Ok(files)
 }
 
-/// Reads a log from one place of a segment to the next.
+/// Reads a log in blocks of a segment's size.
 fn each_slot(log: &Source, each: &mut dyn FnMut(&[u8])) -> io::Result<()> {
     let mut buffer = vec![0; SEGMENT];
     for at in (0..log.length()?).step_by(SEGMENT) {
@@ -153,8 +153,8 @@ fn each_slot(log: &Source, each: &mut dyn FnMut(&[u8])) -> io::Result<()> {
     Ok(())
 }
 
-/// The position in the log of a message, by the number of its segment: the segment's header may be
-/// damaged.
+/// Returns the position of a message in the log, by the segment number in its own header: the segment's
+/// header may be damaged.
 fn position(header: &Header, at: usize) -> i64 {
     let lsn = header.segment.saturating_mul(SEGMENT as u64).saturating_add(at as u64);
     i64::try_from(lsn).unwrap_or(i64::MAX)
@@ -171,7 +171,7 @@ fn find_in_slot(slot: &[u8], known: &Known, finder: &mut dyn Finder) {
     find_in_damaged(&slot[place..], last + 1, finder);
 }
 
-/// Tells of what may be records in bytes that are no whole message.
+/// Passes the possible records in bytes that are no intact message to a finder.
 fn find_in_damaged(bytes: &[u8], lsn: i64, finder: &mut dyn Finder) {
     if bytes.iter().all(|&byte| byte == 0) {
         return;

@@ -1,6 +1,6 @@
-//! sled's snapshots: the pages as they were when the database was opened last.
+//! sled's snapshots: the pages at the time when the database was last opened.
 //!
-//! A snapshot says what the log has to have still, and up to where it was whole.
+//! A snapshot shows which messages the log must still have, and up to where the log was intact.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,25 +10,25 @@ use crc32fast::Hasher;
 
 use super::format::{fixed, number};
 
-/// What names of snapshots begin with.
+/// The prefix of the names of snapshots.
 const NAME: &str = "snap.";
 
 /// A snapshot.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// The position in the log that it reaches.
+    /// The position in the log up to which it applies.
     pub lsn: i64,
-    /// The positions in the log of the messages of each page that was there, and where they are in the file.
+    /// For each page, the positions in the log of its messages, and their offsets in the file.
     pub pages: HashMap<u64, Vec<(i64, u64)>>,
 }
 
-/// The name of a snapshot: the position that it reaches, hexadecimal.
+/// Returns true if a name is that of a snapshot: a prefix and 16 hexadecimal digits, the position in the log.
 pub fn is_name(name: &str) -> bool {
     let digits = name.strip_prefix(NAME);
     digits.is_some_and(|digits| digits.len() == 16 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-/// The snapshots in a folder, the last one first.
+/// Returns the snapshots in a folder, the last one first.
 pub fn snapshots(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -43,7 +43,7 @@ pub fn snapshots(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 impl Snapshot {
-    /// Reads a snapshot; `None` if it is not whole.
+    /// Decodes a snapshot; `None` if it is damaged.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let (rest, sum) = bytes.split_last_chunk::<4>()?;
         // The length of what it would be uncompressed.
@@ -77,7 +77,7 @@ impl Snapshot {
     }
 }
 
-/// Takes where a message is in the file.
+/// Decodes the offset of a message in the file, and advances `bytes`.
 fn pointer(bytes: &mut &[u8]) -> Option<u64> {
     let (&kind, rest) = bytes.split_first()?;
     *bytes = rest;

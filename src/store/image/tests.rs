@@ -1,4 +1,4 @@
-//! Tests against sled: whatever it was told to do, an image has what it would tell.
+//! Tests against sled: an image has the same records as sled after any sequence of changes.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -32,7 +32,7 @@ fn database(folder: &Path) -> sled::Db {
     config.cache_capacity(1 << 20).mode(sled::Mode::HighThroughput).open().unwrap()
 }
 
-/// Wants the same records of an image as of a model, in every way in which they are asked for.
+/// Asserts that an image has the same records as a model, by every kind of access.
 #[track_caller]
 fn same(image: &Arc<Image>, model: &BTreeMap<&[u8], Records>, random: &mut StdRng) {
     image.check().unwrap();
@@ -77,8 +77,8 @@ fn value(random: &mut StdRng) -> Vec<u8> {
     (0..length).map(|_| random.random()).collect()
 }
 
-/// Writes and removes at random, with openings in between, so that pages split and merge, trees come and go and
-/// segments are used again.
+/// Random writes and removals with reopening in between: pages split and merge, trees come and go, segments
+/// are reused.
 #[test]
 fn an_image_has_what_sled_has() {
     let mut random = StdRng::seed_from_u64(7);
@@ -135,8 +135,8 @@ fn an_image_has_what_sled_has() {
     assert!(fs::read_dir(dir.path().join("blobs")).unwrap().count() > 3);
 }
 
-/// Segments whose pages were all written anew are given up, the first ones of a log too; what is left
-/// has no beginning but in a snapshot.
+/// sled releases segments whose pages were all rewritten, also the first ones of a log. The beginning of such
+/// a log is only in a snapshot.
 #[test]
 fn a_log_whose_beginning_was_given_up_is_read() {
     let mut random = StdRng::seed_from_u64(9);
@@ -176,7 +176,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Wherever the log is cut, an image has what sled has after it was opened on the same files.
+/// For any cut of the log, an image has the same records as sled after it opens the same files.
 #[test]
 fn what_a_kill_cut_is_read_as_sled_reads_it() {
     let mut random = StdRng::seed_from_u64(8);

@@ -8,10 +8,10 @@ use super::log::{Flaw, ImageError};
 use super::page::Data;
 use super::pages::{Image, Leaf};
 
-/// No tree has more levels: each has twice the pages of the one above at least.
+/// The most levels of a tree: each level has at least twice the pages of the one above.
 const MAX_LEVELS: usize = 40;
 
-/// Pages by the lowest key of each.
+/// Pages with the lowest key of each, in order.
 type Index = Vec<(Vec<u8>, u64)>;
 
 /// A tree of an image.
@@ -19,8 +19,8 @@ type Index = Vec<(Vec<u8>, u64)>;
 pub struct ImageTree {
     image: Arc<Image>,
     root: u64,
-    /// The pages that the lowest indices name, by the lowest key of each. A leaf may be missing, for a moment
-    /// after it was made: the one to the left leads to it.
+    /// The children of the lowest index nodes. A leaf that was just created may be missing; the leaf to its
+    /// left leads to it.
     leaves: Arc<OnceLock<Index>>,
 }
 
@@ -29,20 +29,20 @@ impl ImageTree {
         Self { image, root, leaves: Arc::default() }
     }
 
-    /// The value of a key.
+    /// Returns the value of a key.
     pub fn get(&self, key: &[u8]) -> Result<Option<IVec>, ImageError> {
         let (_, leaf) = self.leaf_of(key)?;
         let place = leaf.records.binary_search_by(|(known, _)| known.as_ref().cmp(key));
         Ok(place.ok().map(|place| leaf.records[place].1.clone()))
     }
 
-    /// The records that begin with a prefix, from a key on.
+    /// Iterates over the records from a key on, as long as their keys begin with a prefix.
     pub fn ascending(&self, from: &[u8], prefix: &[u8]) -> Ascending {
         let next = Next::Key(from.to_vec());
         Ascending { tree: self.clone(), prefix: prefix.to_vec(), next }
     }
 
-    /// The records that begin with a prefix, the last first.
+    /// Iterates over the records whose keys begin with a prefix, in reverse order.
     pub fn descending(&self, prefix: &[u8]) -> Descending {
         Descending {
             tree: self.clone(),
@@ -61,7 +61,7 @@ impl ImageTree {
         Ok(self.leaves.get_or_init(|| leaves))
     }
 
-    /// The leaf that a key belongs to, and the slot of the index that leads to it.
+    /// Finds the leaf whose range contains a key, and the index of the slot that leads to it.
     fn leaf_of(&self, key: &[u8]) -> Result<(usize, Arc<Leaf>), ImageError> {
         let leaves = self.leaves()?;
         let slot = leaves.partition_point(|(low, _)| low.as_slice() <= key).saturating_sub(1);
@@ -69,7 +69,8 @@ impl ImageTree {
         Ok((slot, leaf))
     }
 
-    /// The page and the leaf that a key belongs to, found from the root; `None` if the tree has no pages.
+    /// Finds the page and the leaf whose range contains a key, from the root; `None` if the tree has no
+    /// pages.
     pub(super) fn find(
         image: &Image,
         root: u64,
@@ -90,7 +91,7 @@ pub(super) fn bad_tree(page: u64) -> ImageError {
     Flaw { file: "db".to_owned(), at: None, what }.into()
 }
 
-/// The first leaf of a tree.
+/// Reads the first leaf of a tree.
 pub(super) fn leftmost(
     image: &Image,
     index: &[(Vec<u8>, u64)],
@@ -100,7 +101,7 @@ pub(super) fn leftmost(
     if leaf.low.is_empty() { Ok((page, leaf)) } else { Err(bad_tree(page)) }
 }
 
-/// The page to the right of a leaf, which has to begin where the leaf ends.
+/// Reads the leaf to the right of another; an error if it does not begin where the other one ends.
 pub(super) fn right_of(image: &Image, leaf: &Leaf) -> Result<Option<(u64, Arc<Leaf>)>, ImageError> {
     let Some(page) = leaf.next else {
         return if leaf.high.is_empty() { Ok(None) } else { Err(bad_tree(0)) };
@@ -113,7 +114,7 @@ pub(super) fn right_of(image: &Image, leaf: &Leaf) -> Result<Option<(u64, Arc<Le
     Ok(Some((page, next)))
 }
 
-/// Goes to the right from a leaf to the one that a key belongs to.
+/// Moves to the right from a leaf to the one whose range contains a key.
 fn follow(image: &Image, page: u64, key: &[u8]) -> Result<(u64, Arc<Leaf>), ImageError> {
     let (mut page, mut leaf) = (page, read_leaf(image, page)?);
     if leaf.low.as_slice() > key {
@@ -125,7 +126,7 @@ fn follow(image: &Image, page: u64, key: &[u8]) -> Result<(u64, Arc<Leaf>), Imag
     Ok((page, leaf))
 }
 
-/// What the lowest indices of a tree name, from left to right.
+/// Reads the index nodes of a tree down to the lowest level; returns the children of that level, in order.
 pub(super) fn lowest_index(image: &Image, root: u64) -> Result<Index, ImageError> {
     let mut first = root;
     let mut level = vec![(Vec::new(), root)];
@@ -151,15 +152,15 @@ pub(super) fn lowest_index(image: &Image, root: u64) -> Result<Index, ImageError
 
 #[derive(Debug)]
 enum Next {
-    /// The first record from a key on.
+    /// The first record whose key is not below this one.
     Key(Vec<u8>),
-    /// A record of a leaf.
+    /// A record of a leaf, by its index.
     Record(Arc<Leaf>, usize),
-    /// None.
+    /// The end.
     End,
 }
 
-/// The records of a tree that begin with a prefix.
+/// An iterator over the records of a tree from a key on that begin with a prefix.
 #[derive(Debug)]
 pub struct Ascending {
     tree: ImageTree,
@@ -202,14 +203,14 @@ impl Iterator for Ascending {
     }
 }
 
-/// The records of a tree that begin with a prefix, the last first.
+/// An iterator over the records of a tree that begin with a prefix, in reverse order.
 #[derive(Debug)]
 pub struct Descending {
     tree: ImageTree,
     prefix: Vec<u8>,
-    /// Slots of the index that were not looked at yet; `None` before the first step.
+    /// The number of slots of the index still to be read; `None` before the first step.
     slots: Option<usize>,
-    /// Leaves of the last slot that were not looked at yet.
+    /// The leaves of the last slot still to be read.
     leaves: Vec<Arc<Leaf>>,
     at: Option<(Arc<Leaf>, usize)>,
 }
@@ -253,13 +254,13 @@ impl Descending {
         }
     }
 
-    /// How many slots have keys that may begin with the prefix, or lower ones.
+    /// Returns the number of slots whose keys may begin with the prefix or are below it.
     fn first_slots(&self) -> Result<usize, ImageError> {
         let above = |low: &[u8]| !low.starts_with(&self.prefix) && low > self.prefix.as_slice();
         Ok(self.tree.leaves()?.partition_point(|(low, _)| !above(low)))
     }
 
-    /// The leaves of a slot: the one that the index names and those to its right that it does not.
+    /// Reads the leaves of a slot: the one in the index, and those to its right that the index lacks.
     fn slot(&self, slot: usize) -> Result<Vec<Arc<Leaf>>, ImageError> {
         let (image, index) = (&self.tree.image, self.tree.leaves()?);
         let mut leaves = vec![read_leaf(image, index[slot].1)?];
@@ -274,7 +275,7 @@ impl Descending {
         Ok(leaves)
     }
 
-    /// The place after the last record of a leaf that begins with the prefix or is below it.
+    /// Returns the index after the last record of a leaf that begins with the prefix or is below it.
     fn end_in(&self, leaf: &Leaf) -> usize {
         leaf.records.partition_point(|(key, _)| {
             key.starts_with(&self.prefix) || key.as_ref() < self.prefix.as_slice()

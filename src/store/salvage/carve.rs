@@ -1,5 +1,5 @@
-//! Entries of journals in bytes of which nothing else is known: neither where they begin nor whose
-//! they are.
+//! A search for records of journals in arbitrary bytes, where neither their positions nor their runs are
+//! known.
 
 use std::collections::BTreeSet;
 
@@ -8,14 +8,14 @@ use super::super::format::keys;
 use super::super::format::trial::Entry;
 use super::super::format::trial_block::Stretch;
 
-/// Bytes of an entry before its content: its kind and its checksum.
+/// The bytes of a record before its content: the kind and the checksum.
 const HEAD: usize = 5;
-/// What the record of a run begins with.
+/// The beginning of the record of a run.
 const RECORD: &[u8] = b"{\"name\":\"";
-/// No single trial is looked for in more bytes.
+/// The most bytes in which one unpacked trial is looked for.
 const MAX_BYTES: usize = 256 << 10;
 
-/// The entries in bytes that belong to one of some runs, with their keys.
+/// Returns the journal records of the given runs in `bytes`, with their keys. Their checksums match.
 pub(super) fn carve<'a>(bytes: &'a [u8], runs: &BTreeSet<String>) -> Vec<(Vec<u8>, &'a [u8])> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -37,7 +37,7 @@ pub(super) fn carve<'a>(bytes: &'a [u8], runs: &BTreeSet<String>) -> Vec<(Vec<u8
     found
 }
 
-/// The names of runs whose records are in bytes, whole or not.
+/// Returns the names of the runs whose records, intact or not, begin in `bytes`.
 pub(super) fn carve_names(bytes: &[u8]) -> Vec<String> {
     let mut names = Vec::new();
     let mut rest = bytes;
@@ -52,14 +52,14 @@ pub(super) fn carve_names(bytes: &[u8]) -> Vec<String> {
     names
 }
 
-/// The step and the length of the single trial that bytes begin with, if there is one.
+/// Decodes the unpacked trial at the beginning of `bytes`; returns its step and the record's length.
 fn single(bytes: &[u8]) -> Option<(u64, usize)> {
     let content = &bytes[HEAD..bytes.len().min(MAX_BYTES)];
     let (entry, rest) = postcard::take_from_bytes::<Entry>(content).ok()?;
     Some((entry.trial.step, HEAD + content.len() - rest.len()))
 }
 
-/// The first step and the length of the packed stretch that bytes begin with, if there is one.
+/// Decodes the packed stretch at the beginning of `bytes`; returns its first step and the record's length.
 fn packed(bytes: &[u8]) -> Option<(u64, usize)> {
     let (length, small) = bytes[HEAD..].split_first_chunk::<4>()?;
     if !small.starts_with(&ZSTD) {

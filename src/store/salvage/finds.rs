@@ -1,8 +1,8 @@
-//! What is found in the files of a store: the newest version of everything that proves itself.
+//! The records found in the files of a store: the newest version of each that can be verified.
 //!
-//! The entries of a journal have a checksum over their key and value, texts of scripts are under
-//! their hash, and checkpoints, trainings and estimates follow their own. The records of runs and
-//! studies have none; those from a page that is damaged are kept only for want of better ones.
+//! Records of a journal have a checksum of key and value, the key of a script is the hash of its text, and
+//! checkpoints, training runs and estimates follow their own hash. Records of runs and studies have no
+//! checksum: those from a damaged page are used only if there is no other version.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,10 +19,10 @@ use super::carve::{carve, carve_names};
 use crate::store::layout::{FORMAT, FORMAT_KEY};
 use crate::util::checksum::body;
 
-/// How new a version of a record is, and before that, of which database.
+/// The number of the database, then the position in the log: the greater, the newer.
 type Age = (u8, i64);
 
-/// A version of something.
+/// A version of a record.
 #[derive(Debug)]
 pub(super) struct Version<T> {
     age: Age,
@@ -30,7 +30,7 @@ pub(super) struct Version<T> {
 }
 
 impl<T> Version<T> {
-    /// Whether it is newer than another.
+    /// Returns true if this version is newer than another.
     pub fn is_newer_than(&self, other: &Self) -> bool {
         self.age > other.age
     }
@@ -39,9 +39,9 @@ impl<T> Version<T> {
 /// The versions of the record of a run or a study.
 #[derive(Debug)]
 pub(super) struct Record<T> {
-    /// The newest from a page that is whole.
+    /// The newest version from an intact page.
     pub whole: Option<Version<T>>,
-    /// The newest from a page that is damaged.
+    /// The newest version from a damaged page.
     pub doubtful: Option<Version<T>>,
 }
 
@@ -51,36 +51,37 @@ impl<T> Default for Record<T> {
     }
 }
 
-/// Something by a run and a step.
+/// Values by run and step.
 type BySteps = BTreeMap<String, BTreeMap<u64, Version<Vec<u8>>>>;
-/// Something by its key.
+/// Values by key.
 type ByKeys = BTreeMap<String, Version<Vec<u8>>>;
 
-/// What is found.
+/// The records found in the files of a store.
 #[derive(Debug, Default)]
 pub(super) struct Finds {
     pub runs: BTreeMap<String, Record<RunRecord>>,
     pub studies: BTreeMap<String, Record<StudyRecord>>,
-    /// Packed stretches of trials as they are in a journal, by the number of the stretch.
+    /// Packed stretches of trials as stored in a journal, by run and number of the stretch.
     pub stretches: BySteps,
-    /// Trials as they are in a journal, by their step.
+    /// Unpacked trials as stored in a journal, by run and step.
     pub trials: BySteps,
-    /// Checkpoints, by the trials that they cover.
+    /// Checkpoints, by run and number of trials that they cover.
     pub checkpoints: BySteps,
     pub scripts: ByKeys,
     pub trainings: ByKeys,
     pub estimates: ByKeys,
-    /// A version of the layout that this program does not know.
+    /// The version of a layout newer than this program knows, if one was found.
     pub newer: Option<u32>,
-    /// Whether the version of a layout was found.
+    /// True if the version of a layout was found.
     has_format: bool,
-    /// Which database is looked at: the higher is the one that counts.
+    /// The number of the database that is being read. Records of a later database replace those of earlier
+    /// ones.
     database: u8,
-    /// Values whose keys are not known, and bytes in which there may be some.
+    /// Values with unknown keys, and damaged bytes that may contain records.
     unplaced: Vec<Vec<u8>>,
 }
 
-/// Keeps a version if it is the newest.
+/// Keeps a version if no newer one is known.
 fn keep<T>(place: &mut Option<Version<T>>, age: Age, content: T) {
     if place.as_ref().is_none_or(|known| known.age <= age) {
         *place = Some(Version { age, content });
@@ -94,7 +95,8 @@ fn keep_in<K: Ord>(all: &mut BTreeMap<K, Version<Vec<u8>>>, key: K, age: Age, co
     }
 }
 
-/// Keeps the record of a run or a study, if its name is what the key says of it; gives whether it is.
+/// Keeps the record of a run or a study if its name ends with `key`, whose beginning may be lost; returns
+/// true if it does.
 fn keep_record<T>(
     all: &mut BTreeMap<String, Record<T>>,
     name: String,
@@ -112,12 +114,12 @@ fn keep_record<T>(
 }
 
 impl Finds {
-    /// What is found from here on is of a database that counts for more than the ones before.
+    /// Begins with the next database, whose records replace those of the ones before.
     pub fn next_database(&mut self) {
         self.database += 1;
     }
 
-    /// Whether nothing that only a store has was found.
+    /// Returns true if nothing was found that only a store contains.
     pub fn is_nothing(&self) -> bool {
         !self.has_format
             && self.names().is_empty()
@@ -127,14 +129,14 @@ impl Finds {
             && self.estimates.is_empty()
     }
 
-    /// The names of all runs of which anything is known.
+    /// Returns the names of all runs of which a record, a trial or a checkpoint was found.
     pub fn names(&self) -> BTreeSet<String> {
         let by_steps = [&self.stretches, &self.trials, &self.checkpoints];
         let names = by_steps.into_iter().flat_map(BTreeMap::keys);
         names.chain(self.runs.keys()).cloned().collect()
     }
 
-    /// Looks for the trials in what could not be placed, now that the names of runs are known.
+    /// Looks for trials in the bytes without known keys, now that the names of the runs are known.
     pub fn place_the_rest(&mut self) {
         let mut names = self.names();
         let unplaced = std::mem::take(&mut self.unplaced);
@@ -146,7 +148,7 @@ impl Finds {
         }
     }
 
-    /// Takes a record whose value proves itself; gives whether it does.
+    /// Takes a checkpoint, training run or estimate whose own hash matches; returns true if the value is one.
     fn hashed(&mut self, age: Age, key: &[u8], value: &[u8]) -> bool {
         let Some(content) = body(value) else { return false };
         if let Some((run, step)) = keys::run(key).zip(keys::step(key)) {
@@ -172,7 +174,7 @@ impl Finds {
         is_script
     }
 
-    /// Takes an entry of a journal, if it is one.
+    /// Takes a record of a journal; returns true if it is one.
     fn journal(&mut self, age: Age, key: &[u8], value: &[u8]) -> bool {
         let Some((run, step)) = keys::run(key).zip(keys::step(key)) else { return false };
         if !entry_codec::is_whole(key, value) {
@@ -187,7 +189,7 @@ impl Finds {
         true
     }
 
-    /// Takes a trial as format 1 had it, if it is one.
+    /// Takes a trial of format 1; returns true if it is one.
     fn old_trial(&mut self, key: &[u8], value: &[u8]) -> bool {
         let Some((run, step)) = keys::run(key).zip(keys::step(key)) else { return false };
         let Some(trial) = migration::old_trial(step, value) else { return false };
@@ -197,7 +199,7 @@ impl Finds {
         true
     }
 
-    /// Takes the record of a run or a study, if it is one.
+    /// Takes the record of a run or a study; returns true if it is one.
     fn record_of(&mut self, age: Age, key: &[u8], value: &[u8], is_whole: bool) -> bool {
         if value.first() != Some(&b'{') {
             return false;
@@ -213,7 +215,7 @@ impl Finds {
         }
     }
 
-    /// Takes a record of a page that is whole, whatever it is; gives whether that is known.
+    /// Takes any record of an intact page; returns true if its kind was recognized.
     fn taken(&mut self, age: Age, key: &[u8], value: &[u8]) -> bool {
         self.journal(age, key, value)
             || self.hashed(age, key, value)
@@ -259,12 +261,12 @@ impl Finder for Finds {
     }
 }
 
-/// Whether a key is a hash in hexadecimal digits.
+/// Returns true if a key is a hash in hexadecimal digits.
 fn is_digest(key: &str) -> bool {
     key.len() == 2 * blake3::OUT_LEN && key.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Whether a value is of a training and not of an estimate, by what only a training's record has.
+/// Returns true if a value is the record of a training run, not an estimate: only the former has a recipe.
 fn is_training(content: &[u8]) -> bool {
     let value: Option<Value> = serde_json::from_slice(content).ok();
     value.is_some_and(|value| value.get("recipe").is_some() && value.get("training").is_some())

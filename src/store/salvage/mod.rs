@@ -1,7 +1,7 @@
-//! A new store of what can be read of a damaged one.
+//! Salvage: a new store of all that can be read of a damaged one.
 //!
-//! Nothing leads the way: the pages that name others may be damaged themselves. All files are read
-//! from end to end, and what proves to be whole is taken, the newest version of each record.
+//! The pages that lead to others may be damaged, so none is followed. All files are read from end to end, and
+//! the newest intact version of each record is copied.
 
 mod carve;
 mod finds;
@@ -28,10 +28,11 @@ use crate::store::layout::{BLOBS, DATABASE, FORMAT, FORMAT_KEY, FREE_BYTES, META
 use crate::util::atomic_file::create_like_folder;
 use crate::util::checksum;
 
-/// Where the databases of a store are: the last one is the one that counts.
+/// The files of a damaged store: its databases, in rising order of precedence, with their folders of long
+/// values.
 struct Sources {
     databases: Vec<(PathBuf, Vec<PathBuf>)>,
-    /// Folders of checkpoints of trainings; the first one that has a file counts.
+    /// The folders of checkpoints of training runs; the first that contains a file counts.
     trainings: Vec<PathBuf>,
 }
 
@@ -50,14 +51,14 @@ impl Sources {
 }
 
 impl Store {
-    /// Makes a new store of what can be read of another, of which nothing is changed.
+    /// Creates a new store of all that can be read of another one, which is not changed.
     ///
-    /// Trials that are lost between others are failed ones in the new store, so that the others keep
-    /// their steps. A run whose last trials are lost ends before them.
+    /// Failed trials replace lost ones that others follow, so that the others keep their steps. A run that
+    /// has lost its last trials ends before them.
     ///
     /// # Errors
-    /// The store is missing, in use, of a newer format, or has nothing that can be recognised; the new
-    /// one's folder is not new or empty; or the disk is full or fails. There is no new store then.
+    /// The damaged store is missing, in use, of a newer format or not recognizable; the folder of the new one
+    /// is neither new nor empty; or the disk is full or fails. No new store is created then.
     pub fn salvage(from: &Path, to: &Path) -> Result<Salvaged, StoreError> {
         let (damage, layout) = match look(from) {
             Ok(Place::Store(layout)) => (None, Some(layout)),
@@ -99,7 +100,7 @@ impl Store {
     }
 }
 
-/// What is wrong with a store's database, if anything is.
+/// Describes the damage of a store's database; `None` if it is intact.
 fn damage_of(path: &Path, layout: &Layout) -> Result<Option<String>, StoreError> {
     let check = || -> Result<Option<String>, StoreError> {
         let Some((image, _)) = read_image(path, layout)? else {
@@ -135,7 +136,7 @@ fn find(path: &Path, sources: &Sources) -> Result<Finds, StoreError> {
     Ok(finds)
 }
 
-/// Writes studies, texts, trainings and estimates.
+/// Writes the studies, scripts, training runs and estimates.
 fn fill_by_keys(
     finds: &Finds,
     filling: &mut Filling,
@@ -176,7 +177,7 @@ fn fill_by_keys(
     Ok(())
 }
 
-/// Copies the checkpoints of trainings that are whole.
+/// Copies the intact checkpoints of training runs.
 fn bring_trainings(
     sources: &Sources,
     store: &Path,

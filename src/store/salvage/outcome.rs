@@ -2,41 +2,41 @@
 
 use std::path::PathBuf;
 
-/// What was brought into a new store, and what was not.
+/// The result of a salvage: what the new store contains and what is lost.
 #[derive(Debug, Default)]
 pub struct Salvaged {
-    /// The runs, in the order of their names.
+    /// The salvaged runs, in the order of their names.
     pub runs: Vec<SalvagedRun>,
-    /// Studies that were brought back.
+    /// The names of the studies whose records are intact.
     pub studies: Vec<String>,
-    /// Studies whose records are lost, known by their runs, or were read from a damaged page.
+    /// The names of the studies whose records are lost (known from their runs) or are from a damaged page.
     pub lost_studies: Vec<String>,
-    /// Texts of scripts that were brought back.
+    /// The number of salvaged texts of scripts.
     pub scripts: usize,
-    /// Trainings that were brought back.
+    /// The number of salvaged records of training runs.
     pub trainings: usize,
-    /// Estimates that were brought back.
+    /// The number of salvaged estimates.
     pub estimates: usize,
-    /// Checkpoints of trainings that were brought back.
+    /// The number of salvaged checkpoints of training runs.
     pub files: usize,
-    /// Checkpoints of trainings that are not whole.
+    /// The damaged checkpoints of training runs.
     pub lost_files: Vec<PathBuf>,
-    /// What is wrong with the store's database, if anything is.
+    /// A description of the damage of the store's database; `None` if it is intact.
     pub damage: Option<String>,
 }
 
 impl Salvaged {
-    /// Trials that were brought back.
+    /// Returns the number of salvaged trials.
     pub fn trials(&self) -> u64 {
         self.runs.iter().map(|run| run.trials).sum()
     }
 
-    /// Trials that are known to be lost.
+    /// Returns the number of trials that are known to be lost.
     pub fn lost_trials(&self) -> u64 {
         self.runs.iter().map(SalvagedRun::lost_trials).sum()
     }
 
-    /// Whether nothing was damaged.
+    /// Returns true if no damage was found.
     pub fn is_all(&self) -> bool {
         self.damage.is_none()
             && self.lost_studies.is_empty()
@@ -45,36 +45,36 @@ impl Salvaged {
     }
 }
 
-/// What was brought back of a run, and what was not.
+/// The result of a salvage for one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SalvagedRun {
     /// Its name.
     pub name: String,
-    /// Trials that were brought back.
+    /// The number of salvaged trials.
     pub trials: u64,
-    /// The first and the last step of each stretch of lost trials that others follow.
+    /// The first and the last step of each series of lost trials that other trials follow.
     pub lost: Vec<(u64, u64)>,
-    /// Trials that are known to be lost at the end.
+    /// The number of trials at the end that are known to be lost.
     pub lost_at_end: u64,
-    /// Whether its record is lost.
+    /// True if its record is lost.
     pub has_lost_record: bool,
-    /// Whether its record was read from a damaged page.
+    /// True if its record is from a damaged page.
     pub has_doubtful_record: bool,
-    /// Whether a newer version of its record was damaged.
+    /// True if a newer version of its record was damaged.
     pub has_older_record: bool,
-    /// The files of its script whose texts are lost.
+    /// The names of the files of its script whose texts are lost.
     pub lost_sources: Vec<String>,
-    /// Whether it can go on.
+    /// True if the run can be resumed.
     pub goes_on: bool,
 }
 
 impl SalvagedRun {
-    /// Trials that are known to be lost.
+    /// Returns the number of trials that are known to be lost.
     pub fn lost_trials(&self) -> u64 {
         self.lost.iter().map(|(first, last)| last - first + 1).sum::<u64>() + self.lost_at_end
     }
 
-    /// Whether nothing of it is known to be lost.
+    /// Returns true if nothing of the run is known to be lost.
     pub const fn is_whole(&self) -> bool {
         self.lost.is_empty()
             && self.lost_at_end == 0

@@ -1,4 +1,4 @@
-//! Runs of what was found of them.
+//! Salvage of runs: their records, trials and checkpoints.
 
 use super::super::checkpoints::KEPT;
 use super::super::disk::trees::Filling;
@@ -11,7 +11,7 @@ use super::super::format::trial_block::Stretch;
 use super::finds::{Finds, Version};
 use super::outcome::{Salvaged, SalvagedRun};
 
-/// Writes all runs.
+/// Writes all runs of which a record or a trial was found.
 pub(super) fn fill(
     finds: &Finds,
     filling: &mut Filling,
@@ -84,7 +84,7 @@ pub(super) fn fill(
     Ok(())
 }
 
-/// A run of which nothing is known but its trials.
+/// Returns a record for a run whose own record is lost.
 fn unknown(name: &str) -> RunRecord {
     let status = Status::Failed { reason: "its record is lost".to_owned() };
     RunRecord { status, ..RunRecord::new(name, "") }
@@ -96,7 +96,7 @@ fn lost_sources(record: &RunRecord, finds: &Finds) -> Vec<String> {
     lost.map(|(file, _)| file.clone()).collect()
 }
 
-/// The last checkpoints of a run that cover no more than its trials.
+/// Returns the last checkpoints of a run that cover no more than its salvaged trials.
 fn checkpoints<'a>(
     name: &str,
     record: &RunRecord,
@@ -112,7 +112,7 @@ fn checkpoints<'a>(
     usable
 }
 
-/// Makes a record fit the trials that are left.
+/// Adapts a run's record to the trials that are left.
 fn mend(record: &mut RunRecord, run: &SalvagedRun, end: u64, failed: &[u64]) {
     let has_lost_record = run.has_lost_record || run.has_doubtful_record;
     if run.has_lost_record || record.trials > end || !run.lost.is_empty() {
@@ -128,24 +128,24 @@ fn mend(record: &mut RunRecord, run: &SalvagedRun, end: u64, failed: &[u64]) {
     }
 }
 
-/// What a journal has at a step.
+/// The salvaged trials of a stretch.
 enum Piece<'a> {
-    /// A whole stretch.
+    /// The packed stretch.
     Stretch(&'a [u8]),
-    /// Trials, as they are written, of a stretch that is not packed.
+    /// Unpacked trials as stored, by step.
     Trials(Vec<(u64, &'a [u8])>),
 }
 
-/// What was found of the trials of a run.
+/// The salvaged trials of a run.
 struct Journal<'a> {
     name: &'a str,
-    /// By the number of the stretch.
+    /// The trials by the number of their stretch.
     pieces: Vec<(u64, Piece<'a>)>,
-    /// The step after the last trial that was found.
+    /// The step after the last salvaged trial.
     end: u64,
-    /// Trials that were found.
+    /// The number of salvaged trials.
     trials: u64,
-    /// The first and the last step of each stretch of trials before the end that were not.
+    /// The first and the last step of each series of lost trials before the end.
     lost: Vec<(u64, u64)>,
 }
 
@@ -185,7 +185,7 @@ impl<'a> Journal<'a> {
         journal
     }
 
-    /// The phases that the trials are of, as far as they show them.
+    /// Returns the phases of the run as far as its trials show them.
     fn phases(&self) -> Vec<PhaseRecord> {
         let mut phases: Vec<PhaseRecord> = Vec::new();
         let mut note = |index: u32, step: u64| {
@@ -232,8 +232,8 @@ impl<'a> Journal<'a> {
         self.trials += count;
     }
 
-    /// Writes the trials up to an end, with failed ones in the places of those that are lost; gives
-    /// the steps of all that failed.
+    /// Writes the trials up to the step `end`, and failed trials in place of lost ones; returns the steps of
+    /// all failed trials.
     fn write(
         &self,
         record: &RunRecord,
@@ -280,7 +280,7 @@ impl<'a> Journal<'a> {
         Ok(failed)
     }
 
-    /// Writes the trials of a stretch as a journal has them.
+    /// Writes the trials of a stretch, packed if it is full.
     fn write_entries(
         &self,
         entries: &[Entry],
@@ -292,7 +292,7 @@ impl<'a> Journal<'a> {
     }
 }
 
-/// A failed trial in the place of one that is lost.
+/// Returns a failed trial to replace a lost one.
 fn placeholder(record: &RunRecord, step: u64) -> Entry {
     let phases = record.phases.iter().filter(|phase| phase.first_step <= step);
     let trial = Trial {

@@ -1,4 +1,4 @@
-//! Tests of what comes back: all that is whole, whatever else is damaged.
+//! Tests of salvage: everything intact is salvaged, whatever else is damaged.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -10,7 +10,7 @@ use super::super::tests::{entry, open, record, study};
 use super::super::{Entry, Lost, OpenMode, Outcome, PhaseRecord, RunRecord, Status, Stretch};
 use super::*;
 
-/// A store with something of everything.
+/// Fills a store with some of everything.
 fn fill(path: &Path, trials: u64, at_once: usize) {
     let store = open(path);
     let source = store.put_source("fn space() {}").unwrap();
@@ -46,7 +46,7 @@ fn fill(path: &Path, trials: u64, at_once: usize) {
     fs::write(path.join("trainings/abd"), checksum::hashed(b"weights")).unwrap();
 }
 
-/// A trial, some of them failed.
+/// A trial; every fifth one failed.
 fn mixed(step: u64) -> Entry {
     let mut entry = entry(step, step as f64 / 7.0);
     entry.trial.phase = 0;
@@ -59,12 +59,12 @@ fn mixed(step: u64) -> Entry {
 
 /// The records of a tree.
 type Records = Vec<(Vec<u8>, Vec<u8>)>;
-/// A run, the first step and the number of trials.
+/// A run, its first step and the number of trials.
 type Trials = (String, u64, u64);
-/// Where the copies of something are.
+/// The places of the copies of a value: files and ranges of bytes.
 type Copies = Vec<(PathBuf, Range<usize>)>;
 
-/// Everything in a store but when it was written.
+/// Returns the records of all trees, without the number of the last sync.
 fn contents(path: &Path) -> BTreeMap<Vec<u8>, Records> {
     let store = Store::open(path, OpenMode::ReadOnlyMustExist).unwrap();
     let trees = store.db.trees().unwrap().into_iter().map(|(name, tree)| {
@@ -82,8 +82,8 @@ fn salvaged(from: &Path, to: &Path) -> Salvaged {
     salvaged
 }
 
-/// The files of a store that this process has closed: sled's threads may still remove long values that nothing
-/// names any more.
+/// Returns the files of a store that this process has closed, once they no longer change: sled's threads may
+/// still remove unused long values.
 fn settled(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut before = files(folder);
     for _ in 0..100 {
@@ -97,7 +97,7 @@ fn settled(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     before
 }
 
-/// The files of a folder with what is in them.
+/// Returns the files below a folder with their contents.
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
@@ -138,7 +138,7 @@ fn a_whole_store_comes_back_as_it_is() {
     assert!(matches!(foreign, Err(StoreError::NothingToSalvage { .. })), "{foreign:?}");
 }
 
-/// Segments of the log are used again, and what is left in them of before is no damage.
+/// sled reuses segments of the log; old contents that remain in them are no damage.
 #[test]
 fn a_store_that_was_used_for_long_comes_back_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
@@ -163,7 +163,7 @@ fn a_store_that_was_used_for_long_comes_back_as_it_is() {
     assert!(contents(&path) == contents(&to));
 }
 
-/// Where the value of each entry of the journals is, in all its copies.
+/// The places of the value of each journal record, with all of its copies.
 struct Truth {
     files: BTreeMap<PathBuf, Vec<u8>>,
     /// By run, first step and number of trials.
@@ -199,7 +199,7 @@ impl Truth {
         Self { files, copies }
     }
 
-    /// The entries of which a copy is outside of a damaged part of a file.
+    /// Returns the records of which a copy is outside the damaged range of a file.
     fn whole(&self, file: &Path, damaged: &Range<usize>) -> Vec<&Trials> {
         let is_whole = |places: &Copies| {
             places.iter().any(|(name, place)| {
@@ -210,8 +210,9 @@ impl Truth {
     }
 }
 
-/// Damages a copy of a store and wants everything back that is whole in it; gives the shares of
-/// trials that were whole and that came back.
+/// Damages a copy of a store and asserts that everything intact is salvaged.
+///
+/// Returns the number of trials in intact records, and the number of salvaged trials.
 fn damage(
     truth: &Truth,
     path: &Path,
@@ -276,7 +277,7 @@ fn damage(
     (back, salvaged.trials())
 }
 
-/// Every part of every file, by a flipped byte, zeros and a cut, and each file missing.
+/// Damages every part of every file by a flipped bit, zeros and a cut, and removes each file.
 #[test]
 fn whatever_is_whole_comes_back() {
     let dir = tempfile::tempdir().unwrap();
@@ -307,13 +308,13 @@ fn whatever_is_whole_comes_back() {
     assert!(lowest < all, "no damage lost a trial");
 }
 
-/// The value of an entry of a journal.
+/// Returns the value of a journal's record.
 fn value(path: &Path, run: &str, step: u64) -> Vec<u8> {
     let store = Store::open(path, OpenMode::ReadOnlyMustExist).unwrap();
     store.journal.get(keys::key(run, step)).unwrap().unwrap().to_vec()
 }
 
-/// Changes a value wherever it is in the database.
+/// Changes all copies of a value in the database.
 fn spoil(path: &Path, value: &[u8]) {
     let file = path.join("db");
     let mut bytes = fs::read(&file).unwrap();

@@ -1,4 +1,4 @@
-//! A store that another process has open, read by asking that process.
+//! A client of the process that has a store open: a reader of the store by requests.
 
 use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixStream;
@@ -13,29 +13,29 @@ use super::protocol::{
 };
 use crate::store::{Holder, Reader, RunRecord, StoreError, Stretch, StudyRecord};
 
-/// How long a server may take to say hello.
+/// The time that a server may take for its greeting.
 const HELLO: Duration = Duration::from_secs(5);
-/// How long it may take to begin with a reply, and to send the rest: it may wait for its disk.
+/// The time that a server may take to begin a reply, and then to send the rest: it may wait for its disk.
 const BEGIN: Duration = Duration::from_secs(30);
 const WHOLE: Duration = Duration::from_secs(60);
 
-/// Why there is no connection.
+/// The reasons that there is no connection.
 #[derive(Debug)]
 pub(super) enum Unconnected {
-    /// Nobody answers at the socket.
+    /// No process answers at the socket.
     Nobody,
-    /// It has too many clients at the moment.
+    /// The server has too many clients at the moment.
     Busy(StoreError),
-    /// It will not answer.
+    /// The server does not answer requests of this program.
     Refused(StoreError),
 }
 
 /// A connection to the process that has a store open.
 pub(super) struct Client {
     store: PathBuf,
-    /// What the process is called.
+    /// A description of the process, for messages.
     name: String,
-    /// `None` once it is of no more use.
+    /// The connection; `None` once it has failed.
     stream: Mutex<Option<UnixStream>>,
 }
 
@@ -78,7 +78,7 @@ impl Client {
         Ok(Self { store: store.to_owned(), name, stream })
     }
 
-    /// Sends a request and gives the replies to it.
+    /// Sends a request and returns the replies to it: several for a list, otherwise one.
     fn replies(&self, request: &Request) -> Result<Vec<Reply>, StoreError> {
         let mut place = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
         // It is put back if all goes well: what follows something unexpected is not to be trusted.

@@ -1,4 +1,4 @@
-//! The process that has a store open answers questions about it.
+//! The server of a store: the process that has it open answers requests.
 
 use std::io;
 use std::net::Shutdown;
@@ -16,17 +16,17 @@ use super::protocol::{
 use super::socket::{Socket, is_own};
 use crate::store::{Store, StoreError};
 
-/// The most clients at once.
+/// The most clients at the same time.
 pub(super) const MAX_CLIENTS: usize = 8;
 
-/// How long clients may take.
+/// The time limits for clients.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    /// To say hello, and to send the rest of a request that has begun.
+    /// For the greeting, and for the rest of a request that has begun.
     pub(super) message: Duration,
-    /// To begin with the next request.
+    /// For the beginning of the next request.
     pub(super) idle: Duration,
-    /// To take some of a reply.
+    /// For each write of a reply.
     pub(super) write: Duration,
 }
 
@@ -37,9 +37,9 @@ impl Default for Patience {
     }
 }
 
-/// Answers at a socket until it is dropped.
+/// A server that answers at a socket until it is dropped.
 pub(super) struct Server {
-    /// `None` once it is closed.
+    /// The socket; `None` once it is closed.
     socket: Option<Socket>,
     listening: Option<JoinHandle<()>>,
     shared: Arc<Shared>,
@@ -53,7 +53,7 @@ struct Shared {
 }
 
 impl Server {
-    /// Answers questions about a store.
+    /// Starts to answer requests about a store, in a thread of its own.
     pub(super) fn start(store: &Arc<Store>, patience: Patience) -> io::Result<Self> {
         let socket = Socket::bind(store.path())?;
         let listener = socket.listener.try_clone()?;
@@ -83,7 +83,7 @@ impl Server {
         Ok(Self { socket: Some(socket), listening: Some(listening), shared })
     }
 
-    /// Where it answers.
+    /// Returns the path of the socket.
     pub(super) fn path(&self) -> &Path {
         self.socket.as_ref().map_or(Path::new(""), |socket| &socket.path)
     }
@@ -117,7 +117,7 @@ impl Shared {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers a client in a thread of its own.
+    /// Starts to answer a client in a thread of its own, or turns it away if there are too many.
     fn take(self: &Arc<Self>, mut stream: UnixStream) -> io::Result<()> {
         if !is_own(&stream) {
             return Ok(());
@@ -192,7 +192,7 @@ fn json<T: serde::Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
     })
 }
 
-/// A list, in replies that are not much longer than [`PART_BYTES`].
+/// Splits a list into replies of about [`PART_BYTES`] bytes each.
 fn list(
     items: impl Iterator<Item = Result<Vec<u8>, StoreError>>,
 ) -> Result<Vec<Reply>, StoreError> {

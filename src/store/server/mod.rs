@@ -1,11 +1,12 @@
 //! Reading a store while another process has it open.
 //!
-//! The process that writes into a store answers questions about it at a local socket
-//! ([`Served`]); [`open`] gives a [`Reader`](crate::store::Reader) that asks there, or that has the
-//! store open itself if nobody else has. What is asked for are records: runs, stretches of trials,
-//! texts. Expressions over them run in the process that asks.
+//! The process that writes into a store answers requests at a local socket ([`Served`]). [`open`] returns a
+//! [`Reader`](crate::store::Reader) that sends requests there, or that opens the store itself if no other
+//! process has it open. The replies are records: runs, stretches of trials, texts. Expressions over them are
+//! evaluated in the client.
 //!
-//! There are such sockets on Unix. Elsewhere a store that is held is refused, naming its holder.
+//! These sockets exist on Unix. On other systems, a store that is open elsewhere is refused with an error
+//! that names the process.
 
 #[cfg(unix)]
 mod client;

@@ -1,4 +1,4 @@
-//! Reading a store, whoever has it open.
+//! Opening a store for reading, also while another process has it open.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,15 +6,14 @@ use std::time::{Duration, Instant};
 
 use crate::store::{Holder, OpenMode, Reader, RunRecord, Store, StoreError, Stretch, StudyRecord};
 
-/// How long it is tried to read a store that another process has open and that cannot be asked: it may
-/// just have begun, or be about to end.
+/// The time for which opening a store is retried while another process has it open and does not answer: that
+/// process may just have begun, or be about to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How often a question is asked again when the process that was asked goes away.
+/// The most attempts at a request when the process that answers it goes away.
 const ATTEMPTS: usize = 5;
 
-/// What can be read of a store that must be there: by asking the process that has it open, or else by
-/// opening it.
+/// Opens an existing store for reading: by requests to the process that has it open, or else in this process.
 ///
 /// # Errors
 /// There is no store, another process has it open and does not answer, or it cannot be opened.
@@ -27,12 +26,12 @@ pub fn open(path: &Path) -> Result<Arc<dyn Reader>, StoreError> {
     })
 }
 
-/// What can be read of a store by asking the process that has it open; `None` if nobody answers.
+/// Connects to the process that has a store open; `None` if none answers or it has too many clients.
 ///
-/// When that process goes away, so does the reader: it says [`StoreError::Lost`].
+/// The reader fails with [`StoreError::Lost`] once that process goes away.
 ///
 /// # Errors
-/// A process has it open and will not answer.
+/// A process has the store open, and does not answer or uses another version of the protocol.
 pub fn ask_holder(path: &Path) -> Result<Option<Arc<dyn Reader>>, StoreError> {
     Ok(match ask(path)? {
         Asked::Client(client) => Some(client),
@@ -41,9 +40,9 @@ pub fn ask_holder(path: &Path) -> Result<Option<Arc<dyn Reader>>, StoreError> {
 }
 
 enum Found {
-    /// This process has the store open.
+    /// A store that this process has open.
     Own(Arc<dyn Reader>),
-    /// Another one has, and answers.
+    /// A connection to the process that has the store open.
     Other(Arc<dyn Reader>),
 }
 
@@ -91,8 +90,10 @@ fn ask(_path: &Path) -> Result<Asked, StoreError> {
     Ok(Asked::Nobody)
 }
 
-/// A store that another process has open. When that process goes away, whoever has the store open then
-/// is asked, or it is opened here: trials never change, so that what was read before still holds.
+/// A reader of a store that another process has open.
+///
+/// If that process goes away, it asks the next process that has the store open, or opens the store itself.
+/// Trials never change, so everything read before remains valid.
 struct Asking {
     path: PathBuf,
     source: Mutex<Arc<dyn Reader>>,

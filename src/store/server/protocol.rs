@@ -1,12 +1,12 @@
-//! What is said between the process that has a store open and one that asks.
+//! The protocol between the process that has a store open and its clients.
 //!
-//! Both begin with a greeting: eight bytes that say what this is and the version of the protocol (4
-//! bytes, little-endian); the server adds a byte, its [`Verdict`]. This much is the same in every
-//! version. Then the client sends requests, one at a time, and the server replies to each: a length (4
-//! bytes, little-endian) and so many bytes in postcard's encoding. Records of runs, studies and holders
-//! are JSON within it, as they are in the store.
+//! Both sides begin with a greeting: eight magic bytes and the version of the protocol (4 bytes,
+//! little-endian); the server adds its [`Verdict`] (1 byte). The greeting is the same in all versions. Then
+//! the client sends requests, one at a time, and the server replies to each. A message is its length (4
+//! bytes, little-endian) and its content in postcard's encoding. Records of runs, studies and holders are
+//! JSON within it, as in the store.
 //!
-//! A change of [`Request`], [`Reply`] or of a stretch's columns is another version.
+//! A change of [`Request`], of [`Reply`] or of a stretch's columns requires a new version.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -17,26 +17,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::Stretch;
 
-/// What both begin with.
+/// The magic bytes at the beginning of a greeting.
 const MAGIC: [u8; 8] = *b"tandem\0s";
 /// The version of the protocol.
 pub(super) const VERSION: u32 = 1;
 
-/// The longest request, in bytes. The longest part of one is the name of a run.
+/// The longest request, in bytes. Its longest part is the name of a run.
 pub(super) const MAX_REQUEST: usize = 64 << 10;
-/// The longest reply, in bytes: no stretch is longer in the store.
+/// The longest reply, in bytes: as long as the longest stretch in a store.
 pub(super) const MAX_REPLY: usize = Stretch::MAX_BYTES;
-/// A list is cut into replies of about so many bytes.
+/// The size at which a list is split into another reply, in bytes.
 pub(super) const PART_BYTES: usize = 256 << 10;
 
-/// What a server says to a client that greets it.
+/// A server's answer to the greeting of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Requests are answered.
+    /// The server answers requests.
     Welcome,
-    /// The client speaks another version; nothing is answered.
+    /// The client speaks another version; the server closes the connection.
     OtherVersion,
-    /// There are too many clients.
+    /// The server has too many clients.
     Busy,
 }
 
@@ -44,10 +44,10 @@ impl Verdict {
     const ALL: [Self; 3] = [Self::Welcome, Self::OtherVersion, Self::Busy];
 }
 
-/// What is asked for: the methods of [`Reader`](crate::store::Reader).
+/// Requests: the methods of [`Reader`](crate::store::Reader).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Request {
-    /// Who has the store open.
+    /// The record of the process that has the store open.
     Holder,
     /// All runs.
     Runs,
@@ -57,36 +57,36 @@ pub(super) enum Request {
     Studies,
     /// The number of trials of a run.
     TrialCount(String),
-    /// The trials of a run from a multiple of [`Stretch::LEN`] on.
+    /// A stretch of a run, by its number.
     Stretch(String, u64),
-    /// How many trials the last checkpoint of a run covers.
+    /// The number of trials that the last checkpoint of a run covers.
     CheckpointStep(String),
-    /// A text by its hash.
+    /// The text of a script by its hash.
     Source(String),
-    /// The record of a training by its key.
+    /// The record of a training run by its key.
     Training(String),
-    /// The keys of all trainings.
+    /// The keys of all training runs.
     TrainingKeys,
 }
 
-/// What is replied.
+/// Replies to requests.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Reply {
     /// A part of a list; another reply follows.
     Part(Vec<Vec<u8>>),
     /// The last part of a list.
     Last(Vec<Vec<u8>>),
-    /// A record, or a text.
+    /// A record or a text; `None` if there is none.
     Bytes(Option<Vec<u8>>),
-    /// A number.
+    /// A number; `None` if there is none.
     Number(Option<u64>),
-    /// Trials.
+    /// A stretch of trials; `None` if the run ends before it.
     Stretch(Option<Box<Stretch>>),
-    /// The store refuses.
+    /// An error.
     Refused(Refusal),
 }
 
-/// How the store, or the server, refuses; the client knows the store's folder under its own name.
+/// Errors in replies. The client adds the path of the store, which it may know by another name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Refusal {
     /// There is no such run.
@@ -96,15 +96,15 @@ pub(super) enum Refusal {
         /// The runs with the most similar names.
         nearest: Vec<String>,
     },
-    /// What is in the store cannot be right.
+    /// The contents of the store are damaged.
     Damaged(String),
     /// Reading failed.
     Io(String),
-    /// Something else, as what follows "it".
+    /// Another error, as a predicate whose subject is the server.
     Other(String),
 }
 
-/// Says hello to a server; gives its version and verdict.
+/// Sends a greeting to a server; returns the server's version and verdict.
 pub(super) fn greet(
     stream: &mut UnixStream,
     version: u32,
@@ -123,14 +123,14 @@ pub(super) fn greet(
     Ok((understood(greeting)?, verdict.unwrap_or(Verdict::OtherVersion)))
 }
 
-/// Listens to a client's hello; gives its version.
+/// Receives the greeting of a client; returns the client's version.
 pub(super) fn greeted(stream: &mut UnixStream, patience: Duration) -> io::Result<u32> {
     let mut bytes = [0; 12];
     fill(stream, &mut bytes, Instant::now() + patience)?;
     understood(&bytes)
 }
 
-/// Answers a client's hello.
+/// Answers the greeting of a client.
 pub(super) fn judge(stream: &mut UnixStream, verdict: Verdict) -> io::Result<()> {
     let mut bytes = greeting(VERSION).to_vec();
     bytes.push(verdict as u8);
@@ -151,7 +151,7 @@ fn understood(greeting: &[u8]) -> io::Result<u32> {
     }
 }
 
-/// Sends a request or a reply. Each write has to go on within the stream's timeout.
+/// Sends a request or a reply. The stream's timeout limits each write.
 pub(super) fn send<T: Serialize>(stream: &mut UnixStream, message: &T) -> io::Result<()> {
     let mut bytes = postcard::to_extend(message, vec![0; 4])
         .map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))?;
@@ -161,19 +161,21 @@ pub(super) fn send<T: Serialize>(stream: &mut UnixStream, message: &T) -> io::Re
     stream.write_all(&bytes)
 }
 
-/// What is received.
+/// The result of receiving a message.
 #[derive(Debug)]
 pub(super) enum Received<T> {
     /// A message.
     Message(T),
-    /// The other end has closed the connection, between two messages.
+    /// The other end closed the connection between two messages.
     Closed,
-    /// What no other end that keeps to the protocol sends, as what follows "it".
+    /// The other end violated the protocol; the text is a predicate whose subject is this process.
     Nonsense(String),
 }
 
-/// Receives a request or a reply of at most `most` bytes: it begins within `idle`, and is there within
-/// `whole` from then on.
+/// Receives a request or a reply of at most `most` bytes.
+///
+/// It has to begin within `idle`. The rest of its length and then its content each have to arrive within
+/// `whole`.
 pub(super) fn receive<T: DeserializeOwned>(
     stream: &mut UnixStream,
     most: usize,
@@ -206,7 +208,7 @@ pub(super) fn receive<T: DeserializeOwned>(
     })
 }
 
-/// Fills a buffer before a moment.
+/// Fills a buffer, or fails at a deadline.
 fn fill(stream: &mut UnixStream, mut rest: &mut [u8], deadline: Instant) -> io::Result<()> {
     while !rest.is_empty() {
         match read(stream, rest, deadline)? {
@@ -217,7 +219,7 @@ fn fill(stream: &mut UnixStream, mut rest: &mut [u8], deadline: Instant) -> io::
     Ok(())
 }
 
-/// Reads something before a moment; nothing at the end.
+/// Reads some bytes, or fails at a deadline; returns 0 at the end of the stream.
 fn read(stream: &mut UnixStream, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());

@@ -1,4 +1,4 @@
-//! A store that this process has open and answers questions about.
+//! A store that this process has open and serves to others.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use std::thread::{Builder, JoinHandle};
 use super::listener::{Patience, Server};
 use crate::store::{HEARTBEAT, Store};
 
-/// A store that this process has open: others can ask about it, and its folder says that this process
-/// is alive. Neither touches what is done with the store.
+/// A store that this process has open and serves: it answers requests of other processes and writes
+/// heartbeats to the store's folder. Neither affects the work on the store.
 pub struct Served {
     heartbeat: Option<Heartbeat>,
     #[cfg(unix)]
@@ -19,8 +19,8 @@ pub struct Served {
 }
 
 impl Served {
-    /// Answers questions about a store from here on. Where there can be no socket, nobody can ask; that
-    /// is no reason to stop.
+    /// Starts to serve a store. Without a socket, the store works all the same, but no other process can read
+    /// it.
     pub fn new(store: Store) -> Self {
         let store = Arc::new(store);
         Self {
@@ -71,9 +71,9 @@ impl Drop for Served {
     }
 }
 
-/// A thread that says every moment that this process is alive.
+/// A thread that writes heartbeats until this is dropped.
 struct Heartbeat {
-    /// Its end ends the thread.
+    /// The channel whose end stops the thread.
     alive: Option<Sender<()>>,
     beating: Option<JoinHandle<()>>,
 }

@@ -1,4 +1,4 @@
-//! Where the socket of a store is: in a folder that is open to its owner alone.
+//! The socket of a store, in a folder that only its owner can access.
 
 use std::env;
 use std::fs::{self, DirBuilder, Permissions};
@@ -8,19 +8,21 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt}
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-/// The longest path of a socket, in bytes: `sun_path` has 104 on macOS and 108 on Linux, one of them
-/// for the zero at the end.
+/// The longest path of a socket, in bytes. `sun_path` has 104 bytes on macOS and 108 on Linux, including the
+/// final zero.
 const MAX_PATH: usize = 103;
 
-/// A bound socket; its file goes with it.
+/// A bound socket; its file is removed when this is dropped.
 pub(super) struct Socket {
     pub(super) listener: UnixListener,
     pub(super) path: PathBuf,
 }
 
 impl Socket {
-    /// Binds a socket for a store whose lock this process holds: within the store's folder, or, where
-    /// its path is too long or the folder takes no sockets, in the user's folder for such files.
+    /// Binds a socket for a store whose lock this process holds.
+    ///
+    /// It is within the store's folder. If that path is too long or the folder takes no sockets, it is in the
+    /// user's runtime folder or the folder for temporary files.
     pub(super) fn bind(store: &Path) -> io::Result<Self> {
         let store = fs::canonicalize(store)?;
         let runtime = env::var_os("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty());
@@ -80,7 +82,7 @@ impl Drop for Socket {
     }
 }
 
-/// Makes a folder that is open to its owner alone, or checks that it is.
+/// Creates a folder that only its owner can access, or takes the permissions of others from an existing one.
 fn make_private(folder: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -97,15 +99,15 @@ fn make_private(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether the process at the other end belongs to this user, or to root, who may do everything
-/// anyhow. The permissions of the socket say the same; not every file system heeds them.
+/// Returns true if the process at the other end belongs to this user or to root. The permissions of the
+/// socket require the same, but not every file system enforces them.
 #[cfg(target_os = "linux")]
 pub(super) fn is_own(stream: &UnixStream) -> bool {
     rustix::net::sockopt::socket_peercred(stream)
         .is_ok_and(|peer| peer.uid.is_root() || peer.uid == rustix::process::geteuid())
 }
 
-/// Elsewhere the permissions of the socket and its folder have to do.
+/// Returns true: on these systems, only the permissions of the socket and its folder decide.
 #[cfg(not(target_os = "linux"))]
 pub(super) const fn is_own(_stream: &UnixStream) -> bool {
     true

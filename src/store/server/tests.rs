@@ -1,4 +1,4 @@
-//! A store that is read through the process that has it open, and clients that mean no good.
+//! Tests of reading a store through the process that has it open, and of misbehaving clients.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
@@ -45,7 +45,7 @@ fn entry(step: u64) -> Entry {
     Trial { step, phase: 0, point: vec![1], text: BTreeMap::new(), outcome }.into()
 }
 
-/// A store with some of everything, in a folder.
+/// Creates a store with some of everything in a folder.
 fn filled(path: &Path) -> Store {
     let store = Store::open(path, OpenMode::ReadWrite).unwrap();
     for _ in 0..30 {

@@ -1,4 +1,4 @@
-//! Files beside the database: checkpoints of trainings that were cut off.
+//! Checks of the files beside the database.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use super::Findings;
 use crate::util::checksum;
 
 impl Store {
-    /// Ends of logs that were cut off or will be.
+    /// Reports ends of logs that were cut off or will be.
     pub(super) fn verify_ends(&self, findings: &mut Findings) {
         let remedy = "after a kill or a loss of power `tandem resume` makes it again; else `tandem store \
                       salvage` reads more of it";
@@ -25,7 +25,7 @@ impl Store {
         }
     }
 
-    /// Looks at the files of checkpoints of trainings.
+    /// Checks the files of checkpoints of training runs.
     pub(super) fn verify_training_files(&self, findings: &mut Findings) {
         let files = match self.training_files() {
             Ok(files) => files,

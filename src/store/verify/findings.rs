@@ -1,9 +1,9 @@
-//! What was found.
+//! The findings of a check.
 
-/// Findings that are kept; of the others only the number is.
+/// The most findings that are kept; the others are only counted.
 const KEPT: usize = 1000;
 
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weight {
     /// Something is lost or wrong.
@@ -12,48 +12,48 @@ pub enum Weight {
     Note,
 }
 
-/// Something that was found.
+/// A finding: a fact, its place and a remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How much it matters.
+    /// The severity.
     pub weight: Weight,
-    /// Where.
+    /// The record or file.
     pub place: String,
-    /// What is wrong.
+    /// A description of the fact, as a predicate or clause.
     pub what: String,
-    /// What can be done.
+    /// Advice on how to repair it.
     pub remedy: String,
 }
 
-/// What was found, and how much was looked at.
+/// The findings of a check, and the number of things that were checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// The first findings.
+    /// The first findings, in the order of the checks.
     pub list: Vec<Finding>,
-    /// Findings of damage, those that are not in the list included.
+    /// The number of findings of damage, including those that are not in the list.
     pub damages: u64,
-    /// Notes, those that are not in the list included.
+    /// The number of notes, including those that are not in the list.
     pub notes: u64,
-    /// Runs that were looked at.
+    /// The number of runs.
     pub runs: u64,
-    /// Trials of theirs.
+    /// The number of trials.
     pub trials: u64,
-    /// Checkpoints of theirs.
+    /// The number of checkpoints of runs.
     pub checkpoints: u64,
-    /// Studies.
+    /// The number of studies.
     pub studies: u64,
-    /// Texts of scripts.
+    /// The number of texts of scripts.
     pub scripts: u64,
-    /// Records of trainings.
+    /// The number of records of training runs.
     pub trainings: u64,
-    /// Estimates of accelerators.
+    /// The number of estimates of accelerators.
     pub estimates: u64,
-    /// Files beside the database.
+    /// The number of files beside the database.
     pub files: u64,
 }
 
 impl Findings {
-    /// Findings that are not in the list.
+    /// Returns the number of findings that are not in the list.
     pub const fn omitted(&self) -> u64 {
         self.damages + self.notes - self.list.len() as u64
     }

@@ -1,4 +1,4 @@
-//! Trials and checkpoints of runs.
+//! Checks of the trials and checkpoints of runs.
 
 use super::super::error::StoreError;
 use super::super::format::entry_codec::{self, Packing};
@@ -11,7 +11,7 @@ use super::{Findings, IMPORT};
 use crate::util::checksum;
 
 impl Store {
-    /// The trials of a run, and what its record says of them.
+    /// Checks the trials of a run, and the numbers of trials and phases in its record.
     pub(super) fn verify_journal(&self, run: &RunRecord, findings: &mut Findings) {
         let place = format!("run `{}`", run.name);
         let again = format!("`tandem resume {} --fork` searches anew, or {IMPORT}", run.name);
@@ -53,7 +53,7 @@ impl Store {
         }
     }
 
-    /// That the journals' tree holds nothing but trials of runs that are there.
+    /// Checks that the tree of journals contains only trials of existing runs.
     pub(super) fn verify_journal_keys(&self, findings: &mut Findings) {
         let mut lost: Option<(String, u64)> = None;
         let mut known = String::new();
@@ -80,7 +80,7 @@ impl Store {
         }
     }
 
-    /// Checkpoints of runs.
+    /// Checks the checkpoints of runs.
     pub(super) fn verify_checkpoints(&self, findings: &mut Findings) {
         self.walk("checkpoints", &self.checkpoints, findings, |findings, key, value| {
             findings.checkpoints += 1;
@@ -115,21 +115,21 @@ impl Store {
     }
 }
 
-/// A run's journal that is being looked at.
+/// The check of one run's journal.
 struct Journal<'a> {
     run: &'a RunRecord,
     place: &'a str,
     remedy: &'a str,
     findings: &'a mut Findings,
-    /// Failed trials among those that the run's record counts.
+    /// The number of failed trials among those that the run's record counts.
     failed: u64,
-    /// Successive trials of which the same is wrong, the last of which may not have been seen: the first, the
-    /// last, what is wrong.
+    /// A series of trials with the same flaw, which the next trial may continue: the first step, the last
+    /// step and the flaw.
     same: Option<(u64, u64, String)>,
 }
 
 impl Journal<'_> {
-    /// Looks at every entry, and says whether all of them are right.
+    /// Checks every record of the journal; returns true if all of them are right.
     fn entries(&mut self, store: &Store) -> bool {
         let before = self.findings.damages;
         let (mut next, mut first_single) = (0, None);
@@ -195,7 +195,7 @@ impl Journal<'_> {
         }
     }
 
-    /// Tells what is wrong with the last trials.
+    /// Reports the last series of trials with the same flaw.
     fn tell(&mut self) {
         if let Some((first, last, what)) = self.same.take() {
             self.add(first, last, what);
@@ -241,7 +241,7 @@ fn tell_lost((run, entries): &(String, u64), findings: &mut Findings) {
     findings.damage(place, what, IMPORT);
 }
 
-/// What an error says of the store; where the store is goes without saying.
+/// Returns the message of an error, without the path of the store if it is damaged.
 fn text(error: &StoreError) -> String {
     match error {
         StoreError::Damaged { what, .. } => what.clone(),

@@ -1,7 +1,7 @@
-//! Looking at everything that a store holds.
+//! A check of everything that a store contains.
 //!
-//! Every record is read, decoded and held against the records that it names. A finding stops nothing: all of
-//! them are collected, up to a bound, and the store is not changed.
+//! Every record is read, decoded and compared with the records to which it refers. The check does not stop at
+//! a finding; all findings are counted, the first of them are kept, and the store is not changed.
 
 mod files;
 mod findings;
@@ -16,14 +16,14 @@ mod tests;
 use super::disk::watchdog::without_panic;
 use super::store::Store;
 
-/// What brings back a record that is lost.
+/// The advice for a lost record.
 const IMPORT: &str = "`tandem store import` makes a store of an archive that has it";
 
-/// Looks at one kind of record.
+/// A check of one kind of record.
 type Check = fn(&Store, &mut Findings);
 
 impl Store {
-    /// Looks at everything that the store holds and says what is wrong with it.
+    /// Checks everything that the store contains, and returns the findings.
     pub fn verify(&self) -> Findings {
         let mut findings = Findings::default();
         let checks: [(&str, Check); 8] = [

@@ -1,4 +1,4 @@
-//! Records of runs, studies, scripts and trainings.
+//! Checks of the records of runs, studies, scripts, training runs and estimates.
 
 use super::super::engine::Tree;
 use super::super::format::record::RunRecord;
@@ -8,12 +8,12 @@ use super::{Findings, IMPORT};
 use crate::store::layout::{FORMAT_KEY, SYNCED_KEY};
 use crate::util::checksum;
 
-/// The trees of a store.
+/// The names of a store's trees.
 const KNOWN: [&str; 8] =
     ["accuracies", "checkpoints", "estimates", "journal", "meta", "runs", "scripts", "studies"];
 
 impl Store {
-    /// Trees that the program does not know.
+    /// Reports unknown trees, and checks the records about the store itself.
     pub(super) fn verify_trees(&self, findings: &mut Findings) {
         let unknown = match self.db.trees() {
             Ok(trees) => trees,
@@ -40,7 +40,7 @@ impl Store {
         });
     }
 
-    /// Records of runs with all that they name.
+    /// Checks the records of runs and the records to which they refer.
     pub(super) fn verify_runs(&self, findings: &mut Findings) {
         self.walk("runs", &self.runs, findings, |findings, key, value| {
             findings.runs += 1;
@@ -74,7 +74,7 @@ impl Store {
         });
     }
 
-    /// Records of studies with all that they name.
+    /// Checks the records of studies and the records to which they refer.
     pub(super) fn verify_studies(&self, findings: &mut Findings) {
         self.walk("studies", &self.studies, findings, |findings, key, value| {
             findings.studies += 1;
@@ -99,7 +99,7 @@ impl Store {
         });
     }
 
-    /// Texts of scripts.
+    /// Checks the texts of scripts against their hashes.
     pub(super) fn verify_scripts(&self, findings: &mut Findings) {
         self.walk("scripts", &self.scripts, findings, |findings, key, value| {
             findings.scripts += 1;
@@ -110,7 +110,7 @@ impl Store {
         });
     }
 
-    /// Records of trainings.
+    /// Checks the records of training runs against their hashes.
     pub(super) fn verify_trainings(&self, findings: &mut Findings) {
         self.walk("accuracies", &self.accuracies, findings, |findings, key, value| {
             findings.trainings += 1;
@@ -118,7 +118,7 @@ impl Store {
         });
     }
 
-    /// Estimates of accelerators.
+    /// Checks the estimates of accelerators against their hashes.
     pub(super) fn verify_estimates(&self, findings: &mut Findings) {
         self.walk("estimates", &self.estimates, findings, |findings, key, value| {
             findings.estimates += 1;
@@ -126,7 +126,8 @@ impl Store {
         });
     }
 
-    /// Hands over each record of a tree; what cannot be read ends it.
+    /// Calls `each` for every record of a tree. The first record that cannot be read is reported and ends the
+    /// walk.
     pub(super) fn walk(
         &self,
         name: &str,

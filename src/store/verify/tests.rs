@@ -1,4 +1,4 @@
-//! Tests of what is found: each kind of damage.
+//! Tests of the check: each kind of damage is found.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use super::super::tests::{entry, open, record, study};
 use super::super::{Entry, Outcome, PhaseRecord, Store};
 use super::{Findings, Weight};
 
-/// A store with something of everything, with nothing wrong.
+/// Creates an undamaged store with some of everything.
 fn filled(path: &Path) -> Store {
     let store = open(path);
     let source = store.put_source("fn space() {}").unwrap();
@@ -43,7 +43,7 @@ fn filled(path: &Path) -> Store {
     store
 }
 
-/// A trial of such a run.
+/// A trial of a run in [`filled`].
 fn judged(step: u64) -> Entry {
     let mut entry = entry(step, 0.5);
     entry.trial.phase = if step < 2 { 0 } else { 2 };
@@ -54,7 +54,7 @@ fn judged(step: u64) -> Entry {
     entry
 }
 
-/// What is found after a change, as `place: what`.
+/// Returns the findings after a change, also as texts `place: what`.
 fn found(change: impl FnOnce(&Store)) -> (Findings, Vec<String>) {
     let dir = tempfile::tempdir().unwrap();
     let store = filled(&dir.path().join("store"));
