@@ -16,21 +16,21 @@ pub struct Accuracies<F> {
     pub family: F,
     /// The accuracy of each, a fraction.
     pub accuracies: Vec<f64>,
-    /// How many networks of the space are left out because the table does not have them.
+    /// The number of networks of the space that are left out because the table lacks them.
     pub left_out: u64,
 }
 
 /// The networks of a sweep.
 #[derive(Debug)]
 pub enum SweepNetworks {
-    /// Of NASBench-101 cells.
+    /// Networks of NASBench-101 cells.
     Nasbench101(Accuracies<Nasbench101Family>),
-    /// Of NAS-Bench-201 cells.
+    /// Networks of NAS-Bench-201 cells.
     Nasbench201(Accuracies<Nasbench201Family>),
 }
 
 impl SweepNetworks {
-    /// The networks of a plan; `cache` is the folder where what takes long to compute is kept.
+    /// Loads the networks of a plan; `cache` is the folder for results that take long to compute.
     pub(super) fn of(
         host: &Host,
         planned: &PlannedAccuracies,
@@ -81,7 +81,7 @@ impl SweepNetworks {
         }
     }
 
-    /// How many networks of the space are left out because the table does not have them.
+    /// The number of networks of the space that are left out because the table lacks them.
     pub const fn left_out(&self) -> u64 {
         match self {
             Self::Nasbench101(networks) => networks.left_out,
@@ -89,7 +89,7 @@ impl SweepNetworks {
         }
     }
 
-    /// The text of a network's cell, by which tables know it.
+    /// Returns the text of a network's cell, its key in tables.
     pub(super) fn key(&self, network: usize) -> String {
         match self {
             Self::Nasbench101(networks) => networks.family.cells[network].to_string(),
@@ -97,7 +97,7 @@ impl SweepNetworks {
         }
     }
 
-    /// The network of a number.
+    /// Builds the network with an index.
     pub(super) fn network(&self, network: usize) -> Result<Network, String> {
         let built = match self {
             Self::Nasbench101(networks) => networks.family.network(network),
@@ -106,7 +106,7 @@ impl SweepNetworks {
         built.map_err(|error| error.to_string())
     }
 
-    /// The options that stand for a network's cell.
+    /// Returns the options of a network's cell in its space.
     pub(super) fn options(&self, network: usize) -> Vec<u16> {
         match self {
             Self::Nasbench101(networks) => {
