@@ -39,8 +39,7 @@ pub(super) struct Body {
     pub(super) end: usize,
 }
 
-/// Returns the functions of a script with the spans of their bodies; closures belong to the functions that
-/// contain them.
+/// Returns the functions of a script with the spans of their bodies, closures within included.
 pub(super) fn bodies(ast: &AST, places: &Offsets<'_>) -> Vec<Body> {
     let named = ast.iter_fn_def().filter(|function| !function.name.starts_with("anon$"));
     named

@@ -2,8 +2,7 @@
 
 use rhai::{FuncRegistration, Module};
 
-/// Adds native functions to a module, each with its documentation, its signature in script types, and its
-/// implementation.
+/// Adds native functions to a module, each with documentation, a signature in script types, and code.
 ///
 /// ```ignore
 /// native! { module =>

@@ -1,5 +1,4 @@
-//! Imports of script modules: from the experiment's folder, from `scripts/` and from the program, nowhere
-//! else.
+//! Imports of script modules: from the experiment's folder, `scripts/` and the program, nowhere else.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};

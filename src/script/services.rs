@@ -241,11 +241,9 @@ impl Host {
         known
     }
 
-    /// Returns the name and version of a source; `None` for training, whose versions are the trainer's
-    /// digests.
+    /// Returns the name and version of a source; `None` for training, whose trainer has the versions.
     ///
-    /// The table and the predictor of NASBench-101 share a name, as some scripts predict where the table is
-    /// missing.
+    /// The table and the predictor of NASBench-101 share a name: some scripts predict without the table.
     fn version(&self, source: Source) -> Option<(String, String)> {
         let cached = &self.versions[source as usize];
         let version = cached.get_or_init(|| match source {

@@ -19,8 +19,7 @@ pub struct SummaryTable {
 }
 
 impl SummaryTable {
-    /// Reads the result of `summary(run)`: a table, an array of tables, or nothing; `None` if it is anything
-    /// else.
+    /// Reads the result of `summary(run)`: a table, an array of tables, or nothing; `None` for anything else.
     pub(super) fn read(value: &Dynamic) -> Option<Vec<Self>> {
         if value.is_unit() {
             return Some(Vec::new());

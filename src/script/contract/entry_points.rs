@@ -14,8 +14,7 @@ pub(in crate::script) struct Role {
     pub(in crate::script) docs: &'static [&'static str],
 }
 
-/// Makes roles of functions with their documentation, written as for
-/// [`native`](crate::script::native::native).
+/// Makes documented roles, written as for [`native`](crate::script::native::native).
 macro_rules! roles {
     ($(
         $(#[doc = $doc:literal])*

@@ -21,8 +21,7 @@ const EXAMPLE: &str = "write for example `#{ accuracy: 0.93, latency_ms: cost.la
 
 /// Reads the metrics that `evaluate(point)` returned.
 ///
-/// They are finite numbers, accuracies are fractions, and no objective is missing; else a message says which
-/// is wrong.
+/// Anything but finite numbers, an accuracy that is no fraction, or a missing objective is an error.
 pub(in crate::script) fn evaluated(
     core: &Core,
     value: Dynamic,

@@ -60,8 +60,7 @@ impl ScriptPart {
         Self { domain, value, content: None }
     }
 
-    /// Converts a value in a script's space to a part: a part, a draft of one, or the product of the parts of
-    /// a map.
+    /// Converts a value in a script's space to a part: a part, a draft, or the product of the parts of a map.
     pub(in crate::script) fn of(path: &str, value: Dynamic) -> Result<Self, PartError> {
         value.try_cast_result::<Self>().or_else(|value| {
             let named = |error| PartError::Mixed { path: path.to_owned(), error };

@@ -32,8 +32,7 @@ pub(in crate::script) trait NativeAccelerator: Send + Sync {
     ) -> Fallible<Dynamic>;
 }
 
-/// A family without script types of its own: a configuration is a map of its choices, an estimate a map of
-/// metrics.
+/// A family without its own script types: a configuration is a map of choices, an estimate a map of metrics.
 pub(super) struct Plain(pub Arc<dyn Accelerator>);
 
 impl NativeAccelerator for Plain {
