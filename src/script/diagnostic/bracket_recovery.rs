@@ -119,7 +119,7 @@ fn is_outdented(text: &str, open: &Token, close: &Token) -> bool {
     starts_line(text, close) && indentation(text, close) < indentation(text, open)
 }
 
-/// The most bytes that are searched for the start of a line: it bounds the time, and nobody indents more.
+/// The most bytes that are searched for the start of a line, to bound the time.
 const LOOKED_AT: usize = 1_000;
 
 fn line_start(text: &str, token: &Token) -> usize {

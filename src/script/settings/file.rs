@@ -46,8 +46,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Returns the number of points evaluated at once, and of threads of a training; by default all
-    /// processors.
+    /// Returns the points evaluated at once, and the threads of a training; by default all processors.
     pub fn threads(&self) -> usize {
         let available = || std::thread::available_parallelism().map_or(1, usize::from);
         self.threads.unwrap_or_else(available).max(1)

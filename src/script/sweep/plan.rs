@@ -180,8 +180,7 @@ impl Script {
         Ok(())
     }
 
-    /// Refuses objectives whose frontier is not within that of accuracy, latency and area, which a sweep
-    /// finds.
+    /// Refuses objectives whose frontier is not within that of accuracy, latency and area, the one found.
     fn check_frontier(&self) -> Result<(), ScriptError> {
         for objective in self.objectives() {
             let fits = SWEPT.iter().any(|swept| *swept == objective.to_string());
