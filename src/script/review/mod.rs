@@ -1,4 +1,4 @@
-//! Remarks on likely mistakes: settings, functions, imports and parts of the space that nothing uses.
+//! Remarks on likely mistakes: arguments, functions, imports and parts of the space that nothing uses.
 
 pub(super) mod shadowing;
 mod uses;

@@ -12,7 +12,7 @@ use crate::script::diagnostic::Outline;
 use crate::script::diagnostic::replay::{Again, Original};
 use crate::script::{Diagnostic, Place};
 
-/// The native function that marks call.
+/// The name of the native function that each mark calls.
 const MARK: &str = "tandem_mark";
 
 /// A marked statement of a function.
