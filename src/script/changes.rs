@@ -1,4 +1,4 @@
-//! What changed between two states of a script, and which of its functions that affects.
+//! Changes between two versions of a script, and the functions that they affect.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,20 +7,20 @@ use rhai::Engine;
 use super::contract::check::effect;
 use super::function_spans::{Body, Offsets, bodies};
 
-/// What changed between two states of a script and the files that it imports.
+/// The changes between two versions of a script and the files that it imports.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScriptChanges {
-    /// The files whose code differs; comments and layout are no code.
+    /// The files whose code differs; comments and layout do not count.
     pub files: BTreeSet<String>,
-    /// What the experiment's functions give that the changes can reach, by function.
+    /// The contract functions that the changes can reach, each with the results that depend on it.
     pub effects: BTreeMap<&'static str, &'static str>,
-    /// Whether a statement outside of functions differs, which every function may depend on.
+    /// True if a statement outside of functions differs; every function may depend on it.
     pub outside: bool,
 }
 
-/// What the code of one file comes to.
+/// The code of one file without comments and layout.
 struct Code {
-    /// By name and number of parameters, the code of each function.
+    /// The code of each function, by name and number of parameters.
     functions: BTreeMap<(String, usize), String>,
     /// All code.
     whole: String,
@@ -29,7 +29,7 @@ struct Code {
 }
 
 impl ScriptChanges {
-    /// Compares texts by their files' names.
+    /// Compares two versions of the texts of a script and its imports, by file name.
     pub fn between(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Self {
         let mut engine = Engine::new();
         engine.set_max_expr_depths(0, 0);
@@ -80,14 +80,14 @@ impl ScriptChanges {
         changes
     }
 
-    /// Whether no code differs.
+    /// Returns true if no code differs.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
 }
 
 impl Code {
-    /// A text that is no script counts as one statement.
+    /// Reads a text; one that does not parse counts as a single statement outside of functions.
     fn read(engine: &Engine, text: &str) -> Self {
         let compact = |text: &str| engine.compact_script(text).unwrap_or_else(|_| text.to_owned());
         let whole = compact(text);

@@ -1,4 +1,4 @@
-//! A compiled script: its engine, its functions and the calls of them.
+//! A compiled script: its engine, its functions and calls of them.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,24 +25,24 @@ use crate::metrics::{Metrics, unit_hint};
 use crate::pareto::{MissingMetric, Weighted, Worth};
 use crate::run::{Failure, Reward};
 
-/// What every call needs, shared by the phases' rewards.
+/// A compiled script with everything that its calls need; the rewards of phases share it.
 pub(crate) struct Core {
     pub(super) engine: Engine,
     pub(super) ast: AST,
     pub(super) own: Own,
     /// The functions of the contract that the script defines.
     pub(super) defined: BTreeSet<&'static str>,
-    /// What `reward()` without a parameter gives.
+    /// The objective that `reward()` without a parameter returns.
     pub(super) declared: Option<Arc<Weighted>>,
     pub(super) label: String,
     pub(super) sources: Sources,
     pub(super) limits: Limits,
     pub(super) host: Arc<Host>,
-    /// The arguments that the script knows.
+    /// The values of the script's arguments, by name.
     pub(super) args: BTreeMap<String, Dynamic>,
-    /// What finds the places of limits, once one was reached.
+    /// The tracer that locates limits, made when one is first reached; `None` if the script cannot be traced.
     pub(super) tracer: OnceLock<Option<Tracer>>,
-    /// What tells of the maps at places where an entry was missing.
+    /// The witnesses that list the entries of maps in which one was missing.
     pub(super) witnesses: Witnesses,
 }
 
@@ -51,7 +51,7 @@ impl Core {
         ScriptError::Script { diagnostics: diagnostics.into(), sources: self.sources.clone() }
     }
 
-    /// Where the script writes a text literally, if it does so once.
+    /// Returns the place of a quoted text in the script, if it is written there exactly once.
     pub(super) fn place_of(&self, text: &str) -> Option<Place> {
         let source = self.sources.get(&self.label)?;
         let quoted = format!("\"{text}\"");
@@ -60,18 +60,17 @@ impl Core {
         found.next().is_none().then(|| Place::of_offset(&self.label, &source, at))
     }
 
-    /// Where a function of the script is defined.
+    /// Returns the place of a function's definition in the script.
     pub(super) fn definition(&self, function: &str) -> Option<Place> {
         definition(&self.label, &self.sources.get(&self.label)?, function)
     }
 
-    /// Where a function of the script names something that it gives or asks for, else where it is
-    /// defined.
+    /// Returns the place where a function names a map entry or text, else the place of its definition.
     pub(super) fn mention(&self, function: &str, name: &str) -> Option<Place> {
         self.mentioned(function, name).or_else(|| self.definition(function))
     }
 
-    /// Where a function of the script names something that it gives or asks for.
+    /// Returns the place where a function of the script names a map entry or text.
     pub(super) fn mentioned(&self, function: &str, name: &str) -> Option<Place> {
         let source = self.sources.get(&self.label)?;
         let outline = Outline::of(&source);
@@ -80,7 +79,7 @@ impl Core {
         Some(Place::of_offset(&self.label, &source, at))
     }
 
-    /// The message of a function that returned something else than it should.
+    /// Returns the message about a function that returned a value of a wrong type.
     pub(super) fn returned(&self, function: &str, value: &Dynamic, expected: &str) -> Diagnostic {
         let kind = self.kind_of(value);
         let message = format!("{function}() returned {kind}; it must return {expected}");
@@ -92,12 +91,12 @@ impl Core {
         diagnostic
     }
 
-    /// The type of a value as people know it, with its article.
+    /// Returns the type of a value in the words of messages, with its article, such as "a map".
     pub(super) fn kind_of(&self, value: &Dynamic) -> String {
         self.kind(value.type_name())
     }
 
-    /// A type of the engine as people know it, with its article.
+    /// Returns a type of the engine in the words of messages, with its article.
     pub(super) fn kind(&self, name: &str) -> String {
         a_type(type_name(self.engine.map_type_name(name)))
     }
@@ -106,8 +105,8 @@ impl Core {
         self.defined.contains(function)
     }
 
-    /// Calls a function of the contract; `again` makes its argument once more for what looks for the
-    /// place of a limit.
+    /// Calls a function of the contract; `again` makes its argument again where the message of a failed call
+    /// needs to repeat the call.
     pub(super) fn call(
         &self,
         function: &'static str,
@@ -117,7 +116,7 @@ impl Core {
         self.call_with(function, argument, again, &Metrics::new())
     }
 
-    /// Calls a function of the contract that takes nothing.
+    /// Calls a function of the contract that takes no argument.
     pub(super) fn call_plain(&self, function: &'static str) -> Result<Dynamic, Diagnostic> {
         self.call(function, Dynamic::UNIT, || Dynamic::UNIT)
     }
@@ -136,7 +135,7 @@ impl Core {
         called.map_err(|error| self.explain_call(function, &error, again, metrics))
     }
 
-    /// The message of a call that failed.
+    /// Returns the message of a call that failed.
     #[cold]
     fn explain_call(
         &self,
@@ -163,14 +162,14 @@ impl Core {
         diagnostic
     }
 
-    /// The engine with the script's functions at hand everywhere.
+    /// Returns the engine, with the script's functions registered globally, the limits and the texts.
     pub(crate) fn into_engine(self) -> (Engine, Limits, Sources) {
         let Self { mut engine, own, limits, sources, .. } = self;
         own.register(&mut engine);
         (engine, limits, sources)
     }
 
-    /// Finds where a call reached a limit.
+    /// Writes into a message the place at which a call reached a limit.
     fn trace(&self, function: &str, argument: Dynamic, diagnostic: &mut Diagnostic) {
         if let Some(tracer) = self.tracer.get_or_init(|| Tracer::new(self.original())) {
             tracer.trace(function, argument, diagnostic);
@@ -182,7 +181,7 @@ impl Core {
         Original { sources, label: label.as_str(), args, host, limits }
     }
 
-    /// The message of an error of evaluation that started in the text of a label.
+    /// Returns the message of an evaluation error that started in the text of a label.
     pub(super) fn explain(
         &self,
         error: &EvalAltResult,
@@ -256,7 +255,7 @@ impl Core {
         self.call_closure(screen, point, &Metrics::new())
     }
 
-    /// Calls a function that a phase was given.
+    /// Calls a function that was given to a phase.
     fn call_closure(
         &self,
         closure: &Closure,
@@ -274,7 +273,7 @@ impl Core {
     }
 }
 
-/// The message about a metric that something asks for and that trials do not have.
+/// Returns the message about a metric that `what` needs and that trials do not have.
 pub(super) fn missing(what: &str, metric: &str, metrics: &Metrics) -> Diagnostic {
     let known: Vec<&String> = metrics.keys().collect();
     let diagnostic =

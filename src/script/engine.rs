@@ -18,7 +18,7 @@ use super::sandbox::safe_builtins;
 use super::services::Host;
 use super::truncate::brief;
 
-/// Makes an engine that reaches nothing but the native modules and jailed imports.
+/// Makes an engine whose scripts reach only the native modules and jailed imports.
 pub(super) fn engine(resolver: Resolver, host: &Arc<Host>, limits: &Limits) -> Engine {
     let mut engine = plain(limits);
     engine.set_module_resolver(resolver.under(limits));
@@ -53,7 +53,7 @@ pub(crate) fn plain(limits: &Limits) -> Engine {
     engine
 }
 
-/// Logs what a script prints, as far as a call may print.
+/// Logs a line that a script prints, unless its call has printed too many.
 fn say(text: &str) {
     match may_print() {
         Some(true) => tracing::info!(target: "script", "{text}"),

@@ -1,4 +1,4 @@
-//! What keeps an experiment from being loaded.
+//! Reasons that an experiment cannot be loaded.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use super::diagnostic::Diagnostics;
 use super::settings::SettingsError;
 use super::sources::Sources;
 
-/// What keeps an experiment from being loaded.
+/// Reasons that an experiment cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ScriptError {
     /// The script file cannot be read.
@@ -14,7 +14,7 @@ pub enum ScriptError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// The settings are wrong.
@@ -23,9 +23,9 @@ pub enum ScriptError {
     /// The script is wrong.
     #[error("{diagnostics}")]
     Script {
-        /// What is wrong and where.
+        /// The mistakes, with their places.
         diagnostics: Diagnostics,
-        /// The texts that it points into.
+        /// The texts that the places are in.
         sources: Sources,
     },
 }

@@ -34,7 +34,7 @@ use crate::search::ControllerSpec;
 use crate::space::{Part, Point, Space};
 use crate::store::Reused;
 
-/// Trials of the single phase of a script without a schedule.
+/// The number of trials in the single phase of a script without a schedule.
 const DEFAULT_STEPS: u64 = 1_000;
 
 /// A loaded experiment script.
@@ -50,18 +50,18 @@ pub struct Script {
 impl Script {
     /// Loads an experiment: compiles its script, resolves imports, reads its space.
     ///
-    /// `data` is the folder of benchmark tables.
+    /// `data` is the folder of benchmark tables and image sets.
     ///
     /// # Errors
-    /// The file cannot be read, the script does not parse or fails, a function of the contract is
-    /// missing or returns something else, or a setting does not exist.
+    /// The file cannot be read, the script does not parse or fails, a function of the contract is missing or
+    /// returns a wrong value, or a setting is unknown or out of range.
     pub fn load(path: &Path, settings: &Settings, data: PathBuf) -> Result<Self, ScriptError> {
         let text = read_text(path)
             .map_err(|source| ScriptError::Read { path: path.to_path_buf(), source })?;
         Self::of_text(path, &text, settings, data)
     }
 
-    /// As [`Self::load`], with the text that would be in the file.
+    /// Loads an experiment from a text as if it were the content of `path`; see [`Self::load`].
     ///
     /// # Errors
     /// As for [`Self::load`].
@@ -90,7 +90,7 @@ impl Script {
         Ok(Self { core, space, parts, objectives, thresholds, args })
     }
 
-    /// The script texts by name: the experiment's file name, and imports as they are written.
+    /// The texts of the script and its imports: the script's by its file name, imports by their labels.
     pub fn sources(&self) -> BTreeMap<String, Arc<str>> {
         let name = |label: String| {
             if label != self.core.label {
@@ -101,17 +101,17 @@ impl Script {
         self.core.sources.all().into_iter().map(|(label, text)| (name(label), text)).collect()
     }
 
-    /// The values of the script's arguments, defaults included.
+    /// The values of the script's arguments as text, defaults included.
     pub fn args(&self) -> BTreeMap<String, String> {
         self.args.iter().map(|(name, value)| (name.clone(), value.to_string())).collect()
     }
 
-    /// What messages call the experiment's own text.
+    /// The name of the experiment's own text in messages.
     pub(super) fn label(&self) -> &str {
         &self.core.label
     }
 
-    /// What the native functions share.
+    /// The state that the native functions share.
     pub fn host(&self) -> &Host {
         &self.core.host
     }
@@ -121,7 +121,7 @@ impl Script {
         &self.core.sources
     }
 
-    /// The message of a threshold that cannot be judged, where the script writes it.
+    /// Returns the message about a threshold that cannot be judged, placed at its metric in `thresholds()`.
     pub fn explain_threshold(&self, error: &ThresholdError) -> Diagnostic {
         let place = match error {
             ThresholdError::Metric { metric, .. } => self.core.mentioned("thresholds", metric),
@@ -130,16 +130,16 @@ impl Script {
         Diagnostic::new(error.to_string()).in_place(place)
     }
 
-    /// The message about a phase that cannot be searched, where the script writes its name.
+    /// Returns the message about a phase that cannot be searched, placed at its name in `schedule(run)`.
     pub fn explain_phase(&self, phase: &str, message: impl Display) -> Diagnostic {
         let place = self.core.mention("schedule", phase);
         Diagnostic::new(message.to_string()).in_place(place)
     }
 
-    /// The tables that the script's `summary(run)` gives; none if it does not define it.
+    /// Returns the tables of the script's `summary(run)`; none if the script does not define it.
     ///
     /// # Errors
-    /// The function fails or returns something else.
+    /// The function fails or returns something other than tables.
     pub fn summary(&self, progress: &Progress) -> Result<Vec<SummaryTable>, Failure> {
         if !self.core.defines("summary") {
             return Ok(Vec::new());
@@ -163,10 +163,10 @@ impl Script {
         TO_RUN.into_iter().try_for_each(|function| self.require(function))
     }
 
-    /// Refuses a script that does not define a function of the contract.
+    /// Refuses a script that does not define a given function of the contract.
     ///
     /// # Errors
-    /// It does not.
+    /// The script does not define it.
     pub fn require(&self, function: &str) -> Result<(), ScriptError> {
         if self.core.defines(function) {
             return Ok(());
@@ -174,15 +174,15 @@ impl Script {
         Err(self.core.refuse(undefined(function)))
     }
 
-    /// Whether the script defines a function of the contract.
+    /// Returns true if the script defines a given function of the contract.
     pub fn defines(&self, function: &str) -> bool {
         self.core.defines(function)
     }
 
-    /// What the script's own reward makes of metrics.
+    /// Evaluates the script's own reward on metrics.
     ///
     /// # Errors
-    /// The function fails or gives no number.
+    /// The function fails or gives no finite number, or the objective needs a metric that is missing.
     pub fn reward(&self, metrics: &Metrics) -> Result<Reward, Failure> {
         self.core.reward(None, metrics)
     }
@@ -192,10 +192,10 @@ impl Script {
         self.core.declared.as_deref()
     }
 
-    /// How the network of a point is trained, as the script's `training(point)` says.
+    /// Returns the training plan of a point's network: the result of the script's `training(point)`.
     ///
     /// # Errors
-    /// The function fails or gives something else.
+    /// The function is not defined, fails, or returns something other than a plan.
     pub fn training(&self, point: &Point) -> Result<TrainingPlan, Failure> {
         let value = self.call_with_point("training", point)?;
         value.try_cast_result::<TrainingPlan>().map_err(|value| {
@@ -212,12 +212,12 @@ impl Script {
         value.map_err(Failure::of)
     }
 
-    /// Calls a function of the contract that takes nothing.
+    /// Calls a function of the contract that takes no argument.
     pub(super) fn call(&self, function: &'static str) -> Result<Dynamic, ScriptError> {
         self.core.call_plain(function).map_err(|diagnostic| self.core.refuse(diagnostic))
     }
 
-    /// An error about what a function of the script gives.
+    /// Returns an error about the result of a function of the script, placed at its definition.
     pub(super) fn refuse(
         &self,
         function: &str,
@@ -228,7 +228,7 @@ impl Script {
         self.core.refuse(Diagnostic::new(message).with_help(help).in_place(place))
     }
 
-    /// The type of a value as people know it, with its article.
+    /// Returns the type of a value in the words of messages, with its article, such as "a map".
     pub(super) fn kind_of(&self, value: &Dynamic) -> String {
         self.core.kind_of(value)
     }
@@ -238,13 +238,13 @@ impl Script {
         &self.core.engine
     }
 
-    /// Gives the engine something more.
+    /// Changes the engine for a test.
     #[cfg(test)]
     pub(super) fn with_engine(&mut self, change: impl FnOnce(&mut Engine)) {
         change(&mut Arc::get_mut(&mut self.core).expect("nobody else has the script").engine);
     }
 
-    /// Calls back under the limits of a call into the script; an error is one of the script.
+    /// Runs `call` under the limits of a call into the script; its error becomes a message about the script.
     pub(super) fn limited<T>(
         &self,
         call: impl FnOnce() -> Result<T, Box<EvalAltResult>>,
@@ -433,7 +433,7 @@ fn read_objectives(core: &Core) -> Result<Vec<Objective>, ScriptError> {
     Ok(objectives)
 }
 
-/// The array of texts that a function of the contract gives.
+/// Calls a function of the contract that returns an array of texts.
 fn read_texts(core: &Core, function: &'static str, help: &str) -> Result<Vec<String>, ScriptError> {
     let value = core.call_plain(function).map_err(|d| core.refuse(d))?;
     let wrong = |value: &Dynamic| {
@@ -450,7 +450,7 @@ fn read_texts(core: &Core, function: &'static str, help: &str) -> Result<Vec<Str
     items.iter().map(text).collect()
 }
 
-/// What the script and the settings say must hold, in this order.
+/// Reads the thresholds of the script, then those of the settings.
 fn read_thresholds(core: &Core, settings: &Settings) -> Result<Vec<Threshold>, ScriptError> {
     let mut thresholds = Vec::new();
     if core.defines("thresholds") {

@@ -1,21 +1,21 @@
-//! Where the functions of a script are in its text.
+//! The spans of a script's functions in its text.
 
 use rhai::{AST, Position};
 
-/// The places of a text by lines and columns.
+/// An index of a text that converts between byte offsets and lines and columns.
 pub(super) struct Offsets<'t> {
     pub(super) text: &'t str,
     starts: Vec<usize>,
 }
 
 impl<'t> Offsets<'t> {
-    /// The places of a text.
+    /// Indexes the lines of a text.
     pub(super) fn of(text: &'t str) -> Self {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
         Self { text, starts: starts.collect() }
     }
 
-    /// The byte of a position.
+    /// Returns the byte offset of a position; `None` if it has no column or is outside the text.
     pub(super) fn byte(&self, position: Position) -> Option<usize> {
         let line = *self.starts.get(position.line()?.checked_sub(1)?)?;
         let column = position.position()?.checked_sub(1)?;
@@ -23,7 +23,7 @@ impl<'t> Offsets<'t> {
         Some(line + at)
     }
 
-    /// The line and the column of a byte, both from 1.
+    /// Returns the line and column of a byte offset, both from 1; columns count characters.
     pub(super) fn line_column(&self, byte: usize) -> (usize, usize) {
         let line = self.starts.partition_point(|&start| start <= byte);
         let start = self.starts[line - 1];
@@ -31,7 +31,7 @@ impl<'t> Offsets<'t> {
     }
 }
 
-/// A function's body in a text, braces included.
+/// The span of a function's body in a text, braces included.
 pub(super) struct Body {
     pub(super) name: String,
     pub(super) parameters: Vec<String>,
@@ -39,8 +39,7 @@ pub(super) struct Body {
     pub(super) end: usize,
 }
 
-/// The functions of a script, with where their bodies are in its text. Closures are part of the
-/// functions that they are written in.
+/// Returns the functions of a script with the spans of their bodies, closures within included.
 pub(super) fn bodies(ast: &AST, places: &Offsets<'_>) -> Vec<Body> {
     let named = ast.iter_fn_def().filter(|function| !function.name.starts_with("anon$"));
     named

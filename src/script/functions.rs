@@ -1,4 +1,4 @@
-//! The functions of a script, as the host calls them.
+//! Calls of a script's functions by the host.
 
 use rhai::{
     AST, Dynamic, Engine, EvalAltResult, GlobalRuntimeState, Module, NativeCallContext, Position,
@@ -14,7 +14,7 @@ pub(super) struct Own {
 }
 
 impl Own {
-    /// Runs the statements around a script's functions.
+    /// Runs the statements outside of a script's functions and keeps its functions.
     pub(super) fn new(
         engine: &Engine,
         limits: &Limits,
@@ -26,22 +26,22 @@ impl Own {
         Ok(own)
     }
 
-    /// No functions.
+    /// An empty set of functions.
     pub(super) fn none(engine: &Engine) -> Self {
         Self { global: engine.new_global_runtime_state() }
     }
 
-    /// Makes the functions known to all that the engine runs.
+    /// Registers the functions globally in an engine.
     pub(super) fn register(self, engine: &mut Engine) {
         for functions in self.global.lib {
             engine.register_global_module(functions);
         }
     }
 
-    /// Calls a function with an argument, or with none if that is a unit.
+    /// Calls a function with an argument, or without one if `argument` is unit.
     ///
-    /// The engine's ways to call by an expression copy the argument, and those to call by a name do not know the
-    /// imports around the functions.
+    /// A result that is nested too deep is an error. The engine's ways to call by an expression copy the
+    /// argument, and those to call by a name do not know the imports around the functions.
     pub(super) fn call(
         &self,
         engine: &Engine,

@@ -1,4 +1,4 @@
-//! Loading a script: it is compiled, given its arguments, and its functions are made callable.
+//! Loading of scripts: compilation, arguments, and functions made callable.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -23,8 +23,9 @@ use crate::metrics::Metrics;
 use crate::pareto::Weighted;
 
 impl Core {
-    /// Compiles a script, gives it its arguments and makes its functions callable; `label` is what
-    /// messages call its text. The values of the arguments come with it.
+    /// Compiles a script, binds its arguments and makes its functions callable.
+    ///
+    /// Returns it with the values of its arguments; `label` names its text in messages.
     pub(crate) fn load(
         (label, text): (&str, &str),
         (resolver, sources): (Resolver, Sources),
@@ -85,7 +86,7 @@ impl Core {
         Ok(())
     }
 
-    /// Reads the objective that `reward()` without a parameter gives.
+    /// Reads the objective that `reward()` without a parameter returns.
     fn bind_declared_reward(&mut self) -> Result<(), ScriptError> {
         let takes_none = |f: &rhai::ScriptFnMetadata| f.name == "reward" && f.params.is_empty();
         if !self.defines("reward") || !self.ast.iter_functions().any(|f| takes_none(&f)) {
@@ -101,7 +102,7 @@ impl Core {
         Ok(())
     }
 
-    /// Reads the arguments that the script declares, applies the settings and makes them known as
+    /// Reads the arguments that the script declares, applies the settings to them and binds them as
     /// `args::<name>`.
     fn bind_args(&mut self, settings: &Settings) -> Result<BTreeMap<String, Dynamic>, ScriptError> {
         let mut args = BTreeMap::new();
@@ -133,7 +134,7 @@ impl Core {
     }
 }
 
-/// Whether a text did not parse, perhaps that of a module.
+/// Returns true if an error is a parse error, of the script or of an imported module.
 fn is_parse_error(error: &EvalAltResult) -> bool {
     match error {
         EvalAltResult::ErrorInModule(_, inner, _)
@@ -143,7 +144,7 @@ fn is_parse_error(error: &EvalAltResult) -> bool {
     }
 }
 
-/// The mistakes of all modules that a script imports and that do not parse.
+/// Returns the parse errors of all modules that a script imports.
 fn broken_imports(
     engine: &Engine,
     sources: &Sources,

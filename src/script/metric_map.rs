@@ -1,13 +1,13 @@
-//! Metrics as scripts see them, and the names that they may have.
+//! Metrics as values of scripts, and valid names.
 
 use rhai::{Dynamic, Map};
 
 use crate::metrics::Metrics;
 
-/// The longest name of something that is kept and shown, in bytes.
+/// The longest name of a metric, part or phase, in bytes.
 pub(in crate::script) const LONGEST_NAME: usize = 100;
 
-/// Metrics as scripts see them.
+/// Converts metrics to a map of a script.
 pub(in crate::script) fn script_map(metrics: &Metrics) -> Dynamic {
     // Neither collected nor converted, which would sort them and build the map anew.
     let mut map = Map::new();
@@ -17,7 +17,7 @@ pub(in crate::script) fn script_map(metrics: &Metrics) -> Dynamic {
     Dynamic::from_map(map)
 }
 
-/// Whether a text may be the name of something that is kept and shown: a metric, a part, a phase.
+/// Returns true if a text can name a metric, part or phase: up to 100 bytes, no control characters.
 pub(in crate::script) fn is_name(text: &str) -> bool {
     (1..=LONGEST_NAME).contains(&text.len()) && !text.contains(char::is_control)
 }

@@ -1,8 +1,8 @@
 //! The Rhai host: experiment scripts, their settings, and the native functions they call.
 //!
-//! A [`Script`] is loaded once and then asked as a [`crate::run::Experiment`]. Its engine reaches
-//! no file, network, process or clock; imports are jailed, and every call is limited. What goes
-//! wrong in a script is a [`Diagnostic`] with its place.
+//! A [`Script`] is loaded once and then queried as a [`crate::run::Experiment`]. Its engine reaches no file,
+//! network, process or clock; imports are jailed, and every call is limited. An error of a script is a
+//! [`Diagnostic`] with its place.
 
 mod changes;
 mod compiled;

@@ -2,12 +2,11 @@
 
 use rhai::{FuncRegistration, Module};
 
-/// Adds native functions to a module, each with its documentation, its signature in the words of scripts,
-/// and what computes it.
+/// Adds native functions to a module, each with documentation, a signature in script types, and code.
 ///
 /// ```ignore
 /// native! { module =>
-///     /// What a network costs.
+///     /// The costs of a network on a configuration.
 ///     ///
 ///     /// ```rhai
 ///     /// chaidnn::estimate(net, hw).latency_ms // => 41.9
@@ -18,23 +17,23 @@ use rhai::{FuncRegistration, Module};
 /// }
 /// ```
 ///
-/// `fn` is a function of the module, or a function and method of everybody where the module is a global
-/// one; `get` is a property, `index` what `value[key]` gives, `op` an operator. Types are those of editor
-/// definitions: `int`, `float`, `bool`, `String`, `Array`, `Map`, `FnPtr`, `Dynamic` for anything, and the
-/// names under which types are registered.
+/// `fn` is a function of the module, or a global function and method where the module is a global one; `get`
+/// is a property, `index` gives `value[key]`, `op` an operator. Types are those of editor definitions: `int`,
+/// `float`, `bool`, `String`, `Array`, `Map`, `FnPtr`, `Dynamic` for anything, and the names under which
+/// types are registered.
 ///
-/// Documentation reaches people three ways: `tandem definitions`, docs/script-api.md, and the suggestions
-/// of messages. Editors show one function at a time: each says what it is without the others, in Markdown.
-/// Options are a table of `option`, `default`, perhaps `range`, and `what` (a test tries the defaults), the
-/// example comes last.
+/// Documentation is shown in three places: `tandem definitions`, docs/script-api.md, and the suggestions of
+/// messages. Editors show one function at a time, so each comment, in Markdown, stands alone. Options are a
+/// table of `option`, `default`, perhaps `range`, and `what` (a test checks the defaults); the example comes
+/// last.
 ///
-/// Every function has an example, a block of Rhai, and a test runs it:
+/// Every function has an example, a block of Rhai, that a test runs:
 ///
-/// - Statements run one after another. The text behind `// =>` is what the statement that ends there gives, as
-///   `print` shows it; a float may be rounded to the digits that the text has.
+/// - Statements run one after another. The text behind `// =>` is the value of the statement that ends there,
+///   as `print` shows it; a float may be rounded to the digits of the text.
 /// - A block with a function of the contract (`space`, `evaluate`, ...) and no `// =>` is an experiment. A
-///   `space`, `evaluate` or `reward` that it lacks is added, it runs for a few trials, none of which may fail,
-///   and `summary`, `sweep` and `training` are asked.
+///   missing `space`, `evaluate` or `reward` is added; the experiment runs for a few trials, none of which
+///   may fail, and `summary`, `sweep` and `training` are called.
 macro_rules! native {
     ($module:expr => $(
         $(#[doc = $doc:literal])*
@@ -52,7 +51,7 @@ macro_rules! native {
 }
 pub(super) use native;
 
-/// What is known of a function before what computes it; [`native`] calls this.
+/// Returns the registration of a function, without its implementation; called by [`native`].
 pub(super) fn registration(
     kind: &str,
     name: &str,
@@ -72,7 +71,7 @@ pub(super) fn registration(
         .with_params_info(parameters.iter().copied().chain([result]))
 }
 
-/// Names a type and says what it is; `module` is a global one.
+/// Names a type and documents it; `module` is a global one.
 pub(super) fn name_type<T: 'static>(module: &mut Module, name: &str, doc: &str) {
     module.set_custom_type_with_comments::<T>(name, &[&format!("/// {doc}")]);
 }

@@ -1,4 +1,4 @@
-//! The option maps that native functions take.
+//! Option maps of native functions.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::diagnostic::{a_type, type_name};
 use super::native_error::with_help;
 use crate::util::suggest::nearest;
 
-/// An error of a native function, at the place where the script calls it.
+/// Returns an error of a native function, placed at its call in the script.
 pub(super) fn error_at_call(
     context: &NativeCallContext,
     reason: impl fmt::Display,
@@ -18,7 +18,7 @@ pub(super) fn error_at_call(
     Box::new(EvalAltResult::ErrorRuntime(reason.into(), context.call_position()))
 }
 
-/// The same with what to do.
+/// Returns an error like [`error_at_call`], with a help text.
 pub(super) fn error_at_call_with_help(
     context: &NativeCallContext,
     reason: impl fmt::Display,
@@ -27,7 +27,7 @@ pub(super) fn error_at_call_with_help(
     error_at_call(context, with_help(reason, help))
 }
 
-/// A value as messages show it: a plain one with its type, of others the type.
+/// Returns a value as messages show it: a plain one with its type, of others the type alone.
 pub(super) fn described(context: &NativeCallContext, value: &Dynamic) -> String {
     let kind = type_name(context.engine().map_type_name(value.type_name()));
     match kind {
@@ -37,7 +37,7 @@ pub(super) fn described(context: &NativeCallContext, value: &Dynamic) -> String 
     }
 }
 
-/// Reads the entries of an option map; what is left at the end is an error.
+/// A reader of an option map; entries that are left at the end are an error.
 pub(super) struct Options<'a> {
     context: &'a NativeCallContext<'a>,
     function: &'static str,
@@ -55,13 +55,13 @@ impl<'a> Options<'a> {
         Self { context, function, map, known: Vec::new() }
     }
 
-    /// An option as it is.
+    /// Takes an option as it is; `None` if it is not given.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Dynamic> {
         self.known.push(name);
         self.map.remove(name)
     }
 
-    /// A whole number of at least `least`.
+    /// Takes a whole number of at least `least`; `None` if it is not given.
     pub(super) fn whole(
         &mut self,
         name: &'static str,
@@ -74,7 +74,7 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// A size: a whole number from 1 to a million.
+    /// Takes a size, a whole number from 1 to a million; `default` if it is not given.
     pub(super) fn size(
         &mut self,
         name: &'static str,
@@ -89,7 +89,7 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// A finite number.
+    /// Takes a finite number; `None` if it is not given.
     pub(super) fn number(&mut self, name: &'static str) -> Result<Option<f64>, Box<EvalAltResult>> {
         let Some(value) = self.take(name) else { return Ok(None) };
         match number(&value) {
@@ -98,12 +98,12 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// A yes or no; no if it is not given.
+    /// Takes a flag; false if it is not given.
     pub(super) fn flag(&mut self, name: &'static str) -> Result<bool, Box<EvalAltResult>> {
         self.flag_or(name, false)
     }
 
-    /// A yes or no, with what it is if it is not given.
+    /// Takes a flag; `default` if it is not given.
     pub(super) fn flag_or(
         &mut self,
         name: &'static str,
@@ -113,7 +113,7 @@ impl<'a> Options<'a> {
         value.as_bool().map_err(|_| self.wrong(name, "true or false", &value))
     }
 
-    /// A text.
+    /// Takes a text; `None` if it is not given.
     pub(super) fn text(
         &mut self,
         name: &'static str,
@@ -122,7 +122,7 @@ impl<'a> Options<'a> {
         value.clone().into_string().map(Some).map_err(|_| self.wrong(name, "a text", &value))
     }
 
-    /// The error of an option with a value that does not suit.
+    /// Returns the error of an option with an unsuitable value; `expected` follows "it takes".
     pub(super) fn wrong(&self, name: &str, expected: &str, value: &Dynamic) -> Box<EvalAltResult> {
         let (function, given) = (self.function, described(self.context, value));
         error_at_call(
@@ -131,7 +131,9 @@ impl<'a> Options<'a> {
         )
     }
 
-    /// An option that must be given; `why` says so. What was given under a name that is near is told first.
+    /// Returns the value of a required option, or an error in which `why` follows the option's name.
+    ///
+    /// If an option with a similar name was given, the error suggests the right one.
     pub(super) fn required<T>(
         &self,
         name: &str,
@@ -152,7 +154,7 @@ impl<'a> Options<'a> {
         })
     }
 
-    /// Refuses options that were not read.
+    /// Returns an error if options were given that were not read.
     pub(super) fn end(self) -> Result<(), Box<EvalAltResult>> {
         match self.map.keys().next() {
             None => Ok(()),
@@ -161,7 +163,7 @@ impl<'a> Options<'a> {
     }
 }
 
-/// The error of an option that a function does not have.
+/// Returns the error of an option that a function does not have, with the nearest known one as help.
 pub(super) fn unknown_option(
     context: &NativeCallContext,
     function: &str,
@@ -179,7 +181,7 @@ pub(super) fn unknown_option(
     }
 }
 
-/// What other libraries call options.
+/// Names of options in other libraries, each with its name here.
 const OTHERWISE: [(&str, &str); 6] = [
     ("lr", "learning_rate"),
     ("batch_size", "batch"),
@@ -189,7 +191,7 @@ const OTHERWISE: [(&str, &str); 6] = [
     ("pop_size", "population"),
 ];
 
-/// A number of either kind.
+/// Returns a whole or real number as a float; `None` for other values.
 pub(super) fn number(value: &Dynamic) -> Option<f64> {
     #[expect(clippy::cast_precision_loss, reason = "a script's whole numbers count things")]
     value.as_float().ok().or_else(|| value.as_int().ok().map(|int| int as f64))

@@ -1,21 +1,21 @@
-//! Reading of script and settings files, which may be anything.
+//! Guarded reading of script and settings files.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-/// The bytes of a text at most.
+/// The most bytes of a text.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The text of an ordinary file of at most a MB.
+/// Reads the UTF-8 text of a regular file of at most 1 MiB, without its byte order mark.
 ///
-/// What is looked at is the open file: it cannot become another one, and no more is read of one that grows.
-/// Opening a pipe does not wait for a writer.
+/// The open file is checked, not its path: it cannot be replaced in between, and of a growing file no more
+/// than the limit is read. Opening a pipe does not wait for a writer.
 pub(crate) fn read_text(path: &Path) -> io::Result<String> {
     read(path, false)
 }
 
-/// As [`read_text`], of a path that is resolved: a link in its place is refused.
+/// Reads a resolved path as [`read_text`] does, and on Unix refuses a symbolic link in its place.
 pub(super) fn read_resolved(path: &Path) -> io::Result<String> {
     read(path, true)
 }

@@ -1,4 +1,4 @@
-//! Imports: script modules from the experiment's folder and from `scripts/`, nothing else.
+//! Imports of script modules: from the experiment's folder, `scripts/` and the program, nowhere else.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
@@ -14,11 +14,10 @@ use super::sandbox::depth::kept;
 use super::sandbox::limits::Limits;
 use super::sources::{OTHER, Sources};
 
-/// Finds and loads what scripts import.
+/// A resolver that finds and loads imported modules.
 ///
-/// A name is looked for below the experiment's folder, then below the nearest `scripts/` folder
-/// beside or above it, then among the modules that come with the program. The script of a stored run
-/// finds what the run has imported, and nothing else.
+/// A name is looked up below the experiment's folder, then below the nearest `scripts/` folder in or above
+/// it, then among the built-in modules. The script of a stored run finds only modules stored with the run.
 pub(crate) struct Resolver {
     folders: Vec<PathBuf>,
     /// The label of the script itself.
@@ -28,9 +27,9 @@ pub(crate) struct Resolver {
     sources: Sources,
     limits: Limits,
     loaded: Mutex<HashMap<String, Shared<Module>>>,
-    /// The labels of what is loaded, by the names that imports have: calls that import read no files.
+    /// The labels of loaded modules by imported name, so that calls that import read no files.
     labels: Mutex<HashMap<String, String>>,
-    /// What each thread is loading; another one that needs the same loads it, too.
+    /// The labels that each thread is loading; two threads may load the same module at once.
     loading: Mutex<HashSet<(ThreadId, String)>>,
 }
 
@@ -40,7 +39,7 @@ struct Found {
 }
 
 impl Resolver {
-    /// A resolver for the script of a label, which is in a folder.
+    /// Creates a resolver for a script in a folder; `script` is its label.
     pub(crate) fn new(folder: &Path, script: &str, sources: Sources) -> Self {
         let mut folders = vec![folder.to_path_buf()];
         let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
@@ -52,8 +51,7 @@ impl Resolver {
         Self { folders, script: script.to_owned(), ..Self::of(None, sources) }
     }
 
-    /// A resolver for the script of a stored run, with the texts by the labels that
-    /// [`Self::find`] gave them.
+    /// Creates a resolver for the script of a stored run; `texts` has the labels that [`Self::find`] gave.
     pub(crate) fn of_stored(texts: BTreeMap<String, String>, sources: Sources) -> Self {
         Self::of(Some(texts), sources)
     }
@@ -71,7 +69,7 @@ impl Resolver {
         }
     }
 
-    /// The same for an engine with limits.
+    /// Returns the resolver with the limits of an engine.
     pub(super) fn under(self, limits: &Limits) -> Self {
         Self { limits: *limits, ..self }
     }
@@ -109,7 +107,7 @@ impl Resolver {
         Err(format!("there is no `{}` in {}", relative.display(), places.join(" or ")))
     }
 
-    /// The module that an import of a name has given before.
+    /// Returns the module that an earlier import of the name gave.
     fn known(&self, name: &str) -> Option<Shared<Module>> {
         let label = held(&self.labels).get(name).cloned()?;
         held(&self.loaded).get(&label).cloned()
@@ -120,7 +118,7 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A name as a path below a folder: no root, no `..`, the extension added.
+/// Converts an imported name to a path below a folder: no root, no `..`, the extension added.
 fn relative_path(name: &str) -> Result<PathBuf, String> {
     let path = Path::new(name);
     let plain = path.components().all(|part| matches!(part, Component::Normal(_)));

@@ -1,4 +1,4 @@
-//! What native functions share: tables, networks and the record of where numbers came from.
+//! The state shared by native functions: tables, caches of networks, and the provenance of numbers.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
@@ -23,10 +23,10 @@ use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
 use crate::store::Reused;
 
-/// Networks kept in memory for the next pair that needs them.
+/// The most networks of one kind that are cached; one more empties the cache.
 const NETWORKS: usize = 2_048;
 
-/// The layers of all networks of one kind that are remembered, each of some hundred bytes.
+/// The most layers of the cached networks of one kind, each of some hundred bytes.
 const LAYERS: usize = 1 << 18;
 
 /// A source of accuracies that scripts can use.
@@ -38,7 +38,7 @@ pub enum Source {
     Nasbench101,
     /// The embedded predictor of NASBench-101 accuracies.
     Predicted101,
-    /// Trainings of this program.
+    /// Training runs of this program.
     Trained,
 }
 
@@ -46,7 +46,7 @@ impl Source {
     const ALL: [Self; 4] =
         [Self::Nasbench201, Self::Nasbench101, Self::Predicted101, Self::Trained];
 
-    /// The numbers that it gives, and how far they can be trusted.
+    /// The origin of its accuracies: a description, and how far they can be trusted.
     pub fn origin(self) -> Origin {
         let (source, trust) = match self {
             Self::Nasbench201 => (
@@ -72,7 +72,7 @@ impl Source {
     }
 }
 
-/// A network as scripts hold it, with what accelerators derive of it once.
+/// A network of a script, prepared once for all accelerators and configurations.
 #[derive(Clone)]
 pub(super) struct ScriptNetwork(Arc<Prepared>);
 
@@ -95,17 +95,17 @@ impl ScriptNetwork {
         self.0.network.network()
     }
 
-    /// The network as accelerators take it.
+    /// The network in the form that accelerators take.
     pub(super) fn prepared(&self) -> &PreparedNetwork {
         &self.0.network
     }
 
-    /// Trainable parameters.
+    /// The number of trainable parameters.
     pub(super) fn parameters(&self) -> u64 {
         self.0.parameters
     }
 
-    /// Multiply-accumulates for one image.
+    /// The number of multiply-accumulates for one image.
     pub(super) fn macs(&self) -> u64 {
         self.0.macs
     }
@@ -122,22 +122,22 @@ pub struct Traced {
 }
 
 impl Traced {
-    /// The network that was estimated; `None` where it was only looked up.
+    /// The network that was estimated; `None` where it was only looked up in a table.
     pub fn network(&self) -> Option<&Network> {
         self.network.as_ref().map(ScriptNetwork::network)
     }
 }
 
-/// An accelerator by name that gave numbers.
+/// A scripted accelerator or a table of measurements that gave numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Named {
     origin: Origin,
-    /// What decides its numbers, where that is not the script.
+    /// The version of the data; `None` for an accelerator that the script defines.
     version: Option<String>,
 }
 
 thread_local! {
-    /// An evaluation runs on one thread from its start to its end.
+    /// The cached results that this thread's evaluation used: an evaluation never changes threads.
     static REUSED: Cell<Reused> = const { Cell::new(Reused::NOTHING) };
 }
 
@@ -159,12 +159,12 @@ pub struct Host {
     networks101: Networks<(Cell101, Nasbench101Settings)>,
     networks201: Networks<(Cell201, Nasbench201Settings)>,
     used: [AtomicBool; Source::ALL.len()],
-    /// Whether each family of native accelerators gave numbers.
+    /// True for each family of native accelerators that gave numbers.
     families: Box<[AtomicBool]>,
-    /// Scripted accelerators and tables that gave numbers.
+    /// The scripted accelerators and tables that gave numbers, by kind and name.
     named: Mutex<BTreeMap<String, Named>>,
     tables: Mutex<Tables>,
-    /// Whether estimates are kept for a breakdown, and those that were.
+    /// True while estimates are recorded in `traced`.
     tracing: AtomicBool,
     traced: Mutex<Vec<Traced>>,
     trainer: Trainer,
@@ -174,7 +174,7 @@ pub struct Host {
     versions: [OnceLock<String>; Source::ALL.len()],
 }
 
-/// Tables that were opened, and the devices of their groups.
+/// The tables that were opened, and the devices of their groups.
 #[derive(Default)]
 struct Tables {
     opened: HashMap<String, Arc<MeasuredTable>>,
@@ -183,10 +183,10 @@ struct Tables {
 
 type Networks<K> = Mutex<Remembered<K>>;
 
-/// Networks that were built.
+/// A cache of networks that were built.
 struct Remembered<K> {
     networks: FxHashMap<K, ScriptNetwork>,
-    /// The layers of them all.
+    /// The number of layers of all of them.
     layers: usize,
 }
 
@@ -197,7 +197,7 @@ impl<K> Default for Remembered<K> {
 }
 
 impl Host {
-    /// A host that finds tables and images in a folder of data, and trains on some threads.
+    /// Creates a host that reads tables and images from the folder `data` and trains on `threads` threads.
     pub(crate) fn new(data: PathBuf, threads: usize) -> Self {
         Self {
             trainer: Trainer::new(data.clone(), threads),
@@ -217,17 +217,17 @@ impl Host {
         }
     }
 
-    /// Notes that something is missing or broken that every point needs.
+    /// Records that something that every point needs is missing or broken.
     pub(super) fn unusable(&self) {
         self.unusable.store(true, Ordering::Relaxed);
     }
 
-    /// Whether something is missing or broken that every point needs.
+    /// Returns true if something that every point needs is missing or broken.
     pub(super) fn is_unusable(&self) -> bool {
         self.unusable.load(Ordering::Relaxed)
     }
 
-    /// What the numbers so far came from.
+    /// Returns the provenance of the numbers so far.
     pub fn provenance(&self) -> Provenance {
         let mut known = Provenance::default();
         for source in self.sources() {
@@ -252,8 +252,9 @@ impl Host {
         known
     }
 
-    /// The name and version of a source. The table and the predictor of NASBench-101 share a name: some
-    /// scripts predict where the table is missing.
+    /// Returns the name and version of a source; `None` for training, whose trainer has the versions.
+    ///
+    /// The table and the predictor of NASBench-101 share a name: some scripts predict without the table.
     fn version(&self, source: Source) -> Option<(String, String)> {
         let cached = &self.versions[source as usize];
         let version = cached.get_or_init(|| match source {
@@ -273,27 +274,27 @@ impl Host {
         Some((name.to_owned(), version.clone()))
     }
 
-    /// What trains networks.
+    /// The trainer of networks.
     pub const fn trainer(&self) -> &Trainer {
         &self.trainer
     }
 
-    /// Estimates of accelerators that are kept.
+    /// The cache of accelerator estimates.
     pub const fn estimates(&self) -> &EstimateCache {
         &self.estimates
     }
 
-    /// Notes that something that this thread's evaluation asks for was known before.
+    /// Records that this thread's evaluation used a cached result.
     pub(super) fn reused(&self, what: Reused) {
         REUSED.set(REUSED.get().and(what));
     }
 
-    /// What this thread's evaluations asked for and was known before, since the last call.
+    /// Returns the cached results that this thread used since the last call.
     pub(super) fn take_reused(&self) -> Reused {
         REUSED.take()
     }
 
-    /// Notes that a source gave a number.
+    /// Records that a source gave a number.
     pub(super) fn used(&self, source: Source) {
         self.used[source as usize].store(true, Ordering::Relaxed);
     }
@@ -304,7 +305,7 @@ impl Host {
         Source::ALL.into_iter().filter(used).collect()
     }
 
-    /// Notes that an accelerator of the script gave numbers.
+    /// Records that an accelerator defined by the script gave numbers.
     pub(super) fn used_scripted(&self, name: &str) {
         self.used_named("accelerator", name, || Named {
             origin: Origin::new(
@@ -315,7 +316,7 @@ impl Host {
         });
     }
 
-    /// Notes that a native accelerator or a table of measurements gave numbers.
+    /// Records that a native accelerator or a table of measurements gave numbers.
     pub(super) fn used_accelerator(&self, accelerator: &dyn Accelerator) {
         match family_of(accelerator) {
             Some(family) => self.families[family].store(true, Ordering::Relaxed),
@@ -381,7 +382,7 @@ impl Host {
         Ok(predictor.accuracy(cell))
     }
 
-    /// The NASBench-101 network of a cell, built at most once while it is remembered.
+    /// Returns the NASBench-101 network of a cell, built unless it is cached.
     pub(super) fn network101(
         &self,
         key: (Cell101, Nasbench101Settings),
@@ -389,7 +390,7 @@ impl Host {
         remember(&self.networks101, key, || crate::network::nasbench101(&key.0, key.1))
     }
 
-    /// The NAS-Bench-201 network of a cell, built at most once while it is remembered.
+    /// Returns the NAS-Bench-201 network of a cell, built unless it is cached.
     pub(super) fn network201(
         &self,
         key: (Cell201, Nasbench201Settings),
@@ -397,14 +398,14 @@ impl Host {
         remember(&self.networks201, key, || crate::network::nasbench201(key.0, key.1))
     }
 
-    /// Keeps an estimate if a breakdown is wanted.
+    /// Records an estimate while [`Self::traced`] runs.
     pub(super) fn trace(&self, traced: impl FnOnce() -> Traced) {
         if self.tracing.load(Ordering::Acquire) {
             self.traced.lock().unwrap_or_else(PoisonError::into_inner).push(traced());
         }
     }
 
-    /// Runs something and gives the estimates that scripts asked for meanwhile.
+    /// Runs `run` and returns its result with the estimates that scripts asked for meanwhile.
     pub fn traced<T>(&self, run: impl FnOnce() -> T) -> (T, Vec<Traced>) {
         self.tracing.store(true, Ordering::Release);
         let result = run();

@@ -1,4 +1,4 @@
-//! The tables that a script's `summary(run)` gives, made with `table(title, columns, rows)`.
+//! The tables of a script's `summary(run)`, made with `table(title, columns, rows)`.
 
 use rhai::{Array, Dynamic, EvalAltResult, Module, NativeCallContext};
 
@@ -10,17 +10,16 @@ use super::truncate::brief;
 /// A titled table of a script.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SummaryTable {
-    /// What it shows.
+    /// The heading.
     pub title: String,
-    /// The columns' heads.
+    /// The heads of the columns.
     pub columns: Vec<String>,
     /// The rows, each with a text for every column.
     pub rows: Vec<Vec<String>>,
 }
 
 impl SummaryTable {
-    /// Reads what a script's summary returned: a table, an array of tables, or nothing; `None` if it is
-    /// something else.
+    /// Reads the result of `summary(run)`: a table, an array of tables, or nothing; `None` for anything else.
     pub(super) fn read(value: &Dynamic) -> Option<Vec<Self>> {
         if value.is_unit() {
             return Some(Vec::new());

@@ -1,4 +1,4 @@
-//! Scripts in a run with a store.
+//! Tests of scripts in a run with a store.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -20,7 +20,7 @@ fn schedule(run) {
 }
 "#;
 
-/// A script whose function `bug` is native, and panics.
+/// Returns a script whose function `bug` is native and panics.
 fn faulty() -> Script {
     let (path, settings) = (Path::new("faulty.rhai"), Settings::default());
     let mut script = Script::of_text(path, FAULTY, &settings, PathBuf::new()).unwrap();

@@ -1,22 +1,22 @@
-//! Texts of values that are only as long as people read.
+//! Texts of values, cut to a readable length.
 
 use std::fmt::{self, Display, Write};
 
-/// Characters of a text at most.
+/// The most characters of a text.
 const MAX: usize = 2_000;
 
-/// Characters of a name at most.
+/// The most characters of a name.
 const MAX_OF_NAMES: usize = 60;
 
-/// What a value is as a text, cut where it is longer than anyone reads. Control characters are written as
-/// escapes, but for line breaks and tabs, so that no text commands the terminal.
+/// Returns the text of a value, cut to 2,000 characters; a cut text ends in `...`.
 ///
-/// A value that prints itself by recursion stops where the text is cut.
+/// Control characters other than line breaks and tabs are escaped, so that no text can control the terminal.
+/// A value that prints itself recursively stops printing at the cut.
 pub(super) fn brief(value: impl Display) -> String {
     cut(value, MAX)
 }
 
-/// As [`brief`], for a name within a sentence.
+/// Returns the text of a value like [`brief`], cut to 60 characters: for names within sentences.
 pub(super) fn brief_name(value: impl Display) -> String {
     cut(value, MAX_OF_NAMES)
 }

@@ -10,25 +10,26 @@ use crate::script::diagnostic::{counted, definition};
 use crate::util::suggest::edits;
 use crate::util::suggest::nearest;
 
-/// A function of the contract by its name, with what depends on it.
+/// Returns a function of the contract by its name, with the results that depend on it.
 pub(in crate::script) fn effect(name: &str) -> Option<(&'static str, &'static str)> {
     ROLES.iter().find(|role| role.name == name).map(|role| (role.name, role.decides))
 }
 
-/// Whether the host calls a function of that name.
+/// Returns true if the host calls a function of that name.
 pub(in crate::script) fn is_contract(name: &str) -> bool {
     ROLES.iter().any(|role| role.name == name)
 }
 
-/// The functions without which there is no experiment, and without which nothing can be run; a
-/// script that defines `sweep` can do without the latter.
+/// The functions that every experiment defines.
+///
+/// Those of [`TO_RUN`] are needed to run it; a script that defines `sweep` can do without them.
 const REQUIRED: [&str; 1] = ["space"];
 pub(in crate::script) const TO_RUN: [&str; 2] = ["evaluate", "reward"];
 
-/// The module that has the script's arguments.
+/// The module that holds the script's arguments.
 pub(in crate::script) const ARGS: &str = "args";
 
-/// Makes arguments known to a script as `args::<name>`.
+/// Binds arguments, which scripts read as `args::<name>`.
 pub(in crate::script) fn bind_args(engine: &mut Engine, args: &BTreeMap<String, Dynamic>) {
     let mut module = Module::new();
     for (name, value) in args {
@@ -37,7 +38,9 @@ pub(in crate::script) fn bind_args(engine: &mut Engine, args: &BTreeMap<String, 
     engine.register_static_module(ARGS, module.into());
 }
 
-/// The functions of the contract that the script defines.
+/// Returns the functions of the contract that the script defines.
+///
+/// One that is private, has other parameters, or is needed and missing is an error.
 pub(in crate::script) fn contract(
     ast: &AST,
     (label, text): (&str, &str),
@@ -82,7 +85,7 @@ pub(in crate::script) fn contract(
     Ok(all)
 }
 
-/// Refuses a function that nobody calls and whose name is nearly one that the contract would call.
+/// Refuses a function that is never called and whose name resembles a missing one of the contract.
 fn refuse_misspelt(
     ast: &AST,
     (label, text): (&str, &str),
@@ -111,7 +114,7 @@ fn refuse_misspelt(
     Ok(())
 }
 
-/// How a function of the contract is written.
+/// Returns an example of a function of the contract.
 fn example(name: &str) -> &'static str {
     match name {
         "args" => "fn args() { #{ trials: 1000 } }",
@@ -136,7 +139,7 @@ fn example(name: &str) -> &'static str {
     }
 }
 
-/// A function of the contract with its parameters.
+/// Returns the signature of a function of the contract.
 fn signature(name: &str) -> String {
     let parameters = ROLES.iter().find(|role| role.name == name).map_or(&[][..], |f| f.parameters);
     format!("{name}({})", parameters.join(", "))

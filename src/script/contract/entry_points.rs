@@ -1,4 +1,4 @@
-//! The functions that an experiment script may define, and what each is for.
+//! The functions that an experiment script may define, with their documentation.
 
 /// A function that an experiment may define.
 pub(in crate::script) struct Role {
@@ -6,15 +6,15 @@ pub(in crate::script) struct Role {
     pub(in crate::script) parameters: &'static [&'static str],
     /// The parameters with their types.
     pub(in crate::script) typed: &'static [&'static str],
-    /// What it returns.
+    /// The type of its result.
     pub(in crate::script) result: &'static str,
-    /// What depends on it.
+    /// The results that depend on it, in words.
     pub(in crate::script) decides: &'static str,
     /// The lines of its documentation.
     pub(in crate::script) docs: &'static [&'static str],
 }
 
-/// Writes roles as functions with their documentation, as [`native`](crate::script::native::native) does.
+/// Makes documented roles, written as for [`native`](crate::script::native::native).
 macro_rules! roles {
     ($(
         $(#[doc = $doc:literal])*

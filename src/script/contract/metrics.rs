@@ -1,4 +1,4 @@
-//! The metrics that a script's functions give, checked.
+//! Checks of the metrics that a script's functions return.
 
 use rhai::{Dynamic, Map};
 
@@ -10,17 +10,18 @@ use crate::script::options::number;
 use crate::script::truncate::brief_name;
 use crate::script::{Diagnostic, Place};
 
-/// What `evaluate(point)` must return.
+/// The result that `evaluate(point)` must have, for messages.
 const EXPECTED: &str = "a map of metrics";
 
 /// The most metrics of a point.
 const MAX_METRICS: usize = 1_000;
 
-/// An example of it.
+/// An example of such a result.
 const EXAMPLE: &str = "write for example `#{ accuracy: 0.93, latency_ms: cost.latency_ms }`";
 
-/// The metrics that `evaluate(point)` returned: finite numbers, accuracies that are fractions, and none
-/// missing that is an objective.
+/// Reads the metrics that `evaluate(point)` returned.
+///
+/// Anything but finite numbers, an accuracy that is no fraction, or a missing objective is an error.
 pub(in crate::script) fn evaluated(
     core: &Core,
     value: Dynamic,
@@ -39,7 +40,7 @@ pub(in crate::script) fn evaluated(
     }
 }
 
-/// The metrics that the screen of a phase returned; `place` is where it was given.
+/// Reads the metrics that the screen of a phase returned; `place` finds the screen.
 pub(in crate::script) fn screened(
     core: &Core,
     value: Dynamic,
@@ -76,7 +77,7 @@ fn read(
         .collect()
 }
 
-/// Whether a number can be that metric.
+/// Returns true if a metric can have a value: a finite number, and for accuracies a fraction.
 fn is_plausible(name: &str, value: f64) -> bool {
     value.is_finite() && ((0.0..=1.0).contains(&value) || !is_accuracy(name))
 }

@@ -1,7 +1,7 @@
-//! The entries that a map had where one was missing.
+//! The entries of a map in which one was missing.
 //!
-//! The engine's error has the name of the entry only. The call is made again with that one place of the text
-//! asking for an entry of another name, which no map has: whatever map is asked there is seen.
+//! The engine's error has only the name of the entry. To see the map, the call is repeated with that one
+//! access changed to a key that no map has.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -12,22 +12,22 @@ use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
 use crate::script::diagnostic::Outline;
 use crate::script::diagnostic::replay::{Again, Original};
 
-/// What the names of entries begin with at the place.
+/// The prefix of the changed keys.
 const PREFIX: &str = "tandem_missing_";
 
 thread_local! {
     static SEEN: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
 }
 
-/// Those of the places of a script at which an entry was missing.
+/// The witnesses of the places of a script at which an entry was missing.
 #[derive(Default)]
 pub(in crate::script) struct Witnesses(Mutex<HashMap<(String, usize), Known>>);
 
-/// A witness, once it has been made; none where nothing asks a map.
+/// A witness, made at first use; `None` if there is nothing to observe at its place.
 type Known = Arc<OnceLock<Option<Witness>>>;
 
 impl Witnesses {
-    /// The entries of the map that is asked at a byte of the text of a label, in a call in which one is missing.
+    /// Returns the entries of the map that is accessed at a byte of a text, in a call that finds one missing.
     pub(in crate::script) fn entries(
         &self,
         original: Original<'_>,
@@ -43,12 +43,13 @@ impl Witnesses {
     }
 }
 
-/// A script that tells which entries a map has at a place.
+/// A changed script that records the entries of the map at a place.
 struct Witness(Again);
 
 impl Witness {
-    /// Has a script tell of the map that is asked at a byte of one of its texts; `None` if there is nothing that
-    /// asks a map.
+    /// Changes a script to record the map that is accessed at a byte of one of its texts.
+    ///
+    /// `None` if no map is accessed there, or if the script catches errors.
     fn new(original: Original<'_>, place: (&str, usize)) -> Option<Self> {
         // An entry that is missing elsewhere would be added, and not caught.
         let all = original.sources.all();
@@ -72,7 +73,7 @@ impl Witness {
     }
 }
 
-/// A text in which the access to a map at a byte asks for an entry of another name.
+/// Changes the key of the map access at a byte of a text.
 fn asking(text: &str, offset: usize) -> Option<String> {
     let key = Outline::of(text).key(offset)?;
     let (before, key_text, after) =

@@ -1,4 +1,4 @@
-//! The functions that an experiment script may define, and what they must give.
+//! The functions that an experiment script may define, and checks of their results.
 
 pub(super) mod check;
 pub(super) mod entry_points;

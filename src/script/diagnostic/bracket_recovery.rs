@@ -1,26 +1,25 @@
-//! The top-level items of a script and their brackets: a mistake in one leaves the others.
+//! The top-level items of a script and their brackets: a mistake in one item leaves the others intact.
 
 use std::ops::Range;
 
 use super::tokens::{Kind, Token};
 
-/// A bracket or a text of an item that is not closed, or one that closes nothing.
+/// A bracket or text of an item that is not closed, or a bracket that closes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Unbalanced {
-    /// What is opened here is not closed.
+    /// An opening bracket that is not closed.
     Open(Range<usize>),
-    /// What is closed here was not opened.
+    /// A closing bracket that closes nothing.
     Close(Range<usize>),
-    /// What is opened first is closed by another bracket.
+    /// An opening bracket, and the wrong one that closes it.
     Crossed(Range<usize>, Range<usize>),
-    /// The text that starts here has no end.
+    /// A text or comment without an end.
     Text(Range<usize>),
 }
 
-/// The ranges of tokens that are items: functions, and statements around them.
+/// Returns the ranges of tokens that are items: functions, and the statements around them.
 ///
-/// No function is within another, so that `fn` starts an item even where a brace before it is
-/// missing.
+/// Functions do not nest, so `fn` starts an item even where a brace before it is missing.
 pub(super) fn items(text: &str, tokens: &[Token]) -> Vec<Range<usize>> {
     let word = |at: usize| tokens.get(at).map_or("", |token: &Token| &text[token.at.clone()]);
     let mut items = Vec::new();
@@ -56,7 +55,7 @@ pub(super) fn items(text: &str, tokens: &[Token]) -> Vec<Range<usize>> {
     items
 }
 
-/// The first thing in an item that is not closed or not opened.
+/// Returns the first bracket or text of an item that is not balanced.
 pub(super) fn unbalanced(text: &str, tokens: &[Token]) -> Option<Unbalanced> {
     if let Some(token) = tokens.iter().find(|token| token.kind == Kind::Unclosed) {
         return Some(Unbalanced::Text(token.at.clone()));
@@ -101,13 +100,13 @@ pub(super) fn unbalanced(text: &str, tokens: &[Token]) -> Option<Unbalanced> {
     Some(Unbalanced::Open(suspect.unwrap_or_else(|| last.at.clone())))
 }
 
-/// Whether an item is a function.
+/// Returns true if an item is a function.
 pub(super) fn is_function(text: &str, tokens: &[Token]) -> bool {
     let word = |at: usize| tokens.get(at).map_or("", |token| &text[token.at.clone()]);
     word(0) == "fn" || (word(0) == "private" && word(1) == "fn")
 }
 
-/// The last brace of a function of several lines, if it is not where the function's last brace belongs.
+/// Returns the last brace of a function of several lines, if it is not aligned with the function's start.
 pub(super) fn early_end(text: &str, function: &[Token]) -> Option<Range<usize>> {
     let (first, last) = (function.first()?, function.last()?);
     let (opened, closed) = (line_start(text, first), line_start(text, last));
@@ -115,12 +114,12 @@ pub(super) fn early_end(text: &str, function: &[Token]) -> Option<Range<usize>> 
     (opened != closed && !belongs).then(|| last.at.clone())
 }
 
-/// Whether a bracket starts a line that is indented less than the line of the one that it closes.
+/// Returns true if a closing bracket starts a line that is indented less than that of its opening one.
 fn is_outdented(text: &str, open: &Token, close: &Token) -> bool {
     starts_line(text, close) && indentation(text, close) < indentation(text, open)
 }
 
-/// Bytes of a line that are looked through for its start: nobody indents more, and the time is bounded.
+/// The most bytes that are searched for the start of a line, to bound the time.
 const LOOKED_AT: usize = 1_000;
 
 fn line_start(text: &str, token: &Token) -> usize {
@@ -129,7 +128,7 @@ fn line_start(text: &str, token: &Token) -> usize {
     before.iter().rposition(|&byte| byte == b'\n').map_or(from, |newline| from + newline + 1)
 }
 
-/// The spaces at the start of a token's line.
+/// Returns the number of spaces and tabs at the start of a token's line.
 fn indentation(text: &str, token: &Token) -> usize {
     let line = &text.as_bytes()[line_start(text, token)..];
     line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()

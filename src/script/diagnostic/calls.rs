@@ -1,4 +1,4 @@
-//! Calls of functions that there are not: misspelt, of another module, or with other arguments.
+//! Calls of functions that do not exist: misspelled, of another module, or with other arguments.
 
 use rhai::{AST, ASTNode, Engine, Expr, FnPtr, Position};
 
@@ -12,10 +12,10 @@ use crate::script::sources::Sources;
 use crate::script::truncate::brief;
 use crate::util::suggest::nearest;
 
-/// Signatures of one name that are listed at most.
+/// The most signatures of one name that are listed.
 const LISTED: usize = 4;
 
-/// Functions of other languages, and what scripts write for them.
+/// Functions of other languages, with their equivalents in scripts.
 const ELSEWHERE: [(&str, &str); 21] = [
     ("println", "print(...)"),
     ("printf", "print(...)"),
@@ -40,22 +40,22 @@ const ELSEWHERE: [(&str, &str); 21] = [
     ("lower", "text.to_lower()"),
 ];
 
-/// A call that the engine found no function for.
+/// A call for which the engine found no function.
 pub(super) struct Call<'a> {
     pub(super) engine: &'a Engine,
     pub(super) sources: &'a Sources,
-    /// The text that calls.
+    /// The label of the calling text.
     pub(super) label: &'a str,
     pub(super) position: Position,
 }
 
-/// The message about it, with notes and help.
+/// The message about an error, with notes and help.
 #[derive(Debug, Default)]
 pub(super) struct Explanation {
     pub(super) message: String,
     pub(super) notes: Vec<String>,
     pub(super) help: Option<String>,
-    /// Where, if that is elsewhere than the engine says.
+    /// The place, if it is not the one that the engine gives.
     pub(super) place: Option<Place>,
 }
 
@@ -68,7 +68,7 @@ impl Explanation {
         Self { help: Some(help.into()), ..self }
     }
 
-    /// Writes it into a message.
+    /// Writes the explanation into a message.
     pub(super) fn write_into(self, diagnostic: &mut Diagnostic) {
         // Names in them may be any text.
         diagnostic.message = brief(self.message);
@@ -80,7 +80,7 @@ impl Explanation {
     }
 }
 
-/// The name and the types of arguments of a signature such as `estimate (Network, i64)`.
+/// Splits a signature such as `estimate (Network, i64)` into its name and the types of its arguments.
 fn parse(signature: &str) -> (&str, Vec<&str>) {
     let Some((name, arguments)) = signature.rsplit_once(" (") else {
         return (signature, Vec::new());
@@ -91,7 +91,7 @@ fn parse(signature: &str) -> (&str, Vec<&str>) {
 }
 
 impl Call<'_> {
-    /// What is wrong with a call, by the signature that the engine looked for.
+    /// Explains a call, from the signature that the engine looked for.
     pub(super) fn explain(&self, signature: &str) -> Explanation {
         let (path, given) = parse(signature);
         if path.starts_with("anon$") {
@@ -178,7 +178,7 @@ impl Call<'_> {
         }
     }
 
-    /// What is wrong with the name of a module.
+    /// Explains an unknown module.
     pub(super) fn module(&self, name: &str) -> Explanation {
         let text = self.sources.get(self.label).unwrap_or_default();
         let said = Explanation::new(format!("there is no module `{name}`"));
@@ -198,7 +198,7 @@ impl Call<'_> {
         }
     }
 
-    /// Whether a function of an imported module is private.
+    /// Returns true if a function of an imported module is private.
     fn is_private(&self, outline: &Outline<'_>, (module, name): (&str, &str)) -> bool {
         let import = outline.imports.iter().find(|import| import.alias == module);
         let text = import.and_then(|import| self.sources.imported(&import.path));
@@ -207,7 +207,7 @@ impl Call<'_> {
         })
     }
 
-    /// Every function that the text can call.
+    /// Returns all functions that the text can call.
     fn functions(&self, outline: &Outline<'_>) -> Vec<Signature> {
         let mut all = of_script("", outline);
         for Import { alias, path, .. } in &outline.imports {
@@ -219,7 +219,7 @@ impl Call<'_> {
         all
     }
 
-    /// A closure that is called with another number of arguments.
+    /// Explains a closure that is called with a wrong number of arguments, or from another module.
     fn closure(&self, name: &str, given: &[&str]) -> Explanation {
         let count = counted(given.len(), "argument");
         let mut texts = self.sources.all();
@@ -262,7 +262,7 @@ impl Call<'_> {
     }
 }
 
-/// Where a closure is written.
+/// Returns the position at which a closure is written.
 fn position_of(ast: &AST, name: &str) -> Option<Position> {
     let mut found = None;
     ast.walk(&mut |path: &[ASTNode<'_>]| {
@@ -282,7 +282,7 @@ fn of_script(module: &str, outline: &Outline<'_>) -> Vec<Signature> {
     functions.map(|f| Signature::of_script(module, &f.name, &f.parameters)).collect()
 }
 
-/// Signatures as notes, not too many.
+/// Returns signatures as notes, of which only the first few are listed.
 fn shown(signatures: &[&Signature], as_methods: bool) -> Vec<String> {
     let note = |signature: &&Signature| {
         let text = if as_methods { signature.as_method() } else { signature.to_string() };
@@ -295,8 +295,9 @@ fn shown(signatures: &[&Signature], as_methods: bool) -> Vec<String> {
     notes
 }
 
-/// Those signatures of a name that a call can be of: for a method, those that what it is called on suits; for a
-/// call without, those that are no methods of a type of the program.
+/// Returns the signatures that a call of their name can mean; all of them if none suits.
+///
+/// A method means those that take its receiver; any other call, those that are not methods of `Part`.
 fn alike<'s>(own: &[&'s Signature], given: &[&str], is_method: bool) -> Vec<&'s Signature> {
     let first = |s: &Signature| s.parameters.first().and_then(|p| p.kind.clone());
     let suits = |s: &&&Signature| match given.first() {
@@ -307,7 +308,7 @@ fn alike<'s>(own: &[&'s Signature], given: &[&str], is_method: bool) -> Vec<&'s 
     if suiting.is_empty() { own.to_vec() } else { suiting }
 }
 
-/// A call of a function that there is, with arguments that it does not take.
+/// Explains a call of a known function with arguments that it does not take.
 fn mismatch(path: &str, own: &[&Signature], given: &[&str], is_method: bool) -> Explanation {
     let own = &alike(own, given, is_method);
     // What a method is called on is its first argument.
@@ -415,12 +416,12 @@ impl Explanation {
     }
 }
 
-/// Where nothing comes from.
+/// The origins of `()`, as help.
 pub(super) const NOTHING: &str = "`()` comes from a function that ends with `let`, an assignment or a loop, an `if` \
                                    without `else`, what changes an array in place (`sort`, `push`), or `run.best` \
                                    where nothing is best yet";
 
-/// An operator between values that it cannot take.
+/// Explains an operator between values that it cannot take.
 fn operator(name: &str, given: &[&str]) -> Explanation {
     let said = match given {
         [one] => Explanation::new(format!("`{name}` cannot be applied to {}", a_type(one))),

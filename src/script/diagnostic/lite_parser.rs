@@ -1,57 +1,57 @@
-//! What a script's text defines where: functions, variables, imports, maps written out.
+//! An outline of a script's text: functions, variables, imports and map literals, with their places.
 
 use std::ops::Range;
 
 use super::message::Place;
 use super::tokens::{Kind, Token, expressions, tokens};
 
-/// A function with a name.
+/// A named function.
 #[derive(Clone, Debug)]
 pub(in crate::script) struct Function {
     pub(in crate::script) name: String,
     pub(super) parameters: Vec<String>,
     pub(super) is_private: bool,
-    /// The bytes of its name.
+    /// The bytes of the name.
     pub(in crate::script) name_at: Range<usize>,
-    /// The tokens between the braces of its body.
+    /// The tokens between the braces of the body.
     body: Range<usize>,
 }
 
 impl Function {
-    /// The function with its parameters.
+    /// Returns the name with the parameters.
     pub(super) fn signature(&self) -> String {
         format!("{}({})", self.name, self.parameters.join(", "))
     }
 }
 
-/// An import with a name.
+/// An import with an alias.
 #[derive(Clone, Debug)]
 pub(in crate::script) struct Import {
-    /// What the script calls the module.
+    /// The name of the module in the script.
     pub(super) alias: String,
-    /// What it imports.
+    /// The path of the module.
     pub(in crate::script) path: String,
     /// The byte at which the path is written.
     pub(in crate::script) at: usize,
 }
 
-/// What an entry of a map is asked for by.
+/// The key in an access to an entry of a map.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::script) struct Key {
-    /// Its bytes.
+    /// The bytes of the key.
     pub(in crate::script) at: Range<usize>,
-    /// Whether it is a name, and not a value that is one.
+    /// True for a name, false for an expression in brackets.
     pub(in crate::script) is_name: bool,
 }
 
-/// Where a script defines a function.
+/// Returns the place of a function's definition.
 pub(in crate::script) fn definition(label: &str, text: &str, name: &str) -> Option<Place> {
     let outline = Outline::of(text);
     let function = outline.functions.iter().find(|function| function.name == name)?;
     Some(Place::of_offset(label, text, function.name_at.start))
 }
 
-/// A script's text, read as far as its tokens tell.
+/// An outline of a script's text, read from its tokens.
 #[derive(Debug)]
 pub(in crate::script) struct Outline<'t> {
     text: &'t str,
@@ -61,7 +61,7 @@ pub(in crate::script) struct Outline<'t> {
 }
 
 impl<'t> Outline<'t> {
-    /// Reads a text.
+    /// Reads the outline of a text.
     pub(in crate::script) fn of(text: &'t str) -> Self {
         let tokens = tokens(text);
         let mut outline = Self { text, tokens, functions: Vec::new(), imports: Vec::new() };
@@ -71,7 +71,7 @@ impl<'t> Outline<'t> {
         outline
     }
 
-    /// The text of a token; empty behind the last.
+    /// Returns the text of a token; empty behind the last one.
     fn word(&self, token: usize) -> &'t str {
         self.tokens.get(token).map_or("", |token| &self.text[token.at.clone()])
     }
@@ -80,12 +80,12 @@ impl<'t> Outline<'t> {
         self.tokens.get(token).is_some_and(|token| token.kind == Kind::Word)
     }
 
-    /// The token at a byte.
+    /// Returns the token at a byte.
     fn token_at(&self, offset: usize) -> Option<usize> {
         self.tokens.iter().position(|token| token.at.start <= offset && offset < token.at.end)
     }
 
-    /// The token that closes what one opens.
+    /// Returns the token that closes the bracket at `open`.
     fn closing(&self, open: usize) -> Option<usize> {
         let mut depth = 0_usize;
         for (at, token) in self.tokens.iter().enumerate().skip(open) {
@@ -103,12 +103,12 @@ impl<'t> Outline<'t> {
         None
     }
 
-    /// Whether anything is done where an error is caught.
+    /// Returns true if the script catches errors.
     pub(in crate::script) fn catches(&self) -> bool {
         (0..self.tokens.len()).any(|token| self.word(token) == "try")
     }
 
-    /// The token that opens what another is in.
+    /// Returns the token that opens the bracket around another.
     fn opening(&self, token: usize) -> Option<usize> {
         let mut depth = 0_usize;
         for at in (0..token).rev() {
@@ -151,19 +151,19 @@ impl<'t> Outline<'t> {
         })
     }
 
-    /// The function around a byte.
+    /// Returns the function around a byte.
     pub(super) fn function_around(&self, offset: usize) -> Option<&Function> {
         let token = self.tokens.iter().position(|token| offset < token.at.end)?;
         self.functions.iter().find(|function| function.body.contains(&token))
     }
 
-    /// The function of a name, if there is one only.
+    /// Returns the function of a name, if there is exactly one.
     pub(super) fn only_function(&self, name: &str) -> Option<&Function> {
         let mut found = self.functions.iter().filter(|function| function.name == name);
         found.next().filter(|_| found.next().is_none())
     }
 
-    /// The variables that a place sees: parameters, and what is declared before it.
+    /// Returns the variables visible at a byte: parameters, and variables declared before it.
     pub(super) fn variables_at(&self, offset: usize) -> Vec<String> {
         let declares = self.declaration(offset).map(|(token, _)| token);
         let before = |token: &usize| self.tokens[*token].at.start < offset;
@@ -179,7 +179,7 @@ impl<'t> Outline<'t> {
         }
     }
 
-    /// Whether a variable is declared before a place by the function around it, and so no parameter.
+    /// Returns true if the function around a byte declares a variable before it, which is thus no parameter.
     pub(super) fn is_declared(&self, name: &str, offset: usize) -> bool {
         let before = |token: &usize| self.tokens[*token].at.start < offset;
         let body = self.function_around(offset).map_or(0..self.tokens.len(), |f| f.body.clone());
@@ -188,7 +188,7 @@ impl<'t> Outline<'t> {
         body.take_while(before).any(declares)
     }
 
-    /// The `let` or `const` of the statement that a byte is in, and the name that it declares.
+    /// Returns the `let` or `const` of the statement around a byte, and the name that it declares.
     fn declaration(&self, offset: usize) -> Option<(usize, &'t str)> {
         let token = self.tokens.iter().rposition(|token| token.at.start <= offset)?;
         let mut depth = 0_usize;
@@ -208,8 +208,9 @@ impl<'t> Outline<'t> {
         None
     }
 
-    /// The end of the line before, where what is at a byte starts a line within a statement that declares a
-    /// variable: the statement probably ends there.
+    /// Returns the end of the line on which the declaration of a variable probably lacks its `;`.
+    ///
+    /// The line behind it, which has the byte, starts with `(`, `[` or `-` and so continues the statement.
     pub(super) fn unended(&self, offset: usize, name: &str) -> Option<usize> {
         let (_, declared) = self.declaration(offset).filter(|(_, declared)| *declared == name)?;
         let at = self.token_at(offset)?;
@@ -222,7 +223,7 @@ impl<'t> Outline<'t> {
         (starts && !declared.is_empty()).then(|| self.tokens[first - 1].at.end)
     }
 
-    /// Whether what is at a byte is the name that an assignment starts with.
+    /// Returns true if the name at a byte starts an assignment.
     pub(super) fn is_assigned(&self, offset: usize) -> bool {
         self.token_at(offset).is_some_and(|at| {
             let starts = at == 0 || matches!(self.word(at - 1), ";" | "{" | "}");
@@ -230,17 +231,17 @@ impl<'t> Outline<'t> {
         })
     }
 
-    /// The variables around the functions.
+    /// Returns the variables outside of functions.
     pub(super) fn globals(&self) -> Vec<String> {
         self.declared(self.outside()).collect()
     }
 
-    /// Whether a variable around the functions is a constant.
+    /// Returns true if a variable outside of functions is a constant.
     pub(super) fn is_constant(&self, name: &str) -> bool {
         self.outside().any(|token| self.word(token) == "const" && self.word(token + 1) == name)
     }
 
-    /// The tokens outside of functions.
+    /// Yields the tokens outside of functions.
     fn outside(&self) -> impl Iterator<Item = usize> + '_ {
         let inside = |token: &usize| self.functions.iter().any(|f| f.body.contains(token));
         (0..self.tokens.len()).filter(move |token| !inside(token))
@@ -269,19 +270,19 @@ impl<'t> Outline<'t> {
         })
     }
 
-    /// Whether a value may end with a token.
+    /// Returns true if a value may end with a token.
     fn ends_value(&self, token: usize) -> bool {
         self.tokens
             .get(token)
             .is_some_and(|token| matches!(token.kind, Kind::Word | Kind::Text | Kind::Close(_)))
     }
 
-    /// Whether the name at a byte is that of a method or a property.
+    /// Returns true if the name at a byte is that of a method or a property.
     pub(super) fn is_method(&self, offset: usize) -> bool {
         self.token_at(offset).is_some_and(|at| at > 0 && matches!(self.word(at - 1), "." | "?."))
     }
 
-    /// The key of a map or an array at a byte: the name behind a point, or what is in brackets.
+    /// Returns the key of the access at a byte: the name behind a dot, or the expression in brackets.
     pub(in crate::script) fn key(&self, offset: usize) -> Option<Key> {
         let token = self.token_at(offset)?;
         let Token { kind, at } = &self.tokens[token];
@@ -304,7 +305,7 @@ impl<'t> Outline<'t> {
         named && self.word(at + 1) == ":" && self.word(at + 2) != ":"
     }
 
-    /// Where a function names something: as an entry of a map, or in a string.
+    /// Returns the byte at which a function mentions a name: as an entry of a map, else in a string.
     pub(in crate::script) fn mention(&self, function: &Function, name: &str) -> Option<usize> {
         let says = |at: &usize| {
             let word = |c: char| c.is_alphanumeric() || c == '_';
@@ -316,7 +317,7 @@ impl<'t> Outline<'t> {
         entry.or_else(|| body.find(says)).map(|at| self.tokens[at].at.start)
     }
 
-    /// The bytes at which the statements of a function start, those in its blocks apart.
+    /// Returns the bytes at which the statements of a function start, without those of its blocks.
     pub(in crate::script) fn statements(&self, function: &Function) -> Vec<usize> {
         let blocks = ["if", "for", "while", "loop", "switch", "try", "do", "{"];
         let body = &function.body;
@@ -343,14 +344,16 @@ impl<'t> Outline<'t> {
         starts.into_iter().map(|at| self.tokens[at].at.start).collect()
     }
 
-    /// The value that a function ends with, if that is a map written out.
+    /// Returns the map literal that a function ends with, if it does.
     pub(super) fn result(&self, function: &Function) -> Option<MapText> {
         let last = function.body.end.checked_sub(1)?;
         let open = function.body.clone().rev().find(|&at| self.closing(at) == Some(last))?;
         (self.word(open) == "#{").then(|| self.map(open)).flatten()
     }
 
-    /// The map that a variable holds at a place, if it was written out where it was declared.
+    /// Returns the map literal or the call with which a variable was declared before a byte.
+    ///
+    /// The keys of a map include those assigned since.
     pub(super) fn held(&self, variable: &str, offset: usize) -> Option<Held> {
         let scope: Vec<usize> = match self.function_around(offset) {
             Some(function) => function.body.clone().collect(),
@@ -382,7 +385,7 @@ impl<'t> Outline<'t> {
         })
     }
 
-    /// The map that an entry of a map is, if it is written out.
+    /// Returns the map literal in an entry of a map, if it is one.
     pub(super) fn inner(&self, map: &MapText, key: &str) -> Option<MapText> {
         let (_, value) = map.keys.iter().find(|(name, _)| name == key)?;
         (self.word(*value) == "#{").then(|| self.map(*value)).flatten()
@@ -405,14 +408,14 @@ impl<'t> Outline<'t> {
         Some(MapText { keys })
     }
 
-    /// The expression of a text in backticks that a byte is in, and where it starts.
+    /// Returns the expression around a byte in a text in backticks, and its start.
     fn interpolated(&self, token: usize, offset: usize) -> Option<(usize, &'t str)> {
         let Token { at, .. } = &self.tokens[token];
         let inner = expressions(self.text, at).into_iter().find(|inner| inner.contains(&offset))?;
         Some((inner.start, &self.text[inner]))
     }
 
-    /// The names of a chain `a.b.c` or `a.b["c"]` that ends at a byte, without the last.
+    /// Returns the names of the chain `a.b.c` or `a.b["c"]` that ends at a byte, without the last.
     pub(super) fn chain(&self, offset: usize) -> Option<Vec<String>> {
         let mut at = self.token_at(offset)?;
         if let Some((start, inner)) = self.interpolated(at, offset) {
@@ -431,7 +434,7 @@ impl<'t> Outline<'t> {
         (whole && !names.is_empty()).then_some(names)
     }
 
-    /// The name that a chain `a.b` or `a["b"]` begins with, which is at a byte.
+    /// Returns the first name of the chain `a.b` or `a["b"]` at a byte.
     pub(super) fn base(&self, offset: usize) -> Option<String> {
         let mut at = self.token_at(offset)?;
         if self.word(at) != "." && !self.is_word(at) && self.tokens[at].kind == Kind::Text {
@@ -447,7 +450,7 @@ impl<'t> Outline<'t> {
         (whole && self.is_word(at)).then(|| self.word(at).to_owned())
     }
 
-    /// The parameters of the closure that starts at a byte, as they are written, and where.
+    /// Returns the parameters of the closure that starts at a byte, as they are written, and their bytes.
     pub(super) fn closure(&self, offset: usize) -> Option<(String, Range<usize>)> {
         let start = self.token_at(offset).filter(|&at| self.word(at) == "|")?;
         let end = (start + 1..self.tokens.len()).find(|&at| self.word(at) == "|")?;
@@ -456,7 +459,7 @@ impl<'t> Outline<'t> {
     }
 }
 
-/// A map that is written out: its keys, and the tokens that their values start with.
+/// A map literal: its keys, each with the first token of its value.
 #[derive(Debug)]
 pub(super) struct MapText {
     keys: Vec<(String, usize)>,
@@ -468,10 +471,10 @@ impl MapText {
     }
 }
 
-/// What a variable holds.
+/// The value of a variable.
 #[derive(Debug)]
 pub(super) enum Held {
     Map(MapText),
-    /// What a function gives, perhaps one of a module.
+    /// The result of a function, perhaps one of a module.
     Result(Option<String>, String),
 }

@@ -1,4 +1,4 @@
-//! A message with its place, and how it is shown.
+//! Messages with places, and their rendering.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::tokens::{line_and_column, offset_of};
 use crate::script::sources::Sources;
 use crate::script::truncate::brief;
 
-/// Where in which script text something is.
+/// A place in a script text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The label of the text in [`Sources`].
@@ -21,13 +21,13 @@ pub struct Place {
 }
 
 impl Place {
-    /// The place of a byte of a text.
+    /// Returns the place of a byte of a text.
     pub(in crate::script) fn of_offset(label: &str, text: &str, offset: usize) -> Self {
         let (line, column) = line_and_column(text, offset);
         Self { label: label.to_owned(), line, column }
     }
 
-    /// The place of a position in the text of a label, if both are known.
+    /// Returns the place of a position in the text of a label; `None` if either is unknown.
     pub(in crate::script) fn of(position: Position, label: &str) -> Option<Self> {
         let line = position.line()?;
         (!label.is_empty()).then(|| Self {
@@ -44,18 +44,18 @@ impl fmt::Display for Place {
     }
 }
 
-/// One message about a script: what is wrong, where, by which calls, and what to do.
+/// A message about a script: the mistake, its place, the calls that led there, and help.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// What is wrong, in a line.
+    /// The mistake, in one line.
     pub message: String,
-    /// Where.
+    /// The place, if it is known.
     pub place: Option<Place>,
-    /// What else is to be known of it, a line each: the signatures that there are.
+    /// Further facts, a line each, such as the existing signatures.
     pub notes: Box<[String]>,
     /// The script functions that led there, innermost first.
     pub stack: Box<[String]>,
-    /// What to do.
+    /// A suggestion to correct the mistake.
     pub help: Option<String>,
 }
 
@@ -72,38 +72,38 @@ impl fmt::Display for Diagnostic {
 impl std::error::Error for Diagnostic {}
 
 impl Diagnostic {
-    /// A message about a script as a whole.
+    /// Creates a message about a script as a whole.
     pub fn new(message: impl Into<String>) -> Self {
         let message: String = message.into();
         let message = brief(message);
         Self { message, place: None, notes: Box::default(), stack: Box::default(), help: None }
     }
 
-    /// Adds what to do.
+    /// Adds a suggestion to correct the mistake.
     #[must_use]
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Adds where it is in a text.
+    /// Sets the place to a position in the text of a label.
     #[must_use]
     pub(crate) fn at(self, position: Position, label: &str) -> Self {
         self.in_place(Place::of(position, label))
     }
 
-    /// Adds where it is, if that is known.
+    /// Sets the place, if it is known.
     #[must_use]
     pub(in crate::script) fn in_place(self, place: Option<Place>) -> Self {
         Self { place, ..self }
     }
 
-    /// The message with its source line and a caret, in colour if asked for.
+    /// Renders the message with its source line and a caret, in color if asked for.
     pub fn render(&self, sources: &Sources, colour: bool) -> String {
         self.render_as(&Level::ERROR, sources, colour)
     }
 
-    /// The same of something that may be meant so.
+    /// Renders the message as a warning: the script may be right.
     pub fn render_warning(&self, sources: &Sources, colour: bool) -> String {
         self.render_as(&Level::WARNING, sources, colour)
     }
@@ -135,40 +135,40 @@ impl Diagnostic {
     }
 }
 
-/// What is wrong with a script: at least one message.
+/// The mistakes of a script: at least one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostics {
     /// The first message.
     pub first: Box<Diagnostic>,
-    /// What else is wrong.
+    /// The further messages.
     pub others: Vec<Diagnostic>,
 }
 
 impl Diagnostics {
-    /// All of some messages; `None` if there are none.
+    /// Collects messages; `None` if there are none.
     pub(in crate::script) fn of(messages: Vec<Diagnostic>) -> Option<Self> {
         let mut messages = messages.into_iter();
         let first = Box::new(messages.next()?);
         Some(Self { first, others: messages.collect() })
     }
 
-    /// The messages from first to last.
+    /// Yields the messages in order.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         std::iter::once(&*self.first).chain(&self.others)
     }
 
-    /// The messages, and others after them.
+    /// Appends messages.
     pub(in crate::script) fn and(mut self, others: Vec<Diagnostic>) -> Self {
         self.others.extend(others);
         self
     }
 
-    /// The messages from first to last.
+    /// Returns the messages in order.
     pub(in crate::script) fn into_vec(self) -> Vec<Diagnostic> {
         std::iter::once(*self.first).chain(self.others).collect()
     }
 
-    /// The messages with their source lines, in colour if asked for.
+    /// Renders the messages with their source lines, in color if asked for.
     pub fn render(&self, sources: &Sources, colour: bool) -> String {
         let rendered: Vec<String> =
             self.iter().map(|diagnostic| diagnostic.render(sources, colour)).collect();
@@ -192,7 +192,7 @@ impl fmt::Display for Diagnostics {
     }
 }
 
-/// A text that starts a message, which starts small.
+/// Returns a text with its first letter in lowercase, unless its first word is in capitals.
 pub(super) fn lowercase_first(text: &str) -> String {
     let mut characters = text.chars();
     match (characters.next(), characters.next()) {
@@ -204,8 +204,7 @@ pub(super) fn lowercase_first(text: &str) -> String {
     }
 }
 
-/// The end of the word at an offset, at least one character on; the end of a line is a place without a
-/// length.
+/// Returns the end of the word at an offset, at least one character on; at a line's end, the offset itself.
 fn token_end(text: &str, start: usize) -> usize {
     let rest = &text[start.min(text.len())..];
     if rest.starts_with(['\n', '\r']) {

@@ -1,8 +1,8 @@
 //! Mistakes of scripts as messages with a source line and a caret.
 //!
-//! A [`Diagnostic`] says what is wrong, where, by which calls, and what to do; several are
-//! [`Diagnostics`]. All that it takes to say so is found out when something went wrong: from the
-//! script's text, from what the engine knows of its functions, and from the error itself.
+//! A [`Diagnostic`] has the mistake, its place, the calls that led there, and help; several make
+//! [`Diagnostics`]. All of it is derived only after an error: from the script's text, the engine's functions,
+//! and the error itself.
 
 mod bracket_recovery;
 mod calls;

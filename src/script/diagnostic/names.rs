@@ -1,11 +1,11 @@
-//! Names that may have been meant, and names of types as people know them.
+//! Suggestions of names, and the names of types in messages.
 
 use crate::util::suggest::nearest;
 
-/// Names that are listed at most.
+/// The most names that are listed.
 const LISTED: usize = 12;
 
-/// Names in backticks, as the end of a sentence: `a`, `b` or `c`.
+/// Lists names in backticks, as the end of a sentence: `a`, `b` or `c`.
 pub(in crate::script) fn listed<S: AsRef<str>>(names: &[S], word: &str) -> String {
     let quote = |name: &S| format!("`{}`", name.as_ref());
     let mut quoted: Vec<String> = names.iter().take(LISTED).map(quote).collect();
@@ -19,7 +19,7 @@ pub(in crate::script) fn listed<S: AsRef<str>>(names: &[S], word: &str) -> Strin
     }
 }
 
-/// The hint that one of some names may be meant; else the names there are.
+/// Returns a hint with the nearest known name, if any, and all known ones; `None` if there are none.
 pub(in crate::script) fn meant_or_known<S: AsRef<str>>(
     name: &str,
     known: &[S],
@@ -32,7 +32,7 @@ pub(in crate::script) fn meant_or_known<S: AsRef<str>>(
     (!known.is_empty()).then(|| format!("{what} {}", listed(known, "and")))
 }
 
-/// The name of a type as scripts and their documentation have it.
+/// Returns the name of a type in scripts and their documentation.
 pub(in crate::script) fn type_name(engine: &str) -> &str {
     let plain = engine.trim().trim_start_matches('&').trim_start();
     let plain = plain.strip_prefix("mut ").unwrap_or(plain).trim();
@@ -60,7 +60,7 @@ pub(in crate::script) fn type_name(engine: &str) -> &str {
     }
 }
 
-/// A type with its article: an int, a float, nothing.
+/// Returns a type with its article: an int, a float, nothing.
 pub(in crate::script) fn a_type(name: &str) -> String {
     match name {
         "nothing" => "nothing (`()`)".to_owned(),
@@ -72,7 +72,7 @@ pub(in crate::script) fn a_type(name: &str) -> String {
     }
 }
 
-/// A count of things.
+/// Returns a count with its noun: no cells, 1 cell, 2 cells.
 pub(in crate::script) fn counted(count: usize, what: &str) -> String {
     match count {
         0 => format!("no {what}s"),

@@ -1,4 +1,4 @@
-//! The mistakes of a text that does not parse: all that can be found.
+//! The mistakes of a text that does not parse, as many as can be found.
 
 use std::ops::Range;
 
@@ -14,11 +14,10 @@ use crate::util::suggest::nearest;
 /// The most mistakes of one text that are shown.
 const MAX: usize = 10;
 
-/// Compiles a text; messages call it `label`.
+/// Compiles a text; `label` names it in messages.
 ///
 /// # Errors
-/// Every mistake that is found: where one is, its function or statement is taken out, and the rest is
-/// looked at again.
+/// The mistakes that are found: the function or statement of each is taken out, and the rest is parsed again.
 pub(in crate::script) fn compile(
     engine: &Engine,
     label: &str,
@@ -32,7 +31,7 @@ pub(in crate::script) fn compile(
     Err(Diagnostics::of(found).unwrap_or_else(|| of_parse_error(&error, label, text).into()))
 }
 
-/// What is left of a text without its mistakes, and the mistakes, from top to bottom.
+/// Returns a text without its faulty items, and the mistakes from top to bottom.
 pub(super) fn mistakes(engine: &Engine, label: &str, text: &str) -> (String, Vec<Diagnostic>) {
     let tokens = tokens(text);
     let mut left = text.to_owned();
@@ -82,13 +81,13 @@ pub(super) fn mistakes(engine: &Engine, label: &str, text: &str) -> (String, Vec
     (left, found.into_iter().map(|(_, diagnostic)| diagnostic).collect())
 }
 
-/// The bytes of an item, with the comments before it.
+/// Returns the bytes of an item, with the comments before it.
 fn span(tokens: &[Token], item: &Range<usize>) -> Range<usize> {
     let start = item.start.checked_sub(1).map_or(0, |before| tokens[before].at.end);
     start..tokens[item.end - 1].at.end
 }
 
-/// Writes spaces over a part of a text, lines stay.
+/// Overwrites a part of a text with spaces; line breaks stay.
 fn blank(text: &mut String, part: &Range<usize>) {
     let spaces: String = text[part.clone()]
         .chars()
@@ -136,12 +135,12 @@ fn of_unbalanced(wrong: &Unbalanced, text: &str, label: &str) -> (usize, Diagnos
     )
 }
 
-/// The message of a text that does not parse.
+/// Returns the message of a parse error.
 pub(crate) fn of_parse_error(error: &ParseError, label: &str, text: &str) -> Diagnostic {
     explain(error, label, text, offset(error, text))
 }
 
-/// Where an error is in its text; an error without a position is at the end.
+/// Returns the byte of an error in its text; an error without a position is at the end.
 fn offset(error: &ParseError, text: &str) -> usize {
     let column = error.position().position().unwrap_or(1);
     let end = || text.trim_end().len().saturating_sub(1);
@@ -257,11 +256,11 @@ fn explain(error: &ParseError, label: &str, text: &str, at: usize) -> Diagnostic
         .in_place(Some(Place::of_offset(label, text, place)))
 }
 
-/// What `for` takes.
+/// The values that `for` accepts, as help.
 pub(super) const ITERABLE: &str =
     "`for` goes through arrays, ranges such as 0..3, and the keys of a map: `map.keys()`";
 
-/// What a constant cannot be, and what helps.
+/// Returns the message about an assignment to a constant, with help.
 pub(super) fn of_constant(name: &str) -> (String, Option<String>) {
     let help = format!("declare it with `let {name} = ...` where it shall change");
     (format!("`{name}` is a constant and cannot be assigned to"), Some(help))
@@ -328,7 +327,7 @@ fn is_operator(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| "+-*/%=<>!&|^".contains(c))
 }
 
-/// The purpose of a token in the engine's words, in ours.
+/// Translates the engine's words for the purpose of a token.
 fn purpose_of(purpose: &str) -> String {
     [
         ("to terminate", "to end"),
@@ -349,13 +348,13 @@ fn purpose_of(purpose: &str) -> String {
     .fold(purpose.to_owned(), |purpose, (theirs, ours)| purpose.replace(theirs, ours))
 }
 
-/// The keywords that statements start with.
+/// The keywords that start statements.
 const KEYWORDS: [&str; 15] = [
     "let", "const", "return", "throw", "for", "while", "loop", "if", "else", "switch", "import",
     "export", "private", "break", "continue",
 ];
 
-/// What is written otherwise in other languages: the words before and at what is missing, and what to write.
+/// Returns help for habits from other languages, by the words before, at and behind a missing token.
 fn habit(previous: &str, next: &str, behind: &str) -> Option<&'static str> {
     Some(match (previous, next) {
         ("function" | "def" | "func" | "fun", _) => {

@@ -1,4 +1,4 @@
-//! A script that runs again with changes to its text, to see what an error does not say.
+//! Repeated runs of a script with changes to its text, for details that an error lacks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use crate::script::functions::Own;
 use crate::script::resolver::Resolver;
 use crate::script::{Host, Limits, Sources};
 
-/// The second run of a call takes at most this long.
+/// The most seconds of a repeated call.
 const SECONDS: f64 = 5.0;
 
-/// A script that has been loaded.
+/// A loaded script.
 #[derive(Clone, Copy)]
 pub(in crate::script) struct Original<'a> {
-    /// What its texts are.
+    /// The texts of the script and its imports.
     pub(in crate::script) sources: &'a Sources,
-    /// Which of them is its own.
+    /// The label of the script's own text.
     pub(in crate::script) label: &'a str,
-    /// The arguments that it knows.
+    /// The values of the arguments.
     pub(in crate::script) args: &'a BTreeMap<String, Dynamic>,
     pub(in crate::script) host: &'a Arc<Host>,
     pub(in crate::script) limits: &'a Limits,
@@ -36,7 +36,7 @@ pub(in crate::script) struct Again {
 }
 
 impl Again {
-    /// Changes each text of a script, by its label; `None` if it cannot be loaded so.
+    /// Loads a script with each of its texts changed, by label; `None` if it cannot be loaded.
     pub(in crate::script) fn new(
         original: Original<'_>,
         mut change: impl FnMut(&str, &str) -> String,
@@ -61,7 +61,7 @@ impl Again {
         Some(Self { engine, own, host: host.clone(), limits })
     }
 
-    /// Calls a function of the script; a unit is no argument.
+    /// Calls a function of the script; unit stands for no argument.
     pub(in crate::script) fn call(
         &self,
         function: &str,
@@ -76,7 +76,7 @@ impl Again {
     }
 }
 
-/// A limit of seconds for the second run; 0 is none.
+/// Returns the limit of a repeated call in seconds; a limit of 0 stands for none.
 fn limited(seconds: f64) -> f64 {
     if seconds > 0.0 { seconds.min(SECONDS) } else { SECONDS }
 }

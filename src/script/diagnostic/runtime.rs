@@ -1,4 +1,4 @@
-//! Errors of evaluation.
+//! Explanations of errors of evaluation.
 
 use rhai::{Engine, EvalAltResult, Position};
 
@@ -16,7 +16,7 @@ use crate::script::sandbox::limit_error::Reached;
 use crate::script::sources::Sources;
 use crate::util::suggest::nearest;
 
-/// Values of other languages, and what scripts write for them.
+/// Values of other languages, with their equivalents in scripts.
 const VALUES: [(&str, &str); 7] = [
     ("None", "()"),
     ("undefined", "()"),
@@ -27,29 +27,29 @@ const VALUES: [(&str, &str); 7] = [
     ("math", "x.sqrt(), x.exp(), x.ln(), PI()"),
 ];
 
-/// What finds out what an error is about.
+/// An explainer of errors: the engine, the texts and the names that it consults.
 #[derive(Clone, Copy)]
 pub(crate) struct Explainer<'a> {
     /// The engine that failed.
     pub(in crate::script) engine: &'a Engine,
     /// The texts that it ran.
     pub(in crate::script) sources: &'a Sources,
-    /// The names of the arguments that the script has.
+    /// The names of the script's arguments.
     pub(in crate::script) args: &'a [String],
-    /// The metrics that the failing function was called with, if it was.
+    /// The names of the metrics that were passed to the failing function, if any.
     pub(in crate::script) metrics: &'a [String],
-    /// Finds the entries of the map that was asked at a byte of a text, if that can be found.
+    /// A function that finds the entries of the map that is accessed at a byte of a text.
     pub(in crate::script) entries: &'a EntriesAt<'a>,
 }
 
-/// The entries of the map that was asked at a byte of the text of a label.
+/// A function from the label of a text and a byte to the entries of the map that is accessed there.
 pub(in crate::script) type EntriesAt<'a> = dyn Fn(&str, usize) -> Option<Vec<String>> + 'a;
 
 const fn no_entries(_: &str, _: usize) -> Option<Vec<String>> {
     None
 }
 
-/// An error without the calls around it, and where it is.
+/// An error without the calls around it, and its place.
 struct Innermost<'e> {
     error: &'e EvalAltResult,
     label: String,
@@ -58,7 +58,7 @@ struct Innermost<'e> {
 }
 
 impl<'e> Innermost<'e> {
-    /// The innermost error says what is wrong; the last position met on the way says where.
+    /// Unwraps an error: the innermost one has the message, the last known position the place.
     fn of(error: &'e EvalAltResult, label: &str) -> Self {
         let (mut error, mut label) = (error, label.to_owned());
         let mut position = Position::NONE;
@@ -97,18 +97,18 @@ fn at_text(label: &str, position: Position) -> String {
     Place::of(position, label).map_or_else(|| label.to_owned(), |place| place.to_string())
 }
 
-/// A function as people know it: closures are named by hashes.
+/// Returns the name of a function for messages: closures are named by hashes.
 fn function_name(name: &str) -> String {
     if name.starts_with("anon$") { "a closure".to_owned() } else { format!("`{name}`") }
 }
 
 impl<'a> Explainer<'a> {
-    /// One that knows of no arguments, metrics or maps.
+    /// Creates an explainer that knows no arguments, metrics or maps.
     pub(crate) const fn new(engine: &'a Engine, sources: &'a Sources) -> Self {
         Self { engine, sources, args: &[], metrics: &[], entries: &no_entries }
     }
 
-    /// The message of an error that started in the text of a label.
+    /// Returns the message of an error that started in the text of a label.
     pub(crate) fn explain(&self, error: &EvalAltResult, label: &str) -> Diagnostic {
         let Innermost { error, label, position, stack } = Innermost::of(error, label);
         let mut diagnostic = Diagnostic { stack, ..Diagnostic::new("") }.at(position, &label);
@@ -116,7 +116,7 @@ impl<'a> Explainer<'a> {
         diagnostic
     }
 
-    /// The messages of an error of loading, which a text with several mistakes may be.
+    /// Returns the messages of an error of loading; a text that does not parse may have several.
     pub(in crate::script) fn explain_all(&self, error: &EvalAltResult, label: &str) -> Diagnostics {
         let inner = Innermost::of(error, label);
         let text = self.sources.get(&inner.label);
@@ -223,7 +223,7 @@ impl<'a> Explainer<'a> {
         }
     }
 
-    /// The text of an error of a native function, or of one that the script throws.
+    /// Explains an error of a native function, or a text that the script throws.
     fn native(&self, text: &str) -> Explanation {
         let (message, help) = message_and_help(text);
         let absent = message.strip_prefix("cannot import: there is no `");
@@ -236,7 +236,7 @@ impl<'a> Explainer<'a> {
         Explanation { help, ..Explanation::new(message) }
     }
 
-    /// A variable that there is not.
+    /// Explains an unknown variable.
     fn variable(&self, name: &str, label: &str, position: Position) -> Explanation {
         if let Some(name) = name.strip_prefix("args::") {
             return self.argument(name);
@@ -329,7 +329,7 @@ impl<'a> Explainer<'a> {
         format!("{} can be seen here", listed(&seen, "and"))
     }
 
-    /// An entry that a map has not.
+    /// Explains a missing entry of a map.
     fn entry(&self, name: &str, label: &str, position: Position) -> Explanation {
         let text = self.sources.get(label).unwrap_or_default();
         let outline = Outline::of(&text);
@@ -358,7 +358,7 @@ impl<'a> Explainer<'a> {
         }
     }
 
-    /// The map that a chain of names leads to, if it is written out.
+    /// Returns the map literal to which a chain of names leads, if there is one.
     fn written(&self, outline: &Outline<'_>, chain: &[String], offset: usize) -> Option<MapText> {
         let (base, inner) = chain.split_first()?;
         let map = match outline.held(base, offset)? {
@@ -369,7 +369,7 @@ impl<'a> Explainer<'a> {
         inner.iter().try_fold(map, |map, name| outline.inner(&map, name))
     }
 
-    /// What is asked of a function of the script as if it were what the function returns.
+    /// Explains a function of the script that is used as if it were its result.
     fn of_function(&self, label: &str, position: Position) -> Option<Explanation> {
         let text = self.sources.get(label)?;
         let outline = Outline::of(&text);
@@ -387,7 +387,7 @@ impl<'a> Explainer<'a> {
         })
     }
 
-    /// A property that a value has not, or that cannot be changed.
+    /// Explains a property that a value lacks, or that cannot be changed.
     fn property(&self, text: &str) -> Explanation {
         let quoted: Vec<&str> = text.split('\'').skip(1).step_by(2).collect();
         let [name, kind, ..] = quoted.as_slice() else {

@@ -8,14 +8,14 @@ use rhai::{Array, Dynamic, Engine, FnPtr, FuncInfo, ImmutableString, Map};
 
 use super::names::type_name;
 
-/// A function that can be called.
+/// The signature of a function.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Signature {
-    /// The module, empty for what needs none.
+    /// The module; empty for global functions.
     pub(super) module: String,
     pub(super) name: String,
     pub(super) parameters: Vec<Parameter>,
-    /// What it gives, if that is known and anything.
+    /// The type of the result; `None` if it is unknown or nothing.
     result: Option<String>,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Parameter {
 }
 
 impl Parameter {
-    /// A parameter as the engine's metadata has it: `name: Type`, `Type`, or a name alone.
+    /// Reads a parameter of the engine's metadata: `name: Type`, `Type`, or a name alone.
     fn of(info: Option<&str>, id: Option<&TypeId>) -> Self {
         let known = |kind: &str| {
             let kind = type_name(kind);
@@ -46,13 +46,13 @@ impl Parameter {
         }
     }
 
-    /// Whether it takes a value of a type.
+    /// Returns true if the parameter takes a value of a type.
     pub(super) fn takes(&self, kind: &str) -> bool {
         self.kind.as_deref().is_none_or(|own| own == kind)
     }
 }
 
-/// The script type of a parameter that is not documented.
+/// Returns the script type of an undocumented parameter; `None` if it is any or unknown.
 fn of_id(id: &TypeId) -> Option<&'static str> {
     let known = [
         (TypeId::of::<i64>(), "int"),
@@ -92,7 +92,7 @@ impl fmt::Display for Signature {
 }
 
 impl Signature {
-    /// The function as a method: `array.push(item)`.
+    /// Returns the signature of a method: `array.push(item)`.
     pub(super) fn as_method(&self) -> String {
         let text = self.to_string();
         let (Some(first), Some(open)) = (self.parameters.first(), text.find('(')) else {
@@ -106,7 +106,7 @@ impl Signature {
         format!("{on}.{}({rest}", self.name)
     }
 
-    /// A function of a script; its parameters take anything.
+    /// Returns the signature of a script's function, whose parameters take any value.
     pub(super) fn of_script(module: &str, name: &str, parameters: &[String]) -> Self {
         let parameters =
             parameters.iter().map(|name| Parameter { name: Some(name.clone()), kind: None });
@@ -118,7 +118,7 @@ impl Signature {
         }
     }
 
-    /// The name with the module.
+    /// Returns the name, qualified by the module.
     pub(super) fn qualified(&self) -> String {
         if self.module.is_empty() {
             self.name.clone()
@@ -128,13 +128,13 @@ impl Signature {
     }
 }
 
-/// Types of the engine that no value of a script has, or hardly ever.
+/// Types of the engine that values of scripts never, or hardly ever, have.
 const UNSEEN: [&str; 15] = [
     "i8", "u8", "i16", "u16", "i32", "u32", "u64", "i128", "u128", "isize", "usize", "f32", "Blob",
     "Instant", "Decimal",
 ];
 
-/// All native functions of an engine, properties and operators apart, sorted.
+/// Returns all native functions of an engine, sorted, without properties and operators.
 pub(super) fn natives(engine: &Engine) -> Vec<Signature> {
     let mut signatures = all(engine);
     signatures.retain(|s| is_name(&s.name));
@@ -143,8 +143,7 @@ pub(super) fn natives(engine: &Engine) -> Vec<Signature> {
     signatures
 }
 
-/// The names of all native functions of an engine, as scripts call them; those that take what hardly any value
-/// is are among them.
+/// Returns the qualified names of all native functions of an engine, those for [`UNSEEN`] types included.
 pub(in crate::script) fn callable(engine: &Engine) -> BTreeSet<String> {
     let named = |function: FuncInfo| {
         let (module, name) = (&function.namespace, &function.metadata.name);
@@ -157,7 +156,7 @@ pub(in crate::script) fn callable(engine: &Engine) -> BTreeSet<String> {
     engine.collect_fn_metadata(None, named, true).into_iter().collect()
 }
 
-/// The properties of a type, sorted.
+/// Returns the properties of a type, sorted.
 pub(super) fn properties(engine: &Engine, kind: &str) -> Vec<String> {
     let of_kind = |signature: &Signature| {
         let name = signature.name.strip_prefix("get$")?;
@@ -170,7 +169,7 @@ pub(super) fn properties(engine: &Engine, kind: &str) -> Vec<String> {
     names
 }
 
-/// The modules of an engine, sorted; those of an experiment's own are not among them.
+/// Returns the native modules of an engine, sorted; imported ones are not among them.
 pub(in crate::script) fn modules(engine: &Engine) -> Vec<String> {
     let mut names: Vec<String> =
         all(engine).into_iter().map(|signature| signature.module).collect();
@@ -212,7 +211,7 @@ fn all(engine: &Engine) -> Vec<Signature> {
     )
 }
 
-/// Whether a function has a name to call it by, as operators and properties have not.
+/// Returns true if a function is called by its name: operators and properties are not.
 pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_')
 }

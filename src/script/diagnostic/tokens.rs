@@ -1,10 +1,10 @@
-//! The tokens of a script's text, as far as messages need them.
+//! Tokens of a script's text, as far as messages need them.
 //!
-//! Unlike the engine's own, they are found in texts that do not parse, and each has an end.
+//! Unlike the engine's own, they can be read from texts that do not parse, and each has an end.
 
 use std::ops::Range;
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// `(`, `[`, `{` or `#{`, as the last of its characters.
@@ -15,20 +15,20 @@ pub(super) enum Kind {
     Word,
     /// A string or a character.
     Text,
-    /// A string without an end.
+    /// A string or comment without an end.
     Unclosed,
-    /// Another character.
+    /// Any other character.
     Symbol,
 }
 
-/// A token, from one byte to another.
+/// A token and its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) kind: Kind,
     pub(super) at: Range<usize>,
 }
 
-/// The tokens of a text, without its comments.
+/// Returns the tokens of a text, without its comments.
 pub(super) fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     let bytes = text.as_bytes();
@@ -109,13 +109,13 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
     tokens
 }
 
-/// The number of `#` before the quote of a raw string.
+/// Returns the number of `#` before the quote of a raw string; `None` if there is no quote.
 fn raw_quote(rest: &str) -> Option<usize> {
     let hashes = rest.bytes().take_while(|byte| *byte == b'#').count();
     (rest.as_bytes().get(hashes) == Some(&b'"')).then_some(hashes)
 }
 
-/// Comments nest.
+/// Returns the end of a comment; comments nest.
 fn end_of_comment(bytes: &[u8], start: usize) -> usize {
     let (mut at, mut depth) = (start, 0_usize);
     while at < bytes.len() {
@@ -131,7 +131,7 @@ fn end_of_comment(bytes: &[u8], start: usize) -> usize {
     at
 }
 
-/// Goes past a quoted text; says whether it ends, which it must within its line.
+/// Skips a quoted text; returns true if it ends, which it must within its line.
 fn skip_quoted(bytes: &[u8], at: &mut usize, quote: u8) -> bool {
     *at += 1;
     while let Some(&byte) = bytes.get(*at) {
@@ -149,7 +149,7 @@ fn skip_quoted(bytes: &[u8], at: &mut usize, quote: u8) -> bool {
     false
 }
 
-/// Goes past a text in backticks with the expressions in it; says whether it ends.
+/// Skips a text in backticks with the expressions in it; returns true if it ends.
 fn skip_template(bytes: &[u8], at: &mut usize) -> bool {
     *at += 1;
     while let Some(&byte) = bytes.get(*at) {
@@ -170,7 +170,7 @@ fn skip_template(bytes: &[u8], at: &mut usize) -> bool {
     false
 }
 
-/// The bytes of the expressions within a text in backticks, which is at some bytes.
+/// Returns the bytes of the expressions within a text in backticks.
 pub(super) fn expressions(text: &str, template: &Range<usize>) -> Vec<Range<usize>> {
     let bytes = &text.as_bytes()[..template.end];
     let mut found = Vec::new();
@@ -193,7 +193,7 @@ pub(super) fn expressions(text: &str, template: &Range<usize>) -> Vec<Range<usiz
     found
 }
 
-/// Goes past an expression within a text, to behind its `}`.
+/// Skips an expression within a text, and its `}`; returns true if it ends.
 fn skip_expression(bytes: &[u8], at: &mut usize) -> bool {
     let mut depth = 1_usize;
     while let Some(&byte) = bytes.get(*at) {
@@ -220,7 +220,7 @@ fn skip_expression(bytes: &[u8], at: &mut usize) -> bool {
     false
 }
 
-/// Where a line and a column, both from 1, are in a text.
+/// Returns the byte offset of a line and a column, both from 1.
 pub(super) fn offset_of(text: &str, line: usize, column: usize) -> usize {
     let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let rest = &text[start.min(text.len())..];
@@ -229,7 +229,7 @@ pub(super) fn offset_of(text: &str, line: usize, column: usize) -> usize {
     start + std::iter::once(0).chain(within).nth(column.saturating_sub(1)).unwrap_or(0)
 }
 
-/// The line and the column, both from 1, of a place in a text.
+/// Returns the line and the column of a byte offset, both from 1.
 pub(super) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     let before = &text[..offset.min(text.len())];
     let start = before.rfind('\n').map_or(0, |newline| newline + 1);

@@ -1,4 +1,4 @@
-//! The module `accuracy`: what a network reaches.
+//! The module `accuracy`: accuracies of networks.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -13,24 +13,24 @@ use crate::script::services::{Host, Source};
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
 
-/// What happens where there is no NASBench-101 table.
+/// The treatment of a missing NASBench-101 table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::script) enum Missing {
-    /// An error that names the command which imports it.
+    /// An error that names the command to import the table.
     #[default]
     Fail,
-    /// The accuracies are predicted.
+    /// Predicted accuracies in place of the table's.
     Predict,
 }
 
-/// Where a sweep takes the accuracies of all its networks from.
+/// A source of the accuracies of all networks of a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::script) enum AccuracySource {
-    /// The imported table.
+    /// The imported NASBench-101 table.
     Nasbench101(Missing),
-    /// The predictor.
+    /// The predictor of NASBench-101 accuracies.
     Predicted,
-    /// The embedded table.
+    /// The embedded NAS-Bench-201 table.
     Nasbench201(Dataset),
 }
 

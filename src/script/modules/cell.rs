@@ -1,4 +1,4 @@
-//! Cells of one's own in the module `space`.
+//! User-defined cells in the module `space`.
 
 use rhai::{Array, Dynamic, EvalAltResult, Map, Module, NativeCallContext};
 

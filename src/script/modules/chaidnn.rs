@@ -155,7 +155,7 @@ impl NativeAccelerator for Chaidnn {
     }
 }
 
-/// All configurations, as a part of a space.
+/// Returns all configurations, as a part of a space.
 fn space() -> ScriptPart {
     ScriptPart::new(ChaidnnSpace::new(), |space, options| {
         Ok(Dynamic::from(space.configuration(options)))
@@ -198,7 +198,7 @@ fn platform(
     Ok(platform)
 }
 
-/// The cost of a pair by the model's own types, which takes less time than by options.
+/// Estimates a pair in the model's own types, which is faster than by options.
 fn estimate_pair(
     context: &NativeCallContext,
     host: &Host,

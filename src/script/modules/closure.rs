@@ -1,4 +1,4 @@
-//! Functions of a script that are kept beyond the call that made them.
+//! Functions of a script that outlive the call that created them.
 
 use std::sync::Arc;
 
@@ -15,21 +15,23 @@ use crate::script::diagnostic::Place;
 use crate::script::options::error_at_call;
 use crate::script::sandbox::depth::{TOO_DEEP, levels_in, shallow};
 
-/// A function of a script, and where it was made: the functions and imports that it can see.
+/// A function of a script, with the state of the call that passed it to the host.
 ///
-/// A closure of an imported module finds what it calls in the state of the call that made it; that
-/// state is the only thing that lets it be called from outside.
+/// A closure of an imported module finds its functions and imports in that state; without it, the closure
+/// cannot be called from outside.
 #[derive(Clone)]
 #[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
 pub(in crate::script) struct Closure {
     function: FnPtr,
-    /// How deep what it has captured is nested.
+    /// The nesting depth of the captured values.
     levels: usize,
     made_in: Arc<NativeCallContextStore>,
 }
 
 impl Closure {
-    /// The function that a call gives away; it has captured nothing that is nested too deep to be kept.
+    /// Keeps a function that a script passes to a native one.
+    ///
+    /// Captured values that are nested too deep are an error.
     #[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
     pub(super) fn new(
         context: &NativeCallContext,
@@ -41,7 +43,7 @@ impl Closure {
         Ok(Self { function: function.clone(), levels, made_in: Arc::new(context.store_data()) })
     }
 
-    /// How many levels of values there are in what it has captured.
+    /// Returns the nesting depth of the captured values.
     pub(in crate::script) const fn levels(&self) -> usize {
         self.levels
     }
@@ -58,19 +60,19 @@ impl Closure {
         shallow("the function returned", value)
     }
 
-    /// The name of the function; a closure's is a hash.
+    /// The name of the function; that of a closure is a hash.
     pub(in crate::script) fn name(&self) -> &str {
         self.function.fn_name()
     }
 
-    /// What the text is called that it is written in; `script` is that of the script's own.
+    /// Returns the label of the text that has the function; `script` is the label of the script itself.
     #[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
     pub(in crate::script) fn label<'l>(&'l self, script: &'l str) -> &'l str {
         let own = self.definition().and_then(|(_, module)| module.id());
         own.or(self.made_in.source.as_deref()).unwrap_or(script)
     }
 
-    /// The function itself, with the module that has it.
+    /// Returns the position of the function's body and the module that defines it.
     #[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
     fn definition(&self) -> Option<(Position, &Module)> {
         let parameters = self.function.curry().len();
@@ -83,8 +85,7 @@ impl Closure {
         )
     }
 
-    /// Where its body begins, else where it was given to the phase, for errors without a place; `label` is the
-    /// script's.
+    /// Returns the place of the body, else of the call that received the function; `label` is the script's.
     #[expect(deprecated, reason = "rhai calls it volatile, not deprecated")]
     pub(in crate::script) fn place(&self, label: &str) -> Option<Place> {
         let label = self.label(label);
@@ -92,8 +93,7 @@ impl Closure {
         begins.or_else(|| Place::of(self.made_in.pos, label))
     }
 
-    /// What tells the function from others of the same script: its name, if it has one, and the
-    /// values that it has captured.
+    /// Describes the function by its name, or `closure`, and its captured values, alike in every process.
     pub(in crate::script) fn describe(&self) -> String {
         let text = format!("{} {:?}", self.function.fn_name(), self.function.curry());
         // Closures are named by hashes that differ from process to process.

@@ -1,6 +1,6 @@
-//! The functions that make controllers: `random()`, `evolution(#{ ... })` and so on, one of each kind.
+//! The functions that make controllers, one for each kind: `random()`, `evolution(#{ ... })` and so on.
 //!
-//! Names, settings and documentation are those of `search`: a new controller needs nothing here.
+//! Names, settings and documentation come from `search`: a new controller needs no change here.
 
 use rhai::{Dynamic, EvalAltResult, Map, Module, NativeCallContext, serde::from_dynamic};
 
@@ -38,7 +38,7 @@ pub(super) fn register(globals: &mut Module) {
     }
 }
 
-/// The lines of a function's documentation, as comments have them: a text, a table, an example.
+/// Returns the lines of a function's documentation: a text, a table and an example.
 fn documentation(text: &str, table: &[String], example: &str) -> Vec<String> {
     let mut blocks = vec![vec![text.to_owned()]];
     if !table.is_empty() {
@@ -49,7 +49,7 @@ fn documentation(text: &str, table: &[String], example: &str) -> Vec<String> {
     blocks.into_iter().map(|line| format!(" {line}")).collect()
 }
 
-/// The controller of an option map.
+/// Makes a controller with the settings of an option map.
 fn with_settings(
     context: &NativeCallContext,
     defaults: &ControllerSpec,

@@ -12,7 +12,7 @@ use crate::space::mobilenet::{Mobilenet, MobilenetSpace, Stage, StageChoices};
 type Context<'a> = NativeCallContext<'a>;
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
-/// The widths of the space: those of the paper, without the smallest.
+/// The width multipliers of the space: those of the MobileNetV2 paper without the smallest.
 const WIDTHS: [f64; 4] = [0.5, 0.75, 1.0, 1.4];
 
 pub(super) fn register(engine: &mut Engine, globals: &mut Module) {
@@ -137,7 +137,7 @@ fn shown(stage: &Stage) -> Dynamic {
     ]))
 }
 
-/// The numbers of an option that is one or an array of them.
+/// Takes an option that is a number or an array of numbers; `default` if it is not given.
 fn numbers<T>(
     options: &mut Options<'_>,
     name: &'static str,

@@ -38,7 +38,7 @@ pub(super) use run::{ScriptRun, script_point};
 pub(super) use space::register_names;
 pub use train::TrainingPlan;
 
-/// Registers everything.
+/// Registers all native functions, modules and types.
 pub(super) fn register(engine: &mut Engine, host: &Arc<Host>) {
     depth::know(&[levels_of::<ScriptPhase>, levels_of::<ScriptAccelerator>]);
     // A single module: a call looks through all global ones until it finds its function.

@@ -1,4 +1,4 @@
-//! The module `objective`: objectives as values, which the host can evaluate natively.
+//! The module `objective`: objectives as values, which the host evaluates natively.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::script::diagnostic::meant_or_known;
 use crate::script::native::{name_type, native};
 use crate::script::options::{described, error_at_call, error_at_call_with_help, number};
 
-/// The ranges that are used where a script gives none, each from worst to best.
+/// The default ranges of metrics, each from worst to best.
 ///
 /// They span NASBench-101 and NAS-Bench-201 on the CHaiDNN accelerator at 100 MHz.
 const RANGES: [(&str, f64, f64); 3] =

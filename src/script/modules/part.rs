@@ -33,7 +33,7 @@ pub(super) fn register(engine: &mut Engine, globals: &mut Module) {
     engine.register_static_module("space", module.into());
 }
 
-/// The names that calls in a chain add.
+/// Registers the methods that add names to a part.
 fn register_choices(globals: &mut Module) {
     type Part = ScriptDraft;
     native! { globals =>
@@ -136,7 +136,7 @@ fn register_choices(globals: &mut Module) {
     }
 }
 
-/// Conditions and forbidden combinations.
+/// Registers conditions and forbidden combinations.
 fn register_rules(globals: &mut Module) {
     native! { globals =>
         /// Says when what was added last is decided: where the condition holds of what is before it. It is `()`

@@ -1,4 +1,4 @@
-//! The parts of a space as scripts see them, finished or in the making.
+//! Parts of a space as values of scripts, finished or as drafts.
 
 use std::sync::Arc;
 
@@ -10,41 +10,41 @@ use crate::script::options::error_at_call;
 use crate::space::params::{Chosen, Content, Draft, Mixed, MixedError, check_values};
 use crate::space::{Domain, Options};
 
-/// What scripts see of a part's options.
+/// A conversion of a part's options to the value that scripts see.
 pub(super) type ToScript = Arc<dyn Fn(&[u16]) -> Result<Dynamic, String> + Send + Sync>;
 
-/// A part of a space, with the value that scripts see for its options.
+/// A part of a space, with the conversion of its options to values of scripts.
 #[derive(Clone)]
 pub(in crate::script) struct ScriptPart {
     pub domain: Arc<dyn Domain>,
     pub value: ToScript,
-    /// What it is made of, if that can stand under a name of another part.
+    /// The choice, subset or permutation that the part consists of; `None` for any other part.
     content: Option<Content>,
 }
 
-/// What makes a value unfit to be a part of a space.
+/// Reasons that a value cannot be a part of a space.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(in crate::script) enum PartError {
-    /// It is something else.
+    /// The value is not a part.
     #[error("part `{path}` of the space is {kind}, not a space")]
     NotAPart {
-        /// The names that lead to it.
+        /// The names that lead to the value, joined by dots.
         path: String,
-        /// What it is.
+        /// The type of the value, with its article.
         kind: String,
     },
-    /// Its choices and rules do not make a part.
+    /// The choices and rules do not make a part.
     #[error("part `{path}` of the space: {error}")]
     Mixed {
-        /// The names that lead to it.
+        /// The names that lead to the value, joined by dots.
         path: String,
-        /// What is wrong with them.
+        /// The reason.
         error: MixedError,
     },
 }
 
 impl ScriptPart {
-    /// Makes a part of a domain and its values.
+    /// Makes a part of a domain and the conversion of its options.
     pub(in crate::script) fn new<D: Domain + 'static>(
         domain: D,
         value: impl Fn(&D, &[u16]) -> Result<Dynamic, String> + Send + Sync + 'static,
@@ -55,13 +55,12 @@ impl ScriptPart {
         Self { domain, value, content: None }
     }
 
-    /// Makes a part of a shared domain and its values.
+    /// Makes a part of a shared domain and the conversion of its options.
     pub(super) fn shared(domain: Arc<dyn Domain>, value: ToScript) -> Self {
         Self { domain, value, content: None }
     }
 
-    /// The part that a value of a script's space stands for: a part, one in the making, or the
-    /// product of the parts of a map.
+    /// Converts a value in a script's space to a part: a part, a draft, or the product of the parts of a map.
     pub(in crate::script) fn of(path: &str, value: Dynamic) -> Result<Self, PartError> {
         value.try_cast_result::<Self>().or_else(|value| {
             let named = |error| PartError::Mixed { path: path.to_owned(), error };
@@ -69,7 +68,7 @@ impl ScriptPart {
         })
     }
 
-    /// A part of a single choice, subset or permutation.
+    /// Makes a part of a single choice, subset or permutation.
     pub(super) fn alone(content: Content) -> Result<Self, MixedError> {
         let part = match content.clone() {
             Content::Choice(options) => {
@@ -88,7 +87,7 @@ impl ScriptPart {
     }
 }
 
-/// What a value of a script stands for under a name, with the values of its parts of other kinds.
+/// Converts a value to the content of a name, with the conversions of the native parts in it.
 pub(super) fn contents(path: &str, value: Dynamic) -> Result<(Content, Vec<ToScript>), PartError> {
     match value.try_cast_result::<ScriptPart>() {
         Ok(ScriptPart { content: Some(content), .. }) => Ok((content, Vec::new())),
@@ -100,7 +99,7 @@ pub(super) fn contents(path: &str, value: Dynamic) -> Result<(Content, Vec<ToScr
     }
 }
 
-/// A part in the making, or the product of the parts of a map.
+/// Converts a value to a draft: a draft itself, or the product of the parts of a map.
 fn draft(path: &str, value: Dynamic) -> Result<ScriptDraft, PartError> {
     let value = match value.try_cast_result::<ScriptDraft>() {
         Ok(draft) => return Ok(draft),
@@ -119,16 +118,16 @@ fn draft(path: &str, value: Dynamic) -> Result<ScriptDraft, PartError> {
     Ok(product)
 }
 
-/// A part in the making, as scripts chain calls on it.
+/// A draft of a part, on which scripts chain calls.
 #[derive(Clone, Default)]
 pub(in crate::script) struct ScriptDraft {
     pub(super) draft: Draft,
-    /// What scripts see of the parts of other kinds in it.
+    /// The conversions of the native parts in it, by their numbers.
     pub(super) natives: Vec<ToScript>,
 }
 
 impl ScriptDraft {
-    /// The finished part.
+    /// Finishes the part.
     pub(super) fn finish(self) -> Result<ScriptPart, MixedError> {
         let Self { draft, natives } = self;
         Ok(ScriptPart::new(draft.finish()?, move |part: &Mixed, options| {
@@ -136,7 +135,7 @@ impl ScriptDraft {
         }))
     }
 
-    /// Adds something under a name, with what scripts see of the parts of other kinds in it.
+    /// Adds content under a name, with the conversions of the native parts in it.
     pub(super) fn add(
         &mut self,
         name: &str,
@@ -148,7 +147,7 @@ impl ScriptDraft {
         Ok(())
     }
 
-    /// Adds something without parts of other kinds.
+    /// Adds content without native parts; an error is placed at the script's call.
     pub(super) fn with(
         mut self,
         context: &NativeCallContext,
@@ -161,7 +160,7 @@ impl ScriptDraft {
     }
 }
 
-/// What is chosen, as scripts see it.
+/// Converts the options chosen to the value that scripts see.
 fn shown(chosen: &Chosen<'_>, natives: &[ToScript]) -> Result<Dynamic, String> {
     Ok(match chosen {
         Chosen::Undecided => Dynamic::UNIT,

@@ -1,4 +1,4 @@
-//! `phase`, a stretch of the search.
+//! The function `phase`, which describes a stretch of the search.
 
 use std::sync::Arc;
 
@@ -14,20 +14,20 @@ use crate::script::sandbox::depth::HoldsFunctions;
 use crate::search::ControllerSpec;
 use crate::space::Point;
 
-/// A phase as a script describes it.
+/// A phase that a script describes.
 #[derive(Clone)]
 pub(in crate::script) struct ScriptPhase {
     pub name: String,
-    /// All parts, if the script names none.
+    /// The names of the parts to search; `None` for all.
     pub search: Option<Vec<String>>,
     pub fixed: Option<Point>,
     pub steps: u64,
     pub valid: Option<u64>,
     pub controller: ControllerSpec,
     pub keep: Option<String>,
-    /// The script's `reward`, if the phase has none of its own.
+    /// The reward of the phase; `None` for the script's `reward`.
     pub reward: Option<PhaseReward>,
-    /// What is known of a point before it is evaluated.
+    /// A function of the point that gives some of its metrics before it is evaluated.
     pub screen: Option<Closure>,
 }
 
@@ -39,7 +39,7 @@ pub(in crate::script) enum PhaseReward {
 }
 
 impl PhaseReward {
-    /// What tells the reward from others.
+    /// Returns a description of the reward that is the same in every process.
     pub(in crate::script) fn describe(&self) -> String {
         match self {
             Self::Function(function) => function.describe(),

@@ -1,4 +1,4 @@
-//! `reject`: the reward of a pair that misses a limit.
+//! The function `reject`: rewards of pairs that miss a constraint.
 
 use rhai::{Dynamic, Module};
 
@@ -6,7 +6,7 @@ use crate::run::Reward;
 use crate::script::native::{name_type, native};
 use crate::script::options::number;
 
-/// A reward for a pair that does not meet the limits.
+/// The reward of a pair that does not meet the constraints.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rejected(pub f64);
 
@@ -49,7 +49,7 @@ const fn whole(reward: i64) -> Rejected {
     Rejected(reward as f64)
 }
 
-/// What a reward function returned, as a reward; `None` if it is neither a number nor a rejection.
+/// Converts the result of a reward function; `None` if it is neither a number nor a rejection.
 pub(in crate::script) fn read(value: &Dynamic) -> Option<Reward> {
     if let Some(rejected) = value.read_lock::<Rejected>() {
         return Some(Reward { value: rejected.0, valid: false });

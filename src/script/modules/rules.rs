@@ -1,4 +1,4 @@
-//! What conditions and rules of a part see of a combination.
+//! The values through which conditions and rules of a part read a combination.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,31 +14,31 @@ use crate::util::suggest::nearest;
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
-/// A combination: the choices by name.
+/// A combination of choices, read by name.
 #[derive(Clone)]
 struct Combination {
     asked: Asked,
-    /// The places of the names that lead here.
+    /// The positions of the names that lead to it.
     path: Vec<usize>,
-    /// Names from this one on cannot be seen.
+    /// The number of names that can be read, from the first.
     end: usize,
 }
 
-/// The items of a combination that a subset has.
+/// A subset within a combination.
 #[derive(Clone)]
 struct Subset {
     asked: Asked,
     field: usize,
 }
 
-/// The order of a permutation in a combination.
+/// A permutation within a combination.
 #[derive(Clone)]
 struct Order {
     asked: Asked,
     field: usize,
 }
 
-/// A part in the making, and what a predicate has read of it in this call.
+/// A draft of a part, and the choices that a predicate has read in this call.
 #[derive(Clone)]
 struct Asked {
     draft: Arc<Draft>,
@@ -50,7 +50,7 @@ impl Asked {
         self.trail.lock().unwrap_or_else(PoisonError::into_inner).option(choice)
     }
 
-    /// The field of a subset or an order, with its items.
+    /// Returns the field of a subset or permutation, with its items.
     fn items(&self, field: usize) -> (&Field, &[Value]) {
         let field = &self.draft.fields()[field];
         match field.leaf() {
@@ -59,7 +59,7 @@ impl Asked {
         }
     }
 
-    /// The place of an item among those of a field.
+    /// Returns the position of an item among those of a field; an unknown item is an error.
     fn place(&self, context: &NativeCallContext, field: usize, item: &Dynamic) -> Fallible<usize> {
         let (_, items) = self.items(field);
         let given = value_of(item);
@@ -138,7 +138,7 @@ pub(super) fn register(globals: &mut Module) {
     }
 }
 
-/// To the engine, values of two types are never the same.
+/// Registers comparisons with arrays: to the engine, values of two types are never equal.
 fn register_comparisons(globals: &mut Module) {
     type C<'a> = NativeCallContext<'a>;
     native! { globals =>
@@ -170,7 +170,7 @@ fn incomparable(context: &NativeCallContext) -> Fallible<bool> {
     ))
 }
 
-/// The values of an array that a subset or an order is compared with.
+/// Reads the array that a subset or permutation is compared with; `None` for values that no item can have.
 fn listed(context: &NativeCallContext, array: &Dynamic) -> Fallible<Vec<Option<Value>>> {
     let items = array.read_lock::<Array>().ok_or_else(|| {
         let given = described(context, array);
@@ -183,7 +183,7 @@ fn listed(context: &NativeCallContext, array: &Dynamic) -> Fallible<Vec<Option<V
 }
 
 impl Subset {
-    /// The items that it has, in the order in which they are listed.
+    /// Returns the items in the subset, in the order in which they are listed.
     fn chosen(&self) -> Vec<&Value> {
         let (field, items) = self.asked.items(self.field);
         let has = |(_, choice): &(&Value, usize)| self.asked.option(*choice) == 1;
@@ -203,7 +203,9 @@ fn are_same(items: &[&Value], values: &[Option<Value>]) -> bool {
             .all(|(item, value)| value.as_ref().is_some_and(|value| item.is_same(value)))
 }
 
-/// Asks a script's predicate over the first names of a part for everything that it tells apart.
+/// Makes a rule of a script's predicate over the first `end` names of a part.
+///
+/// The predicate is called once for each combination that it tells apart.
 pub(super) fn rule(
     context: &NativeCallContext,
     (draft, end): (&Draft, usize),
@@ -232,7 +234,7 @@ pub(super) fn rule(
     })
 }
 
-/// A predicate with another number of parameters is, to the engine, one that there is not.
+/// Explains a predicate with a wrong number of parameters, which the engine reports as an unknown function.
 fn explain(
     context: &NativeCallContext,
     what: &str,
@@ -250,7 +252,7 @@ fn explain(
     }
 }
 
-/// What a name of a combination stands for.
+/// Returns the value of a name in a combination: an option, a subset, a permutation or a part.
 fn read(
     context: NativeCallContext,
     combination: &mut Combination,
@@ -310,7 +312,7 @@ impl Order {
         Ok(are_same(&ordered, &listed(context, array)?))
     }
 
-    /// The places of the items in their order, each read when it is asked for.
+    /// Yields the positions of the items in their order; each choice is read only when it is needed.
     fn places(&self) -> impl Iterator<Item = usize> + '_ {
         let (field, items) = self.asked.items(self.field);
         let mut left: Vec<usize> = (0..items.len()).collect();

@@ -1,4 +1,4 @@
-//! The `run` that `schedule` and `summary` see.
+//! The `run` that `schedule` and `summary` receive.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::store::{Outcome, Trial};
 use crate::util::rng::stream;
 use crate::util::suggest::nearest;
 
-/// A run so far, as scripts see it.
+/// The state of a run as scripts see it.
 #[derive(Clone)]
 pub(in crate::script) struct ScriptRun {
     progress: Arc<Progress>,
@@ -26,7 +26,7 @@ pub(in crate::script) struct ScriptRun {
 }
 
 impl ScriptRun {
-    /// A snapshot of a run; `parts` are in the space's order.
+    /// Takes a snapshot of a run; `parts` are in the space's order.
     pub(in crate::script) fn new(
         progress: &Progress,
         parts: Arc<Vec<ScriptPart>>,
@@ -65,14 +65,14 @@ impl ScriptRun {
         .into())
     }
 
-    /// A legal point that the run's seed draws.
+    /// Draws a legal point from the run's seed, the same at every call.
     fn start(&self) -> Result<Dynamic, Box<EvalAltResult>> {
         let mut rng = stream(self.progress.seed(), "start", 0);
         let point = self.space.draw(&mut rng).map_err(|error| error.to_string())?;
         Ok(Dynamic::from(script_point(&self.space, &self.parts, &point)?))
     }
 
-    /// Refuses the name of a metric that no trial has and that is nearly one that trials have.
+    /// Refuses the name of a metric that no trial has and that resembles one of a trial.
     fn check_metric(
         &self,
         context: &NativeCallContext,
@@ -108,7 +108,7 @@ impl ScriptRun {
     }
 }
 
-/// A point as scripts see it.
+/// Converts a point to the value that scripts see.
 pub(in crate::script) fn script_point(
     space: &Space,
     parts: &[ScriptPart],
@@ -214,7 +214,7 @@ pub(super) fn register(globals: &mut Module) {
     }
 }
 
-/// Calls a script's function from a native one.
+/// Calls a script's function from a native one; a result of another type is an error.
 fn call<T: Clone + Send + Sync + 'static>(
     context: &NativeCallContext,
     function: &FnPtr,

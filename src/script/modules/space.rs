@@ -29,7 +29,7 @@ pub(super) fn register(globals: &mut Module) {
     }
 }
 
-/// The parts that are a single choice, subset or permutation.
+/// Registers the parts that are a single choice, subset or permutation.
 fn register_parts(globals: &mut Module) {
     type Context<'a> = NativeCallContext<'a>;
     native! { globals =>
@@ -119,8 +119,9 @@ fn alone(context: &NativeCallContext, content: Content) -> Fallible<ScriptPart> 
     ScriptPart::alone(content).map_err(|error| error_at_call(context, error.to_string()))
 }
 
-/// Makes the parts of a space known as properties of its points: `point.hw` is found at once then, and not by
-/// `point["hw"]` after there is no such property.
+/// Registers the parts of a space as properties of its points.
+///
+/// The engine then finds `point.hw` directly, and not by `point["hw"]` after the property was missing.
 pub(in crate::script) fn register_names(engine: &mut Engine, parts: &[Part]) {
     for part in parts {
         let name = part.name.clone();

@@ -18,22 +18,22 @@ type Fallible<T> = Result<T, Box<EvalAltResult>>;
 /// The most seeds of one call.
 const SEEDS: u64 = 1_000;
 
-/// A network's training as a script describes it.
+/// A plan to train a network, as a script describes it.
 #[derive(Clone)]
 pub struct TrainingPlan {
-    /// What is trained.
+    /// The network to train.
     pub(in crate::script) network: ScriptNetwork,
-    /// On what.
+    /// The name of the image set.
     pub data: String,
-    /// How.
+    /// The recipe: epochs, optimizer, learning rates and augmentation.
     pub recipe: Recipe,
     /// The first seed.
     pub seed: u64,
-    /// How many seeds, one after another.
+    /// The number of consecutive seeds.
     pub seeds: u64,
 }
 
-/// Trainings of one network with one recipe.
+/// The training runs of one network with one recipe.
 #[derive(Clone)]
 struct Trained {
     records: Arc<Vec<TrainingRecord>>,
@@ -283,12 +283,12 @@ fn read_numbers(options: &mut Options<'_>, name: &'static str) -> Fallible<Optio
 }
 
 impl TrainingPlan {
-    /// What is trained.
+    /// The network to train.
     pub fn network(&self) -> &Network {
         self.network.network()
     }
 
-    /// The seeds, one after another.
+    /// The range of seeds.
     pub const fn seeds(&self) -> std::ops::Range<u64> {
         self.seed..self.seed.saturating_add(self.seeds)
     }
@@ -304,15 +304,15 @@ impl Trained {
         values.iter().sum::<f64>() / values.len() as f64
     }
 
-    /// The standard deviation over the seeds; 0 for a single one.
+    /// Returns the sample standard deviation over the seeds; 0 for a single one.
     fn spread(&self, value: impl Fn(&Training) -> f64 + Copy) -> f64 {
         let (values, mean) = (self.each(value), self.mean(value));
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         (squares / (values.len() as f64 - 1.0).max(1.0)).sqrt()
     }
 
-    /// The mean validation accuracy, or where nothing is held out training accuracy, of each epoch that
-    /// all seeds have reached.
+    /// Returns the mean validation accuracy of each epoch that all seeds have reached; training accuracy
+    /// where no images are held out.
     fn curve(&self) -> Array {
         let epochs = self.records.iter().map(|record| record.training.curve.len()).min();
         let at = |epoch: usize| {

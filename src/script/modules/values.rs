@@ -1,4 +1,4 @@
-//! The values of choices as scripts list and bound them.
+//! Values of choices, as scripts list or bound them.
 
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 
@@ -8,12 +8,12 @@ use crate::space::params::{Content, DEFAULT_STEPS, RangeError, integers, powers_
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
-/// A function with what it is called for, as errors name it: "int `rows`", or "int()".
+/// Returns a function with the name of its choice, for errors: "int `rows`", or "int()" without a name.
 fn called(function: &str, name: &str) -> String {
     if name.is_empty() { format!("{function}()") } else { format!("{function} `{name}`") }
 }
 
-/// The value that a script gives; `None` if it is none that an option can have.
+/// Converts a script's value to an option's; `None` if no option can have it.
 pub(super) fn value_of(value: &Dynamic) -> Option<Value> {
     if let Ok(flag) = value.as_bool() {
         Some(Value::Flag(flag))
@@ -26,7 +26,7 @@ pub(super) fn value_of(value: &Dynamic) -> Option<Value> {
     }
 }
 
-/// A value of an option as scripts see it.
+/// Converts an option's value to a script's.
 pub(super) fn to_dynamic(value: &Value) -> Dynamic {
     match value {
         Value::Flag(flag) => (*flag).into(),
@@ -36,7 +36,7 @@ pub(super) fn to_dynamic(value: &Value) -> Dynamic {
     }
 }
 
-/// The values that a script lists for a function.
+/// Converts the values that a script lists for a function.
 pub(super) fn listed(
     context: &NativeCallContext,
     function: &str,
@@ -51,12 +51,12 @@ pub(super) fn listed(
     values.iter().map(option).collect()
 }
 
-/// One of the listed values.
+/// Returns a choice among listed values.
 pub(super) fn choice(context: &NativeCallContext, values: &[Dynamic]) -> Fallible<Content> {
     listed(context, "choice", values).map(Content::Choice)
 }
 
-/// A whole number.
+/// Returns a choice among whole numbers within bounds.
 pub(super) fn int(
     context: &NativeCallContext,
     name: &str,
@@ -86,7 +86,7 @@ pub(super) fn int(
     values.map(Content::Choice).map_err(|error| out_of_range(context, &what, &error))
 }
 
-/// A real number.
+/// Returns a choice among real numbers within bounds.
 pub(super) fn float(
     context: &NativeCallContext,
     name: &str,
@@ -113,12 +113,12 @@ fn out_of_range(context: &NativeCallContext, what: &str, error: &RangeError) -> 
     error_at_call(context, format!("{what}: {error}"))
 }
 
-/// No or yes.
+/// Returns a choice between false and true.
 pub(super) fn flag() -> Content {
     Content::Choice(vec![Value::Flag(false), Value::Flag(true)])
 }
 
-/// Some of the listed items.
+/// Returns a subset of listed items.
 pub(super) fn subset(
     context: &NativeCallContext,
     items: &[Dynamic],
@@ -135,7 +135,7 @@ pub(super) fn subset(
     Ok(Content::Subset { items, least, most })
 }
 
-/// The listed items in some order.
+/// Returns a permutation of listed items.
 pub(super) fn permutation(context: &NativeCallContext, items: &[Dynamic]) -> Fallible<Content> {
     listed(context, "permutation", items).map(Content::Permutation)
 }

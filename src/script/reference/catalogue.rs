@@ -1,4 +1,4 @@
-//! What a script's engine knows of its functions.
+//! A catalogue of the functions of a script's engine.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,12 +8,12 @@ use serde::Deserialize;
 
 use crate::script::contract::entry_points::{ROLES, Role};
 
-/// What scripts define and call.
+/// The functions that scripts define and call.
 #[derive(Debug)]
 pub(super) struct Catalogue {
     /// The functions that scripts define.
     pub(super) roles: Vec<Function>,
-    /// The functions that everybody has and that belong to no type.
+    /// The global functions that belong to no type.
     pub(super) globals: Vec<Function>,
     /// The modules, by name.
     pub(super) modules: Vec<Group>,
@@ -33,9 +33,9 @@ pub(super) struct Group {
 pub(super) enum Kind {
     /// A function or a method.
     Function,
-    /// What `value.name` gives.
+    /// The property `value.name`.
     Property,
-    /// What `value[key]` gives.
+    /// The entry `value[key]`.
     Index,
     Operator,
 }
@@ -43,12 +43,12 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Function {
     pub(super) kind: Kind,
-    /// The name, with the module's before it.
+    /// The name, qualified by the module.
     pub(super) name: String,
     pub(super) parameters: Vec<Parameter>,
-    /// The type of what it gives; empty if it gives nothing.
+    /// The type of the result; empty if there is none.
     pub(super) result: String,
-    /// Markdown.
+    /// The documentation, in Markdown.
     pub(super) doc: String,
 }
 
@@ -58,7 +58,7 @@ pub(super) struct Parameter {
     pub(super) kind: String,
 }
 
-/// The engine's own account of its functions.
+/// The engine's description of its functions.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Account {
@@ -100,10 +100,10 @@ struct AccountParameter {
 }
 
 impl Catalogue {
-    /// What an engine knows, without the language's own functions.
+    /// Reads the functions of an engine, without the language's own.
     ///
     /// # Errors
-    /// The engine's account of its functions cannot be read.
+    /// The engine's description of its functions cannot be read.
     pub(super) fn of(engine: &Engine) -> io::Result<Self> {
         let account = Account::of(engine, false)?;
         let mut types: Vec<Group> = account
@@ -142,7 +142,7 @@ impl Catalogue {
         Ok(Self { roles: ROLES.iter().map(role).collect(), globals, modules, types })
     }
 
-    /// Every function that scripts can call, with what they may define.
+    /// Yields every function that scripts define or call.
     #[cfg(test)]
     pub(super) fn functions(&self) -> impl Iterator<Item = &Function> {
         let groups = self.modules.iter().chain(&self.types);
@@ -150,7 +150,7 @@ impl Catalogue {
     }
 }
 
-/// The names of an engine's functions and properties, the language's own included, in order.
+/// Returns the sorted names of an engine's functions and properties, the language's own included.
 ///
 /// # Errors
 /// As [`Catalogue::of`].
@@ -177,7 +177,7 @@ impl Account {
     }
 }
 
-/// Functions in the order of names, then of parameters.
+/// Returns functions sorted by kind, name and parameters.
 fn functions(module: &str, account: Vec<AccountFunction>) -> Vec<Function> {
     let mut functions: Vec<Function> =
         account.into_iter().map(|function| Function::of(module, function)).collect();
@@ -209,7 +209,7 @@ impl Function {
         Self { kind, name, parameters, result: return_type, doc: plain(&doc_comments) }
     }
 
-    /// The examples: the blocks of Rhai in the documentation.
+    /// Returns the examples: the blocks of Rhai in the documentation.
     #[cfg(test)]
     pub(super) fn examples(&self) -> Vec<String> {
         let blocks = self.doc.split("```rhai\n").skip(1);
@@ -234,13 +234,13 @@ fn is_word(name: &str) -> bool {
     name.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
-/// Comments without their slashes.
+/// Returns comments without their slashes.
 fn plain(comments: &[String]) -> String {
     let lines = comments.iter().flat_map(|comment| comment.lines());
     trimmed(lines.map(|line| line.trim_start().trim_start_matches('/')))
 }
 
-/// Lines of documentation without the space that each begins with.
+/// Joins lines of documentation without the space that each begins with.
 fn trimmed<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     let lines: Vec<&str> = lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
     lines.join("\n")

@@ -1,4 +1,4 @@
-//! Definitions for editors: what the Rhai language server reads.
+//! Definitions for editors, as the Rhai language server reads them.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use super::{Catalogue, script_engine};
 use crate::script::language::DISABLED;
 
-/// The definition files of everything that scripts can call, each by its name.
+/// Returns the definition files of everything that scripts can call, each with its name.
 ///
 /// # Errors
-/// The engine's account of its functions cannot be read.
+/// The engine's description of its functions cannot be read.
 pub fn definitions() -> io::Result<Vec<(String, String)>> {
     let engine = script_engine(PathBuf::new());
     let modules = Catalogue::of(&engine)?.modules;
@@ -31,8 +31,8 @@ pub fn definitions() -> io::Result<Vec<(String, String)>> {
     Ok(files.collect())
 }
 
-/// The types of the language that no value of a script has, and what functions that are registered without
-/// documentation are said to give: they stand in the place of the language's own.
+/// Types of the language that no value of a script has, and the results of undocumented functions, which
+/// replace the language's own.
 const FOREIGN: [&str; 14] = [
     "i8",
     "i16",
@@ -50,7 +50,7 @@ const FOREIGN: [&str; 14] = [
     "EvalAltResult",
 ];
 
-/// Leaves out what scripts do not have, and spells types as the language server reads them.
+/// Leaves out definitions that scripts lack, and spells types as the language server reads them.
 fn of_scripts(text: &str) -> String {
     let (mut kept, mut comments) = (String::new(), String::new());
     for line in text.lines().filter(|line| !line.is_empty()) {
@@ -74,7 +74,7 @@ fn of_scripts(text: &str) -> String {
     kept
 }
 
-/// A definition, if scripts have what it defines.
+/// Returns the definition in a line; `None` if scripts lack the function.
 fn of_script(line: &str) -> Option<String> {
     let name = line.trim_start_matches("fn ").split('(').next().unwrap_or_default();
     let (parameters, result) = match line.rsplit_once(" -> ") {
@@ -100,7 +100,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric() && c != '_')
 }
 
-/// A signature with every text a `string`, bytes a `blob` and every kind of range a `range`.
+/// Returns a signature with `string` for texts, `blob` for bytes and `range` for every kind of range.
 fn spelled(signature: &str) -> String {
     let mut text = String::new();
     let mut rest = signature;

@@ -1,7 +1,7 @@
-//! The reference of what scripts define and call, from the documentation that functions are registered with.
+//! The reference of functions that scripts define and call, from their registered documentation.
 //!
-//! A [`Catalogue`] is what a script's engine knows of its functions; it is written as definitions for
-//! editors and as a page of Markdown.
+//! A [`Catalogue`] lists the functions of a script's engine; it is written as definitions for editors and as
+//! a page of Markdown.
 
 mod catalogue;
 mod definitions;
@@ -23,7 +23,7 @@ use catalogue::Catalogue;
 pub use definitions::definitions;
 pub use page::reference_page;
 
-/// An engine as scripts have it, which finds tables and images in a folder of data.
+/// Returns an engine as scripts have it, which reads tables and images from a folder of data.
 pub(super) fn script_engine(data: PathBuf) -> Engine {
     let resolver = Resolver::new(Path::new("."), "", Sources::default());
     engine(resolver, &Arc::new(Host::new(data, 1)), &Limits::default())

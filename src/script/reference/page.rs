@@ -15,7 +15,7 @@ use super::catalogue::{Catalogue, Function, Group, Kind, names};
 use super::script_engine;
 use crate::script::language::DISABLED;
 
-/// The command that renews the page.
+/// The command that writes the page.
 pub(super) const COMMAND: &str = "tandem definitions --markdown docs/script-api.md";
 
 const HEAD: &str = "\
@@ -24,10 +24,10 @@ What an experiment's script defines, and what it can call. Types are `int`, `flo
 `f(a, b)` are the same call. Behind `// =>` is what a line gives.
 ";
 
-/// The reference of everything that scripts define and call, as Markdown.
+/// Returns the reference of everything that scripts define and call, as Markdown.
 ///
 /// # Errors
-/// The engine's account of its functions cannot be read.
+/// The engine's description of its functions cannot be read.
 pub fn reference_page() -> io::Result<String> {
     let engine = script_engine(PathBuf::new());
     let catalogue = Catalogue::of(&engine)?;
@@ -74,14 +74,14 @@ fn contents(page: &mut String, catalogue: &Catalogue) {
     );
 }
 
-/// The names of functions, each once.
+/// Returns the names of functions, each once.
 fn of(functions: &[Function]) -> Vec<String> {
     let mut names: Vec<String> = functions.iter().map(|f| format!("`{}`", f.name)).collect();
     names.dedup();
     names
 }
 
-/// Functions, those of one name together; methods are written behind the value that they are of.
+/// Writes functions, those of one name together; methods are written behind their receiver.
 fn functions(page: &mut String, functions: &[Function], of_type: Option<&str>) {
     for overloads in functions.chunk_by(|a, b| a.name == b.name) {
         if of_type.is_none() {
@@ -126,7 +126,7 @@ fn type_section(page: &mut String, group: &Group) {
     }
 }
 
-/// A signature as people read it.
+/// Returns a signature in the types of scripts.
 fn signature(function: &Function, is_method: bool) -> String {
     let mut parameters = function.parameters.iter();
     let mut signature = String::new();
@@ -142,7 +142,7 @@ fn signature(function: &Function, is_method: bool) -> String {
     signature
 }
 
-/// A type, or several in words, as scripts call it.
+/// Returns a type by its name in scripts; also several types, in words.
 fn spelled(kind: &str) -> String {
     let words = kind.split(' ').map(|word| {
         let (name, rest) = word.split_at(word.trim_end_matches(',').len());
@@ -159,7 +159,7 @@ fn spelled(kind: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Paragraphs of one line each; blocks and tables stay as they are.
+/// Joins the lines of each paragraph; code blocks and tables stay as they are.
 fn flowing(doc: &str) -> String {
     let (mut text, mut is_code) = (String::new(), false);
     for line in doc.lines() {
@@ -185,7 +185,7 @@ fn flowing(doc: &str) -> String {
     text.trim_end().to_owned()
 }
 
-/// The functions of the language's packages, by package.
+/// Returns the names of the language's functions, by package.
 pub(super) fn packages() -> io::Result<Vec<(&'static str, Vec<String>)>> {
     fn of(package: impl Package) -> io::Result<Vec<String>> {
         let mut engine = Engine::new_raw();

@@ -1,4 +1,4 @@
-//! Every function is documented, and what the documentation says is so.
+//! Tests that every function is documented, and that the documentation is true.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -20,17 +20,17 @@ use crate::search::ControllerSpec;
 use crate::store::{OpenMode, Outcome, RunRecord, Store};
 use crate::util::rng::stream;
 
-/// What is to the right of an expression and before what it gives.
+/// The mark between an expression and its value.
 const GIVES: &str = "// =>";
 
-/// Trials of an experiment in an example.
+/// The number of trials of an example that is an experiment.
 const TRIALS: u64 = 12;
 
 fn catalogue() -> Catalogue {
     Catalogue::of(&script_engine(PathBuf::new())).unwrap()
 }
 
-/// What a message calls a function.
+/// Returns the name of a function with its parameter types.
 fn full_name(function: &Function) -> String {
     let kinds: Vec<&str> = function.parameters.iter().map(|p| p.kind.as_str()).collect();
     format!("{}({})", function.name, kinds.join(", "))
@@ -106,7 +106,7 @@ fn a_wrong_example_is_found() {
     }
 }
 
-/// Runs an example: one with functions of the contract is an experiment, unless it says what they give.
+/// Runs an example: an experiment if it has functions of the contract and no values, else statements.
 fn run_example(text: &str, place: &Path) -> Result<(), String> {
     let defines = |name: &str| text.contains(&format!("fn {name}("));
     if text.contains(GIVES) || !ROLES.iter().any(|role| defines(role.name)) {
@@ -132,7 +132,7 @@ fn run_example(text: &str, place: &Path) -> Result<(), String> {
     }
 }
 
-/// Runs statements one after another and compares what they give with what is said of it.
+/// Runs statements one after another and compares their values with those shown.
 fn run_statements(text: &str, place: &Path) -> Result<(), String> {
     let (mut functions, mut scope, mut pending) = (AST::empty(), Scope::new(), String::new());
     let engine = script_engine(place.to_owned());
@@ -161,20 +161,20 @@ fn run_statements(text: &str, place: &Path) -> Result<(), String> {
     run(&pending).map(drop)
 }
 
-/// What `print` would write of a value.
+/// Returns the text that `print` would write for a value.
 fn shown(engine: &Engine, value: Dynamic) -> Result<String, String> {
     let mut scope = Scope::new();
     scope.push_dynamic("value", value);
     engine.eval_with_scope(&mut scope, "value.to_string()").map_err(|error| error.to_string())
 }
 
-/// Whether a text is a measure rounded to the digits that the text has.
+/// Returns true if a text is a number rounded to the digits of the text.
 fn is_rounded(value: &Dynamic, text: &str) -> bool {
     let Some((_, digits)) = text.split_once('.') else { return false };
     value.as_float().is_ok_and(|value| format!("{value:.*}", digits.len()) == text)
 }
 
-/// Loads an experiment, runs it for some trials, and asks everything else that it defines.
+/// Loads an experiment, runs it for some trials, and calls everything else that it defines.
 fn run_experiment(text: &str, place: &Path) -> Result<(), String> {
     fn reason(error: impl std::fmt::Display) -> String {
         error.to_string()
@@ -210,7 +210,7 @@ fn run_experiment(text: &str, place: &Path) -> Result<(), String> {
     script.summary(&progress).map(drop).map_err(|failure| failure.to_string())
 }
 
-/// An option as a table of the documentation has it: its name and default.
+/// Returns the options in a table of the documentation, each with its default.
 fn documented_options(doc: &str) -> Vec<(String, String)> {
     let unquoted = |cell: &str| cell.trim().trim_matches('`').to_owned();
     let rows = doc.lines().filter(|line| line.starts_with("| `"));
@@ -221,8 +221,7 @@ fn documented_options(doc: &str) -> Vec<(String, String)> {
     .collect()
 }
 
-/// The calls of functions that document options, but for controllers; `OPTIONS` stands for the options that are
-/// not needed.
+/// Calls of the functions with documented options, except controllers; `OPTIONS` stands for optional entries.
 const CALLS: [(&str, &str); 6] = [
     ("phase", "phase(\"a\", #{ steps: 1, OPTIONS })"),
     ("mobilenet::network", "mobilenet::network(mobilenet::v2(), #{ OPTIONS })"),
@@ -284,7 +283,7 @@ fn documented_options_and_defaults_are_those_that_there_are() {
     assert_eq!(found, calls.len());
 }
 
-/// Whether two values that options make are the same.
+/// Returns true if two values made from options are the same.
 fn is_same(a: &Dynamic, b: &Dynamic) -> bool {
     fn both<T: Clone + 'static>(a: &Dynamic, b: &Dynamic, same: impl Fn(&T, &T) -> bool) -> bool {
         match (a.clone().try_cast::<T>(), b.clone().try_cast::<T>()) {
@@ -314,7 +313,7 @@ fn the_page_is_up_to_date() {
     );
 }
 
-/// The page compares the controllers and links to their settings here.
+/// The page of controllers has a row for each, with a link to its settings in the reference.
 #[test]
 fn the_page_of_controllers_has_each_of_them() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/controllers.md");
@@ -352,7 +351,7 @@ fn definitions_have_every_function_and_nothing_of_rust() {
     }
 }
 
-/// Whether a line is what the language server reads: `module`, `fn` or `op` with types that are names or `?`.
+/// Returns true if the language server can read a definition, with types that are names or `?`.
 fn is_definition(line: &str) -> bool {
     let is_name =
         |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_');

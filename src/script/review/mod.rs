@@ -1,5 +1,4 @@
-//! What is not wrong in a script, but hardly meant so: settings, functions, imports and parts of the space
-//! that nothing uses.
+//! Remarks on likely mistakes: arguments, functions, imports and parts of the space that nothing uses.
 
 pub(super) mod shadowing;
 mod uses;
@@ -14,12 +13,11 @@ use crate::run::Experiment;
 use crate::util::suggest::nearest;
 use uses::{Kind, Uses};
 
-/// Modules that come from `scripts/` serve many experiments: what this one does not use of them is no
-/// remark.
+/// The prefix of modules that many experiments share: their unused imports are not reported.
 const SHARED: &str = "scripts/";
 
 impl Script {
-    /// What is hardly meant so, in the order of the texts.
+    /// Returns remarks on likely mistakes, the experiment's own text first.
     pub fn review(&self, settings: &Settings) -> Vec<Diagnostic> {
         let own = self.label();
         let texts = self.texts().all();
@@ -39,7 +37,7 @@ impl Script {
         remarks
     }
 
-    /// Arguments that no text reads.
+    /// Returns remarks on arguments that no text reads.
     fn unused_arguments(&self, all: &[Uses], main: &Uses, settings: &Settings) -> Vec<Diagnostic> {
         let read: BTreeSet<&str> = all
             .iter()
@@ -69,7 +67,7 @@ impl Script {
             .collect()
     }
 
-    /// Parts of the space that the evaluation of a point cannot read.
+    /// Returns remarks on parts of the space that the evaluation of a point does not read.
     fn unread_parts(&self, all: &[Uses], main: &Uses) -> Vec<Diagnostic> {
         if !self.defines("evaluate") {
             return Vec::new();
@@ -124,7 +122,7 @@ impl Script {
     }
 }
 
-/// Imports of a text that it does not use.
+/// Returns remarks on imports that a text does not use.
 fn unused_imports(uses: &Uses) -> Vec<Diagnostic> {
     let is_used = |alias: &str| {
         uses.mentions
@@ -145,7 +143,7 @@ fn unused_imports(uses: &Uses) -> Vec<Diagnostic> {
         .collect()
 }
 
-/// Functions of the experiment that nothing calls.
+/// Returns remarks on functions of the experiment that nothing calls.
 fn unused_functions(main: &Uses) -> Vec<Diagnostic> {
     let roots = main.functions().filter(|name| is_contract(name)).map(ToOwned::to_owned).collect();
     let reached = Uses::reached(std::slice::from_ref(main), roots);
@@ -161,18 +159,18 @@ fn unused_functions(main: &Uses) -> Vec<Diagnostic> {
 }
 
 impl Uses {
-    /// Where a byte of the text is.
+    /// Returns the place of a byte of the text.
     fn place(&self, byte: usize) -> Place {
         let (line, column) = self.line_column(byte);
         Place { label: self.label.clone(), line, column }
     }
 
-    /// Where a function is defined.
+    /// Returns the place of a function's definition.
     fn definition(&self, name: &str) -> Option<Place> {
         self.named(name).map(|byte| self.place(byte))
     }
 
-    /// Where a function writes a key of a map literally, or else where it is defined.
+    /// Returns the place where a function writes a key of a map, else the place of its definition.
     fn key(&self, function: &str, key: &str) -> Option<Place> {
         let within = |byte| self.function_at(byte) == Some(function);
         let found = self.mentions.iter().find(|mention| {

@@ -1,11 +1,11 @@
-//! Names that would hide what the program gives to scripts.
+//! Names that would hide native modules.
 
 use rhai::{AST, ASTNode, Engine, Position, Stmt};
 
 use crate::script::contract::check::ARGS;
 use crate::script::diagnostic::modules;
 
-/// Refuses an import under the name of a native module: what reads like a table's accuracy would be a script's.
+/// Refuses an import under the name of a native module: its values would pass for the module's.
 pub(in crate::script) fn refuse_hidden(
     engine: &Engine,
     ast: &AST,

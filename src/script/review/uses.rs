@@ -1,4 +1,4 @@
-//! What a script text mentions, and in which of its functions.
+//! The mentions of names and texts in a script, and the functions that they are in.
 
 use std::collections::BTreeSet;
 
@@ -6,37 +6,37 @@ use rhai::{ASTNode, Engine, Expr, FnCallExpr, OptimizationLevel, Position, Stmt}
 
 use crate::script::function_spans::{Body, Offsets, bodies};
 
-/// What is mentioned.
+/// A kind of mention.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A variable, or a function as a value.
     Name(String),
     /// A call of a function or method by its plain name.
     Call(String),
-    /// A call or a value of a module, by the first name of its path and its own.
+    /// A call or a value of a module, by the first name of its path and its own name.
     Qualified(String, String),
-    /// A property of something.
+    /// A property of a value.
     Property(String),
     /// A text.
     Text(String),
     /// A key of a map.
     Key(String),
-    /// An import by its alias, which may be missing.
+    /// An import by its alias, which may be empty.
     Import(String),
-    /// A variable that becomes part of a text, or is given to a function of that name, as a whole.
+    /// A variable passed as a whole to a function of that name, or into a text.
     Handed(String, Option<String>),
-    /// A variable whose items are read under computed names.
+    /// A variable whose items are read by computed keys.
     Computed(String),
 }
 
-/// Something that is mentioned, and where.
+/// A mention and its byte offset.
 #[derive(Clone, Debug)]
 pub(super) struct Mention {
     pub(super) kind: Kind,
     pub(super) byte: usize,
 }
 
-/// What a text mentions.
+/// The mentions of a text.
 pub(super) struct Uses {
     pub(super) label: String,
     text: String,
@@ -67,39 +67,40 @@ impl Uses {
         Some(Self { label: label.to_owned(), text: text.to_owned(), bodies, mentions })
     }
 
-    /// The line and the column of a byte, both from 1.
+    /// Returns the line and column of a byte, both from 1.
     pub(super) fn line_column(&self, byte: usize) -> (usize, usize) {
         Offsets::of(&self.text).line_column(byte)
     }
 
-    /// The functions by name, in the order of the text.
+    /// Yields the names of the functions, in the order of the text.
     pub(super) fn functions(&self) -> impl Iterator<Item = &str> {
         let mut bodies: Vec<&Body> = self.bodies.iter().collect();
         bodies.sort_by_key(|body| body.start);
         bodies.into_iter().map(|body| body.name.as_str())
     }
 
-    /// The names of a function's parameters.
+    /// Yields the names of a function's parameters.
     pub(super) fn parameters(&self, function: &str) -> impl Iterator<Item = &str> {
         let named = self.bodies.iter().filter(move |body| body.name == function);
         named.flat_map(|body| body.parameters.iter().map(String::as_str))
     }
 
-    /// The byte at which the name of a function is, where it is defined.
+    /// Returns the byte at which a function's name is defined.
     pub(super) fn named(&self, function: &str) -> Option<usize> {
         let body = self.bodies.iter().find(|body| body.name == function)?;
         let head = self.text[..body.start].rfind("fn ")?;
         Some(head + self.text[head..body.start].find(function)?)
     }
 
-    /// The function whose body a byte is in.
+    /// Returns the function whose body contains a byte.
     pub(super) fn function_at(&self, byte: usize) -> Option<&str> {
         let around = self.bodies.iter().find(|body| (body.start..body.end).contains(&byte));
         around.map(|body| body.name.as_str())
     }
 
-    /// The names of the functions that some lead to, these included: of all texts, whichever of those
-    /// that share a name is meant. What stands outside of functions leads on, too.
+    /// Returns the names of all functions that `roots` lead to, themselves included.
+    ///
+    /// Functions of one name count as one in all texts, and mentions outside of functions count as reached.
     pub(super) fn reached(all: &[Self], roots: BTreeSet<String>) -> BTreeSet<String> {
         let known: BTreeSet<&str> = all.iter().flat_map(Self::functions).collect();
         let mut reached = roots;
@@ -129,7 +130,7 @@ impl Uses {
     }
 }
 
-/// Tells what a node mentions by itself.
+/// Reports the mentions of a single node.
 fn mention(node: &ASTNode<'_>, tell: &mut dyn FnMut(Kind, Position)) {
     match node {
         ASTNode::Stmt(Stmt::Import(import, position)) => {

@@ -1,4 +1,4 @@
-//! One call from the host into a script: what it has used up, and what goes wrong in it.
+//! Budgets of calls from the host into a script, and panics within them.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -12,28 +12,28 @@ use super::limits::Limits;
 use crate::script::truncate::brief;
 use crate::util::alloc_meter;
 
-/// How many operations pass between two looks at the clock.
+/// The number of operations between two readings of the clock.
 const CLOCK_EVERY: u64 = 32;
 
-/// A step that takes a script's memory to this many times its limit ends the process.
+/// The multiple of its memory limit above which a script ends the process.
 const FAR_ABOVE: i64 = 8;
 
-/// Lines that a call may print.
+/// The most lines that a call may print.
 const LINES: u32 = 1_000;
 
-/// How many times the operations of a call its rules may use beside it.
+/// The most operations of rules beside a call, as a multiple of the call's limit.
 const APART: u64 = 100;
 
-/// What the call on this thread has used up, and where it ends.
+/// The use and the limits of the call on this thread.
 #[derive(Clone, Copy)]
 struct Use {
     operations: u64,
     most_operations: u64,
-    /// What rules may still use.
+    /// The operations that rules may still use.
     left_apart: u64,
     deadline: Option<Instant>,
     most_held: i64,
-    /// The stack grows down; below this address it is kept for values.
+    /// The lowest stack address of calls; the stack below it is reserved for values.
     lowest: usize,
     lines: u32,
     is_call: bool,
@@ -93,8 +93,10 @@ impl Current {
     }
 }
 
-/// Counts an operation; what it gives ends the call. Once the operations or the time are used up, every
-/// further operation ends the call too, also in functions whose errors a native function does not pass on.
+/// Counts an operation; a value returned ends the call.
+///
+/// Once the operations or the time are used up, every further operation ends the call too, so that no native
+/// function can drop the error.
 #[inline]
 pub(in crate::script) fn progress(limits: &Limits) -> Option<Dynamic> {
     CURRENT.with(|call| {
@@ -137,7 +139,7 @@ impl Limits {
     }
 }
 
-/// Ends a native function that goes on taking memory where the call may take no more.
+/// Returns an error if the call holds too much memory: it ends native functions that keep allocating.
 pub(in crate::script) fn check_memory(
     context: &NativeCallContext,
 ) -> Result<(), Box<EvalAltResult>> {
@@ -156,15 +158,16 @@ fn is_late(call: &Current) -> bool {
     call.deadline.get().is_some_and(|deadline| Instant::now() > deadline)
 }
 
-/// About where the stack is.
+/// Returns an address near the top of the stack.
 #[inline]
 fn address() -> usize {
     let here = 0u8;
     std::ptr::from_ref(&here).addr()
 }
 
-/// Runs native work that counts neither as the call's time nor as its memory: it is much because the script
-/// asks for much, not because it is stuck.
+/// Runs native work whose time and memory do not count against the call's limits.
+///
+/// Such work is long because the script asks for much, not because it is stuck.
 pub(in crate::script) fn untimed<T>(work: impl FnOnce() -> T) -> T {
     let started = Instant::now();
     let result = alloc_meter::uncounted(work);
@@ -175,15 +178,17 @@ pub(in crate::script) fn untimed<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Allows a call as many operations as at its start: what follows is another trial of a query.
+/// Renews the operations of the running call, for the next trial of a query.
 pub(crate) fn again(limits: &Limits) {
     CURRENT.with(|call| {
         call.most_operations.set(call.operations.get().saturating_add(limits.operations));
     });
 }
 
-/// Runs one of the many calls that a native function makes of a script's: what it uses up is not counted
-/// beside what the script does, as long as all of them use no more than a hundred times as much as it may.
+/// Runs one of the many calls that a native function makes into a script.
+///
+/// Its operations do not count as the script's own, as long as all such calls together use at most a hundred
+/// times the limit.
 pub(in crate::script) fn apart<T>(of_many: impl FnOnce() -> T) -> T {
     let count = || CURRENT.with(|call| call.operations.get());
     let before = count();
@@ -197,7 +202,7 @@ pub(in crate::script) fn apart<T>(of_many: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Whether the call may print one more line; `None` for the first that is one too many.
+/// Counts a printed line; returns true if the call may print it, and `None` for the first one too many.
 pub(in crate::script) fn may_print() -> Option<bool> {
     CURRENT.with(|call| {
         let lines = call.lines.get().saturating_add(1);
@@ -206,7 +211,7 @@ pub(in crate::script) fn may_print() -> Option<bool> {
     })
 }
 
-/// Ends what a call has begun, however it ends.
+/// A guard of a running call, which restores the state of the outer call when it is dropped.
 struct Entered {
     outer: Use,
     outer_end: i64,
@@ -214,7 +219,7 @@ struct Entered {
 }
 
 impl Entered {
-    /// `stack` is what is left of it, where that is known.
+    /// Starts a call; `stack` is the remaining stack in bytes, if it is known.
     fn new(limits: &Limits, time: Option<Duration>, stack: Option<usize>) -> Self {
         let started = time.map(|_| Instant::now());
         let held = alloc_meter::held();
@@ -255,8 +260,9 @@ impl Drop for Entered {
 }
 
 impl Limits {
-    /// Runs a call of the engine under the limits. A panic in it, which is a fault of the program, is an error
-    /// of the call.
+    /// Runs a call of the engine under the limits.
+    ///
+    /// A panic in it, which is a bug of the program, becomes an error of the call.
     pub(in crate::script) fn timed<T>(
         &self,
         call: impl FnOnce() -> Result<T, Box<EvalAltResult>>,
@@ -264,12 +270,12 @@ impl Limits {
         self.within(self.time(), call)
     }
 
-    /// The time of a call, if it is limited.
+    /// Returns the time limit of a call; `None` if there is none.
     pub(crate) fn time(&self) -> Option<Duration> {
         Duration::try_from_secs_f64(self.seconds).ok().filter(|limit| !limit.is_zero())
     }
 
-    /// As [`Self::timed`], with what is left of a time that several calls share.
+    /// Runs a call like [`Self::timed`], with the rest of a time limit that several calls share.
     pub(crate) fn within<T>(
         &self,
         time: Option<Duration>,
@@ -300,7 +306,7 @@ impl Limits {
         }
     }
 
-    /// The error of a call whose stack the system does not give.
+    /// Returns the error of a call for which the system provides no stack.
     #[cold]
     fn no_stack(&self) -> Box<EvalAltResult> {
         let message = format!(
@@ -312,7 +318,7 @@ impl Limits {
     }
 }
 
-/// Runs something whose panics are not printed; `None` if it panics.
+/// Runs work without printing its panics; `None` if it panics.
 fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
     let was = CURRENT.with(|call| call.is_call.replace(true));
     let result = panic::catch_unwind(AssertUnwindSafe(work));
@@ -320,7 +326,7 @@ fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
     result.ok()
 }
 
-/// The error of a call that panicked.
+/// Returns the error of a call that panicked.
 #[cold]
 fn fault(panic: &(dyn Any + Send)) -> Box<EvalAltResult> {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
@@ -334,8 +340,9 @@ fn fault(panic: &(dyn Any + Send)) -> Box<EvalAltResult> {
     Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
 }
 
-/// Keeps panics in calls of scripts from being printed: they become errors of the calls. To be called once,
-/// before other hooks that look at panics are set.
+/// Stops panics in calls of scripts from being printed, as they become errors of the calls.
+///
+/// Call it once, before other panic hooks are set.
 pub fn keep_panics_of_calls() {
     let others = panic::take_hook();
     panic::set_hook(Box::new(move |info| {

@@ -1,7 +1,7 @@
-//! How deep the values are nested that are kept beyond a call.
+//! The nesting depth of values that outlive a call.
 //!
-//! Values are copied, printed and freed by recursion. A call has a stack for the deepest values that fit its
-//! limits; what uses its result later, on whichever thread, has not.
+//! Values are copied, printed and freed by recursion. A call has a stack for the deepest values within its
+//! limits; later users of its result, on any thread, do not.
 
 use std::fmt::Display;
 use std::sync::{Arc, OnceLock};
@@ -12,36 +12,36 @@ use rustc_hash::FxHashMap;
 use super::limits::Limits;
 use crate::util::deep_stack::STACK_BYTES;
 
-/// The most levels of a value that is kept.
+/// The most levels of a value that outlives its call.
 const MAX: usize = 256;
 
-/// What is said of a value with more.
+/// The text about a value with more levels, for messages.
 pub(in crate::script) const TOO_DEEP: &str = "nested too deep: more than 256 levels of arrays, maps and functions that have \
                                    captured one another";
 
-/// A value of the program's own that holds functions of a script.
+/// A native value that holds functions of a script.
 pub(in crate::script) trait HoldsFunctions: Clone + 'static {
-    /// The most levels of values that its functions have captured.
+    /// Returns the most levels of values that its functions have captured.
     fn levels(&self) -> usize;
 }
 
-/// The levels of a value that holds functions, if it is of a type.
+/// Returns the levels that the functions in a value of type `T` have captured; `None` for other types.
 pub(in crate::script) fn levels_of<T: HoldsFunctions>(value: &Dynamic) -> Option<usize> {
     value.read_lock::<T>().map(|value| value.levels())
 }
 
-/// As [`levels_of`] of each type whose values hold functions.
+/// The function [`levels_of`] for each type whose values hold functions.
 type Holders = &'static [fn(&Dynamic) -> Option<usize>];
 
-/// The types that an engine has; there are no values of them before the first engine was made.
+/// The types that hold functions; set with the first engine, before there are values of them.
 static HOLDERS: OnceLock<Holders> = OnceLock::new();
 
-/// Makes the types known whose values hold functions. Every engine has the same.
+/// Registers the types whose values hold functions, the same for every engine.
 pub(in crate::script) fn know(holders: Holders) {
     HOLDERS.get_or_init(|| holders);
 }
 
-/// A result that is not nested too deep to leave its call; `what` has it.
+/// Returns a value that may leave its call; one that is nested too deep is an error about `what`.
 pub(crate) fn shallow(what: impl Display, value: Dynamic) -> Result<Dynamic, Box<EvalAltResult>> {
     match levels(&value) {
         Some(_) => Ok(value),
@@ -49,8 +49,10 @@ pub(crate) fn shallow(what: impl Display, value: Dynamic) -> Result<Dynamic, Box
     }
 }
 
-/// Keeps what a script or a module has evaluated around its functions. Nothing tells how deep its constants are
-/// nested: where they may be deeper than threads can free, they are not freed before the program ends.
+/// Keeps a module of a script for as long as it is used, or longer.
+///
+/// The depth of its constants is unknown: where the limits allow values too deep for a thread to free, the
+/// module is never freed.
 pub(in crate::script) fn kept(module: Module, limits: &Limits) -> Arc<Module> {
     let module = Arc::new(module);
     if limits.stack_bytes() > STACK_BYTES {
@@ -59,7 +61,9 @@ pub(in crate::script) fn kept(module: Module, limits: &Limits) -> Arc<Module> {
     module
 }
 
-/// The most levels among some values: none in a number or a text, one in an array of them; `None` for too many.
+/// Returns the most levels among values; `None` if there are too many.
+///
+/// A number or text has none, an array of them one.
 pub(in crate::script) fn levels_in(values: &[Dynamic]) -> Option<usize> {
     Walk::default().most(values.iter(), 0)
 }
@@ -72,15 +76,15 @@ fn refused(message: String) -> Box<EvalAltResult> {
     Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
 }
 
-/// A look at all that is in a value.
+/// A traversal of a value and everything in it.
 #[derive(Default)]
 struct Walk {
-    /// The levels of shared values, by their addresses: each may be met on many ways.
+    /// The levels of shared values by address: each may be reached in many ways.
     shared: FxHashMap<usize, usize>,
 }
 
 impl Walk {
-    /// The levels of a value that is in so many; `None` for too many altogether, also where it is in itself.
+    /// Returns the levels of a value inside `outside` others; `None` for too many, as if it contains itself.
     fn below(&mut self, value: &Dynamic, outside: usize) -> Option<usize> {
         if value.is_shared() {
             let address =
@@ -133,7 +137,7 @@ impl Walk {
     }
 }
 
-/// The levels of what is held by a value of the program's own that holds functions of a script.
+/// Returns the levels that a native value adds: 0 unless it holds functions of a script.
 fn held(value: &Dynamic) -> usize {
     let known = HOLDERS.get().copied().unwrap_or_default();
     known.iter().find_map(|levels| levels(value)).map_or(0, |levels| levels + 1)

@@ -1,20 +1,20 @@
-//! Limits that a script has reached, as people are told of them.
+//! Errors of limits that a script has reached.
 
 use rhai::{Dynamic, EvalAltResult, ParseError, ParseErrorType};
 
 use super::limits::Limits;
 use crate::script::truncate::brief;
 
-/// The token of a native function that found no memory left, which does not know the limits.
+/// The token of a native function that ran out of memory; it does not know the limits.
 #[derive(Clone, Copy)]
 pub(in crate::script) struct OverMemory;
 
 /// A limit that was reached; the token of [`EvalAltResult::ErrorTerminated`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::script) struct Reached {
-    /// What happened, with the value of the limit.
+    /// The limit that was reached.
     pub(in crate::script) message: String,
-    /// What to look for, and the setting that raises the limit.
+    /// A likely cause, and the setting that raises the limit.
     pub(in crate::script) help: String,
 }
 
@@ -48,7 +48,7 @@ impl Reached {
         Self::new(message, "look for values that grow in a loop", "memory_mb")
     }
 
-    /// Before the limit of calls, their expressions have used up the stack.
+    /// The stack, used up by expressions before the limit of nested calls was reached.
     #[cold]
     pub(in crate::script) fn stack() -> Self {
         let message =
@@ -58,7 +58,7 @@ impl Reached {
         Self { message, help: help.to_owned() }
     }
 
-    /// The limit that an error of the engine is about.
+    /// Returns the limit that an error of the engine is about.
     fn of(limits: &Limits, error: &EvalAltResult) -> Option<Self> {
         Some(match error {
             EvalAltResult::ErrorTooManyOperations(_) => Self::operations(limits),
@@ -116,14 +116,14 @@ impl Reached {
         })
     }
 
-    /// The limit that a text which does not parse is beyond.
+    /// Returns the limit that a parse error is about.
     pub(in crate::script) fn of_parse_error(limits: &Limits, error: &ParseError) -> Option<Self> {
         Self::of_parse(limits, error.err_type())
     }
 }
 
-/// Makes an error of a call fit to be told: one of a limit carries a [`Reached`], and one that the script
-/// throws is a text of a sane length.
+/// Prepares an error of a call for messages: an error of a limit carries a [`Reached`], and a value that the
+/// script throws becomes a text of limited length.
 pub(in crate::script) fn tidy(limits: &Limits, error: &mut EvalAltResult) {
     match error {
         EvalAltResult::ErrorInFunctionCall(_, _, next, _)

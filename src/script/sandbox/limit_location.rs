@@ -1,8 +1,8 @@
-//! Where a call was when it reached a limit.
+//! The place at which a call reached a limit.
 //!
-//! The engine's errors of limits carry no places from within functions. The call is made again with a
-//! mark before every statement of every function: the marks that were passed last are the place and
-//! the calls that led there.
+//! The engine's errors of limits carry no places within functions. The call is therefore repeated with a mark
+//! before every statement of every function: the last marks passed are the place and the calls that led
+//! there.
 
 use std::cell::RefCell;
 
@@ -12,28 +12,28 @@ use crate::script::diagnostic::Outline;
 use crate::script::diagnostic::replay::{Again, Original};
 use crate::script::{Diagnostic, Place};
 
-/// What marks call.
+/// The name of the native function that each mark calls.
 const MARK: &str = "tandem_mark";
 
-/// A statement of a function.
+/// A marked statement of a function.
 struct Mark {
     function: String,
     place: Place,
 }
 
 thread_local! {
-    /// For each level of calls, the mark that it passed last.
+    /// The last mark passed on each level of calls.
     static PASSED: RefCell<Vec<(usize, usize)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A script with marks.
+/// A script with marks before its statements.
 pub(in crate::script) struct Tracer {
     again: Again,
     marks: Vec<Mark>,
 }
 
 impl Tracer {
-    /// Puts marks into a script that has been loaded; `None` if it cannot be loaded with them.
+    /// Adds marks to a loaded script; `None` if it cannot be loaded with them.
     pub(in crate::script) fn new(original: Original<'_>) -> Option<Self> {
         let mut marks = Vec::new();
         let again = Again::new(
@@ -46,8 +46,9 @@ impl Tracer {
         Some(Self { again, marks })
     }
 
-    /// Makes a call that reached a limit again, and writes where it was into its message; a call
-    /// that goes well this time says nothing.
+    /// Repeats a call that reached a limit, and writes its place and stack into the message.
+    ///
+    /// A call that reaches no limit this time leaves the message as it is.
     pub(in crate::script) fn trace(
         &self,
         function: &str,
@@ -79,7 +80,7 @@ fn pass(context: NativeCallContext, mark: i64) {
     });
 }
 
-/// Leaves out the middle of a long stack.
+/// Cuts the middle of a long stack.
 fn shortened(mut stack: Vec<String>) -> Vec<String> {
     const ENDS: usize = 3;
     if stack.len() > 2 * ENDS + 1 {
@@ -90,7 +91,7 @@ fn shortened(mut stack: Vec<String>) -> Vec<String> {
     stack
 }
 
-/// A text with marks before the statements of its functions; lines stay, columns do not.
+/// Adds marks before the statements of a text's functions; lines stay, columns do not.
 fn marked(label: &str, text: &str, marks: &mut Vec<Mark>) -> String {
     let outline = Outline::of(text);
     let mut places: Vec<(usize, String)> = outline

@@ -1,12 +1,12 @@
-//! What a script may use up.
+//! Resource limits of scripts.
 
 use serde::{Deserialize, Serialize};
 
-/// Limits of one call from the host into a script; zero means none only for `seconds`.
+/// Resource limits of one call from the host into a script; zero means no limit for `seconds` only.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Script operations, those of functions that native functions call included.
+    /// Operations, including those of functions that native functions call.
     pub operations: u64,
     /// Nested calls of script functions.
     pub call_depth: usize,
@@ -14,19 +14,19 @@ pub struct Limits {
     pub expression_depth: usize,
     /// Bytes of a string.
     pub string_bytes: usize,
-    /// Items of an array, those of arrays and maps in it included; bytes of a blob.
+    /// Items of an array, including those of arrays and maps in it; bytes of a blob.
     pub array_items: usize,
-    /// Entries of a map, those of maps and arrays in it included.
+    /// Entries of a map, including those of maps and arrays in it.
     pub map_entries: usize,
     /// Modules that a script and its imports may load.
     pub modules: usize,
-    /// Variables that there are at once.
+    /// Variables that exist at once.
     pub variables: usize,
     /// Functions that a script or a module may define.
     pub functions: usize,
-    /// MB (of 2^20 bytes) that a call may hold; the work of native functions such as training does not count.
+    /// MiB of memory that a call may hold; the work of native functions such as training does not count.
     pub memory_mb: u64,
-    /// Wall-clock seconds; the guard against a call that is slow in native code.
+    /// Wall-clock seconds, a guard against calls that are slow in native code.
     pub seconds: f64,
 }
 
@@ -48,16 +48,15 @@ impl Default for Limits {
     }
 }
 
-/// Bytes of stack that a level of nested arrays or maps needs at most: comparing and printing need some 2,400,
+/// The most bytes of stack for a level of nested arrays or maps: comparing and printing need some 2,400,
 /// freeing 200.
 const LEVEL: usize = 3_400;
 
-/// Bytes of stack that a nested call with a nested expression in it needs at most, for each level of the
-/// expression.
+/// The most bytes of stack for a nested call, for each level of the expression in it.
 const FRAME: usize = 4_096;
 
 impl Limits {
-    /// The counts, each with the most that it may be set to.
+    /// Returns the counts, each with the largest value that may be set.
     pub(in crate::script) const fn counts(&self) -> [(&'static str, u64, u64); 10] {
         [
             ("operations", self.operations, u64::MAX / 2),
@@ -73,18 +72,20 @@ impl Limits {
         ]
     }
 
-    /// Bytes of the memory that a call may hold.
+    /// Returns the memory that a call may hold, in bytes.
     pub(in crate::script) const fn memory_bytes(&self) -> i64 {
         self.memory_mb.cast_signed() << 20
     }
 
-    /// Bytes of stack that are kept for what no limit interrupts: values are copied, compared, printed and
-    /// freed by recursion. Closures that have captured one another need less stack than half their memory.
+    /// Returns the bytes of stack reserved for work that no limit interrupts.
+    ///
+    /// Values are copied, compared, printed and freed by recursion. Closures that have captured one another
+    /// need less stack than half their memory.
     pub(in crate::script) const fn stack_for_values(&self) -> usize {
         (self.array_items + self.map_entries) * LEVEL + (self.memory_mb as usize) * (1 << 19)
     }
 
-    /// Bytes of stack that a call should find.
+    /// Returns the bytes of stack that a call needs.
     pub(in crate::script) fn stack_bytes(&self) -> usize {
         let frames = self.call_depth * self.expression_depth * FRAME;
         self.stack_for_values() + frames.clamp(16 << 20, 256 << 20)

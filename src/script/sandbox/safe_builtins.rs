@@ -1,4 +1,4 @@
-//! Functions of the language in a form that a script cannot hurt with.
+//! Versions of functions of the language that keep within the limits.
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, NativeCallContext, Position};
 
@@ -7,7 +7,7 @@ use crate::script::options::error_at_call;
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
-/// Puts them in the place of the language's own.
+/// Registers them in place of the language's own.
 pub(in crate::script) fn register(engine: &mut Engine) {
     engine.register_fn("pad", pad);
     engine.register_fn("replace", replace);
@@ -42,6 +42,8 @@ fn too_large(what: &str) -> Box<EvalAltResult> {
     Box::new(EvalAltResult::ErrorDataTooLarge(what.to_owned(), Position::NONE))
 }
 
+/// Pads an array.
+///
 /// The language's own multiplies sizes until they wrap around, and copies functions whatever they hold.
 fn pad(context: NativeCallContext, array: &mut Array, length: i64, item: Dynamic) -> Fallible<()> {
     let Ok(length) = usize::try_from(length) else { return Ok(()) };
@@ -64,7 +66,7 @@ fn pad(context: NativeCallContext, array: &mut Array, length: i64, item: Dynamic
     Ok(())
 }
 
-/// The items of an array, a blob or a map, without those of what is in them.
+/// Returns the number of items of an array, blob or map, nested ones not included.
 fn items(value: &Dynamic) -> usize {
     if let Some(array) = value.read_lock::<Array>() {
         array.len()
@@ -75,7 +77,9 @@ fn items(value: &Dynamic) -> usize {
     }
 }
 
-/// The language's own makes the text first and looks at its length then.
+/// Replaces a part of a text.
+///
+/// The language's own builds the new text before it checks its length.
 fn replace(
     context: NativeCallContext,
     text: &mut ImmutableString,

@@ -1,4 +1,4 @@
-//! The arguments that a script declares, and the values that settings give them.
+//! Arguments that a script declares, and their values from settings.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::script::error::ScriptError;
 use crate::script::yaml::Part;
 use crate::util::suggest::nearest;
 
-/// Refuses an argument that no settings could give.
+/// Refuses an argument whose value no setting can give.
 pub(in crate::script) fn refuse_foreign(
     core: &Core,
     args: &BTreeMap<String, Dynamic>,
@@ -34,7 +34,7 @@ pub(in crate::script) fn refuse_foreign(
     Ok(())
 }
 
-/// The first of a value, and of what is in it, that settings cannot give.
+/// Returns the first value, nested ones included, that settings cannot give.
 fn foreign(value: &Dynamic) -> Option<Dynamic> {
     if let Some(array) = value.read_lock::<Array>() {
         return array.iter().find_map(foreign);
@@ -46,7 +46,7 @@ fn foreign(value: &Dynamic) -> Option<Dynamic> {
     (!is_plain).then(|| value.clone())
 }
 
-/// The value that settings give an argument; `args` are those that the script declares.
+/// Returns the value that settings give an argument; `args` are those that the script declares.
 pub(in crate::script) fn given_argument(
     core: &Core,
     args: &BTreeMap<String, Dynamic>,
@@ -71,7 +71,7 @@ pub(in crate::script) fn given_argument(
     })
 }
 
-/// A value as one of the type that an argument has; else what it is and what the argument takes.
+/// Converts a value to the type of an argument; the error names the value and the type.
 fn value(core: &Core, given: &Value, known: &Dynamic) -> Result<Dynamic, String> {
     let takes = || core.kind_of(known);
     let value = to_dynamic(given).map_err(|error| format!("no value: {error}"))?;
@@ -91,7 +91,7 @@ fn value(core: &Core, given: &Value, known: &Dynamic) -> Result<Dynamic, String>
     })
 }
 
-/// The message about an argument that the script does not declare.
+/// Returns the message about an argument that the script does not declare.
 fn unknown(settings: &Settings, name: &str, args: &BTreeMap<String, Dynamic>) -> Diagnostic {
     let declared: Vec<&str> = args.keys().map(String::as_str).collect();
     let is_plain = settings.written.is_plain(name);

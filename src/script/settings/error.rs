@@ -1,11 +1,11 @@
-//! Settings that cannot be used.
+//! Reasons that settings cannot be used.
 
 use std::path::PathBuf;
 
 use crate::script::diagnostic::Diagnostic;
 use crate::script::sources::Sources;
 
-/// Settings that cannot be used.
+/// Reasons that settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// The file cannot be read.
@@ -13,15 +13,15 @@ pub enum SettingsError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// Something is not what it should be.
+    /// A setting is wrong.
     #[error("{diagnostic}")]
     Wrong {
-        /// What is wrong and where.
+        /// The mistake, with its place if it is known.
         diagnostic: Box<Diagnostic>,
-        /// The text that it points into.
+        /// The text that the place is in.
         sources: Sources,
     },
     /// A settings file that names no script.
@@ -30,31 +30,31 @@ pub enum SettingsError {
         /// The file.
         path: PathBuf,
     },
-    /// An override that is not `key=value`.
+    /// An override that is not of the form `key=value`.
     #[error("`--set {0}` is not of the form key=value")]
     Form(String),
-    /// A setting with a value that makes no sense.
+    /// A setting whose value is out of range.
     #[error("setting `{key}` is {value}; it must be {expected}")]
     Range {
         /// The setting.
         key: String,
         /// Its value.
         value: String,
-        /// What it may be.
+        /// The range.
         expected: String,
     },
-    /// An override with a value of the wrong kind.
+    /// An override with a value of a wrong type.
     #[error("`--set {key}=...`: {reason}")]
     Value {
         /// The key.
         key: String,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
 }
 
 impl SettingsError {
-    /// An error without a place.
+    /// Returns an error without a place.
     pub(super) fn wrong(diagnostic: Diagnostic) -> Self {
         Self::Wrong { diagnostic: Box::new(diagnostic), sources: Sources::default() }
     }

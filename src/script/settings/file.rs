@@ -1,4 +1,4 @@
-//! A settings file.
+//! Settings files.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,40 +14,39 @@ use crate::script::sandbox::limits::Limits;
 use crate::script::sources::Sources;
 use crate::util::yaml;
 
-/// What a settings file may say.
+/// The settings of an experiment, by the keys of a settings file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// The script, relative to the settings file.
     pub script: Option<PathBuf>,
-    /// The run's seed; 0 if it is not given.
+    /// The seed of the run; 0 by default.
     pub seed: Option<u64>,
     /// The most trials of the whole run.
     pub steps: Option<u64>,
-    /// Points evaluated at once; the number of processors if it is not given.
+    /// The number of points evaluated at once; the number of processors by default.
     pub threads: Option<usize>,
-    /// How many of the best pairs for each objective a sweep keeps.
+    /// The number of best pairs that a sweep keeps for each objective.
     pub top: Option<usize>,
     /// The folder of benchmark tables and image sets, relative to the settings file.
     pub data: Option<PathBuf>,
-    /// What must hold when a run ends, beside what the script's `thresholds()` says.
+    /// The thresholds at the end of a run, beside those of the script's `thresholds()`.
     ///
-    /// Only a settings file has it: on the command line the name is an argument's, as scripts have
-    /// thresholds of their own.
+    /// Only a settings file sets them: on the command line, `thresholds` is the name of an argument.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<String>,
     /// Values for the arguments that the script's `args()` declares.
     #[serde(deserialize_with = "yaml::each_once")]
     pub args: BTreeMap<String, Value>,
-    /// What the script may use up.
+    /// The resource limits of the script.
     pub limits: Limits,
-    /// Where all of it is written.
+    /// The places at which the settings are written.
     #[serde(skip)]
     pub written: Written,
 }
 
 impl Settings {
-    /// Points evaluated at once, and threads of a training: what is set, else all processors.
+    /// Returns the points evaluated at once, and the threads of a training; by default all processors.
     pub fn threads(&self) -> usize {
         let available = || std::thread::available_parallelism().map_or(1, usize::from);
         self.threads.unwrap_or_else(available).max(1)
@@ -57,18 +56,17 @@ impl Settings {
     pub(in crate::script) const NAMES: [&str; 8] =
         ["script", "seed", "steps", "threads", "top", "data", "args", "limits"];
 
-    /// Reads a settings file; paths in it are taken relative to it.
+    /// Reads a settings file; its paths are relative to its folder.
     ///
     /// # Errors
-    /// The file cannot be read, is not YAML, has a key or a value that does not belong, or names
-    /// no script.
+    /// The file cannot be read, is not YAML, has an unknown key or a wrong value, or names no script.
     pub fn load(path: &Path) -> Result<Self, SettingsError> {
         let text = read_text(path)
             .map_err(|source| SettingsError::Read { path: path.to_path_buf(), source })?;
         Self::of_text(path, &text)
     }
 
-    /// As [`Self::load`], with the text that would be in the file.
+    /// Reads settings from a text as if it were the content of `path`; see [`Self::load`].
     ///
     /// # Errors
     /// As for [`Self::load`].
@@ -94,7 +92,7 @@ impl Settings {
     }
 }
 
-/// What to do where a settings file has an argument of its script among the settings.
+/// Returns the help for an error about a setting that is an argument of the script; `None` for other errors.
 fn belongs_under_args(path: &Path, text: &str, error: &serde_yaml::Error) -> Option<String> {
     let said = error.to_string();
     let (name, _) = said.strip_prefix("unknown field `")?.split_once('`')?;

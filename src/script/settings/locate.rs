@@ -1,4 +1,4 @@
-//! Where settings are written.
+//! The places at which settings are written.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,11 +9,11 @@ use crate::script::diagnostic::{Diagnostic, Place};
 use crate::script::sources::Sources;
 use crate::script::yaml::{Part, place};
 
-/// Where settings are written, which messages point at. It decides nothing: all are equal.
+/// The places at which settings are written, for messages; all values of this type are equal.
 #[derive(Clone, Debug, Default)]
 pub struct Written {
     file: Option<Yaml>,
-    /// What is not written in the file, by its keys.
+    /// The settings from other sources, by their keys.
     elsewhere: BTreeMap<Vec<String>, Origin>,
 }
 
@@ -24,14 +24,14 @@ pub(super) struct Yaml {
     text: Arc<str>,
 }
 
-/// Where else a setting comes from.
+/// A source of a setting other than the settings file.
 #[derive(Clone, Debug)]
 pub(super) enum Origin {
-    /// The command line, by the setting's whole name.
+    /// The command line, by the full name of the setting.
     Named,
     /// The command line, by the plain name of an argument.
     Plain,
-    /// A study's file, below some keys.
+    /// A study's file, with the keys that lead to the setting.
     Study(Yaml, Vec<String>),
 }
 
@@ -48,22 +48,22 @@ impl Yaml {
 }
 
 impl Written {
-    /// All in one file.
+    /// Places all settings in one file.
     pub(super) fn of(file: Yaml) -> Self {
         Self { file: Some(file), elsewhere: BTreeMap::new() }
     }
 
-    /// Notes that a setting comes from elsewhere.
+    /// Records that a setting comes from another source.
     pub(super) fn note(&mut self, keys: &[&str], origin: Origin) {
         self.elsewhere.insert(owned(keys), origin);
     }
 
-    /// Whether the command line gives an argument by its plain name, as it gives settings.
+    /// Returns true if the command line gives an argument by its plain name, without `args.`.
     pub(super) fn is_plain(&self, argument: &str) -> bool {
         matches!(self.elsewhere.get(&owned(&["args", argument])), Some(Origin::Plain))
     }
 
-    /// An error about a setting, at its place in the file that it is written in.
+    /// Returns an error about a setting, placed in the file in which it is written, if any.
     pub(super) fn refuse(
         &self,
         keys: &[&str],
@@ -79,7 +79,7 @@ impl Written {
         }
     }
 
-    /// Where a setting is written, if that is a file.
+    /// Returns the place of a setting, if it is written in a file.
     pub(super) fn place(&self, keys: &[&str], part: Part) -> Option<(Place, Sources)> {
         let (Yaml { label, text }, keys) = match self.elsewhere.get(&owned(keys)) {
             None => (self.file.as_ref()?, owned(keys)),

@@ -1,6 +1,6 @@
 //! The settings of an experiment: YAML beside the script, and overrides from the command line.
 //!
-//! [`Settings`] are what is set, whatever sets it; [`Written`] knows where, for messages.
+//! [`Settings`] has the values from all sources; [`Written`] knows their places, for messages.
 
 mod arguments;
 mod error;

@@ -1,4 +1,4 @@
-//! Settings that something sets beside the file: the command line, and a study.
+//! Settings from other sources than the settings file: the command line, and studies.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,15 +12,15 @@ use crate::script::diagnostic::Diagnostic;
 use crate::script::yaml::reason;
 use crate::util::suggest::nearest;
 
-/// What the command line can set.
+/// The settings of the command line, for messages.
 const KNOWN: &str =
     "there are seed, steps, threads, top, data, limits.<name> and the script's arguments";
 
 impl Settings {
-    /// With some `key=value` applied, as [`Self::set`] does, and checked.
+    /// Applies assignments `key=value` with [`Self::set`], then checks all settings.
     ///
     /// # Errors
-    /// The first that cannot be, or makes no sense.
+    /// The first assignment that cannot be applied, or the first setting out of range.
     pub fn with(mut self, assignments: &[String]) -> Result<Self, SettingsError> {
         assignments.iter().try_for_each(|assignment| self.set(assignment))?;
         self.validate()?;
@@ -30,8 +30,8 @@ impl Settings {
     /// Applies `key=value`: a setting, or an argument of the script.
     ///
     /// # Errors
-    /// No `=`, an unknown limit, or a value of the wrong kind. Whether the script has an argument
-    /// is checked when the script is loaded.
+    /// No `=`, an unknown limit, or a value of a wrong type. An unknown argument is an error only when the
+    /// script is loaded.
     pub fn set(&mut self, assignment: &str) -> Result<(), SettingsError> {
         let (key, text) =
             assignment.split_once('=').ok_or_else(|| SettingsError::Form(assignment.to_owned()))?;
@@ -92,7 +92,7 @@ impl Settings {
         SettingsError::wrong(Diagnostic::new(message).with_help(help))
     }
 
-    /// Takes arguments that a study's file has below some keys.
+    /// Sets arguments that a study's file has below some keys.
     pub fn take_arguments(
         &mut self,
         (file, text): (&Path, &str),
@@ -108,7 +108,7 @@ impl Settings {
     }
 }
 
-/// Reads the value of a setting.
+/// Parses the value of a setting.
 fn read<T: DeserializeOwned>(key: &str, text: &str) -> Result<T, SettingsError> {
     crate::util::yaml::read(text).map_err(|error| SettingsError::Value {
         key: key.to_owned(),

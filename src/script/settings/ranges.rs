@@ -1,21 +1,21 @@
-//! What settings may be.
+//! Ranges of settings.
 
 use super::{Settings, SettingsError};
 use crate::run::{Threshold, ThresholdError};
 use crate::script::diagnostic::Diagnostic;
 use crate::script::yaml::Part;
 
-/// Threads at most.
+/// The most threads.
 const MAX_THREADS: usize = 1_024;
 
-/// Best pairs of an objective at most that a sweep keeps.
+/// The most best pairs that a sweep keeps for each objective.
 pub(in crate::script) const MAX_TOP: usize = 100_000;
 
 impl Settings {
     /// Checks every setting against its range.
     ///
     /// # Errors
-    /// The first that makes no sense.
+    /// The first setting that is out of range, or a threshold that does not parse.
     pub fn validate(&self) -> Result<(), SettingsError> {
         for (key, value) in [("steps", self.steps), ("threads", self.threads.map(|n| n as u64))] {
             if value == Some(0) {

@@ -22,7 +22,7 @@ pub struct ScriptPairs<'s> {
 enum Kind {
     /// Networks with known accuracies on an accelerator.
     On(Box<On>),
-    /// The points of the space, each of which is the one pair of a network of its own.
+    /// The points of the space, each a network with a single configuration.
     Points,
 }
 
@@ -33,14 +33,16 @@ struct On {
     parts: (usize, usize),
 }
 
-/// The configurations of an accelerator: their options, and what a scripted one sees of them.
+/// The configurations of an accelerator: their options, and the values that a scripted one receives.
 pub(super) struct Configurations {
     options: Vec<Vec<u16>>,
     values: Vec<Dynamic>,
 }
 
 impl Configurations {
-    /// All of an accelerator whose space is `part`, which must be those of `own`, that of the experiment.
+    /// Lists the configurations of an accelerator whose space is `part`.
+    ///
+    /// Too many are an error, and so is one that is not legal in `own`, the part of the experiment.
     pub(super) fn of(
         accelerator: &ScriptAccelerator,
         part: &ScriptPart,
@@ -66,14 +68,14 @@ impl Configurations {
         Ok(Self { options, values: values.map_err(SweepPairsError::Value)? })
     }
 
-    /// How many there are.
+    /// The number of configurations.
     pub(super) const fn len(&self) -> usize {
         self.options.len()
     }
 }
 
 impl<'s> ScriptPairs<'s> {
-    /// Networks on an accelerator.
+    /// Pairs networks with an accelerator, and records the use of the accelerator.
     pub(super) fn on(
         script: &'s Script,
         accelerator: ScriptAccelerator,
@@ -89,7 +91,7 @@ impl<'s> ScriptPairs<'s> {
         Self { script, kind: Kind::On(Box::new(on)) }
     }
 
-    /// Every point of the space.
+    /// Takes every point of the space as a pair.
     pub(super) const fn points(script: &'s Script) -> Self {
         Self { script, kind: Kind::Points }
     }
@@ -102,7 +104,7 @@ impl<'s> ScriptPairs<'s> {
         }
     }
 
-    /// The point of a pair.
+    /// Returns the point of a pair.
     pub fn point(&self, network: u32, configuration: u32) -> Point {
         let space = self.script.space();
         match &self.kind {
@@ -190,7 +192,7 @@ impl On {
         }
     }
 
-    /// Asks a native accelerator for a network's costs on every configuration.
+    /// Asks a native accelerator for the costs of a network on every configuration.
     fn ask_native(
         &self,
         model: &dyn Accelerator,

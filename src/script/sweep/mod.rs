@@ -1,4 +1,4 @@
-//! What a script asks a sweep for, and the pairs that come of it.
+//! The sweeps that scripts describe, and their pairs.
 
 mod each;
 mod error;
@@ -19,13 +19,13 @@ use plan::Planned;
 
 /// The pairs of a sweep.
 pub enum SweepPairs<'s> {
-    /// Networks on all configurations of CHaiDNN, of which most need not be evaluated.
+    /// Networks on all configurations of CHaiDNN; most pairs need not be evaluated.
     OnChaidnn {
         /// The networks with their accuracies.
         networks: SweepNetworks,
-        /// The accelerator's technology.
+        /// The accelerator's platform: clock, precision and logic blocks.
         platform: Platform,
-        /// The number of the part that chooses the network, and of the one that chooses the accelerator.
+        /// The indices of the parts that choose the network and the accelerator.
         parts: (usize, usize),
     },
     /// Pairs that are evaluated one by one.
@@ -33,12 +33,13 @@ pub enum SweepPairs<'s> {
 }
 
 impl Script {
-    /// The pairs of a plan.
+    /// Returns the pairs of a plan.
     ///
-    /// `cache` is the folder where what takes long to compute is kept.
+    /// `cache` is the folder for results that take long to compute.
     ///
     /// # Errors
-    /// A table is missing or damaged, or there are no pairs, or too many to be evaluated one by one.
+    /// A table is missing or damaged, the accelerator's space is not that of the experiment, or there are no
+    /// pairs, or too many to be evaluated one by one.
     pub fn sweep_pairs(
         &self,
         plan: &SweepPlan,

@@ -17,21 +17,21 @@ pub struct Accuracies<F> {
     pub family: F,
     /// The accuracy of each, a fraction.
     pub accuracies: Vec<f64>,
-    /// How many networks of the space are left out because the table does not have them.
+    /// The number of networks of the space that are left out because the table lacks them.
     pub left_out: u64,
 }
 
 /// The networks of a sweep.
 #[derive(Debug)]
 pub enum SweepNetworks {
-    /// Of NASBench-101 cells.
+    /// Networks of NASBench-101 cells.
     Nasbench101(Accuracies<Nasbench101Family>),
-    /// Of NAS-Bench-201 cells.
+    /// Networks of NAS-Bench-201 cells.
     Nasbench201(Accuracies<Nasbench201Family>),
 }
 
 impl SweepNetworks {
-    /// The networks of a plan; `cache` is the folder where what takes long to compute is kept.
+    /// Loads the networks of a plan; `cache` is the folder for results that take long to compute.
     pub(super) fn of(
         host: &Host,
         planned: &PlannedAccuracies,
@@ -80,7 +80,7 @@ impl SweepNetworks {
         }
     }
 
-    /// How many networks of the space are left out because the table does not have them.
+    /// The number of networks of the space that are left out because the table lacks them.
     pub const fn left_out(&self) -> u64 {
         match self {
             Self::Nasbench101(networks) => networks.left_out,
@@ -88,7 +88,7 @@ impl SweepNetworks {
         }
     }
 
-    /// The text of a network's cell, by which tables know it.
+    /// Returns the text of a network's cell, its key in tables.
     pub(super) fn key(&self, network: usize) -> String {
         match self {
             Self::Nasbench101(networks) => networks.family.cells[network].to_string(),
@@ -104,7 +104,7 @@ impl SweepNetworks {
         }
     }
 
-    /// The options that stand for a network's cell.
+    /// Returns the options of a network's cell in its space.
     pub(super) fn options(&self, network: usize) -> Vec<u16> {
         match self {
             Self::Nasbench101(networks) => {

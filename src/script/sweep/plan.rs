@@ -1,4 +1,4 @@
-//! What a script asks a sweep for.
+//! The sweeps that scripts describe.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use crate::script::settings::MAX_TOP;
 use crate::space::{Domain, nasbench101, nasbench201};
 use crate::sweep::{NamedObjective, SweepObjective};
 
-/// How many of the best pairs for each objective are kept where the script does not say.
+/// The number of best pairs that are kept for each objective by default.
 const DEFAULT_TOP: usize = 100;
 
-/// Objectives of a sweep on CHaiDNN, which get better only as accuracy, latency or area does.
+/// The objectives of a sweep on CHaiDNN, which improve only if accuracy, latency or area does.
 const SWEPT: [&str; 4] = ["accuracy:max", "latency_ms:min", "area_mm2:min", "img_s_cm2:max"];
 
 const HELP: &str = "see experiments/cifar10/sweep.rhai: sweep() returns `#{ networks: \
@@ -28,46 +28,45 @@ const HELP: &str = "see experiments/cifar10/sweep.rhai: sweep() returns `#{ netw
                     chaidnn::accelerator() }`, with `objectives` and `top` if they are wanted; without \
                     networks, accuracy and accelerator every point of the space is evaluated";
 
-/// What `sweep()` returned.
+/// The sweep that `sweep()` describes.
 #[derive(Clone)]
 pub struct SweepPlan {
     pub(super) planned: Planned,
-    /// The objectives whose best pairs are wanted, by name.
+    /// The objectives whose best pairs are kept, by name.
     pub goals: Vec<NamedObjective>,
-    /// How many of them.
+    /// The number of best pairs that are kept for each objective.
     pub top: usize,
 }
 
 impl SweepPlan {
-    /// Whether every pair is evaluated.
+    /// Returns true if every pair is evaluated.
     pub const fn is_one_by_one(&self) -> bool {
         !matches!(self.planned, Planned::OnChaidnn { .. })
     }
 
-    /// Whether every point of the space is evaluated by evaluate(point).
+    /// Returns true if every point of the space is evaluated by `evaluate(point)`.
     pub const fn is_of_points(&self) -> bool {
         matches!(self.planned, Planned::Points)
     }
 }
 
-/// The pairs that are swept. Parts are the number of the one that chooses the network, and of the one that
-/// chooses the accelerator.
+/// The pairs of a sweep; `parts` are the indices of the parts that choose the network and the accelerator.
 #[derive(Clone)]
 pub(super) enum Planned {
-    /// On CHaiDNN.
+    /// Networks on CHaiDNN.
     OnChaidnn { networks: PlannedAccuracies, platform: Platform, parts: (usize, usize) },
-    /// On any other accelerator, whose space is `part`.
+    /// Networks on any other accelerator, whose space is `part`.
     On {
         networks: PlannedAccuracies,
         accelerator: ScriptAccelerator,
         part: ScriptPart,
         parts: (usize, usize),
     },
-    /// Every point of the space, as evaluate(point) sees it.
+    /// Every point of the space, evaluated by `evaluate(point)`.
     Points,
 }
 
-/// Networks, and where their accuracies come from.
+/// Networks, and the source of their accuracies.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PlannedAccuracies {
     pub networks: PlannedNetworks,
@@ -81,11 +80,11 @@ pub(super) enum PlannedNetworks {
 }
 
 impl Script {
-    /// What the script asks a sweep for.
+    /// Returns the sweep that the script's `sweep()` describes.
     ///
     /// # Errors
-    /// The script defines no `sweep()`, it returns something else than it should, its space is not
-    /// the product of the networks and the accelerator, or an objective cannot be swept.
+    /// The script defines no `sweep()`, its result is wrong, the space is not the product of the networks and
+    /// the accelerator, or an objective cannot be swept.
     pub fn sweep_plan(&self) -> Result<SweepPlan, ScriptError> {
         if !self.defines("sweep") {
             return Err(self.refuse("sweep", "the script defines no function `sweep()`", HELP));
@@ -126,14 +125,14 @@ impl Script {
         Ok(SweepPlan { planned, goals, top })
     }
 
-    /// Every point of the space.
+    /// Plans a sweep of every point of the space.
     fn points(&self) -> Result<Planned, ScriptError> {
         self.require("evaluate")?;
         self.require_objectives()?;
         Ok(Planned::Points)
     }
 
-    /// Networks on an accelerator.
+    /// Plans a sweep of networks on an accelerator.
     fn on(
         &self,
         networks: PlannedAccuracies,
@@ -168,7 +167,7 @@ impl Script {
         Ok(Planned::On { networks, accelerator, part, parts })
     }
 
-    /// Refuses a sweep that would not know what its frontier is of.
+    /// Refuses a sweep without objectives, which define its frontier.
     fn require_objectives(&self) -> Result<(), ScriptError> {
         if self.objectives().is_empty() {
             let help =
@@ -182,8 +181,7 @@ impl Script {
         Ok(())
     }
 
-    /// Refuses objectives whose frontier is not within that of accuracy, latency and area, which is what a
-    /// sweep finds.
+    /// Refuses objectives whose frontier is not within that of accuracy, latency and area, the one found.
     fn check_frontier(&self) -> Result<(), ScriptError> {
         for objective in self.objectives() {
             let fits = SWEPT.iter().any(|swept| *swept == objective.to_string());
@@ -238,7 +236,7 @@ impl Script {
         map.into_iter().map(goal).collect()
     }
 
-    /// The parts of a space that is the product of networks and accelerators of some kinds.
+    /// Returns the indices of the two parts of a space that is the product of networks and an accelerator.
     fn product(
         &self,
         networks: &str,
@@ -267,7 +265,7 @@ impl Script {
 }
 
 impl PlannedAccuracies {
-    /// Networks with accuracies that are of them.
+    /// Combines networks with their accuracies; accuracies of other networks are an error.
     fn new(
         script: &Script,
         networks: PlannedNetworks,
@@ -304,7 +302,7 @@ impl PlannedAccuracies {
 }
 
 impl PlannedNetworks {
-    /// The kind of the part of a space that chooses among the networks.
+    /// Returns the kind of the part of a space that chooses among the networks.
     const fn kind(self) -> &'static str {
         match self {
             Self::Nasbench101(_) => "nasbench101",

@@ -1,4 +1,4 @@
-//! What the reader of YAML refuses, in words for people.
+//! Explanations of errors of the YAML reader.
 
 use serde_yaml::Error;
 
@@ -8,7 +8,7 @@ use crate::script::diagnostic::{Diagnostic, Place};
 use crate::script::truncate::brief;
 use crate::util::suggest::nearest;
 
-/// What the reader says of a value that it refuses; before it is the path of the value.
+/// The words with which the reader refuses a value, after the value's path.
 const REFUSALS: [&str; 5] = [
     "unknown field `",
     "duplicate field `",
@@ -18,7 +18,7 @@ const REFUSALS: [&str; 5] = [
 ];
 
 impl Diagnostic {
-    /// The message of a YAML file that cannot be read; `label` is its name.
+    /// Returns the message of a YAML file that cannot be read; `label` is its name.
     pub fn of_yaml(label: &str, text: &str, error: &Error) -> Self {
         let (said, at) = said(error);
         let here = Place { label: label.to_owned(), line: at.0, column: at.1 };
@@ -38,8 +38,9 @@ impl Diagnostic {
         refusal(path, what).in_place(Some(here))
     }
 
-    /// Adds where a YAML file has the last of some keys that lead to what it is about; where it does not have
-    /// them, that is its start.
+    /// Places the message at the last of the keys that lead to its subject in a YAML file.
+    ///
+    /// If the file lacks them, the place is the start of the file.
     #[must_use]
     pub fn in_yaml<S: AsRef<str>>(self, label: &str, text: &str, path: &[S]) -> Self {
         let key = place(label, text, path, Part::KEY);
@@ -47,7 +48,7 @@ impl Diagnostic {
     }
 }
 
-/// What is wrong with a value of the command line for a setting.
+/// Returns the reason that a value of the command line is wrong for a setting.
 pub(in crate::script) fn reason(setting: &str, text: &str, error: &Error) -> String {
     let (said, at) = said(error);
     if let Some(Fault { message, help, at: (_, column) }) = fault(&error.to_string(), text, at) {
@@ -63,7 +64,7 @@ pub(in crate::script) fn reason(setting: &str, text: &str, error: &Error) -> Str
     })
 }
 
-/// What the reader says, without the place, and the place: a line and a column, both from 1.
+/// Returns the reader's error without its place, and the place: a line and a column, both from 1.
 fn said(error: &Error) -> (String, (usize, usize)) {
     let said = error.to_string();
     match error.location() {
@@ -76,7 +77,7 @@ fn said(error: &Error) -> (String, (usize, usize)) {
     }
 }
 
-/// The path of a value, which may be empty, and what the reader says of it.
+/// Splits the reader's error into the path of a value, which may be empty, and the reason.
 fn parts(said: &str) -> (&str, &str) {
     let starts = |at: &usize| *at == 0 || said[..*at].ends_with(": ");
     let refusal = REFUSALS.iter().filter_map(|words| said.find(words)).filter(starts).min();
@@ -89,17 +90,17 @@ fn parts(said: &str) -> (&str, &str) {
     }
 }
 
-/// Whether a text names a setting, such as `limits.operations`.
+/// Returns true if a text can be the path of a setting, such as `limits.operations`.
 fn is_path(text: &str) -> bool {
     text.chars().all(|c| c.is_alphanumeric() || "_.[]".contains(c))
 }
 
-/// The keys of a path, and the numbers of items of lists.
+/// Returns the keys of a path, the indices of list items included.
 fn keys(path: &str) -> Vec<&str> {
     path.split(['.', '[', ']']).filter(|key| !key.is_empty()).collect()
 }
 
-/// The key that is there twice, if that is what is wrong.
+/// Returns the key that is there twice, if that is the reason.
 fn twice(what: &str) -> Option<&str> {
     let field = what.strip_prefix("duplicate field `").and_then(|name| name.strip_suffix('`'));
     let entry = || what.strip_prefix("duplicate entry with key ");
@@ -145,7 +146,7 @@ fn unknown(path: &str, name: &str, expected: &str) -> Diagnostic {
     diagnostic.with_help(help)
 }
 
-/// What the value of a setting is and what it should be, of the words of the reader.
+/// Returns the value of a setting and the expected one, in words, from the reader's reason.
 fn mismatch(path: &str, what: &str) -> Option<(String, String)> {
     if what.starts_with("EOF while parsing") {
         return Some(("empty".to_owned(), of_setting(path).to_owned()));
@@ -181,7 +182,7 @@ fn mismatch(path: &str, what: &str) -> Option<(String, String)> {
     Some((given, expected))
 }
 
-/// What a setting must be that is no map and no list.
+/// Returns the expected value of a setting that is neither a map nor a list, in words.
 fn of_setting(path: &str) -> &'static str {
     match path {
         "limits.seconds" => "a number of seconds, or 0 for no limit",

@@ -1,7 +1,6 @@
-//! Where a YAML text says something.
+//! Places of keys and values in a YAML text.
 //!
-//! The reader of YAML gives a place to every error, and to nothing else: what is looked for is read in a way
-//! that makes an error of it.
+//! The YAML reader gives places to errors only, so the search makes it fail at the key or value.
 
 use std::cell::Cell;
 use std::fmt;
@@ -10,12 +9,12 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use crate::script::diagnostic::Place;
 
-/// What is looked for at the end of a path.
+/// The target at the end of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::script) enum Part {
-    /// The key, or the second of that name.
+    /// The key, or its second occurrence.
     Key {
-        /// Whether it is the second.
+        /// True for the second occurrence.
         second: bool,
     },
     /// The value, or the key where there is none.
@@ -23,11 +22,11 @@ pub(in crate::script) enum Part {
 }
 
 impl Part {
-    /// The key, where it is first.
+    /// The first occurrence of the key.
     pub(in crate::script) const KEY: Self = Self::Key { second: false };
 }
 
-/// Where a text has what keys lead to; an item of a list has its number, from 0, for a key.
+/// Returns the place to which keys lead in a text; the key of a list item is its index, from 0.
 pub(in crate::script) fn place<S: AsRef<str>>(
     label: &str,
     text: &str,
@@ -58,7 +57,7 @@ enum Found {
     Here,
 }
 
-/// Reads a value up to what is looked for.
+/// A reader of values up to the target.
 #[derive(Clone, Copy)]
 struct Search<'s> {
     path: &'s [&'s str],
@@ -119,7 +118,7 @@ impl<'de> Visitor<'de> for Search<'_> {
     }
 }
 
-/// Reads a key and says whether it is the one; if it is and that is where to stop, it fails.
+/// A reader of a key: true if it has the name, or an error if it is also the target.
 struct Key<'s> {
     name: &'s str,
     stop: Option<&'s Cell<Found>>,
@@ -151,7 +150,7 @@ impl Visitor<'_> for Key<'_> {
     }
 }
 
-/// Fails at whatever value is there.
+/// A reader that fails at any value.
 struct Here<'s>(&'s Cell<Found>);
 
 impl<'de> Visitor<'de> for Here<'_> {

@@ -1,6 +1,6 @@
-//! Texts that are no YAML.
+//! Texts that are not valid YAML.
 
-/// What keeps a text from being YAML, and what to do.
+/// A reason that a text is not YAML, with help.
 pub(super) struct Fault {
     pub(super) message: String,
     pub(super) help: Option<&'static str>,
@@ -8,8 +8,7 @@ pub(super) struct Fault {
     pub(super) at: (usize, usize),
 }
 
-/// Puts in words what the reader of YAML says of a text that it cannot read at a line and a column; `None` if
-/// it says something else.
+/// Explains the reader's error about a text that it cannot parse; `None` for other errors.
 pub(super) fn fault(said: &str, text: &str, at: (usize, usize)) -> Option<Fault> {
     let at = within(text, at);
     let says = |words: &str| said.starts_with(words);
@@ -36,7 +35,7 @@ pub(super) fn fault(said: &str, text: &str, at: (usize, usize)) -> Option<Fault>
     Some(Fault { message, help, at })
 }
 
-/// Of what has no end, where it begins.
+/// Explains a text or key without an end, placed at its start.
 fn unended(said: &str, text: &str) -> Option<Fault> {
     let at = context(said);
     let message = if said.starts_with("could not find expected ':'") {
@@ -60,7 +59,7 @@ fn one_document(text: &str) -> &'static str {
     }
 }
 
-/// A place in a text: what is missing behind its last line is missing at the end of that.
+/// Returns a place within a text: one behind the last line becomes the end of that line.
 fn within(text: &str, (line, column): (usize, usize)) -> (usize, usize) {
     let lines = text.lines().count();
     match text.lines().last() {
@@ -73,7 +72,7 @@ fn character(text: &str, (line, column): (usize, usize)) -> Option<char> {
     text.lines().nth(line.checked_sub(1)?)?.chars().nth(column.checked_sub(1)?)
 }
 
-/// Where what cannot be read begins: the second of two places that are told. The start of the text is not.
+/// Returns the start of the unreadable part: the second place in the error, else the start of the text.
 fn context(said: &str) -> (usize, usize) {
     let read = |at: &str| {
         let (line, column) = at.split_once(" column ")?;
@@ -83,7 +82,7 @@ fn context(said: &str) -> (usize, usize) {
     places.next().and_then(read).unwrap_or((1, 1))
 }
 
-/// The message about something that the reader expects.
+/// Returns the message about an element that the reader expected.
 fn missing(expected: &str) -> String {
     let expected = expected.split(", while ").next().unwrap_or(expected);
     let expected = expected.split(" at line ").next().unwrap_or(expected);

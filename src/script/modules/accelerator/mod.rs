@@ -179,7 +179,7 @@ fn by_name(context: NativeCallContext, name: &str) -> Fallible<ScriptAccelerator
     })
 }
 
-/// The accelerator of a family with what scripts see of it: types of its own where it has some.
+/// Converts a family to a value of scripts, with its own script types if it has any.
 fn of_family(family: &Arc<dyn Accelerator>) -> ScriptAccelerator {
     let model: &dyn Any = family.as_ref();
     match model.downcast_ref::<Chaidnn>() {

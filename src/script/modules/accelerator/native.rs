@@ -15,7 +15,7 @@ use crate::space::{Choice, shown};
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
-/// A native accelerator with the values that scripts see of it.
+/// A native accelerator, with the values that scripts exchange with it.
 pub(in crate::script) trait NativeAccelerator: Send + Sync {
     /// The accelerator itself.
     fn model(&self) -> &dyn Accelerator;
@@ -23,7 +23,7 @@ pub(in crate::script) trait NativeAccelerator: Send + Sync {
     /// The configurations as a part of a space.
     fn part(&self) -> ScriptPart;
 
-    /// The cost of a network on a configuration.
+    /// Estimates the costs of a network on a configuration.
     fn estimate(
         &self,
         context: &NativeCallContext,
@@ -33,8 +33,7 @@ pub(in crate::script) trait NativeAccelerator: Send + Sync {
     ) -> Fallible<Dynamic>;
 }
 
-/// A family without types of its own in scripts: a configuration is a map of its choices, an
-/// estimate a map of metrics.
+/// A family without its own script types: a configuration is a map of choices, an estimate a map of metrics.
 pub(super) struct Plain(pub Arc<dyn Accelerator>);
 
 impl NativeAccelerator for Plain {
@@ -87,7 +86,7 @@ impl NativeAccelerator for Plain {
     }
 }
 
-/// The option of a choice whose value a script gives.
+/// Returns the option of a choice that has the value given by a script.
 fn option(context: &NativeCallContext, map: &Map, choice: &Choice) -> Result<u16, String> {
     let Choice { name, options, .. } = choice;
     let value = map.get(name.as_str()).ok_or_else(|| format!("lacks `{name}`"))?;
@@ -100,7 +99,7 @@ fn option(context: &NativeCallContext, map: &Map, choice: &Choice) -> Result<u16
     })
 }
 
-/// Asks an accelerator for the cost of a pair, and notes that it gave numbers.
+/// Asks an accelerator for the costs of a pair, and records its use.
 pub(super) fn ask(
     context: &NativeCallContext,
     host: &Host,
@@ -119,7 +118,7 @@ pub(super) fn ask(
     Ok(metrics)
 }
 
-/// The network that a script gives an accelerator of a name.
+/// Returns the network that a script gives to the accelerator `name`; any other value is an error.
 pub(in crate::script::modules) fn network(
     context: &NativeCallContext,
     name: &str,
@@ -128,7 +127,7 @@ pub(in crate::script::modules) fn network(
     net.try_cast_result().map_err(|value| wrong(context, name, "a network", &value))
 }
 
-/// The error of an accelerator that is given something else than it estimates.
+/// Returns the error of an accelerator that was given a value it cannot estimate.
 pub(in crate::script::modules) fn wrong(
     context: &NativeCallContext,
     name: &str,
@@ -139,7 +138,7 @@ pub(in crate::script::modules) fn wrong(
     error_at_call(context, format!("{name} estimates {expected}, and was given {given}"))
 }
 
-/// Metrics as scripts see them.
+/// Converts metrics to a map of a script.
 pub(super) fn to_map(metrics: Metrics) -> Map {
     metrics.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
 }
@@ -167,7 +166,7 @@ mod tests {
         Arc::new(draft.finish().unwrap())
     });
 
-    /// Lanes that multiply, at one of two clocks.
+    /// A test accelerator: multiplier lanes at one of two clocks.
     struct Lanes;
 
     impl Accelerator for Lanes {
@@ -210,7 +209,7 @@ mod tests {
         }
     }
 
-    /// What an expression gives of a network of 442,368 multiply-accumulates and the accelerator.
+    /// Evaluates an expression with `lanes`, the accelerator, and `net`, of 442,368 multiply-accumulates.
     fn eval(expression: &str) -> Result<Dynamic, String> {
         let engine = script_engine(PathBuf::new());
         let mut scope = Scope::new();

@@ -1,4 +1,4 @@
-//! Accelerators that scripts define.
+//! Accelerators defined by scripts.
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, NativeCallContext, Position};
 
@@ -14,7 +14,7 @@ use crate::script::services::{Host, ScriptNetwork, Traced};
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
-/// What `estimate` has to be.
+/// The form of the function `estimate`, for messages.
 pub(super) const FORM: &str =
     "a function of a network and a configuration, such as |net, config| #{ latency_ms: 1.0 }";
 
@@ -29,20 +29,20 @@ pub(in crate::script) struct Scripted {
     estimate: Closure,
 }
 
-/// Where the space comes from.
+/// The source of the space.
 pub(super) enum Space {
-    /// It is at hand.
+    /// A value.
     Given(Dynamic),
-    /// A function gives it.
+    /// A function that returns it.
     Made(Closure),
 }
 
-/// Whether a value may be the space: a part, one in the making, or a map of parts.
+/// Returns true if a value can be a space: a part, a draft of one, or a map of parts.
 pub(super) fn is_space(value: &Dynamic) -> bool {
     value.is::<ScriptPart>() || value.is::<ScriptDraft>() || value.is::<Map>()
 }
 
-/// What a script's function says of a pair.
+/// The result of a script's estimate of a pair.
 struct Cost {
     metrics: Map,
     layers: Option<Dynamic>,
@@ -54,7 +54,7 @@ impl Scripted {
         Self { name: name.to_owned(), space, estimate }
     }
 
-    /// How many levels of values its functions have captured.
+    /// Returns the nesting depth of the values that its functions have captured.
     pub(super) const fn levels(&self) -> usize {
         let estimate = self.estimate.levels();
         match &self.space {
@@ -67,7 +67,7 @@ impl Scripted {
         &self.name
     }
 
-    /// The space as the script gives it; `position` is where it is asked for.
+    /// Returns the space that the script gives; `position` is the place of errors.
     pub(super) fn space(&self, engine: &Engine, position: Position) -> Fallible<Dynamic> {
         let space = match &self.space {
             Space::Given(space) => return Ok(space.clone()),
@@ -84,7 +84,7 @@ impl Scripted {
         Err(failed(reason, position))
     }
 
-    /// The metrics of a pair that a script asks for.
+    /// Returns the metrics of a pair for a script, and records the use of the accelerator.
     pub(super) fn cost(
         &self,
         context: &NativeCallContext,
@@ -106,7 +106,7 @@ impl Scripted {
         Ok(metrics)
     }
 
-    /// The metrics of a pair that a sweep asks for.
+    /// Returns the metrics of a pair for a sweep.
     pub(in crate::script) fn estimate(
         &self,
         engine: &Engine,
@@ -119,7 +119,7 @@ impl Scripted {
         Ok(metrics.iter().map(|(name, value)| (name.to_string(), number(value))).collect())
     }
 
-    /// Asks the script's function; the inner error is of what it gave.
+    /// Calls the script's function; the inner error is about its result.
     fn ask(
         &self,
         engine: &Engine,
@@ -137,7 +137,7 @@ impl Scripted {
         format!("the estimate of accelerator `{}` {reason}", self.name)
     }
 
-    /// A function with another number of parameters is, to the engine, one that there is not.
+    /// Explains a function with a wrong number of parameters, which the engine reports as unknown.
     fn explain(
         &self,
         (function, what, form): (&Closure, &str, &str),
@@ -176,7 +176,7 @@ fn failed(reason: String, position: Position) -> Box<EvalAltResult> {
     Box::new(EvalAltResult::ErrorRuntime(reason.into(), position))
 }
 
-/// A metric's value, if its name and value are fit for one.
+/// Returns the value of a metric; an invalid name, or anything but a finite number, is an error.
 fn metric(name: &str, value: &Dynamic) -> Result<f64, String> {
     check_metric_name(name).map_err(|error| format!("is wrong: {error}"))?;
     number(value).filter(|number| number.is_finite()).ok_or_else(|| {
@@ -185,7 +185,7 @@ fn metric(name: &str, value: &Dynamic) -> Result<f64, String> {
     })
 }
 
-/// What a script says of layers and parts.
+/// Reads the costs of layers and parts that a script gives.
 fn breakdown(layers: Option<Dynamic>, parts: Option<Dynamic>) -> Result<Breakdown, String> {
     let mut breakdown = Breakdown::default();
     for (at, mut entry) in entries(LAYERS, layers)?.into_iter().enumerate() {
@@ -209,7 +209,7 @@ fn breakdown(layers: Option<Dynamic>, parts: Option<Dynamic>) -> Result<Breakdow
     Ok(breakdown)
 }
 
-/// The maps of an array, each with a name.
+/// Reads an array of maps, each with a `name`; empty if there is no value.
 fn entries(what: &str, value: Option<Dynamic>) -> Result<Vec<Map>, String> {
     let Some(value) = value else { return Ok(Vec::new()) };
     let kind = a_type(type_name(value.type_name()));

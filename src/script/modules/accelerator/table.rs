@@ -1,4 +1,4 @@
-//! Measured devices in scripts.
+//! Tables of measured devices in scripts.
 
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 
@@ -13,7 +13,7 @@ use crate::script::services::Host;
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
 
-/// The devices of an imported table.
+/// Opens the devices of an imported table.
 pub(super) fn open(
     context: &NativeCallContext,
     host: &Host,
@@ -64,7 +64,7 @@ impl NativeAccelerator for Devices {
     }
 }
 
-/// The text that a table knows a network by.
+/// Returns the text by which a table knows a network: that of a cell, or the one given.
 fn key(net: &Dynamic) -> Option<String> {
     if let Some(cell) = net.read_lock::<Cell201>() {
         return Some(cell.to_string());

@@ -13,21 +13,22 @@ use crate::script::sandbox::depth::HoldsFunctions;
 /// An accelerator with all its configurations.
 #[derive(Clone)]
 pub(in crate::script) enum ScriptAccelerator {
-    /// Of the program: a model, or a table of measurements.
+    /// An accelerator of the program: a model, or a table of measurements.
     Native(Arc<dyn NativeAccelerator>),
-    /// Defined by the script. It is no [`Accelerator`](crate::accel::Accelerator): its function takes
-    /// values of the script instead of options, and runs in the engine of the call that asks it,
-    /// whose limits hold for it too.
+    /// An accelerator that the script defines.
+    ///
+    /// It is no [`Accelerator`](crate::accel::Accelerator): its function takes script values instead of
+    /// options, and runs in the engine and under the limits of its caller.
     Scripted(Arc<Scripted>),
 }
 
 impl ScriptAccelerator {
-    /// Wraps a native one.
+    /// Wraps a native accelerator.
     pub(in crate::script) fn native(accelerator: impl NativeAccelerator + 'static) -> Self {
         Self::Native(Arc::new(accelerator))
     }
 
-    /// The model of a native family, for what only this family can do.
+    /// Returns the model if it is of the native family `T`.
     pub(in crate::script) fn family<T: Any>(&self) -> Option<&T> {
         match self {
             Self::Native(native) => {

@@ -1,4 +1,4 @@
-//! The options that name a layer's activation.
+//! The options for a layer's activation.
 
 use rhai::{EvalAltResult, NativeCallContext};
 
@@ -7,7 +7,7 @@ use crate::script::options::{Options, error_at_call_with_help};
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
-/// A convolution's activation and its place: by `relu`, or by `activation` and `activation_order`.
+/// Reads a convolution's activation and its order: from `relu`, or from `activation` and `activation_order`.
 pub(super) fn conv_activation(
     context: &NativeCallContext,
     options: &mut Options<'_>,
@@ -41,7 +41,7 @@ pub(super) fn conv_activation(
     }
 }
 
-/// The option `activation`.
+/// Reads the option `activation`.
 pub(super) fn activation(options: &mut Options<'_>) -> Fallible<Option<Activation>> {
     let Some(value) = options.take("activation") else { return Ok(None) };
     let known = value.clone().into_string().ok().and_then(|name| name.parse().ok());

@@ -16,20 +16,20 @@ use crate::script::services::ScriptNetwork;
 /// The most layers of a network that a script builds.
 const MAX_LAYERS: usize = 10_000;
 
-/// The most inputs of a layer, and the longest name in bytes.
+/// The most inputs of a layer, and the longest name in characters.
 const MAX_INPUTS: usize = 1_000;
 const LONGEST_NAME: usize = 100;
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
-/// A network in the making. Its copies are one and the same.
+/// A network under construction; its copies share it.
 #[derive(Clone)]
 struct ScriptBuilder {
     image: LayerId,
     net: Arc<Mutex<NetworkBuilder>>,
 }
 
-/// What a layer of a network in the making gives.
+/// The output of a layer in a network under construction.
 #[derive(Clone)]
 struct Tensor {
     id: LayerId,
@@ -51,7 +51,7 @@ impl ScriptBuilder {
         Tensor { id, shape: self.lock().shape(id), net: self.net.clone() }
     }
 
-    /// The layer behind a tensor, which must be one of this network.
+    /// Returns the layer of a tensor; a tensor of another network is an error.
     fn own(&self, context: &NativeCallContext, tensor: &Tensor) -> Fallible<LayerId> {
         if Arc::ptr_eq(&self.net, &tensor.net) {
             return Ok(tensor.id);
@@ -62,7 +62,7 @@ impl ScriptBuilder {
         ))
     }
 
-    /// Adds a layer; one without a name gets its kind and a number.
+    /// Adds a layer; one without a name is named by its kind and a number.
     fn push(
         &self,
         context: &NativeCallContext,
@@ -476,7 +476,7 @@ fn pool(
     net.push(context, name, operation(Window { kernel, stride, padding, ceil }), &[x])
 }
 
-/// A size that must be given.
+/// Takes a required size.
 fn needed(
     context: &NativeCallContext,
     options: &mut Options<'_>,
@@ -489,7 +489,7 @@ fn needed(
     }
 }
 
-/// The padding: "same" keeps the image's size at stride 1.
+/// Takes the padding of each side: a number, or "same" to keep the image's size at stride 1.
 fn padding(options: &mut Options<'_>, kernel: usize, default: Dynamic) -> Fallible<usize> {
     let value = options.take("padding").unwrap_or(default);
     if value.clone().into_string().is_ok_and(|word| word == "same") {
@@ -505,7 +505,7 @@ fn padding(options: &mut Options<'_>, kernel: usize, default: Dynamic) -> Fallib
     }
 }
 
-/// The name among options that have nothing else.
+/// Takes the name from options that have no other entry.
 fn name_of(
     context: &NativeCallContext,
     function: &'static str,

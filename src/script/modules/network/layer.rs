@@ -1,4 +1,4 @@
-//! The layers of a network as scripts walk them.
+//! Layers of a network, as scripts iterate over them.
 
 use rhai::{Array, Module};
 
@@ -7,7 +7,7 @@ use crate::network::{Activation, ActivationOrder, Layer, Operation};
 use crate::script::native::{name_type, native};
 use crate::script::services::ScriptNetwork;
 
-/// One layer of a network.
+/// A layer of a network.
 #[derive(Clone)]
 pub(super) struct ScriptLayer {
     net: ScriptNetwork,
@@ -28,7 +28,7 @@ impl ScriptLayer {
     }
 }
 
-/// The place of an operation's activation in a word: "before", "after" or "none".
+/// Returns the order of an operation's activation as a word: "before", "after" or "none".
 const fn order_word(operation: Operation) -> &'static str {
     match (operation.activation(), operation) {
         (Activation::None, _) => "none",

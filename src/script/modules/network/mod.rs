@@ -1,4 +1,4 @@
-//! Networks in scripts: what can be asked of one, its layers, and the builder.
+//! Networks in scripts: their properties, their layers, and the builder.
 
 mod activation;
 mod builder;
