@@ -1,7 +1,7 @@
 //! Networks of inverted residual blocks.
 //!
-//! Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (CVPR 2018), table 2 and figure
-//! 4. Channels are scaled by the width and rounded as in the reference code, to multiples of 8 that are at
+//! Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (CVPR 2018), figure 4 and table
+//! 2; channels are scaled by the width and rounded as in the reference code, to multiples of 8 that are at
 //! least 90 % of the exact number.
 
 use super::{Activation, LayerSink, Network, NetworkBuilder, NetworkError, Operation, Shape};

@@ -1,4 +1,4 @@
-//! A trial of an experiment: a few evaluations and a rehearsal of its phases.
+//! A dry run of an experiment: a few evaluations and a rehearsal of its phases.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ type Judge<'a> = dyn Fn(&Result<Metrics, Failure>) -> Result<(), Failure> + 'a;
 /// A check of a point before its evaluation; returns the failure if there is one.
 type Screen<'a> = dyn Fn(&Point) -> Option<Failure> + 'a;
 
-/// The result of trying an experiment out.
+/// The result of a dry run.
 pub struct Tried {
     /// The number of points that were drawn and evaluated.
     pub points: usize,
@@ -65,7 +65,7 @@ pub struct Tried {
 }
 
 impl Tried {
-    /// Tries an experiment out; `runs` is true if it can be run.
+    /// Does a dry run of an experiment; `runs` is true if it can be run.
     ///
     /// # Errors
     /// If a run would end with an error: no point can be evaluated or judged, a function of the script
