@@ -10,20 +10,20 @@ use crate::space::{Domain, Illegal};
 
 /// A piece of hardware that runs networks, in one of several configurations.
 ///
-/// A configuration is an option for each choice of [`Accelerator::space`], as a point has them.
-/// A model whose own types are faster to build has functions for these, with the ones here on top.
+/// A configuration is an option for each choice of [`Accelerator::space`], in the same order as in a point. A
+/// model may also have faster functions on types of its own, and implement these methods with them.
 pub trait Accelerator: Any + Send + Sync {
-    /// The name in scripts and results.
+    /// The identifier in scripts and results.
     fn id(&self) -> &str;
 
-    /// The version of the model or the hash of the measurements: estimates of different versions
-    /// are not to be mixed.
+    /// The version of the model, or the hash of the measurements. Estimates of different versions must not be
+    /// mixed.
     fn version(&self) -> &str;
 
     /// The source of the numbers as results show it, such as `latency and area: CHaiDNN model`.
     fn source(&self) -> String;
 
-    /// Whether the numbers were observed on the hardware; a model's are not.
+    /// Returns true if the numbers were measured on the hardware, false if a model computes them.
     fn is_measured(&self) -> bool {
         false
     }
@@ -37,22 +37,25 @@ pub trait Accelerator: Any + Send + Sync {
     /// The configurations.
     fn space(&self) -> Arc<dyn Domain>;
 
-    /// The form in which the accelerator takes networks.
+    /// The form in which the accelerator takes networks: layers, unless overridden.
     fn network_form(&self) -> NetworkForm {
         NetworkForm::Layers
     }
 
-    /// The cost of a network on a configuration.
+    /// Estimates the cost of a network on a configuration.
     ///
     /// # Errors
-    /// The configuration is none or cannot run the network, or nothing is known of the pair.
+    /// If the network has the wrong form, if the configuration is illegal or cannot run the network, or if
+    /// the pair was not measured.
     fn estimate(
         &self,
         network: Workload<'_>,
         configuration: &[u16],
     ) -> Result<Metrics, AcceleratorError>;
 
-    /// The share of each layer and of each part of the accelerator; empty where that is not known.
+    /// Breaks the cost of a network on a configuration down by layer and by part of the accelerator.
+    ///
+    /// A list is empty where shares are unknown.
     ///
     /// # Errors
     /// As [`Accelerator::estimate`].
@@ -63,58 +66,58 @@ pub trait Accelerator: Any + Send + Sync {
     ) -> Result<Breakdown, AcceleratorError>;
 }
 
-/// Why a pair has no estimate.
+/// Reasons that a pair of network and configuration has no estimate.
 #[derive(Debug, thiserror::Error)]
 pub enum AcceleratorError {
-    /// The network comes in another form.
+    /// The network is in a form that the accelerator does not take.
     #[error(transparent)]
     Form(#[from] WrongForm),
-    /// The options are no configuration.
+    /// The options are not a legal configuration.
     #[error(transparent)]
     Configuration(#[from] Illegal),
-    /// The model's own reason.
+    /// An error of the model, such as a layer that it cannot run.
     #[error(transparent)]
     Model(Box<dyn Error + Send + Sync>),
 }
 
 impl AcceleratorError {
-    /// Wraps the error of a model; its text stays as it is.
+    /// Wraps the error of a model and keeps its text.
     pub fn model(error: impl Error + Send + Sync + 'static) -> Self {
         Self::Model(Box::new(error))
     }
 }
 
-/// What each layer of a network and each part of an accelerator has in what a pair costs.
+/// The cost of a pair, by layer of the network and by part of the accelerator.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Breakdown {
     /// The layers, in the order in which they run.
     pub layers: Vec<LayerCost>,
     /// The parts of the accelerator.
     pub parts: Vec<PartCost>,
-    /// What else there is to say.
+    /// A remark on the whole, such as whether the design fits its FPGA.
     pub note: Option<String>,
 }
 
-/// What a layer, or an operation of one, costs.
+/// The cost of a layer, or of one operation of a layer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LayerCost {
     /// The layer's name.
     pub name: String,
     /// The engine that runs it, where there are several.
     pub engine: Option<String>,
-    /// When it starts, in ms from the start, where layers overlap.
+    /// Start time in ms from the start of the run, where layers overlap.
     pub start_ms: Option<f64>,
-    /// What it spends most of its time on.
+    /// The bottleneck, such as `compute` or `weights`.
     pub bound: Option<String>,
-    /// Its own share: `latency_ms` is how long it takes.
+    /// Metrics of this layer alone; `latency_ms` is its duration.
     pub metrics: Metrics,
 }
 
-/// What a part of an accelerator has in it, such as its area.
+/// A part of an accelerator and its share of a cost, such as area.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PartCost {
     /// The part's name.
     pub name: String,
-    /// Its own share, in the order in which it is shown.
+    /// Metrics of this part alone, in the order in which results show them.
     pub metrics: Vec<(String, f64)>,
 }

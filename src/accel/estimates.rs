@@ -1,42 +1,44 @@
-//! Estimates that cost much more than a look-up, each paid for once.
+//! Estimates that cost much more than a look-up, each computed once.
 
 use std::sync::{Arc, OnceLock};
 
 use crate::util::keep_error::KeepError;
 use crate::util::single_flight::Flights;
 
-/// Where estimates are kept between runs of the program.
+/// Storage for estimates between runs of the program.
 pub trait Estimates: Send + Sync {
-    /// What is kept under a key.
+    /// Returns the estimate stored under a key, if there is one.
     ///
     /// # Errors
     /// It cannot be read.
     fn get(&self, key: &str) -> Result<Option<String>, KeepError>;
 
-    /// Keeps an estimate under a key.
+    /// Stores an estimate under a key.
     ///
     /// # Errors
     /// It cannot be written.
     fn put(&self, key: &str, estimate: &str) -> Result<(), KeepError>;
 
-    /// What is being estimated.
+    /// The keys whose estimates are being computed.
     fn flights(&self) -> &Flights;
 }
 
-/// Estimates of one experiment: kept, if there is a place to keep them.
+/// The estimates of one experiment, cached in [`Estimates`] if that is set.
 #[derive(Default)]
 pub struct EstimateCache {
     kept: OnceLock<Arc<dyn Estimates>>,
 }
 
 impl EstimateCache {
-    /// Keeps estimates, and finds those that are kept; the first call counts.
+    /// Sets the storage; calls after the first have no effect.
     pub fn keep_in(&self, kept: Arc<dyn Estimates>) {
         let _ = self.kept.set(kept);
     }
 
-    /// The estimate under the key of everything that decides it, and whether it was known; what is not
-    /// known is computed, by one thread.
+    /// Returns the estimate of a key, and true if it came from the storage.
+    ///
+    /// The key must name everything that the estimate depends on. A missing estimate is computed by one
+    /// thread and stored; without storage, every call computes.
     ///
     /// # Errors
     /// Its computation fails, which is not kept, or what is kept cannot be read or written.

@@ -1,4 +1,4 @@
-//! Accelerators: what a network costs on hardware.
+//! Accelerators: the cost of a network on hardware.
 
 mod accelerator;
 pub mod chaidnn;

@@ -7,9 +7,9 @@ use std::sync::{Arc, LazyLock};
 use super::accelerator::Accelerator;
 use super::chaidnn::{Chaidnn, Platform};
 
-/// The families, a line each: the accelerator that `accelerator::native(NAME)` gives.
+/// The constructors of the families; `accelerator::native(NAME)` in a script finds one by its id.
 ///
-/// Scripts find a family by its id, and the record of a run has its version.
+/// The provenance of a run records the version of each family.
 const FAMILIES: &[fn() -> Arc<dyn Accelerator>] =
     &[|| Arc::new(Chaidnn { platform: Platform::codesign_nas() })];
 
@@ -26,14 +26,14 @@ pub fn find(id: &str) -> Option<&'static Arc<dyn Accelerator>> {
     families().iter().find(|family| family.id() == id)
 }
 
-/// The number of the family that an accelerator is of; `None` for one that is not native, such as a
-/// table of measurements, which may have any id.
+/// The index of an accelerator's family; `None` if it is not native, such as a table of measurements, which
+/// may have any id.
 pub fn family_of(accelerator: &dyn Accelerator) -> Option<usize> {
     let kind = |accelerator: &dyn Accelerator| Any::type_id(accelerator);
     families().iter().position(|family| kind(family.as_ref()) == kind(accelerator))
 }
 
-/// The version of each family's model, by its id.
+/// The version of each family's model, by family id.
 pub fn versions() -> BTreeMap<String, String> {
     let version =
         |family: &Arc<dyn Accelerator>| (family.id().to_owned(), family.version().to_owned());

@@ -1,35 +1,34 @@
-//! What a scan of many networks over all configurations asks and answers.
+//! The query and the result of a scan of many networks over all configurations.
 
-/// A pair whose latency is within the limit.
+/// A pair whose latency is within the limit of its class.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Found {
-    /// The network's number.
+    /// The number of the network.
     pub network: u32,
     /// The number of the class of configurations.
     pub class: u32,
-    /// The latency of a batch in ms.
+    /// The latency of a batch, in ms.
     pub latency_ms: f64,
 }
 
-/// A count of pairs whose latency passes a threshold.
+/// A threshold on latency, and the weight of each class in the count of pairs that pass it.
 #[derive(Clone, Debug)]
 pub struct Level {
-    /// The networks that count: so many from the first that is scanned.
+    /// The number of networks that count, from the first scanned.
     pub networks: usize,
-    /// For each class, the highest latency in ms that passes.
+    /// The highest latency in ms that passes, for each class.
     pub most_ms: Vec<f64>,
-    /// For each class, how many of its configurations count.
+    /// The number of configurations that count, for each class.
     pub weight: Vec<u32>,
 }
 
-/// What a scan found.
+/// The result of a scan.
 #[derive(Clone, Debug, Default)]
 pub struct Scan {
-    /// The pairs within the limits of their classes: in the order of the networks scanned, then by
-    /// class.
+    /// The pairs within the limits of their classes, ordered by network as scanned, then by class.
     pub found: Vec<Found>,
-    /// For each level, how many pairs pass.
+    /// The number of pairs that pass, for each level.
     pub counts: Vec<u64>,
-    /// The highest finite latency in ms.
+    /// The highest finite latency, in ms.
     pub highest_ms: f64,
 }

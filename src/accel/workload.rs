@@ -6,20 +6,20 @@ use std::sync::OnceLock;
 
 use crate::network::Network;
 
-/// A network whose cost is asked for.
+/// A network to estimate, in one of the forms of [`NetworkForm`].
 #[derive(Clone, Copy, Debug)]
 pub enum Workload<'a> {
-    /// Its layers.
+    /// The layers.
     Layers(&'a PreparedNetwork),
-    /// The text that a table of measurements knows it by, such as that of its cell.
+    /// The key of the network in a table of measurements, such as the text of its cell.
     Key(&'a str),
 }
 
 impl<'a> Workload<'a> {
-    /// The layers.
+    /// Returns the layers.
     ///
     /// # Errors
-    /// There are none: the network is a key.
+    /// If the network is a key.
     pub const fn layers(self) -> Result<&'a PreparedNetwork, WrongForm> {
         match self {
             Self::Layers(network) => Ok(network),
@@ -27,10 +27,10 @@ impl<'a> Workload<'a> {
         }
     }
 
-    /// The text that stands for the network.
+    /// Returns the key of the network.
     ///
     /// # Errors
-    /// There is none: the network has its layers.
+    /// If the network is given by its layers.
     pub const fn key(self) -> Result<&'a str, WrongForm> {
         match self {
             Self::Key(key) => Ok(key),
@@ -39,7 +39,7 @@ impl<'a> Workload<'a> {
     }
 }
 
-/// The forms of networks.
+/// The forms in which an accelerator may take networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NetworkForm {
     /// [`Workload::Layers`].
@@ -57,24 +57,24 @@ impl fmt::Display for NetworkForm {
     }
 }
 
-/// A network in a form that an accelerator does not take.
+/// A network in a form that the accelerator does not take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the accelerator takes {expected}, and was given another form of it")]
 pub struct WrongForm {
-    /// What it takes.
+    /// The form that the accelerator takes.
     pub expected: NetworkForm,
 }
 
-/// A network, with what accelerators derive of it once for all configurations.
+/// A network with the values that accelerators derive from it, each computed once for all configurations.
 pub struct PreparedNetwork {
     network: Network,
     derived: Slot,
 }
 
-/// Something derived, and the place of the next.
+/// A derived value and the link to the next.
 ///
-/// Of a network there are as many as there are families that were asked about it, so that a search
-/// along the chain costs less than a map would, and needs no lock.
+/// A network has one for each accelerator family that uses it, so walking the chain is cheaper than a map and
+/// needs no lock.
 #[derive(Default)]
 struct Slot {
     value: OnceLock<Box<dyn Any + Send + Sync>>,
@@ -82,7 +82,7 @@ struct Slot {
 }
 
 impl PreparedNetwork {
-    /// Wraps a network of which nothing is derived yet.
+    /// Wraps a network; nothing is derived yet.
     pub fn new(network: Network) -> Self {
         Self { network, derived: Slot::default() }
     }
@@ -92,8 +92,10 @@ impl PreparedNetwork {
         &self.network
     }
 
-    /// A family's own form of the network, such as a program for its engines; made by the first call
-    /// of this type, and known by its type.
+    /// Returns the value of type `T` derived from the network, such as a program for an accelerator's
+    /// engines.
+    ///
+    /// The first call for a type computes it with `make`; later calls return the same value.
     pub fn derived<T: Any + Send + Sync>(&self, make: impl Fn(&Network) -> T) -> &T {
         let mut slot = &self.derived;
         loop {

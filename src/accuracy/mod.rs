@@ -1,4 +1,4 @@
-//! What a network reaches: from a benchmark's table, a predictor, or a training of its own.
+//! The accuracy of networks: from a benchmark's table, a predictor, or a training run.
 
 pub mod nasbench101;
 pub mod nasbench201;

@@ -17,7 +17,7 @@ const VERSION: u32 = 1;
 const HEADER_LENGTH: usize = 36;
 const MAX_SEEDS: usize = 3;
 
-/// A counted payload of this many bytes has every cell trained [`MAX_SEEDS`] times.
+/// The payload length in bytes if every cell was trained [`MAX_SEEDS`] times.
 const LONGEST_PAYLOAD: usize = CELL_COUNT * (1 + Dataset::ALL.len() * MAX_SEEDS * 2);
 
 static EMBEDDED: &[u8] = include_bytes!("../../data/nasbench201/nasbench201.bin");
@@ -35,7 +35,7 @@ pub enum Dataset {
 }
 
 impl Dataset {
-    /// Every data set, in the order of the file.
+    /// All data sets, in the order of the file.
     pub const ALL: [Self; 3] = [Self::Cifar10, Self::Cifar100, Self::ImageNet16];
 
     /// The name that scripts use.
@@ -63,7 +63,7 @@ impl fmt::Display for Dataset {
     }
 }
 
-/// A name that is not that of a data set of the benchmark.
+/// An unknown name of a data set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "NAS-Bench-201 has no data set `{0}`; its data sets are `cifar10`, `cifar100`, `imagenet16`"
@@ -81,7 +81,7 @@ impl FromStr for Dataset {
     }
 }
 
-/// What is wrong with the bytes of a table.
+/// Reasons that bytes cannot be decoded as a table.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TableError {
     /// The bytes end before the table does.
@@ -90,56 +90,56 @@ pub enum TableError {
          write it anew with data/nasbench201/convert.py"
     )]
     Truncated {
-        /// The number of bytes there are.
+        /// The number of bytes.
         found: usize,
-        /// The number of bytes there must be.
+        /// The number of bytes that a whole table would have.
         expected: usize,
     },
-    /// The bytes are something else.
+    /// The bytes are not a table.
     #[error(
         "not a NAS-Bench-201 table: it does not begin with `NB201ACC`; \
          write one with data/nasbench201/convert.py"
     )]
     Magic,
-    /// The table is of a format that this program does not know.
+    /// The table has a format version that this program does not read.
     #[error(
         "the NAS-Bench-201 table has format version {found}, and this program reads version \
          {VERSION}; use the program that came with the table"
     )]
     Version {
-        /// The version of the table.
+        /// The format version of the table.
         found: u32,
     },
-    /// The bytes are not those that were written.
+    /// The content does not match its checksum, or cannot be decoded.
     #[error(
         "the NAS-Bench-201 table is corrupted: {0}; write it anew with data/nasbench201/convert.py"
     )]
     Corrupted(String),
 }
 
-/// The validation accuracies of all 15,625 cells on three data sets, of 1 to 3 trainings each.
+/// The validation accuracies of all 15,625 cells on three data sets, from 1 to 3 trainings each.
 ///
-/// Rows are in the order of [`Cell201::index`]. Every accuracy is a whole number of correctly
-/// classified images out of [`Dataset::images`].
+/// Rows are in the order of [`Cell201::index`]. An accuracy is a whole number of correctly classified images
+/// out of [`Dataset::images`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nasbench201Table {
     /// The number of trainings of each cell.
     seeds: Vec<u8>,
-    /// The correctly classified images: by data set, then by cell, then by training, with zeros
-    /// for trainings that a cell does not have.
+    /// The number of correctly classified images: by data set, then by cell, then by training. Trainings that
+    /// a cell lacks are 0.
     correct: Vec<[u16; MAX_SEEDS]>,
 }
 
 impl Nasbench201Table {
-    /// The beginning of a hash of the embedded table (BLAKE3, hexadecimal).
+    /// The first 16 hexadecimal digits of a BLAKE3 hash of the embedded table.
     pub fn digest() -> String {
         blake3::hash(EMBEDDED).to_hex()[..16].to_owned()
     }
 
-    /// The table that is part of the program, decoded at the first call.
+    /// Returns the table that is embedded in the program, decoded by the first call.
     ///
     /// # Errors
-    /// The program was built from a damaged file.
+    /// If the program was built from a corrupted file.
     pub fn embedded() -> Result<&'static Self, &'static TableError> {
         static TABLE: OnceLock<Result<Nasbench201Table, TableError>> = OnceLock::new();
         TABLE.get_or_init(|| Self::decode(EMBEDDED)).as_ref()
@@ -148,7 +148,7 @@ impl Nasbench201Table {
     /// Decodes a table.
     ///
     /// # Errors
-    /// Bytes that are cut short, of something else, of a newer version, or damaged.
+    /// If the bytes are truncated, not a table, of another version, or corrupted.
     pub fn decode(bytes: &[u8]) -> Result<Self, TableError> {
         let known = bytes.len().min(MAGIC.len());
         if bytes[..known] != MAGIC[..known] {
@@ -225,10 +225,10 @@ impl Nasbench201Table {
         f64::from(correct) / (row.len() as f64 * f64::from(dataset.images()))
     }
 
-    /// The validation accuracy of each training of a cell, as a fraction.
+    /// The validation accuracies of the trainings of a cell, as fractions.
     ///
-    /// The trainings are in ascending order of their random seeds, which are among 777, 888 and
-    /// 999; which of them a cell with fewer than three has is not recorded.
+    /// They are in ascending order of the random seeds, which are among 777, 888 and 999. A cell with fewer
+    /// than three trainings does not record which seeds it has.
     pub fn seeds(
         &self,
         cell: Cell201,
@@ -238,7 +238,7 @@ impl Nasbench201Table {
         self.row(cell, dataset).iter().map(move |&correct| f64::from(correct) / images)
     }
 
-    /// The number of trainings of a cell, the same on each data set: 1 to 3.
+    /// The number of trainings of a cell, from 1 to 3, the same on each data set.
     pub fn seed_count(&self, cell: Cell201) -> usize {
         usize::from(self.seeds[cell.index()])
     }
@@ -260,8 +260,8 @@ fn take<'b>(rest: &mut &'b [u8], length: usize) -> Result<&'b [u8], TableError> 
     Ok(head)
 }
 
-/// Restores a count from its stored form: the folded difference to the mean, rounded down, of the
-/// counts of the earlier trainings; for the first training, the count itself.
+/// Restores a count from its stored form: the zigzag-coded difference to the mean, rounded down, of the
+/// counts of the earlier trainings. The first training is stored as is.
 fn restore(stored: u16, earlier: &[u16]) -> Option<u16> {
     let total: u32 = earlier.iter().map(|&correct| u32::from(correct)).sum();
     let Some(mean) = total.checked_div(earlier.len() as u32) else {
@@ -328,7 +328,7 @@ mod tests {
         assert_eq!(rows, 50);
     }
 
-    /// The optimal validation accuracies of Dong and Yang 2020, table 5.
+    /// The best validation accuracies, from Dong and Yang 2020, table 5.
     #[test]
     fn the_best_cells_are_the_published_ones() {
         let best = |dataset| {

@@ -1,4 +1,4 @@
-//! Accuracies by training, each paid for once.
+//! Accuracies by training, with a cache of training runs.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -19,105 +19,105 @@ use crate::train::{
 use crate::util::keep_error::KeepError;
 use crate::util::single_flight::Flights;
 
-/// How often a training in progress is brought to the disk.
+/// The interval between checkpoints of a training in progress.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(20);
 
-/// Steps that a rehearsal measures.
+/// The number of steps that a rehearsal times.
 const MEASURED_STEPS: u32 = 4;
 
-/// A rehearsal stops to measure after so long; the time of further trainings is told by that of those.
+/// The time that a rehearsal spends on measuring; it estimates later trainings from the last measurement.
 const MEASURE_FOR: Duration = Duration::from_millis(200);
 
-/// A training that is done, as it is kept.
+/// A finished training run, as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainingRecord {
-    /// The set of images.
+    /// The name of the data set.
     pub data: String,
-    /// How the network was trained.
+    /// The recipe of the training.
     pub recipe: Recipe,
-    /// The seed.
+    /// The random seed.
     pub seed: u64,
-    /// The network's trainable parameters.
+    /// The number of trainable parameters of the network.
     pub parameters: u64,
-    /// Its multiply-accumulates for an image.
+    /// The multiply-accumulates of the network per image.
     pub macs: u64,
-    /// Its hash.
+    /// The hash of the network.
     pub network: String,
-    /// What came of it.
+    /// The result of the training.
     pub training: Training,
-    /// Seconds that it took.
+    /// The duration in seconds.
     pub seconds: f64,
 }
 
-/// Where trainings are kept between runs of the program.
+/// Storage for training runs between runs of the program.
 pub trait Trainings: Send + Sync {
-    /// The record of a training, if there is one.
+    /// Returns the record of a training, if there is one.
     ///
     /// # Errors
     /// It cannot be read.
     fn get(&self, key: &str) -> Result<Option<TrainingRecord>, KeepError>;
 
-    /// Keeps a record for good.
+    /// Stores a record permanently.
     ///
     /// # Errors
     /// It cannot be written.
     fn put(&self, key: &str, record: &TrainingRecord) -> Result<(), KeepError>;
 
-    /// Where a training keeps its checkpoint while it lasts.
+    /// The path of the checkpoint of a training in progress.
     fn checkpoint(&self, key: &str) -> PathBuf;
 
-    /// What is being trained, by whichever trainer.
+    /// The keys of the trainings in progress, of all trainers.
     fn flights(&self) -> &Flights;
 }
 
-/// Something that happened to a training.
+/// An event of a training.
 #[derive(Clone, Copy, Debug)]
 pub enum TrainingEvent<'a> {
-    /// A step was done.
+    /// A step is finished.
     Step {
-        /// The seed.
+        /// The random seed.
         seed: u64,
-        /// How far it has come.
+        /// The progress so far.
         progress: &'a TrainProgress,
     },
-    /// It is done.
+    /// The training is finished, or was found in the cache.
     Done {
-        /// Its record.
+        /// The record of the training.
         record: &'a TrainingRecord,
-        /// Whether it was known before.
+        /// True if the record was cached.
         known: bool,
     },
 }
 
-/// A training that a rehearsal left out.
+/// The estimated cost of a training that a rehearsal skipped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Estimate {
-    /// The training's key.
+    /// The key of the training.
     pub key: String,
-    /// Seconds that it would take.
+    /// The estimated duration in seconds.
     pub seconds: f64,
-    /// Bytes of memory that it would take.
+    /// The estimated memory in bytes.
     pub bytes: usize,
 }
 
-/// What a rehearsal met.
+/// The state of a rehearsal.
 #[derive(Default)]
 struct Rehearsal {
-    /// Makes the stand-ins of one rehearsal differ from those of another.
+    /// A salt that makes the stand-in results of two rehearsals differ.
     salt: u64,
     left_out: Vec<Estimate>,
-    /// The keys of trainings that are kept.
+    /// The keys of the trainings found in the cache.
     known: BTreeSet<String>,
-    /// The keys of those left out since they were taken last.
+    /// The keys of the trainings skipped since the last [`Trainer::take_asked`].
     asked: BTreeSet<String>,
     measuring: Duration,
-    /// Of the last training that was measured: seconds for a multiply-accumulate of a step, and bytes.
+    /// The last measurement: seconds per multiply-accumulate of a step, and bytes of memory.
     measured: Option<(f64, usize)>,
 }
 
 type Observe = dyn Fn(&TrainingEvent<'_>) + Send + Sync;
 
-/// Trains networks, one at a time, or remembers how they came out.
+/// Trains networks, one at a time, and caches the results.
 pub struct Trainer {
     data: PathBuf,
     threads: usize,
@@ -127,12 +127,12 @@ pub struct Trainer {
     stop: OnceLock<Arc<AtomicBool>>,
     observe: OnceLock<Box<Observe>>,
     interrupted: AtomicBool,
-    /// What a rehearsal has met, if this is one.
+    /// The state of the rehearsal, if this is one.
     rehearsal: Mutex<Option<Rehearsal>>,
 }
 
 impl Trainer {
-    /// A trainer on some threads that finds images in a folder of data.
+    /// Makes a trainer with a number of threads that reads images from a data folder.
     pub fn new(data: PathBuf, threads: usize) -> Self {
         Self {
             data,
@@ -147,50 +147,51 @@ impl Trainer {
         }
     }
 
-    /// Keeps trainings, and finds those that are kept; the first call counts.
+    /// Sets the storage of training runs; calls after the first have no effect.
     pub fn keep_in(&self, kept: Arc<dyn Trainings>) {
         let _ = self.kept.set(kept);
     }
 
-    /// Ends trainings once the flag is true; the first call counts.
+    /// Sets a flag that stops trainings once it is true; calls after the first have no effect.
     pub fn stop_at(&self, stop: Arc<AtomicBool>) {
         let _ = self.stop.set(stop);
     }
 
-    /// Tells of trainings; the first call counts.
+    /// Sets the observer of trainings; calls after the first have no effect.
     pub fn observe(&self, observe: impl Fn(&TrainingEvent<'_>) + Send + Sync + 'static) {
         let _ = self.observe.set(Box::new(observe));
     }
 
-    /// Whether a training was broken off by the flag.
+    /// Returns true if the flag of [`Trainer::stop_at`] interrupted a training.
     pub fn was_interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
     }
 
-    /// From now on trainings that are not known are left out: the first are measured for some steps, and
-    /// how they come out is made up. With another salt other numbers are made up.
+    /// Starts a rehearsal, which skips the trainings that are not cached.
+    ///
+    /// The cost of the first ones is measured on some steps. Results are made up from the key and `salt`.
     pub fn rehearse(&self, salt: u64) {
         lock(&self.rehearsal).get_or_insert_default().salt = salt;
     }
 
-    /// The trainings that a rehearsal has left out so far, each once.
+    /// The estimates of the trainings that a rehearsal has skipped so far, one for each key.
     pub fn left_out(&self) -> Vec<Estimate> {
         lock(&self.rehearsal).as_ref().map_or_else(Vec::new, |met| met.left_out.clone())
     }
 
-    /// The keys of the trainings that a rehearsal has left out since the last call.
+    /// Returns the keys of the trainings that a rehearsal has skipped since the last call.
     pub fn take_asked(&self) -> BTreeSet<String> {
         lock(&self.rehearsal)
             .as_mut()
             .map_or_else(BTreeSet::new, |met| std::mem::take(&mut met.asked))
     }
 
-    /// How many different trainings a rehearsal found kept.
+    /// The number of distinct trainings that a rehearsal found in the cache.
     pub fn found(&self) -> usize {
         lock(&self.rehearsal).as_ref().map_or(0, |met| met.known.len())
     }
 
-    /// The hashes of the sets of images read so far, by name.
+    /// The names and hashes of the data sets read so far, sorted.
     pub fn digests(&self) -> Vec<(String, String)> {
         let sets = lock(&self.sets);
         let mut digests: Vec<_> = sets
@@ -201,10 +202,10 @@ impl Trainer {
         digests
     }
 
-    /// A set of images, read once.
+    /// Returns a data set, which is read once.
     ///
     /// # Errors
-    /// There is no such set, it is not there, or a file of it cannot be used.
+    /// If there is no such data set, it is not in the data folder, or one of its files cannot be read.
     pub fn dataset(&self, name: &str) -> Result<Arc<Dataset>, TrainError> {
         let mut sets = lock(&self.sets);
         if let Some(known) = sets.get(name) {
@@ -216,7 +217,7 @@ impl Trainer {
         Ok(set)
     }
 
-    /// The key of a training.
+    /// The key of a training, which identifies it in the cache.
     ///
     /// # Errors
     /// As [`Trainer::dataset`].
@@ -230,10 +231,13 @@ impl Trainer {
         Ok(training_key(network, &*self.dataset(data)?, recipe, seed))
     }
 
-    /// The record of a training, and whether it was known: one that is kept, or a new one, which is.
+    /// Returns the record of a training from the cache, or trains and stores it.
+    ///
+    /// The flag is true if no training took place: the record was cached, or a rehearsal made it up.
     ///
     /// # Errors
-    /// The training makes no sense, diverges or is interrupted; or images, records or checkpoints fail.
+    /// If the recipe does not fit the network or data, the training diverges or is interrupted, or images,
+    /// records or checkpoints cannot be read or written.
     pub fn train(
         &self,
         network: &Network,
@@ -245,10 +249,10 @@ impl Trainer {
         Ok((record, model.is_none()))
     }
 
-    /// As [`Trainer::train`], with the trained model, for which a training that is known is done again.
+    /// Trains a network and returns the model; a training that is cached is repeated.
     ///
     /// # Errors
-    /// As [`Trainer::train`], or this is a rehearsal.
+    /// As [`Trainer::train`], or if this is a rehearsal.
     pub fn train_model(
         &self,
         network: &Network,
@@ -338,7 +342,7 @@ impl Trainer {
 }
 
 impl Rehearsal {
-    /// What a training would take: some steps are measured, unless enough of others have been.
+    /// Estimates the cost of a training, measuring some steps unless [`MEASURE_FOR`] is spent.
     fn estimate(
         &mut self,
         job: &Job<'_>,
@@ -364,7 +368,7 @@ impl Rehearsal {
     }
 }
 
-/// The seconds of a step of a training.
+/// Measures the seconds per step of a training, after a warm-up step.
 fn measure(job: &Job<'_>, executor: &mut Executor) -> Result<f64, TrainError> {
     let Job { network, data, recipe, seed } = *job;
     let model = Model::new(network, seed, &Device::Cpu)?;
@@ -385,7 +389,7 @@ fn measure(job: &Job<'_>, executor: &mut Executor) -> Result<f64, TrainError> {
     Ok(started.elapsed().as_secs_f64() / f64::from(MEASURED_STEPS))
 }
 
-/// The record of a training that is left out, made up of its key: an accuracy from 0.1 to 0.95.
+/// The record of a skipped training, made up from its key and the salt; the accuracy is 0.1 to 0.95.
 fn stand_in(job: &Job<'_>, key: &str, salt: u64) -> TrainingRecord {
     let recipe = job.recipe;
     let digest = blake3::hash(format!("{key} {salt}").as_bytes());
@@ -396,7 +400,7 @@ fn stand_in(job: &Job<'_>, key: &str, salt: u64) -> TrainingRecord {
     record_of(job, Training { curve, test: score, stopped: false }, 0.0)
 }
 
-/// The record of a training that took some seconds.
+/// The record of a training that took `seconds`.
 fn record_of(job: &Job<'_>, training: Training, seconds: f64) -> TrainingRecord {
     let Job { network, data, recipe, seed } = *job;
     TrainingRecord {

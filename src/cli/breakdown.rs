@@ -1,4 +1,4 @@
-//! What layers and parts have in what a pair costs, as tables.
+//! Tables of the cost of a pair by layer and by part.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -9,19 +9,19 @@ use tandem::report::{Cell, Format, Table};
 use tandem::run::Failure;
 use tandem::script::Traced;
 
-/// Operations that are shown where not all are asked for.
+/// The maximum number of operations shown without `--all`.
 const SHOWN: usize = 20;
 
-/// The metric of a layer that says how long it takes.
+/// The metric of a layer's duration.
 const LATENCY: &str = "latency_ms";
 
-/// The breakdown of an estimate.
+/// Returns the breakdown of an estimate.
 pub fn of(traced: &Traced) -> Result<&Breakdown, CliError> {
     let failed = |error: &Failure| CliError::Experiment { rendered: format!("error: {error}") };
     traced.breakdown.as_ref().map_err(failed)
 }
 
-/// Prints what the time is spent on, the longest layers or all, and the parts.
+/// Prints the time by engine and bottleneck, the longest layers or all, and the parts.
 pub fn print(out: &mut impl Write, breakdown: &Breakdown, all: bool) -> Result<(), CliError> {
     print_time(out, breakdown)?;
     if !breakdown.layers.is_empty() {
@@ -43,7 +43,7 @@ pub fn print(out: &mut impl Write, breakdown: &Breakdown, all: bool) -> Result<(
     Ok(())
 }
 
-/// Layers with their costs, a row each.
+/// Tabulates layers with their costs.
 pub fn layers(breakdown: &Breakdown, shown: &[&LayerCost]) -> Table {
     let whole = latency_ms(breakdown);
     let has = |is: fn(&LayerCost) -> bool| breakdown.layers.iter().any(is);
@@ -86,7 +86,7 @@ fn length(layer: &LayerCost) -> f64 {
     layer.metrics.get(LATENCY).copied().unwrap_or(0.0)
 }
 
-/// When the last layer ends; where layers follow each other, the sum of what they take.
+/// The latency of the whole: the latest end of a layer, or without start times the sum of the durations.
 fn latency_ms(breakdown: &Breakdown) -> f64 {
     let layers = &breakdown.layers;
     let ends: Option<Vec<f64>> =
@@ -97,7 +97,7 @@ fn latency_ms(breakdown: &Breakdown) -> f64 {
     )
 }
 
-/// Prints the time by engine and by what binds it, where either is known.
+/// Prints the time by engine and by bottleneck, where either is known.
 fn print_time(out: &mut impl Write, breakdown: &Breakdown) -> Result<(), CliError> {
     let whole = latency_ms(breakdown);
     let told = |layer: &LayerCost| layer.engine.is_some() || layer.bound.is_some();
@@ -143,7 +143,7 @@ fn print_time(out: &mut impl Write, breakdown: &Breakdown) -> Result<(), CliErro
     Ok(table.write(Format::Table, &mut *out)?)
 }
 
-/// Prints the parts of the accelerator, with the share of each in the first metric.
+/// Prints the parts of the accelerator, each with its share of the first metric.
 fn print_parts(out: &mut impl Write, breakdown: &Breakdown) -> Result<(), CliError> {
     let Some((first, _)) = breakdown.parts.iter().find_map(|part| part.metrics.first()) else {
         return Ok(());

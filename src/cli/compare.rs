@@ -1,4 +1,4 @@
-//! How close stored trials come to a sweep of the same space.
+//! Comparison of stored trials with a sweep of the same space.
 
 use std::collections::HashSet;
 use std::io::Write;
@@ -10,11 +10,10 @@ use tandem::report::{Format, Table};
 use tandem::store::{Outcome, Reader, RunRecord, SweepRecord, Trial};
 use tandem::sweep::stored_frontier;
 
-/// Prints the share of a sweep's frontier and hypervolume that trials reach, and how far their best
-/// are from the sweep's.
+/// Prints the share of a sweep's frontier and hypervolume that trials reach, and the regret of their best.
 ///
-/// The hypervolumes are measured from the worst value of each objective on the sweep's frontier, or
-/// from the costs of a reference point.
+/// Hypervolumes are measured from the costs of `reference` or, without one, from the worst value of each
+/// objective on the sweep's frontier.
 pub fn print(
     common: &Common,
     store: &dyn Reader,
@@ -78,7 +77,7 @@ pub fn print(
     Ok(())
 }
 
-/// The regret of the best trial for each objective of the sweep.
+/// Adds the regret of the best trial for each objective of the sweep.
 fn push_goals(table: &mut Table, sweep: &SweepRecord, swept: &[Trial], trials: &[Trial]) {
     for (index, goal) in sweep.goals.iter().enumerate() {
         let exact = swept

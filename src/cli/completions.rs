@@ -1,4 +1,4 @@
-//! `tandem completions`: what a shell needs to complete the program's command line.
+//! `tandem completions`: generates a shell completion script.
 
 use std::io::stdout;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! What every command shares: where things are, and how an experiment is loaded.
+//! Options that all commands share, and the loading of stores and experiments.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use tandem::session::{self, Loaded};
 use tandem::store::server::{self, Served};
 use tandem::store::{OpenMode, Reader, RunRecord, Store};
 
-/// Reads a count that makes no sense as 0.
+/// Parses a count that must be at least 1.
 pub fn at_least_one(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(0) => Err("it must be at least 1".to_owned()),
@@ -84,27 +84,27 @@ pub struct PairArgs {
 }
 
 impl Common {
-    /// How the program is to speak.
+    /// The settings of messages: quiet, JSON and color.
     pub const fn voice(&self) -> Voice {
         Voice { quiet: self.quiet || self.json, json: self.json, colour: self.color }
     }
 
-    /// Opens the store for writing; makes it if there is none.
+    /// Opens the store for writing and creates it if it does not exist.
     pub fn store(&self) -> Result<Served, CliError> {
         Ok(Served::new(Store::open(&self.store, OpenMode::ReadWrite)?))
     }
 
-    /// What can be read of a store that must be there, whichever process has it open.
+    /// Opens an existing store for reading, even while another process has it open.
     pub fn reader(&self) -> Result<Arc<dyn Reader>, CliError> {
         Ok(server::open(&self.store)?)
     }
 
-    /// Opens a store that must be there for writing.
+    /// Opens an existing store for writing.
     pub fn existing_store(&self) -> Result<Served, CliError> {
         Ok(Served::new(Store::open(&self.store, OpenMode::ReadWriteMustExist)?))
     }
 
-    /// Opens a store that must be there, and that no process writes, for reading.
+    /// Opens an existing store for reading; no process may write it.
     pub fn store_to_read(&self) -> Result<Store, CliError> {
         Ok(Store::open(&self.store, OpenMode::ReadOnlyMustExist)?)
     }
@@ -119,7 +119,7 @@ impl Common {
         Ok(session::load(file, set, self.data.as_deref())?)
     }
 
-    /// Loads an experiment with settings that are already complete.
+    /// Loads an experiment with complete settings.
     pub fn load_with(&self, file: &Path, settings: Settings) -> Result<Loaded, CliError> {
         Ok(session::load_with(file, settings, self.data.as_deref())?)
     }
@@ -130,8 +130,10 @@ impl Common {
     }
 }
 
-/// Whether a table of trials of some runs labels accuracies as predicted: for people in the head of
-/// the column, for other programs, whose columns keep their names, in a note.
+/// Reports predicted accuracies of runs, and returns true if a table labels its column.
+///
+/// The label is for people, if all runs are predicted. Otherwise a note names the runs, as columns for
+/// programs keep their names.
 pub fn label_predicted(common: &Common, runs: &[RunRecord]) -> bool {
     let predicted: Vec<&str> =
         runs.iter().filter(|run| run.is_predicted()).map(|run| run.name.as_str()).collect();
@@ -144,8 +146,7 @@ pub fn label_predicted(common: &Common, runs: &[RunRecord]) -> bool {
     common.format == Format::Table && predicted.len() == runs.len()
 }
 
-/// Where what takes long to compute is kept between runs: `TANDEM_CACHE`, else `tandem` in the
-/// user's cache folder.
+/// The folder of caches: `TANDEM_CACHE`, else `tandem` in the user's cache folder.
 pub fn cache_dir() -> Option<PathBuf> {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("TANDEM_CACHE")
@@ -153,7 +154,7 @@ pub fn cache_dir() -> Option<PathBuf> {
         .or_else(|| env::home_dir().map(|home| home.join(".cache/tandem")))
 }
 
-/// Sends the program's log to standard error; `TANDEM_LOG` says how much of it.
+/// Sends the program's log to standard error, filtered by `TANDEM_LOG`.
 pub fn log() {
     let filter = EnvFilter::try_from_env("TANDEM_LOG")
         .unwrap_or_else(|_| EnvFilter::new("warn,sled=off,script=info"));

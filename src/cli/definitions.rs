@@ -1,4 +1,4 @@
-//! `tandem definitions`: what editors and people want to know of the functions of scripts.
+//! `tandem definitions`: writes definitions of the functions of scripts, for editors and people.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes the files of definitions into a folder; gives their paths.
+/// Writes the definition files into a folder; returns their paths.
 fn write_all(dir: &Path) -> Result<Vec<PathBuf>, CliError> {
     fs::create_dir_all(dir).map_err(|source| CliError::File { path: dir.to_owned(), source })?;
     let mut written = Vec::new();

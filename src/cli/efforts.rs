@@ -1,4 +1,4 @@
-//! What the trials of a run took.
+//! The cost of a run's trials.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,19 +10,19 @@ use tandem::store::{Reader, RunRecord};
 /// The costs of the trials of a run.
 #[derive(Default)]
 pub struct TrialCosts {
-    /// The time of all evaluations, in seconds; those at the same time count each.
+    /// The total time of evaluations, in seconds; parallel evaluations each count in full.
     pub seconds: f64,
-    /// How many trials used what was known before, by what that was.
+    /// The number of trials that used cached results, by kind of result.
     pub reused: BTreeMap<&'static str, u64>,
 }
 
 impl TrialCosts {
-    /// Those of all stored trials of a run.
+    /// The costs of all stored trials of a run.
     pub fn of(store: &dyn Reader, run: &RunRecord) -> Result<Self, CliError> {
         Self::since(store, run, 0)
     }
 
-    /// Those of the stored trials of a run from a step on.
+    /// The costs of the stored trials of a run from step `first` on.
     pub fn since(store: &dyn Reader, run: &RunRecord, first: u64) -> Result<Self, CliError> {
         let mut all = Self::default();
         for stretch in store.stretches(&run.name)? {
@@ -38,7 +38,7 @@ impl TrialCosts {
         Ok(all)
     }
 
-    /// What was not paid for again; nothing if all was.
+    /// The numbers of cached results in words; `None` if there are none.
     pub fn reused(&self) -> Option<String> {
         let counts: Vec<String> =
             self.reused.iter().map(|(name, count)| format!("{name} of {count}")).collect();
@@ -47,24 +47,24 @@ impl TrialCosts {
     }
 }
 
-/// What of a run this process has done.
+/// The part of a run that this process did.
 #[derive(Clone, Copy, Debug)]
 pub struct Took {
-    /// Trials.
+    /// The number of trials.
     pub trials: u64,
-    /// In what time.
+    /// The elapsed time.
     pub time: Duration,
 }
 
 impl Took {
-    /// Trials a second.
+    /// Trials per second.
     pub fn per_s(self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let trials = self.trials as f64;
         trials / self.time.as_secs_f64().max(1e-9)
     }
 
-    /// What its trials took, which are the last of the run.
+    /// The costs of these trials, which are the last of the run.
     pub fn efforts(
         self,
         store: &dyn Reader,

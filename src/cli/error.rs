@@ -1,4 +1,4 @@
-//! How a command fails: a message, a hint, an exit code.
+//! Errors of commands, with a message, a hint and an exit code.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -24,43 +24,43 @@ use tandem::train::data::AcquireError;
 /// The exit code of wrong usage.
 pub const USAGE: u8 = 2;
 
-/// How a command fails.
+/// Errors of commands.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// What was asked for makes no sense.
+    /// The request is invalid.
     #[error("{message}")]
     Usage {
-        /// What is wrong.
+        /// The problem.
         message: String,
-        /// What to try.
+        /// A remedy.
         hint: Option<String>,
     },
     /// The experiment cannot be loaded.
     #[error(transparent)]
     Script(#[from] ScriptError),
-    /// The experiment fails when it is called.
+    /// The experiment fails, with a message that is rendered already.
     #[error("{rendered}")]
     Experiment {
         /// The message, with its source line where that is known.
         rendered: String,
     },
-    /// A function of the experiment fails, at a place that is known.
+    /// A function of the experiment fails, at a known place.
     #[error("{diagnostic}")]
     Call {
-        /// What is said before it.
+        /// Text before the message.
         head: Option<String>,
-        /// What is wrong and where.
+        /// The message and its place.
         diagnostic: Box<Diagnostic>,
-        /// The texts that it points into.
+        /// The source texts that the diagnostic refers to.
         sources: Sources,
     },
     /// A query is wrong.
     #[error(transparent)]
     Query(#[from] QueryError),
-    /// The store refuses.
+    /// The store reports an error.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The run stops.
+    /// The run stops with an error.
     #[error(transparent)]
     Run(RunError),
     /// A table cannot be imported.
@@ -72,32 +72,32 @@ pub enum CliError {
     /// A table cannot be opened.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// A set of images cannot be downloaded or imported.
+    /// A data set cannot be downloaded or imported.
     #[error(transparent)]
     Acquire(#[from] AcquireError),
     /// A training fails.
     #[error(transparent)]
     Train(#[from] TrainError),
-    /// An objective cannot be read.
+    /// An objective cannot be parsed.
     #[error(transparent)]
     Objective(#[from] ParseObjectiveError),
-    /// A run's experiment changed.
+    /// The experiment of a run changed.
     #[error("run `{run}` cannot go on: {}", Change::list(changes))]
     Changed {
         /// The run's name.
         run: String,
-        /// What changed.
+        /// The changes.
         changes: Vec<Change>,
     },
     /// A study's file is wrong.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// A study's file or experiments changed.
+    /// The file or an experiment of a study changed.
     #[error("study `{study}` cannot go on: {}", Change::list(changes))]
     ChangedStudy {
         /// The study's name.
         study: String,
-        /// What changed.
+        /// The changes.
         changes: Vec<Change>,
         /// The study's file.
         file: PathBuf,
@@ -107,10 +107,10 @@ pub enum CliError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: std::io::Error,
     },
-    /// Writing the results failed.
+    /// The results cannot be written.
     #[error("cannot write the results: {0}")]
     Output(#[from] std::io::Error),
 }
@@ -142,7 +142,7 @@ impl From<SessionError> for CliError {
 }
 
 impl CliError {
-    /// The experiment fails, for a reason without a place.
+    /// An error of the experiment without a place.
     pub fn failed(reason: &str) -> Self {
         Self::Experiment { rendered: format!("error: {reason}") }
     }
@@ -217,7 +217,7 @@ impl CliError {
         }
     }
 
-    /// Prints what the store can return to nobody and gives the exit code.
+    /// Prints an error of the store that no caller can receive, and returns the exit code.
     pub fn report_store(error: &StoreError) -> i32 {
         let code = store_code(error);
         if Voice::get().json {
@@ -228,7 +228,7 @@ impl CliError {
         i32::from(code)
     }
 
-    /// What is wrong in a script and where, if that is what it is about.
+    /// The diagnostic and its source texts, if the error is about a place in a script.
     fn diagnostic(&self) -> Option<(&Diagnostic, &Sources)> {
         match self {
             Self::Script(ScriptError::Script { diagnostics, sources }) => {
@@ -241,7 +241,7 @@ impl CliError {
         }
     }
 
-    /// The message of an error in a script, with its source line where that is known.
+    /// The message of an error in a script, with its source line if that is known.
     pub fn rendered(&self) -> Option<String> {
         let colours = Voice::get().colours();
         match self {
@@ -264,7 +264,7 @@ impl CliError {
         })
     }
 
-    /// What is behind the failure and not in its message.
+    /// The causes of the error that its message does not include.
     fn causes(&self) -> Vec<String> {
         // The messages of the other kinds name their causes themselves.
         let mut source = match self {
@@ -279,7 +279,7 @@ impl CliError {
         causes
     }
 
-    /// The failure for other programs: what is left out does not apply.
+    /// The error as JSON; fields that do not apply are left out.
     fn json(&self) -> Value {
         let message = match (self, self.diagnostic()) {
             (Self::Call { head: Some(head), diagnostic, .. }, _) => {
@@ -310,7 +310,7 @@ impl CliError {
         object
     }
 
-    /// Prints the failure to standard error and gives its exit code.
+    /// Prints the error to standard error and returns its exit code.
     pub fn report(&self) -> ExitCode {
         if let Self::Output(error) = self
             && error.kind() == std::io::ErrorKind::BrokenPipe
@@ -335,8 +335,10 @@ impl CliError {
     }
 }
 
-/// Arguments that make no sense, for other programs: the first paragraph of what people are told, and
-/// as help the tips that follow it, or else how the command is used.
+/// A usage error as JSON.
+///
+/// The message is the first paragraph of the text for people; the help is the tips that follow or, without
+/// any, the usage.
 pub fn usage_json(error: &clap::Error) -> Value {
     let text = error.render().to_string();
     let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -359,7 +361,7 @@ pub fn usage_json(error: &clap::Error) -> Value {
     object
 }
 
-/// A message for other programs: under its kind, with its place, calls and help where there are any.
+/// A message as JSON under the key `kind`, with its place, notes, stack and help if there are any.
 pub fn described(kind: &str, message: &str, about: Option<&Diagnostic>) -> Value {
     let mut object = Map::new();
     object.insert(kind.to_owned(), message.into());

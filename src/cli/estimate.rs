@@ -1,4 +1,4 @@
-//! `tandem estimate`: one pair evaluated, outside a search.
+//! `tandem estimate`: evaluates one pair, outside a search.
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;

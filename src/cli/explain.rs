@@ -30,7 +30,7 @@ pub struct Args {
     all: bool,
 }
 
-/// Carries out the command.
+/// Runs the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let store = common.reader()?;
     let record = store.run(&args.run)?;
@@ -67,7 +67,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Refuses pairs that cannot be evaluated: a sweep needs no `evaluate`.
+/// Refuses a pair that cannot be evaluated, such as one of a sweep without `evaluate`.
 fn require_evaluate(loaded: &Loaded, record: &RunRecord) -> Result<(), CliError> {
     if record.sweep.is_none() || loaded.script.defines("evaluate") {
         return Ok(loaded.script.require("evaluate")?);
@@ -84,7 +84,7 @@ fn require_evaluate(loaded: &Loaded, record: &RunRecord) -> Result<(), CliError>
     })
 }
 
-/// The objectives of a run, or else what is customarily wanted of its metrics.
+/// The objectives of a run; without any, all its metrics, accuracy maximized and the others minimized.
 fn objectives(record: &RunRecord, metrics: &Metrics) -> Vec<Objective> {
     if !record.objectives.is_empty() {
         return record.objectives.clone();
@@ -124,7 +124,7 @@ fn print_pair(
     Ok(())
 }
 
-/// What each legal point that differs in one choice gives.
+/// Tabulates the legal points that differ in one choice, with the changes of the objectives.
 fn others(loaded: &Loaded, point: &Point, metrics: &Metrics, objectives: &[Objective]) -> Table {
     let space: &Space = loaded.script.space();
     let heads = objectives.iter().map(|o| format!("{} change", o.metric));
@@ -180,7 +180,7 @@ fn others(loaded: &Loaded, point: &Point, metrics: &Metrics, objectives: &[Objec
     table
 }
 
-/// Whether changes are for the better in every objective, for the worse, neither or a trade.
+/// Classifies changes of objectives as `better`, `worse`, `trade` if there are both, or `same`.
 fn verdict(objectives: &[Objective], changes: &[Option<f64>]) -> &'static str {
     let costs = || objectives.iter().zip(changes).filter_map(|(o, c)| c.map(|c| o.cost(c)));
     let (better, worse) = (costs().any(|cost| cost < 0.0), costs().any(|cost| cost > 0.0));

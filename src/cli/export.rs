@@ -1,4 +1,4 @@
-//! `tandem export`: all trials of a run, for other tools.
+//! `tandem export`: writes all trials of a run for other tools.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -65,7 +65,7 @@ struct Shape {
     effort: bool,
 }
 
-/// The columns that every export has, and those at its end.
+/// The columns of every export; [`EFFORT`] follows at the end unless left out.
 const FIXED: [(&str, Kind); 7] = [
     ("run", Kind::Text),
     ("step", Kind::Int),

@@ -1,4 +1,4 @@
-//! `tandem figure`: frontiers as a drawing.
+//! `tandem figure`: draws frontiers.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,10 +1,10 @@
-//! The pages of help: commands by what they are for, examples, and where to start.
+//! The pages of help: commands by purpose, examples, and first steps.
 
 use std::fmt::Write as _;
 
 use clap::Command;
 
-/// The commands by what they are for; any others come last.
+/// The commands by purpose; any others come last.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Write and search", &["new", "check", "run", "resume", "sweep", "study"]),
     (
@@ -80,10 +80,10 @@ const EXAMPLES: [(&str, &str); 11] = [
     ),
 ];
 
-/// Letters of what a command does in the list of commands.
+/// Length in characters above which a description in the list of commands is cut at a comma.
 const SHORT: usize = 80;
 
-/// What the program ends with.
+/// The exit codes and their meanings.
 pub const EXIT_CODES: [(u8, &str); 7] = [
     (0, "done"),
     (1, "the work failed"),
@@ -94,7 +94,7 @@ pub const EXIT_CODES: [(u8, &str); 7] = [
     (130, "interrupted; `tandem resume` goes on"),
 ];
 
-/// The variables of the environment that the program looks at.
+/// The environment variables that the program reads.
 pub const ENVIRONMENT: [(&str, &str); 7] = [
     ("TANDEM_STORE", "the folder of the store, as --store"),
     ("TANDEM_DATA", "the folder of benchmark tables and image sets, as --data"),
@@ -105,12 +105,12 @@ pub const ENVIRONMENT: [(&str, &str); 7] = [
     ("TERM", "`dumb`: no colours, and lines instead of bars"),
 ];
 
-/// Examples of a command.
+/// Returns the examples of a command.
 pub fn examples(name: &str) -> Option<&'static str> {
     EXAMPLES.into_iter().find(|(known, _)| *known == name).map(|(_, examples)| examples)
 }
 
-/// A command line with the pages of help of its commands.
+/// Adds examples and a list of commands by purpose to the help of a command line.
 pub fn described(command: Command) -> Command {
     let mut command = command;
     for (name, examples) in EXAMPLES {
@@ -156,7 +156,7 @@ fn template(command: &Command) -> String {
     text
 }
 
-/// What a command does, without the details.
+/// The description of a command up to its first colon, semicolon or period.
 fn in_short(command: &Command) -> String {
     let about = command.get_about().map_or_else(String::new, ToString::to_string);
     let mut text = about.as_str();
@@ -168,7 +168,7 @@ fn in_short(command: &Command) -> String {
     text.to_owned()
 }
 
-/// What is said where no command is given.
+/// The text that is printed if no command is given.
 pub fn start() -> String {
     format!(
         "\

@@ -1,4 +1,4 @@
-//! Ctrl-C.
+//! Handling of Ctrl-C.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -7,7 +7,7 @@ use tandem::note;
 use tandem::report::clear_bar;
 use tandem::session::Loaded;
 
-/// What Ctrl-C sets: the first stops at the next opportunity, the second at once.
+/// Returns the flag that Ctrl-C sets to stop at the next opportunity; a second Ctrl-C exits at once.
 pub fn stop() -> Arc<AtomicBool> {
     static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     STOP.get_or_init(listen).clone()
@@ -29,7 +29,7 @@ fn listen() -> Arc<AtomicBool> {
     stop
 }
 
-/// As [`stop`]; an experiment's trainings end by it, too.
+/// Returns the flag of [`stop`] and makes it interrupt the experiment's trainings too.
 pub fn stop_of(loaded: &Loaded) -> Arc<AtomicBool> {
     let stop = stop();
     loaded.script.host().trainer().stop_at(stop.clone());

@@ -21,7 +21,7 @@ pub struct Args {
     dir: Option<PathBuf>,
 }
 
-/// Carries out the command.
+/// Runs the command.
 pub fn run(args: &Args, command: Command) -> Result<ExitCode, CliError> {
     let mut command = command.disable_help_subcommand(true);
     command.build();
@@ -35,7 +35,7 @@ pub fn run(args: &Args, command: Command) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes the page of a command and those of its commands; gives how many.
+/// Writes the page of a command and those of its subcommands; returns the number of pages.
 fn write(command: &Command, dir: &Path) -> Result<usize, CliError> {
     let name = command.get_display_name().unwrap_or_else(|| command.get_name());
     let path = dir.join(format!("{name}.1"));
@@ -48,7 +48,7 @@ fn write(command: &Command, dir: &Path) -> Result<usize, CliError> {
         .map(|n| n + 1)
 }
 
-/// A page with what all commands share: exit codes and the environment.
+/// Renders a page, with the exit codes and environment variables that all commands share.
 fn page(command: Command) -> io::Result<Vec<u8>> {
     let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
     let has_commands = command.has_subcommands();

@@ -94,8 +94,7 @@ enum Command {
     Man(man::Args),
 }
 
-/// When the pages of help and the messages about wrong usage are coloured: what `--color` says, wherever
-/// it is, as they may come before the arguments are known to make sense.
+/// Finds the value of `--color` in the raw arguments, for help and usage errors, which come before parsing.
 fn colour(arguments: &[OsString]) -> ColorChoice {
     let mut choice = ColorChoice::Auto;
     for (index, argument) in arguments.iter().enumerate() {
@@ -114,13 +113,12 @@ fn colour(arguments: &[OsString]) -> ColorChoice {
     choice
 }
 
-/// Whether a message about wrong usage is to be JSON: whether `--json` is among the arguments, which may
-/// not make sense.
+/// Returns true if `--json` is among the raw arguments, so that usage errors are printed as JSON.
 fn is_json(arguments: &[OsString]) -> bool {
     arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json")
 }
 
-/// Says what is wrong with the arguments, or prints the page of help that they ask for.
+/// Prints a usage error, or the requested page of help.
 fn answer(error: &clap::Error, json: bool) -> ExitCode {
     if !error.use_stderr() {
         let _ = error.print();
@@ -134,10 +132,10 @@ fn answer(error: &clap::Error, json: bool) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
-/// Runs the program with the given arguments and says how it went.
+/// Runs the program with the given arguments and returns its exit code.
 ///
-/// Exit codes: 0 done, 1 the work failed, 2 wrong usage, 3 the script or its settings are wrong,
-/// 4 the store is damaged or held by another process, 99 a threshold does not hold, 130 interrupted and resumable.
+/// Exit codes: 0 done, 1 the work failed, 2 wrong usage, 3 the script or its settings are wrong, 4 the store
+/// is damaged or held by another process, 99 a threshold does not hold, 130 interrupted and resumable.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let (command, json) =

@@ -1,4 +1,4 @@
-//! `tandem new`: an experiment to begin with.
+//! `tandem new`: writes an experiment to start with.
 
 use std::fs;
 use std::io::{Write, stdout};
@@ -37,7 +37,7 @@ impl Template {
     }
 }
 
-/// The settings beside a script in a folder.
+/// The settings file of an experiment in a folder.
 const SETTINGS: &str = include_str!("../../scripts/templates/experiment.yaml");
 
 /// Writes an experiment to begin with: a script with comments, which runs as it is.
@@ -53,7 +53,7 @@ pub struct Args {
     folder: bool,
 }
 
-/// Carries out the command.
+/// Runs the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let name = if args.name.extension().is_some_and(|extension| extension == "rhai") {
         args.name.with_extension("")
@@ -98,7 +98,7 @@ fn taken_by(file: &Path) -> CliError {
     }
 }
 
-/// Writes a file that must not be there.
+/// Writes a file that must not exist yet.
 fn write(file: &Path, text: &str) -> Result<(), CliError> {
     let failed = |source: std::io::Error| match source.kind() {
         std::io::ErrorKind::AlreadyExists => taken_by(file),

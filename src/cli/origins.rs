@@ -1,4 +1,4 @@
-//! Where the numbers of a run come from.
+//! The provenance of a run's numbers.
 
 use std::io::{self, Write};
 
@@ -7,10 +7,10 @@ use tandem::metrics::Origin;
 use tandem::session::Loaded;
 use tandem::store::RunRecord;
 
-/// Columns of the label before what numbers come from.
+/// Columns that the label before a source takes.
 const LABEL: usize = 10;
 
-/// Prints where numbers come from.
+/// Prints origins, one per line.
 pub fn print_origins(out: &mut impl Write, origins: &[Origin]) -> io::Result<()> {
     if !origins.is_empty() {
         writeln!(out)?;
@@ -21,14 +21,14 @@ pub fn print_origins(out: &mut impl Write, origins: &[Origin]) -> io::Result<()>
     Ok(())
 }
 
-/// Where the numbers of a run come from: when it was made, and now.
+/// The origins in the record of a run, followed by those of the experiment as loaded now.
 pub fn all_origins(loaded: &Loaded, record: &RunRecord) -> Vec<Origin> {
     let mut all = record.origins.clone();
     all.extend(origins(loaded).into_iter().filter(|origin| !record.origins.contains(origin)));
     all
 }
 
-/// Where the numbers of an experiment came from so far, and how far they can be trusted.
+/// The origins of the numbers that an experiment has used so far.
 pub fn origins(loaded: &Loaded) -> Vec<Origin> {
     loaded.script.host().provenance().origins
 }

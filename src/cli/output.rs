@@ -1,4 +1,4 @@
-//! Where results go: standard output, or a file that is there whole or not at all.
+//! Destinations of results: standard output, or a file that is written atomically.
 
 use std::io::{self, BufWriter, IsTerminal, Write, stdout};
 use std::path::{Path, PathBuf};
@@ -9,21 +9,21 @@ use super::error::CliError;
 use tandem::report::Format;
 use tandem::util::atomic_file::{Replacement, Target};
 
-/// Where results go.
+/// The destination of results.
 pub struct Output(Place);
 
 enum Place {
-    /// Standard output, or a device or pipe that is named like a file.
+    /// Standard output, or a device or pipe named as a file.
     Stream(BufWriter<Box<dyn Write + Send>>),
-    /// The file, and the one beside it that becomes it at the end.
+    /// The path, and the temporary file beside it that replaces it at the end.
     File { file: BufWriter<Replacement>, path: PathBuf },
 }
 
 impl Output {
-    /// A file, or standard output without one.
+    /// Opens a file, or standard output if there is none.
     ///
     /// # Errors
-    /// The file cannot be made, or a format that is not for people would go to a terminal.
+    /// If the file cannot be created, or a binary format would go to a terminal.
     pub fn new(file: Option<&Path>, format: Format) -> Result<Self, CliError> {
         let Some(path) = file else {
             refuse_terminal(format)?;
@@ -45,10 +45,10 @@ impl Output {
         Self(Place::Stream(BufWriter::new(Box::new(out))))
     }
 
-    /// Puts everything in its place.
+    /// Flushes the output and moves a file to its path.
     ///
     /// # Errors
-    /// The file's or standard output's.
+    /// If the file or standard output cannot be written.
     pub fn finish(self) -> Result<(), CliError> {
         match self.0 {
             Place::Stream(mut out) => Ok(out.flush()?),
@@ -77,19 +77,19 @@ impl Write for Output {
     }
 }
 
-/// Prints one JSON object for other programs.
+/// Prints a JSON object to standard output.
 pub fn print_json(object: &Value) -> Result<(), CliError> {
     let mut out = stdout().lock();
     serde_json::to_writer_pretty(&mut out, object).map_err(io::Error::from)?;
     Ok(writeln!(out)?)
 }
 
-/// Names of files for other programs.
+/// Lists the paths of files as JSON.
 pub fn names<'p>(files: impl IntoIterator<Item = &'p Path>) -> Value {
     files.into_iter().map(|file| json!(file.display().to_string())).collect()
 }
 
-/// Refuses to write bytes to a terminal.
+/// Refuses to write a binary format to a terminal.
 pub fn refuse_terminal(format: Format) -> Result<(), CliError> {
     if format == Format::Parquet && stdout().is_terminal() {
         return Err(CliError::Usage {

@@ -12,7 +12,7 @@ use tandem::query::select;
 use tandem::report::{Format, TrialColumns, number};
 use tandem::store::{Outcome, Reader, RunRecord, Trial};
 
-/// Vectors that the hypervolume may take in all its steps: some seconds.
+/// The maximum number of vectors that the hypervolume may process in all its steps; it takes some seconds.
 const MAX_VECTORS: u64 = 20_000_000;
 
 /// Prints the non-dominated trials of one or more runs, and their hypervolume.
@@ -36,7 +36,7 @@ pub struct Args {
     sweep: Option<String>,
 }
 
-/// Carries out the command.
+/// Runs the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let store = common.reader()?;
     let runs = select(store.as_ref(), &args.runs)?;

@@ -61,7 +61,7 @@ pub struct Args {
     output: Option<PathBuf>,
 }
 
-/// Carries out the command.
+/// Runs the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let store = common.reader()?;
     let reader = store.as_ref();
@@ -87,12 +87,12 @@ struct Question {
 
 /// The options that hold expressions, taken apart.
 struct Texts {
-    /// The text and whether the highest come first.
+    /// The expressions to sort by, and true for descending order.
     sort: Vec<(String, bool)>,
-    /// The name of the column and the text.
+    /// The names of the group columns and their expressions.
     by: Vec<(String, String)>,
     aggregates: Vec<Aggregate>,
-    /// The name of the column and the text.
+    /// The names of the selected columns and their expressions.
     select: Vec<(String, String)>,
 }
 
@@ -145,8 +145,9 @@ impl Texts {
     }
 }
 
-/// What compiles the expressions: with the functions of a script at hand if one is named, or if they
-/// call one of the only run's.
+/// Makes the compiler of expressions.
+///
+/// It knows the functions of the script that `--script` names or, if expressions call one, of the only run's.
 fn asker(
     common: &Common,
     reader: &dyn Reader,
@@ -167,7 +168,7 @@ fn asker(
     Ok(Asker::of_run(reader, record, common.data_dir(None), &all, &args.set)??)
 }
 
-/// The runs as far as some expressions ask for them, and the names that there are.
+/// Loads the facts of runs that the expressions need, and the names known in them.
 fn subjects(
     common: &Common,
     reader: &dyn Reader,
@@ -257,7 +258,7 @@ fn trials(
     Ok(ExitCode::SUCCESS)
 }
 
-/// What an option is called in messages.
+/// The name of an option in messages, numbered if it occurs several times.
 fn label(option: &str, index: usize, count: usize) -> String {
     if count > 1 { format!("{option} {}", index + 1) } else { option.to_owned() }
 }

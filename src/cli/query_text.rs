@@ -1,6 +1,6 @@
-//! Lists of expressions on the command line, taken apart.
+//! Parsing of lists of expressions on the command line.
 
-/// The parts of a list between its commas, but for those within brackets and texts.
+/// Splits a list at its commas, except those within brackets and strings.
 pub fn split(list: &str) -> Vec<&str> {
     let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_usize);
     let mut quote = None;
@@ -28,7 +28,7 @@ pub fn split(list: &str) -> Vec<&str> {
     parts.into_iter().map(str::trim).filter(|part| !part.is_empty()).collect()
 }
 
-/// An expression and the name before it, if it has one: `name=expression`.
+/// Splits an expression from the name before it, if it has one: `name=expression`.
 pub fn named(text: &str) -> (Option<&str>, &str) {
     let text = text.trim();
     match text.split_once('=') {
@@ -43,7 +43,7 @@ pub fn named(text: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// A key to sort by, and whether the highest come first: `KEY`, `KEY:min` or `KEY:max`.
+/// Parses a sort key, `KEY`, `KEY:min` or `KEY:max`; the flag is true for descending order.
 pub fn sort_key(text: &str) -> (String, bool) {
     match text.rsplit_once(':') {
         Some((key, "max")) => (key.to_owned(), true),

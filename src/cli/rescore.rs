@@ -1,4 +1,4 @@
-//! `tandem rescore`: what another reward makes of a run's metrics.
+//! `tandem rescore`: applies another reward to the metrics of a run.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use tandem::script::{Diagnostic, ScriptError};
 use tandem::session::{Loaded, stored_settings};
 use tandem::store::{Entry, Reader, RunRecord};
 
-/// Reasons of failures that are shown.
+/// The maximum number of reasons of failures that are shown.
 const REASONS: usize = 5;
 
 /// Applies another reward to the metrics of a run, without evaluating anything, and shows how the
@@ -44,7 +44,7 @@ pub struct Args {
     output: Option<PathBuf>,
 }
 
-/// Carries out the command.
+/// Runs the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let store = common.reader()?;
     let reader = store.as_ref();
@@ -86,7 +86,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The experiment with the other reward.
+/// Loads the experiment with the other reward.
 fn load(common: &Common, args: &Args, record: &RunRecord) -> Result<Loaded, CliError> {
     if let Some(file) = &args.script {
         return common.load(file, &args.set);
@@ -98,7 +98,7 @@ fn load(common: &Common, args: &Args, record: &RunRecord) -> Result<Loaded, CliE
     common.load_with(Path::new(&record.file), settings)
 }
 
-/// The reward of each phase of the run, where the schedule gives one; the script's own where not.
+/// The reward of each phase of the run where the schedule has one; otherwise the script's own applies.
 fn rewards(
     reader: &dyn Reader,
     loaded: &Loaded,
@@ -138,7 +138,7 @@ fn rewards(
     Ok(rewards)
 }
 
-/// Refuses an objective about a metric that no trial of the run has.
+/// Refuses an objective with a metric that no trial of the run has.
 fn refuse_missing_objective(
     loaded: &Loaded,
     record: &RunRecord,
@@ -152,7 +152,7 @@ fn refuse_missing_objective(
     }
 }
 
-/// Refuses a reward that fails for want of a metric that no trial of the run has.
+/// Refuses a reward that fails because no trial of the run has some metric.
 fn refuse_missing(record: &RunRecord, known: &Known, rescored: &Rescored) -> Result<(), CliError> {
     for (failure, ..) in &rescored.failures {
         let about = ["the map has no entry `", "the objective is about `"];
@@ -184,7 +184,7 @@ fn lacks(record: &RunRecord, known: &Known, metric: &str, place: Option<String>)
     }
 }
 
-/// How the run changes, as names and values.
+/// Summarizes the changes as names and values.
 fn summary(
     record: &RunRecord,
     rescored: &Rescored,
@@ -261,7 +261,7 @@ fn columns(known: &Known, predicted: bool) -> Vec<Column> {
         .collect()
 }
 
-/// The best pairs after and before, in the order of their ranks after.
+/// The rows of the best pairs before and after, in the order of their ranks after.
 fn top(
     reader: &dyn Reader,
     record: &RunRecord,

@@ -1,4 +1,4 @@
-//! `tandem resume`: goes on with an interrupted run.
+//! `tandem resume`: resumes an interrupted run.
 
 use std::process::ExitCode;
 

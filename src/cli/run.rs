@@ -40,7 +40,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     carry_on(common, &loaded, &store, record)
 }
 
-/// Runs from where the store's journal ends, then prints the summary.
+/// Runs from the end of the stored trials on, then prints the summary.
 pub fn carry_on(
     common: &Common,
     loaded: &Loaded,
@@ -79,7 +79,7 @@ pub fn carry_on(
     }
 }
 
-/// Prints the summary of a run; `false` if a training that it asks for was interrupted.
+/// Prints the summary of a run; returns `false` if a training that it requests was interrupted.
 pub fn summary_to_the_end(
     common: &Common,
     loaded: &Loaded,

@@ -1,4 +1,4 @@
-//! What a run came to, as one JSON object.
+//! The outcome of a run as one JSON object.
 
 use serde_json::{Map, Value, json};
 
@@ -11,8 +11,10 @@ use tandem::script::SummaryTable;
 use tandem::session::Loaded;
 use tandem::store::{Outcome, Reader, RunRecord, Trial};
 
-/// Prints the outcome of a run: counts, phases, the best trial, the frontier, thresholds, the script's own
-/// tables, where the numbers come from, and what this process took for its trials.
+/// Prints the outcome of a run.
+///
+/// It has counts, phases, the best trial, the frontier, thresholds, the script's own tables, origins, and the
+/// time of this process and the results it took from the cache.
 pub fn print(
     loaded: &Loaded,
     store: &dyn Reader,
@@ -77,7 +79,7 @@ pub fn print(
     print_json(&object)
 }
 
-/// A trial with what it chose and came to.
+/// A trial with its point and outcome.
 fn trial_object(record: &RunRecord, trial: &Trial) -> Value {
     let phase = record.phases.get(trial.phase as usize).map(|phase| phase.name.as_str());
     let mut object = Map::new();

@@ -1,4 +1,4 @@
-//! `tandem runs`: what is in the store.
+//! `tandem runs`: lists the runs of the store.
 
 use std::io::stdout;
 use std::process::ExitCode;

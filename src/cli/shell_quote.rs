@@ -1,6 +1,6 @@
-//! Words of commands, as a shell takes them.
+//! Quoting of words for a shell.
 
-/// A word that stands for itself on a command line: in single quotes, where a shell would read it otherwise.
+/// Quotes a word for a command line: in single quotes, if a shell would change it otherwise.
 pub fn quoted(word: &str) -> String {
     let is_plain = |letter: char| letter.is_alphanumeric() || "_-./,:=@%+".contains(letter);
     if !word.is_empty() && word.chars().all(is_plain) {

@@ -1,4 +1,4 @@
-//! `tandem show`: one run or one trial in full.
+//! `tandem show`: shows one run or one trial in full.
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
@@ -68,7 +68,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints what the run printed when it finished, or would if it finished here.
+/// Prints the summary that the run printed when it finished, or would print if it finished now.
 fn print_summary(
     common: &Common,
     store: &Arc<Store>,

@@ -1,4 +1,4 @@
-//! What a finished run prints.
+//! The summary of a finished run.
 
 use std::io::{self, Write, stdout};
 
@@ -17,7 +17,7 @@ use tandem::script::SummaryTable;
 use tandem::session::Loaded;
 use tandem::store::{Reader, RunRecord, Trial};
 
-/// Prints the name of a run as soon as it is known.
+/// Prints the name of a run.
 pub fn print_name(common: &Common, name: &str) -> Result<(), CliError> {
     if common.format == Format::Table {
         writeln!(stdout(), "run {name}")?;
@@ -28,13 +28,13 @@ pub fn print_name(common: &Common, name: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Phases that are printed for people.
+/// The maximum number of phases that are printed for people.
 const SHOWN_PHASES: usize = 8;
 
-/// Prints the frontier, the script's own tables and where the numbers come from.
+/// Prints the frontier, the script's own tables and the origins of the numbers.
 ///
-/// For people the frontier is shortened and so are long texts. In formats for other programs the
-/// frontier is printed, all of it and nothing else; with `--json` the whole outcome.
+/// For people, the frontier and long texts are shortened. Formats for programs get the whole frontier and
+/// nothing else, or with `--json` the whole outcome.
 pub fn print(
     common: &Common,
     loaded: &Loaded,
@@ -91,7 +91,7 @@ fn print_counts(out: &mut impl Write, loaded: &Loaded, progress: &Progress) -> i
     )
 }
 
-/// Prints at most so many points of the frontier.
+/// Prints at most `most` points of the frontier.
 fn print_frontier(
     out: &mut impl Write,
     frontier: &[&Trial],
@@ -129,7 +129,7 @@ fn print_tables(out: &mut impl Write, tables: &[SummaryTable]) -> io::Result<()>
     Ok(())
 }
 
-/// A table of points of a frontier.
+/// Tabulates points of a frontier.
 fn frontier_table(frontier: &[&Trial], progress: &Progress, predicted: bool) -> Table {
     let first = progress.objectives().iter().map(|objective| objective.metric.clone());
     let columns = TrialColumns::new(frontier.iter().copied(), first, false).labelled(predicted);
@@ -140,7 +140,7 @@ fn frontier_table(frontier: &[&Trial], progress: &Progress, predicted: bool) -> 
     table
 }
 
-/// At most so many points of a frontier, three or more: its ends, others evenly between them, and the best
+/// Picks at most `most` points of a frontier, at least 3: its ends, others evenly between them, and the best
 /// by reward.
 fn shortened<'t>(frontier: &[&'t Trial], progress: &Progress, most: usize) -> Vec<&'t Trial> {
     let best = progress.best().map(|trial| trial.step);
@@ -180,7 +180,7 @@ fn print_phases(out: &mut impl Write, progress: &Progress, run: &str) -> io::Res
     Ok(())
 }
 
-/// Says what differs from one time to the next, which is no result, and where to go on.
+/// Prints notes on the effort and failures of this process, which are not results, and the next commands.
 fn say_how_it_went(
     store: &dyn Reader,
     record: &RunRecord,
@@ -215,7 +215,7 @@ fn say_how_it_went(
     Ok(())
 }
 
-/// How many trials failed, and why the first did, if some did and some did not.
+/// The number of failed trials and the first reason; `None` if no trial or all of them failed.
 fn failures(progress: &Progress) -> Option<String> {
     if progress.failed() == progress.steps() {
         return None;
@@ -225,7 +225,7 @@ fn failures(progress: &Progress) -> Option<String> {
     Some(format!("{} failed, the first: {reason}", grouped(progress.failed().into())))
 }
 
-/// Whether there is a model that explains what its pairs cost.
+/// Returns true if the estimates come from a native accelerator model, which can explain them.
 fn is_modelled(record: &RunRecord) -> bool {
     families().iter().any(|family| record.origins.contains(&family.origin()))
 }

@@ -1,4 +1,4 @@
-//! `tandem sweep`: every pair of a space.
+//! `tandem sweep`: evaluates every pair of a space.
 
 use std::process::ExitCode;
 
@@ -25,7 +25,7 @@ pub struct Args {
     top: Option<usize>,
 }
 
-/// Carries out the command.
+/// Runs the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let mut set = args.experiment.set.clone();
     set.extend(args.top.map(|top| format!("top={top}")));
@@ -36,18 +36,18 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     carry_on(common, &sweep, &store, record)
 }
 
-/// The sweep of an experiment, with its pairs at hand.
+/// Prepares the sweep of an experiment.
 pub fn prepared(loaded: &Loaded) -> Result<Sweep<'_>, CliError> {
     Ok(Sweep::new(loaded, cache_dir().as_deref())?)
 }
 
-/// A bar that shows how far a sweep has come.
+/// Makes a progress bar for a sweep, which starts at its last checkpoint.
 pub fn bar(sweep: &Sweep<'_>, record: &RunRecord) -> SweepBar {
     let (networks, configurations) = sweep.size();
     SweepBar::new(networks, configurations, record.sweep.as_ref().map_or(0, |sweep| sweep.done))
 }
 
-/// Sweeps from where the last checkpoint is, then prints the summary.
+/// Sweeps from the last checkpoint on, then prints the summary.
 fn carry_on(
     common: &Common,
     sweep: &Sweep<'_>,
@@ -77,7 +77,7 @@ fn carry_on(
     }
 }
 
-/// Goes on with an interrupted sweep.
+/// Resumes an interrupted sweep.
 pub fn resume(
     common: &Common,
     loaded: &Loaded,
@@ -89,7 +89,7 @@ pub fn resume(
     carry_on(common, &sweep, store, record)
 }
 
-/// Starts a sweep of the experiment as it is now.
+/// Starts a new sweep of the experiment as it is now.
 pub fn fork(
     common: &Common,
     loaded: &Loaded,

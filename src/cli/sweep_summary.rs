@@ -1,4 +1,4 @@
-//! What a finished sweep prints.
+//! The summary of a finished sweep.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write, stdout};
@@ -11,13 +11,13 @@ use tandem::report::{Format, Table, TrialColumns, grouped, number, spread};
 use tandem::store::{RunRecord, Store, SweepRecord, Trial};
 use tandem::sweep::stored_frontier;
 
-/// Best pairs of an objective that are printed for people.
+/// The maximum number of best pairs of an objective that are printed for people.
 const SHOWN_BEST: usize = 5;
 
 /// Prints the frontier, the best pairs and the counts of a sweep.
 ///
-/// For people long lists are shortened and so are long texts. In formats for other programs the frontier is
-/// printed, all of it and nothing else.
+/// For people, long lists and texts are shortened. Formats for programs get the whole frontier and nothing
+/// else.
 pub fn print(
     common: &Common,
     store: &Store,
@@ -85,7 +85,7 @@ fn print_counts(
     Ok(())
 }
 
-/// Prints how many points and different parts the frontier has.
+/// Prints the number of points and of distinct parts on the frontier.
 fn print_frontier_line(
     out: &mut impl Write,
     record: &RunRecord,
@@ -109,7 +109,7 @@ fn print_frontier_line(
     writeln!(out, "\n{}", layout::result(&text, 2))
 }
 
-/// Prints at most so many points of the frontier.
+/// Prints at most `most` points of the frontier.
 fn print_frontier(
     out: &mut impl Write,
     record: &RunRecord,
@@ -132,7 +132,7 @@ fn print_frontier(
     Ok(())
 }
 
-/// Prints at most so many of the best pairs for each objective.
+/// Prints at most `most` of the best pairs for each objective.
 fn print_goals(
     out: &mut impl Write,
     record: &RunRecord,
@@ -188,7 +188,7 @@ fn print_trials(out: &mut impl Write, record: &RunRecord, trials: &[&Trial]) -> 
     write(out, record, trials, people_table(record, trials))
 }
 
-/// Writes a table of trials, without metrics that are no objectives where it would be too wide.
+/// Writes a table of trials; drops metrics that are not objectives if it would be too wide.
 fn write(
     out: &mut impl Write,
     record: &RunRecord,
@@ -202,7 +202,7 @@ fn write(
     table.write_within(layout::width(), out)
 }
 
-/// A table without what is the same of all its trials, that they are valid.
+/// A table of trials, without the column `valid` if all are valid.
 fn people_table(record: &RunRecord, trials: &[&Trial]) -> Table {
     let mut table = table(record, trials, record.is_predicted());
     if trials.iter().all(|trial| trial.outcome.is_valid()) {

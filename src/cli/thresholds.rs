@@ -1,4 +1,4 @@
-//! What a run's thresholds say at its end.
+//! The thresholds at the end of a run.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use tandem::report::{Format, Table, Voice};
 use tandem::run::{Experiment, Progress};
 use tandem::session::Loaded;
 
-/// The exit code of a run that ended where a threshold does not hold.
+/// The exit code of a finished run with a threshold that does not hold.
 const MISSED: u8 = 99;
 
 /// Prints each threshold with its value; nothing if there are none.
@@ -26,7 +26,7 @@ pub fn print(out: &mut impl Write, loaded: &Loaded, progress: &Progress) -> io::
     table.write(Format::Table, out)
 }
 
-/// The exit code of a finished run; says which thresholds do not hold.
+/// Returns the exit code of a finished run and reports thresholds that do not hold.
 pub fn verdict(loaded: &Loaded, progress: &Progress) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for threshold in loaded.script.thresholds() {

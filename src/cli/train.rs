@@ -1,4 +1,4 @@
-//! `tandem train`: one network trained, outside a search.
+//! `tandem train`: trains one network, outside a search.
 
 use std::fs;
 use std::io::{Write, stdout};
@@ -37,7 +37,7 @@ pub struct Args {
     out: Option<PathBuf>,
 }
 
-/// Carries out the command.
+/// Runs the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let loaded = common.load(&args.pair.experiment.file, &args.pair.experiment.set)?;
     loaded.script.require("training")?;
@@ -71,7 +71,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Trains with a seed, unless record and weights are there; gives the record and where the weights are.
+/// Trains with a seed unless record and weights are stored; returns the record and the path of the weights.
 fn train(
     loaded: &Loaded,
     plan: &TrainingPlan,

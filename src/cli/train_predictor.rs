@@ -13,7 +13,7 @@ use tandem::note;
 use tandem::report::Table;
 use tandem::util::atomic_file::write_whole;
 
-/// The share of the cells that is compared apart, from the most accurate down.
+/// The share of the held-out cells, from the most accurate down, that is judged separately.
 const TOP: f64 = 0.1;
 
 /// Trains the predictor of NASBench-101 accuracies on a share of the imported table, and says how
@@ -37,7 +37,7 @@ pub struct Args {
     epochs: usize,
 }
 
-/// Carries out the command.
+/// Runs the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     if !(args.share > 0.0 && args.share < 1.0) {
         return Err(CliError::usage(format!(

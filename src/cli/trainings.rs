@@ -1,4 +1,4 @@
-//! `tandem trainings`: what has been trained.
+//! `tandem trainings`: lists the trainings in the store.
 
 use std::io::stdout;
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use tandem::accuracy::training_cache::TrainingRecord;
 use tandem::report::{Format, Table};
 use tandem::run::decode_training;
 
-/// Characters of a key that are shown.
+/// The number of characters of a key that are shown.
 const SHOWN: usize = 12;
 
 /// Lists the trainings in the store, or shows the curve of one.
@@ -84,7 +84,7 @@ fn list(common: &Common, trainings: &[(String, TrainingRecord)]) -> Table {
     table
 }
 
-/// A table of epochs.
+/// Makes an empty table of epochs.
 pub fn curve_table() -> Table {
     Table::new([
         "seed",
@@ -96,7 +96,7 @@ pub fn curve_table() -> Table {
     ])
 }
 
-/// Adds a training's epochs.
+/// Adds the epochs of a training.
 pub fn push_curve(table: &mut Table, record: &TrainingRecord) {
     for (epoch, score) in (1_u64..).zip(&record.training.curve) {
         table.push(vec![

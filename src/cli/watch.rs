@@ -31,16 +31,16 @@ fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// How a run ended.
+/// The ways in which a run ends.
 enum End {
     Finished,
     Interrupted,
     Failed(String),
-    /// The process that worked on it is gone.
+    /// The process that worked on it no longer exists.
     Died(Holder),
 }
 
-/// Carries out the command.
+/// Runs the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     if !matches!(common.format, Format::Table | Format::Jsonl) {
         return Err(CliError::Usage {
@@ -104,12 +104,12 @@ struct Watch<'a> {
     common: &'a Common,
     name: &'a str,
     tally: Option<Tally>,
-    /// The process that was last seen to work on the run.
+    /// The process last seen working on the run.
     worked: Option<Holder>,
 }
 
 impl Watch<'_> {
-    /// Looks at the run once: how far it has come, and whether and how it has ended.
+    /// Reads the state of the run once; returns its progress and, if it has ended, the way it did.
     fn look(&mut self) -> Result<(Sight, Option<End>), CliError> {
         // Before the store is opened here, if nobody has it open: that overwrites who had.
         let noted = Holder::noted(&self.common.store);
@@ -144,7 +144,7 @@ impl Watch<'_> {
     }
 }
 
-/// Whether a process has the store open to work on a run that it has not come to yet.
+/// Returns true if the process that holds the store was started to work on this run, but has not begun.
 fn is_about_to_work(holder: &Holder, run: &RunRecord) -> bool {
     let mut words = holder.command.split(' ');
     let mut has = |word: &str| words.any(|w| w == word);

@@ -1,4 +1,4 @@
-//! Metrics: named numbers of a pair, and the units in their names.
+//! Metrics: named numbers of a pair, with units in their names.
 
 mod name;
 mod origin;
@@ -11,5 +11,5 @@ pub use name::{MetricNameError, check_metric_name};
 pub use origin::{Origin, Trust};
 pub use units::{is_accuracy, unit_hint};
 
-/// Named numbers of a pair; every one is finite, and its unit is part of its name.
+/// Finite numbers of a pair by name; the name includes the unit.
 pub type Metrics = BTreeMap<String, f64>;

@@ -2,36 +2,37 @@
 
 use super::units::QUANTITIES;
 
-/// The longest name in characters.
+/// The maximum length of a name, in characters.
 const LONGEST: usize = 64;
 
-/// A name that a metric cannot have.
+/// Reasons that a text is not the name of a metric.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MetricNameError {
-    /// It is no plain word.
+    /// The name is not a letter followed by letters, digits and underscores, or is too long.
     #[error(
         "`{0}` is no name of a metric: it takes a letter, then letters, digits and _, at most 64 in all"
     )]
     Form(String),
-    /// The unit is missing, or another one than everywhere else.
+    /// The unit is missing, or is not the one of this quantity.
     #[error("metric `{given}` is to be given in {unit}, as `{quantity}_{unit}`")]
     Unit {
         /// The name.
         given: String,
-        /// What it is about.
+        /// The quantity, such as `latency`.
         quantity: &'static str,
-        /// The unit that belongs to it.
+        /// The unit of this quantity.
         unit: &'static str,
     },
-    /// It is what networks have, not accelerators.
+    /// The name is `accuracy`, a metric of networks and not of accelerators.
     #[error("`accuracy` is of the network; an accelerator gives what running it costs")]
     Accuracy,
 }
 
-/// Checks the name of a metric that an accelerator gives.
+/// Checks the name of an accelerator's metric.
 ///
 /// # Errors
-/// It is no plain word, a latency, area, energy or power not in ms, mm2, mJ or mW, or the accuracy.
+/// If the name has the wrong form, is `accuracy`, or is a latency, area, energy or power without the unit ms,
+/// mm2, mj or mw.
 pub fn check_metric_name(name: &str) -> Result<(), MetricNameError> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let starts = name.starts_with(|c: char| c.is_ascii_lowercase());
@@ -57,14 +58,14 @@ pub fn check_metric_name(name: &str) -> Result<(), MetricNameError> {
     Ok(())
 }
 
-/// Tells whether a suffix is a unit that a quantity with a fixed unit might have been given in; cycles are one, as
-/// they are a time at some clock.
+/// Returns true if a suffix is a unit of a quantity with a fixed unit; cycles are one, as a time at some
+/// clock.
 fn is_unit(suffix: &str) -> bool {
     let fixed = QUANTITIES.iter().filter(|known| known.fixed.is_some());
     suffix == "cycles" || fixed.flat_map(|known| known.units).any(|(unit, _)| *unit == suffix)
 }
 
-/// A device's or column's name that is fit for files and tables.
+/// Returns true if a text can name a device, a column or a table: 1 to 64 of a-z, 0-9, `_` and `-`.
 pub(crate) fn is_plain_word(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
     (1..=LONGEST).contains(&text.len()) && text.chars().all(plain)

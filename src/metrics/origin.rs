@@ -1,4 +1,4 @@
-//! Where numbers come from, and how far they can be trusted.
+//! The provenance of numbers: their source and how far to trust it.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -6,21 +6,21 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// How far a number can be trusted.
+/// Degrees of trust in a number, from the highest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Trust {
-    /// Observed on the real thing.
+    /// Measured on the real system.
     Measured,
-    /// Computed by a model of the real thing.
+    /// Computed by a model of the real system.
     Modelled,
-    /// Guessed from other observations.
+    /// Predicted from other measurements.
     Predicted,
 }
 
 impl Trust {
     const ALL: [Self; 3] = [Self::Measured, Self::Modelled, Self::Predicted];
 
-    /// The word that labels numbers.
+    /// The word that labels numbers in results.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Measured => "measured",
@@ -36,21 +36,21 @@ impl fmt::Display for Trust {
     }
 }
 
-/// Where numbers come from, and how far they can be trusted.
+/// The provenance of numbers: their source and how far to trust it.
 ///
-/// Its text, which is also its stored form, is the word of its trust and the source, as in
+/// The text, which is also the stored form, is the word of the trust followed by the source, such as
 /// `modelled  latency and area: CHaiDNN model`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Origin {
-    /// How far the numbers can be trusted; `None` if that was written by a program that knew more kinds.
+    /// The trust in the numbers; `None` if the stored word is unknown, as from a newer program.
     pub trust: Option<Trust>,
-    /// The numbers, and what gave them.
+    /// The numbers and their source, such as `latency and area: CHaiDNN model`.
     pub source: String,
 }
 
 impl Origin {
-    /// The origin of numbers.
+    /// Makes an origin from its trust and source.
     pub fn new(trust: Trust, source: impl Into<String>) -> Self {
         Self { trust: Some(trust), source: source.into() }
     }

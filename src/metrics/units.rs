@@ -1,10 +1,10 @@
 //! The units in the names of metrics: latency_ms, area_mm2, energy_mj.
 
-/// A quantity and its units.
+/// A physical quantity and its units.
 pub(super) struct Quantity {
-    /// The word for it in the names of metrics and the unit that those metrics have, if it is fixed.
+    /// The word for it in the names of metrics, and the unit that those must have, if it is fixed.
     pub fixed: Option<(&'static str, &'static str)>,
-    /// The suffixes of its units, each with its size in one of them.
+    /// The suffixes of its units, each with its factor to the base unit.
     pub units: &'static [(&'static str, f64)],
 }
 
@@ -43,7 +43,7 @@ pub(super) const QUANTITIES: [Quantity; 7] = [
     Quantity { fixed: None, units: &[("percent", 0.01), ("fraction", 1.0)] },
 ];
 
-/// A name without its unit, and the unit: the quantity that it measures and its size.
+/// Splits a name into stem and unit; the unit is an index into [`QUANTITIES`] and a factor.
 fn parts(name: &str) -> (&str, Option<(usize, f64)>) {
     let Some((stem, suffix)) = name.rsplit_once('_') else { return (name, None) };
     let unit = QUANTITIES.iter().enumerate().find_map(|(quantity, known)| {
@@ -52,8 +52,9 @@ fn parts(name: &str) -> (&str, Option<(usize, f64)>) {
     if unit.is_some() { (stem, unit) } else { (name, None) }
 }
 
-/// What there is to say where a name is asked for and another of the same quantity is known: the
-/// factor between their units, or that one of them has no unit.
+/// Returns a hint if a known name is the requested quantity in another unit.
+///
+/// The hint states the factor between the units, or that one of the names has no unit.
 pub fn unit_hint<S: AsRef<str>>(asked: &str, known: &[S]) -> Option<String> {
     let (stem, unit) = parts(asked);
     known.iter().map(AsRef::as_ref).filter(|name| *name != asked).find_map(|name| {
@@ -80,13 +81,13 @@ pub fn unit_hint<S: AsRef<str>>(asked: &str, known: &[S]) -> Option<String> {
     })
 }
 
-/// A factor between units, without the noise of its last digits.
+/// Formats a factor between units, rounded to three decimals.
 fn rounded(factor: f64) -> String {
     let rounded = (factor * 1e3).round() / 1e3;
     format!("{rounded}")
 }
 
-/// Whether a metric is an accuracy, which is a fraction.
+/// Returns true if a metric is an accuracy, which is a fraction.
 pub fn is_accuracy(name: &str) -> bool {
     name == "accuracy" || name.ends_with("_accuracy")
 }

@@ -1,4 +1,4 @@
-//! The networks of a space, by number.
+//! Families of networks that differ only in their cell.
 
 use super::nasbench101::{Nasbench101Settings, assemble_nasbench101};
 use super::nasbench201::{Nasbench201Settings, assemble_nasbench201};
@@ -6,29 +6,29 @@ use super::{LayerSink, Network, NetworkBuilder, NetworkError, Shape};
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
 
-/// Networks that differ in a cell, by number from 0.
+/// A family of networks that differ only in their cell, numbered from 0.
 pub trait Family: Send + Sync {
-    /// Whether every layer of every network leads to its output.
+    /// True if the output of each network depends on all its layers.
     const ALL_USED: bool;
 
-    /// How many networks there are.
+    /// The number of networks.
     fn len(&self) -> usize;
 
-    /// Whether there is none.
+    /// Returns true if the family has no networks.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The shape of the image.
+    /// The shape of the input image.
     fn image(&self) -> Shape;
 
-    /// Assembles a network behind an image.
+    /// Adds the layers of a network to a sink that has the image already.
     ///
     /// # Errors
-    /// Sizes that do not go together, or what the taker refuses.
+    /// If sizes do not fit together, or the sink rejects a layer.
     ///
     /// # Panics
-    /// If there is no network of the number.
+    /// If `network` is not less than [`Family::len`].
     fn assemble<A: LayerSink>(
         &self,
         network: usize,
@@ -36,10 +36,10 @@ pub trait Family: Send + Sync {
         image: A::Id,
     ) -> Result<(), A::Error>;
 
-    /// The whole network of a number.
+    /// Builds the network of a number.
     ///
     /// # Errors
-    /// Sizes that do not go together.
+    /// If sizes do not fit together.
     fn network(&self, network: usize) -> Result<Network, NetworkError> {
         let (mut net, image) = NetworkBuilder::new(self.image());
         self.assemble(network, &mut net, image)?;
@@ -52,7 +52,7 @@ pub trait Family: Send + Sync {
 pub struct Nasbench101Family {
     /// The cells, each as the graph that the benchmark keeps.
     pub cells: Vec<Cell101>,
-    /// What is around them.
+    /// The macro structure around the cells.
     pub settings: Nasbench101Settings,
 }
 
@@ -82,7 +82,7 @@ impl Family for Nasbench101Family {
 pub struct Nasbench201Family {
     /// The cells.
     pub cells: Vec<Cell201>,
-    /// What is around them.
+    /// The macro structure around the cells.
     pub settings: Nasbench201Settings,
 }
 

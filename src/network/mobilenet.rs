@@ -1,16 +1,16 @@
 //! Networks of inverted residual blocks.
 //!
-//! Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (CVPR 2018), table 2 and
-//! figure 4; channels of a width are rounded as in its reference code, to multiples of 8 that are
-//! at least 90 % of what they stand for.
+//! Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (CVPR 2018), figure 4 and table
+//! 2; channels are scaled by the width and rounded as in the reference code, to multiples of 8 that are at
+//! least 90 % of the exact number.
 
 use super::{Activation, LayerSink, Network, NetworkBuilder, NetworkError, Operation, Shape};
 use crate::space::mobilenet::{Block, Mobilenet};
 
-/// What is around the stages.
+/// The macro structure around the stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MobilenetSettings {
-    /// Classes that the network tells apart.
+    /// The number of classes.
     pub classes: usize,
     /// Rows and columns of the image.
     pub image_size: usize,
@@ -20,7 +20,7 @@ pub struct MobilenetSettings {
     pub stem_channels: usize,
     /// Stride of the stem.
     pub stem_stride: usize,
-    /// Channels before the classifier; a width above 1 multiplies them.
+    /// Channels before the classifier, multiplied by a width above 1.
     pub last_channels: usize,
 }
 
@@ -40,12 +40,12 @@ impl Default for MobilenetSettings {
 
 /// Builds the network of a choice of blocks.
 ///
-/// A 3x3 convolution; the stages; a 1x1 convolution; global average pooling; classifier with bias. Every
-/// convolution is followed by batch normalisation and, but for the projections, a rectifier: plain
-/// where MobileNetV2 clips at 6.
+/// A 3x3 convolution; the stages; a 1x1 convolution; global average pooling; classifier with bias. Each
+/// convolution is followed by batch normalization and, except for projections, by ReLU, where MobileNetV2 has
+/// ReLU6.
 ///
 /// # Errors
-/// A size of zero, or an image too small for the kernels.
+/// If a size is zero, or the image is too small for the kernels.
 pub fn mobilenet(model: &Mobilenet, settings: MobilenetSettings) -> Result<Network, NetworkError> {
     let size = settings.image_size;
     let (mut net, image) = NetworkBuilder::new(Shape::new(settings.image_channels, size, size));
@@ -53,10 +53,10 @@ pub fn mobilenet(model: &Mobilenet, settings: MobilenetSettings) -> Result<Netwo
     Ok(net.finish())
 }
 
-/// Assembles the network of a choice of blocks behind an image.
+/// Adds the layers of [`mobilenet`] to a sink that has the image already.
 ///
 /// # Errors
-/// As [`mobilenet`], or what the taker refuses.
+/// As [`mobilenet`], or if the sink rejects a layer.
 pub fn assemble_mobilenet<A: LayerSink>(
     net: &mut A,
     image: A::Id,
@@ -81,7 +81,7 @@ pub fn assemble_mobilenet<A: LayerSink>(
     Ok(())
 }
 
-/// Expansion, depthwise convolution and projection, with a shortcut where the shapes are the same.
+/// Adds expansion, depthwise convolution and projection, with a shortcut where shapes are equal.
 fn add_block<A: LayerSink>(
     net: &mut A,
     name: &str,
@@ -104,7 +104,7 @@ fn add_block<A: LayerSink>(
     Ok(x)
 }
 
-/// The multiple of 8 that is nearest, or the next if that is less than 90 % of it.
+/// The nearest multiple of 8, or the next one if that is less than 90 % of `channels`.
 fn round_channels(channels: f64) -> usize {
     // Channels are between a hundredth and some tens of millions.
     let nearest = ((channels + 4.0) / 8.0).floor().max(1.0) * 8.0;
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::network::Layer;
 
-    /// Those of torchvision 0.29.2's `mobilenet_v2(width_mult)` at 224 x 224 pixels, counted by hooks on its
+    /// Values of torchvision 0.29.2's `mobilenet_v2(width_mult)` at 224 x 224 pixels, counted by hooks on its
     /// convolutions and its linear layer; the paper gives 97, 209, 300 and 582 million multiply-accumulates.
     #[test]
     fn mobilenet_v2_has_the_published_sizes() {

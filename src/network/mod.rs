@@ -1,5 +1,5 @@
-//! Networks: graphs of layers with shapes (the crate `tandem_network`), and the families of networks that are
-//! built from the cells of a space.
+//! Networks: graphs of layers with shapes (the crate `tandem_network`), and families of networks built from
+//! the cells of a space.
 
 mod family;
 mod mobilenet;

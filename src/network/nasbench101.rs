@@ -15,11 +15,11 @@ use crate::space::nasbench101::{Cell101, Op101, vertex_channels};
 pub struct Nasbench101Settings {
     /// Channels of the stem and of the first stack; they double with each further stack.
     pub stem_channels: usize,
-    /// Stacks, with 2x2 max pooling between.
+    /// The number of stacks, with 2x2 max pooling between them.
     pub stacks: usize,
-    /// Cells in each stack.
+    /// The number of cells in each stack.
     pub cells: usize,
-    /// Classes that the network tells apart.
+    /// The number of classes.
     pub classes: usize,
     /// Rows and columns of the image.
     pub image_size: usize,
@@ -50,23 +50,23 @@ impl Default for Nasbench101Settings {
 
 /// Builds the network of a pruned cell.
 ///
-/// A 3x3 convolution to `stem_channels`; `stacks` stacks of `cells` cells, each stack after the
-/// first behind 2x2 max pooling and with twice the channels; global average pooling; classifier
-/// with bias. Every convolution is conv-BN-ReLU. Channel counts depend on the order of the
-/// vertices: for the benchmark's own parameter counts, give the graph that the benchmark keeps.
+/// A 3x3 convolution to `stem_channels`; `stacks` stacks of `cells` cells, where each stack after the first
+/// follows 2x2 max pooling and has twice the channels; global average pooling; classifier with bias. Each
+/// convolution is conv-BN-ReLU. Channel counts depend on the order of the vertices: for the benchmark's own
+/// parameter counts, pass the graph that the benchmark keeps.
 ///
 /// # Errors
-/// A size of zero, too few channels for the cell, or an image too small for the poolings.
+/// If a size is zero, the cell has too few channels, or the image is too small for the poolings.
 pub fn nasbench101(cell: &Cell101, settings: Nasbench101Settings) -> Result<Network, NetworkError> {
     let (mut net, image) = NetworkBuilder::new(settings.image());
     assemble_nasbench101(&mut net, image, cell, settings)?;
     Ok(net.finish())
 }
 
-/// Assembles the network of a pruned cell behind an image.
+/// Adds the layers of [`nasbench101`] to a sink that has the image already.
 ///
 /// # Errors
-/// As [`nasbench101`], or what the taker refuses.
+/// As [`nasbench101`], or if the sink rejects a layer.
 pub fn assemble_nasbench101<A: LayerSink>(
     net: &mut A,
     image: A::Id,
@@ -90,7 +90,7 @@ pub fn assemble_nasbench101<A: LayerSink>(
     Ok(())
 }
 
-/// What the names of a cell's layers begin with.
+/// The prefix of the names of a cell's layers, such as `s1c2`.
 #[derive(Clone, Copy)]
 struct Prefix {
     stack: usize,

@@ -14,9 +14,9 @@ use crate::space::nasbench201::{Cell201, Op201};
 pub struct Nasbench201Settings {
     /// Channels of the stem and of the first stage; they double at each of the two reductions.
     pub stem_channels: usize,
-    /// Cells in each of the three stages.
+    /// The number of cells in each of the three stages.
     pub cells: usize,
-    /// Classes that the network tells apart.
+    /// The number of classes.
     pub classes: usize,
     /// Rows and columns of the image.
     pub image_size: usize,
@@ -38,24 +38,24 @@ impl Default for Nasbench201Settings {
     }
 }
 
-/// Builds the whole network, operations on edges that lead nowhere included.
+/// Builds the whole network, including operations on edges that lead nowhere.
 ///
-/// A 3x3 convolution with batch normalisation to `stem_channels`; three stages of `cells` cells
-/// with a residual block of stride 2 and twice the channels between; batch normalisation, ReLU,
-/// global average pooling, classifier with bias.
+/// A 3x3 convolution with batch normalization to `stem_channels`; three stages of `cells` cells with a
+/// residual block of stride 2 and twice the channels between them; batch normalization, ReLU, global average
+/// pooling, classifier with bias.
 ///
 /// # Errors
-/// A size of zero, or an image too small for two reductions.
+/// If a size is zero, or the image is too small for two reductions.
 pub fn nasbench201(cell: Cell201, settings: Nasbench201Settings) -> Result<Network, NetworkError> {
     let (mut net, image) = NetworkBuilder::new(settings.image());
     assemble_nasbench201(&mut net, image, cell, settings)?;
     Ok(net.finish())
 }
 
-/// Assembles the whole network behind an image.
+/// Adds the layers of [`nasbench201`] to a sink that has the image already.
 ///
 /// # Errors
-/// As [`nasbench201`], or what the taker refuses.
+/// As [`nasbench201`], or if the sink rejects a layer.
 pub fn assemble_nasbench201<A: LayerSink>(
     net: &mut A,
     image: A::Id,
@@ -112,7 +112,7 @@ fn add_cell<A: LayerSink>(
     Ok(nodes[3])
 }
 
-/// Two ReLU-3x3-BN, the first of stride 2; the shortcut is 2x2 average pooling and a plain 1x1
+/// Adds two ReLU-3x3-BN, the first of stride 2; the shortcut is 2x2 average pooling and a plain 1x1
 /// convolution.
 fn residual_block<A: LayerSink>(
     net: &mut A,

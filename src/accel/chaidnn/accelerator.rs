@@ -1,4 +1,4 @@
-//! CHaiDNN as one accelerator among others.
+//! CHaiDNN as an [`Accelerator`].
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,20 +13,20 @@ use crate::space::Domain;
 
 static SPACE: LazyLock<Arc<ChaidnnSpace>> = LazyLock::new(Arc::default);
 
-/// The version of the model: estimates of different versions are not to be mixed.
+/// The version of the model. Estimates of different versions must not be mixed.
 pub const fn model_version() -> &'static str {
     "chaidnn-2"
 }
 
-/// The accelerator on a platform.
+/// The CHaiDNN accelerator on a platform.
 #[derive(Clone, Copy, Debug)]
 pub struct Chaidnn {
-    /// The technology.
+    /// Clock, precision and memory rates.
     pub platform: Platform,
 }
 
 impl Chaidnn {
-    /// The program of a network, lowered by the first call.
+    /// Returns the program of a network, which the first call lowers.
     ///
     /// # Errors
     /// As [`lower`].
@@ -34,7 +34,7 @@ impl Chaidnn {
         network.derived(lower).as_ref().map_err(Clone::clone)
     }
 
-    /// The share of each layer of a program and of each part of a configuration.
+    /// Breaks the cost of a program on a configuration down by layer and by part of the accelerator.
     ///
     /// # Errors
     /// As [`Program::estimate`].
@@ -78,7 +78,7 @@ impl Chaidnn {
     }
 }
 
-/// The program of a network and the configuration of options.
+/// Returns the program of a network and the configuration of some options.
 fn pair<'n>(
     network: Workload<'n>,
     options: &[u16],

@@ -1,4 +1,4 @@
-//! Area: blocks of the FPGA, and the silicon that they stand for.
+//! Area: FPGA resources and the silicon that they stand for.
 
 use super::Configuration;
 use super::platform::Platform;
@@ -8,19 +8,19 @@ const CLB_MM2: f64 = 0.0044;
 const BRAM36_MM2: f64 = 0.026;
 const DSP_MM2: f64 = 0.044;
 
-/// What a ZU9EG has (Xilinx DS891).
+/// Resources of a ZU9EG: CLBs, block RAMs and DSP slices (Xilinx DS891).
 const ZU9_CLB: f64 = 34_260.0;
 const ZU9_BRAM36: f64 = 912.0;
 const ZU9_DSP: f64 = 2_520.0;
 
-/// Block RAM of biases, scales and batch normalisation.
+/// Block RAMs of biases, scales and batch normalization.
 const COEFFICIENT_BRAM36: f64 = 35.0;
-/// Block RAM of the AXI interfaces with the widest memory interface.
+/// Block RAMs of the AXI interfaces at the widest memory interface.
 const AXI_BRAM36: f64 = 21.5;
-/// DSP slices of a convolution engine beside its multipliers.
+/// DSP slices of a convolution engine, not counting its multipliers.
 const BASE_DSP: f64 = 165.0;
 
-/// Counts of the FPGA's blocks.
+/// Counts of FPGA resources.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Blocks {
     /// Look-up tables with six inputs.
@@ -44,7 +44,7 @@ impl std::ops::Add for Blocks {
 }
 
 impl Blocks {
-    /// The silicon in mm2.
+    /// The silicon area, in mm2.
     fn area_mm2(&self, platform: &Platform) -> f64 {
         let clb = self.lut / platform.luts_per_clb;
         CLB_MM2 * clb + BRAM36_MM2 * self.bram36 + DSP_MM2 * self.dsp
@@ -61,8 +61,7 @@ impl Blocks {
         Self { bram36, ..Self::default() }
     }
 
-    /// The rest of one convolution engine: multipliers, feeding and result buffers, coefficients,
-    /// control.
+    /// The rest of one convolution engine: multipliers, feeding and result buffers, coefficients and control.
     pub(super) fn engine(filter_par: u32, pixels: u32) -> Self {
         let (filters, pixels) = (f64::from(filter_par), f64::from(pixels));
         // The line through the published builds, all of which have 16 filters; the general formula
@@ -79,7 +78,7 @@ impl Blocks {
         }
     }
 
-    /// The interfaces to memory, shared by all engines.
+    /// The memory interfaces, shared by all engines.
     pub(super) fn interfaces(configuration: &Configuration) -> Self {
         let missing = 4.0 - f64::from(configuration.mem_interface_width) / 128.0;
         Self { bram36: AXI_BRAM36 - 2.0 * missing, ..Self::default() }
@@ -90,10 +89,10 @@ impl Blocks {
         Self { lut: 25_000.0, bram36: 66.0, dsp: 100.0 }
     }
 
-    /// Everything that a configuration is built of.
+    /// The resources of a whole configuration.
     ///
-    /// Each of two convolution engines has buffers and control of its own; the memory interfaces
-    /// and the pooling engine are there once.
+    /// Each convolution engine has its own buffers and control; the memory interfaces and the pooling engine
+    /// exist once.
     pub fn of(configuration: &Configuration) -> Self {
         let (large, small) = configuration.engine_pixels();
         let mut blocks = Self::interfaces(configuration);
@@ -109,34 +108,34 @@ impl Blocks {
     }
 }
 
-/// A part of an accelerator, with what it is built of.
+/// A part of an accelerator with its resources.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AreaPart {
-    /// What it is.
+    /// The part's name, such as `pool engine`.
     pub name: String,
-    /// The blocks that it takes.
+    /// The FPGA resources of the part.
     pub blocks: Blocks,
-    /// Their silicon in mm2.
+    /// The silicon area of these resources, in mm2.
     pub area_mm2: f64,
 }
 
 /// The area of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Area {
-    /// Silicon in mm2.
+    /// Silicon area, in mm2.
     pub area_mm2: f64,
-    /// Configurable logic blocks, as many as the platform's packing of look-up tables asks for.
+    /// Configurable logic blocks, at the platform's packing of look-up tables.
     pub clb: f64,
     /// Block RAMs of 36 Kbit.
     pub bram36: f64,
     /// DSP slices.
     pub dsp: f64,
-    /// Whether a ZU9EG has that many of each.
+    /// True if a ZU9EG has enough of each resource.
     pub fits: bool,
 }
 
 impl Area {
-    /// What the area of a configuration is made of.
+    /// Lists the parts of a configuration with their areas.
     pub fn parts(configuration: &Configuration, platform: &Platform) -> Vec<AreaPart> {
         let part = |name: String, blocks: Blocks| {
             let area_mm2 = blocks.area_mm2(platform);
@@ -159,7 +158,7 @@ impl Area {
         parts
     }
 
-    /// The area of a configuration.
+    /// Computes the area of a configuration.
     pub fn of(configuration: &Configuration, platform: &Platform) -> Self {
         let blocks = Blocks::of(configuration);
         let clb = blocks.lut / platform.luts_per_clb;

@@ -1,26 +1,26 @@
-//! The parameters of one accelerator.
+//! The parameters of one accelerator design.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Kernels computed in parallel (CHaiDNN's XI_KER_PROC).
+/// Options for the number of kernels computed in parallel (CHaiDNN's XI_KER_PROC).
 pub(super) const FILTER_PAR: [u32; 2] = [8, 16];
-/// Pixels computed in parallel (XI_PIX_PROC).
+/// Options for the number of pixels computed in parallel (XI_PIX_PROC).
 pub(super) const PIXEL_PAR: [u32; 5] = [4, 8, 16, 32, 64];
-/// Words of the input buffer (XI_ISTAGEBUFF_DEPTH).
+/// Options for the words of the input buffer (XI_ISTAGEBUFF_DEPTH).
 pub(super) const INPUT_BUFFER_DEPTH: [u32; 4] = [1024, 2048, 4096, 8192];
-/// Words of the weight buffer (XI_WEIGHTBUFF_DEPTH).
+/// Options for the words of the weight buffer (XI_WEIGHTBUFF_DEPTH).
 pub(super) const WEIGHT_BUFFER_DEPTH: [u32; 3] = [1024, 2048, 4096];
-/// Words of the output buffer (XI_OSTAGEBUFF_DEPTH).
+/// Options for the words of the output buffer (XI_OSTAGEBUFF_DEPTH).
 pub(super) const OUTPUT_BUFFER_DEPTH: [u32; 3] = [1024, 2048, 4096];
-/// Bits of the memory interface that weights are read through.
+/// Options for the width in bits of the memory interface for weights.
 pub(super) const MEM_INTERFACE_WIDTH: [u32; 2] = [256, 512];
-/// Shares of the pixels that the 3x3 engine has.
+/// Options for the share of the pixels in the engine for kernels larger than 1x1; 1 is a single engine.
 pub(super) const RATIO_CONV_ENGINES: [f64; 6] = [1.0, 0.75, 0.67, 0.5, 0.33, 0.25];
 
-/// One accelerator: the eight parameters of the paper's space.
+/// One accelerator design: the eight parameters of the paper's space.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Configuration {
     /// Kernels computed in parallel.
@@ -33,18 +33,18 @@ pub struct Configuration {
     pub weight_buffer_depth: u32,
     /// Words of each output buffer.
     pub output_buffer_depth: u32,
-    /// Whether max pooling has an engine of its own; without, it runs on the convolution engine.
+    /// True if max pooling has an engine of its own; otherwise it runs on the convolution engine.
     pub pool_engine: bool,
-    /// Bits of the memory interface that weights are read through, 128 a port.
+    /// Width in bits of the memory interface for weights; a port has 128.
     pub mem_interface_width: u32,
-    /// 1 for one general convolution engine; below 1, the share of the pixels that an engine for
-    /// kernels larger than 1x1 has beside an engine for 1x1 kernels.
+    /// 1 for one general convolution engine. Below 1, kernels larger than 1x1 and kernels of 1x1 have an
+    /// engine each, and this is the former's share of the pixels.
     pub ratio_conv_engines: f64,
 }
 
 impl Configuration {
-    /// The pixels of each convolution engine: of the only one, or of the one for larger kernels and
-    /// the one for 1x1 kernels.
+    /// Returns the pixels of the only convolution engine and `None`, or the pixels of the engine for larger
+    /// kernels and of the engine for 1x1 kernels.
     pub fn engine_pixels(&self) -> (u32, Option<u32>) {
         if self.ratio_conv_engines >= 1.0 {
             return (self.pixel_par, None);
@@ -74,10 +74,10 @@ impl fmt::Display for Configuration {
     }
 }
 
-/// What is wrong with the text of a configuration.
+/// Reasons that a text is not a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseConfigurationError {
-    /// The text is not built like a configuration.
+    /// The text does not have the form of a configuration.
     #[error("`{0}` is not a configuration; write it like `16x32-i8K-w2K-o2K-m512-pool-r0.5`")]
     Form(String),
     /// A parameter has a value that the space does not have.
@@ -85,9 +85,9 @@ pub enum ParseConfigurationError {
     Value {
         /// The parameter.
         parameter: &'static str,
-        /// Its text.
+        /// The value in the text.
         given: String,
-        /// The values there are.
+        /// The legal values, separated by commas.
         known: String,
     },
 }

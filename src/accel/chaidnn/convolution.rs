@@ -1,11 +1,12 @@
 //! Cycles of a convolution.
 //!
-//! Work is nested: a *stage* is as many rows as the buffers hold; within a stage, *pixel groups*
-//! of as many pixels as the engine computes at once, each in as many passes over the input channels
-//! as the feeding buffers ask for; within a pass, *weight chunks* of as many kernels as the weight
-//! buffer holds; within a chunk, `filter_par` kernels at a time. Reading the next stage and writing
-//! the previous one overlap with computing; within a pass, reading the next weights overlaps with
-//! computing on the current ones. Follows the structure of CHaiDNN v2's kernel.
+//! Work is nested. A *stage* is as many rows as the buffers hold. A stage consists of *pixel groups*, each of
+//! as many pixels as the engine computes at once. A group takes as many passes over the input channels as the
+//! feeding buffers require. A pass consists of *weight chunks*, each of as many kernels as the weight buffer
+//! holds; a chunk is computed `filter_par` kernels at a time.
+//!
+//! Reading the next stage and writing the previous one overlap with computing; within a pass, reading the
+//! next weights overlaps with computing on the current ones. The structure is that of CHaiDNN v2's kernel.
 
 use super::Configuration;
 use super::maths::{align, div_ceil};
@@ -14,18 +15,18 @@ use super::platform::{Platform, Precision};
 
 /// Bits of a memory port.
 const PORT_BITS: u32 = 128;
-/// Ports that feature maps are read and written through.
+/// Ports through which feature maps are read and written.
 const FEATURE_PORTS: u32 = 2;
-/// Words of a feeding buffer, of which double buffering leaves half to one pass.
+/// Words of a feeding buffer that one pass can use; double buffering halves them.
 const FEEDING_WORDS: i64 = 1023 / 2;
-/// Channels that a word of a feature-map buffer holds.
+/// Channels in a word of a feature-map buffer.
 const CHANNELS_PER_WORD: i64 = 32;
-/// Planes of channels that go through the memory ports together.
+/// Channels of a plane, which pass the memory ports together.
 const CHANNELS_PER_PLANE: i64 = 16;
-/// Most weight chunks that the controller counts.
+/// The maximum number of `filter_par` groups of kernels in a weight chunk.
 const MAX_CHUNKS: i64 = 15;
 
-/// Cycles to fill and drain the multiply-accumulate pipeline, beside half the pixels.
+/// Cycles to fill and drain the multiply-accumulate pipeline, not counting half the pixels.
 const COMPUTE_LATENCY: f64 = 20.0;
 /// Cycles to start writing results to the output buffer.
 const RESULT_LATENCY: f64 = 8.0;
@@ -47,18 +48,18 @@ const PAGE_BITS: u32 = 13;
 /// log2 of the banks of the DRAM.
 const BANK_BITS: u32 = 3;
 
-/// What an estimate needs to know of the engine that computes a convolution.
+/// The parameters of the engine that computes a convolution.
 pub(super) struct ConvolutionEngine {
     pixels: u32,
-    /// The share of a weight port's rate that the engine gets.
+    /// The share of a weight port's rate that this engine gets.
     weight_share: f64,
 }
 
 impl ConvolutionEngine {
-    /// The engine of a configuration.
+    /// Returns the parameters of an engine of a configuration.
     ///
-    /// Two engines read weights through the same ports, each at half of the rate; counting the half
-    /// even while the other is idle keeps an operation's cycles independent of the schedule.
+    /// Two engines read weights through the same ports, each at half the rate. Counting the half even while
+    /// the other engine is idle keeps an operation's cycles independent of the schedule.
     pub(super) fn new(configuration: &Configuration, engine: Engine) -> Self {
         match (configuration.engine_pixels(), engine) {
             ((pixels, None), _) => Self { pixels, weight_share: 1.0 },
@@ -69,27 +70,27 @@ impl ConvolutionEngine {
     }
 }
 
-/// How a convolution is cut to fit the buffers.
+/// The partition of a convolution that fits the buffers.
 struct Tiling {
-    /// Passes over the input channels.
+    /// The number of passes over the input channels.
     passes: i64,
-    /// Input channels of a pass.
+    /// Input channels in a pass.
     pass_channels: i64,
     /// Multiply-accumulate cycles of a pass for `filter_par` kernels.
     pass_cycles: i64,
-    /// Input rows of a stage.
+    /// Input rows in a stage.
     input_rows: i64,
-    /// Output rows of a stage.
+    /// Output rows in a stage.
     output_rows: i64,
-    /// Kernels of a chunk, in units of `filter_par`.
+    /// Kernels in a chunk, in units of `filter_par`.
     chunk: i64,
-    /// Whether all kernels stay in the weight buffers, so that they are read once.
+    /// True if all kernels stay in the weight buffers, so that they are read once.
     single_load: bool,
-    /// Whether the layer reads the image, which has a line buffer of its own.
+    /// True if the layer reads the image, which has a line buffer of its own.
     is_first: bool,
 }
 
-/// A convolution's sizes as signed numbers, for differences that may fall below zero.
+/// Sizes of a convolution as signed numbers, since differences may be negative.
 struct Sizes {
     groups: i64,
     kernel: i64,
@@ -196,7 +197,8 @@ fn tile(sizes: &Sizes, configuration: &Configuration) -> Result<Tiling, &'static
     })
 }
 
-/// What is left of the weights' rate when their streams meet in the same DRAM banks.
+/// The share of the weights' rate that remains when their streams share DRAM banks: `bank_factor` to the
+/// power log2(ports / distinct banks).
 fn bank_share(sizes: &Sizes, configuration: &Configuration, platform: &Platform) -> f64 {
     let ports = i64::from(configuration.mem_interface_width / PORT_BITS);
     let kernels = align(sizes.output_channels, i64::from(configuration.filter_par));
@@ -208,9 +210,9 @@ fn bank_share(sizes: &Sizes, configuration: &Configuration, platform: &Platform)
     platform.bank_factor.powf((ports as f64 / f64::from(banks.count_ones())).log2())
 }
 
-/// Reading or writing some rows of a feature map.
+/// The cycles of reading or writing some rows of a feature map.
 ///
-/// A whole map is one burst; otherwise every plane of channels is a burst of its own.
+/// A whole map is one burst; otherwise each plane of channels is a burst.
 fn transfer(rows: i64, width: i64, planes: i64, whole: bool, platform: &Platform) -> f64 {
     let beats = (rows * width * i64::from(256 / (FEATURE_PORTS * PORT_BITS))) as f64;
     let planes = planes as f64;
@@ -224,7 +226,7 @@ fn transfer(rows: i64, width: i64, planes: i64, whole: bool, platform: &Platform
 /// The cycles of a convolution in one or two groups.
 ///
 /// # Errors
-/// The reason why the buffers cannot hold what it needs.
+/// The reason if a buffer is too small for the convolution.
 pub(super) fn cycles(
     work: &Work,
     groups: usize,
@@ -287,21 +289,21 @@ pub(super) fn cycles(
     Ok(Cycles { cycles: total, bound })
 }
 
-/// The cycles of a pixel group's pass over some input channels.
+/// Cycles of the steps of a pixel group's pass over its share of the input channels.
 struct Pass {
     /// Passes over the input channels for each pixel group.
     passes: i64,
-    /// Pixels of a group.
+    /// Pixels in a group.
     pixels: i64,
-    /// Filling the feeding buffers.
+    /// Cycles to fill the feeding buffers.
     feeding: f64,
-    /// Reading a chunk of weights.
+    /// Cycles to read a chunk of weights.
     weights: f64,
-    /// Computing with a chunk of weights.
+    /// Cycles to compute with a chunk of weights.
     compute: f64,
-    /// All chunks, weights being read.
+    /// Cycles of all chunks if weights are read.
     with_weights: f64,
-    /// All chunks, weights being there from the first time where they stay.
+    /// Cycles of all chunks in later passes; weights are not read again where all of them stay.
     afterwards: f64,
 }
 
@@ -352,7 +354,7 @@ impl Pass {
         Self { passes: tiling.passes, pixels, feeding, weights, compute, with_weights, afterwards }
     }
 
-    /// The cycles of a stage of some output pixels.
+    /// The cycles of a stage of `pixels` output pixels.
     fn stage(&self, pixels: i64) -> f64 {
         let groups = if pixels > self.pixels { div_ceil(pixels, self.pixels) } else { 1 };
         let passes = groups * self.passes;
@@ -367,7 +369,7 @@ impl Pass {
             + GROUP_LATENCY
     }
 
-    /// What a pass spends most of its time on.
+    /// The bottleneck of a pass.
     fn bound(&self) -> Bound {
         if self.feeding > self.afterwards {
             Bound::Feeding

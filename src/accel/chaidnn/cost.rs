@@ -1,14 +1,14 @@
-//! The cycles of a work, whatever its kind.
+//! The cycles of a work of any kind.
 
 use super::convolution::ConvolutionEngine;
 use super::operation::{Cycles, Engines, Kind, Work};
 use super::{Configuration, Platform, convolution, elementwise, pooling};
 
 impl Work {
-    /// The cycles that the work takes on its engine.
+    /// The cycles of the work on its engine.
     ///
     /// # Errors
-    /// The reason why the configuration cannot do it.
+    /// The reason if the configuration cannot run it.
     pub(super) fn cycles(
         &self,
         configuration: &Configuration,

@@ -7,8 +7,8 @@ use super::platform::Platform;
 
 /// The cycles of a sum.
 ///
-/// Planes of 16 channels are read from both maps and written through ports of 64 bits; reading and
-/// writing overlap, but for the last stage's writing. A stage is the rows that both buffers hold.
+/// Planes of 16 channels are read from both maps and written through ports of 64 bits. Reading and writing
+/// overlap, except for the last stage's writing. A stage is the rows that fit both buffers.
 pub(super) fn cycles(work: &Work, configuration: &Configuration, platform: &Platform) -> Cycles {
     let (height, width) = (work.input.height as i64, work.input.width as i64);
     let channels = work.input.channels as i64;

@@ -1,4 +1,4 @@
-//! What a pair costs.
+//! The estimate of a network on a configuration.
 
 use super::area::Area;
 
@@ -19,7 +19,7 @@ impl Estimate {
 
     /// The paper's performance per area: 1 / (latency x area), in 1/s/cm2.
     ///
-    /// The paper calls its unit img/s/cm2 and counts one image a latency.
+    /// The paper calls the unit img/s/cm2 and counts one image per latency.
     pub fn img_s_cm2(&self) -> f64 {
         1e5 / (self.latency_ms * self.area.area_mm2)
     }

@@ -1,4 +1,4 @@
-//! From a network to the operations that the accelerator runs.
+//! Lowering of a network to the operations that the accelerator runs.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use crate::network::{
     Activation, Family, LayerSink, Network, NetworkError, Operation, Shape, layer_shapes,
 };
 
-/// A network that the accelerator has no operations for.
+/// Reasons that the accelerator cannot run a network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LowerError {
     /// A layer that the accelerator cannot compute.
@@ -18,7 +18,7 @@ pub enum LowerError {
     Layer {
         /// The layer's name.
         layer: String,
-        /// What is missing.
+        /// The reason, after `cannot run on chaidnn:`.
         reason: &'static str,
     },
     /// A layer with an activation that the accelerator has no circuit for.
@@ -32,21 +32,21 @@ pub enum LowerError {
         /// The layer's activation.
         activation: Activation,
     },
-    /// There is nothing to run.
+    /// The network has no operation for the accelerator.
     #[error(
         "the network has no layer that chaidnn would run: it needs a convolution, a pooling or a sum"
     )]
     Nothing,
-    /// Its layers do not fit together.
+    /// The sizes of the layers do not fit together.
     #[error(transparent)]
     Network(#[from] NetworkError),
 }
 
-/// The reason against a layer, before its name is known.
+/// A reason against a layer whose name is not known yet.
 enum Refusal {
-    /// Something is missing.
+    /// The layer is not supported.
     Reason(&'static str),
-    /// The accelerator lacks the activation.
+    /// The activation is not supported.
     Activation(Activation),
 }
 
@@ -59,17 +59,17 @@ impl Refusal {
     }
 }
 
-/// Lists the operations of a network in the order in which they are queued.
+/// Lists the operations of a network in queue order.
 ///
-/// Layers that the output does not depend on are left out. A sum of n layers becomes n - 1 sums of
-/// two. Concatenation, truncation, batch normalisation and ReLU cost nothing: they are a matter of
-/// addresses, or folded into the neighbouring convolution. Global average pooling is average
-/// pooling whose window is the feature map. Fully connected layers run on the processor, overlapping
-/// with the next batch, and are not part of the latency.
+/// Layers that the output does not depend on are left out. A sum of n layers becomes n - 1 sums of two.
+/// Concatenation, truncation, batch normalization and ReLU cost nothing: they are a matter of addresses, or
+/// folded into the neighboring convolution. Global average pooling is average pooling whose window is the
+/// feature map. Fully connected layers run on the processor, overlapping with the next batch, and are not
+/// part of the latency.
 ///
 /// # Errors
-/// A convolution in more than two groups, an activation other than ReLU, a layer behind a fully connected one, or a network
-/// without anything to run.
+/// If a convolution has more than two groups, an activation is not ReLU, a layer reads a fully connected one,
+/// or the network has nothing to run.
 pub fn lower(network: &Network) -> Result<Program, LowerError> {
     let network = network.pruned();
     let mut lowering = Lowering::default();
@@ -88,10 +88,10 @@ pub fn lower(network: &Network) -> Result<Program, LowerError> {
     }
 }
 
-/// Lowers a network of a family, without names, into a lowering that is started anew.
+/// Lowers a network of a family, without names, into a reused [`Lowering`], which is reset first.
 ///
 /// # Errors
-/// As [`lower`], or sizes that do not go together.
+/// As [`lower`], or if sizes do not fit together.
 pub(super) fn lower_into<F: Family>(
     lowering: &mut Lowering,
     family: &F,
@@ -106,15 +106,14 @@ pub(super) fn lower_into<F: Family>(
     if lowering.queue.len() == 0 { Err(LowerError::Nothing) } else { Ok(()) }
 }
 
-/// Turns layers into queued operations, one by one.
+/// Converter of layers to queued operations, one by one.
 ///
-/// As a taker of layers ([`LayerSink`]) it keeps no names and leaves nothing out: every layer is to
-/// lead to the output.
+/// As a [`LayerSink`] it keeps no names and leaves nothing out, so every layer must lead to the output.
 #[derive(Debug, Default)]
 pub(super) struct Lowering {
     queue: Queue,
     layers: Vec<Lowered>,
-    /// The tasks that the layers' outputs come from, one ascending list after another.
+    /// The tasks that compute the outputs of the layers, one ascending list after another.
     producers: Vec<u32>,
 }
 
@@ -126,7 +125,7 @@ struct Lowered {
 }
 
 impl Lowering {
-    /// Starts anew with an image, keeping what memory there is.
+    /// Resets to an image and reuses the memory; returns the id of the image.
     pub(super) fn start(&mut self, image: Shape) -> u32 {
         self.queue.clear();
         self.layers.clear();
@@ -139,7 +138,7 @@ impl Lowering {
         &self.queue
     }
 
-    /// Adds a layer that reads `input` and gives `output`.
+    /// Adds a layer with input shape `input` and output shape `output`; returns its id.
     fn layer(
         &mut self,
         operation: Operation,
@@ -199,7 +198,7 @@ impl Lowering {
         Ok(self.keep(output, first, false))
     }
 
-    /// Merges the tasks behind a layer into the list that starts at `first`.
+    /// Merges the tasks that compute a layer's output into the list that starts at `first`.
     fn gather(&mut self, first: usize, layer: u32) {
         let Range { start, end } = self.layers[layer as usize].producers;
         for index in start as usize..end as usize {
@@ -210,7 +209,7 @@ impl Lowering {
         }
     }
 
-    /// Queues a task behind the list that starts at `first`, which then is that task alone.
+    /// Queues a task that depends on the list that starts at `first`, and replaces the list with that task.
     fn run(&mut self, work: Work, first: usize) {
         let task = self.queue.push(work, &self.producers[first..]);
         self.producers.truncate(first);

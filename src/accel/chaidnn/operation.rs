@@ -1,4 +1,4 @@
-//! One operation as the accelerator runs it, and what it takes there.
+//! A single operation of the accelerator: its work, engine and cycles.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use super::Configuration;
 use super::platform::Platform;
 use crate::network::Shape;
 
-/// What kind of work an operation is.
+/// The kinds of operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Kind {
-    /// Convolution in one or two groups; batch normalisation and rectifier are part of it.
+    /// Convolution in one or two groups, including batch normalization and ReLU.
     Convolution { groups: usize },
     /// Maximum over a window.
     MaxPool,
@@ -19,9 +19,9 @@ pub(super) enum Kind {
     Add,
 }
 
-/// The work of an operation: what its cycles depend on.
+/// The parameters of an operation that determine its cycles.
 ///
-/// Padding is inserted on the way into the input buffer and costs nothing.
+/// Padding is inserted while data enters the input buffer and costs nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Work {
     pub kind: Kind,
@@ -31,13 +31,13 @@ pub(super) struct Work {
     pub stride: usize,
 }
 
-/// An engine of the accelerator; each works off its operations in order.
+/// An engine of the accelerator; each runs its operations in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Engine {
-    /// The convolution engine, or of two the one for kernels larger than 1x1. Average pooling,
-    /// sums, and without a pooling engine max pooling, run here too.
+    /// The convolution engine or, if it is split, the engine for kernels larger than 1x1. It also runs
+    /// average pooling, sums and, without a pooling engine, max pooling.
     Convolution,
-    /// The engine for 1x1 kernels, where the convolution engine is split.
+    /// The engine for 1x1 kernels, if the convolution engine is split.
     Pointwise,
     /// The engine for max pooling.
     Pool,
@@ -47,7 +47,7 @@ impl Engine {
     pub(super) const COUNT: usize = 3;
 }
 
-/// Which engines a configuration has beside the convolution engine.
+/// The engines of a configuration beside the convolution engine; true where present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Engines {
     pub pool: bool,
@@ -73,7 +73,7 @@ impl fmt::Display for Engine {
     }
 }
 
-/// What an operation spends most of its time on.
+/// The bottlenecks of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Bound {
     /// Multiply-accumulates, maxima or sums.
@@ -103,7 +103,7 @@ impl fmt::Display for Bound {
     }
 }
 
-/// Clock cycles, and what they are spent on.
+/// Clock cycles and the bottleneck.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Cycles {
     pub cycles: f64,
@@ -118,12 +118,12 @@ pub struct Infeasible {
     pub operation: String,
     /// The configuration.
     pub configuration: String,
-    /// What does not fit.
+    /// The reason, such as a buffer that is too small.
     pub reason: &'static str,
 }
 
 impl Work {
-    /// The engine that does the work.
+    /// The engine that runs the work.
     pub(super) const fn engine(&self, engines: Engines) -> Engine {
         match self.kind {
             Kind::MaxPool if engines.pool => Engine::Pool,
@@ -132,7 +132,7 @@ impl Work {
         }
     }
 
-    /// The time from the launch of the work to its end, in us.
+    /// The time from the launch of the work to its end, in µs.
     pub(super) fn duration_us(cycles: f64, platform: &Platform) -> f64 {
         cycles / platform.clock_mhz + platform.launch_us
     }

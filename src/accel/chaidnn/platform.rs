@@ -1,11 +1,11 @@
-//! What the accelerator is built on: clock, arithmetic, memory rates.
+//! The technology of an accelerator: clock, precision, memory rates.
 
-/// The width of weights and activations.
+/// The width of weights and activations, in bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Precision {
-    /// 6 bit: every pixel lane works on its own pixel.
+    /// 6 bits: each pixel lane works on its own pixel.
     SixBit,
-    /// 8 bit: two lanes share a pixel.
+    /// 8 bits: two lanes share a pixel.
     EightBit,
 }
 
@@ -21,28 +21,27 @@ impl TryFrom<u64> for Precision {
     }
 }
 
-/// Everything that an estimate depends on beside the network and the configuration.
+/// The parameters of an estimate that neither the network nor the configuration determines.
 ///
-/// The rates are fitted to the 16 throughputs of the 6-bit ZU9 builds that CHaiDNN publishes
-/// (docs/PERFORMANCE_SNAPSHOT.md of CHaiDNN v2); they reproduce them to 1.4 % on average.
+/// The rates are fitted to the 16 throughputs that CHaiDNN publishes for its 6-bit ZU9 builds
+/// (docs/PERFORMANCE_SNAPSHOT.md of CHaiDNN v2), with a mean error of 1.4 %.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Platform {
     /// Clock of the programmable logic, in MHz.
     pub clock_mhz: f64,
     /// Width of weights and activations.
     pub precision: Precision,
-    /// What a port for weights sustains, in million beats a second.
+    /// Sustained rate of a port for weights, in million beats per second.
     pub weight_port_mbeats: f64,
-    /// What a port for feature maps sustains, in million beats a second.
+    /// Sustained rate of a port for feature maps, in million beats per second.
     pub feature_port_mbeats: f64,
-    /// What is left of the weights' rate at each halving of the DRAM banks that the weight streams
-    /// reach.
+    /// Factor on the weights' rate for each halving of the DRAM banks that the weight streams reach.
     pub bank_factor: f64,
-    /// Cost of starting a burst of feature-map data, in ns.
+    /// Time to start a burst of feature-map data, in ns.
     pub burst_ns: f64,
-    /// Cost of launching a layer from the processor, in us.
+    /// Time to launch a layer from the processor, in µs.
     pub launch_us: f64,
-    /// Look-up tables that the placement packs into a CLB; 8 would be full.
+    /// Look-up tables placed per CLB, of at most 8.
     pub luts_per_clb: f64,
 }
 
@@ -61,7 +60,7 @@ impl Platform {
         }
     }
 
-    /// A Zynq UltraScale+ ZU7EV, whose memory has fewer banks to spread the streams over.
+    /// A Zynq UltraScale+ ZU7EV, whose memory has fewer banks for the streams.
     pub const fn zu7(clock_mhz: f64, precision: Precision) -> Self {
         Self { weight_port_mbeats: 261.0, bank_factor: 0.569, ..Self::zu9(clock_mhz, precision) }
     }
@@ -73,19 +72,17 @@ impl Platform {
         Self::zu9(100.0, Precision::EightBit)
     }
 
-    /// A time in clock cycles.
+    /// Converts a time in ns to clock cycles.
     pub(super) fn cycles_of_ns(&self, ns: f64) -> f64 {
         ns * 1e-3 * self.clock_mhz
     }
 
-    /// The cycles that one port for feature maps needs for a number of beats.
-    ///
-    /// A port takes at most one beat a cycle.
+    /// The cycles that one port for feature maps needs for a number of beats, at most one beat a cycle.
     pub(super) fn feature_cycles(&self, beats: f64) -> f64 {
         beats * (self.clock_mhz / self.feature_port_mbeats).max(1.0)
     }
 
-    /// The cycles that a burst of feature-map data takes.
+    /// The cycles of a burst of feature-map data.
     pub(super) fn burst_cycles(&self, beats: f64) -> f64 {
         self.feature_cycles(beats) + self.cycles_of_ns(self.burst_ns)
     }

@@ -12,8 +12,10 @@ const PLANE_LATENCY: i64 = 30;
 /// Cycles to start a word of channels on the convolution engine.
 const WORD_LATENCY: i64 = 20;
 
-/// The cycles of max pooling on the pooling engine: for each stage of rows, planes of 16 channels
-/// are read, reduced two output rows at a time, and written, one overlapping with the next.
+/// The cycles of max pooling on the pooling engine.
+///
+/// For each stage of rows, planes of 16 channels are read, reduced two output rows at a time, and written;
+/// these steps overlap.
 pub(super) fn pool_engine_cycles(work: &Work, platform: &Platform) -> Cycles {
     let planes = div_ceil(work.input.channels as i64, 16);
     let (kernel, stride) = (work.kernel as i64, work.stride as i64);
@@ -37,8 +39,8 @@ pub(super) fn pool_engine_cycles(work: &Work, platform: &Platform) -> Cycles {
     }
 }
 
-/// The cycles of pooling on the convolution engine: each stage of rows is reduced, then written,
-/// while the next is read.
+/// The cycles of pooling on the convolution engine: each stage of rows is reduced, then written, while the
+/// next is read.
 pub(super) fn convolution_engine_cycles(
     work: &Work,
     configuration: &Configuration,

@@ -8,19 +8,19 @@ use super::operation::{Bound, Cycles, Engine, Engines, Infeasible, Work};
 use super::queue::Queue;
 use super::{ChaidnnSpace, Configuration, Estimate, Platform};
 
-/// A network as the accelerator runs it: operations in the order in which they are queued.
+/// A network as the accelerator runs it: operations in queue order.
 ///
-/// The queue falls into segments, each of which starts when the one before has ended: the latency is
-/// the sum of the segments' own, in their order.
+/// The queue consists of segments, each of which starts when the previous one has ended. The latency is the
+/// sum of the latencies of the segments, in their order.
 #[derive(Clone, Debug)]
 pub struct Program {
     queue: Queue,
     /// The name of each task's layer.
     names: Vec<String>,
     segments: Vec<Range<usize>>,
-    /// The different works among the tasks, and which of them each task does: their cycles are
-    /// computed once.
+    /// The distinct works, whose cycles are computed once.
     works: Vec<Work>,
+    /// The index in `works` of each task's work.
     work_of: Vec<usize>,
 }
 
@@ -31,17 +31,17 @@ pub struct Row {
     pub name: String,
     /// The engine that runs it.
     pub engine: Engine,
-    /// When it starts, in ms from the start of the batch.
+    /// Start time, in ms from the start of the batch.
     pub start_ms: f64,
-    /// When it ends, in ms.
+    /// End time, in ms from the start of the batch.
     pub end_ms: f64,
-    /// The engine's clock cycles, without the launch.
+    /// The engine's clock cycles, not counting the launch.
     pub cycles: f64,
-    /// What it spends most of its time on.
+    /// The bottleneck.
     pub bound: Bound,
 }
 
-/// What one work takes on a configuration.
+/// The cost of one work on a configuration.
 #[derive(Clone, Copy)]
 struct Cost {
     engine: Engine,
@@ -50,7 +50,7 @@ struct Cost {
 }
 
 impl Program {
-    /// Makes a program of tasks and the names of their layers.
+    /// Makes a program from tasks and the names of their layers.
     pub(super) fn new(queue: Queue, names: Vec<String>) -> Self {
         let mut known = HashMap::new();
         let mut works = Vec::new();
@@ -79,7 +79,7 @@ impl Program {
         &self.names
     }
 
-    /// What a batch of two images costs on a configuration.
+    /// Estimates latency and area of a batch of two images on a configuration.
     ///
     /// # Errors
     /// [`Infeasible`] if an operation does not fit the configuration's buffers.
@@ -93,7 +93,7 @@ impl Program {
         Ok(Estimate { latency_ms: latency_us / 1e3, area: Area::of(configuration, platform) })
     }
 
-    /// When each operation runs, and what it spends its time on.
+    /// Lists each operation with its start, end, cycles and bottleneck, in queue order.
     ///
     /// # Errors
     /// As [`Program::estimate`].
@@ -120,11 +120,11 @@ impl Program {
         Ok(rows)
     }
 
-    /// The configuration with the highest performance per area among those that can run the network,
-    /// and what it costs; `None` if there is none.
+    /// Returns the configuration with the highest performance per area among those that can run the network,
+    /// with its estimate; `None` if none can.
     ///
-    /// Whether it fits the device is not asked: the paper's designs with the largest engine would
-    /// not. Of equally good ones, the first in the order of the space.
+    /// It need not fit the device: the paper's designs with the largest engine would not. Ties go to the
+    /// first in the order of the space.
     pub fn best_configuration(&self, platform: &Platform) -> Option<(Configuration, Estimate)> {
         let mut best: Option<(Configuration, Estimate)> = None;
         for configuration in ChaidnnSpace::new().configurations() {
@@ -157,9 +157,10 @@ impl Program {
         self.works.iter().enumerate().map(cost).collect()
     }
 
-    /// Runs the queues: an engine starts its next operation when it is free and the operation's
-    /// inputs are there. Calls back with task, start and end in us, in queue order, and gives the
-    /// end of the last segment.
+    /// Simulates the engines and returns the end of the last segment, in µs.
+    ///
+    /// An engine starts its next operation when it is free and the operation's inputs are ready. `visit` gets
+    /// task, start and end in µs, in queue order.
     fn schedule(&self, costs: &[Cost], mut visit: impl FnMut(usize, f64, f64)) -> f64 {
         let mut ends = vec![0.0; self.queue.len()];
         let mut segment_start = 0.0;

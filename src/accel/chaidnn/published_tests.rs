@@ -1,7 +1,7 @@
-//! Comparison with what Xilinx publishes for CHaiDNN v2, and with the paper's baselines.
+//! Comparison with the numbers that Xilinx publishes for CHaiDNN v2, and with the paper's baselines.
 //!
-//! Resources: docs/PERFORMANCE_SNAPSHOT.md; throughput without fully connected layers: the same;
-//! milliseconds of single layers: docs/PERFORMANCE_EVAL.md.
+//! Resources and throughput without fully connected layers: docs/PERFORMANCE_SNAPSHOT.md; milliseconds of
+//! single layers: docs/PERFORMANCE_EVAL.md.
 
 use super::area::Blocks;
 use super::operation::{Kind, Work};

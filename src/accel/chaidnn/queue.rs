@@ -1,14 +1,14 @@
-//! A network's operations in the order in which they are queued.
+//! The operations of a network in queue order.
 
 use std::ops::Range;
 
 use super::operation::Work;
 
-/// Operations, each with those that must have ended before it starts.
+/// Operations, each with the operations that must end before it starts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
     tasks: Vec<Task>,
-    /// What the tasks wait for, one list after another.
+    /// The dependencies of the tasks, one list after another.
     after: Vec<u32>,
 }
 
@@ -28,7 +28,7 @@ impl Queue {
         self.after.clear();
     }
 
-    /// Adds a task that waits for earlier ones, given in ascending order.
+    /// Adds a task that depends on earlier ones, given in ascending order; returns its index.
     pub(super) fn push(&mut self, work: Work, after: &[u32]) -> u32 {
         let first = self.after.len() as u32;
         self.after.extend_from_slice(after);
@@ -40,17 +40,17 @@ impl Queue {
         &self.tasks[task].work
     }
 
-    /// The tasks that a task waits for.
+    /// The tasks that a task depends on, in ascending order.
     pub(super) fn after(&self, task: usize) -> &[u32] {
         let Range { start, end } = self.tasks[task].after;
         &self.after[start as usize..end as usize]
     }
 
-    /// Where the queue falls into segments: no task starts before all tasks of the segments before
-    /// its own have ended, whatever the engines and durations.
+    /// The segments of the queue: no task starts before all tasks of earlier segments have ended, whatever
+    /// the engines and durations.
     ///
-    /// A segment ends behind a task if every later one that waits for none after it waits for all
-    /// tasks so far that nothing so far waits for.
+    /// A segment ends after task t if each later task that depends only on tasks up to t depends on every
+    /// task up to t that no task up to t depends on.
     pub(super) fn segments(&self) -> Vec<Range<usize>> {
         let count = self.len();
         let mut first_reader = vec![usize::MAX; count];
@@ -80,7 +80,7 @@ impl Queue {
         segments
     }
 
-    /// Whether all that come after `task` wait for all up to it; none beyond `reach` reads those.
+    /// Returns true if a segment ends after `task`; no task after `reach` depends on one up to `task`.
     fn ends_segment(&self, task: usize, reach: usize, first_reader: &[usize]) -> bool {
         let is_open = |&before: &u32| {
             let before = before as usize;

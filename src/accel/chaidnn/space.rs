@@ -1,4 +1,4 @@
-//! The 8,640 configurations as a part of a space.
+//! The 8,640 configurations as a [`Domain`] of a space.
 
 use super::configuration::{
     Configuration, FILTER_PAR, INPUT_BUFFER_DEPTH, MEM_INTERFACE_WIDTH, OUTPUT_BUFFER_DEPTH,
@@ -37,10 +37,10 @@ impl ChaidnnSpace {
         }
     }
 
-    /// The configuration that a legal combination of options stands for.
+    /// Returns the configuration of a legal combination of options.
     ///
     /// # Panics
-    /// If [`Domain::check`] refuses the options.
+    /// If an option is missing or out of range; [`Domain::check`] rejects such options.
     pub fn configuration(&self, options: &[u16]) -> Configuration {
         let at = |choice: usize| usize::from(options[choice]);
         Configuration {
@@ -55,13 +55,13 @@ impl ChaidnnSpace {
         }
     }
 
-    /// Every configuration, the last parameter changing fastest.
+    /// Iterates over all configurations; the last parameter changes fastest.
     pub fn configurations(&self) -> impl Iterator<Item = Configuration> + '_ {
         let options = (0..self.count()).filter_map(|number| self.nth(number));
         options.map(|options| self.configuration(&options))
     }
 
-    /// The options that stand for a configuration; `None` if the space does not have it.
+    /// Returns the options of a configuration; `None` if it is not in the space.
     pub fn options(&self, configuration: &Configuration) -> Option<Vec<u16>> {
         let values = [
             Value::Int(configuration.filter_par.into()),

@@ -1,4 +1,4 @@
-//! The devices of a table as an accelerator: its configuration is the device.
+//! The devices of a table as an accelerator whose configuration is the device.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::space::{Domain, Illegal, Options, Value};
 pub struct Device {
     /// Its name.
     pub name: String,
-    /// Metric and column, by metric.
+    /// The name and column index of each metric, in the order of the table.
     pub metrics: Vec<(String, usize)>,
 }
 
@@ -23,10 +23,10 @@ pub struct Devices {
     devices: Vec<Device>,
 }
 
-/// Why there is no measurement.
+/// Reasons that a measurement is missing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotMeasured {
-    /// The table has no such circumstances.
+    /// The table has no such group, or has groups and none is named.
     #[error("the table `{table}` has {}", listed(groups))]
     Group {
         /// The table.
@@ -39,7 +39,7 @@ pub enum NotMeasured {
     Device {
         /// The table.
         table: String,
-        /// What was asked for.
+        /// The requested device.
         device: String,
         /// The devices that it has.
         devices: Vec<String>,
@@ -51,10 +51,10 @@ pub enum NotMeasured {
         table: String,
         /// The column that networks are known by.
         key: String,
-        /// What was asked for.
+        /// The requested network.
         network: String,
     },
-    /// The network was not measured on the device.
+    /// The network has no measurement on the device.
     #[error("the table `{table}` has no measurement of `{network}` on {device}")]
     Pair {
         /// The table.
@@ -74,10 +74,10 @@ fn listed(groups: &[String]) -> String {
 }
 
 impl Devices {
-    /// The devices of a table, of one group where it has groups.
+    /// Selects the devices of a table, of one group if the table has groups.
     ///
     /// # Errors
-    /// The table has groups and none is named, or it has none of that name.
+    /// If the table has groups and none is named, or if it does not have the group.
     pub fn of(table: Arc<MeasuredTable>, group: Option<&str>) -> Result<Self, NotMeasured> {
         let mut devices: Vec<Device> = Vec::new();
         for (index, column) in table.columns().iter().enumerate() {
@@ -114,7 +114,7 @@ impl Devices {
         &self.table
     }
 
-    /// The metrics that some device has, by name.
+    /// The metrics that at least one device has, sorted by name.
     pub fn metrics(&self) -> Vec<&str> {
         let metrics = self.devices.iter().flat_map(|device| &device.metrics);
         let mut names: Vec<&str> = metrics.map(|(metric, _)| metric.as_str()).collect();
@@ -123,16 +123,16 @@ impl Devices {
         names
     }
 
-    /// The choice among the devices.
+    /// The choice among the devices, as a domain of a space.
     pub fn choice(&self) -> Options {
         let name = |device: &Device| Value::Text(device.name.clone());
         Options::new(self.devices.iter().map(name).collect())
     }
 
-    /// The configuration that a device is.
+    /// Returns the configuration of a device.
     ///
     /// # Errors
-    /// The table has no device of this name.
+    /// If the table has no device of this name.
     pub fn configuration(&self, device: &str) -> Result<[u16; 1], NotMeasured> {
         let position = self.devices.iter().position(|known| known.name == device);
         match position.and_then(|position| u16::try_from(position).ok()) {

@@ -1,7 +1,7 @@
-//! Tables in the folder of data.
+//! Table files in the data folder.
 //!
-//! A file is the magic `TNDMTABL`, a version (u32, little-endian), the length of what is compressed (u64),
-//! and behind their own hash the zstd-compressed name, key, columns, keys and values.
+//! A file is the magic `TNDMTABL`, a version (u32, little-endian), the uncompressed length (u64), and a hash
+//! followed by the zstd-compressed name, key, columns, keys and values that it covers.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -20,26 +20,26 @@ const MAGIC: &[u8; 8] = b"TNDMTABL";
 const VERSION: u32 = 1;
 const HEADER: usize = 8 + 4 + 8;
 
-/// The longest table that is read, in bytes before it was compressed.
+/// The maximum uncompressed length of a table, in bytes.
 const LONGEST: u64 = 1 << 31;
 
-/// Why there is no table.
+/// Reasons that a table cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
-    /// It was not imported.
+    /// The table was not imported.
     #[error(
         "the table `{name}` is not in {}; `{}` brings it there{}",
         folder.display(), import_command(name), others(there)
     )]
     Missing {
-        /// Its name.
+        /// The name of the table.
         name: String,
-        /// The folder of data.
+        /// The data folder.
         folder: PathBuf,
-        /// The tables that are there.
+        /// The tables in the data folder.
         there: Vec<String>,
     },
-    /// A name that no table has.
+    /// An invalid name of a table.
     #[error("`{0}` is no name of a table: it takes a-z, 0-9, _ and -")]
     Name(String),
     /// The file cannot be read.
@@ -47,23 +47,23 @@ pub enum TableError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
-    /// The file is something else, or damaged.
+    /// The file is not a table, or is corrupted.
     #[error("{path} {what}; import it anew")]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem, after the path.
         what: &'static str,
     },
-    /// The file is of a newer program.
+    /// The file was written by a newer program.
     #[error("{path} has format version {found}, and this program reads version {VERSION}")]
     Version {
         /// The file.
         path: PathBuf,
-        /// Its version.
+        /// The format version of the file.
         found: u32,
     },
 }
@@ -90,7 +90,7 @@ struct Stored {
     values: Vec<Option<f64>>,
 }
 
-/// The names of the tables in a folder of data, in order.
+/// Returns the names of the tables in a data folder, sorted.
 pub fn table_names(data: &Path) -> Vec<String> {
     let entries = fs::read_dir(data.join(FOLDER)).into_iter().flatten().flatten();
     let name = |entry: fs::DirEntry| {
@@ -105,10 +105,10 @@ pub fn table_names(data: &Path) -> Vec<String> {
 }
 
 impl MeasuredTable {
-    /// Opens a table in a folder of data.
+    /// Opens a table in a data folder.
     ///
     /// # Errors
-    /// There is none of the name, or it is damaged.
+    /// If there is no table of this name, or the file cannot be read or is corrupted.
     pub fn open(data: &Path, name: &str) -> Result<Self, TableError> {
         let path = place(data, name)?;
         let bytes = match fs::read(&path) {
@@ -122,7 +122,7 @@ impl MeasuredTable {
         Self::decode(&bytes, &path)
     }
 
-    /// Writes the table into a folder of data, in place of an older one.
+    /// Writes the table into a data folder and replaces an older one; returns the path of the file.
     pub(super) fn save(&self, data: &Path) -> Result<PathBuf, (PathBuf, io::Error)> {
         let path = data.join(FOLDER).join(format!("{}.{EXTENSION}", self.name));
         let written = self.encode().and_then(|bytes| {
@@ -179,7 +179,7 @@ impl MeasuredTable {
     }
 }
 
-/// Where a table is, by its name and nothing else.
+/// Returns the path of a table; refuses a name that is not a plain word.
 fn place(data: &Path, name: &str) -> Result<PathBuf, TableError> {
     if !is_plain_word(name) {
         return Err(TableError::Name(name.chars().take(80).collect()));

@@ -12,14 +12,14 @@ use crate::space::nasbench201::{CELL_COUNT, Cell201};
 /// The table's name.
 pub const HW_NAS_BENCH: &str = "hw_nas_bench";
 
-/// The column that has the cells.
+/// The column with the cells.
 const KEY: &str = "arch";
 
-/// The data sets whose networks were measured, with what their columns begin with.
+/// The data sets whose networks were measured, and the prefixes of their columns.
 const GROUPS: [(&str, &str); 3] =
     [("cifar10", "c10"), ("cifar100", "c100"), ("imagenet16", "in16")];
 
-/// The devices, and whether their energy was measured.
+/// The devices, and true if their energy was measured.
 const DEVICES: [(&str, bool); 6] = [
     ("edgegpu", true),
     ("raspi4", false),
@@ -29,19 +29,19 @@ const DEVICES: [(&str, bool); 6] = [
     ("fpga", true),
 ];
 
-/// The device that has no measurement of some cells, and what the file has there.
+/// The device that lacks some measurements, and the mark of a missing one in the file.
 const INCOMPLETE: &str = "edgetpu";
 const NOT_MEASURED: &str = "-1";
 
-/// Reads the benchmark from CSV, compressed with zstd or not, and writes it into the folder of data.
+/// Imports the benchmark from CSV, plain or compressed with zstd, into the data folder.
 ///
 /// The file has a column `arch` with the cells and, for each data set (`c10`, `c100`, `in16`) and device,
-/// columns such as `c10_edgegpu_latency` and `c10_edgegpu_energy`; others are left out. -1 stands where the
-/// Edge TPU has no measurement.
+/// columns such as `c10_edgegpu_latency` and `c10_edgegpu_energy`; others are ignored. -1 marks a missing
+/// measurement, which only the Edge TPU may have.
 ///
 /// # Errors
-/// The file cannot be read, has not every cell of NAS-Bench-201 once with all its other measurements, or the
-/// table cannot be written.
+/// If the file cannot be read, does not have each NAS-Bench-201 cell once with all its other measurements, or
+/// if the table cannot be written.
 pub fn import_hw_nas_bench(file: &Path, data: &Path) -> Result<Imported, TableImportError> {
     let table = read(file, (HW_NAS_BENCH, KEY), &columns(), NOT_MEASURED)?;
     let refuse = |what: String| Err(TableImportError::Content { path: file.to_owned(), what });

@@ -1,4 +1,4 @@
-//! Tables from CSV.
+//! Import of tables from CSV.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -9,17 +9,17 @@ use std::str::FromStr;
 use super::measured::{Column, ColumnError, MeasuredTable, TableParts};
 use crate::metrics::is_plain_word;
 
-/// What a zstd frame begins with (RFC 8878, section 3.1.1).
+/// The magic number of a zstd frame (RFC 8878, section 3.1.1).
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// The most rows of a table, and its most columns.
+/// The maximum number of rows and of columns of a table.
 const MAX_ROWS: usize = 10_000_000;
 const MAX_COLUMNS: usize = 10_000;
 
-/// A column of the file under the name that the table gives it.
+/// A column of the file, and the name that it gets in the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Renamed {
-    /// What it holds.
+    /// The device and metric of the column.
     pub column: Column,
     /// Its head in the file.
     pub head: String,
@@ -46,10 +46,10 @@ impl FromStr for Renamed {
     }
 }
 
-/// How an import fails; the folder of data is then as it was.
+/// Reasons that an import fails; the data folder keeps its tables as they were.
 #[derive(Debug, thiserror::Error)]
 pub enum TableImportError {
-    /// A name that no table can have.
+    /// An invalid name of a table.
     #[error("`{0}` is no name of a table: it takes a-z, 0-9, _ and -")]
     Name(String),
     /// The file cannot be read.
@@ -57,7 +57,7 @@ pub enum TableImportError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: csv::Error,
     },
     /// The head of the file lacks a column.
@@ -67,35 +67,35 @@ pub enum TableImportError {
         path: PathBuf,
         /// The column.
         head: String,
-        /// The columns that it has.
+        /// The columns of the file.
         heads: Vec<String>,
     },
-    /// A column has a name that says nothing.
+    /// The head of a column is not a valid column name.
     #[error(
         "{path}: {source}; `--column DEVICE.METRIC=HEAD` names it, and leaves out columns not named"
     )]
     Column {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem with the name.
         source: ColumnError,
     },
-    /// A line is wrong.
+    /// A line of the file is invalid.
     #[error("{path}, line {line}: {what}")]
     Line {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: u64,
-        /// What is wrong.
+        /// The problem.
         what: String,
     },
-    /// The table is not what it should be.
+    /// The table as a whole is invalid, such as one without rows.
     #[error("{path}: {what}")]
     Content {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         what: String,
     },
     /// The table cannot be written.
@@ -103,30 +103,31 @@ pub enum TableImportError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
 }
 
-/// What an import has done.
+/// The result of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imported {
-    /// The networks.
+    /// The number of networks.
     pub rows: usize,
-    /// The columns.
+    /// The number of columns, not counting the key.
     pub columns: usize,
     /// The file that was written.
     pub path: PathBuf,
 }
 
-/// Reads a table from CSV, compressed with zstd or not, and writes it into the folder of data.
+/// Imports a table from CSV, plain or compressed with zstd, into the data folder.
 ///
-/// `key` is the head of the column that networks are known by. Where `columns` names some, only these are
-/// taken; otherwise every column but the key must be named `DEVICE.METRIC` or `GROUP.DEVICE.METRIC`. An
-/// empty field is a measurement that there is not.
+/// `key` is the head of the column that identifies networks. If `columns` names any, only those are taken;
+/// otherwise every column but the key must be named `DEVICE.METRIC` or `GROUP.DEVICE.METRIC`. An empty field
+/// is a missing measurement.
 ///
 /// # Errors
-/// The file cannot be read, a column, a network or a measurement is wrong, or the table cannot be written.
+/// If the file cannot be read, a column, a network or a measurement is invalid, or the table cannot be
+/// written.
 pub fn import_table(
     file: &Path,
     (name, key): (&str, &str),
@@ -136,7 +137,7 @@ pub fn import_table(
     keep(file, read(file, (name, key), columns, "")?, data)
 }
 
-/// Writes a table into the folder of data.
+/// Writes a table that is not empty into the data folder.
 pub(super) fn keep(
     file: &Path,
     table: MeasuredTable,
@@ -151,7 +152,7 @@ pub(super) fn keep(
     Ok(Imported { rows: table.keys().len(), columns: table.columns().len(), path })
 }
 
-/// Reads a table from CSV, in which a measurement that there is not is empty or `none`.
+/// Reads a table from CSV, in which an empty field or `none` is a missing measurement.
 pub(super) fn read(
     file: &Path,
     (name, key): (&str, &str),
@@ -207,7 +208,7 @@ pub(super) fn read(
     })
 }
 
-/// The columns that are taken, and where they are in the file.
+/// Lists the columns to import, with their index in the file.
 fn taken(
     file: &Path,
     heads: &[String],
@@ -243,7 +244,7 @@ fn taken(
     Ok(taken)
 }
 
-/// A measurement, NaN if there is none.
+/// Parses a measurement; an empty text is NaN.
 fn measurement(text: &str) -> Result<f64, String> {
     if text.is_empty() {
         return Ok(f64::NAN);
@@ -254,7 +255,7 @@ fn measurement(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A file, unpacked on the way if it is compressed.
+/// Opens a file for reading, decompressing it if it is a zstd file.
 fn open(path: &Path) -> io::Result<Box<dyn Read>> {
     let mut file = File::open(path)?;
     let mut start = Vec::new();

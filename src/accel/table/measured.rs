@@ -7,14 +7,14 @@ use rustc_hash::FxHashMap;
 
 use crate::metrics::{MetricNameError, check_metric_name, is_plain_word};
 
-/// What a column holds: one metric of one device.
+/// The content of a column: one metric of one device.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Column {
-    /// Under which circumstances it was measured, where a table has several.
+    /// The circumstances of the measurement, such as the data set, where a table has several.
     pub group: Option<String>,
     /// The device.
     pub device: String,
-    /// The metric, unit included.
+    /// The metric's name, with its unit.
     pub metric: String,
 }
 
@@ -27,21 +27,21 @@ impl fmt::Display for Column {
     }
 }
 
-/// A name that a column cannot have.
+/// Reasons that a text is not the name of a column.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ColumnError {
-    /// It has not two or three words.
+    /// It does not consist of two or three words.
     #[error(
         "column `{0}` is not of the form DEVICE.METRIC or GROUP.DEVICE.METRIC (a-z, 0-9, _ and -), such \
          as pixel3.latency_ms"
     )]
     Form(String),
-    /// The metric's name is wrong.
+    /// The last word is not the name of a metric.
     #[error("column `{column}`: {source}")]
     Metric {
         /// The column.
         column: String,
-        /// What is wrong with the metric.
+        /// The problem with the metric.
         source: MetricNameError,
     },
 }
@@ -70,12 +70,12 @@ impl FromStr for Column {
 #[derive(Clone, Debug)]
 pub struct MeasuredTable {
     pub(super) name: String,
-    /// What the networks are known by.
+    /// The name of the key column in the imported file.
     pub(super) key: String,
     pub(super) columns: Vec<Column>,
     pub(super) keys: Vec<String>,
     rows: FxHashMap<String, u32>,
-    /// Row by row; NaN where nothing was measured.
+    /// The measurements, row by row; NaN where there is none.
     pub(super) values: Vec<f64>,
     pub(super) digest: String,
 }
@@ -111,7 +111,7 @@ impl MeasuredTable {
         &self.name
     }
 
-    /// What the networks are known by: the name that the column had in the file.
+    /// The name that the key column had in the imported file.
     pub fn key(&self) -> &str {
         &self.key
     }
@@ -121,17 +121,17 @@ impl MeasuredTable {
         &self.columns
     }
 
-    /// The texts that the networks are known by.
+    /// The keys of the networks, in row order.
     pub fn keys(&self) -> &[String] {
         &self.keys
     }
 
-    /// The beginning of a hash of the table (BLAKE3, hexadecimal).
+    /// The first 16 hexadecimal digits of a BLAKE3 hash of the table.
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// The measurements of a network, one for each column, NaN where there is none.
+    /// The measurements of a network in column order, NaN where there is none; `None` for an unknown key.
     pub fn row(&self, network: &str) -> Option<&[f64]> {
         let start = *self.rows.get(network)? as usize * self.columns.len();
         self.values.get(start..start + self.columns.len())

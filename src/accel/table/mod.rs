@@ -1,9 +1,9 @@
 //! Measured devices: accelerators whose estimates are rows of a table.
 //!
-//! A table has a row for each network, known by a text such as that of its cell, and a column for each
-//! metric of each device: `DEVICE.METRIC`, or `GROUP.DEVICE.METRIC` where the same devices were measured
-//! several times, on several data sets for example. Tables are imported from CSV into the folder of data,
-//! which is where they are found again by name.
+//! A table has a row for each network, identified by a key such as the text of its cell, and a column for
+//! each metric of each device: `DEVICE.METRIC`, or `GROUP.DEVICE.METRIC` where the same devices were measured
+//! several times, for example on several data sets. Tables are imported from CSV into the data folder and
+//! opened by name.
 
 mod device;
 mod file;

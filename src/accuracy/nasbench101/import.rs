@@ -1,4 +1,4 @@
-//! Taking a table into the folder of data.
+//! Import of a table into the data folder.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,7 +9,7 @@ use super::table::{FILES, FOLDER, MAGIC, Nasbench101Table, TableError, ZSTD_MAGI
 use crate::space::nasbench101::Catalogue;
 use crate::util::atomic_file::write_whole;
 
-/// How an import fails; the folder of data is then as it was.
+/// Reasons that an import fails; the data folder keeps its table as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The file cannot be read.
@@ -17,18 +17,18 @@ pub enum ImportError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
     /// The file is not a whole table.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// The file is not the official one, or damaged.
+    /// The file is not the official one, or is corrupted.
     #[error("{path}: {source}")]
     Official {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         source: OfficialError,
     },
     /// The cells are not those of the benchmark.
@@ -36,7 +36,7 @@ pub enum ImportError {
     Incomplete {
         /// The file.
         path: PathBuf,
-        /// What is missing or too much.
+        /// The difference.
         what: String,
     },
     /// The table cannot be written.
@@ -44,12 +44,12 @@ pub enum ImportError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
 }
 
-/// What an import has done.
+/// The result of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imported {
     /// The number of cells.
@@ -58,20 +58,20 @@ pub struct Imported {
     pub path: PathBuf,
 }
 
-/// Reads a table of any known form, checks that it has every cell of the benchmark, and writes it
-/// into the folder of data.
+/// Imports a table of any known format into the data folder, after a check that it has every cell of the
+/// benchmark.
 ///
-/// The forms are nb101.bin, compressed or not, and the official nasbench_only108.tfrecord; the
-/// file's beginning tells which it is. `cache` is where the list of all cells is kept.
+/// The formats are nb101.bin, plain or compressed with zstd, and the official nasbench_only108.tfrecord; the
+/// first bytes of the file decide. `cache` is the folder in which the list of all cells is cached.
 ///
 /// # Errors
-/// The file cannot be read, is damaged or incomplete, or the table cannot be written.
+/// If the file cannot be read, is corrupted or incomplete, or the table cannot be written.
 pub fn import(file: &Path, data: &Path, cache: Option<&Path>) -> Result<Imported, ImportError> {
     let table = read(file)?;
     keep(file, &table, &Catalogue::load(cache), data)
 }
 
-/// Writes a table that has all the given cells.
+/// Writes a table after a check that it has exactly the given cells.
 fn keep(
     file: &Path,
     table: &Nasbench101Table,
@@ -131,7 +131,7 @@ mod tests {
     use crate::space::nasbench101::{Cell101, every_cell};
     use crate::test_support::data_dir;
 
-    /// Reads a file and keeps it as [`import`] does, but enumerates no cells.
+    /// Imports a file as [`import`] does, but without enumerating the cells.
     fn import_all(file: &Path, data: &Path, all: &Catalogue) -> Result<Imported, ImportError> {
         keep(file, &read(file)?, all, data)
     }

@@ -1,8 +1,8 @@
-//! The benchmark's own file, nasbench_only108.tfrecord.
+//! Reader of the benchmark's own file, nasbench_only108.tfrecord.
 //!
-//! Its public description: TFRecords (a length, the masked CRC-32C of the length, the data, the
-//! masked CRC-32C of the data), each a JSON row of module hash, epochs, adjacency, operations and
-//! metrics; metrics are a `ModelMetrics` message of Protocol Buffers in Base64.
+//! The format, from its public description: TFRecords (a length, the masked CRC-32C of the length, the data,
+//! the masked CRC-32C of the data), each a JSON row of module hash, epochs, adjacency, operations and
+//! metrics. The metrics are a `ModelMetrics` message of Protocol Buffers in Base64.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -15,18 +15,18 @@ use super::table::{Nasbench101Table, TEST_IMAGES};
 use super::tfrecord::{FramingError, Records};
 use crate::space::nasbench101::{Cell101, CellHash, MAX_VERTICES, Op101};
 
-/// The epochs of a full training.
+/// The number of epochs of a full training.
 const EPOCHS: u32 = 108;
-/// The trainings of each cell.
+/// The number of trainings of each cell.
 const TRAININGS: u8 = 3;
 
-/// What is wrong with the official file.
+/// Reasons that the official file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum OfficialError {
-    /// A record cannot be had.
+    /// A record cannot be read.
     #[error(transparent)]
     Framing(#[from] FramingError),
-    /// A record says what it cannot say.
+    /// A record has impossible content.
     #[error(
         "record {record} at byte {offset}: {what}; the file is not the published \
          nasbench_only108.tfrecord, fetch it again"
@@ -34,12 +34,12 @@ pub enum OfficialError {
     Row {
         /// The record's number, from 0.
         record: u64,
-        /// Where it begins.
+        /// The byte offset of the record.
         offset: u64,
-        /// What is wrong.
+        /// The problem.
         what: String,
     },
-    /// A cell was not trained as often as it should have been.
+    /// A cell does not have three full trainings.
     #[error(
         "cell {hash} has {found} trainings of {EPOCHS} epochs, and the benchmark has {TRAININGS} of \
          each; fetch the file again"
@@ -47,7 +47,7 @@ pub enum OfficialError {
     Trainings {
         /// The cell's hash.
         hash: CellHash,
-        /// How many there are.
+        /// The number of trainings of the cell.
         found: u8,
     },
 }
@@ -78,17 +78,17 @@ struct EvaluationData {
     checkpoint_path: Option<String>,
 }
 
-/// What is known of a cell so far.
+/// The rows of a cell so far, with the sum of their correct answers.
 struct Seen {
     cell: Cell101,
     trainings: u8,
     correct: u16,
 }
 
-/// Reads the table, which may lack cells; rows of other epoch counts are passed over.
+/// Reads the table, which may lack cells; rows of other epoch counts are skipped.
 ///
 /// # Errors
-/// A record that is damaged or cannot be, or a cell without its three trainings.
+/// If a record is corrupted or has impossible content, or a cell does not have three trainings.
 pub(super) fn read(input: impl Read) -> Result<Nasbench101Table, OfficialError> {
     let mut records = Records::new(input);
     let mut cells: HashMap<CellHash, Seen> = HashMap::new();
@@ -126,7 +126,7 @@ pub(super) fn read(input: impl Read) -> Result<Nasbench101Table, OfficialError> 
     Ok(Nasbench101Table::new(cells, correct))
 }
 
-/// The cell of an adjacency matrix in rows and the names of its operations.
+/// Parses a cell from an adjacency matrix in row order and the names of its operations.
 fn read_cell(adjacency: &str, operations: &str) -> Result<Cell101, String> {
     let names: Vec<&str> = operations.split(',').collect();
     let vertices = names.len();
@@ -183,7 +183,7 @@ pub(super) mod tests {
     use super::super::tfrecord::masked_crc;
     use super::*;
 
-    /// The official file of some cells, all trainings of which give the same correct answers.
+    /// The official file of some cells; all trainings of a cell have the same number of correct answers.
     pub fn file_of(cells: impl IntoIterator<Item = (Cell101, u16)>) -> Vec<u8> {
         let rows = cells.into_iter().flat_map(|(cell, correct)| {
             let vertices = cell.vertices();

@@ -1,4 +1,4 @@
-//! The table as it is kept: a cell and its count of correct answers for each row.
+//! The stored table: a cell and its count of correct answers for each row.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use crate::space::nasbench101::{CELL_COUNT, Cell101};
 
-/// Where tables are within the folder of data.
+/// The folder of tables within the data folder.
 pub(super) const FOLDER: &str = "nasbench101";
-/// The names of the file, the first that is there being read.
+/// The possible names of the file; the first that exists is read.
 pub(super) const FILES: [&str; 2] = ["nb101.bin.zst", "nb101.bin"];
 
 pub(super) const MAGIC: &[u8; 8] = b"NB101\0\x01\0";
@@ -17,10 +17,10 @@ const HEADER: usize = 12;
 const CELL_BYTES: usize = 4;
 const COUNT_BYTES: usize = 2;
 
-/// Test images of three trainings: batches of 256 leave 16 of the 10,000 out.
+/// Test images of three trainings; batches of 256 leave out 16 of the 10,000.
 pub(super) const TEST_IMAGES: u16 = 3 * 9_984;
 
-/// The most bytes that a table can have.
+/// The maximum size of a table in bytes.
 const LARGEST: usize = HEADER + CELL_COUNT * (CELL_BYTES + COUNT_BYTES);
 
 pub(super) const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -28,13 +28,13 @@ pub(super) const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// How reading a table fails.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TableError {
-    /// There is no table.
+    /// The table was not imported.
     #[error(
         "the NASBench-101 table is not in {folder}; \
          `tandem data import nasbench101 FILE` takes nb101.bin or nasbench_only108.tfrecord into it"
     )]
     Missing {
-        /// The folder of data.
+        /// The data folder.
         folder: PathBuf,
     },
     /// The file cannot be read.
@@ -53,24 +53,24 @@ pub enum TableError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         what: String,
     },
 }
 
-/// The mean test accuracy of every cell after 108 epochs on CIFAR-10.
+/// The mean test accuracies of the cells after 108 epochs on CIFAR-10.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nasbench101Table {
-    /// The kept graphs, by ascending hash.
+    /// The graphs that the benchmark keeps, in ascending order of their hashes.
     cells: Vec<Cell101>,
-    /// Of each cell, the correct answers among [`TEST_IMAGES`].
+    /// The number of correct answers of each cell, out of [`TEST_IMAGES`].
     correct: Vec<u16>,
-    /// The rows by ascending cell.
+    /// The rows in ascending order of their cells.
     by_cell: Vec<u32>,
 }
 
 impl Nasbench101Table {
-    /// The beginning of a hash of all rows (BLAKE3, hexadecimal).
+    /// The first 16 hexadecimal digits of a BLAKE3 hash of all rows.
     pub fn digest(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         for (cell, correct) in self.cells.iter().zip(&self.correct) {
@@ -80,10 +80,10 @@ impl Nasbench101Table {
         hasher.finalize().to_hex()[..16].to_owned()
     }
 
-    /// Opens the table in a folder of data.
+    /// Opens the table in a data folder.
     ///
     /// # Errors
-    /// There is none, it cannot be read, or it is damaged.
+    /// If it does not exist, cannot be read, or is corrupted.
     pub fn open(data: &Path) -> Result<Self, TableError> {
         let folder = data.join(FOLDER);
         let path = FILES.iter().map(|name| folder.join(name)).find(|path| path.exists());
@@ -91,7 +91,7 @@ impl Nasbench101Table {
         Self::read(&path)
     }
 
-    /// Reads a table, compressed or not.
+    /// Reads a table, plain or compressed with zstd.
     ///
     /// # Errors
     /// As [`Nasbench101Table::open`].
@@ -106,7 +106,7 @@ impl Nasbench101Table {
             .map_err(|what| TableError::Damaged { path: path.to_owned(), what })
     }
 
-    /// Makes a table of rows in the order of their hashes.
+    /// Makes a table from rows in ascending order of the cells' hashes.
     pub(super) fn new(cells: Vec<Cell101>, correct: Vec<u16>) -> Self {
         let mut by_cell: Vec<u32> = (0..cells.len() as u32).collect();
         by_cell.sort_unstable_by_key(|&row| cells[row as usize]);
@@ -144,7 +144,7 @@ impl Nasbench101Table {
         Ok(Self::new(cells.collect::<Result<_, _>>()?, correct.collect::<Result<_, _>>()?))
     }
 
-    /// The table in the form that `read` takes, before compression.
+    /// The uncompressed bytes of the table, as `decode` reads them.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend((self.cells.len() as u32).to_le_bytes());
@@ -158,18 +158,18 @@ impl Nasbench101Table {
         self.cells.len()
     }
 
-    /// Whether there is no cell.
+    /// Returns true if the table has no cells.
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
     }
 
-    /// The cells, by ascending hash.
+    /// The cells, in ascending order of their hashes.
     pub fn cells(&self) -> &[Cell101] {
         &self.cells
     }
 
-    /// The mean test accuracy of a cell over three trainings, as a fraction; `None` if the table
-    /// does not have it.
+    /// The mean test accuracy of a cell over three trainings, as a fraction; `None` if it is not in the
+    /// table.
     pub fn accuracy(&self, cell: &Cell101) -> Option<f64> {
         let kept = cell.kept();
         let found = self.by_cell.binary_search_by_key(&kept, |&row| self.cells[row as usize]);
@@ -178,17 +178,17 @@ impl Nasbench101Table {
     }
 }
 
-/// One byte more than a table can have, so that a longer one is seen to be longer.
+/// One byte more than the maximum size, so that a longer file is noticed.
 const LIMIT: u64 = LARGEST as u64 + 1;
 
-/// Reads a file, and no more than twice a table: compressed, one is at most slightly larger.
+/// Reads at most twice the size of a table; a compressed one is at most slightly larger than a plain one.
 fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(2 * LIMIT).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Decompresses what is compressed, but no more than a table.
+/// Decompresses zstd data, up to [`LIMIT`] bytes; returns other data unchanged.
 fn decompress(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     if !bytes.starts_with(&ZSTD_MAGIC) {
         return Ok(bytes);
@@ -209,7 +209,7 @@ mod tests {
         data_dir().map(|dir| Nasbench101Table::open(&dir).unwrap())
     }
 
-    /// The ranks that cells of an accuracy share.
+    /// The ranks that cells of the same accuracy share.
     fn ranks(table: &Nasbench101Table, accuracy: f64) -> std::ops::RangeInclusive<usize> {
         let count = |wanted: &dyn Fn(f64) -> bool| {
             let fraction = |&correct: &u16| f64::from(correct) / f64::from(TEST_IMAGES);

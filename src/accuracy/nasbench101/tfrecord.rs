@@ -3,46 +3,46 @@
 
 use std::io::{ErrorKind, Read};
 
-/// Longer records are damage: the real ones have a few hundred bytes.
+/// The maximum length of a record in bytes; real records have a few hundred.
 const LONGEST_RECORD: u64 = 1 << 16;
 
-/// Why a record cannot be had.
+/// Reasons that a record cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FramingError {
-    /// It cannot be read.
+    /// An I/O error.
     #[error("record {record} at byte {offset} cannot be read: {source}")]
     Read {
         /// The record's number, from 0.
         record: u64,
-        /// Where it begins.
+        /// The byte offset of the record.
         offset: u64,
-        /// Why.
+        /// The reason.
         source: std::io::Error,
     },
-    /// The first record is none.
+    /// The first record is invalid, so the file is something else.
     #[error("it is neither nb101.bin nor nasbench_only108.tfrecord: {0}")]
     Unknown(String),
-    /// A record is damaged.
+    /// A later record is corrupted.
     #[error("{0}; fetch the file again")]
     Damaged(String),
 }
 
-/// TFRecords one after another.
+/// A reader of consecutive TFRecords.
 pub(super) struct Records<R> {
     input: R,
     /// The number of the next record, from 0.
     pub(super) record: u64,
-    /// Where it begins.
+    /// The byte offset of the next record.
     pub(super) offset: u64,
 }
 
 impl<R: Read> Records<R> {
-    /// Starts before the first record.
+    /// Makes a reader that starts at the first record.
     pub(super) const fn new(input: R) -> Self {
         Self { input, record: 0, offset: 0 }
     }
 
-    /// The data of the next record; `None` at the end.
+    /// Returns the data of the next record, or `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, FramingError> {
         let header = self.take(12)?;
         if header.is_empty() {
@@ -75,7 +75,7 @@ impl<R: Read> Records<R> {
         Ok(Some(data))
     }
 
-    /// The next bytes, fewer at the end.
+    /// Reads `count` bytes, or fewer at the end.
     fn take(&mut self, count: u64) -> Result<Vec<u8>, FramingError> {
         let mut bytes = Vec::new();
         match self.input.by_ref().take(count).read_to_end(&mut bytes) {
@@ -92,7 +92,7 @@ impl<R: Read> Records<R> {
     }
 }
 
-/// TensorFlow's checksum of checksums: CRC-32C, rotated and offset.
+/// TensorFlow's masked checksum: CRC-32C, rotated right by 15 bits, plus a constant.
 pub(super) fn masked_crc(bytes: &[u8]) -> [u8; 4] {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
 }

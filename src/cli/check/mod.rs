@@ -32,7 +32,7 @@ pub struct Args {
     strict: bool,
 }
 
-/// Carries out the command.
+/// Runs the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let loaded = common.load(&args.experiment.file, &args.experiment.set)?;
     let script = &loaded.script;
@@ -80,7 +80,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says what is hardly meant so.
+/// Prints a likely mistake as a warning, or with `--strict` as an error.
 fn warn(loaded: &Loaded, warning: &Diagnostic, strict: bool) {
     let voice = Voice::get();
     let (sources, colours) = (loaded.script.texts(), voice.colours());

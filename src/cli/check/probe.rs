@@ -1,4 +1,4 @@
-//! What comes of trying an experiment out.
+//! A dry run of an experiment: a few evaluations and a rehearsal of its phases.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -15,59 +15,61 @@ use tandem::space::Point;
 use tandem::store::Stretch;
 use tandem::util::rng::stream;
 
-/// Points that are drawn and evaluated.
+/// The number of points that are drawn and evaluated.
 pub const POINTS: usize = 8;
 
-/// After this long no more of them are: two say about what the others would.
+/// The time after which no more points are evaluated, once there are [`FEWEST`].
 const EVALUATE_FOR: Duration = Duration::from_secs(2);
 const FEWEST: usize = 2;
 
-/// How many times as long as the others a first point takes that reads tables.
+/// The ratio of the first point's time to the median above which the first point counts as reading tables.
 const READS_TABLES: f64 = 3.0;
 
-/// The time for the phases, beside trainings.
+/// The time limit of the rehearsal, not counting trainings.
 const REHEARSE_FOR: Duration = Duration::from_millis(350);
 
-/// Says whether a run would go on with what a point came to.
+/// A check of a point's result, which fails as a run would.
 type Judge<'a> = dyn Fn(&Result<Metrics, Failure>) -> Result<(), Failure> + 'a;
 
-/// Says why a screen fails, if it does.
+/// A check of a point before its evaluation; returns the failure if there is one.
 type Screen<'a> = dyn Fn(&Point) -> Option<Failure> + 'a;
 
-/// What comes of trying an experiment out.
+/// The result of a dry run.
 pub struct Tried {
-    /// Points that were drawn and evaluated.
+    /// The number of points that were drawn and evaluated.
     pub points: usize,
-    /// The metrics of those that could be evaluated.
+    /// The metrics of the points that could be evaluated.
     pub metrics: Vec<Metrics>,
-    /// The metrics that trainings decide, which are made up.
+    /// The metrics that depend on trainings and are made up here.
     pub made_up: BTreeSet<String>,
-    /// The seconds of evaluations, ascending, without those of trainings.
+    /// The durations of evaluations without trainings, in seconds, ascending.
     pub seconds: Vec<f64>,
-    /// The seconds of the first point, if it took so much longer than the others that it is for what is read.
+    /// The duration of the first point in seconds, if it was slow enough to count as reading tables.
     pub first_s: Option<f64>,
-    /// Points among those drawn that need a training that is not in the store, and the trainings that are.
+    /// The number of points that need a training that is not in the store.
     pub untrained: usize,
+    /// The number of requested trainings that are in the store.
     pub found: usize,
-    /// The trainings that were left out: those of points, and those of the summary.
+    /// The trainings that the points and phases need, which were skipped.
     pub left_out: Vec<Estimate>,
+    /// The further trainings that the summary needs.
     pub of_summary: Vec<Estimate>,
-    /// The phases; none where the experiment cannot run.
+    /// The rehearsal of the phases; `None` if the experiment cannot run.
     pub rehearsal: Option<Rehearsal>,
-    /// The trainings that the phases ask for, each once, by phase.
+    /// The keys of the trainings that each phase requests.
     pub trainings: Vec<BTreeSet<String>>,
-    /// The bytes of a trial in the store.
+    /// The bytes that a trial takes in the store.
     pub stored_bytes: Option<f64>,
-    /// What is hardly meant so.
+    /// Likely mistakes.
     pub warnings: Vec<Diagnostic>,
 }
 
 impl Tried {
-    /// Tries out an experiment; `runs` says whether it can be run.
+    /// Does a dry run of an experiment; `runs` is true if it can be run.
     ///
     /// # Errors
-    /// Something that a run would end with: no point can be evaluated or judged, a function of the script
-    /// returns something else than it must, or the first phase makes no sense.
+    /// If a run would end with an error: no point can be evaluated or judged, a function of the script
+    /// returns a wrong value, or the first phase is invalid.
     pub fn of(loaded: &Loaded, runs: bool) -> Result<Self, CliError> {
         let script = &loaded.script;
         let seed = loaded.settings.seed.unwrap_or(0);
@@ -124,7 +126,7 @@ impl Tried {
         points.map_err(|error| CliError::Experiment { rendered: format!("error: {error}") })
     }
 
-    /// Evaluates points; some may fail, but not all.
+    /// Evaluates points; fails if none of them succeeds.
     fn evaluate(
         &mut self,
         loaded: &Loaded,
@@ -188,7 +190,7 @@ impl Tried {
         Ok(())
     }
 
-    /// Tries out the phases.
+    /// Rehearses the phases.
     fn rehearse(&mut self, loaded: &Loaded) -> Result<(), CliError> {
         let script = &loaded.script;
         let trainer = script.host().trainer();
@@ -227,7 +229,7 @@ impl Tried {
         Ok(())
     }
 
-    /// Phases of which every point fails that was tried out.
+    /// Warns of phases in which every rehearsed point fails.
     fn warn_of_phases(&mut self, rehearsal: &Rehearsal) {
         for (index, phase) in (0..).zip(&rehearsal.phases) {
             let mut of_phase = rehearsal.entries.iter().filter(|entry| entry.trial.phase == index);
@@ -243,7 +245,7 @@ impl Tried {
         }
     }
 
-    /// Asks for the summary of the run as it was tried out.
+    /// Calls the script's summary with the rehearsed run.
     fn summarise(&mut self, loaded: &Loaded) {
         let Some(rehearsal) = &self.rehearsal else { return };
         if let Err(failure) = loaded.script.summary(&rehearsal.progress) {
@@ -254,7 +256,7 @@ impl Tried {
         self.of_summary = loaded.script.host().trainer().left_out().split_off(known);
     }
 
-    /// Objectives that are the same at all points.
+    /// Warns of objectives with the same value at all points.
     fn look_at_metrics(&mut self, loaded: &Loaded) {
         let entries = self.rehearsal.iter().flat_map(|rehearsal| &rehearsal.entries);
         let tried = entries.map(|entry| entry.trial.outcome.metrics()).chain(&self.metrics);
@@ -272,7 +274,7 @@ impl Tried {
         }
     }
 
-    /// A limit of time that evaluations come near to.
+    /// Warns of a time limit that evaluations come close to.
     fn look_at_limits(&mut self, loaded: &Loaded) {
         let limit = loaded.settings.limits.seconds;
         let Some(&most) = self.seconds.last() else { return };
@@ -287,12 +289,12 @@ impl Tried {
     }
 }
 
-/// The middle one of ascending numbers.
+/// The median of ascending numbers, the upper one of two.
 fn median(ascending: &[f64]) -> Option<f64> {
     ascending.get(ascending.len() / 2).copied()
 }
 
-/// Refuses metrics that lack what objectives or thresholds are about.
+/// Refuses metrics that lack one that an objective or threshold needs.
 fn require_metrics(loaded: &Loaded, values: &Metrics) -> Result<(), CliError> {
     for objective in loaded.script.objectives() {
         if !values.contains_key(&objective.metric) {
@@ -311,7 +313,7 @@ fn require_metrics(loaded: &Loaded, values: &Metrics) -> Result<(), CliError> {
     Ok(())
 }
 
-/// A failure of a call with its place, if that is known, and something said before it.
+/// The diagnostic of a failed call, with its place if that is known, after the text `before`.
 fn told_with(before: &str, failure: &Failure) -> Diagnostic {
     match failure.cause::<Diagnostic>() {
         Some(known) => {

@@ -1,4 +1,4 @@
-//! What a check prints.
+//! The report of a check.
 
 use std::io::{self, Write};
 
@@ -11,13 +11,13 @@ use tandem::script::{Host, SweepPlan};
 use tandem::session::Loaded;
 use tandem::space::Space;
 
-/// What the store takes for a trial, in seconds (docs/benchmarks.md, commits of 64 trials).
+/// The time that the store takes per trial, in seconds (docs/benchmarks.md, commits of 64 trials).
 const STORE_S: f64 = 15e-6;
 
-/// Phases that are listed.
+/// The maximum number of phases that are listed.
 const LISTED: usize = 8;
 
-/// Names and values in groups.
+/// Rows of names and values, in groups.
 #[derive(Default)]
 pub struct Report {
     groups: Vec<(&'static str, Vec<(String, String)>)>,
@@ -31,7 +31,7 @@ impl Report {
         &mut self.groups[last].1
     }
 
-    /// The parts of the space, what their rules do, and how many points there are.
+    /// Adds the parts of the space, the effect of their rules, and the number of points.
     pub fn space(&mut self, space: &Space) {
         let rows = self.group("Space");
         for part in space.parts() {
@@ -53,14 +53,14 @@ impl Report {
         rows.push(("space".into(), format!("{count} points")));
     }
 
-    /// The values of the arguments.
+    /// Adds the values of the arguments.
     pub fn arguments(&mut self, loaded: &Loaded) {
         let args = loaded.script.args().into_iter();
         let args = args.map(|(name, value)| (format!("args.{name}"), value)).collect();
         *self.group("Arguments") = args;
     }
 
-    /// The metrics that points came to.
+    /// Adds the metrics of the points that were evaluated.
     pub fn metrics(&mut self, tried: &Tried) {
         let rows = self.group("Metrics");
         let Some(last) = tried.metrics.last() else { return };
@@ -79,7 +79,7 @@ impl Report {
         }
     }
 
-    /// The phases as they were tried out.
+    /// Adds the phases of the rehearsal.
     pub fn phases(&mut self, tried: &Tried, runs: bool) {
         let rows = self.group("Phases");
         let Some(rehearsal) = &tried.rehearsal else { return };
@@ -109,7 +109,7 @@ impl Report {
         }
     }
 
-    /// What must hold at the end, and the objectives of a sweep.
+    /// Adds the thresholds of a run and the objectives of a sweep.
     pub fn goals(&mut self, thresholds: &[Threshold], plan: Option<&SweepPlan>) {
         let rows = self.group("Goals");
         rows.extend(thresholds.iter().map(|t| ("threshold".into(), t.to_string())));
@@ -118,7 +118,7 @@ impl Report {
         }
     }
 
-    /// What a run would cost, and a sweep.
+    /// Adds the estimated cost of a run and of a sweep.
     pub fn cost(&mut self, loaded: &Loaded, tried: &Tried, runs: bool, plan: Option<&SweepPlan>) {
         let rows = self.group("Cost");
         if tried.points == 0 {
@@ -162,7 +162,7 @@ impl Report {
         }
     }
 
-    /// Where the numbers come from.
+    /// Adds the origins of the numbers.
     pub fn sources(&mut self, host: &Host) {
         let rows = self.group("Numbers");
         for Origin { trust, source } in host.provenance().origins {
@@ -170,10 +170,10 @@ impl Report {
         }
     }
 
-    /// Writes the rows: for people in groups, for other programs as names and values.
+    /// Writes the rows, for people in groups, for programs as names and values.
     ///
     /// # Errors
-    /// The writer's.
+    /// Those of the writer.
     pub fn write(&self, format: Format, mut out: impl Write) -> io::Result<()> {
         let groups = self.groups.iter().filter(|(_, rows)| !rows.is_empty());
         if format != Format::Table {
@@ -236,14 +236,14 @@ fn mean_s(tried: &Tried) -> f64 {
     }
 }
 
-/// What a sweep of all points takes; nothing can be said where some are trained.
+/// The estimated duration of a sweep of all points; `None` if evaluations were not timed.
 fn sweep_row(loaded: &Loaded, tried: &Tried) -> Option<(String, String)> {
     let points = loaded.script.space().count().filter(|_| !tried.seconds.is_empty())?;
     let takes = points as f64 * mean_s(tried) / loaded.threads() as f64;
     Some(("sweep takes".into(), format!("about {}", duration(takes))))
 }
 
-/// What the phases take.
+/// Adds the estimated durations of the phases.
 fn time_rows(rows: &mut Vec<(String, String)>, loaded: &Loaded, tried: &Tried) {
     let Some(rehearsal) = &tried.rehearsal else { return };
     let mean = mean_s(tried);
@@ -276,7 +276,7 @@ fn time_rows(rows: &mut Vec<(String, String)>, loaded: &Loaded, tried: &Tried) {
     }
 }
 
-/// How many different points the trials of a phase come to, were they drawn by chance.
+/// The expected number of distinct points among a phase's trials if they were drawn at random.
 fn different_points(space: &Space, phase: &RehearsedPhase) -> f64 {
     let searched = space.parts().iter().filter(|part| phase.search.contains(&part.name));
     let points: f64 = searched.map(|part| part.domain.count() as f64).product();
@@ -286,7 +286,7 @@ fn different_points(space: &Space, phase: &RehearsedPhase) -> f64 {
     different.min(trials)
 }
 
-/// How often the first phase would come to points again, were they drawn by chance.
+/// Adds the expected share of repeated points in the first phase, if they were drawn at random.
 fn repeats_row(rows: &mut Vec<(String, String)>, space: &Space, tried: &Tried) {
     let first = tried.rehearsal.as_ref().and_then(|rehearsal| rehearsal.phases.first());
     let Some(phase) = first.filter(|phase| phase.trials > 0) else { return };
@@ -311,7 +311,7 @@ fn phases(count: usize) -> String {
     format!("{count} phase{}", if count == 1 { "" } else { "s" })
 }
 
-/// The most memory that the process has had, where the system tells.
+/// The peak memory of the process in bytes, where the system reports it.
 fn peak_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -1,10 +1,10 @@
-//! The message about a set of images that was fetched or imported.
+//! The message about a fetched or imported data set.
 
 use tandem::note;
 use tandem::report::grouped;
 use tandem::train::data::{Acquired, Official};
 
-/// Says which set is where now.
+/// Prints the name and the place of a data set.
 pub fn tell(set: &Official, acquired: &Acquired) {
     let Acquired { place, train, test, already } = acquired;
     note!(

@@ -1,4 +1,4 @@
-//! `tandem data fetch`: downloading an image set.
+//! `tandem data fetch`: downloads a data set.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -34,7 +34,7 @@ pub fn run(data: &Path, args: &Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads the name of a published set; help lists them.
+/// The parser of the names of published data sets; help lists them.
 fn read_set() -> impl TypedValueParser<Value = Official> {
     let values = Official::all().into_iter().map(|set| {
         let set = set.publication();

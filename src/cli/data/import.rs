@@ -1,4 +1,4 @@
-//! `tandem data import`: taking files that are there into the data folder.
+//! `tandem data import`: imports local files into the data folder.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -44,7 +44,7 @@ enum Kind {
     Images(Official),
 }
 
-/// The tables by their names, with their help.
+/// The kinds of tables by name, with their help.
 const TABLES: [(&str, Kind, &str); 3] = [
     ("nasbench101", Kind::Nasbench101, "NASBench-101: 423,624 cells on CIFAR-10"),
     ("hw_nas_bench", Kind::HwNasBench, "HW-NAS-Bench: every NAS-Bench-201 cell on six devices"),
@@ -55,7 +55,7 @@ const TABLES: [(&str, Kind, &str); 3] = [
     ),
 ];
 
-/// Reads the name of a table or of a published set; help lists them.
+/// The parser of the names of tables and published data sets; help lists them.
 fn read_kind() -> impl TypedValueParser<Value = Kind> {
     let tables = TABLES.into_iter().map(|(name, _, help)| (name, help));
     let sets = Official::all().into_iter().map(|set| set.publication());

@@ -1,4 +1,4 @@
-//! `tandem data list`: which tables and image sets there are.
+//! `tandem data list`: lists the tables and data sets.
 
 use std::io::stdout;
 use std::path::Path;
@@ -43,7 +43,7 @@ pub fn run(common: &Common, data: &Path) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The tables of devices that are there, and the one that is known.
+/// The names of the device tables in the data folder, and of the known one.
 fn names(data: &Path) -> Vec<String> {
     let mut names = table_names(data);
     if !names.iter().any(|name| name == HW_NAS_BENCH) {

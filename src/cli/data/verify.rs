@@ -1,4 +1,4 @@
-//! `tandem data verify`: whether what is there can be used.
+//! `tandem data verify`: checks that tables and data sets can be used.
 
 use std::io::stdout;
 use std::path::Path;
@@ -21,7 +21,7 @@ pub struct Args {
 
 const TABLE: &str = "nasbench101";
 
-/// Carries out the command; the exit code is 1 if anything is bad.
+/// Runs the command; the exit code is 1 if anything is corrupted.
 pub fn run(common: &Common, data: &Path, args: &Args) -> Result<ExitCode, CliError> {
     let there = table_names(data);
     let (with_table, devices, specs) = match args.name.as_deref() {
@@ -68,7 +68,7 @@ pub fn run(common: &Common, data: &Path, args: &Args) -> Result<ExitCode, CliErr
     Ok(ExitCode::from(u8::from(!sound)))
 }
 
-/// The sets that are there, each file of them read once.
+/// The data sets in the data folder; only one of those that share files.
 fn present(data: &Path) -> Vec<DataSpec> {
     let stands_alone = |set: &DataSpec| set.same_files_as().is_none();
     sets(data).into_iter().filter(|set| set.find(data).is_some() && stands_alone(set)).collect()

@@ -8,20 +8,20 @@ use tandem::store::Totals;
 
 use crate::cli::output::names;
 
-/// The name that means standard input or output.
+/// The file name that stands for standard input or output.
 const STANDARD: &str = "-";
 
-/// Tells whether a file is standard input or output.
+/// Returns true if a file name stands for standard input or output.
 pub fn is_standard(file: &Path) -> bool {
     file == Path::new(STANDARD)
 }
 
-/// Records of runs.
+/// The number of runs in an archive.
 fn runs(totals: &Totals) -> u64 {
     totals.trees.get("runs").map_or(0, |tree| tree.records)
 }
 
-/// What an archive holds, in words.
+/// The content of an archive in words.
 pub fn held(totals: &Totals) -> String {
     format!(
         "{}, {} in all, {}",
@@ -31,7 +31,7 @@ pub fn held(totals: &Totals) -> String {
     )
 }
 
-/// What an archive holds and where that was written, for other programs.
+/// The content and the path of an archive as JSON.
 pub fn counts(totals: &Totals, written: &Path) -> Value {
     json!({
         "written": names([written]),

@@ -1,4 +1,4 @@
-//! `tandem store compact`: giving space back.
+//! `tandem store compact`: frees disk space.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `tandem store export`: the store as one file.
+//! `tandem store export`: writes the store to one file.
 
 use std::io::{self, BufWriter, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ fn to_file(store: &Store, file: &Path) -> Result<Totals, CliError> {
     }
 }
 
-/// A reader that has enough is no failure of the store.
+/// Converts an error of the store; a pipe closed by its reader is an error of the output.
 fn piped(error: StoreError) -> CliError {
     match error {
         StoreError::File { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => {

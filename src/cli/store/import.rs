@@ -1,4 +1,4 @@
-//! `tandem store import`: a store from one file.
+//! `tandem store import`: makes a store from one file.
 
 use std::fs::File;
 use std::io;

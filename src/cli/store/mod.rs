@@ -1,4 +1,4 @@
-//! `tandem store`: the store's health, its way out and back, and its space.
+//! `tandem store`: checks, copies and measures the store.
 
 mod archived;
 mod compact;

@@ -1,4 +1,4 @@
-//! `tandem store salvage`: what can be read of a damaged store, in a new one.
+//! `tandem store salvage`: copies the readable part of a damaged store into a new one.
 
 use std::io::stdout;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::from(if salvaged.is_all() { 0 } else { 4 }))
 }
 
-/// Refuses a new store within the damaged one, in which nothing is to be changed.
+/// Refuses a new store within the damaged one, which must not change.
 fn refuse_inside(dir: &Path, to: &Path) -> Result<(), CliError> {
     let Ok(dir) = dir.canonicalize() else { return Ok(()) };
     // What is not there yet is in the first folder above it that is.
@@ -62,7 +62,7 @@ fn refuse_inside(dir: &Path, to: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The steps of a run that are lost.
+/// The lost steps of a run, in words.
 fn steps(run: &SalvagedRun) -> String {
     let stretch = |&(first, last): &(u64, u64)| match first == last {
         true => first.to_string(),

@@ -1,6 +1,6 @@
-//! Sizes in words.
+//! Sizes for people.
 
-/// Bytes, as people read them.
+/// Formats a number of bytes for people.
 pub fn size(bytes: u64) -> String {
     match bytes {
         0..10_240 => format!("{bytes} bytes"),

@@ -1,4 +1,4 @@
-//! `tandem store status`: the space that the store takes.
+//! `tandem store status`: measures the disk space of the store.
 
 use std::io::stdout;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! `tandem store verify`: whether all that is in the store is right.
+//! `tandem store verify`: checks the content of the store.
 
 use std::io::stdout;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! The course of the command.
+//! The steps of the command.
 
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ pub struct Args {
     fork: bool,
 }
 
-/// Carries out the command.
+/// Runs the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let threads = threads(args.threads)?;
     let (plan, text) = Plan::load(&args.file).map_err(placed)?;
@@ -76,7 +76,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The message of a study's file, with the line that it is about.
+/// Converts an error of a study's file to a diagnostic with the line it is about.
 fn placed(error: PlanError) -> CliError {
     let (path, text, diagnostic) = match error {
         PlanError::Form { path, text, error } => {
@@ -105,9 +105,9 @@ fn threads(asked: Option<usize>) -> Result<usize, CliError> {
     }
 }
 
-/// The study that the file began, or a new one.
+/// Returns the latest study of the file, or a new one.
 ///
-/// Refuses a file that says something else than it did, unless it only adds.
+/// Refuses a file that differs from the study by more than additions.
 fn started(store: &Store, args: &Args, plan: &Plan, text: &str) -> Result<StudyRecord, CliError> {
     let file = args.file.display().to_string();
     let real = |file: &Path| std::fs::canonicalize(file).ok();
@@ -149,7 +149,7 @@ fn started(store: &Store, args: &Args, plan: &Plan, text: &str) -> Result<StudyR
     Ok(store.create_study(new)?)
 }
 
-/// The study that was made last of those whose file is the one that is meant.
+/// The latest study whose file satisfies `is_meant`.
 fn latest_study(
     store: &Store,
     is_meant: impl Fn(&str) -> bool,
@@ -158,7 +158,7 @@ fn latest_study(
     Ok(meant.max_by_key(|study| study.number))
 }
 
-/// Takes down what the file says now.
+/// Records the current content of the file.
 fn note(store: &Store, study: &StudyRecord, plan: &Plan, text: &str) -> Result<(), CliError> {
     let source = store.put_source(text)?;
     Ok(store.update_study(&StudyRecord { source, plan: stored(plan)?, ..study.clone() })?)
@@ -180,7 +180,7 @@ fn print_name(common: &Common, study: &StudyRecord, runs: usize) -> Result<(), C
     Ok(())
 }
 
-/// Carries out the runs that are not finished.
+/// Runs the planned runs that are not finished.
 fn search(
     study: &StudyRecord,
     store: &Store,

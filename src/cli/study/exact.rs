@@ -15,24 +15,24 @@ use tandem::space::{Point, Space};
 use tandem::store::{RunRecord, Status, Store, Trial};
 use tandem::study::Target;
 
-/// How many of the best pairs of all runs are judged by at most.
+/// The maximum number of best pairs that runs are compared with.
 const TOP: usize = 100;
 
-/// The experiment whose sweep gives the best pairs.
+/// The experiment whose sweep provides the best pairs.
 pub struct Exact {
     loaded: Loaded,
 }
 
 /// A finished sweep.
 pub struct SweptPairs {
-    /// Its record.
+    /// The record of the sweep.
     pub record: RunRecord,
     /// The frontier, then the best pairs for each objective.
     pub trials: Vec<Trial>,
 }
 
 impl Exact {
-    /// Loads the experiment, and checks that it sweeps the scenarios' space for their rewards.
+    /// Loads the experiment; fails unless it sweeps the space of the scenarios for their rewards.
     pub fn load(
         common: &Common,
         study: &Path,
@@ -84,8 +84,9 @@ impl Exact {
         Ok(Self { loaded })
     }
 
-    /// The sweep: one that is stored, of the same sources, data and settings, or else a new one; none if
-    /// it was interrupted.
+    /// Returns a stored sweep of the same sources, data and settings, or runs a new one.
+    ///
+    /// Returns `None` if the sweep is interrupted.
     pub fn sweep(&self, store: &Store, stop: &AtomicBool) -> Result<Option<SweptPairs>, CliError> {
         let sweep = prepared(&self.loaded)?;
         let new = sweep.record(store, None)?;
@@ -122,8 +123,8 @@ impl Exact {
         }
     }
 
-    /// Whether a finished sweep is of the data that there are now. Of what only evaluations use, one of its
-    /// pairs tells.
+    /// Returns true if a finished sweep used the current data; for data that only evaluations use, evaluates
+    /// one of its pairs.
     fn is_of_the_same(&self, store: &Store, run: &RunRecord) -> Result<bool, CliError> {
         let script = &self.loaded.script;
         if let Some(first) = store.trials(&run.name)?.next()
@@ -143,7 +144,7 @@ fn read(store: &Store, record: RunRecord) -> Result<SweptPairs, CliError> {
 }
 
 impl SweptPairs {
-    /// The best pairs of all for a reward, and how many pairs keep its limits.
+    /// The best pairs of all for a reward, and the number of pairs that satisfy its constraints.
     pub fn target(&self, objective: &Weighted) -> Option<(Target, u64)> {
         let goals = self.record.sweep.as_ref().map_or(&[][..], |sweep| &sweep.goals);
         let index = goals.iter().position(|goal| goal.objective == *objective)?;
@@ -152,7 +153,7 @@ impl SweptPairs {
     }
 }
 
-/// What decides a sweep among its settings.
+/// The settings of a run that determine the result of a sweep.
 fn asked(run: &RunRecord) -> Option<Settings> {
     let settings: Settings = serde_json::from_value(run.settings.clone()).ok()?;
     Some(Settings { script: None, seed: None, steps: None, threads: None, data: None, ..settings })

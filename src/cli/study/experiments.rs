@@ -22,7 +22,7 @@ pub struct Entry {
     loaded: Loaded,
 }
 
-/// Every strategy on every scenario, loaded and ready to run.
+/// All strategies on all scenarios, loaded and ready to run.
 pub struct Experiments {
     entries: Vec<Entry>,
     repeats: usize,
@@ -30,8 +30,8 @@ pub struct Experiments {
 }
 
 impl Experiments {
-    /// Loads the scripts with the arguments of each strategy, and asks each for its first phase: what is
-    /// wrong with one is said before anything runs.
+    /// Loads the scripts with the arguments of each strategy and asks each for its first phase, so that
+    /// errors appear before anything runs.
     ///
     /// `file` is the study's, with its text.
     pub fn load(
@@ -67,7 +67,7 @@ impl Experiments {
         Ok(Self { entries, repeats: plan.repeats as usize, file: file.to_path_buf() })
     }
 
-    /// Lets trainings end by a request to stop, and keeps them in the store.
+    /// Lets a flag stop trainings, and keeps trainings in the store.
     pub fn prepare(&self, store: &Arc<Store>, stop: &Arc<AtomicBool>) {
         for entry in &self.entries {
             entry.loaded.keep_in(store);
@@ -75,8 +75,7 @@ impl Experiments {
         }
     }
 
-    /// The records that the runs of a study begin with: scenario by scenario, strategy by strategy, seed
-    /// by seed.
+    /// The initial records of the runs of a study, by scenario, strategy and seed.
     pub fn records(
         &self,
         store: &Store,
@@ -98,9 +97,9 @@ impl Experiments {
         Ok(records)
     }
 
-    /// Adds runs to the store that it does not have, and gives all as they are there.
+    /// Adds runs that are missing in the store, and returns all runs as stored.
     ///
-    /// Refuses to go on with runs whose scripts, settings, program or models changed.
+    /// Refuses runs whose scripts, settings, program or models changed.
     pub fn known(
         &self,
         store: &Store,
@@ -154,7 +153,7 @@ impl Experiments {
         Ok(known)
     }
 
-    /// The experiment of a run, by the run's place.
+    /// The experiment of the run with an index.
     pub fn of_run(&self, index: usize) -> &Loaded {
         &self.entries[index / self.repeats].loaded
     }
@@ -181,7 +180,7 @@ impl Entry {
     }
 }
 
-/// The settings of a run without those that only say where things are.
+/// The settings that determine the result of a run; paths do not.
 fn deciding(run: &RunRecord) -> serde_json::Value {
     let mut settings = run.settings.clone();
     if let Some(settings) = settings.as_object_mut() {
@@ -190,14 +189,14 @@ fn deciding(run: &RunRecord) -> serde_json::Value {
     settings
 }
 
-/// The settings of an experiment's file, which must be there.
+/// Reads the settings of an experiment's file, which must exist.
 fn settings(file: &Path) -> Result<Settings, CliError> {
     std::fs::metadata(file)
         .map_err(|source| ScriptError::Read { path: file.to_path_buf(), source })?;
     Ok(read_settings(file)?)
 }
 
-/// Loads an experiment that can be run and whose schedule begins.
+/// Loads an experiment that can be run and has a valid first phase.
 fn ready(common: &Common, file: &Path, settings: Settings) -> Result<Loaded, CliError> {
     let loaded = common.load_with(file, settings)?;
     let script = &loaded.script;
@@ -210,7 +209,7 @@ fn ready(common: &Common, file: &Path, settings: Settings) -> Result<Loaded, Cli
     Ok(loaded)
 }
 
-/// The message of an error, and of what is behind it, as it is printed.
+/// The message of an error and of its cause, as it is printed.
 pub fn rendered(error: &CliError) -> String {
     if let Some(rendered) = error.rendered() {
         return rendered;

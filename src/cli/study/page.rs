@@ -12,8 +12,8 @@ use tandem::store::StudyRecord;
 use tandem::study::statistics::{COVERAGE, Quartiles, RESAMPLES};
 use tandem::study::{Course, Plan};
 
-/// Writes the page: for each scenario how the strategies come along, what they find, and how sure that
-/// is.
+/// Renders the page: for each scenario, the curves of the strategies, their frontiers and the differences
+/// with intervals.
 pub fn page(
     plan: &Plan,
     text: &str,
@@ -84,7 +84,7 @@ fn scenario(page: &mut Page, judged: &Judged) -> Result<(), CliError> {
     Ok(())
 }
 
-/// A drawing; none if there is nothing to draw.
+/// Returns a drawing, or `None` if there is nothing to draw.
 fn drawn(drawing: Result<String, FigureError>) -> Result<Option<String>, CliError> {
     match drawing {
         Ok(drawing) => Ok(Some(drawing)),
@@ -124,7 +124,7 @@ fn course_quartiles(courses: &[Course]) -> Vec<CurvePoint> {
     steps.into_iter().filter_map(at).collect()
 }
 
-/// The exact frontier and what each strategy found, in the first two objectives.
+/// Draws the exact frontier and the frontier of each strategy, in the first two objectives.
 fn found(judged: &Judged) -> Result<String, FigureError> {
     let [up, along, ..] = judged.objectives.as_slice() else { return Err(FigureError::Empty) };
     let place = |metrics: &tandem::metrics::Metrics| {

@@ -27,7 +27,7 @@ pub fn print(judged: &[Judged], out: &mut impl Write) -> io::Result<()> {
     origins.into_iter().try_for_each(|origin| writeln!(out, "{origin}"))
 }
 
-/// What the runs of a scenario are judged by, in a sentence.
+/// The best reward that the runs of a scenario are compared with, in a sentence.
 pub fn known(judged: &Judged) -> String {
     let label = if judged.predicted { ", with predicted accuracies" } else { "" };
     match (&judged.exact, judged.outcomes.best_known) {
@@ -45,7 +45,7 @@ pub fn known(judged: &Judged) -> String {
     }
 }
 
-/// The outcomes of a scenario for people: a row for each strategy.
+/// The outcomes of a scenario for people, a row for each strategy.
 pub fn outcomes(judged: &Judged) -> Table {
     let exact = judged.exact.as_ref();
     let top = exact.map_or(0, |exact| exact.target.len());
@@ -83,7 +83,7 @@ fn table_width(judged: &Judged) -> usize {
     4 + if judged.exact.is_some() { 4 } else { 0 } + judged.fractions.len()
 }
 
-/// The median steps, and how many runs get there where not all do.
+/// The median steps, with the number of runs that get there if not all do.
 fn steps(reached: &Reached, runs: u64) -> String {
     let median = finite(reached.steps.median).map_or_else(|| "never".to_owned(), number);
     if reached.runs == runs { median } else { format!("{median} ({} of {runs})", reached.runs) }
@@ -99,7 +99,7 @@ fn spread(quartiles: Quartiles) -> String {
     }
 }
 
-/// Each pair of strategies of a scenario.
+/// The differences of each pair of strategies of a scenario.
 pub fn differences(judged: &Judged) -> Table {
     let interval = format!("{} % interval", number(100.0 * COVERAGE));
     let mut table = Table::new(["strategies", "difference of medians", &interval, "first ahead"]);
@@ -115,7 +115,7 @@ pub fn differences(judged: &Judged) -> Table {
     table
 }
 
-/// The outcomes of all scenarios in one table for other programs.
+/// The outcomes of all scenarios in one table for programs.
 pub fn flat(judged: &[Judged]) -> Table {
     let columns = [
         "scenario",
@@ -168,7 +168,7 @@ pub fn flat(judged: &[Judged]) -> Table {
     table
 }
 
-/// Each run of a scenario with its best pair.
+/// The runs of a scenario, each with its best pair.
 pub fn runs(judged: &Judged) -> Table {
     let label = |metric: &String| match metric.as_str() {
         "accuracy" if judged.predicted => "accuracy (predicted)".to_owned(),

@@ -1,4 +1,4 @@
-//! What the runs of a study come to, scenario by scenario.
+//! The evaluation of a study's runs, scenario by scenario.
 
 use rayon::prelude::*;
 
@@ -13,28 +13,28 @@ use tandem::study::{Course, Outcomes, Plan, Target, compare};
 use tandem::sweep::stored_frontier;
 use tandem::util::deep_stack::pool;
 
-/// A reward that is higher by more, relatively, is no matter of rounding.
+/// The relative amount by which a reward may exceed the best of all pairs through rounding.
 const ROUNDING: f64 = 1e-9;
 
-/// A scenario with what the strategies come to on it.
+/// A scenario with the outcomes of its strategies.
 pub struct Judged {
     /// The scenario's name.
     pub name: String,
-    /// What is rewarded.
+    /// The text of the reward.
     pub reward: String,
     /// The objectives of the frontier.
     pub objectives: Vec<Objective>,
     /// The runs of each strategy, in the order of the study.
     pub strategies: Vec<(String, Vec<Course>)>,
-    /// What they come to.
+    /// The outcomes of the strategies and their differences.
     pub outcomes: Outcomes,
-    /// The shares of the best reward of which it is reported how soon runs get there.
+    /// The shares of the best reward for which reports give the steps to reach them.
     pub fractions: Vec<f64>,
     /// The exact best pairs.
     pub exact: Option<ExactBest>,
-    /// Whether accuracies are predicted.
+    /// True if accuracies are predicted.
     pub predicted: bool,
-    /// Where the numbers come from.
+    /// The origins of the numbers.
     pub origins: Vec<Origin>,
 }
 
@@ -44,13 +44,13 @@ pub struct ExactBest {
     pub sweep: String,
     /// The best pairs.
     pub target: Target,
-    /// How many pairs keep the limits.
+    /// The number of pairs that satisfy the constraints.
     pub valid: u64,
     /// The points of the exact frontier.
     pub frontier: Vec<Trial>,
 }
 
-/// Judges the finished runs of a study, on some threads.
+/// Evaluates the finished runs of a study on a number of threads.
 pub fn judge(
     store: &Store,
     plan: &Plan,
@@ -134,7 +134,7 @@ fn exact_best(
     Some(ExactBest { sweep: record.name, target, valid, frontier })
 }
 
-/// Refuses to judge by a sweep of other numbers: no pair is better than the best of all.
+/// Refuses a sweep whose best reward a run exceeds, as its numbers then differ from the run's.
 fn refuse_better(judged: &Judged) -> Result<(), CliError> {
     let Some(exact) = &judged.exact else { return Ok(()) };
     let best = exact.target.best().unwrap_or(f64::NEG_INFINITY);

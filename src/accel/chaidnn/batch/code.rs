@@ -1,18 +1,18 @@
 //! A network's schedule as straight-line code over slots.
 //!
-//! Every engine works off its queue in order, so the end of an operation is its duration plus the
-//! latest end among its inputs and the operation before it on its engine: a fixed program of sums
-//! and maxima for all configurations with the same engines.
+//! Each engine runs its queue in order, so the end of an operation is its duration plus the latest end among
+//! its inputs and the previous operation on its engine. This is a fixed program of sums and maxima for all
+//! configurations with the same engines.
 
 use std::ops::Range;
 
 use super::super::operation::{Engine, Engines, Work};
 use super::super::queue::Queue;
 
-/// The slot that holds zeros; the durations of the works follow it.
+/// The slot of zeros; the durations of the works follow it.
 pub(super) const ZERO: u16 = 0;
 
-/// Slot `to` becomes slot `add` plus the larger of slots `a` and `b`.
+/// An instruction: slot `to` becomes slot `add` plus the larger of slots `a` and `b`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Step {
     pub to: u16,
@@ -21,13 +21,13 @@ pub(super) struct Step {
     pub b: u16,
 }
 
-/// The code of several networks, one behind another.
+/// The code of several networks, one after another.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Code {
     steps: Vec<Step>,
-    /// The slots whose sum, in this order, is the latency.
+    /// The slots to add, in this order, for the latency.
     sums: Vec<u16>,
-    /// Where each network's steps and sums end.
+    /// The end of each network's range in `steps` and in `sums`.
     ends: Vec<(usize, usize)>,
 }
 
@@ -42,10 +42,10 @@ impl Code {
     }
 }
 
-/// The segments of a queue, and which of them are alike.
+/// The segments of a queue, and which of them are equal.
 #[derive(Debug, Default)]
 pub(super) struct Outline {
-    /// Each segment with the first one that has the same works and dependencies.
+    /// Each segment, and the index of the first segment with the same works and dependencies.
     segments: Vec<(Range<usize>, usize)>,
 }
 
@@ -62,7 +62,7 @@ impl Outline {
         Self { segments }
     }
 
-    /// The tasks of the segments that are the first of their kind.
+    /// The tasks of the segments that equal no earlier one.
     pub(super) fn tasks(&self) -> impl Iterator<Item = usize> + '_ {
         let firsts = self.segments.iter().enumerate().filter(|(index, (_, first))| index == first);
         firsts.flat_map(|(_, (segment, _))| segment.clone())
@@ -80,19 +80,20 @@ fn alike(queue: &Queue, a: &Range<usize>, b: &Range<usize>) -> bool {
             .all(|(x, y)| queue.work(x) == queue.work(y) && inner(a, x).eq(inner(b, y)))
 }
 
-/// More slots are needed than steps can name.
+/// An error: the code needs more slots than a `u16` can number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TooManySlots;
 
-/// Writes code, reusing its memory from network to network.
+/// Generator of code, which reuses its memory from network to network.
 #[derive(Debug, Default)]
 pub(super) struct Compiler {
-    /// Steps, each with the length of the longest chain that leads to it.
+    /// Steps, each with its level: the length of the longest chain of steps up to it.
     steps: Vec<(u32, Step)>,
-    /// For each segment, the slot of its makespan.
+    /// The slot of each segment's makespan.
     makespans: Vec<u16>,
-    /// For each task of a segment: the slot of its end, that slot's level, the tasks before it.
+    /// For each task of the segment, the slot of its end time and the level of that slot.
     ends: Vec<(u16, u32)>,
+    /// For each task of the segment, the set of tasks before it, as [`bit`]s.
     ancestors: Vec<u64>,
     needs: Vec<usize>,
     is_last: Vec<bool>,
@@ -101,7 +102,10 @@ pub(super) struct Compiler {
 impl Compiler {
     /// Appends the code of a network for configurations with the given engines.
     ///
-    /// `row` gives the slot of a task's duration; slots from `free` on may be used.
+    /// `row` maps a task to the slot of its duration; slots from `free` on may be used.
+    ///
+    /// # Errors
+    /// [`TooManySlots`] if the network needs more slots than there are.
     pub(super) fn compile(
         &mut self,
         queue: &Queue,
@@ -130,7 +134,7 @@ impl Compiler {
         Ok(())
     }
 
-    /// The slot of a segment's makespan.
+    /// Emits the steps of a segment and returns the slot of its makespan.
     fn segment(
         &mut self,
         queue: &Queue,
@@ -171,14 +175,14 @@ impl Compiler {
         Ok(self.after_all(ZERO, free)?.0)
     }
 
-    /// Leaves out the needs that another need waits for.
+    /// Drops the needs that another need already waits for.
     fn drop_implied(&mut self) {
         let ancestors = &self.ancestors;
         let implied = self.needs.iter().fold(0, |all, &need| all | ancestors[need]);
         self.needs.retain(|&need| bit(need) == 0 || implied & bit(need) == 0);
     }
 
-    /// The slot, and its level, of a duration behind all of the needs.
+    /// Emits the steps that add a duration to the latest end of the needs; returns the slot and its level.
     fn after_all(&mut self, duration: u16, free: &mut usize) -> Result<(u16, u32), TooManySlots> {
         let (mut latest, mut others) = match self.needs.split_first() {
             None => return Ok((duration, 0)),
@@ -202,8 +206,7 @@ impl Compiler {
     }
 }
 
-/// The bit of a task among a segment's ancestors; none from the 65th task on, whose needs are all
-/// kept.
+/// The bit of a task in a segment's sets of ancestors, or 0 from the 65th task on, whose needs are all kept.
 const fn bit(task: usize) -> u64 {
     if task < 64 { 1 << task } else { 0 }
 }

@@ -1,13 +1,13 @@
-//! Runs code over slots, a vector of configurations at a time.
+//! Execution of code over slots, a vector of configurations at a time.
 //!
-//! The same loops are compiled for several widths of vector registers; sums and maxima of f64 are
-//! the same in all of them.
+//! The same loops are compiled for several widths of vector registers; sums and maxima of f64 are equal in
+//! all of them.
 
 use tandem_kernels::{Wide, widest};
 
 use super::code::{Code, ZERO};
 
-/// Configurations that are computed at once.
+/// The number of configurations computed at once.
 pub(super) const LANES: usize = 32;
 
 /// A number for each of [`LANES`] configurations.
@@ -23,7 +23,7 @@ impl Slot {
 
 const SLOTS: usize = 1 << 16;
 
-/// What code works on. Its size makes every slot's number a valid index.
+/// The slots of running code. The size makes every `u16` a valid slot number.
 #[derive(Debug)]
 pub struct Memory {
     slots: Box<[Slot; SLOTS]>,
@@ -39,7 +39,7 @@ impl Memory {
         }
     }
 
-    /// Puts the durations of works behind the zeros.
+    /// Copies the durations of the works behind the slot of zeros.
     pub(super) fn load(&mut self, durations: &[Slot]) {
         self.slots[usize::from(ZERO)] = Slot::all(0.0);
         self.slots[1..=durations.len()].copy_from_slice(durations);
@@ -52,33 +52,33 @@ impl Default for Memory {
     }
 }
 
-/// How many configurations of a block pass a threshold on some networks.
+/// A threshold for each configuration of a block, and its weight in the count of pairs that pass.
 #[derive(Clone, Debug)]
 pub(super) struct BlockLevel {
-    /// The networks, from the first, that count.
+    /// The number of networks that count, from the first.
     pub networks: usize,
-    /// The thresholds, in us.
+    /// The thresholds, in µs.
     pub most_us: Slot,
-    /// How much each lane counts.
+    /// The weight of each lane in the count.
     pub weight: Slot,
 }
 
-/// What is asked of a block of configurations.
+/// A query about a block of configurations.
 #[derive(Debug)]
 pub(super) struct Query {
-    /// Latencies up to these, in us, are reported.
+    /// The limits in µs; latencies up to them are reported.
     pub limits_us: Slot,
     pub levels: Vec<BlockLevel>,
 }
 
-/// What came out for a block.
+/// The results of a query.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
-    /// Network, lane and latency in us of what is within the limits.
+    /// Network, lane and latency in µs of each pair within the limits.
     pub found: Vec<(u32, u32, f64)>,
-    /// For each level, the weights of what passed.
+    /// The total weight of the pairs that pass, for each level.
     pub counts: Vec<f64>,
-    /// The highest finite latency in us.
+    /// The highest finite latency in µs, over all runs into this answer.
     pub highest_us: f64,
 }
 
@@ -87,7 +87,7 @@ pub(super) fn run(memory: &mut Memory, code: &Code, query: &Query, answer: &mut 
     widest(Run { memory, code, query, answer });
 }
 
-/// A run of code over slots.
+/// The arguments of [`run`], for the choice of the widest vector registers.
 struct Run<'a> {
     memory: &'a mut Memory,
     code: &'a Code,
@@ -162,7 +162,7 @@ fn report(network: usize, total: &[f64; LANES], limits: &[f64; LANES], answer: &
     }
 }
 
-/// The larger of two numbers that are not NaN, as one instruction.
+/// Returns the larger of two numbers that are not NaN, in one instruction.
 #[inline(always)]
 fn larger(a: f64, b: f64) -> f64 {
     if a > b { a } else { b }

@@ -1,10 +1,10 @@
-//! Many networks on many configurations at once.
+//! Latencies of many networks on many configurations at once.
 //!
-//! A network's latency on a configuration is the one of [`Program::estimate`](super::Program), bit
-//! for bit: the same sums and maxima in the same order. What makes it fast is that the durations of
-//! the different [works](super::operation::Work) are computed once for each configuration, that
-//! configurations with equal durations are computed once, and that the schedule is a fixed program
-//! for all configurations with the same engines, run over a vector of them at a time.
+//! They equal those of [`Program::estimate`](super::Program) bit for bit: the same sums and maxima in the
+//! same order. Three things make it fast. The durations of the distinct [works](super::operation::Work) are
+//! computed once for each configuration; configurations with equal durations are computed once; and the
+//! schedule is a fixed program for all configurations with the same engines, run over a vector of them at a
+//! time.
 
 mod code;
 mod machine;

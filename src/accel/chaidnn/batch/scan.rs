@@ -1,4 +1,4 @@
-//! Asking for the latencies that matter.
+//! Scans for the pairs of networks and configurations within latency limits.
 
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
@@ -12,21 +12,21 @@ use super::table::Table;
 use crate::accel::{Found, Level, Scan};
 use crate::network::Family;
 
-/// Networks that are looked at together when works are collected.
+/// The number of networks that a thread collects works from at a time.
 const COLLECTED: usize = 1024;
 
-/// Why networks cannot be evaluated together.
+/// Reasons that networks cannot be evaluated together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BatchError {
     /// A network that the accelerator cannot run.
     #[error("network {network}: {source}")]
     Network {
-        /// Its number.
+        /// The number of the network.
         network: usize,
-        /// Why.
+        /// The reason.
         source: LowerError,
     },
-    /// The networks have too many different layers, or one of them too many.
+    /// The networks have too many distinct operations, or the schedule of one takes too many steps.
     #[error("the networks have more than 65,535 different operations")]
     Operations,
 }
@@ -41,10 +41,10 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Tabulates what the networks of a family need on the configurations.
+    /// Tabulates the durations of a family's operations on the configurations.
     ///
     /// # Errors
-    /// A network that the accelerator cannot run, or too many different operations.
+    /// If the accelerator cannot run a network, or if there are too many distinct operations.
     pub fn new<F: Family>(
         family: &F,
         configurations: Vec<Configuration>,
@@ -76,7 +76,7 @@ impl Batch {
         Ok(Self { configurations, areas, table, works: works.len() })
     }
 
-    /// The configurations, as they were given.
+    /// The configurations, in the order given.
     pub fn configurations(&self) -> &[Configuration] {
         &self.configurations
     }
@@ -86,30 +86,33 @@ impl Batch {
         &self.areas
     }
 
-    /// Classes of configurations on which every network of the family has the same latency; each
-    /// lists the numbers of its configurations, ascending.
+    /// The classes of configurations on which each network of the family has the same latency.
+    ///
+    /// A class lists the indices of its configurations in ascending order.
     pub fn classes(&self) -> &[Vec<u32>] {
         &self.table.classes
     }
 
-    /// Whether every configuration can run every network.
+    /// Returns true if every configuration can run every network.
     pub const fn all_run(&self) -> bool {
         self.table.all_run
     }
 
-    /// How many different operations the networks have.
+    /// The number of distinct operations in the networks.
     pub const fn operations(&self) -> usize {
         self.works
     }
 
-    /// Evaluates networks on all configurations and reports the pairs whose latency is at most the
-    /// limit of their class, in ms. A configuration that cannot run a network has infinite latency.
+    /// Evaluates networks on all configurations and lists the pairs whose latency is at most their class's
+    /// limit in ms.
+    ///
+    /// A configuration that cannot run a network has infinite latency.
     ///
     /// # Errors
-    /// A network with too many operations.
+    /// If the schedule of a network takes too many steps.
     ///
     /// # Panics
-    /// If the family is not the one that the batch was made of.
+    /// If the family is not the one of [`Batch::new`], or if limits or levels do not cover all classes.
     pub fn scan<F: Family>(
         &self,
         family: &F,
@@ -167,8 +170,8 @@ impl Batch {
         Ok(scan)
     }
 
-    /// How many steps, each a sum and a maximum, and how many terms of sums the networks take on all
-    /// classes of configurations together.
+    /// The number of steps, each a sum and a maximum, and the number of final summands that the networks take
+    /// on all classes of configurations.
     ///
     /// # Errors
     /// As [`Batch::scan`].
@@ -183,7 +186,7 @@ impl Batch {
         Ok(cost)
     }
 
-    /// The code of networks for each group.
+    /// Compiles networks for each group of configurations.
     fn compile<F: Family>(&self, family: &F, networks: &[u32]) -> Result<Vec<Code>, BatchError> {
         let mut codes = vec![Code::default(); self.table.groups.len()];
         let mut compiler = Compiler::default();
@@ -217,7 +220,7 @@ impl Batch {
     }
 }
 
-/// The highest latency in us that in ms is at most `ms`.
+/// The largest latency in µs that converts to at most `ms`.
 fn largest_us(ms: f64) -> f64 {
     if !ms.is_finite() {
         return ms;

@@ -1,4 +1,4 @@
-//! The durations of works on configurations, and which configurations need not be told apart.
+//! The durations of works on configurations, which form classes of equal durations.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ use super::machine::{LANES, Slot};
 #[derive(Debug)]
 pub(super) struct Group {
     pub engines: Engines,
-    /// The number of the first class.
+    /// The index of the first class.
     pub first_class: usize,
-    /// How many classes there are; the last block's other lanes repeat the last class.
+    /// The number of classes; unused lanes of the last block repeat its last class.
     pub classes: usize,
-    /// For each block of [`LANES`] classes, a slot for each work.
+    /// For each block of [`LANES`] classes, a slot of durations in µs for each work.
     slots: Vec<Slot>,
     works: usize,
 }
@@ -28,19 +28,19 @@ impl Group {
     }
 }
 
-/// Works by number, and the durations of each on each class of configurations.
+/// The slots of works, and their durations on each class of configurations.
 #[derive(Debug)]
 pub(super) struct Table {
     pub rows: FxHashMap<Work, u16>,
     pub groups: Vec<Group>,
-    /// Configurations with the same engines and durations, ascending.
+    /// The indices of configurations with equal engines and durations, in ascending order.
     pub classes: Vec<Vec<u32>>,
-    /// Whether every configuration can do every work.
+    /// True if every configuration can run every work.
     pub all_run: bool,
 }
 
 impl Table {
-    /// Tabulates works, which are all different and at most 65,535.
+    /// Tabulates works, which must be distinct and at most 65,535.
     pub(super) fn new(
         works: &[Work],
         configurations: &[Configuration],

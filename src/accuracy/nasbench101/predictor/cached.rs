@@ -1,4 +1,4 @@
-//! Predictions of all cells, kept between runs.
+//! Predictions of many cells, cached in files.
 
 use std::path::Path;
 use std::{fs, io};
@@ -9,10 +9,10 @@ use crate::util::atomic_file::write_whole;
 use crate::util::checksum::{body, hashed};
 
 impl Predictor {
-    /// The predicted test accuracies of cells, from a folder of cached files; where they are not
-    /// there or damaged, they are computed, on all threads, and written.
+    /// Returns the predicted test accuracies of cells, as fractions, from the folder `cache`.
     ///
-    /// A folder that cannot be written only costs the time to compute them again.
+    /// A missing or corrupted file is computed on all threads and written. If it cannot be written, the only
+    /// cost is to compute it again.
     pub fn cached_accuracies(&self, cells: &[Cell101], cache: Option<&Path>) -> Vec<f64> {
         let Some(folder) = cache else { return self.accuracies(cells) };
         let mut hasher = blake3::Hasher::new();
@@ -38,7 +38,7 @@ fn decode(bytes: &[u8], count: usize) -> Option<Vec<f64>> {
     Some(numbers.map(|number| f64::from_le_bytes(*number)).collect())
 }
 
-/// Writes what is kept.
+/// Writes predictions to a file with a checksum.
 fn write(file: &Path, accuracies: &[f64]) -> io::Result<()> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;

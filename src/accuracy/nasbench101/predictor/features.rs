@@ -1,19 +1,19 @@
-//! What the predictor sees of a cell.
+//! The input of the predictor: the graph of a cell.
 
 use crate::space::nasbench101::{Cell101, MAX_VERTICES, Op101, vertex_channels};
 
-/// Numbers of a vertex.
+/// The number of features of a vertex.
 pub(super) const FEATURES: usize = 8;
 
-/// Channels of the cell that widths are relative to.
+/// The channels of the cell that widths are relative to.
 const CHANNELS: usize = 128;
 
-/// A cell's vertices and edges.
+/// The vertices and edges of a cell.
 #[derive(Clone, Debug)]
 pub(super) struct Graph {
     pub vertices: usize,
     pub features: [[f32; FEATURES]; MAX_VERTICES],
-    /// Whether there is an edge from the first to the second.
+    /// `edges[a][b]` is true if there is an edge from a to b.
     pub edges: [[bool; MAX_VERTICES]; MAX_VERTICES],
 }
 

@@ -1,10 +1,12 @@
 //! A predictor of the test accuracy of NASBench-101 cells, for machines without the table.
 //!
-//! A graph network over the cell's vertices: every vertex starts from its operation, its width and
-//! whether it touches input and output; [`LAYERS`] times it adds what it, its predecessors and its
-//! successors make of each other; the sum over all vertices and the output vertex are read out. It is
-//! trained on a share of the table ([`train`]) and embedded with its weights ([`Predictor::embedded`]).
-//! Prediction is plain f32 arithmetic in a fixed order, the same on every processor.
+//! It is a graph network over the vertices of a cell. The features of a vertex are its operation, its width,
+//! and its edges from the input and to the output. In each of [`LAYERS`] rounds, a vertex adds a layer of its
+//! own state and the sums over its predecessors and its successors. The read-out takes the sum over all
+//! vertices and the output vertex.
+//!
+//! [`train`] fits it to a share of the table; [`Predictor::embedded`] has its weights in the program.
+//! Prediction is plain f32 arithmetic in a fixed order, so that results are equal on all processors.
 
 mod cached;
 mod features;

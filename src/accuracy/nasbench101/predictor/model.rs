@@ -8,14 +8,14 @@ use tandem_kernels::{Wide, widest};
 use super::features::{FEATURES, Graph};
 use crate::space::nasbench101::{Cell101, MAX_VERTICES};
 
-/// Numbers of a vertex between layers.
+/// The width of a vertex's state.
 pub const WIDTH: usize = 64;
 
-/// Exchanges between the vertices.
+/// The number of rounds in which vertices exchange their states.
 pub const LAYERS: usize = 4;
 
-/// Accuracies are learnt as 1 / (CEILING - accuracy): the many good cells, which lie close together,
-/// are spread out.
+/// The constant of the training target 1 / (CEILING - accuracy), which spreads out the many good cells of
+/// similar accuracy.
 pub(super) const CEILING: f64 = 1.06;
 
 const MAGIC: &[u8; 8] = b"TDMP101\x01";
@@ -25,20 +25,20 @@ const HASH: usize = 32;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Predictor {
     pub(super) weights: Weights,
-    /// Mean and standard deviation of what is learnt.
+    /// Mean and standard deviation of the training target.
     pub(super) scale: (f32, f32),
-    /// The recipe that made it, as text.
+    /// The training recipe as JSON.
     recipe: String,
 }
 
-/// All weights; matrices are stored by input, so that a row goes to all outputs.
+/// All weights; a matrix has a row for each input.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Weights {
     pub arrays: Vec<Vec<f32>>,
 }
 
 impl Weights {
-    /// Rows and columns of each array: entry, exchanges, read-out, each with its offsets.
+    /// Rows and columns of the arrays: input layer, rounds, read-out; a bias follows each matrix.
     pub(super) fn shapes() -> Vec<(usize, usize)> {
         let mut shapes = vec![(FEATURES, WIDTH), (1, WIDTH)];
         for _ in 0..LAYERS {
@@ -49,7 +49,7 @@ impl Weights {
     }
 }
 
-/// Why a file is no predictor.
+/// An error of decoding: the file is not a predictor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the NASBench-101 predictor is damaged: {0}")]
 pub struct PredictorError(&'static str);
@@ -57,7 +57,7 @@ pub struct PredictorError(&'static str);
 static FILE: &[u8] = include_bytes!("../../../../data/predictor/nasbench101.bin");
 
 impl Predictor {
-    /// The beginning of a hash of the embedded predictor (BLAKE3, hexadecimal).
+    /// The first 16 hexadecimal digits of a BLAKE3 hash of the embedded predictor.
     pub fn digest() -> String {
         blake3::hash(FILE).to_hex()[..16].to_owned()
     }
@@ -66,22 +66,24 @@ impl Predictor {
         Self { weights, scale, recipe }
     }
 
-    /// The predictor that is part of the program.
+    /// Returns the predictor that is embedded in the program, decoded by the first call.
     ///
     /// # Errors
-    /// The program was built with a damaged file.
+    /// If the program was built from a corrupted file.
     pub fn embedded() -> Result<&'static Self, PredictorError> {
         static EMBEDDED: OnceLock<Result<Predictor, PredictorError>> = OnceLock::new();
         EMBEDDED.get_or_init(|| Self::decode(FILE)).as_ref().map_err(Clone::clone)
     }
 
-    /// The recipe that made it, as text.
+    /// The training recipe as JSON.
     pub fn recipe(&self) -> &str {
         &self.recipe
     }
 
-    /// The predictor as a file: a mark, a BLAKE3 hash of the rest, the recipe's length and text, mean
-    /// and deviation, and the weights as little-endian f32.
+    /// Encodes the predictor as a file.
+    ///
+    /// It consists of magic bytes, a BLAKE3 hash of the rest, the length and text of the recipe, mean and
+    /// standard deviation, and the weights as little-endian f32.
     pub fn encode(&self) -> Vec<u8> {
         let mut body = (self.recipe.len() as u32).to_le_bytes().to_vec();
         body.extend(self.recipe.as_bytes());
@@ -91,10 +93,10 @@ impl Predictor {
         [MAGIC, blake3::hash(&body).as_bytes().as_slice(), &body].concat()
     }
 
-    /// Reads what [`Predictor::encode`] gave.
+    /// Decodes the bytes of [`Predictor::encode`].
     ///
     /// # Errors
-    /// It is something else.
+    /// If the bytes are not a predictor, or are corrupted.
     pub fn decode(bytes: &[u8]) -> Result<Self, PredictorError> {
         let refuse = |what| move || PredictorError(what);
         let body = bytes.strip_prefix(MAGIC).ok_or_else(refuse("it does not begin like one"))?;
@@ -124,12 +126,12 @@ impl Predictor {
         Ok(Self { weights: Weights { arrays }, scale, recipe })
     }
 
-    /// The predicted test accuracy of a cell, a fraction.
+    /// The predicted test accuracy of a cell, as a fraction.
     pub fn accuracy(&self, cell: &Cell101) -> f64 {
         widest(Prediction { predictor: self, graph: &Graph::new(&cell.kept()) })
     }
 
-    /// The predicted test accuracies of cells, on all threads.
+    /// The predicted test accuracies of cells, as fractions, computed on all threads.
     pub fn accuracies(&self, cells: &[Cell101]) -> Vec<f64> {
         cells.par_iter().map(|cell| self.accuracy(cell)).collect()
     }
@@ -186,7 +188,7 @@ impl Predictor {
     }
 }
 
-/// The prediction of one graph's accuracy.
+/// A prediction of one graph's accuracy, for the widest vector registers.
 #[derive(Clone, Copy)]
 struct Prediction<'a> {
     predictor: &'a Predictor,
@@ -202,7 +204,7 @@ impl Wide for Prediction<'_> {
     }
 }
 
-/// Rows times a matrix plus offsets. Every output is summed in the order of the inputs.
+/// Multiplies rows by a matrix and adds a bias; an output is summed in the order of the inputs.
 #[inline(always)]
 fn affine<const ROWS: usize, const IN: usize>(
     input: &[[f32; IN]; ROWS],

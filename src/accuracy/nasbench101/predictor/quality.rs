@@ -1,11 +1,11 @@
-//! How well predictions order and meet the truth.
+//! Measures of the agreement of predictions with the truth.
 
 use std::cmp::Ordering;
 
 /// Agreement of predictions with the truth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quality {
-    /// How many pairs of numbers were compared.
+    /// The number of values compared.
     pub count: usize,
     /// Kendall's tau-b: from -1 to 1.
     pub kendall_tau: f64,
@@ -28,8 +28,10 @@ impl Quality {
     }
 }
 
-/// Kendall's tau-b of two sequences, by counting inversions in a merge sort (W. R. Knight, "A
-/// computer method for calculating Kendall's tau with ungrouped data", JASA 61, 1966).
+/// Kendall's tau-b of two sequences, from -1 to 1.
+///
+/// Counts inversions in a merge sort (W. R. Knight, "A computer method for calculating Kendall's tau with
+/// ungrouped data", JASA 61, 1966).
 pub fn kendall_tau(a: &[f64], b: &[f64]) -> f64 {
     let mut pairs: Vec<(f64, f64)> = a.iter().copied().zip(b.iter().copied()).collect();
     pairs.sort_by(|x, y| x.0.total_cmp(&y.0).then(x.1.total_cmp(&y.1)));
@@ -48,7 +50,7 @@ pub fn kendall_tau(a: &[f64], b: &[f64]) -> f64 {
     difference / ((all - tied_a) * (all - tied_b)).sqrt()
 }
 
-/// Sorts, and counts the pairs that were in descending order.
+/// Sorts the values and returns the number of pairs in descending order.
 fn inversions(values: &mut [f64]) -> u64 {
     if values.len() < 2 {
         return 0;
@@ -73,7 +75,7 @@ fn inversions(values: &mut [f64]) -> u64 {
     count
 }
 
-/// Spearman's rank correlation: the correlation of the ranks, equal values sharing theirs.
+/// Spearman's rank correlation, from -1 to 1; equal values share their mean rank.
 pub fn spearman(a: &[f64], b: &[f64]) -> f64 {
     let (a, b) = (ranks(a), ranks(b));
     let mean = (a.len() as f64 - 1.0) / 2.0;

@@ -1,4 +1,4 @@
-//! Training the predictor on a share of the table.
+//! Training of the predictor on a share of the table.
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::{AdamW, Optimizer, ParamsAdamW};
@@ -13,18 +13,18 @@ use crate::accuracy::nasbench101::Nasbench101Table;
 use crate::space::nasbench101::MAX_VERTICES;
 use crate::util::rng::stream;
 
-/// How a predictor is trained.
+/// The settings of a training.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
     /// The share of the table's cells to train on.
     pub share: f64,
-    /// The seed of the share, the first weights and the order of the cells.
+    /// The random seed of the share, the initial weights and the order of the cells.
     pub seed: u64,
-    /// Passes over the training cells.
+    /// The number of passes over the training cells.
     pub epochs: usize,
-    /// Cells of a step.
+    /// The number of cells in a step.
     pub batch: usize,
-    /// The highest learning rate; it falls to 0 along a cosine.
+    /// The peak learning rate, which decays to 0 along a cosine after a warm-up.
     pub learning_rate: f64,
     /// AdamW's weight decay.
     pub weight_decay: f64,
@@ -44,23 +44,23 @@ impl Default for Recipe {
     }
 }
 
-/// Why training fails.
+/// Reasons that a training fails.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// There are fewer cells than a step takes.
+    /// The share has fewer cells than a step.
     #[error("{cells} cells are too few to train on; a step takes {batch}")]
     Few {
-        /// The cells of the share.
+        /// The number of cells in the share.
         cells: usize,
-        /// The cells of a step.
+        /// The number of cells in a step.
         batch: usize,
     },
-    /// The tensor library fails.
+    /// An error of the tensor library.
     #[error("training fails: {0}")]
     Tensor(#[from] candle_core::Error),
 }
 
-/// The rows of a table to train on, and the rows held out, both ascending.
+/// Splits the rows of a table at random into training rows and held-out rows, both ascending.
 pub fn split(count: usize, share: f64, seed: u64) -> (Vec<usize>, Vec<usize>) {
     let mut rows: Vec<usize> = (0..count).collect();
     rows.shuffle(&mut stream(seed, "predictor split", 0));
@@ -70,11 +70,13 @@ pub fn split(count: usize, share: f64, seed: u64) -> (Vec<usize>, Vec<usize>) {
     (rows, held_out)
 }
 
-/// Trains a predictor on a share of a table; calls back after each epoch with its number and the
-/// mean squared error of what is learnt.
+/// Trains a predictor on a share of a table.
+///
+/// After each epoch, calls `after_epoch` with its number, from 1, and the mean squared error of the
+/// standardized target.
 ///
 /// # Errors
-/// Too few cells, or the tensor library fails.
+/// If there are too few cells, or the tensor library fails.
 pub fn train(
     table: &Nasbench101Table,
     recipe: &Recipe,
@@ -127,8 +129,8 @@ pub fn train(
     Ok(Predictor::new(Weights { arrays }, (mean as f32, deviation as f32), recipe))
 }
 
-/// Weights before training: uniform with the variance that keeps a rectified layer's scale (He et
-/// al. 2015), halved in the exchanges, which add up; offsets 0.
+/// The initial weights: uniform, with the variance that preserves the scale of a ReLU layer (He et al. 2015),
+/// halved in the rounds, whose outputs add up. Biases are 0.
 fn first_weights(seed: u64) -> Result<Vec<Var>, candle_core::Error> {
     let mut rng = stream(seed, "predictor weights", 0);
     Weights::shapes()
@@ -142,17 +144,17 @@ fn first_weights(seed: u64) -> Result<Vec<Var>, candle_core::Error> {
         .collect()
 }
 
-/// Cells as tensors.
+/// A batch of cells as tensors.
 struct Batch {
     size: usize,
     /// (cells x vertices, features)
     features: Tensor,
-    /// (cells, vertices, vertices): 1 where the second is a predecessor of the first.
+    /// (cells, vertices, vertices): 1 where the second vertex is a predecessor of the first.
     predecessors: Tensor,
     successors: Tensor,
-    /// (cells, 2, vertices): all vertices, and the output.
+    /// (cells, 2, vertices): weights of the two read-outs, all vertices and the output.
     read: Tensor,
-    /// (cells x vertices, 1): 1 where there is a vertex.
+    /// (cells x vertices, 1): 1 where there is a vertex, 0 for padding.
     present: Tensor,
 }
 
@@ -185,7 +187,7 @@ impl Batch {
         })
     }
 
-    /// What the network makes of the cells.
+    /// Computes the predicted standardized target of each cell.
     fn forward(&self, weights: &[Var]) -> Result<Tensor, candle_core::Error> {
         const N: usize = MAX_VERTICES;
         let layer = |input: &Tensor, index: usize| {
@@ -281,7 +283,7 @@ mod tests {
         assert_eq!(error.to_string(), "25 cells are too few to train on; a step takes 256");
     }
 
-    /// The figures of docs/predictor.md, on every eighth of the cells that it was not trained on.
+    /// The figures of docs/predictor.md, on every eighth held-out cell.
     #[test]
     fn the_embedded_predictor_orders_cells_it_has_not_seen() {
         let Some(dir) = data_dir() else { return };
