@@ -234,7 +234,7 @@ pub(super) fn work_line(
     elided(&line, width)
 }
 
-/// As many words as fit a line of a terminal, the most important first.
+/// Joins as many words, the most important first, as fit a line of a terminal.
 pub(super) fn words_line(mut words: Vec<String>, width: usize) -> String {
     let width = room(width);
     while words.len() > 1 && columns(&words.join(", ")) > width {
