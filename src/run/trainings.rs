@@ -1,4 +1,4 @@
-//! Trainings kept in a store.
+//! Training runs kept in a store.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use crate::accuracy::training_cache::{TrainingRecord, Trainings};
 use crate::store::Store;
 use crate::util::single_flight::Flights;
 
-/// Trainings kept in a store, shared by its runs.
+/// Training runs kept in a store, shared by its runs.
 #[derive(Debug)]
 pub struct StoredTrainings(pub Arc<Store>);
 
@@ -31,10 +31,10 @@ impl Trainings for StoredTrainings {
     }
 }
 
-/// Reads the record of a training as a store keeps it.
+/// Decodes the record of a training run, as a store keeps it.
 ///
 /// # Errors
-/// It was written by another program; one clear message.
+/// The record cannot be read; the message names its key.
 pub fn decode(key: &str, bytes: &[u8]) -> Result<TrainingRecord, String> {
     serde_json::from_slice(bytes)
         .map_err(|error| format!("the record of training {key} cannot be read: {error}"))
