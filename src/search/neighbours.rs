@@ -122,7 +122,7 @@ mod tests {
         }
         assert_eq!(counts[0], [0; 9]);
         assert!((1_800..2_200).contains(&counts[1][0]));
-        // Of the third half go to the neighbour, and an eighth of the others too.
+        // Of the third half go to the neighbor, and an eighth of the others too.
         assert!((1_000..1_250).contains(&counts[2][7]), "{counts:?}");
         assert_eq!(counts[2][8], 0);
         let fixed = SearchSpace::new(vec![1, 1], Arc::new(|_| true));

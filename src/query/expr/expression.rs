@@ -116,7 +116,7 @@ impl Expression {
             self.mentioned.variables.keys().map(|name| (name.into(), input(name))).collect();
         let of = |name: &str| inputs.iter().find(|(own, _)| own == name).map(|(_, input)| input);
         let (condition, direct) = match self.ast.statements() {
-            // The optimiser makes a call of an expression that is one.
+            // The optimizer makes a call of an expression that is one.
             [Stmt::FnCall(call, _)] => (Condition::of_call(call, &of), None),
             [Stmt::Expr(whole)] => {
                 let direct = match whole.as_ref() {
