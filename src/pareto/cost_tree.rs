@@ -1,32 +1,32 @@
-//! An index of cost vectors of which none dominates another.
+//! An index of cost vectors none of which dominates another.
 //!
-//! A k-d tree (Bentley, Communications of the ACM 18(9), 1975) whose nodes know the lowest and the
-//! highest of each cost below them, by which a search dismisses or takes a node as a whole, as in the
-//! ND-tree (Jaszkiewicz and Lust, IEEE Transactions on Evolutionary Computation 22(5), 2018). A node
-//! is built anew when one side has far more vectors than the other (Galperin and Rivest, Scapegoat
-//! Trees, SODA 1993), so vectors may come in any order.
+//! A k-d tree (Bentley, Communications of the ACM 18(9), 1975) whose nodes know the lowest and the highest
+//! value of each cost below them. By these a search dismisses or takes a node as a whole, as in the ND-tree
+//! (Jaszkiewicz and Lust, IEEE Transactions on Evolutionary Computation 22(5), 2018). A node is rebuilt when
+//! one side has far more vectors than the other (Galperin and Rivest, Scapegoat Trees, SODA 1993), so vectors
+//! may come in any order.
 //!
-//! With so many vectors n, a search takes O(log n) steps where there are two costs: in the order of
-//! the first cost, the second falls, and each node holds neighbours. With more costs it grows with the
-//! nodes that reach below a vector in every cost, far fewer than n for three to five costs.
+//! For n vectors of two costs a search takes O(log n) steps: in the order of the first cost the second falls,
+//! and each node holds neighbors. With more costs it grows with the number of nodes that reach below a vector
+//! in every cost, far fewer than n for three to five costs.
 
 use std::cmp::Ordering;
 
 use super::dominance::{at_most, compare_cost, dominance, dominates};
 
-/// Vectors in a leaf, at most.
+/// The maximum number of vectors in a leaf.
 const CAPACITY: usize = 32;
 
-/// Why a vector cannot join the ones in a tree.
+/// Reasons that a vector cannot join a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rival {
-    /// One of them dominates it.
+    /// A vector of the tree dominates it.
     Better,
-    /// The one in this slot equals it.
+    /// The vector in this slot equals it.
     Equal(usize),
 }
 
-/// Vectors of the same length, at least one cost, each with a slot that it stands for.
+/// A set of vectors of the same length, at least one cost, each with the index of its slot in the frontier.
 #[derive(Clone, Debug)]
 pub(super) struct CostTree {
     root: Option<Node>,
@@ -38,12 +38,13 @@ impl CostTree {
         Self { root: None }
     }
 
-    /// Finds one that dominates or equals a vector.
+    /// Finds a vector that dominates or equals a given one.
     pub(super) fn rival(&self, costs: &[f64]) -> Option<Rival> {
         self.root.as_ref().and_then(|root| root.rival(costs))
     }
 
-    /// Takes out those that a vector, which none equals, dominates, and adds their slots to `taken`.
+    /// Removes the vectors that a given one dominates, and adds their slots to `taken`. No vector may equal
+    /// it.
     pub(super) fn take_dominated(&mut self, costs: &[f64], taken: &mut Vec<usize>) {
         if let Some(root) = &mut self.root {
             root.take_dominated(costs, taken);
@@ -53,7 +54,7 @@ impl CostTree {
         }
     }
 
-    /// Puts in a vector that none dominates or equals.
+    /// Inserts a vector that no other dominates or equals.
     pub(super) fn insert(&mut self, slot: usize, costs: &[f64]) {
         match &mut self.root {
             Some(root) => root.insert(slot, costs, 0),
@@ -65,7 +66,7 @@ impl CostTree {
         }
     }
 
-    /// Gives the vectors other slots.
+    /// Renumbers the slots: slot `s` becomes `to[s]`.
     pub(super) fn renumber(&mut self, to: &[usize]) {
         if let Some(root) = &mut self.root {
             root.renumber(to);
@@ -73,10 +74,10 @@ impl CostTree {
     }
 }
 
-/// The vectors below a node.
+/// A node with the vectors below it.
 #[derive(Clone, Debug)]
 struct Node {
-    /// The lowest of each cost, then the highest of each.
+    /// The lowest value of each cost, then the highest of each.
     corners: Vec<f64>,
     len: usize,
     content: Content,
@@ -86,18 +87,18 @@ struct Node {
 enum Content {
     Leaf(Vectors),
     Inner {
-        /// The cost by which the children differ.
+        /// The cost by which the vectors are split.
         axis: usize,
-        /// Vectors with at least so much of it go to the second child.
+        /// Vectors with at least this value of that cost go to the second child.
         bound: f64,
         children: Box<[Node; 2]>,
     },
 }
 
-/// Vectors one after another.
+/// Vectors stored one after another.
 #[derive(Clone, Debug)]
 struct Vectors {
-    /// Costs of each.
+    /// The number of costs of each vector.
     width: usize,
     slots: Vec<usize>,
     costs: Vec<f64>,
@@ -128,7 +129,7 @@ impl Vectors {
 }
 
 impl Node {
-    /// Builds the node of some of the vectors, at least one, which are given by their places.
+    /// Builds a node from at least one of the vectors, given by their indices.
     fn build(vectors: &Vectors, places: &mut [usize], axis: usize) -> Self {
         let width = vectors.width;
         let mut corners = vectors.at(places[0]).repeat(2);
@@ -187,7 +188,7 @@ impl Node {
         }
     }
 
-    /// Takes vectors out; those left, if any, have tight corners.
+    /// Removes dominated vectors; the corners of the remaining ones, if any, are tight.
     fn take_dominated(&mut self, costs: &[f64], taken: &mut Vec<usize>) {
         if !at_most(costs, self.highest()) {
             return;
@@ -219,7 +220,7 @@ impl Node {
         }
     }
 
-    /// Follows changes below the node.
+    /// Updates the length and the corners after removals below the node.
     fn tighten(&mut self) {
         match &mut self.content {
             Content::Leaf(vectors) => {
@@ -293,7 +294,7 @@ impl Node {
     }
 }
 
-/// Extends corners to a vector.
+/// Extends corners so that they enclose a vector.
 fn widen(corners: &mut [f64], costs: &[f64]) {
     let (lowest, highest) = corners.split_at_mut(costs.len());
     for ((lowest, highest), &cost) in lowest.iter_mut().zip(highest).zip(costs) {

@@ -1,14 +1,14 @@
-//! Dominance between vectors of costs, of which less is better.
+//! Dominance between cost vectors. Lower costs are better.
 
 use std::cmp::Ordering;
 
-/// The order of two costs. Zeros of either sign are equal; NaN comes after, or with a sign before, all
-/// numbers.
+/// Compares two costs. Zeros of either sign are equal; a positive NaN is above all numbers, a negative one
+/// below.
 pub(super) fn compare_cost(a: f64, b: f64) -> Ordering {
     a.partial_cmp(&b).unwrap_or_else(|| a.total_cmp(&b))
 }
 
-/// The order of cost vectors by the first cost, then by the next.
+/// Compares cost vectors lexicographically.
 pub fn compare_costs(a: &[f64], b: &[f64]) -> Ordering {
     let mut orders = a.iter().zip(b).map(|(&a, &b)| compare_cost(a, b));
     orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
@@ -29,12 +29,12 @@ pub fn dominance(a: &[f64], b: &[f64]) -> Option<Ordering> {
     Some(order)
 }
 
-/// Tests if the first vector is nowhere more than the second and somewhere less.
+/// Returns true if the first vector dominates the second: no cost is higher and at least one is lower.
 pub fn dominates(a: &[f64], b: &[f64]) -> bool {
     dominance(a, b) == Some(Ordering::Less)
 }
 
-/// Tests if the first vector is nowhere more than the second.
+/// Returns true if no cost of the first vector is higher than that of the second.
 pub(super) fn at_most(a: &[f64], b: &[f64]) -> bool {
     a.iter().zip(b).all(|(&a, &b)| compare_cost(a, b).is_le())
 }

@@ -3,16 +3,16 @@
 use super::cost_tree::{CostTree, Rival};
 use super::dominance::compare_costs;
 
-/// Slots of beaten members that are kept at least, so that few members are not moved again and again.
+/// Beaten members that are tolerated beyond the number of members before their slots are removed.
 const SPARE: usize = 32;
 
-/// The non-dominated among the vectors offered so far, each with something it stands for.
+/// The non-dominated cost vectors among those offered so far, each with its item.
 ///
-/// Of several equal vectors the first stays. An offer takes O(log n) time where there are at most two
-/// costs, and far less than n with three to five.
+/// Of several equal vectors the first stays. An offer takes O(log n) time for up to two costs, and far fewer
+/// than n steps for three to five.
 #[derive(Clone, Debug)]
 pub struct Frontier<T> {
-    /// The members in the order in which they joined; `None` where one was beaten.
+    /// The members in the order in which they joined; `None` for a beaten member.
     slots: Vec<Option<(Vec<f64>, T)>>,
     len: usize,
     /// The number of costs of the first vector.
@@ -34,14 +34,13 @@ impl<T> Frontier<T> {
 
     /// Offers a vector of costs; returns true if it joined the frontier.
     ///
-    /// Costs must not be NaN, and no vector may have fewer than the first; what one has more does not
-    /// count.
+    /// Costs must not be NaN. No vector may have fewer costs than the first; further costs are ignored.
     pub fn offer(&mut self, costs: Vec<f64>, item: T) -> bool {
         self.offer_or_merge(costs, item, |_, _| {})
     }
 
-    /// Offers a vector like [`Frontier::offer`]; of a member that equals it, the item is given the
-    /// offered one.
+    /// Offers a vector like [`Frontier::offer`]. If a member equals it, `merge` gets that member's item and
+    /// the offered one.
     pub fn offer_or_merge(
         &mut self,
         costs: Vec<f64>,
@@ -74,7 +73,7 @@ impl<T> Frontier<T> {
         true
     }
 
-    /// Leaves out the slots of beaten members.
+    /// Removes the slots of beaten members.
     fn close_up(&mut self) {
         let mut free = 0..;
         let to: Vec<usize> = self
@@ -91,7 +90,7 @@ impl<T> Frontier<T> {
         self.len
     }
 
-    /// Tests if there are no members.
+    /// Returns true if there are no members.
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -101,19 +100,19 @@ impl<T> Frontier<T> {
         self.slots.iter().flatten()
     }
 
-    /// The members themselves, in the order in which they joined.
+    /// The members by value, in the order in which they joined.
     pub fn into_members(self) -> impl Iterator<Item = (Vec<f64>, T)> {
         self.slots.into_iter().flatten()
     }
 
-    /// The members, best first by the first cost, then by the next.
+    /// The members, sorted lexicographically by their costs.
     pub fn sorted(&self) -> Vec<&(Vec<f64>, T)> {
         let mut members: Vec<_> = self.members().collect();
         members.sort_by(|a, b| compare_costs(&a.0, &b.0));
         members
     }
 
-    /// The members themselves, in the order of [`Frontier::sorted`].
+    /// The members by value, in the order of [`Frontier::sorted`].
     pub fn into_sorted(self) -> Vec<(Vec<f64>, T)> {
         let mut members: Vec<_> = self.into_members().collect();
         members.sort_by(|a, b| compare_costs(&a.0, &b.0));
@@ -128,7 +127,8 @@ mod tests {
     use super::*;
     use crate::pareto::dominates;
 
-    /// The places of the points that none dominates, the first of equals, each with how many equal it.
+    /// The indices of the non-dominated points, the first of equals, each with the number of points that
+    /// equal it.
     fn by_brute_force(points: &[Vec<f64>]) -> Vec<(usize, usize)> {
         let first = |place: usize| points.iter().position(|other| *other == points[place]);
         (0..points.len())
@@ -164,7 +164,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
-        /// Few values, so that many vectors are equal or dominated, and ties are everywhere.
+        /// Few distinct values, so that many vectors are equal, dominated or tied.
         #[test]
         fn few_values_equal_brute_force(
             points in prop::collection::vec(prop::collection::vec(-3i8..4, 5), 1..200)
@@ -176,8 +176,8 @@ mod tests {
             }
         }
 
-        /// Vectors of about the same sum, so that most join, in some order; then smaller sums, so
-        /// that the frontier is beaten again and again.
+        /// Vectors of about the same sum in some order, so that most join; then smaller sums, so that the
+        /// frontier is beaten repeatedly.
         #[test]
         fn many_members_equal_brute_force(
             points in prop::collection::vec((prop::collection::vec(0i16..60, 4), 0i16..3), 1..500),

@@ -1,4 +1,4 @@
-//! The volume that a frontier dominates.
+//! The hypervolume of a frontier.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -6,21 +6,22 @@ use std::collections::BTreeMap;
 use super::dominance::compare_cost;
 use super::frontier::Frontier;
 
-/// Costs up to which a sweep along the last of them gives the volume.
+/// The number of costs up to which a sweep along the last of them gives the volume.
 const SWEPT: usize = 3;
 
-/// The exact volume dominated by cost vectors, up to a reference point.
+/// The exact hypervolume: the volume that cost vectors dominate, bounded by a reference point.
 ///
-/// Vectors that do not improve on the reference in every cost add nothing. Up to three costs take
-/// O(n log n) time, by a sweep along the last cost over the staircase of the others (Fonseca, Paquete
-/// and López-Ibáñez, IEEE Congress on Evolutionary Computation, 2006). More are brought down to three
-/// by the exclusive-volume recursion of WFG (While, Bradstreet and Barone, IEEE Transactions on
-/// Evolutionary Computation 16(1), 2012); its cost grows steeply past five objectives.
+/// Vectors that do not improve on the reference in every cost add nothing. Up to three costs take O(n log n)
+/// time, by a sweep along the last cost over the staircase of the others (Fonseca, Paquete and López-Ibáñez,
+/// IEEE Congress on Evolutionary Computation, 2006). More costs are reduced to three by the exclusive-volume
+/// recursion of WFG (While, Bradstreet and Barone, IEEE Transactions on Evolutionary Computation 16(1),
+/// 2012); its cost grows steeply past five objectives.
 pub fn hypervolume(costs: &[Vec<f64>], reference: &[f64]) -> f64 {
     hypervolume_within(costs, reference, u64::MAX).unwrap_or(f64::NAN)
 }
 
-/// As [`hypervolume`], unless it takes more than so many vectors in all steps of the recursion.
+/// Computes [`hypervolume`] within a budget; `None` if all steps of the recursion together take more than
+/// `most` vectors.
 pub fn hypervolume_within(costs: &[Vec<f64>], reference: &[f64], most: u64) -> Option<f64> {
     let inside = |c: &&Vec<f64>| c.iter().zip(reference).all(|(c, r)| c < r);
     let mut left = most;
@@ -84,20 +85,20 @@ fn swept(points: &[Vec<f64>], reference: &[f64]) -> f64 {
 
 /// The area that points with two costs dominate.
 struct Stairs {
-    /// By the first cost of each point that none dominates, the second, which falls.
+    /// The second cost of each non-dominated point, by its first cost: as the first rises, the second falls.
     steps: BTreeMap<Cost, f64>,
     ends: [f64; 2],
     area: f64,
 }
 
 impl Stairs {
-    /// The second cost of the step above a point; none if no step is above it, so that it adds nothing.
+    /// The second cost of the step above a point; `None` if the point is dominated, so that it adds no area.
     fn above(&self, x: f64, y: f64) -> Option<f64> {
         let step = self.steps.range(..=Cost(x)).next_back();
         Some(step.map_or(self.ends[1], |step| *step.1)).filter(|above| *above > y)
     }
 
-    /// Adds a point below a step: a strip for each step that it beats, and one up to the next.
+    /// Adds a point below a step: one strip of area for each step that it beats, and one up to the next step.
     fn add(&mut self, x: f64, y: f64, mut above: f64) {
         let mut from = x;
         loop {
@@ -115,7 +116,7 @@ impl Stairs {
     }
 }
 
-/// A cost in its order.
+/// A cost with a total order.
 #[derive(Clone, Copy)]
 struct Cost(f64);
 

@@ -1,4 +1,4 @@
-//! Objectives: metrics with the direction that is wanted.
+//! Objectives: metrics to maximize or to minimize.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Whether more or less of a metric is wanted.
+/// The direction in which a metric improves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -25,16 +25,16 @@ impl fmt::Display for Direction {
     }
 }
 
-/// A metric with the direction that is wanted.
+/// A metric with the direction in which it improves.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Objective {
     /// The metric's name, its unit included.
     pub metric: String,
-    /// What is wanted of it.
+    /// The direction in which it improves.
     pub direction: Direction,
 }
 
-/// A text that is not an objective.
+/// The error of parsing an [`Objective`]: the text that is not one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an objective; write `metric:max` or `metric:min`")]
 pub struct ParseObjectiveError(String);
@@ -62,7 +62,8 @@ impl fmt::Display for Objective {
 }
 
 impl Objective {
-    /// The value as a cost: less is better whatever the direction.
+    /// Converts a value of the metric to a cost, of which less is always better: the value, negated for
+    /// [`Direction::Max`].
     pub fn cost(&self, value: f64) -> f64 {
         match self.direction {
             Direction::Max => -value,
@@ -70,7 +71,7 @@ impl Objective {
         }
     }
 
-    /// The value that a cost stands for; the inverse of [`Objective::cost`].
+    /// Converts a cost back to the metric's value; the inverse of [`Objective::cost`].
     pub fn value(&self, cost: f64) -> f64 {
         self.cost(cost)
     }

@@ -1,4 +1,4 @@
-//! Objectives as data: a weighted sum of normalised metrics under limits.
+//! Objectives as data: a weighted sum of normalized metrics under constraints.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,7 +24,7 @@ pub enum Relation {
 impl Relation {
     const ALL: [Self; 4] = [Self::AtMost, Self::AtLeast, Self::Below, Self::Above];
 
-    /// How it is written.
+    /// The symbol: `<`, `<=`, `>` or `>=`.
     pub const fn symbol(self) -> &'static str {
         match self {
             Self::Below => "<",
@@ -34,7 +34,7 @@ impl Relation {
         }
     }
 
-    /// Whether a value compares so with another.
+    /// Evaluates the comparison, with `value` on the left and `with` on the right.
     pub fn holds(self, value: f64, with: f64) -> bool {
         match self {
             Self::Below => value < with,
@@ -44,7 +44,8 @@ impl Relation {
         }
     }
 
-    /// Splits a text at the first relation that is written in it.
+    /// Splits a text at its first `<=`, else at `>=`, else at `<`, else at `>`; `None` if it has none of
+    /// them.
     pub fn split(text: &str) -> Option<(&str, Self, &str)> {
         let at = |relation: Self| {
             text.split_once(relation.symbol()).map(|(left, right)| (left, relation, right))
@@ -52,30 +53,31 @@ impl Relation {
         Self::ALL.into_iter().find_map(at)
     }
 
-    /// Whether the limit is an upper one.
+    /// Returns true for `<` and `<=`, which bound a value from above.
     pub const fn is_upper(self) -> bool {
         matches!(self, Self::Below | Self::AtMost)
     }
 }
 
-/// A limit that a metric must keep.
+/// A constraint on a metric, such as `latency_ms <= 100`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limit {
-    /// The metric.
+    /// The metric's name.
     pub metric: String,
-    /// How it must compare.
+    /// The comparison that must hold.
     pub relation: Relation,
-    /// With what.
+    /// The bound.
     pub value: f64,
 }
 
 impl Limit {
-    /// Whether a value keeps the limit.
+    /// Returns true if a value satisfies the constraint.
     pub fn holds(&self, value: f64) -> bool {
         self.relation.holds(value, self.value)
     }
 
-    /// How far a value is beyond the limit, relative to it; 0 within.
+    /// The relative violation of the constraint by a value: its distance beyond the bound, divided by the
+    /// bound's magnitude unless that is 0. Values within the bound give 0.
     pub fn excess(&self, value: f64) -> f64 {
         let distance =
             if self.relation.is_upper() { value - self.value } else { self.value - value };
@@ -95,7 +97,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// A text that is not a limit.
+/// The error of parsing a [`Limit`]: the text that is not one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a limit; write it like `latency_ms <= 100` (<, <=, >, >=)")]
 pub struct ParseLimitError(String);
@@ -116,48 +118,48 @@ impl FromStr for Limit {
     }
 }
 
-/// The share of a metric in a sum.
+/// The term of a metric in a weighted sum.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Term {
     /// The weight.
     pub weight: f64,
-    /// The value that counts 0.
+    /// The value that is normalized to 0.
     pub worst: f64,
-    /// The value that counts 1.
+    /// The value that is normalized to 1.
     pub best: f64,
 }
 
 impl Term {
-    /// The weight times the value, normalised linearly from `worst` to `best`.
+    /// The weight times the value, normalized linearly from `worst` to `best`.
     pub fn of(&self, value: f64) -> f64 {
         self.weight * ((value - self.worst) / (self.best - self.worst))
     }
 }
 
-/// A weighted sum of normalised metrics, for the pairs that keep all limits.
+/// A weighted sum of normalized metrics, for the pairs that satisfy all constraints.
 ///
-/// The reward of the paper: R = w . N(m) within the limits, where N maps each metric linearly from 0
-/// (worst) to 1 (best), and a punishment beyond them: minus the sum of the relative excesses, at
-/// most 1.
+/// The reward of Codesign-NAS (see `docs/paper.md`): R = w . N(m) if all constraints hold, where N maps each
+/// metric linearly from 0 (worst) to 1 (best). Otherwise a penalty: minus the sum of the relative violations,
+/// at least -1.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Weighted {
     /// The terms by metric, in the order in which they are added.
     pub terms: BTreeMap<String, Term>,
-    /// The limits.
+    /// The constraints.
     pub limits: Vec<Limit>,
 }
 
-/// What metrics are worth.
+/// The reward of a set of metrics, and their feasibility.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Worth {
-    /// The reward.
+    /// The weighted sum if the metrics are feasible, else the penalty, from -1 to 0.
     pub reward: f64,
-    /// Whether all limits are kept.
+    /// True if the metrics are feasible: they satisfy all constraints.
     pub valid: bool,
 }
 
 impl Weighted {
-    /// What metrics are worth.
+    /// Computes the reward of metrics, which `metric` gives by name.
     ///
     /// # Errors
     /// A metric is missing; the first one that is.
@@ -179,7 +181,7 @@ impl Weighted {
         Ok(Worth { reward, valid })
     }
 
-    /// By how much metrics miss the limits, all in all: the sum of the relative excesses.
+    /// The sum of the relative violations of all constraints.
     ///
     /// # Errors
     /// A metric is missing; the first one that is.

@@ -1,4 +1,4 @@
-//! What a group of trials comes to: counts, extremes, means, quantiles.
+//! Aggregates of a group of trials: counts, extremes, means, quantiles.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,12 +6,12 @@ use std::str::FromStr;
 use super::value::Value;
 use crate::study::statistics::quantile;
 
-/// What becomes of the values of a group.
+/// The function of an aggregate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Function {
-    /// How many trials there are or, of an expression, how many have a value.
+    /// The number of trials or, of an expression, the number of those that have a value.
     Count,
-    /// The least value.
+    /// The lowest value.
     Min,
     /// The highest value.
     Max,
@@ -19,24 +19,23 @@ pub enum Function {
     Sum,
     /// The arithmetic mean.
     Mean,
-    /// The value at a share from 0 to 1 of the sorted values, linear between neighbours (definition 7
-    /// of Hyndman and Fan, "Sample Quantiles in Statistical Packages", 1996; numpy and pandas have
-    /// the same).
+    /// The quantile at a share from 0 to 1, interpolated linearly between neighbors (definition 7 of Hyndman
+    /// and Fan, "Sample Quantiles in Statistical Packages", 1996, the default of numpy and pandas).
     Quantile(f64),
 }
 
-/// An aggregate as it is written: `count`, or `function:expression`, with `name=` before it or not.
+/// An aggregate, written as `count` or `function:expression`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Aggregate {
     /// The name of its column.
     pub name: String,
-    /// What it is.
+    /// The function that is applied.
     pub function: Function,
-    /// Of what; all trials count if it is nothing.
+    /// The expression that it is applied to; `None` counts all trials.
     pub of: Option<String>,
 }
 
-/// A text that is not an aggregate.
+/// The error of parsing an aggregate or its function: the text that is not one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not an aggregate; write count, or min, max, sum, mean, median or q0 to q100 with a colon \
@@ -78,10 +77,11 @@ impl FromStr for Function {
 }
 
 impl Aggregate {
-    /// Reads an aggregate; `name` is what it is called if it is not called by itself.
+    /// Parses an aggregate. `name` is the name of its column; without one it is made from the function and
+    /// the expression.
     ///
     /// # Errors
-    /// It is not one.
+    /// The text is not an aggregate.
     pub fn parse(name: Option<&str>, text: &str) -> Result<Self, AggregateError> {
         let wrong = || AggregateError(text.to_owned());
         let text = text.trim();
@@ -107,13 +107,13 @@ impl Aggregate {
     }
 }
 
-/// The values of a group so far, as an aggregate needs them.
+/// The state of an aggregate over the values so far.
 #[derive(Clone, Debug)]
 pub(super) enum Gathered {
     Count(u64),
     Least(Option<f64>),
     Most(Option<f64>),
-    /// The sum and how many they were.
+    /// The sum and the number of values.
     Sum(f64, u64),
     Mean(f64, u64),
     All(f64, Vec<f64>),
@@ -144,7 +144,7 @@ impl Gathered {
         }
     }
 
-    /// Adds what later trials of the group gave.
+    /// Adds the state of later trials of the group.
     pub(super) fn merge(&mut self, later: Self) {
         match (self, later) {
             (Self::Count(count), Self::Count(more)) => *count += more,
@@ -159,7 +159,7 @@ impl Gathered {
         }
     }
 
-    /// What they come to; nothing of no values.
+    /// The aggregated value. Without values it is [`Value::Missing`], except for a count.
     pub(super) fn finish(self) -> Value {
         let number = |value: Option<f64>| value.map_or(Value::Missing, Value::Number);
         match self {

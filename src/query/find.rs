@@ -1,4 +1,4 @@
-//! Which trials there are, in an order, up to a limit.
+//! A search for trials by a condition, in an order, up to a limit.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -10,46 +10,46 @@ use super::value::Value;
 use crate::query::Bound;
 use crate::store::{Reader, Stretch};
 
-/// Sorted trials are cut to the limit whenever there are this many more, or twice as many.
+/// Hits beyond the limit that are collected, at least, before they are sorted and cut to it.
 const SLACK: usize = 4_096;
 
-/// What trials are sorted by.
+/// A sort key with its direction.
 pub struct Order {
-    /// The value.
+    /// The expression whose value is the key.
     pub key: Bound,
-    /// Whether the highest come first.
+    /// True if the highest values come first.
     pub descending: bool,
 }
 
 /// A trial that was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hit {
-    /// Its run's place among the subjects.
+    /// The index of its run among the subjects.
     pub run: usize,
     /// Its step.
     pub step: u64,
-    /// What it was sorted by.
+    /// The values of its sort keys.
     keys: Vec<Value>,
 }
 
 /// The trials that were found.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
-    /// The sorted ones; none if nothing was to be sorted.
+    /// The sorted hits; `None` without sort keys.
     pub sorted: Option<Vec<Hit>>,
-    /// If nothing was to be sorted: for each stretch with any, the run, the number of the stretch, and
-    /// which of its trials.
+    /// Without sort keys, the hits by stretch: the index of the run, the number of the stretch, and the
+    /// indices of its hits.
     pub stretches: Vec<(usize, u64, Vec<u16>)>,
     /// The metrics that any of them has.
     pub metrics: BTreeSet<String>,
-    /// The parts that any of them has a text of.
+    /// The parts for which any of them has a text.
     pub parts: BTreeSet<String>,
-    /// Whether any of them has failed.
+    /// True if any of them has failed.
     pub failed: bool,
 }
 
 impl Found {
-    /// How many there are.
+    /// The number of trials.
     pub fn count(&self) -> usize {
         self.sorted.as_ref().map_or_else(
             || self.stretches.iter().map(|(_, _, places)| places.len()).sum(),
@@ -57,7 +57,7 @@ impl Found {
         )
     }
 
-    /// Notes what some trials of a stretch have.
+    /// Records the metrics, parts and failures of some trials of a stretch.
     fn note(&mut self, stretch: &Stretch, places: &[usize]) {
         for name in stretch.metrics() {
             let values = stretch.values(name).unwrap_or_default();
@@ -81,8 +81,8 @@ impl Found {
     }
 }
 
-/// Finds the trials for which a condition holds, sorted by some keys, up to a limit; without keys in
-/// the order of runs and steps. Trials with equal keys are in that order.
+/// Finds the trials that satisfy a condition, sorted by keys, up to a limit. Trials with equal keys, and all
+/// trials without keys, are in the order of runs and steps.
 ///
 /// # Errors
 /// The store fails, or an expression fails for a trial.
@@ -190,12 +190,12 @@ fn unsorted(
     Ok(found)
 }
 
-/// The places of the trials for which a condition holds.
+/// The indices of the trials for which a condition holds.
 pub(super) fn places(holds: &[bool]) -> Vec<usize> {
     (0..holds.len()).filter(|&at| holds[at]).collect()
 }
 
-/// Sorts hits and keeps the first.
+/// Sorts hits and keeps the first `limit`.
 fn cut(hits: &mut Vec<Hit>, limit: usize, compare: impl Fn(&Hit, &Hit) -> Ordering) {
     if hits.len() > limit {
         hits.select_nth_unstable_by(limit, &compare);

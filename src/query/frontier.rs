@@ -1,4 +1,4 @@
-//! Which trials of a run are on its frontier.
+//! The Pareto frontier of a stored run.
 
 use std::ops::ControlFlow;
 
@@ -9,8 +9,8 @@ use super::selection::Subject;
 use crate::pareto::{Frontier, Objective};
 use crate::store::{Reader, StoreError, Stretch};
 
-/// The steps of a run's frontier by the given objectives, as a run has it: of the trials that have a
-/// reward and all these metrics, those that no other dominates, the first of equals.
+/// The steps of the trials on a run's frontier by the given objectives. Candidates are the trials that have a
+/// reward and all these metrics; of equal trials the first counts, as during the run.
 ///
 /// # Errors
 /// The store fails.

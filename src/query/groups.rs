@@ -1,4 +1,4 @@
-//! Trials by groups.
+//! Groups of trials with their aggregates.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -11,20 +11,20 @@ use super::value::Value;
 use crate::query::Bound;
 use crate::store::{Reader, Stretch};
 
-/// How trials are grouped, and what each group comes to.
+/// The keys by which trials are grouped, and the aggregates of each group.
 pub struct Grouping {
-    /// What the trials of a group have in common; without any there is one group.
+    /// The expressions whose values the trials of a group share; without any there is one group.
     pub keys: Vec<Bound>,
-    /// What a group comes to.
+    /// The function of each aggregate and the expression that it is applied to; `None` counts all trials.
     pub aggregates: Vec<(Function, Option<Bound>)>,
 }
 
 /// A group of trials.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
-    /// What its trials have in common.
+    /// The values of the keys.
     pub keys: Vec<Value>,
-    /// What it comes to.
+    /// The values of the aggregates.
     pub values: Vec<Value>,
 }
 
@@ -48,7 +48,7 @@ impl Partial {
     }
 }
 
-/// Groups the trials for which a condition holds; the groups are in the order of their keys.
+/// Groups the trials that satisfy a condition; the groups are sorted by their keys.
 ///
 /// # Errors
 /// The store fails, an expression fails for a trial, or gives a text where a number is needed.

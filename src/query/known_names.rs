@@ -7,10 +7,10 @@ use super::selection::Subject;
 use crate::query::{Expression, Known};
 use crate::store::{Reader, StoreError, Stretch};
 
-/// The names that expressions may mention of some runs; all names if there are no expressions.
+/// Collects the names that expressions may mention of some runs; all names if there are no expressions.
 ///
-/// The first and last stretches of the runs have them almost always; all stretches are looked at only
-/// if an expression mentions a name that those lack, or for all names.
+/// The first and last stretches of the runs almost always have them. All stretches are read only if an
+/// expression mentions a name that those lack, or if there are no expressions.
 ///
 /// # Errors
 /// The store fails.

@@ -1,8 +1,8 @@
-//! Questions about stored trials: which there are, in what order, what groups of them come to, and
-//! what another reward would make of them.
+//! Queries of stored trials: search, sorting, groups with their aggregates, and rescoring with another
+//! reward.
 //!
-//! Trials are read a stretch at a time, some stretches at once on all threads; what is found does not
-//! depend on how many. No more than some stretches are in memory, and what was found of them.
+//! Trials are read a stretch at a time, several stretches at once on all threads; results do not depend on
+//! the number of threads. Only these stretches and the results are in memory.
 
 mod aggregate;
 mod expr;

@@ -1,4 +1,4 @@
-//! What another reward makes of the metrics that are stored.
+//! Rescoring of stored metrics with another reward.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -11,21 +11,21 @@ use crate::metrics::Metrics;
 use crate::run::{Failure, Reward};
 use crate::store::{Reader, StoreError, Stretch};
 
-/// A trial under the reward that it had and under another.
+/// A trial with its stored reward and another one.
 #[derive(Clone, Debug)]
 pub struct Judged {
     /// Its step.
     pub step: u64,
-    /// What tells its point from others.
+    /// The option of each choice of its point.
     point: Box<[u16]>,
-    /// The reward that it had.
+    /// The stored reward; `None` if the trial failed.
     pub before: Option<Reward>,
-    /// The reward that it has now.
+    /// The other reward; `None` if its function fails on the metrics.
     pub after: Option<Reward>,
 }
 
 impl Judged {
-    /// Whether another trial is of the same point.
+    /// Returns true if another trial has the same point.
     pub fn is_same_point(&self, other: &Self) -> bool {
         self.point == other.point
     }
@@ -34,31 +34,31 @@ impl Judged {
 /// The trials of a run under another reward.
 #[derive(Clone, Debug, Default)]
 pub struct Rescored {
-    /// Those that have metrics.
+    /// The trials that have metrics.
     pub trials: Vec<Judged>,
-    /// Those that have none: their points could not be evaluated.
+    /// The number of trials without metrics, whose points could not be evaluated.
     pub without_metrics: u64,
-    /// Why the other reward fails, each reason with the first step and how many trials have it, in
-    /// the order of these steps.
+    /// The failures of the other reward, each with its first step and its number of trials, in the order of
+    /// these steps.
     pub failures: Vec<(Failure, u64, u64)>,
 }
 
-/// The order of the trials under one reward.
+/// The order of the trials by one reward.
 #[derive(Clone, Debug)]
 pub struct Ranking {
-    /// The places of the trials among [`Rescored::trials`], the best of each point, best first.
+    /// Indices into [`Rescored::trials`]: the best trial of each point, best first.
     pub order: Vec<usize>,
 }
 
 impl Rescored {
-    /// The rewards of the trials that have both.
+    /// The stored and the other rewards of the trials that have both.
     fn pairs(&self) -> (Vec<f64>, Vec<f64>) {
         let both = self.trials.iter().filter_map(|trial| Some((trial.before?, trial.after?)));
         both.map(|(before, after)| (before.value, after.value)).unzip()
     }
 
-    /// Spearman's rank correlation and Kendall's tau-b of the rewards of all trials that have both;
-    /// nothing of fewer than two, or where all rewards are the same.
+    /// Spearman's rank correlation and Kendall's tau-b between the stored and the other rewards of all trials
+    /// that have both. `None` for fewer than two such trials, or if all rewards are the same.
     pub fn correlation(&self) -> Option<(f64, f64)> {
         let (before, after) = self.pairs();
         let (rho, tau) = (spearman(&before, &after), kendall_tau(&before, &after));
@@ -66,8 +66,8 @@ impl Rescored {
     }
 }
 
-/// Judges every trial of a run that has metrics anew: `reward` is given the number of its phase and
-/// the metrics.
+/// Rescores every trial of a run that has metrics. `reward` gets the number of the trial's phase and its
+/// metrics.
 ///
 /// # Errors
 /// The store fails.
@@ -131,8 +131,8 @@ impl Rescored {
     }
 }
 
-/// Ranks the trials by one of their rewards: valid ones before rejected ones, then the higher reward
-/// first, then the earlier step. Of the trials of a point the best counts.
+/// Ranks the trials by one of their rewards: feasible ones before infeasible ones, then the higher reward
+/// first, then the earlier step. Only the best trial of each point is ranked.
 pub fn rank(trials: &[Judged], of: impl Fn(&Judged) -> Option<Reward>) -> Ranking {
     let mut order: Vec<(usize, Reward)> =
         (0..trials.len()).filter_map(|place| Some((place, of(&trials[place])?))).collect();

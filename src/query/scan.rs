@@ -1,4 +1,4 @@
-//! Reading the stretches of runs, some at once.
+//! Scans of the stretches of runs, several at once.
 
 use std::ops::ControlFlow;
 
@@ -8,10 +8,10 @@ use super::selection::Subject;
 use crate::query::QueryError;
 use crate::store::{Reader, StoreError, Stretch};
 
-/// Stretches that are in memory at once.
+/// The number of stretches in memory at once.
 const AT_ONCE: usize = 64;
 
-/// What keeps a question from being answered.
+/// Reasons that a query cannot be answered.
 #[derive(Debug, thiserror::Error)]
 pub enum QuestionError {
     /// The store fails.
@@ -22,10 +22,10 @@ pub enum QuestionError {
     Query(#[from] QueryError),
 }
 
-/// Looks at every stretch of some runs: `look` at some of them at once on all threads, `take` at what
-/// they gave in the order of runs and steps, until it breaks off.
+/// Scans every stretch of some runs. `look` processes several stretches at once, on all threads; `take` gets
+/// the results in the order of runs and steps, until it breaks.
 ///
-/// `look` is given the place of the run among `subjects`.
+/// `look` also gets the index of the run in `subjects`.
 ///
 /// # Errors
 /// The first error in the order of runs and steps.

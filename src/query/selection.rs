@@ -1,19 +1,19 @@
-//! The runs that a question is about.
+//! The runs that a query is about.
 
 use crate::query::Facts;
 use crate::store::{Reader, RunRecord, StoreError, Stretch};
 
-/// A run that a question is about.
+/// A run that a query is about.
 #[derive(Clone)]
 pub struct Subject {
-    /// What expressions see of it.
+    /// The facts that expressions may refer to.
     pub facts: Facts,
-    /// Its trials.
+    /// The number of its trials.
     pub trials: u64,
 }
 
 impl Subject {
-    /// A run with the trials that it has.
+    /// Creates a subject from a run's record and the number of its stored trials.
     ///
     /// # Errors
     /// The store fails.
@@ -27,11 +27,11 @@ impl Subject {
     }
 }
 
-/// The runs of some names, each once: a run's name, or a study's, which stands for all its runs. All
-/// runs of the store if there are no names.
+/// Selects runs by name, each once. A study's name stands for all its runs; without names, all runs of the
+/// store are selected.
 ///
 /// # Errors
-/// There is no run or study of a name, or the store fails.
+/// A name belongs to no run or study, or the store fails.
 pub fn select(reader: &dyn Reader, names: &[String]) -> Result<Vec<RunRecord>, StoreError> {
     if names.is_empty() {
         return reader.runs();

@@ -1,4 +1,4 @@
-//! What an expression gives for a trial.
+//! The value of an expression for a trial.
 
 use std::cmp::Ordering;
 
@@ -6,10 +6,10 @@ use rhai::Dynamic;
 
 use crate::report::Cell;
 
-/// What an expression gives for a trial.
+/// The value of an expression for a trial.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// Nothing; also what is not a number.
+    /// No value; also a number that is NaN.
     Missing,
     /// True or false.
     Flag(bool),
@@ -49,7 +49,7 @@ impl From<Value> for Cell {
 }
 
 impl Value {
-    /// The value as a number: 1 for true, 0 for false.
+    /// The value as a number: 1 for true, 0 for false; `None` for texts and missing values.
     pub fn number(&self) -> Option<f64> {
         match self {
             Self::Flag(flag) => Some(f64::from(u8::from(*flag))),
@@ -59,9 +59,9 @@ impl Value {
         }
     }
 
-    /// Compares two values: numbers by size, false before true, then texts.
+    /// Compares two values: numbers by size, with false as 0 and true as 1, then texts.
     ///
-    /// Nothing comes last, and it does so in descending order too.
+    /// Missing values come last, in descending order too.
     pub fn compare(&self, other: &Self, descending: bool) -> Ordering {
         let ordered = match (self, other) {
             (Self::Missing, Self::Missing) => return Ordering::Equal,

@@ -1,27 +1,27 @@
-//! The bar that is drawn on the terminal at the moment.
+//! The progress bar that is currently drawn on the terminal.
 
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, WeakProgressBar};
 
-/// What the last line of a bar ends with: the cursor goes back to its first column. What a terminal echoes of a
-/// Ctrl-C is then within the line, and goes with it.
+/// The end of the last line of a bar, which moves the cursor to the first column. The echo of a Ctrl-C is
+/// then within the line, and disappears with it.
 pub(super) const BACK: &str = "\u{1b}[G";
 
 static LIVE: Mutex<Option<WeakProgressBar>> = Mutex::new(None);
 
-/// Draws a bar on standard error from now on; notes make room for it.
+/// Draws a bar on standard error from now on; it steps aside for notes.
 pub(super) fn draw(bar: &ProgressBar) {
     bar.set_draw_target(ProgressDrawTarget::stderr());
     *LIVE.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.downgrade());
 }
 
-/// A line that fills the terminal, as the last of a bar.
+/// The last line of a bar, padded to the width of the terminal.
 pub(super) fn last_line(text: &str, width: usize) -> String {
     format!("{text:<width$}{BACK}")
 }
 
-/// Does something on the terminal with the bar out of the way.
+/// Writes to the terminal while the bar is out of the way.
 pub(super) fn aside(speak: impl FnOnce()) {
     match drawn() {
         Some(bar) => bar.suspend(speak),
@@ -29,7 +29,7 @@ pub(super) fn aside(speak: impl FnOnce()) {
     }
 }
 
-/// Takes the bar off the terminal, before the program ends at once.
+/// Removes the bar from the terminal, before the program exits.
 pub fn clear_bar() {
     if let Some(bar) = drawn() {
         bar.finish_and_clear();

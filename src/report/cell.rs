@@ -1,11 +1,11 @@
-//! The values of tables, what columns hold, and the formats that they are written in.
+//! Cells and columns of tables, and output formats.
 
 use clap::ValueEnum;
 use serde_json::Value;
 
 use super::number::number;
 
-/// How results are printed.
+/// The output format of results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// Columns for people; numbers are shortened.
@@ -24,13 +24,13 @@ pub enum Format {
 /// One value of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
-    /// Nothing is known.
+    /// No value.
     Empty,
     /// Yes or no.
     Flag(bool),
     /// A count.
     Int(u64),
-    /// A whole number that may be below zero.
+    /// A whole number that may be negative.
     Signed(i64),
     /// A measure.
     Number(f64),
@@ -111,12 +111,12 @@ impl Cell {
     }
 }
 
-/// What the cells of a column are; any of them may be empty.
+/// The type of the cells of a column, any of which may be empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Yes or no.
     Flag,
-    /// Whole numbers of 64 bits, with a sign.
+    /// Signed whole numbers of 64 bits.
     Int,
     /// Measures.
     Number,
@@ -125,8 +125,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The narrowest kind that holds all of some cells without a loss: texts, where they are of
-    /// several kinds or nothing is known of any.
+    /// The narrowest kind that fits all of some cells: [`Kind::Text`] if they are of several kinds or all
+    /// empty.
     pub(super) fn of<'c>(cells: impl Iterator<Item = &'c Cell>) -> Self {
         let mut found = None;
         for cell in cells {
@@ -156,12 +156,12 @@ impl Kind {
 pub struct Column {
     /// Its name.
     pub name: String,
-    /// What its cells are, if that is known before them.
+    /// The type of its cells, if it is known before them.
     pub kind: Option<Kind>,
 }
 
 impl Column {
-    /// A column whose cells are of one kind.
+    /// Creates a column whose cells are of one kind.
     pub fn new(name: impl Into<String>, kind: Kind) -> Self {
         Self { name: name.into(), kind: Some(kind) }
     }

@@ -1,4 +1,4 @@
-//! Drawings of a study: rewards against steps, and points of several kinds.
+//! Drawings of a study: rewards by step, and scatter plots.
 
 use plotters::prelude::*;
 
@@ -7,7 +7,7 @@ use super::number::number;
 
 const SIZE: (u32, u32) = (960, 540);
 
-/// Colours that can be told apart with any sight (Okabe and Ito).
+/// Colors that can be told apart with any color vision (Okabe and Ito).
 const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -48,10 +48,9 @@ pub struct CurvePoint {
     pub high: f64,
 }
 
-/// Draws curves over steps as SVG, the steps logarithmically, with horizontal lines of given names and
-/// heights.
+/// Draws curves as SVG over a logarithmic axis of steps, with horizontal lines of given names and heights.
 ///
-/// The vertical axis begins with the lowest quartile that is reached after a hundredth of the steps.
+/// The vertical axis spans the lines and the quartiles after the first hundredth of the steps.
 ///
 /// # Errors
 /// There is nothing to draw, or the drawing fails.
@@ -166,16 +165,16 @@ fn stairs(points: &[CurvePoint]) -> Vec<(f64, CurvePoint)> {
     corners
 }
 
-/// Points of one kind.
+/// Points that share a mark.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Marks {
     /// Their name in the legend.
     pub name: String,
-    /// Which of the colours they have; `None` for the grey background.
+    /// The index of their color; `None` is the gray of the background.
     pub colour: Option<usize>,
-    /// Whether they stand out.
+    /// True for large triangles, false for small circles.
     pub large: bool,
-    /// Where they are.
+    /// The values of x and y.
     pub points: Vec<(f64, f64)>,
 }
 
@@ -265,7 +264,7 @@ fn draw_scatter(
     Ok(())
 }
 
-/// A positive number to three digits: a tick within a decade is no round one.
+/// Rounds a positive number to three significant digits, as ticks within a decade are not round.
 fn rounded(value: f64) -> f64 {
     let scale = 10f64.powf(2.0 - value.log10().floor());
     (value * scale).round() / scale

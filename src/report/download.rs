@@ -1,4 +1,4 @@
-//! The course of downloads on the terminal.
+//! The progress of downloads on the terminal.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -6,19 +6,19 @@ use super::active_bar;
 use super::verbosity::Voice;
 use crate::train::data::FetchEvent;
 
-/// Shows downloads on standard error as bars where there is a terminal, and nothing elsewhere.
+/// A bar on standard error for each download; nothing if there is no terminal.
 pub struct DownloadBar {
     interactive: bool,
     shown: Option<(String, ProgressBar)>,
 }
 
 impl DownloadBar {
-    /// A view of downloads, one after another.
+    /// Creates a view of downloads, one after another.
     pub fn new() -> Self {
         Self { interactive: Voice::get().is_live(), shown: None }
     }
 
-    /// Shows what happened.
+    /// Shows an event.
     pub fn observe(&mut self, event: FetchEvent<'_>) {
         match event {
             _ if !self.interactive => {}

@@ -3,33 +3,33 @@
 use plotters::coord::{CoordTranslate, Shift};
 use plotters::prelude::*;
 
-/// Which metrics a figure shows.
+/// The metrics that a figure shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Axes {
-    /// Along the horizontal axis, logarithmically.
+    /// The metric of the horizontal axis, which is logarithmic.
     pub x: String,
-    /// Along the vertical axis.
+    /// The metric of the vertical axis, which is linear.
     pub y: String,
-    /// As colour.
+    /// The metric that is shown as color.
     pub colour: String,
 }
 
-/// Points of one kind.
+/// Points that share a mark.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     /// Its name in the legend.
     pub name: String,
-    /// The values for x, y and colour.
+    /// The values of x, y and color.
     pub points: Vec<[f64; 3]>,
 }
 
-/// Why there is no figure.
+/// Reasons that a figure cannot be drawn.
 #[derive(Debug, thiserror::Error)]
 pub enum FigureError {
-    /// There is nothing to draw.
+    /// There are no points.
     #[error("there are no points to draw")]
     Empty,
-    /// A value that a logarithmic axis cannot show.
+    /// A value on the logarithmic axis is not positive.
     #[error("{metric} is {value}, and its axis is logarithmic")]
     NotPositive {
         /// The metric.
@@ -44,10 +44,10 @@ pub enum FigureError {
 
 const SIZE: (u32, u32) = (960, 640);
 const BAR: u32 = 130;
-/// Steps of the colour bar.
+/// The number of steps of the color bar.
 const STEPS: u32 = 64;
 
-/// A metric's name and unit for an axis, and what its values are multiplied with.
+/// The label of a metric's axis, with unit and note, and the factor for its values.
 pub(super) fn label(metric: &str, note: &str) -> (String, f64) {
     let (text, factor) = if metric == "accuracy" {
         ("accuracy (%)".to_owned(), 100.0)
@@ -64,14 +64,14 @@ pub(super) fn label(metric: &str, note: &str) -> (String, f64) {
     (if note.is_empty() { text } else { format!("{text}, {note}") }, factor)
 }
 
-/// The least and the most of some values.
+/// The lowest and the highest of some values.
 pub(super) fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
     values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
         (low.min(value), high.max(value))
     })
 }
 
-/// Draws the names of the series into a corner.
+/// Draws a legend of the series into the lower right corner.
 pub(super) fn legend<'a, CT: CoordTranslate>(
     chart: &mut ChartContext<'a, SVGBackend<'a>, CT>,
 ) -> Result<(), Box<dyn std::error::Error>> {
@@ -85,13 +85,13 @@ pub(super) fn legend<'a, CT: CoordTranslate>(
     Ok(())
 }
 
-/// Draws points as SVG: x logarithmically, y linearly, the third value as colour, each series with a
-/// mark of its own.
+/// Draws points as SVG: x logarithmically, y linearly, the third value as color. The first series has
+/// circles, the others have triangles.
 ///
 /// `note` qualifies the vertical axis, for example as predicted.
 ///
 /// # Errors
-/// No points, a value that is not positive on the logarithmic axis, or the drawing fails.
+/// There are no points, a value on the logarithmic axis is not positive, or the drawing fails.
 pub fn figure(
     title: &str,
     axes: &Axes,

@@ -19,14 +19,14 @@ details { margin: 1em 0 }
 .scroll { overflow-x: auto }
 ";
 
-/// A page in the making.
+/// A page under construction.
 pub struct Page {
     title: String,
     body: String,
 }
 
 impl Page {
-    /// A page with a title and nothing else.
+    /// Creates a page with a title and nothing else.
     pub fn new(title: &str) -> Self {
         let mut page = Self { title: title.to_owned(), body: String::new() };
         page.heading(1, title);
@@ -43,12 +43,12 @@ impl Page {
         self.add(format_args!("<p>{}</p>\n", escape(text)));
     }
 
-    /// Adds a remark in small print.
+    /// Adds a note in small print.
     pub fn note(&mut self, text: &str) {
         self.add(format_args!("<p class=\"note\">{}</p>\n", escape(text)));
     }
 
-    /// Adds an SVG drawing, as `figure` and `curves` give it, with a caption.
+    /// Adds an SVG drawing, such as that of `figure` or `curves`, with a caption.
     pub fn figure(&mut self, svg: &str, caption: &str) {
         // Within HTML a drawing needs no name of its namespace.
         let svg = svg.replace(" xmlns=\"http://www.w3.org/2000/svg\"", "");
@@ -74,19 +74,19 @@ impl Page {
         self.add(format_args!("</table></div>\n"));
     }
 
-    /// Adds what is only shown when it is asked for.
+    /// Adds content that stays folded under a summary until it is opened.
     pub fn folded(&mut self, summary: &str, add: impl FnOnce(&mut Self)) {
         self.add(format_args!("<details><summary>{}</summary>\n", escape(summary)));
         add(self);
         self.add(format_args!("</details>\n"));
     }
 
-    /// Adds a text as it is, line by line.
+    /// Adds preformatted text.
     pub fn verbatim(&mut self, text: &str) {
         self.add(format_args!("<pre>{}</pre>\n", escape(text)));
     }
 
-    /// The page.
+    /// Returns the page as HTML.
     pub fn finish(self) -> String {
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta \
@@ -103,7 +103,7 @@ impl Page {
     }
 }
 
-/// A text as it stands in HTML, within elements and within quotes.
+/// Escapes a text for HTML, within elements and within quotes.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

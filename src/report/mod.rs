@@ -1,4 +1,4 @@
-//! What people and other programs see: tables, numbers, the course of runs and downloads.
+//! Output for people and other programs: tables, numbers, figures, and the progress of runs and downloads.
 
 mod active_bar;
 mod cell;

@@ -1,6 +1,6 @@
-//! Numbers for people.
+//! Formatting of numbers for people.
 
-/// A number with about five significant digits, without needless zeros.
+/// Formats a number with about five significant digits, without trailing zeros.
 pub fn number(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return format!("{value}");
@@ -19,7 +19,7 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// A whole number with its thousands set apart.
+/// Formats a whole number with commas between thousands.
 pub fn grouped(value: u128) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
@@ -32,12 +32,12 @@ pub fn grouped(value: u128) -> String {
     text
 }
 
-/// How many there are of something that has a name for one and one for more.
+/// Formats a count with its noun: `one` for a count of 1, else `many`.
 pub fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(count.into()), if count == 1 { one } else { many })
 }
 
-/// A time in the two largest units that it has.
+/// Formats a time in seconds: in one unit below about 10 s, else in up to two, such as `2 h 5 min`.
 pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return "unknown".to_owned();

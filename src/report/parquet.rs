@@ -1,4 +1,4 @@
-//! Rows as an Apache Parquet file: every column optional, compressed by Zstandard.
+//! Rows as an Apache Parquet file, with optional columns and Zstandard compression.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use parquet::schema::types::Type;
 
 use super::cell::{Cell, Kind};
 
-/// Rows that are held before they are written together.
+/// The number of rows in a row group.
 const GROUP: usize = 65_536;
 
-/// Writes rows into a Parquet file, a group of rows at a time.
+/// A writer of rows to a Parquet file, one row group at a time.
 pub(super) struct ParquetRows<W: Write + Send> {
     file: SerializedFileWriter<W>,
     names: Vec<String>,
@@ -23,7 +23,7 @@ pub(super) struct ParquetRows<W: Write + Send> {
     held: usize,
 }
 
-/// The values of a column that are held, and for each row whether it has one.
+/// The buffered values of a column, with a definition level for each row: 1 if it has a value, else 0.
 enum Values {
     Flag(Vec<bool>, Vec<i16>),
     Int(Vec<i64>, Vec<i16>),
@@ -41,7 +41,7 @@ impl Values {
         }
     }
 
-    /// Adds a cell; `None` if it is of another kind.
+    /// Adds a cell; `None` if its kind does not fit the column.
     fn push(&mut self, cell: &Cell) -> Option<()> {
         let (Self::Flag(_, levels)
         | Self::Int(_, levels)
@@ -65,7 +65,7 @@ impl Values {
         Some(())
     }
 
-    /// Writes the values as the next column of a group, and forgets them.
+    /// Writes the buffered values as the next column of a row group, and clears them.
     fn write<W: Write + Send>(
         &mut self,
         group: &mut SerializedRowGroupWriter<'_, W>,
@@ -135,7 +135,7 @@ impl<W: Write + Send> ParquetRows<W> {
         Ok(())
     }
 
-    /// Writes the rest and the file's end, and gives the writer back.
+    /// Writes the remaining rows and the end of the file, and returns the writer.
     pub(super) fn finish(mut self) -> io::Result<W> {
         if self.held > 0 {
             self.flush().map_err(of_parquet)?;
@@ -157,7 +157,8 @@ fn field(name: &str, kind: Kind) -> Result<Type, ParquetError> {
         .build()
 }
 
-/// The writer's error behind one of the library, with its kind: a closed pipe is no failure.
+/// Converts an error of the library to the writer's error behind it, with its kind: a closed pipe is no
+/// failure.
 fn of_parquet(error: ParquetError) -> io::Error {
     match error {
         ParquetError::External(source) => match source.downcast::<io::Error>() {

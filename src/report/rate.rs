@@ -1,19 +1,19 @@
-//! How fast work goes on of late.
+//! The recent rate of work.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// A rate is that of so long.
+/// The time over which a rate is measured.
 const RECENT: Duration = Duration::from_secs(30);
 
-/// Counts of work that is done, as they were seen.
+/// Counts of finished work, with their times.
 #[derive(Clone, Debug, Default)]
 pub struct Rate {
     seen: VecDeque<(Instant, u64)>,
 }
 
 impl Rate {
-    /// Takes note of how much is done.
+    /// Records the work that is finished.
     pub fn note(&mut self, at: Instant, done: u64) {
         // What comes within a twentieth of the window changes nothing, and would only take memory.
         let step = RECENT / 20;
@@ -28,7 +28,7 @@ impl Rate {
         }
     }
 
-    /// How much is done in a second, if there is anything to tell it by.
+    /// The work finished per second; `None` if there are no two counts at different times.
     pub fn per_s(&self) -> Option<f64> {
         let (first, last) = (self.seen.front()?, self.seen.back()?);
         let seconds = last.0.duration_since(first.0).as_secs_f64();
@@ -37,7 +37,8 @@ impl Rate {
         (seconds > 0.0).then(|| done / seconds)
     }
 
-    /// The seconds that so much more takes at this rate, if that is known.
+    /// The seconds that `left` more units of work take at this rate; `None` if that is unknown or there are
+    /// none.
     pub fn seconds(&self, left: u64) -> Option<f64> {
         let per_s = self.per_s()?;
         #[expect(clippy::cast_precision_loss, reason = "a time for people")]

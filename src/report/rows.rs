@@ -1,4 +1,4 @@
-//! Rows of a table that are written one after another, as they come.
+//! Streamed rows of a table.
 
 use std::io::{self, Write};
 
@@ -8,10 +8,10 @@ use super::cell::{Cell, Column, Format, Kind};
 use super::parquet::ParquetRows;
 use super::table::Table;
 
-/// Writes rows as they come.
+/// A writer of rows, one at a time.
 ///
-/// A table for people, and a Parquet file with a column of an unknown kind, are written at the end,
-/// when all rows are known; the other formats hold no more than some ten thousand rows.
+/// A table for people, and a Parquet file with a column of an unknown kind, are written at the end, when all
+/// rows are known. The other formats keep at most 65,536 rows in memory.
 pub struct Rows<W: Write + Send> {
     columns: Vec<Column>,
     sink: Sink<W>,
@@ -23,15 +23,15 @@ enum Sink<W: Write + Send> {
     Json(W),
     Jsonl(W),
     Parquet(Box<ParquetRows<W>>),
-    /// Rows that wait for the end.
+    /// Rows that are kept until the end.
     Waiting(Format, Vec<Vec<Cell>>, W),
 }
 
 impl<W: Write + Send> Rows<W> {
-    /// Starts with a head.
+    /// Creates a writer, and writes the head.
     ///
     /// # Errors
-    /// The writer's.
+    /// An error of `out`.
     pub fn new(format: Format, columns: Vec<Column>, mut out: W) -> io::Result<Self> {
         let kinds: Option<Vec<Kind>> = columns.iter().map(|column| column.kind).collect();
         let sink = match (format, kinds) {
@@ -54,7 +54,7 @@ impl<W: Write + Send> Rows<W> {
         Ok(Self { columns, sink, count: 0 })
     }
 
-    /// How many rows there are.
+    /// The number of rows so far.
     pub const fn count(&self) -> u64 {
         self.count
     }
@@ -62,7 +62,7 @@ impl<W: Write + Send> Rows<W> {
     /// Adds a row with a value for every column.
     ///
     /// # Errors
-    /// The writer's, or a value is of another kind than its column.
+    /// An error of the writer, or a value of another kind than its column.
     pub fn push(&mut self, row: Vec<Cell>) -> io::Result<()> {
         debug_assert_eq!(row.len(), self.columns.len(), "a value for every column");
         self.count += 1;
@@ -85,10 +85,10 @@ impl<W: Write + Send> Rows<W> {
         }
     }
 
-    /// Writes what is left, and gives the writer back.
+    /// Writes the remaining rows, and returns the writer.
     ///
     /// # Errors
-    /// The writer's.
+    /// An error of the writer.
     pub fn finish(self) -> io::Result<W> {
         let mut out = match self.sink {
             Sink::Csv(csv) => csv.into_inner().map_err(csv::IntoInnerError::into_error)?,
@@ -120,10 +120,10 @@ impl<W: Write + Send> Rows<W> {
 }
 
 impl Table {
-    /// Writes the table.
+    /// Writes the table in a format.
     ///
     /// # Errors
-    /// The writer's.
+    /// An error of `out`.
     pub fn write(&self, format: Format, mut out: impl Write) -> io::Result<()> {
         if format == Format::Table {
             return writeln!(out, "{}", self.for_people());
@@ -144,7 +144,8 @@ fn object(columns: &[Column], row: &[Cell]) -> Value {
     Value::Object(entries.zip(row.iter().map(Cell::to_json)).collect::<Map<_, _>>())
 }
 
-/// The writer's error behind one of the csv library, with its kind: a closed pipe is no failure.
+/// Converts an error of the csv library to the writer's error behind it, with its kind: a closed pipe is no
+/// failure.
 fn of_csv(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,

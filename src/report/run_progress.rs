@@ -1,4 +1,4 @@
-//! How far a run has come, as lines of a given width.
+//! The progress of a run, as lines of a given width.
 
 use std::time::{Duration, Instant};
 
@@ -8,43 +8,43 @@ use super::table::elided;
 use crate::run::Progress;
 use crate::store::TrialCost;
 
-/// Where nothing can be redrawn, a line follows the last after so long.
+/// The time after which another log line is due.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Or sooner, after a tenth of the work, but not before so long.
+/// The time after which another log line is due if a tenth of the work was done meanwhile.
 const LINE_AFTER: Duration = Duration::from_secs(1);
 
-/// A bar that is shorter says nothing.
+/// The minimum length of a bar, in columns; shorter ones are left out.
 const SHORTEST_BAR: usize = 8;
 
-/// What is known of a run's course.
+/// The displayed progress of a run.
 #[derive(Clone, Debug)]
 pub(super) struct Course {
-    /// The most trials of the run.
+    /// The limit of trials of the run.
     limit: Option<u64>,
     phase: String,
-    /// The most trials of the phase, and after how many valid ones it ends.
+    /// The limits of the phase: trials, and feasible trials.
     most: (Option<u64>, Option<u64>),
-    /// Trials of the run, and those of the phase, with the valid ones among them.
+    /// The number of trials of the run; `in_phase` has those of the phase, and the feasible ones among them.
     steps: u64,
     in_phase: (u64, u64),
     failed: u64,
     /// The best reward of the phase, with its step.
     best: Option<(f64, u64)>,
     frontier: usize,
-    /// Trials since the program was started, and those among them that asked for something known.
+    /// Trials since the program started, and those among them of which something was cached.
     made: (u64, u64),
     trials: Rate,
     valid: Rate,
-    /// The training at hand, in words.
+    /// The current training run, in words.
     training: Option<String>,
     entered: Instant,
-    /// When the last line was printed, and what was done then.
+    /// The time of the last log line, and the work done by then.
     said: (Instant, u64),
 }
 
 impl Course {
-    /// The course of a run with at most so many trials.
+    /// Creates the progress of a run with at most `limit` trials.
     pub(super) fn new(limit: Option<u64>, now: Instant) -> Self {
         Self {
             limit,
@@ -64,7 +64,7 @@ impl Course {
         }
     }
 
-    /// Enters a phase of at most so many trials, or of so many valid ones.
+    /// Enters a phase that ends after `steps` trials or after `valid` feasible ones.
     pub(super) fn enter(
         &mut self,
         name: &str,
@@ -81,7 +81,7 @@ impl Course {
         self.said = (now, 0);
     }
 
-    /// Takes note of new trials.
+    /// Records new trials.
     pub(super) fn add(&mut self, efforts: &[TrialCost], progress: &Progress, now: Instant) {
         let new = efforts.len() as u64;
         self.steps = progress.steps();
@@ -104,13 +104,12 @@ impl Course {
         self.training = None;
     }
 
-    /// Takes note of a training at hand.
+    /// Records the current training run.
     pub(super) fn train(&mut self, text: String) {
         self.training = Some(text);
     }
 
-    /// Trials that are done, and how many there will be at most: of the run where it is limited, else
-    /// of the phase.
+    /// The number of finished trials, and its limit: of the run if that is limited, else of the phase.
     fn work(&self) -> Option<(u64, u64)> {
         match self.limit {
             Some(limit) => Some((self.steps, limit)),
@@ -118,7 +117,7 @@ impl Course {
         }
     }
 
-    /// What is left, in words.
+    /// The remaining time, in words; `None` if it is unknown.
     fn left(&self) -> Option<String> {
         let (done, all) = self.work()?;
         let by_trials = self.trials.seconds(all.saturating_sub(done))?;
@@ -146,7 +145,7 @@ impl Course {
         Some(format!("{}/s", short(self.trials.per_s()?)))
     }
 
-    /// What was found, the most important first.
+    /// The results so far, the most important first.
     fn found(&self) -> Vec<String> {
         let best = match self.best {
             Some((reward, step)) => format!("best {} at {step}", number(reward)),
@@ -170,7 +169,7 @@ impl Course {
         found
     }
 
-    /// The course as two lines that are no wider than a terminal.
+    /// The progress as two lines that fit a terminal of `width` columns.
     pub(super) fn lines(&self, width: usize) -> [String; 2] {
         let mut tail = vec![self.done()];
         tail.extend(self.per_s());
@@ -182,7 +181,7 @@ impl Course {
         [work_line(&self.phase, self.work(), tail, width), words_line(found, width)]
     }
 
-    /// The course as a line for a log, if it is time for one.
+    /// The progress as a log line, if one is due.
     pub(super) fn line(&mut self, now: Instant) -> Option<String> {
         let since = now.duration_since(self.said.0);
         let work = self.work();
@@ -202,13 +201,14 @@ impl Course {
     }
 }
 
-/// What can be written into a line of a terminal: the last column stays free, as some break the line there.
+/// The usable columns of a line of a terminal. The last column stays free, as some terminals break the line
+/// there.
 fn room(width: usize) -> usize {
     width.saturating_sub(1).max(10)
 }
 
-/// Work in a line that is no wider than a terminal: what it is, a bar of how much is done of all, and what
-/// is said of it, the most important first.
+/// A line that fits a terminal: a name, a bar of the finished share of the work, and the words of `tail`, of
+/// which the most important come first.
 pub(super) fn work_line(
     name: &str,
     work: Option<(u64, u64)>,
@@ -234,7 +234,7 @@ pub(super) fn work_line(
     elided(&line, width)
 }
 
-/// As much of what is said, the most important first, as a line of a terminal takes.
+/// Joins as many words, the most important first, as fit a line of a terminal.
 pub(super) fn words_line(mut words: Vec<String>, width: usize) -> String {
     let width = room(width);
     while words.len() > 1 && columns(&words.join(", ")) > width {
@@ -243,7 +243,7 @@ pub(super) fn words_line(mut words: Vec<String>, width: usize) -> String {
     elided(&words.join(", "), width)
 }
 
-/// A rate in three digits or more.
+/// Formats a rate: with two decimals below 10, else as a whole number.
 fn short(per_s: f64) -> String {
     match per_s {
         0.0..10.0 => number((per_s * 1e2).round() / 1e2),
@@ -252,7 +252,7 @@ fn short(per_s: f64) -> String {
     }
 }
 
-/// A bar of so many columns.
+/// A bar of `length` columns.
 fn bar(done: u64, all: u64, length: usize) -> String {
     #[expect(
         clippy::cast_precision_loss,
@@ -289,7 +289,7 @@ mod tests {
         progress
     }
 
-    /// A run with 900 trials stored, and 100 more of a second.
+    /// A run with 900 stored trials, and 100 more within a second.
     fn course(limit: Option<u64>) -> (Course, Instant) {
         let start = Instant::now();
         let mut course = Course::new(limit, start);

@@ -1,4 +1,4 @@
-//! The course of a study on the terminal.
+//! The progress of a study on the terminal.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,20 +14,20 @@ use super::verbosity::Voice;
 use crate::note;
 use crate::study::ComparisonEvent;
 
-/// How often the line is redrawn.
+/// The time between two redraws of the line.
 const TICK: Duration = Duration::from_millis(150);
 
-/// Shows the runs of a study on standard error: one bar over all of them where there is a terminal, a
-/// line for each finished run elsewhere.
+/// A view of a study on standard error: one bar over all its runs if there is a terminal, else a line per
+/// finished run.
 pub struct StudyBar {
     bar: Option<ProgressBar>,
     course: Arc<Course>,
 }
 
-/// How far a study has come.
+/// The progress of a study.
 struct Course {
     runs: u64,
-    /// Runs that were done before.
+    /// The runs that were finished before.
     before: u64,
     done: AtomicU64,
     /// Trials since then.
@@ -35,7 +35,7 @@ struct Course {
 }
 
 impl Course {
-    /// The course as a line that is no wider than a terminal.
+    /// The progress as a line that fits a terminal of `width` columns.
     fn line(&self, elapsed: Duration, width: usize) -> String {
         let (done, runs) = (self.done.load(Ordering::Relaxed), self.runs);
         let seconds = elapsed.as_secs_f64();
@@ -53,7 +53,7 @@ impl Course {
 }
 
 impl StudyBar {
-    /// A view of so many runs, some of them done.
+    /// Creates a view of `runs` runs, `done` of which are done.
     pub fn new(runs: u64, done: u64) -> Self {
         let (trials, before) = (AtomicU64::new(0), done);
         let course = Arc::new(Course { runs, before, done: AtomicU64::new(done), trials });
@@ -61,7 +61,7 @@ impl StudyBar {
         Self { bar, course }
     }
 
-    /// Shows what happened.
+    /// Shows an event.
     pub fn observe(&self, event: ComparisonEvent<'_>) {
         match event {
             ComparisonEvent::Committed { trials } => {

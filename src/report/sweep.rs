@@ -1,4 +1,4 @@
-//! The course of a sweep on the terminal.
+//! The progress of a sweep on the terminal.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -7,18 +7,18 @@ use super::verbosity::Voice;
 use crate::note;
 use crate::sweep::SweepProgress;
 
-/// Shows a sweep on standard error: a bar with rate and remaining time where there is a terminal, nothing
-/// elsewhere.
+/// A bar on standard error with the progress, rate and remaining time of a sweep; hidden if there is no
+/// terminal.
 pub struct SweepBar {
     bar: ProgressBar,
-    /// Pairs of a network.
+    /// The number of pairs of a network.
     pairs: u64,
-    /// Whether it has been said that no pair runs.
+    /// True once the user was told that no pair runs.
     is_told: bool,
 }
 
 impl SweepBar {
-    /// A view of a sweep over so many networks, each with so many pairs, some of them done.
+    /// Creates a view of a sweep over `networks` networks with `pairs` pairs each; `done` networks are done.
     pub fn new(networks: u64, pairs: u64, done: u64) -> Self {
         let length = networks.saturating_mul(pairs);
         let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden());
@@ -35,7 +35,7 @@ impl SweepBar {
         Self { bar, pairs, is_told: false }
     }
 
-    /// Shows how far the sweep has come, and says once that no pair runs.
+    /// Shows the progress, and notes once that no pair runs.
     pub fn observe(&mut self, progress: &SweepProgress) {
         if let Some(all_failed) = progress.all_failed.as_ref().filter(|_| !self.is_told) {
             note!("{all_failed}; others may run: Ctrl-C ends the sweep");

@@ -6,10 +6,10 @@ use comfy_table::{CellAlignment, presets};
 
 use super::cell::{Cell, Format};
 
-/// Between two columns of a table for people.
+/// The gap between two columns of a table for people.
 const GAP: usize = 2;
 
-/// Texts are not cut below so many letters.
+/// The minimum width of a shortened text, in letters.
 const SHORTEST: usize = 12;
 
 /// Rows under named columns.
@@ -20,12 +20,12 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table without rows.
+    /// Creates a table without rows.
     pub fn new(columns: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self { columns: columns.into_iter().map(Into::into).collect(), rows: Vec::new() }
     }
 
-    /// A table of names and values, which needs no header for people.
+    /// Creates a table of names and values, which has no head for people.
     pub fn of_properties(format: Format) -> Self {
         match format {
             Format::Table => Self::new(["", ""]),
@@ -39,7 +39,7 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// Whether there are no rows.
+    /// Returns true if there are no rows.
     pub const fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -57,7 +57,7 @@ impl Table {
         self.rows.len()
     }
 
-    /// Takes a column out, if it is there.
+    /// Removes a column, if it exists.
     pub fn take_out(&mut self, column: &str) {
         if let Some(index) = self.columns.iter().position(|name| name == column) {
             self.columns.remove(index);
@@ -65,18 +65,17 @@ impl Table {
         }
     }
 
-    /// Writes the table for people who see so many columns of letters: where it is wider, heads are broken
-    /// into lines, then the middle of long texts is left out, down to 12 letters. Numbers are
-    /// never cut.
+    /// Writes the table for people within a width in columns of letters. If it is wider, heads are broken
+    /// into lines, then the middle of long texts is left out, down to 12 letters. Numbers are never
+    /// shortened.
     ///
     /// # Errors
-    /// The writer's.
+    /// An error of `out`.
     pub fn write_within(&self, width: usize, out: impl Write) -> io::Result<()> {
         self.within(width).write(Format::Table, out)
     }
 
-    /// Takes columns out, one after another, as long as [`write_within`](Self::write_within) cannot keep to a
-    /// width.
+    /// Removes columns, one after another, until [`write_within`](Self::write_within) can keep to a width.
     pub fn take_out_for<'c>(&mut self, width: usize, columns: impl IntoIterator<Item = &'c str>) {
         for column in columns {
             if self.within(width).width() <= width {
@@ -86,7 +85,7 @@ impl Table {
         }
     }
 
-    /// The table as it is written for people who see so many columns of letters.
+    /// The table as [`write_within`](Self::write_within) writes it.
     fn within(&self, width: usize) -> Self {
         let mut table = self.clone();
         if table.width() > width {
@@ -99,7 +98,7 @@ impl Table {
         table
     }
 
-    /// Leaves out the middle of the longest texts until the table is so wide.
+    /// Leaves out the middle of the longest texts until the table fits a width.
     fn shorten(&mut self, width: usize) {
         let mut widths = self.widths();
         let is_text =
@@ -121,7 +120,7 @@ impl Table {
         }
     }
 
-    /// The letters of each column, and of the table as it is written for people.
+    /// The width of each column in letters, as written for people.
     fn widths(&self) -> Vec<usize> {
         let mut widths: Vec<usize> = self.columns.iter().map(|name| head_letters(name)).collect();
         for row in &self.rows {
@@ -157,7 +156,7 @@ impl Table {
     }
 }
 
-/// A text with its control characters as escapes, so that none commands the terminal; lines may be broken.
+/// Escapes control characters, so that no text commands the terminal; line breaks are kept.
 fn visible(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' => c.to_string(),
@@ -179,7 +178,7 @@ fn head_letters(name: &str) -> usize {
     name.lines().map(letters).max().unwrap_or(0)
 }
 
-/// A head in lines that are no longer than so many letters, if its words allow that.
+/// Breaks a head into lines of at most `width` letters, unless a word is longer.
 fn broken(name: &str, width: usize) -> String {
     let width = width.max(name.split(' ').map(letters).max().unwrap_or(0));
     let mut lines: Vec<String> = Vec::new();
@@ -195,7 +194,7 @@ fn broken(name: &str, width: usize) -> String {
     lines.join("\n")
 }
 
-/// A text of at most so many columns, its middle left out where it is longer.
+/// Shortens a text to at most `columns` columns, by leaving out its middle.
 pub fn elided(text: &str, columns: usize) -> String {
     let length = text.chars().count();
     if length <= columns {

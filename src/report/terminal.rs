@@ -1,4 +1,4 @@
-//! The course of a run on the terminal.
+//! The progress of a run on the terminal.
 
 use std::io::{stderr, stdout};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,26 +15,26 @@ use crate::accuracy::training_cache::TrainingEvent;
 use crate::note;
 use crate::run::{Event, Observer};
 
-/// The width of a terminal that does not say.
+/// The width of a terminal that does not report one.
 const WIDTH: usize = 80;
 
-/// Shows events on standard error: two lines that are redrawn where there is a terminal, a line now and
-/// then elsewhere.
+/// A view of a run on standard error: two lines that are redrawn if there is a terminal, else a line now and
+/// then.
 pub struct Terminal {
     course: Arc<Mutex<Course>>,
-    /// What is redrawn, on a terminal.
+    /// The lines that are redrawn, on a terminal.
     bar: Option<ProgressBar>,
     is_live: bool,
 }
 
 impl Terminal {
-    /// A view of a run with at most `limit` trials.
+    /// Creates a view of a run with at most `limit` trials.
     pub fn new(limit: Option<u64>) -> Self {
         let course = Arc::new(Mutex::new(Course::new(limit, Instant::now())));
         Self { course, bar: None, is_live: Voice::get().is_live() }
     }
 
-    /// What shows the trainings of the run beside its trials.
+    /// Returns an observer that shows the training runs of the run beside its trials.
     pub fn trainings(&self) -> impl Fn(&TrainingEvent<'_>) + Send + Sync + use<> {
         let (course, is_live) = (self.course.clone(), self.is_live);
         move |event| {
@@ -48,7 +48,7 @@ impl Terminal {
         }
     }
 
-    /// Begins to draw.
+    /// Starts to draw.
     fn draw(&self) -> ProgressBar {
         // A terminal that is gone takes nothing.
         let course = self.course.clone();
@@ -120,22 +120,22 @@ impl Drop for Terminal {
     }
 }
 
-/// The columns of the terminal that standard error goes to.
+/// The columns of the terminal of standard error, or 80 if they are unknown.
 pub(super) fn width() -> usize {
     columns_of_notes().unwrap_or(WIDTH)
 }
 
-/// The columns of the terminal that standard error goes to, if it is one.
+/// The columns of the terminal of standard error; `None` if it is not one.
 pub fn columns_of_notes() -> Option<usize> {
     columns(terminal_size_of(stderr()))
 }
 
-/// The columns of the terminal that standard output goes to, if it is one.
+/// The columns of the terminal of standard output; `None` if it is not one.
 pub fn columns_of_results() -> Option<usize> {
     columns(terminal_size_of(stdout()))
 }
 
-/// The rows of the terminal that standard output goes to, if it is one.
+/// The rows of the terminal of standard output; `None` if it is not one.
 pub fn rows_of_results() -> Option<usize> {
     let size = terminal_size_of(stdout());
     size.map(|(_, Height(rows))| usize::from(rows)).filter(|&rows| rows > 0)

@@ -1,4 +1,4 @@
-//! The course of trainings on the terminal.
+//! The progress of training runs on the terminal.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,20 +10,20 @@ use crate::accuracy::training_cache::TrainingEvent;
 use crate::note;
 use crate::train::TrainProgress;
 
-/// Shows a training on standard error: a bar where there is a terminal, a line an epoch elsewhere.
+/// A view of training runs on standard error: a bar if there is a terminal, else a line per epoch.
 pub struct TrainingBar {
     bar: Mutex<Option<ProgressBar>>,
     interactive: bool,
 }
 
 impl TrainingBar {
-    /// A view of trainings, one after another.
+    /// Creates a view of training runs, one after another.
     pub fn new() -> Self {
         let interactive = Voice::get().is_live();
         Self { bar: Mutex::default(), interactive }
     }
 
-    /// Shows what happened.
+    /// Shows an event.
     pub fn observe(&self, event: &TrainingEvent<'_>) {
         let mut bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
@@ -63,7 +63,7 @@ fn start(progress: &TrainProgress) -> ProgressBar {
     bar
 }
 
-/// How far a training has come, in words.
+/// Formats the progress of a training run: epoch, loss, accuracy, speed and remaining time.
 pub fn describe(progress: &TrainProgress) -> String {
     let TrainProgress { epoch, epochs, loss, accuracy, .. } = *progress;
     let validation = progress

@@ -6,7 +6,7 @@ use super::cell::{Cell, Column, Kind};
 use super::table::Table;
 use crate::store::{Outcome, Trial};
 
-/// Every metric that occurs in some trials.
+/// The names of all metrics that occur in some trials.
 pub fn metric_names<'t>(trials: impl IntoIterator<Item = &'t Trial>) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for trial in trials {
@@ -19,7 +19,7 @@ pub fn metric_names<'t>(trials: impl IntoIterator<Item = &'t Trial>) -> BTreeSet
     names
 }
 
-/// At most so many of some things, two or more, evenly spread, the ends included.
+/// Picks at most `most` items, evenly spread, with both ends; `most` must be at least 2.
 pub fn spread<T: Clone>(trials: &[T], most: usize) -> Vec<T> {
     if trials.len() <= most {
         return trials.to_vec();
@@ -27,20 +27,20 @@ pub fn spread<T: Clone>(trials: &[T], most: usize) -> Vec<T> {
     (0..most).map(|index| trials[index * (trials.len() - 1) / (most - 1)].clone()).collect()
 }
 
-/// Which columns a table of trials has.
+/// The columns of a table of trials.
 #[derive(Clone, Debug)]
 pub struct TrialColumns {
     run: bool,
     metrics: Vec<String>,
-    /// Whether some trial failed, so that there is a column for the reasons.
+    /// True if some trial failed, so that there is a column for the reasons.
     failed: bool,
     parts: Vec<String>,
-    /// Whether people are told that the accuracy is predicted.
+    /// True if the head of the accuracy says that it is predicted.
     predicted: bool,
 }
 
 impl TrialColumns {
-    /// The columns of some trials: metrics, with the given ones first, and the parts of the point.
+    /// Collects the columns of some trials: metrics, with the given ones first, and the parts of the point.
     pub fn new<'t>(
         trials: impl IntoIterator<Item = &'t Trial> + Clone,
         first: impl IntoIterator<Item = String>,
@@ -62,15 +62,15 @@ impl TrialColumns {
         Self { run: with_run, metrics, failed, parts, predicted: false }
     }
 
-    /// The same columns with the accuracy labelled as predicted, for people.
+    /// Sets whether the head of the accuracy says that it is predicted.
     #[must_use]
     pub const fn labelled(mut self, predicted: bool) -> Self {
         self.predicted = predicted;
         self
     }
 
-    /// Columns of given names: metrics, parts of the point, whether there is one for the reasons of
-    /// failures, and one for the run.
+    /// Creates columns by name: metrics, parts of the point, and optionally the reasons of failures and the
+    /// run.
     pub const fn of_names(
         metrics: Vec<String>,
         parts: Vec<String>,
@@ -80,7 +80,7 @@ impl TrialColumns {
         Self { run: with_run, metrics, failed, parts, predicted: false }
     }
 
-    /// A table with these columns and no rows.
+    /// Creates a table with these columns and no rows.
     pub fn table(&self) -> Table {
         Table::new(self.columns().into_iter().map(|column| column.name))
     }

@@ -1,4 +1,4 @@
-//! How the program speaks on standard error: how much, and in colour or not.
+//! Verbosity and color of the messages on standard error.
 
 use std::io::{IsTerminal, stderr};
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use super::active_bar;
 
-/// When text is coloured.
+/// The condition under which text is colored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Colour {
     /// On a terminal, unless `NO_COLOR` has a value; everywhere if `CLICOLOR_FORCE` has one.
@@ -20,21 +20,21 @@ pub enum Colour {
     Never,
 }
 
-/// What the user asked of the program's voice.
+/// The user's choice of verbosity and color.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Voice {
-    /// Nothing is said but results and errors.
+    /// True if only results and errors are printed.
     pub quiet: bool,
-    /// Errors are lines of JSON.
+    /// True if errors are printed as lines of JSON.
     pub json: bool,
-    /// When messages are coloured.
+    /// The condition under which messages are colored.
     pub colour: Colour,
 }
 
 static VOICE: OnceLock<Voice> = OnceLock::new();
 
 impl Voice {
-    /// Makes it the voice of the process; the first call counts.
+    /// Makes this the voice of the process; only the first call has an effect.
     pub fn set(self) {
         let _ = VOICE.set(self);
     }
@@ -44,7 +44,7 @@ impl Voice {
         VOICE.get().copied().unwrap_or_default()
     }
 
-    /// Whether messages on standard error are coloured.
+    /// Returns true if messages on standard error are colored.
     pub fn colours(self) -> bool {
         let set = |name| env::var_os(name).filter(|value| !value.is_empty());
         match self.colour {
@@ -56,12 +56,13 @@ impl Voice {
         }
     }
 
-    /// Whether standard error is a terminal on which lines can be redrawn, and something may be said.
+    /// Returns true if standard error is a terminal on which lines can be redrawn, and the program is not
+    /// quiet.
     pub fn is_live(self) -> bool {
         !self.quiet && stderr().is_terminal() && !is_dumb()
     }
 
-    /// Says something beside results and errors, unless the program is to be quiet.
+    /// Prints a note beside results and errors, unless the program is quiet.
     pub fn note(self, text: fmt::Arguments<'_>) {
         if !self.quiet {
             active_bar::aside(|| eprintln!("{text}"));
@@ -69,12 +70,12 @@ impl Voice {
     }
 }
 
-/// A terminal that can do nothing but print lines.
+/// Returns true if the terminal can only print lines.
 fn is_dumb() -> bool {
     env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
-/// Says something beside results and errors, as `eprintln!` does, unless the program is to be quiet.
+/// Prints a note beside results and errors, like `eprintln!`, unless the program is quiet.
 #[macro_export]
 macro_rules! note {
     ($($text:tt)+) => {

@@ -1,4 +1,4 @@
-//! A run as it is seen from another process.
+//! The progress of a run as seen from another process.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use super::terminal;
 use crate::run::Tally;
 use crate::store::{Holder, RunRecord};
 
-/// How far a run has come at some moment.
+/// A snapshot of the progress of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sight {
     run: String,
@@ -25,13 +25,13 @@ pub struct Sight {
     failed: u64,
     best: Option<(f64, u64)>,
     frontier: u64,
-    /// Of a sweep: networks that are done, and all.
+    /// The numbers of finished and of all networks of a sweep.
     networks: Option<(u64, u64)>,
     process: Option<u32>,
 }
 
 impl Sight {
-    /// What is seen of a run in its record, its trials and who works on it.
+    /// Creates a snapshot from the record of a run, its trials, and the process that works on it.
     pub fn new(run: &RunRecord, tally: &Tally, holder: Option<&Holder>) -> Self {
         // The trials of a sweep come at its end.
         let sweep = run.sweep.as_ref();
@@ -50,7 +50,7 @@ impl Sight {
         }
     }
 
-    /// What is done and what there is to do, if that is known: trials, or networks of a sweep.
+    /// The finished work, and all of it if that is known: trials, or networks of a sweep.
     fn work(&self) -> (u64, Option<u64>) {
         match self.networks {
             Some((done, all)) => (done, Some(all)),
@@ -62,7 +62,7 @@ impl Sight {
         if self.networks.is_some() { "networks" } else { "trials" }
     }
 
-    /// All of it in one line, with what is known of its pace.
+    /// The snapshot as one line, with its pace.
     pub fn line(&self, pace: &Pace) -> String {
         let phase = self.phase.as_ref().map_or_else(String::new, |name| format!(", phase {name}"));
         let counts = self.counts().map_or_else(String::new, |counts| format!(" ({counts})"));
@@ -71,7 +71,7 @@ impl Sight {
         format!("{}: {}{phase}, {done} {unit}{counts}, {words}", self.run, self.status)
     }
 
-    /// All of it in two lines that are no wider than a terminal.
+    /// The snapshot as two lines that fit a terminal of `width` columns.
     fn lines(&self, pace: &Pace, width: usize) -> [String; 2] {
         let phase = self.phase.as_ref().map_or_else(String::new, |name| format!(", {name}"));
         let name = format!("{} {}{phase}", self.run, self.status);
@@ -88,20 +88,20 @@ impl Sight {
         }
     }
 
-    /// How its trials went; those of a sweep come at its end.
+    /// The numbers of feasible and failed trials; `None` for a sweep, whose trials are stored at its end.
     fn counts(&self) -> Option<String> {
         let is_sweep = self.networks.is_some();
         (!is_sweep).then(|| format!("{} valid, {} failed", self.valid, self.failed))
     }
 
-    /// What was found, the most important first.
+    /// The results so far, the most important first.
     fn found(&self) -> Vec<String> {
         let best = self.best.filter(|_| self.networks.is_none());
         let best = best.map(|(reward, _)| format!("best reward {}", number(reward)));
         best.into_iter().chain([format!("frontier {}", self.frontier)]).collect()
     }
 
-    /// All of it for other programs, as a table of one row.
+    /// The snapshot as a table of one row, for other programs.
     pub fn table(&self, pace: &Pace) -> Table {
         let cells: [(&str, Cell); 15] = [
             ("run", self.run.as_str().into()),
@@ -126,10 +126,10 @@ impl Sight {
         table
     }
 
-    /// Writes it for a format: a line for people, an object for other programs.
+    /// Writes the snapshot: a line for people, an object for other programs.
     ///
     /// # Errors
-    /// The writer's.
+    /// An error of `out`.
     pub fn write(
         &self,
         pace: &Pace,
@@ -144,31 +144,30 @@ impl Sight {
     }
 }
 
-/// How fast a run goes on.
+/// The pace of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Pace {
     rate: Rate,
 }
 
 impl Pace {
-    /// Takes note of a sight.
+    /// Records the finished work of a snapshot.
     pub fn note(&mut self, at: Instant, sight: &Sight) {
         self.rate.note(at, sight.work().0);
     }
 
-    /// Trials or networks a second of late, if there is anything to tell it by. A run that nobody works on
-    /// has none.
+    /// Recent trials or networks per second; `None` if that is unknown or no process works on the run.
     fn per_s(&self, sight: &Sight) -> Option<f64> {
         self.rate.per_s().filter(|_| sight.process.is_some())
     }
 
-    /// The seconds to the end at this rate, if there is an end.
+    /// The seconds to the end at this pace; `None` if either is unknown or no process works on the run.
     fn left(&self, sight: &Sight) -> Option<f64> {
         let (done, all) = sight.work();
         self.rate.seconds(all?.saturating_sub(done)).filter(|_| sight.process.is_some())
     }
 
-    /// What is known of it, in words.
+    /// The pace and the remaining time, in words.
     fn words(&self, sight: &Sight) -> Vec<String> {
         let per_s = self.per_s(sight).map(|per_s| format!("{} {}/s", number(per_s), sight.unit()));
         let left = self.left(sight).map(Duration::from_secs_f64);
@@ -177,13 +176,13 @@ impl Pace {
     }
 }
 
-/// A run on the terminal, kept up to date.
+/// A view of a run on the terminal, kept up to date.
 pub struct WatchBar {
     bar: ProgressBar,
 }
 
 impl Default for WatchBar {
-    /// Two lines that are redrawn.
+    /// Creates a view of two lines that are redrawn.
     fn default() -> Self {
         let bar = ProgressBar::no_length();
         bar.set_draw_target(ProgressDrawTarget::stderr());
@@ -195,7 +194,7 @@ impl Default for WatchBar {
 }
 
 impl WatchBar {
-    /// Shows a sight.
+    /// Shows a snapshot.
     pub fn show(&self, sight: &Sight, pace: &Pace) {
         let [work, found] = sight.lines(pace, terminal::width());
         self.bar.set_prefix(work);
@@ -203,7 +202,7 @@ impl WatchBar {
         self.bar.tick();
     }
 
-    /// Takes it off the terminal.
+    /// Removes the view from the terminal.
     pub fn clear(&self) {
         self.bar.finish_and_clear();
     }

@@ -1,7 +1,7 @@
-//! Texts in lines of a terminal.
+//! Wrapping of texts to the width of a terminal.
 
-/// A text in lines of at most so many columns where its words allow that; all but the first are indented.
-/// What is in backticks stays together.
+/// Wraps a text to lines of at most `width` columns, unless a word is longer; all but the first are indented.
+/// Text in backticks is not broken.
 pub fn wrapped(text: &str, width: usize, indent: usize) -> String {
     let mut lines: Vec<String> = Vec::new();
     for word in words(text) {
@@ -17,7 +17,7 @@ pub fn wrapped(text: &str, width: usize, indent: usize) -> String {
     lines.join("\n")
 }
 
-/// What spaces divide, but for those in backticks.
+/// Splits a text at the spaces outside backticks.
 fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut is_open = false;

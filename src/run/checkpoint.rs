@@ -5,22 +5,22 @@ use serde::{Deserialize, Serialize};
 /// A controller's saved state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SavedController {
-    /// The name of its random streams and, if it is kept, under which later phases find it.
+    /// The name of its random streams; of a kept controller, also the name by which later phases find it.
     pub name: String,
-    /// The combinations it was asked for.
+    /// The number of combinations that it was asked for.
     pub asked: u64,
-    /// What `Controller::save` gave.
+    /// The result of `Controller::save`.
     pub state: Vec<u8>,
 }
 
-/// The state of a run that its trials do not tell.
+/// The state of a run that does not follow from its trials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Checkpoint {
     /// The number of trials it covers.
     pub step: u64,
-    /// The phases entered.
+    /// The number of phases entered.
     pub phases: u32,
-    /// The controllers that go on, the current phase's included.
+    /// The controllers that continue, including that of the current phase.
     pub controllers: Vec<SavedController>,
 }
 

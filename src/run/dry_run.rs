@@ -1,4 +1,4 @@
-//! A run tried out: a few points of each phase are evaluated, and stand for all its trials.
+//! A rehearsal of a run: a few points of each phase are evaluated and stand for all its trials.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,13 +12,14 @@ use crate::pareto::MissingMetric;
 use crate::search::SearchSpace;
 use crate::store::{Entry, Outcome, Trial, TrialCost};
 
-/// Points of a phase that are evaluated: of the first, which its time is told by, and of each later one.
+/// The number of points that are evaluated: of the first phase, which the time estimate needs, and of each
+/// later one.
 const POINTS: (u64, u64) = (64, 8);
 
-/// No more phases are tried out.
+/// The maximum number of rehearsed phases.
 const MAX_PHASES: usize = 100;
 
-/// A phase as it was tried out.
+/// A rehearsed phase.
 #[derive(Clone, Debug)]
 pub struct RehearsedPhase {
     /// The phase's name.
@@ -27,57 +28,57 @@ pub struct RehearsedPhase {
     pub controller: &'static str,
     /// The parts of the space that are searched.
     pub search: Vec<String>,
-    /// After how many trials it ends.
+    /// The number of trials after which it ends.
     pub steps: Option<u64>,
-    /// After how many valid trials it ends.
+    /// The number of feasible trials after which it ends.
     pub valid: Option<u64>,
-    /// The trials that it would come to if all were like those that were evaluated.
+    /// The estimated number of its trials, if all are like the evaluated ones.
     pub trials: u64,
-    /// The points that were asked for.
+    /// The number of points that were asked for.
     pub asked: u64,
-    /// Why the first of them failed that did.
+    /// The failure of the first failed point.
     pub failure: Option<Failure>,
-    /// Those that need not be evaluated, being rejected before.
+    /// The number of points that the screen decided, without an evaluation.
     pub screened: u64,
-    /// The controller's time for a trial.
+    /// The controller's time per trial, in seconds.
     pub controller_s: f64,
-    /// Points that the controller proposes at once.
+    /// The number of points that the controller proposes at once.
     pub batch: usize,
 }
 
-/// Why a rehearsal ends.
+/// Reasons that a rehearsal ends.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RehearsalEnd {
     /// The schedule has no more phases.
     Schedule,
     /// The limit of trials is reached.
     Limit,
-    /// It would take too long to go on.
+    /// The time is up, or the maximum number of phases is reached.
     Cut,
-    /// The schedule fails with what the rehearsal has come to, which is not what a run comes to.
+    /// The schedule fails on the estimated progress, which differs from that of a real run.
     Failed(Failure),
 }
 
-/// A run as it was tried out.
+/// A rehearsed run.
 #[derive(Clone, Debug)]
 pub struct Rehearsal {
     /// The phases, in order.
     pub phases: Vec<RehearsedPhase>,
-    /// Why there are no more.
+    /// The reason that there are no more.
     pub end: RehearsalEnd,
-    /// The run as it would be if all trials were like those that were evaluated.
+    /// The estimated progress, if all trials are like the evaluated ones.
     pub progress: Progress,
-    /// What was evaluated.
+    /// The trials of the points that were asked for.
     pub entries: Vec<Entry>,
 }
 
 impl Rehearsal {
-    /// Tries out an experiment's run of a seed, with at most `limit` trials, in about so much time.
+    /// Rehearses a run of an experiment with a seed and at most `limit` trials, in about the time `within`.
     ///
-    /// `evaluated` is told of each evaluation by the number of its phase.
+    /// `evaluated` is called after each evaluation, with the index of its phase.
     ///
     /// # Errors
-    /// The first phase cannot be had, a phase or its controller makes no sense, or a trial lacks an
+    /// The schedule fails before the first phase, a phase or its controller is invalid, or a trial lacks an
     /// objective.
     pub fn of(
         experiment: &dyn Experiment,
@@ -120,7 +121,7 @@ impl Rehearsal {
         Ok(rehearsal)
     }
 
-    /// Enters a phase and evaluates a few points of it.
+    /// Enters a phase and evaluates a few of its points.
     fn try_out(
         &mut self,
         experiment: &dyn Experiment,
@@ -202,12 +203,12 @@ impl Rehearsal {
         Ok(samples)
     }
 
-    /// The trials of all phases.
+    /// The estimated number of trials of all phases.
     pub fn trials(&self) -> u64 {
         self.phases.iter().map(|phase| phase.trials).sum()
     }
 
-    /// Lets the points of a phase stand for all its trials; `false` if that takes too long.
+    /// Adds the trials of the sampled points repeatedly until the phase ends; `false` if that takes too long.
     fn fill(
         &mut self,
         phase: &Phase,
@@ -239,7 +240,7 @@ impl Rehearsal {
     }
 }
 
-/// The trials that a phase comes to if as many of them are valid as of those that were evaluated.
+/// The estimated number of trials of a phase, from the share of feasible ones among its samples.
 fn expected(phase: &Phase, samples: &[Arc<Trial>]) -> u64 {
     let valid = samples.iter().filter(|trial| trial.outcome.is_valid()).count() as u64;
     let for_valid = phase.valid.filter(|_| valid > 0);

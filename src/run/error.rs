@@ -6,10 +6,10 @@ use crate::search::SearchError;
 use crate::space::SpaceError;
 use crate::store::StoreError;
 
-/// An error that stops a run.
+/// Reasons that a run stops with an error.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The store refused.
+    /// The store fails.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The controller of a phase failed.
@@ -17,31 +17,31 @@ pub enum RunError {
     Controller {
         /// The phase's name.
         phase: String,
-        /// Why.
+        /// The controller's error.
         #[source]
         source: SearchError,
     },
     /// The experiment's schedule failed.
     #[error("{0}")]
     Schedule(Failure),
-    /// A phase that cannot be searched.
+    /// A phase cannot be searched.
     #[error("phase `{phase}` cannot be searched: {reason}")]
     Phase {
         /// The phase's name.
         phase: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// A phase that searches a part the space does not have.
+    /// A phase searches a part that the space does not have.
     #[error("phase `{phase}` cannot be searched")]
     Space {
         /// The phase's name.
         phase: String,
-        /// Why.
+        /// The error of the space.
         #[source]
         source: SpaceError,
     },
-    /// A trial without a metric that the frontier needs.
+    /// A trial lacks a metric that is an objective.
     #[error("step {step} has no metric `{metric}`, which is an objective of the experiment")]
     MissingObjective {
         /// The trial's step.
@@ -49,53 +49,53 @@ pub enum RunError {
         /// The metric that is missing.
         metric: String,
     },
-    /// A threshold about a metric that trials do not have.
+    /// A threshold is about a metric that trials do not have.
     #[error(transparent)]
     Threshold(#[from] ThresholdError),
-    /// The stored journal is not what the experiment and its controllers give.
+    /// The stored journal is not the one that the experiment and its controllers produce.
     #[error("the journal of run `{run}` differs at step {step}: {difference}")]
     Diverged {
         /// The run's name.
         run: String,
         /// The first step that differs.
         step: u64,
-        /// What differs.
+        /// The difference.
         difference: String,
     },
-    /// A checkpoint that cannot be read.
+    /// A checkpoint cannot be used.
     #[error("the checkpoint of run `{run}` at step {step} cannot be used: {reason}")]
     Checkpoint {
         /// The run's name.
         run: String,
         /// The number of trials it covers.
         step: u64,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// No trial succeeded.
+    /// All trials so far failed.
     #[error("each of the first {trials} trials failed; the first with: {first}")]
     AllFailed {
-        /// How many failed.
+        /// The number of trials.
         trials: u64,
-        /// The first trial's.
+        /// The failure of the first trial.
         first: Failure,
     },
     /// Something that every trial needs is missing or broken.
     #[error("{0}")]
     Unusable(Failure),
-    /// The numbers come from something else than those that are stored.
+    /// The data or models differ from those of the stored numbers.
     #[error("run `{run}` cannot go on: what its {what} came from was {before} and is now {now}")]
     OriginChanged {
         /// The run's name.
         run: String,
-        /// What the numbers come from.
+        /// The name of the data or the model.
         what: String,
-        /// What the stored ones came from.
+        /// The version or hash behind the stored numbers.
         before: String,
-        /// What they would come from now.
+        /// The version or hash now.
         now: String,
     },
-    /// A sweep that cannot go on.
+    /// A sweep fails.
     #[error("{0}")]
     Sweep(String),
     /// The experiment's `evaluate` and `sweep` describe different pairs.
@@ -103,15 +103,15 @@ pub enum RunError {
     Contradiction {
         /// The pair.
         pair: String,
-        /// What differs.
+        /// The difference.
         failure: Failure,
     },
-    /// The threads for the evaluation cannot be had.
+    /// The threads for the evaluation cannot be started.
     #[error("cannot start {threads} threads")]
     Threads {
-        /// How many were asked for.
+        /// The number of threads.
         threads: usize,
-        /// Why.
+        /// The error of the thread pool.
         #[source]
         source: rayon::ThreadPoolBuildError,
     },

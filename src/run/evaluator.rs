@@ -1,4 +1,4 @@
-//! Evaluation of points, each paid for once.
+//! Evaluation of points, with a cache.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -13,11 +13,10 @@ use crate::space::Point;
 use crate::store::{Reused, TrialCost};
 use crate::util::deep_stack;
 
-/// Points whose metrics are kept in memory, so that a controller that comes back to one does not
-/// pay for it again.
+/// The number of points whose metrics are kept in memory, so that repeated points are not evaluated again.
 const REMEMBERED: usize = 100_000;
 
-/// Evaluates points of a run.
+/// An evaluator of the points of a run.
 pub(super) struct Evaluator<'a> {
     experiment: &'a dyn Experiment,
     pool: rayon::ThreadPool,
@@ -25,15 +24,15 @@ pub(super) struct Evaluator<'a> {
 }
 
 impl<'a> Evaluator<'a> {
-    /// Evaluates as many points at once as it has threads.
+    /// Creates an evaluator with `count` threads, each of which evaluates a point at a time.
     pub(super) fn new(experiment: &'a dyn Experiment, count: usize) -> Result<Self, RunError> {
         let pool = deep_stack::pool(count)
             .map_err(|source| RunError::Threads { threads: count, source })?;
         Ok(Self { experiment, pool, remembered: HashMap::new() })
     }
 
-    /// What becomes of each point in a phase, and what that took. Equal points are evaluated once,
-    /// however many of them are asked for together.
+    /// Evaluates points of a phase; returns the result and the cost of each. Equal points are evaluated once,
+    /// even if they are asked for together.
     pub(super) fn evaluate(
         &mut self,
         points: &[Point],
@@ -76,8 +75,7 @@ impl<'a> Evaluator<'a> {
         evaluated
     }
 
-    /// The metrics of a point, unless it need not be evaluated, what becomes of it, and what that
-    /// took.
+    /// The metrics of a point (`None` if the screen decides), its result, and the cost.
     fn judge(
         &self,
         point: &Point,

@@ -1,4 +1,4 @@
-//! What happens in a run, for whoever watches.
+//! The events of a run, for observers.
 
 use std::sync::Arc;
 
@@ -6,14 +6,14 @@ use super::progress::Progress;
 use super::threshold::Threshold;
 use crate::store::{Trial, TrialCost};
 
-/// Something that happened in a run.
+/// An event of a run.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
-    /// The run goes on from stored trials.
+    /// The run continues from stored trials.
     Resumed {
-        /// How many trials are stored.
+        /// The number of stored trials.
         trials: u64,
-        /// The step of the checkpoint it goes on from.
+        /// The step of the checkpoint from which it continues.
         checkpoint: u64,
     },
     /// A phase starts.
@@ -24,16 +24,16 @@ pub enum Event<'a> {
         name: &'a str,
         /// The controller's name.
         controller: &'a str,
-        /// After how many trials it ends.
+        /// The number of trials after which it ends.
         steps: Option<u64>,
-        /// After how many valid trials it ends.
+        /// The number of feasible trials after which it ends.
         valid: Option<u64>,
     },
     /// Trials were committed to the store.
     Committed {
         /// The trials, in order.
         trials: &'a [Arc<Trial>],
-        /// What each of them took.
+        /// The cost of each trial.
         efforts: &'a [TrialCost],
         /// The run so far, these trials included.
         progress: &'a Progress,
@@ -56,7 +56,7 @@ pub enum Event<'a> {
 
 /// Receives the events of a run.
 pub trait Observer {
-    /// Takes note of an event.
+    /// Handles an event.
     fn observe(&mut self, event: Event<'_>);
 }
 

@@ -13,54 +13,54 @@ use crate::search::ControllerSpec;
 use crate::space::{Point, Space, Subspace};
 use crate::store::{Outcome, Reused};
 
-/// What a controller is told of a pair.
+/// The reward of a pair, and its feasibility.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reward {
-    /// The number to maximise.
+    /// The number to maximize.
     pub value: f64,
-    /// Whether the pair meets the phase's limits.
+    /// True if the pair is feasible: it satisfies the phase's constraints.
     pub valid: bool,
 }
 
-/// The reward of metrics, as one phase has it.
+/// The reward function of a phase.
 pub type RewardFn = Arc<dyn Fn(&Metrics) -> Result<Reward, Failure> + Send + Sync>;
 
-/// Metrics of a point that cost little to know.
+/// A function that computes the cheap metrics of a point.
 pub type ScreenFn = Arc<dyn Fn(&Point) -> Result<Metrics, Failure> + Send + Sync>;
 
-/// A stretch of a run with its own controller, searched parts and reward.
+/// A phase of a run, with a controller, searched parts and a reward of its own.
 #[derive(Clone)]
 pub struct Phase {
-    /// A name for people.
+    /// The name, for people.
     pub name: String,
     /// The parts of the space that are searched.
     pub search: Vec<String>,
-    /// The point that gives the options of the parts that are not searched.
+    /// The point that fixes the options of the parts that are not searched.
     pub held: Option<Point>,
-    /// After how many trials the phase ends.
+    /// The number of trials after which the phase ends.
     pub steps: Option<u64>,
-    /// After how many valid trials the phase ends.
+    /// The number of feasible trials after which the phase ends.
     pub valid: Option<u64>,
-    /// The controller's recipe.
+    /// The kind and settings of the controller.
     pub controller: ControllerSpec,
-    /// The name under which the controller goes on in later phases; a phase without one starts
-    /// afresh.
+    /// The name under which later phases continue this controller; a phase without one starts a new
+    /// controller.
     pub keep: Option<String>,
-    /// The reward.
+    /// The reward function.
     pub reward: RewardFn,
-    /// What is known of a point before it is evaluated. A point that the reward rejects by that
-    /// alone is not evaluated: its trial has these metrics and that reward.
+    /// The function for cheap metrics. A point that the reward finds infeasible by these alone is not
+    /// evaluated: its trial has these metrics and that reward.
     pub screen: Option<ScreenFn>,
-    /// A text that differs whenever the phase does, the reward included.
+    /// A text that differs for different phases, the reward included.
     pub description: String,
 }
 
 impl Phase {
-    /// The stretch of an experiment's space that the phase searches.
+    /// The part of the experiment's space that the phase searches.
     ///
     /// # Errors
-    /// A limit of zero trials, a part that the space does not have, parts that are neither
-    /// searched nor fixed, or a screen where nothing says which metrics every trial has.
+    /// `steps` is missing or 0, `valid` is 0, the searched parts are none or unknown, a part is neither
+    /// searched nor fixed, or the phase has a screen but the experiment declares no objectives.
     pub fn subspace(&self, experiment: &dyn Experiment) -> Result<Subspace, RunError> {
         let space = experiment.space();
         let refuse = |reason: &str| {
@@ -98,9 +98,9 @@ impl Phase {
             .map_err(|source| RunError::Space { phase: self.name.clone(), source })
     }
 
-    /// The outcome of a point that need not be evaluated, by what is known of it before.
+    /// Screens a point: its outcome if the cheap metrics decide it, without an evaluation.
     ///
-    /// A reward that cannot do with these metrics rejects nothing.
+    /// If the reward fails on these metrics, they decide nothing.
     pub fn screened(&self, point: &Point) -> Option<Evaluated> {
         let metrics = match self.screen.as_ref()?(point).and_then(all_finite) {
             Ok(metrics) => metrics,
@@ -114,7 +114,7 @@ impl Phase {
         }
     }
 
-    /// What becomes of a point with the given metrics.
+    /// Judges a point by its metrics.
     pub fn judge(&self, metrics: &Result<Metrics, Failure>) -> Evaluated {
         let metrics = match metrics {
             Ok(metrics) => metrics.clone(),
@@ -130,12 +130,12 @@ impl Phase {
     }
 }
 
-/// What became of a point.
+/// The result of a point.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluated {
     /// The outcome, as it is stored.
     pub outcome: Outcome,
-    /// Why it failed, if it did, with what is behind the reason.
+    /// The failure behind the outcome, if the trial failed.
     pub failure: Option<Failure>,
 }
 
@@ -150,72 +150,72 @@ impl Evaluated {
     }
 }
 
-/// An experiment: a space, how a point is judged, and what is searched when.
+/// An experiment: a space, the evaluation of points, and a schedule of phases.
 ///
-/// The answers depend on nothing but the arguments.
+/// Its results depend on the arguments alone.
 pub trait Experiment: Sync {
-    /// What may be chosen.
+    /// The space of points.
     fn space(&self) -> &Space;
 
-    /// The metrics that make the frontier.
+    /// The objectives of the frontier.
     fn objectives(&self) -> &[Objective];
 
-    /// What must hold when a run ends.
+    /// The thresholds, which must hold when a run ends.
     fn thresholds(&self) -> &[Threshold] {
         &[]
     }
 
-    /// The metrics of a legal point.
+    /// Evaluates the metrics of a legal point.
     ///
     /// # Errors
     /// The pair cannot be evaluated; the trial is recorded as failed.
     fn evaluate(&self, point: &Point) -> Result<Metrics, Failure>;
 
-    /// What the evaluations of this thread asked for and was known before, since the last call.
+    /// The cached results that evaluations on this thread have used since the last call.
     fn take_reused(&self) -> Reused {
         Reused::NOTHING
     }
 
-    /// The phase that follows; `None` ends the run.
+    /// The next phase; `None` ends the run.
     ///
-    /// Asked at the start and at the end of each phase, and again with the same progress when a
-    /// run is resumed.
+    /// It is called at the start of a run and at the end of each phase, and again with the same progress when
+    /// the run is resumed.
     ///
     /// # Errors
-    /// The schedule cannot be had; the run stops.
+    /// The schedule fails; the run stops.
     fn next_phase(&self, progress: &Progress) -> Result<Option<Phase>, Failure>;
 
-    /// What kept the last answers from being given, if it was not the points.
+    /// The obstacle that kept the last calls from succeeding, if it was not the points themselves.
     fn obstacle(&self) -> Option<Obstacle> {
         None
     }
 
-    /// What the numbers so far came from.
+    /// The provenance of the numbers so far.
     fn provenance(&self) -> Provenance {
         Provenance::default()
     }
 }
 
-/// What keeps an experiment from answering, whatever the point.
+/// Reasons that an experiment fails for any point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// The work was broken off: the run ends, and asks again when it is resumed.
+    /// The work was interrupted: the run ends, and evaluates again when it is resumed.
     Interrupted,
-    /// Something that every point needs is missing or broken, such as a table or the disk: the run
-    /// ends with the failure, which is no trial's.
+    /// Something that every point needs is missing or broken, such as a table or the disk. The run ends with
+    /// this failure, and no trial records it.
     Unusable,
 }
 
-/// What numbers came from.
+/// The provenance of numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Provenance {
-    /// What gave them, and how far they can be trusted.
+    /// The sources of the numbers, and their trustworthiness.
     pub origins: Vec<Origin>,
-    /// Versions and hashes of data and models by name; within a run none may change.
+    /// Versions and hashes of data and models by name; none may change within a run.
     pub versions: BTreeMap<String, String>,
 }
 
-/// The metrics of a legal point, each of them finite.
+/// Evaluates a legal point; all its metrics are finite.
 ///
 /// # Errors
 /// The pair cannot be evaluated, or a metric is infinite or not a number.

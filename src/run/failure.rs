@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-/// Why a trial has no metrics or no reward: one clear message, and what is behind it.
+/// The reason that a trial has no metrics or no reward: a message, and the error behind it.
 ///
 /// Failures are equal if their messages are.
 #[derive(Clone)]
@@ -14,12 +14,12 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure of which nothing is known but a message.
+    /// Creates a failure from a message alone.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), cause: None }
     }
 
-    /// A failure with the error that is behind it, whose text is its message.
+    /// Creates a failure from the error behind it, whose text becomes the message.
     pub fn of(cause: impl Error + Send + Sync + 'static) -> Self {
         Self { message: cause.to_string(), cause: Some(Arc::new(cause)) }
     }
@@ -29,7 +29,7 @@ impl Failure {
         &self.message
     }
 
-    /// The error that is behind it, if it is one of a kind.
+    /// The error behind it, if it is an `E`.
     pub fn cause<E: Error + 'static>(&self) -> Option<&E> {
         let cause: &(dyn Error + 'static) = self.cause.as_deref()?;
         cause.downcast_ref()

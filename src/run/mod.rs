@@ -1,7 +1,7 @@
 //! The loop that turns an experiment into stored trials.
 //!
-//! [`Runner`] asks a controller for points, has them evaluated, commits the trials and tells the
-//! rewards, phase after phase. Whoever wants to watch is an [`Observer`] of its [`Event`]s.
+//! [`Runner`] asks a controller for points, evaluates them, commits the trials and tells the controller the
+//! rewards, phase by phase. An [`Observer`] receives its [`Event`]s.
 
 mod checkpoint;
 mod dry_run;

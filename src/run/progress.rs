@@ -1,4 +1,4 @@
-//! What is known of a run so far.
+//! The progress of a run.
 
 use std::sync::Arc;
 
@@ -7,20 +7,20 @@ use crate::metrics::Metrics;
 use crate::pareto::{Direction, Frontier, MissingMetric, Objective, costs};
 use crate::store::{Outcome, Trial};
 
-/// The course of one phase.
+/// The progress of one phase.
 #[derive(Clone, Debug, Default)]
 pub struct PhaseProgress {
     /// The phase's name.
     pub name: String,
-    /// Trials.
+    /// The number of trials.
     pub steps: u64,
-    /// Trials that met the phase's limits.
+    /// The number of feasible trials, which satisfy the phase's constraints.
     pub valid: u64,
-    /// The trial with the highest reward, a valid one before any other, the first of equals.
+    /// The trial with the highest reward, feasible ones before any other, the first of equals.
     pub best: Option<Arc<Trial>>,
 }
 
-/// The course of a run: the trials in order, and what follows from them.
+/// The progress of a run: its trials in order, and all that follows from them.
 #[derive(Clone, Debug)]
 pub struct Progress {
     seed: u64,
@@ -33,10 +33,10 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// The progress of a run that has not started.
+    /// Creates the progress of a run that has not started.
     ///
-    /// Without objectives, those are the metrics of the first finished trial whose names say what
-    /// is wanted of them: more `accuracy`, less of what is in a unit of time, area or energy.
+    /// Without objectives, they are derived from the names of the metrics of the first finished trial:
+    /// `accuracy` is maximized; metrics in a unit of time, area or energy are minimized.
     pub fn new(objectives: Vec<Objective>, seed: u64) -> Self {
         let (trials, phases) = (Vec::new(), Vec::new());
         let (failed, first_failure, frontier) = (0, None, Frontier::new());
@@ -48,8 +48,8 @@ impl Progress {
         self.phases.push(PhaseProgress { name: name.to_owned(), ..PhaseProgress::default() });
     }
 
-    /// Adds the next trial of the current phase. A rejected trial may lack objectives: it was not
-    /// evaluated to the end, and is no candidate for the frontier.
+    /// Adds the next trial of the current phase. An infeasible trial may lack objectives, if it was not
+    /// evaluated to the end; it is then no candidate for the frontier.
     ///
     /// # Errors
     /// The trial's metrics lack that of an objective.
@@ -81,21 +81,22 @@ impl Progress {
         Ok(())
     }
 
-    /// Keeps the failure of a trial that is added next, if it is the first.
+    /// Keeps the failure of the trial that is added next, if it is the first.
     pub(super) fn note_failure(&mut self, failure: Failure) {
         if self.failed == 0 {
             self.first_failure.get_or_insert(failure);
         }
     }
 
-    /// Why the first trial failed that did; with what is behind it, if this process has seen it fail.
+    /// The failure of the first failed trial, with the error behind it if this process has seen the trial
+    /// fail.
     pub fn first_failure(&self) -> Option<Failure> {
         let reason = self.trials.iter().find_map(|trial| trial.outcome.failure())?;
         let seen = self.first_failure.clone().filter(|failure| failure.message() == reason);
         Some(seen.unwrap_or_else(|| Failure::new(reason)))
     }
 
-    /// The objectives that make the frontier.
+    /// The objectives of the frontier.
     pub fn objectives(&self) -> &[Objective] {
         &self.objectives
     }
@@ -105,12 +106,12 @@ impl Progress {
         self.trials.len() as u64
     }
 
-    /// The number of trials that have no reward.
+    /// The number of failed trials, which have no reward.
     pub const fn failed(&self) -> u64 {
         self.failed
     }
 
-    /// The number of trials that met the limits of their phase.
+    /// The number of feasible trials, which satisfy the constraints of their phase.
     pub fn valid(&self) -> u64 {
         self.phases.iter().map(|phase| phase.valid).sum()
     }
@@ -125,8 +126,7 @@ impl Progress {
         &self.trials
     }
 
-    /// The trial with the highest reward of any phase, a valid one before any other, the first of
-    /// equals.
+    /// The trial with the highest reward of any phase, feasible ones before any other, the first of equals.
     pub fn best(&self) -> Option<&Arc<Trial>> {
         let mut best: Option<&Arc<Trial>> = None;
         for trial in self.phases.iter().filter_map(|phase| phase.best.as_ref()) {
@@ -147,16 +147,16 @@ impl Progress {
         self.frontier.len()
     }
 
-    /// The non-dominated trials, best first by the first objective.
+    /// The non-dominated trials, best first by the first objective, then by the next.
     pub fn frontier(&self) -> Vec<&Arc<Trial>> {
         self.frontier.sorted().into_iter().map(|(_, trial)| trial).collect()
     }
 
-    /// The finished trial with the most (or least) of a metric among those that pass a filter, the
-    /// first of equals.
+    /// The finished trial with the best value of an objective among those that pass a filter, the first of
+    /// equals.
     ///
     /// # Errors
-    /// What the filter gives.
+    /// An error of the filter.
     pub fn extreme<E>(
         &self,
         objective: &Objective,
@@ -175,7 +175,7 @@ impl Progress {
     }
 }
 
-/// Whether an outcome beats another: validity first, then the reward.
+/// Returns true if an outcome beats another: by feasibility first, then by the reward.
 fn is_better(a: &Outcome, b: &Outcome) -> bool {
     let rank = |outcome: &Outcome| match outcome {
         Outcome::Done { valid, reward, .. } => (*valid, *reward),
@@ -184,7 +184,8 @@ fn is_better(a: &Outcome, b: &Outcome) -> bool {
     rank(a) > rank(b)
 }
 
-/// The metrics whose names say what is wanted of them.
+/// Derives objectives from the metrics whose names imply a direction: `accuracy`, and units of time, area and
+/// energy.
 pub(super) fn customary(metrics: &Metrics) -> Vec<Objective> {
     let direction = |name: &str| {
         if name == "accuracy" {

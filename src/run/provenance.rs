@@ -1,13 +1,13 @@
-//! What the numbers of a run come from, in its record.
+//! The provenance of a run's numbers, in its record.
 
 use super::error::RunError;
 use super::experiment::Provenance;
 use crate::store::RunRecord;
 
-/// Takes down in a run's record what its numbers come from; whether the record knows more than before.
+/// Adds the provenance of numbers to a run's record; returns true if the record changed.
 ///
 /// # Errors
-/// Something has another version than when the run began.
+/// [`RunError::OriginChanged`] if a version is not the recorded one.
 pub fn record_provenance(run: &mut RunRecord, provenance: Provenance) -> Result<bool, RunError> {
     let Provenance { origins, versions } = provenance;
     let mut news = false;

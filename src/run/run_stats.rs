@@ -1,4 +1,4 @@
-//! What a run comes to, read off its stored trials without keeping them.
+//! Statistics of a run, computed from its stored trials without keeping them.
 
 use super::progress::customary;
 use crate::pareto::{Frontier, Objective};
@@ -7,7 +7,7 @@ use crate::store::{Reader, StoreError, Stretch};
 /// The trial with the highest reward of a phase.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Best {
-    /// Whether it met the limits of its phase: a valid one is before any other.
+    /// True if it is feasible; feasible trials come before any other.
     pub valid: bool,
     /// Its reward.
     pub reward: f64,
@@ -15,8 +15,7 @@ pub struct Best {
     pub step: u64,
 }
 
-/// Counts, best and frontier of a run so far: what [`Progress`](super::Progress) says of it, for those
-/// who watch from outside.
+/// Counts, best trial and frontier of a run so far: a [`Progress`](super::Progress) for other processes.
 #[derive(Clone, Debug)]
 pub struct Tally {
     objectives: Vec<Objective>,
@@ -29,14 +28,14 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// The tally of a run of which nothing is read yet. Without objectives, those are what a run takes
-    /// where it has none.
+    /// Creates the tally of a run before any trial is read. Without objectives, they are derived as by
+    /// [`Progress::new`](super::Progress::new).
     pub const fn new(objectives: Vec<Objective>) -> Self {
         let frontier = Frontier::new();
         Self { objectives, trials: 0, valid: 0, failed: 0, phase: None, best: None, frontier }
     }
 
-    /// Reads the trials that have come since.
+    /// Reads the trials that were stored since the last call.
     ///
     /// # Errors
     /// The store fails.
@@ -50,7 +49,7 @@ impl Tally {
         Ok(())
     }
 
-    /// Adds the trials of a stretch that are not in yet.
+    /// Adds the trials of a stretch that are not counted yet.
     fn add(&mut self, stretch: &Stretch) {
         let start = (self.trials % Stretch::LEN) as usize;
         for at in start..stretch.len() {
@@ -85,22 +84,23 @@ impl Tally {
         self.trials
     }
 
-    /// The number of trials that met the limits of their phase.
+    /// The number of feasible trials, which satisfy the constraints of their phase.
     pub const fn valid(&self) -> u64 {
         self.valid
     }
 
-    /// The number of trials that have no reward.
+    /// The number of failed trials, which have no reward.
     pub const fn failed(&self) -> u64 {
         self.failed
     }
 
-    /// The number of the last trial's phase.
+    /// The index of the last trial's phase.
     pub const fn phase(&self) -> Option<u32> {
         self.phase
     }
 
-    /// The trial with the highest reward of the last trial's phase, the first of equals.
+    /// The trial with the highest reward of the last trial's phase, feasible ones before any other, the first
+    /// of equals.
     pub const fn best(&self) -> Option<Best> {
         self.best
     }

@@ -18,52 +18,53 @@ use crate::search::{Controller, Feedback, SearchSpace};
 use crate::space::{Point, Subspace};
 use crate::store::{Entry, Outcome, PhaseRecord, RunRecord, Status, Store, Trial, TrialCost};
 
-/// A run whose first trials all fail is stopped after this many: the script is wrong, not the
+/// The number of trials after which a run is stopped if all of them failed: the script is wrong, not the
 /// pairs.
 const HOPELESS: u64 = 32;
 
-/// Trials between two checkpoints.
+/// The number of trials between two checkpoints.
 const CHECKPOINT_EVERY: u64 = 500;
 
-/// A checkpoint follows evaluations that took longer. What comes before a checkpoint is never asked of a
-/// controller again, so that expensive trials outlive a move to a processor that rounds otherwise.
+/// The evaluation time after which a checkpoint is saved. Trials before a checkpoint are not replayed through
+/// the controllers, so expensive trials survive a move to a processor with different rounding.
 const COSTLY: Duration = Duration::from_secs(1);
 
-/// Evaluation of a stretch of points that takes longer is committed in smaller stretches.
+/// The evaluation time of a stretch of points up to which the next stretch is longer. A stretch is committed
+/// as a whole.
 const COMMIT_WITHIN: Duration = Duration::from_millis(50);
 
-/// The end of a call of [`Runner::run`].
+/// The result of [`Runner::run`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The schedule has no more phases, or the limit of trials is reached.
+    /// The schedule has no more phases, the limit of trials is reached, or a threshold stopped the run.
     Finished,
-    /// Someone asked to stop; the run can be resumed.
+    /// The run was interrupted; it can be resumed.
     Interrupted,
 }
 
-/// A run in a store, ready to start or to go on.
+/// A run in a store, ready to start or to continue.
 pub struct Runner<'a> {
-    /// What is searched.
+    /// The experiment.
     pub experiment: &'a dyn Experiment,
-    /// Where trials are kept.
+    /// The store of the trials.
     pub store: &'a Store,
-    /// The run's record; its name must be in the store.
+    /// The run's record; a run of this name must be in the store.
     pub run: RunRecord,
-    /// Points evaluated at once. It changes how fast, never what.
+    /// The number of points evaluated at once. It changes the speed, never the trials.
     pub threads: usize,
-    /// Asks the run to stop at the next opportunity.
+    /// A flag that asks the run to stop at the next opportunity.
     pub stop: &'a AtomicBool,
-    /// Receives what happens.
+    /// The observer of the run's events.
     pub observer: &'a mut dyn Observer,
 }
 
-/// A controller at work, and how often it was asked.
+/// A controller with the number of combinations that it was asked for.
 struct Live {
     controller: Box<dyn Controller>,
     asked: u64,
 }
 
-/// What a run carries from trial to trial.
+/// The state of a run between two trials.
 struct State {
     progress: Progress,
     controllers: BTreeMap<String, Live>,
@@ -72,9 +73,9 @@ struct State {
     covered: u64,
     /// Time spent on evaluations since the last checkpoint.
     spent: Duration,
-    /// The trials that the thresholds were held against.
+    /// The number of trials that the thresholds were checked against.
     judged: usize,
-    /// Which thresholds can no longer hold.
+    /// True for each threshold that can no longer hold.
     lost: Vec<bool>,
 }
 
@@ -89,15 +90,15 @@ impl State {
 }
 
 impl Runner<'_> {
-    /// Runs the experiment from where the store's journal ends to its end, its limit of trials or
-    /// a request to stop.
+    /// Runs the experiment from the end of the store's journal to its end, its limit of trials or a request
+    /// to stop.
     ///
-    /// The stored trials are taken over up to the last checkpoint and replayed through the
-    /// controllers from there on.
+    /// The stored trials up to the last checkpoint are taken as they are; those after it are replayed through
+    /// the controllers.
     ///
     /// # Errors
-    /// The store, the schedule or a controller fails, or the journal is not what the experiment
-    /// gives. The run is then marked failed, unless the store itself refuses.
+    /// The store, the schedule or a controller fails, or the journal is not the one that the experiment
+    /// produces. The run is then marked as failed, unless the store itself fails.
     pub fn run(mut self) -> Result<(End, Progress), RunError> {
         self.set_status(Status::Running)?;
         let result = self.go();
@@ -204,7 +205,7 @@ impl Runner<'_> {
         })
     }
 
-    /// Starts a phase in the record and in the progress, or checks it against the record.
+    /// Starts the next phase, and adds it to the record or checks it against the record.
     fn enter(&mut self, phase: &Phase, state: &mut State) -> Result<Subspace, RunError> {
         let subspace = phase.subspace(self.experiment)?;
         let index = state.progress.phases().len();
@@ -257,7 +258,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Gives the controllers their saved state once the taken-over trials reach the checkpoint.
+    /// Restores the controllers from the checkpoint, once the journal has been read up to it.
     fn restore_if_due(&self, state: &mut State) -> Result<(), RunError> {
         let due = state.restore.as_ref().is_some_and(|checkpoint| {
             checkpoint.step == state.progress.steps()
@@ -283,7 +284,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Carries out the asks up to the controller's next update; `false` if it was interrupted.
+    /// Processes the combinations up to the controller's next update; `false` if interrupted.
     fn batch(
         &mut self,
         phase: &Phase,
@@ -315,8 +316,8 @@ impl Runner<'_> {
         Ok(true)
     }
 
-    /// The number of asks up to the controller's next update, or the end of the phase or of the run; they
-    /// count as asked.
+    /// The number of combinations up to the controller's next update, the end of the phase or of the run.
+    /// They count as asked for.
     fn quota(&self, phase: &Phase, name: &str, state: &mut State) -> Result<u64, RunError> {
         let first = state.progress.steps();
         let in_phase = state.progress.phases().last().map_or(0, |phase| phase.steps);
@@ -333,7 +334,7 @@ impl Runner<'_> {
         Ok(quota)
     }
 
-    /// Takes trials that a checkpoint covers from the journal.
+    /// Reads trials that the checkpoint covers from the journal.
     fn read_again(&self, quota: u64, state: &mut State) -> Result<(), RunError> {
         let first = state.progress.steps();
         for _ in 0..quota {
@@ -345,7 +346,8 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Takes the trials of points from the journal, as far as it has them: each must be the one that is stored.
+    /// Takes the trials of points from the journal, as far as it has them. Each must have the point that is
+    /// stored.
     fn replay(&self, points: &[Point], state: &mut State) -> Result<Vec<Arc<Trial>>, RunError> {
         let phase = state.progress.phases().len() - 1;
         let mut done: Vec<Arc<Trial>> = Vec::with_capacity(points.len());
@@ -366,7 +368,7 @@ impl Runner<'_> {
         Ok(done)
     }
 
-    /// Evaluates points, some at a time, and commits their trials, which are added to `done`; `false` if it was
+    /// Evaluates points a stretch at a time, commits their trials and adds them to `done`; `false` if
     /// interrupted.
     fn evaluate(
         &mut self,
@@ -419,7 +421,7 @@ impl Runner<'_> {
         Ok(true)
     }
 
-    /// Appends the trials of points to the journal, and tells of them.
+    /// Appends the trials of points to the journal, and notifies the observer.
     fn commit(
         &mut self,
         points: &[Point],
@@ -450,7 +452,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Takes down what the numbers come from, before they are stored.
+    /// Records the provenance of the numbers, before they are stored.
     fn note_provenance(&mut self) -> Result<(), RunError> {
         if record_provenance(&mut self.run, self.experiment.provenance())? {
             self.store.update_run(&self.run)?;
@@ -471,9 +473,10 @@ impl Runner<'_> {
             .map_err(|MissingMetric(metric)| RunError::MissingObjective { step, metric })
     }
 
-    /// Whether a threshold that stops the run can no longer hold; tells of each that is lost once.
+    /// Returns true if a threshold that stops the run can no longer hold. Each lost threshold is reported
+    /// once.
     ///
-    /// Asked between batches only, so that a run ends at the same trial however it was cut up.
+    /// It is called between batches only, so that a run ends at the same trial wherever it was interrupted.
     fn is_given_up(&mut self, state: &mut State) -> bool {
         let (progress, thresholds) = (&state.progress, self.experiment.thresholds());
         let new = &progress.trials()[state.judged..];
@@ -488,7 +491,7 @@ impl Runner<'_> {
         thresholds.iter().zip(&state.lost).any(|(threshold, lost)| threshold.stops && *lost)
     }
 
-    /// Saves the controllers at a step at which none of them waits for a reward.
+    /// Saves the controllers, at a step at which none of them waits for a reward.
     fn checkpoint(&mut self, state: &mut State) -> Result<(), RunError> {
         let step = state.progress.steps();
         if state.restore.is_some() || (step == state.covered && step > 0) {
@@ -539,7 +542,7 @@ impl Runner<'_> {
     }
 }
 
-/// The trial of a point of an experiment.
+/// Creates the trial of a point.
 pub(super) fn trial(
     experiment: &dyn Experiment,
     step: u64,
@@ -558,7 +561,7 @@ pub(super) fn trial(
     }
 }
 
-/// What a controller is told of an outcome.
+/// The feedback of an outcome for the controller.
 pub(super) fn told(objectives: &[Objective], outcome: &Outcome) -> Feedback {
     match outcome {
         Outcome::Done { metrics, reward, valid } => Feedback {
@@ -570,14 +573,14 @@ pub(super) fn told(objectives: &[Objective], outcome: &Outcome) -> Feedback {
     }
 }
 
-/// Whether a phase has come to its end.
+/// Returns true if a phase has ended.
 pub(super) fn is_over(phase: &Phase, progress: &Progress) -> bool {
     let Some(now) = progress.phases().last() else { return true };
     phase.steps.is_some_and(|steps| now.steps >= steps)
         || phase.valid.is_some_and(|valid| now.valid >= valid)
 }
 
-/// The error of a run of which every trial has failed, however few they are.
+/// The error of a run all of whose trials failed, however few; `None` of other runs.
 pub fn all_failed(progress: &Progress) -> Option<RunError> {
     let all = progress.steps() > 0 && progress.failed() == progress.steps();
     all.then(|| failed_alike(progress))

@@ -102,7 +102,7 @@ fn open(path: &Path) -> Store {
     Store::open(path, OpenMode::ReadWrite).unwrap()
 }
 
-/// Works on a run until `stop_after` trials are committed in this go.
+/// Runs until `stop_after` trials are committed in this call.
 fn go(
     toy: &Toy,
     store: &Store,
@@ -265,8 +265,8 @@ fn a_run_in_which_nothing_works_stops() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
-    /// However often a run is stopped, wherever that is, and whether a checkpoint was made or only
-    /// the journal is there, it comes to the same trials.
+    /// A run has the same trials however often and wherever it is stopped, with a checkpoint or with the
+    /// journal alone.
     #[test]
     fn an_interrupted_run_is_the_same_run(
         seed in 0..3u64,

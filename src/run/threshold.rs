@@ -1,4 +1,4 @@
-//! What an experiment says must hold when a run ends.
+//! The thresholds of an experiment, which must hold when a run ends.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,34 +11,34 @@ use crate::pareto::{Direction, Objective, Relation, costs, hypervolume};
 use crate::store::{Outcome, Trial};
 use crate::util::suggest::nearest;
 
-/// A number of a run.
+/// A quantity of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Quantity {
-    /// A metric of the valid trial with the highest reward.
+    /// A metric of the feasible trial with the highest reward.
     Best(String),
-    /// The highest value of a metric among the valid trials.
+    /// The highest value of a metric among the feasible trials.
     Most(String),
-    /// The lowest value of a metric among the valid trials.
+    /// The lowest value of a metric among the feasible trials.
     Least(String),
-    /// The highest reward of a valid trial.
+    /// The highest reward of a feasible trial.
     Reward,
-    /// The volume that the frontier dominates, in the product of the objectives' units, from the
-    /// worst value of each objective among the finished trials: that of `tandem pareto`.
+    /// The hypervolume of the frontier, in the product of the objectives' units, as in `tandem pareto`: the
+    /// reference point is the worst value of each objective among the finished trials.
     Hypervolume,
-    /// The points of the frontier.
+    /// The number of points of the frontier.
     Frontier,
-    /// The trials.
+    /// The number of trials.
     Trials,
-    /// The trials that meet the limits of their phase.
+    /// The number of feasible trials, which satisfy the constraints of their phase.
     Valid,
-    /// The trials that have no reward.
+    /// The number of failed trials, which have no reward.
     Failed,
     /// The failed trials as a fraction of all.
     FailedShare,
 }
 
 impl Quantity {
-    /// The quantities that are not about a metric, by name.
+    /// The quantities without a metric, by name.
     const PLAIN: [(&'static str, Self); 7] = [
         ("reward", Self::Reward),
         ("hypervolume", Self::Hypervolume),
@@ -49,7 +49,7 @@ impl Quantity {
         ("failed_share", Self::FailedShare),
     ];
 
-    /// In which direction it moves as trials are added, if it moves in one only.
+    /// The direction in which it moves as trials are added; `None` if it may move in both.
     const fn trend(&self) -> Option<Direction> {
         match self {
             Self::Most(_) | Self::Reward | Self::Trials | Self::Valid | Self::Failed => {
@@ -75,7 +75,7 @@ impl Quantity {
         }
     }
 
-    /// The metric that it is about.
+    /// The metric of the quantity, if it has one.
     fn metric(&self) -> Option<&str> {
         match self {
             Self::Best(metric) | Self::Most(metric) | Self::Least(metric) => Some(metric),
@@ -83,7 +83,7 @@ impl Quantity {
         }
     }
 
-    /// The number as it is now; `None` where no trial gives one.
+    /// The current value; `None` if no trial gives one.
     fn value(&self, progress: &Progress) -> Option<f64> {
         let best = || progress.best().map(|trial| &trial.outcome).filter(|o| o.is_valid());
         #[expect(clippy::cast_precision_loss, reason = "trials stay far below 2^53")]
@@ -119,7 +119,7 @@ impl fmt::Display for Quantity {
     }
 }
 
-/// The highest or lowest value of a metric among the valid trials.
+/// The highest or lowest value of a metric among the feasible trials.
 fn extreme(trials: &[Arc<Trial>], metric: &str, direction: Direction) -> Option<f64> {
     let objective = Objective { metric: metric.to_owned(), direction };
     let valid = trials.iter().map(|trial| &trial.outcome).filter(|o| o.is_valid());
@@ -127,7 +127,7 @@ fn extreme(trials: &[Arc<Trial>], metric: &str, direction: Direction) -> Option<
     values.map(|value| objective.cost(value)).min_by(f64::total_cmp).map(|c| objective.value(c))
 }
 
-/// The hypervolume of the frontier from the worst value of each objective.
+/// The hypervolume of the frontier, with the worst value of each objective as reference point.
 fn dominated(progress: &Progress) -> Option<f64> {
     let objectives = progress.objectives();
     if objectives.is_empty() {
@@ -148,50 +148,50 @@ fn dominated(progress: &Progress) -> Option<f64> {
     (!frontier.is_empty()).then(|| hypervolume(&frontier, &worst))
 }
 
-/// A number of a run, and how it must compare with another when the run ends.
+/// A comparison of a quantity of a run, which must hold when the run ends.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
-    /// What is compared.
+    /// The quantity.
     pub quantity: Quantity,
-    /// How.
+    /// The comparison.
     pub relation: Relation,
-    /// With what.
+    /// The number that the quantity is compared with.
     pub value: f64,
-    /// Whether the run ends as soon as it can no longer hold.
+    /// True if the run ends as soon as the threshold can no longer hold.
     pub stops: bool,
 }
 
-/// What a threshold ends with that stops a run.
+/// The suffix of a threshold that stops a run.
 const STOPS: &str = " or stop";
 
-/// A threshold beside a run.
+/// The result of a threshold for a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judgement {
-    /// The quantity's value; `None` where no trial gives one.
+    /// The quantity's value; `None` if no trial gives one.
     pub value: Option<f64>,
-    /// Whether the threshold holds; without a value it does not.
+    /// True if the threshold holds; false without a value.
     pub holds: bool,
 }
 
-/// A text that is not a threshold, or one about something that there is not.
+/// Reasons that a threshold is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ThresholdError {
-    /// It is no comparison of a quantity with a finite number.
+    /// The text is not a comparison of a quantity with a finite number.
     #[error(
         "`{0}` is not a threshold; write it like `best.accuracy >= 0.93` or `valid >= 100` (<, <=, \
          >, >=)"
     )]
     Form(String),
-    /// It is to stop the run, and what it asks for may still come about until the run ends.
+    /// The threshold should stop the run, but may still come to hold until the run ends.
     #[error(
         "threshold `{0}` cannot stop a run: until the end it may come to hold; what can is an upper \
          limit of max.METRIC, reward, trials, valid or failed, and a lower one of min.METRIC"
     )]
     Open(String),
-    /// It compares an accuracy with what is no fraction.
+    /// An accuracy is compared with a number that is not a fraction.
     #[error("threshold `{0}`: an accuracy is a fraction from 0 to 1, 93.2 % is 0.932")]
     Percent(String),
-    /// It compares something that is not known of runs.
+    /// The quantity is unknown.
     #[error(
         "threshold `{threshold}`: there is no quantity `{quantity}`{}; there are {}, and best.METRIC, \
          max.METRIC, min.METRIC",
@@ -201,12 +201,12 @@ pub enum ThresholdError {
     Quantity {
         /// The threshold.
         threshold: String,
-        /// What is not known.
+        /// The unknown quantity.
         quantity: String,
-        /// What may be meant.
+        /// A quantity that may have been meant.
         near: Option<String>,
     },
-    /// It is about a metric that trials do not have.
+    /// Trials do not have the metric.
     #[error(
         "threshold `{threshold}` is about `{metric}`, which evaluate(point) does not give{}; it gives \
          {known}{}",
@@ -218,11 +218,11 @@ pub enum ThresholdError {
         threshold: String,
         /// The metric.
         metric: String,
-        /// What may be meant.
+        /// A metric that may have been meant.
         near: Option<String>,
-        /// How a metric in another unit relates to it, if there is one.
+        /// The relation to a metric in another unit, if there is one.
         unit: Option<String>,
-        /// The metrics that there are.
+        /// The metrics of trials.
         known: String,
     },
 }
@@ -276,7 +276,7 @@ impl fmt::Display for Threshold {
 }
 
 impl Threshold {
-    /// Compares a run with the threshold.
+    /// Evaluates the threshold for a run.
     pub fn judge(&self, progress: &Progress) -> Judgement {
         let value = self.quantity.value(progress);
         Judgement {
@@ -285,7 +285,7 @@ impl Threshold {
         }
     }
 
-    /// Whether it can be known before a run ends that it does not hold.
+    /// Returns true if it can be certain before a run ends that the threshold does not hold.
     fn can_be_lost(&self) -> bool {
         match self.quantity.trend() {
             Some(Direction::Max) => self.relation.is_upper(),
@@ -294,8 +294,8 @@ impl Threshold {
         }
     }
 
-    /// The value by which it can no longer hold, whatever follows; `new` are the trials that were added
-    /// since it was last asked.
+    /// The value with which the threshold can no longer hold, whatever follows; `None` if it still can. `new`
+    /// are the trials that were added since the last call.
     pub fn lost(&self, progress: &Progress, new: &[Arc<Trial>]) -> Option<f64> {
         if !self.can_be_lost() {
             return None;
@@ -308,10 +308,10 @@ impl Threshold {
         value.filter(|&value| !self.relation.holds(value, self.value))
     }
 
-    /// Refuses a threshold about a metric that an evaluated point does not have.
+    /// Checks that an evaluated point has the metric of the threshold.
     ///
     /// # Errors
-    /// The metric is not among `metrics`.
+    /// [`ThresholdError::Metric`] if the metric is not among `metrics`.
     pub fn check(&self, metrics: &Metrics) -> Result<(), ThresholdError> {
         match self.quantity.metric() {
             Some(metric) if !metrics.contains_key(metric) => {

@@ -1,4 +1,4 @@
-//! Trainings kept in a store.
+//! Training runs kept in a store.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::store::Store;
 use crate::util::keep_error::KeepError;
 use crate::util::single_flight::Flights;
 
-/// Trainings kept in a store, shared by its runs.
+/// Training runs kept in a store, shared by its runs.
 #[derive(Debug)]
 pub struct StoredTrainings(pub Arc<Store>);
 

@@ -1,34 +1,34 @@
-//! The words in which documents present a controller, and the interface by which it is built.
+//! The description of a controller for documents, and the interface that builds the controller.
 
 use std::fmt;
 
 use super::controller::{Controller, SearchError, SearchSpace};
 use super::settings::Declared;
 
-/// A controller as scripts and documents present it.
+/// The description of a controller for scripts and documents.
 #[derive(Debug)]
 pub struct About {
     /// The name in scripts, JSON and reports.
     pub name: &'static str,
     /// The method in a few words: "Regularised evolution".
     pub title: &'static str,
-    /// The documentation of the script's function: what it does and what it follows.
+    /// The documentation of the script's function: the method and its objective.
     pub doc: &'static str,
-    /// A statement of a script with the defaults.
+    /// A statement of a script with the default settings.
     pub example: &'static str,
-    /// A statement of a script with other settings; empty without settings.
+    /// A statement of a script with other settings; empty if there are none.
     pub settings_example: &'static str,
 }
 
-/// The settings of a controller, from which it is built.
+/// The settings of a controller, which build it.
 pub trait ControllerSettings: Declared + fmt::Debug {
-    /// The words in which documents present the controller.
+    /// The description of the controller for documents.
     fn about(&self) -> &'static About;
 
-    /// Builds the controller of settings that are in range.
+    /// Builds the controller; the settings must be in range.
     ///
     /// # Errors
-    /// [`SearchError::Setting`] for a search without choices, or with more of them than the settings allow.
+    /// [`SearchError::Setting`] for a search without choices, or one that is too large for the settings.
     fn build(
         &self,
         space: SearchSpace,

@@ -1,4 +1,4 @@
-//! What controllers that work batch by batch have in common: turns, what was proposed, the saved state.
+//! The common parts of controllers that work in batches: turns, proposed points, the saved state.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -17,20 +17,20 @@ use super::settings::Declared;
 use super::state::Format;
 use crate::util::rng;
 
-/// How a search goes on from what is known, batch by batch.
+/// A search strategy that works in batches.
 pub trait Strategy:
     Declared + fmt::Debug + Clone + PartialEq + Serialize + DeserializeOwned + Send + 'static
 {
-    /// What it learns.
+    /// The state that it learns.
     type State: fmt::Debug + Default + Clone + Serialize + DeserializeOwned + Send;
 
-    /// The words in which documents present it.
+    /// The description for documents.
     const ABOUT: About;
 
-    /// What tells its saved states from others.
+    /// The kind and version of its saved states.
     const FORMAT: Format;
 
-    /// How many points it proposes at once.
+    /// The size of a batch; [`propose`](Self::propose) returns a multiple of it.
     fn batch(&self) -> usize;
 
     /// Proposes the next points: at least one.
@@ -43,7 +43,7 @@ pub trait Strategy:
         proposer: &mut Proposer<'_>,
     ) -> Result<Vec<Vec<u16>>, SearchError>;
 
-    /// Takes in what came of all points of a batch.
+    /// Learns from the results of all points of a proposal.
     fn update(&self, state: &mut Self::State, results: Vec<Judged>);
 }
 
@@ -62,7 +62,7 @@ impl<S: Strategy> ControllerSettings for S {
     }
 }
 
-/// A point with its feedback.
+/// A point with its result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
     /// The option of each choice.
@@ -71,23 +71,22 @@ pub struct Judged {
     pub told: Feedback,
 }
 
-/// Draws points that were not proposed before, for a strategy.
+/// A source of points that were not proposed before, for a strategy.
 pub struct Proposer<'a> {
-    /// What is searched.
+    /// The search space.
     pub space: &'a SearchSpace,
     /// The controller's random numbers.
     pub rng: &'a mut ChaCha12Rng,
-    /// What was proposed before.
+    /// The points that were proposed before.
     pub seen: &'a mut Seen,
 }
 
-/// Draws after which a point that was not proposed before counts as not to be had in that way.
+/// The maximum number of draws for a point that was not proposed before.
 const TRIES: usize = 200;
 
 impl Proposer<'_> {
-    /// A legal point that was not proposed before, of those that `draw` gives; after 200 failures
-    /// one drawn uniformly; where that fails as often, as in a space that is all but
-    /// searched, a point again.
+    /// Draws a legal point that was not proposed before. After 200 failures of `draw` it is drawn uniformly;
+    /// after 200 more, as in a space that is nearly exhausted, it may be a repeated one.
     ///
     /// # Errors
     /// No legal point was met.
@@ -105,7 +104,7 @@ impl Proposer<'_> {
         self.uniform()
     }
 
-    /// A legal point drawn uniformly, not proposed before if one is met in 200 draws.
+    /// Draws a legal point uniformly, one that was not proposed before if 200 draws meet one.
     ///
     /// # Errors
     /// No legal point was met.
@@ -121,23 +120,23 @@ impl Proposer<'_> {
     }
 }
 
-/// The points that were proposed, as many as 100,000 of the last.
+/// The points that were proposed: the identities of the last 100,000.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     known: FxHashSet<u64>,
     order: VecDeque<u64>,
 }
 
-/// Points that are kept from being proposed again: what is saved at every checkpoint stays small.
+/// The number of proposed points that are remembered, which keeps checkpoints small.
 const REMEMBERED: usize = 100_000;
 
 impl Seen {
-    /// Whether a point is among them.
+    /// Returns true if a point is among them.
     pub fn contains(&self, identity: u64) -> bool {
         self.known.contains(&identity)
     }
 
-    /// Adds a point; `false` if it was there.
+    /// Adds a point; returns false if it was present.
     pub fn insert(&mut self, identity: u64) -> bool {
         if !self.known.insert(identity) {
             return false;
@@ -152,7 +151,7 @@ impl Seen {
     }
 }
 
-/// A strategy as a controller.
+/// A controller from a strategy.
 pub struct Batched<S: Strategy> {
     strategy: S,
     space: SearchSpace,
@@ -165,9 +164,9 @@ struct Progress<T> {
     rng: ChaCha12Rng,
     /// The points of the current batch; empty before the first and between two batches.
     points: Vec<Vec<u16>>,
-    /// How many of `points` are asked for.
+    /// The number of `points` that were asked for.
     asked: usize,
-    /// What came of the first of `points`.
+    /// The results of the first of `points`.
     told: Vec<Feedback>,
     state: T,
 }
@@ -191,7 +190,7 @@ impl<S: Strategy> fmt::Debug for Batched<S> {
 }
 
 impl<S: Strategy> Batched<S> {
-    /// Makes a controller that draws from the stream `(seed, "STREAM_NAME/draws", 0)`.
+    /// Creates a controller that draws from the stream `(seed, "STREAM_NAME/draws", 0)`.
     ///
     /// # Errors
     /// [`SearchError::Setting`] if there is nothing to search.

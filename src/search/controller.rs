@@ -1,4 +1,4 @@
-//! The one interface of everything that proposes points.
+//! The common interface of all controllers.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -10,37 +10,39 @@ use serde::{Deserialize, Serialize};
 
 use crate::space::Subspace;
 
-/// Says whether a combination of options is legal.
+/// A function that returns true if a combination of options is legal.
 pub type Legality = Arc<dyn Fn(&[u16]) -> bool + Send + Sync>;
 
-/// Gives the choices that others leave undecided their only option.
+/// A function that sets the choices that others leave undecided to their only option.
 pub type Canonicalize = Arc<dyn Fn(&mut [u16]) + Send + Sync>;
 
-/// A uniformly drawn legal combination; `None` if none was met.
+/// A function that draws a legal combination uniformly; `None` if it meets none.
 pub type Draw = Arc<dyn Fn(&mut ChaCha12Rng) -> Option<Vec<u16>> + Send + Sync>;
 
-/// A number that is equal for two legal combinations that stand for the same thing, and in practice for no others.
+/// A function that identifies legal combinations by a number: equal for two that stand for the same point,
+/// and in practice for no others.
 pub type Identity = Arc<dyn Fn(&[u16]) -> u64 + Send + Sync>;
 
-/// The choices that a controller searches: how many options each has, and which combinations are legal.
+/// The choices that a controller searches: the number of options of each, and the legal combinations.
 #[derive(Clone)]
 pub struct SearchSpace {
     /// The number of options of each choice, in decision order; from 1 to 65,536 each.
     pub sizes: Vec<usize>,
-    /// Whether a choice's options are in an order of their own, such as numbers: neighbours are alike then.
+    /// True for each choice whose options have a natural order, such as numbers, so that adjacent ones are
+    /// alike.
     pub ordered: Vec<bool>,
-    /// Whether a full combination is legal.
+    /// Returns true if a full combination is legal.
     pub legal: Legality,
-    /// What tells legal combinations from one another.
+    /// Identifies legal combinations by a number.
     pub identity: Identity,
-    /// Gives choices that the others leave undecided the only option that they legally have.
+    /// Sets the choices that others leave undecided to the only option that is legal for them.
     pub canonicalize: Canonicalize,
-    /// Draws legal combinations.
+    /// Draws a legal combination uniformly.
     pub draw: Draw,
 }
 
 impl SearchSpace {
-    /// Choices without an order, of which different combinations are different things.
+    /// Creates choices without an order, of which different combinations are different points.
     pub fn new(sizes: Vec<usize>, legal: Legality) -> Self {
         let identity: Identity = Arc::new(|options: &[u16]| {
             let mut hasher = blake3::Hasher::new();
@@ -57,10 +59,10 @@ impl SearchSpace {
         Self { ordered: vec![false; sizes.len()], sizes, legal, identity, canonicalize, draw }
     }
 
-    /// Checks that there is something to choose and that every option has an index.
+    /// Checks that there is a choice, and that each choice has 1 to 65,536 options.
     ///
     /// # Errors
-    /// [`SearchError::Setting`] without choices, or when a choice has no or too many options.
+    /// [`SearchError::Setting`] if there is no choice, or a choice has no or too many options.
     pub fn validate(&self) -> Result<(), SearchError> {
         if self.sizes.is_empty() {
             return Err(SearchError::Setting {
@@ -79,12 +81,12 @@ impl SearchSpace {
         }
     }
 
-    /// Whether `point` has an existing option for each choice and is legal.
+    /// Returns true if `point` has an existing option for each choice and is legal.
     pub fn accepts(&self, point: &[u16]) -> bool {
         self.fits(point) && (self.legal)(point)
     }
 
-    /// Whether `point` has an existing option for each choice, be it legal or not.
+    /// Returns true if `point` has an existing option for each choice, whether it is legal or not.
     pub fn fits(&self, point: &[u16]) -> bool {
         point.len() == self.sizes.len()
             && point.iter().zip(&self.sizes).all(|(&option, &size)| usize::from(option) < size)
@@ -92,7 +94,8 @@ impl SearchSpace {
 }
 
 impl From<&Subspace> for SearchSpace {
-    /// The searched parts of a space; combinations with the same canonical text are the same.
+    /// Creates the choices of the searched parts of a space; combinations with the same canonical text are
+    /// the same point.
     fn from(subspace: &Subspace) -> Self {
         let legal = {
             let subspace = subspace.clone();
@@ -128,7 +131,7 @@ impl From<&Subspace> for SearchSpace {
     }
 }
 
-/// Draws every choice uniformly, again until the combination is legal.
+/// Draws every choice uniformly until the combination is legal; `None` after [`MAX_DRAWS`] draws.
 fn draw_until(sizes: &[usize], legal: &Legality, rng: &mut ChaCha12Rng) -> Option<Vec<u16>> {
     let mut point = vec![0; sizes.len()];
     for _ in 0..MAX_DRAWS {
@@ -154,29 +157,31 @@ impl fmt::Debug for SearchSpace {
     }
 }
 
-/// The result of a combination, as a controller is told it.
+/// The result of a combination, as a controller is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Feedback {
-    /// The number to maximise; `None` if the trial failed.
+    /// The number to maximize; `None` if the trial failed.
     pub reward: Option<f64>,
-    /// Whether it met every limit. What did not has a reward all the same: how badly it missed them.
+    /// True if the trial is feasible. The reward of an infeasible trial tells how badly it violates its
+    /// constraints.
     pub valid: bool,
-    /// What is to be minimised, in a fixed order; empty where it is not known.
+    /// The costs to minimize, in a fixed order; empty if they are unknown.
     pub costs: Vec<f64>,
 }
 
 impl Feedback {
-    /// A trial that failed.
+    /// Creates the result of a trial that failed.
     pub const fn failed() -> Self {
         Self { reward: None, valid: false, costs: Vec::new() }
     }
 
-    /// A reward alone, or a failure.
+    /// Creates a result from a reward alone; `None` is a failure.
     pub const fn reward(reward: Option<f64>) -> Self {
         Self { valid: reward.is_some(), reward, costs: Vec::new() }
     }
 
-    /// Orders by what a single number can: valid before rejected before failed, then by the reward.
+    /// Compares two results, of which the better one is greater: by feasibility, then by reward. A failed
+    /// trial is below all others.
     pub fn compare(&self, other: &Self) -> Ordering {
         let key = |told: &Self| (told.valid, told.reward.unwrap_or(f64::NEG_INFINITY));
         let ((a_valid, a), (b_valid, b)) = (key(self), key(other));
@@ -184,16 +189,16 @@ impl Feedback {
     }
 }
 
-/// The most draws spent on one legal point.
+/// The maximum number of draws for one legal point.
 ///
-/// A space of which one point in 100,000 is legal is still searched (a point is missed with
-/// probability e^-10), and one without any legal point is refused within seconds.
+/// A space in which one point in 100,000 is legal is still searched (its points are missed with probability
+/// e^-10), and one without any legal point is refused within seconds.
 pub(super) const MAX_DRAWS: usize = 1_000_000;
 
-/// The most options a choice may have: their indices are `u16`.
+/// The maximum number of options of a choice: their indices are `u16`.
 const MAX_OPTIONS: usize = 1 << 16;
 
-/// What goes wrong in a controller.
+/// The errors of controllers.
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
     /// No legal combination was met in a bounded number of draws.
@@ -202,20 +207,20 @@ pub enum SearchError {
          not too rare to be met by drawing"
     )]
     NoLegalPoint(usize),
-    /// A setting has a value that makes no sense.
+    /// A setting has an invalid value.
     #[error("`{name}` is {value}: {expected}")]
     Setting {
         /// The setting's name.
         name: &'static str,
         /// The value it was given.
         value: String,
-        /// What would be right.
+        /// The rule that the value breaks.
         expected: String,
     },
     /// A reward is not a finite number.
     #[error("the reward told is {0}: tell a finite number, or that the trial failed")]
     Reward(f64),
-    /// A combination was asked for or a reward told out of turn.
+    /// A combination was asked for, or a result told, out of turn.
     #[error("a controller was used out of turn: {0}")]
     Turn(&'static str),
     /// A saved state does not fit the controller.
@@ -226,48 +231,47 @@ pub enum SearchError {
     Diverged(u64),
 }
 
-/// A search strategy that is asked for combinations of options and told their rewards.
+/// A search strategy that proposes combinations of options and is told their results.
 ///
-/// The sequence of answers depends on nothing but the settings, the seed and the rewards told: not
-/// on threads, not on the clock, not on how far asking runs ahead of telling, and not on whether
-/// the state was saved and restored on the way.
+/// The sequence of proposals depends only on the settings, the seed and the results told. It does not depend
+/// on threads, on the clock, on how far asking runs ahead of telling, or on saving and restoring the state.
 ///
-/// Combinations come in batches of [`batch`](Self::batch): those of one batch may all be asked for
-/// before the first of them is told, and the next batch begins when the last of them is told.
+/// Combinations come in batches of [`batch`](Self::batch): all of a batch may be asked for before the first
+/// of them is told, and the next batch begins when the last of them is told.
 pub trait Controller: Send {
-    /// How many combinations may be asked for before the first of them is told.
+    /// The number of combinations that may be asked for before the first of them is told.
     fn batch(&self) -> usize;
 
     /// Proposes the next legal combination: an option index for each choice.
     ///
     /// # Errors
-    /// [`SearchError::NoLegalPoint`] if none was met, and [`SearchError::Turn`] if the answer
-    /// depends on rewards that are not yet told.
+    /// [`SearchError::NoLegalPoint`] if none was met, and [`SearchError::Turn`] if the proposal depends on
+    /// results that are not yet told.
     fn ask(&mut self) -> Result<Vec<u16>, SearchError>;
 
-    /// Tells what came of the oldest combination that is not yet told.
+    /// Tells the result of the oldest combination that has none yet.
     ///
     /// # Errors
-    /// [`SearchError::Reward`] if a number is not finite, and [`SearchError::Turn`] if all that
-    /// was asked for is told already. Nothing is told then.
+    /// [`SearchError::Reward`] if a number is not finite, and [`SearchError::Turn`] if all combinations have
+    /// their result; nothing is told then. [`SearchError::Diverged`] if the update of a policy fails.
     fn tell(&mut self, told: Feedback) -> Result<(), SearchError>;
 
-    /// The whole state: a controller made with the same settings and restored from it goes on
-    /// exactly as this one would.
+    /// Saves the whole state. A controller with the same settings that is restored from it continues exactly
+    /// as this one would.
     ///
     /// # Errors
-    /// [`SearchError::State`] if it cannot be written down.
+    /// [`SearchError::State`] if it cannot be encoded.
     fn save(&self) -> Result<Vec<u8>, SearchError>;
 
-    /// Takes over a state that `save` gave, whatever this controller has done before.
+    /// Restores a state from `save`, whatever this controller has done before.
     ///
     /// # Errors
-    /// [`SearchError::State`] if it is damaged, of a newer format, or of a controller of another
-    /// kind, with other settings or over other choices. The controller stays as it was.
+    /// [`SearchError::State`] if it is damaged, of another version of the format, or of a controller of
+    /// another kind, with other settings or over other choices. The controller stays as it was.
     fn restore(&mut self, state: &[u8]) -> Result<(), SearchError>;
 }
 
-/// Checks what is told.
+/// Checks that all numbers of a result are finite.
 pub(super) fn check_feedback(told: &Feedback) -> Result<(), SearchError> {
     match told.reward.iter().chain(&told.costs).find(|number| !number.is_finite()) {
         Some(&number) => Err(SearchError::Reward(number)),
@@ -275,6 +279,6 @@ pub(super) fn check_feedback(told: &Feedback) -> Result<(), SearchError> {
     }
 }
 
-/// The error of telling when nothing asked for is left to tell.
+/// The error of telling a result when all combinations have theirs.
 pub(super) const NOTHING_ASKED: SearchError =
     SearchError::Turn("a reward was told, but every point asked for has its reward: ask first");

@@ -1,13 +1,12 @@
-//! Which trials are better than which, by several costs and by limits.
+//! Dominance between trials, by several costs and by constraints.
 
 use super::controller::Feedback;
 use crate::pareto::compare_costs;
 pub use crate::pareto::dominates as costs_dominate;
 
-/// Whether a trial is better than another by constraint domination (Deb et al. 2002, section VI): of
-/// valid ones the one that is nowhere worse and somewhere better; a valid one than a rejected one; of
-/// rejected ones that with the higher reward; either than a failed one. Without costs the higher
-/// reward is better.
+/// Returns true if trial `a` beats trial `b` by constraint domination (Deb et al. 2002, section VI). Between
+/// feasible trials, the Pareto dominance of their costs decides. A feasible trial beats an infeasible one; of
+/// infeasible ones the higher reward wins; both beat a failed one. Without costs the higher reward wins.
 pub fn dominates(a: &Feedback, b: &Feedback) -> bool {
     if a.valid && b.valid && !a.costs.is_empty() && a.costs.len() == b.costs.len() {
         return costs_dominate(&a.costs, &b.costs);
@@ -15,12 +14,11 @@ pub fn dominates(a: &Feedback, b: &Feedback) -> bool {
     a.compare(b).is_gt()
 }
 
-/// The rank of each trial: 0 for those that nothing dominates, 1 for those that only these
-/// dominate, and so on.
+/// The rank of each trial: 0 if no trial dominates it, 1 if only trials of rank 0 do, and so on.
 ///
-/// Efficient non-dominated sort, sequential (Zhang, Tian, Cheng and Jin, IEEE Transactions on
-/// Evolutionary Computation 19(2), 2015): sorted by the first cost, a trial can only be dominated by
-/// those before it.
+/// Computed by the efficient non-dominated sort with sequential search (Zhang, Tian, Cheng and Jin, IEEE
+/// Transactions on Evolutionary Computation 19(2), 2015): in the order of the first cost, a trial can only be
+/// dominated by those before it.
 pub fn ranks(told: &[&Feedback]) -> Vec<u32> {
     let mut order: Vec<usize> = (0..told.len()).collect();
     order.sort_by(|&a, &b| {

@@ -1,4 +1,4 @@
-//! Regularised evolution.
+//! Regularized evolution.
 
 use std::collections::VecDeque;
 
@@ -13,13 +13,13 @@ use super::settings::settings;
 use super::state::Format;
 
 settings! {
-    /// Regularised (aging) evolution: the best of a random sample of the population is changed in one
-    /// choice, and the child replaces the oldest member (Real, Aggarwal, Huang and Le, AAAI 2019).
+    /// Regularized (aging) evolution: the best of a random sample of the population is mutated in one choice,
+    /// and the child replaces the oldest member (Real, Aggarwal, Huang and Le, AAAI 2019).
     ///
-    /// A population is first drawn uniformly. No point is proposed twice. A valid trial beats a rejected
-    /// one, and that one a failed one, whatever their rewards; rejected and failed trials, the oldest
-    /// first, leave the population before any valid one does, so that a stretch of rejections costs
-    /// nothing that was found.
+    /// The first population is drawn uniformly. No point is proposed twice. A feasible trial beats an
+    /// infeasible one, which beats a failed one, whatever their rewards. Infeasible and failed trials, the
+    /// oldest first, leave the population before any feasible one, so that a series of them displaces no good
+    /// trial.
     pub struct Evolution {
         /// Members of the population.
         population: usize = 100, Whole(2, 65_536), "the members";
@@ -31,7 +31,7 @@ settings! {
     }
 }
 
-/// The population, the oldest first, and how many were drawn.
+/// The population, the oldest first, and the number of trials so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Population {
     members: VecDeque<Judged>,

@@ -10,26 +10,26 @@ use super::settings::settings;
 use super::state::Format;
 
 settings! {
-    /// Hill climbing with restarts: the neighbours of a point, which differ from it in one choice, are tried
-    /// in a random order; the best of a batch that is better becomes the point; when none of them is, the
-    /// climb begins again from the best of a batch drawn uniformly (White, Nolen and Savani, UAI 2021,
-    /// have it a strong baseline on architecture search).
+    /// Hill climbing with restarts. The neighbors of a point, which differ from it in one choice, are tried
+    /// in a random order. The best of a batch becomes the point if it is better. When no neighbor is better,
+    /// the climb restarts from the best of a batch drawn uniformly (White, Nolen and Savani, UAI 2021, have
+    /// it as a strong baseline of architecture search).
     ///
-    /// No point is proposed twice. A valid trial beats a rejected one, and that one a failed one.
+    /// No point is proposed twice. A feasible trial beats an infeasible one, which beats a failed one.
     pub struct Local {
         /// Points proposed before the first of them is judged; as many may be evaluated at once.
         batch: usize = 8, Whole(1, 4096), "the points at once";
     }
 }
 
-/// Where the climb is.
+/// The state of a climb.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Climb {
-    /// The best point of this climb; none at its start.
+    /// The best point of this climb; `None` at its start.
     top: Option<Judged>,
-    /// The neighbours that are left, the next one last.
+    /// The neighbors that are left to try, the next one last.
     left: Vec<Vec<u16>>,
-    /// Whether `left` is of `top`.
+    /// True if `left` has the neighbors of `top`.
     listed: bool,
 }
 

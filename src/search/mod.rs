@@ -1,11 +1,11 @@
-//! Controllers: what proposes the next point of a space and learns from its reward.
+//! Controllers, which propose the next point of a space and learn from its reward.
 //!
-//! All of them are used through [`Controller`] (ask, tell, save, restore) and are made from a
-//! [`ControllerSpec`]: [`Random`] draws uniformly, [`Reinforce`] trains a recurrent policy,
-//! [`Evolution`], [`Local`] and [`Nsga2`] change what was good, [`Guided`] asks models of the trials so far.
+//! All of them are used through [`Controller`] (ask, tell, save, restore) and built from a
+//! [`ControllerSpec`]: [`Random`] draws uniformly, [`Reinforce`] trains a recurrent policy, [`Evolution`],
+//! [`Local`] and [`Nsga2`] vary good points, [`Guided`] uses models of the trials so far.
 //!
-//! Each strategy is a file or a folder: its settings, declared once, the words in which documents present it,
-//! and the search. One that works batch by batch is a [`Strategy`]; [`Batched`] makes a controller of it.
+//! Each strategy is a file or a folder with its settings, declared once, its description for documents, and
+//! the search. A strategy that works in batches is a [`Strategy`], from which [`Batched`] makes a controller.
 
 mod about;
 mod batched;

@@ -6,13 +6,13 @@ use rand_chacha::ChaCha12Rng;
 
 use super::controller::SearchSpace;
 
-/// Options of one choice that a list of neighbours has at most.
+/// The maximum number of options of one choice in a list of neighbors.
 const MAX: usize = 32;
 
-/// A point with one choice changed; `None` where nothing can be changed.
+/// Changes one choice of a point; `None` if no choice can be changed.
 ///
-/// The choice is drawn uniformly among those with two options or more; the option uniformly among
-/// the others, and for half the draws of an ordered choice among the next two.
+/// The choice is drawn uniformly among those with two options or more. The option is drawn uniformly among
+/// the others; for half the draws of an ordered choice, it is one of the adjacent options instead.
 pub fn mutate(space: &SearchSpace, point: &[u16], rng: &mut ChaCha12Rng) -> Option<Vec<u16>> {
     let open: Vec<usize> = (0..point.len()).filter(|&choice| space.sizes[choice] > 1).collect();
     let &choice = open.get(rng.random_range(0..open.len().max(1)))?;
@@ -21,7 +21,8 @@ pub fn mutate(space: &SearchSpace, point: &[u16], rng: &mut ChaCha12Rng) -> Opti
     Some(changed)
 }
 
-/// A point with each choice changed with probability `rate`, one at least.
+/// Changes each choice of a point with probability `rate`, but at least one; `None` if no choice can be
+/// changed.
 pub fn mutate_each(
     space: &SearchSpace,
     point: &[u16],
@@ -37,7 +38,7 @@ pub fn mutate_each(
     if changed == point { mutate(space, point, rng) } else { Some(changed) }
 }
 
-/// Another option of a choice with two options or more.
+/// Draws another option of a choice with two options or more.
 fn other(space: &SearchSpace, choice: usize, option: u16, rng: &mut ChaCha12Rng) -> u16 {
     let last = u16::try_from(space.sizes[choice] - 1).unwrap_or(u16::MAX);
     if space.ordered[choice] && rng.random_bool(0.5) {
@@ -48,13 +49,13 @@ fn other(space: &SearchSpace, choice: usize, option: u16, rng: &mut ChaCha12Rng)
     if drawn >= option { drawn + 1 } else { drawn }
 }
 
-/// Each choice taken from either of two points.
+/// Takes each choice from either of two points, with equal probability.
 pub fn cross(a: &[u16], b: &[u16], rng: &mut ChaCha12Rng) -> Vec<u16> {
     a.iter().zip(b).map(|(&a, &b)| if rng.random_bool(0.5) { a } else { b }).collect()
 }
 
-/// All legal points with one choice changed, and what follows from it, in a random order. Of a choice with many options the
-/// nearest 32 if they are ordered, 32 drawn ones if not.
+/// All legal points with one choice changed, and with what follows from the change, in a random order. Of a
+/// choice with many options these are the nearest 32 if they are ordered, else 32 that are drawn.
 pub fn neighbours(space: &SearchSpace, point: &[u16], rng: &mut ChaCha12Rng) -> Vec<Vec<u16>> {
     let mut all = Vec::new();
     for (choice, &size) in space.sizes.iter().enumerate() {
@@ -121,7 +122,7 @@ mod tests {
         }
         assert_eq!(counts[0], [0; 9]);
         assert!((1_800..2_200).contains(&counts[1][0]));
-        // Of the third half go to the neighbour, and an eighth of the others too.
+        // Of the third half go to the neighbor, and an eighth of the others too.
         assert!((1_000..1_250).contains(&counts[2][7]), "{counts:?}");
         assert_eq!(counts[2][8], 0);
         let fixed = SearchSpace::new(vec![1, 1], Arc::new(|_| true));

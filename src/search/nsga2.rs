@@ -13,13 +13,13 @@ use super::settings::settings;
 use super::state::Format;
 
 settings! {
-    /// NSGA-II: parents are chosen by rank of non-dominance and by crowding distance, children crossed and
-    /// changed, and the best of parents and children survive (Deb, Pratap, Agarwal and Meyarivan, IEEE
+    /// NSGA-II: parents are selected by non-domination rank and crowding distance, children are crossed and
+    /// mutated, and the best of parents and children survive (Deb, Pratap, Agarwal and Meyarivan, IEEE
     /// Transactions on Evolutionary Computation 6(2), 2002).
     ///
-    /// It minimises the costs told, or maximises the reward where none are. A rejected trial is
-    /// dominated by every valid one and by rejected ones with a higher reward, a failed one by all
-    /// others. Children are crossed choice by choice. No point is proposed twice.
+    /// It minimizes the costs told, or maximizes the reward if there are none. An infeasible trial is
+    /// dominated by every feasible one and by infeasible ones with a higher reward, a failed one by all
+    /// others. Crossover takes each choice from either parent. No point is proposed twice.
     pub struct Nsga2 {
         /// Members of the population and children of a generation; as many may be evaluated at once.
         population: usize = 50, Whole(2, 4096), "the members";
@@ -40,8 +40,8 @@ pub struct Generation {
 struct Member {
     judged: Judged,
     rank: u32,
-    /// The sum of the distances between its neighbours by each cost, over the range of the cost;
-    /// `f64::MAX` for the first and the last.
+    /// The crowding distance: the sum over the costs of the distance between its two neighbors, relative to
+    /// the range of the cost; `f64::MAX` for the first and the last.
     crowding: f64,
 }
 
@@ -108,7 +108,7 @@ impl Strategy for Nsga2 {
     }
 }
 
-/// The better of two members drawn: by rank, then by crowding distance, then the first drawn.
+/// Draws two members and returns the better one: by rank, then by crowding distance, then the first drawn.
 fn tournament<'a>(members: &'a [Member], rng: &mut ChaCha12Rng) -> &'a Member {
     let mut draw = || &members[rng.random_range(0..members.len())];
     let (a, b) = (draw(), draw());

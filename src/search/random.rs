@@ -11,7 +11,7 @@ use super::settings::{Declared, Setting, Value};
 use super::state::Format;
 use crate::util::rng;
 
-/// How many points may be asked for ahead; none of them depends on a reward.
+/// The number of points that may be asked for ahead; none of them depends on a reward.
 const BATCH: usize = 64;
 
 const ABOUT: About = About {
@@ -53,10 +53,9 @@ impl ControllerSettings for RandomSettings {
     }
 }
 
-/// Draws every choice uniformly, again until the combination is legal.
+/// Uniform random search: legal points, all equally likely.
 ///
-/// Legal points are therefore equally likely. No answer depends on a reward, so any number of
-/// points may be asked for ahead.
+/// No proposal depends on a reward, so any number of points may be asked for ahead.
 #[derive(Debug)]
 pub struct Random {
     space: SearchSpace,
@@ -67,12 +66,12 @@ pub struct Random {
 struct State {
     sizes: Vec<usize>,
     rng: ChaCha12Rng,
-    /// How many points are asked for and not yet told.
+    /// The number of points that were asked for and not yet told.
     outstanding: u64,
 }
 
 impl Random {
-    /// Makes a controller that draws from the stream `(seed, "STREAM_NAME/draws", 0)`.
+    /// Creates a controller that draws from the stream `(seed, "STREAM_NAME/draws", 0)`.
     ///
     /// # Errors
     /// [`SearchError::Setting`] if there is nothing to search.
@@ -113,7 +112,7 @@ impl Controller for Random {
     }
 }
 
-/// Checks that a saved state is of a search over the same choices.
+/// Checks that a saved state has the same choices as a search.
 pub(super) fn check_sizes(saved: &[usize], space: &SearchSpace) -> Result<(), SearchError> {
     if saved == space.sizes {
         return Ok(());
@@ -124,7 +123,7 @@ pub(super) fn check_sizes(saved: &[usize], space: &SearchSpace) -> Result<(), Se
     )))
 }
 
-/// Draws a legal point, all of them equally likely.
+/// Draws a legal point uniformly.
 ///
 /// # Errors
 /// [`SearchError::NoLegalPoint`] after [`MAX_DRAWS`] draws.

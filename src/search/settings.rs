@@ -1,28 +1,28 @@
-//! The settings of controllers: each is declared once, with its type, default, range and meaning.
+//! The settings of controllers, each declared once with its type, default, range and meaning.
 //!
-//! [`settings!`](settings) makes of a declaration the struct that records hold, its defaults, the check of its
-//! ranges and the table that the script reference shows.
+//! [`settings!`](settings) turns a declaration into the struct that records store, its defaults, the check of
+//! its ranges, and the table in the script reference.
 
 use std::fmt;
 
 use super::controller::SearchError;
 
-/// A setting of a controller.
+/// A declared setting of a controller.
 #[derive(Debug)]
 pub struct Setting {
     /// The name in scripts, JSON and messages.
     pub name: &'static str,
-    /// The values that it takes.
+    /// The valid values.
     pub range: Range,
     /// The subject of the message about a value out of range: "the members".
     pub subject: &'static str,
-    /// The lines of its documentation: a sentence that begins with an ordinary noun.
+    /// The lines of its documentation: a sentence that begins with a common noun.
     pub doc: &'static [&'static str],
 }
 
-/// The values that a setting takes.
+/// The valid values of a setting.
 ///
-/// Displayed as documents have it: `2 to 65,536`, `above 0 and at most 1`.
+/// Displayed as in documents: `2 to 65,536`, `above 0 and at most 1`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Range {
     /// Whole numbers from the first to the second.
@@ -49,7 +49,7 @@ impl fmt::Display for Range {
     }
 }
 
-/// A whole number with commas, from five digits on.
+/// Formats a whole number, with commas from five digits on.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
     if digits.len() < 5 {
@@ -67,14 +67,14 @@ fn grouped(number: usize) -> String {
 
 /// The value of a setting.
 ///
-/// Displayed as messages have it; [`Value::literal`] is how scripts write it.
+/// Displayed as in messages; [`Value::literal`] is the form in scripts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value {
     /// A whole number.
     Whole(usize),
     /// A number.
     Real(f64),
-    /// No value, of a setting that may lack one.
+    /// No value of an optional setting.
     Unset,
 }
 
@@ -107,7 +107,7 @@ impl fmt::Display for Value {
 }
 
 impl Value {
-    /// The value as scripts write it: `100`, `5.0`; `none` where there is no value.
+    /// The value as written in scripts: `100`, `5.0`; `none` if there is no value.
     pub fn literal(&self) -> String {
         match self {
             // Unlike `Display` with the point that makes it no whole number.
@@ -119,7 +119,7 @@ impl Value {
 
 /// Settings that `settings!` declares.
 pub trait Declared {
-    /// All settings, in the order in which states are saved.
+    /// The declarations of all settings, in the order of saved states.
     fn declared(&self) -> &'static [Setting];
 
     /// The value of each setting, in the order of [`declared`](Self::declared).
@@ -128,7 +128,7 @@ pub trait Declared {
     /// Checks every setting against its range.
     ///
     /// # Errors
-    /// [`SearchError::Setting`] for the first that is out of range or not a number.
+    /// [`SearchError::Setting`] for the first setting that is out of range or not a number.
     fn validate(&self) -> Result<(), SearchError> {
         let (declared, values) = (self.declared(), self.values());
         let whole = |name: &str| {
@@ -169,7 +169,7 @@ pub trait Declared {
     }
 }
 
-/// The settings as a table of Markdown: option, default, range, meaning.
+/// The settings as the lines of a Markdown table: option, default, range, meaning.
 pub fn table(defaults: &dyn Declared) -> Vec<String> {
     let mut rows =
         vec!["| option | default | range | what |".to_owned(), "|---|---|---|---|".to_owned()];
@@ -181,7 +181,7 @@ pub fn table(defaults: &dyn Declared) -> Vec<String> {
 }
 
 impl Setting {
-    /// The documentation as a cell of a table has it: without the capital and the full stop of a sentence.
+    /// The documentation as a table cell: without the capital and the full stop of a sentence.
     fn meaning(&self) -> String {
         let lines: Vec<&str> = self.doc.iter().map(|line| line.trim()).collect();
         let text = lines.join(" ");
@@ -202,9 +202,10 @@ impl Setting {
 /// }
 /// ```
 ///
-/// Each line has the name, the type (`usize`, `f64` or `Option<f64>`), the default, the [`Range`] and the subject
-/// of the message about a value out of it. In JSON and script options all are optional, and others are errors.
-/// The order is that of saved states: it must not change without a new version of the format.
+/// Each line has the name, the type (`usize`, `f64` or `Option<f64>`), the default, the [`Range`], and the
+/// subject of the message about a value out of range. In JSON and script options all settings are optional,
+/// and unknown ones are errors. The order is that of saved states: a change needs a new version of the
+/// format.
 macro_rules! settings {
     (
         $(#[$about:meta])*

@@ -1,4 +1,4 @@
-//! Which controller a phase uses: a recipe that can be written down and built.
+//! The recipe of a phase's controller, which can be stored and built.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,18 +23,18 @@ pub enum ControllerSpec {
     Random,
     /// A recurrent policy trained with REINFORCE.
     Reinforce(ReinforceSettings),
-    /// Regularised evolution.
+    /// Regularized evolution.
     Evolution(Evolution),
     /// Hill climbing with restarts.
     Local(Local),
     /// NSGA-II.
     Nsga2(Nsga2),
-    /// What a surrogate fitted to the trials so far proposes.
+    /// Search guided by a surrogate that is fitted to the trials so far.
     Guided(Guided),
 }
 
 impl Default for ControllerSpec {
-    /// The paper's controller.
+    /// REINFORCE with its default settings, the controller of Codesign-NAS.
     fn default() -> Self {
         Self::Reinforce(ReinforceSettings::default())
     }
@@ -53,7 +53,7 @@ impl ControllerSpec {
         ]
     }
 
-    /// The settings, which know everything else of their controller.
+    /// The settings, through which everything else of the controller is reached.
     fn controller_settings(&self) -> &dyn ControllerSettings {
         match self {
             Self::Random => &RandomSettings,
@@ -65,12 +65,12 @@ impl ControllerSpec {
         }
     }
 
-    /// The words in which documents present the controller.
+    /// The description of the controller for documents.
     pub fn about(&self) -> &'static About {
         self.controller_settings().about()
     }
 
-    /// The name it has in scripts and reports.
+    /// The name in scripts and reports.
     pub fn name(&self) -> &'static str {
         self.about().name
     }
@@ -80,7 +80,8 @@ impl ControllerSpec {
         self.controller_settings().declared()
     }
 
-    /// The settings as the lines of a table of Markdown: option, default (their value here), range, meaning.
+    /// The settings as the lines of a Markdown table: option, default (here the current value), range,
+    /// meaning.
     pub fn settings_table(&self) -> Vec<String> {
         table(self.controller_settings())
     }
@@ -88,7 +89,7 @@ impl ControllerSpec {
     /// Checks every setting against its range.
     ///
     /// # Errors
-    /// [`SearchError::Setting`] for the first that is out of range.
+    /// [`SearchError::Setting`] for the first setting that is out of range.
     pub fn validate(&self) -> Result<(), SearchError> {
         self.controller_settings().validate()
     }
@@ -96,10 +97,10 @@ impl ControllerSpec {
     /// Builds the controller.
     ///
     /// Its random numbers come from the streams of `seed` whose names begin with `stream_name`, so
-    /// controllers of different phases get different names.
+    /// controllers of different phases need different names.
     ///
     /// # Errors
-    /// [`SearchError::Setting`] for a setting out of its range or a search without choices.
+    /// [`SearchError::Setting`] for a setting out of its range, or a search that is empty or too large.
     pub fn build(
         &self,
         space: SearchSpace,
@@ -208,7 +209,7 @@ mod tests {
         space
     }
 
-    /// Two costs that pull apart; some points are rejected, some fail.
+    /// Two conflicting costs; some points are infeasible, some fail.
     fn judge(point: &[u16]) -> Feedback {
         let [a, b, c, d, _] = [0, 1, 2, 3, 4].map(|i| f64::from(point[i]));
         if point[2] == 7 {

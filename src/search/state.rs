@@ -1,4 +1,4 @@
-//! How a controller's state is written down: two bytes that say what it is, then postcard.
+//! The encoding of a controller's state: a byte for the kind, a byte for the version, then postcard.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,12 +11,12 @@ pub struct Format {
     pub name: &'static str,
     /// The first byte: the kind of controller.
     pub kind: u8,
-    /// The second byte: the version of the layout that this program writes and reads.
+    /// The second byte: the version of the layout.
     pub version: u8,
 }
 
 impl Format {
-    /// Writes a state.
+    /// Encodes a state.
     ///
     /// # Errors
     /// [`SearchError::State`] if it cannot be written.
@@ -25,7 +25,7 @@ impl Format {
             .map_err(|error| SearchError::State(format!("it cannot be written: {error}")))
     }
 
-    /// Reads a state; nothing may be missing and nothing may be left over.
+    /// Decodes a state, which must take up all the bytes.
     ///
     /// # Errors
     /// [`SearchError::State`] if the bytes are damaged or hold a state of another kind or version.

@@ -1,17 +1,17 @@
-//! A change since a run started.
+//! Changes since a run started.
 
 use std::fmt;
 
 use similar::TextDiff;
 
-/// Something that is not as it was when a run started.
+/// A change since a run started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// What changed.
+    /// The changed item.
     pub what: String,
-    /// What depends on it.
+    /// The effects of the change.
     pub affects: String,
-    /// How it changed, as a unified diff.
+    /// The change as a unified diff.
     pub diff: String,
 }
 
@@ -23,13 +23,13 @@ impl fmt::Display for Change {
 }
 
 impl Change {
-    /// Changes as a text.
+    /// Formats changes as a text.
     pub fn list(changes: &[Self]) -> String {
         changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 }
 
-/// How a text changed, as a unified diff.
+/// The change of a text, as a unified diff.
 pub fn diff(name: &str, before: &str, after: &str) -> String {
     TextDiff::from_lines(before, after)
         .unified_diff()
@@ -37,7 +37,7 @@ pub fn diff(name: &str, before: &str, after: &str) -> String {
         .to_string()
 }
 
-/// How a line changed, as the body of a unified diff.
+/// The change of a line, as the body of a unified diff.
 pub fn one_line(before: &str, now: &str) -> String {
     format!("-{before}\n+{now}\n")
 }

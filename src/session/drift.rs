@@ -1,4 +1,4 @@
-//! What is not as it was when a run started, and what that affects.
+//! The changes since a run started, and their effects.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,10 +10,10 @@ use crate::accel::registry;
 use crate::script::{ScriptChanges, Settings};
 use crate::store::{RunRecord, Store};
 
-/// All that is not as it was when a run started: script texts, the file with its settings, the
-/// program, models.
+/// Lists the changes since a run started: of script texts, of the file with its settings, of the program, of
+/// models.
 ///
-/// Comments and layout of scripts, and settings that decide nothing but speed, count for nothing.
+/// Comments and layout of scripts, and settings that affect only speed, are ignored.
 ///
 /// # Errors
 /// The settings file cannot be read, or the store fails.
@@ -116,7 +116,7 @@ fn script_changes(
         .collect())
 }
 
-/// What the settings file says otherwise than when the run started.
+/// The change of the settings file since the run started.
 fn setting_changes(known: &RunRecord) -> Result<Option<Change>, SessionError> {
     let Some(before) = known.defaults.as_object() else { return Ok(None) };
     let now = to_stored(&read_settings(Path::new(&known.file))?)?;
@@ -146,8 +146,8 @@ fn setting_changes(known: &RunRecord) -> Result<Option<Change>, SessionError> {
     }))
 }
 
-/// The settings of a fork of a run: what the settings file says, and what the command line said when the
-/// run started.
+/// The settings of a fork of a run: those of the settings file now, and those that the command line gave when
+/// the run started.
 pub(super) fn forked_settings(known: &RunRecord) -> Result<Settings, SessionError> {
     let mut now = to_stored(&read_settings(Path::new(&known.file))?)?;
     let Some(before) = known.defaults.as_object() else {
@@ -171,7 +171,7 @@ pub(super) fn forked_settings(known: &RunRecord) -> Result<Settings, SessionErro
     stored_settings(&RunRecord { settings: now, ..known.clone() })
 }
 
-/// What a setting decides; `None` if it is nothing but speed.
+/// The effect of a setting; `None` if it affects only speed.
 fn effect(name: &str) -> Option<&'static str> {
     match name.split_once('.').map_or(name, |(group, _)| group) {
         "threads" => None,

@@ -1,4 +1,4 @@
-//! How far runs came, and what ended those that are finished.
+//! The progress of stored runs, and the reasons that finished ones ended.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,19 +10,19 @@ use crate::run::{Experiment, Progress, RunError, Threshold};
 use crate::script::Script;
 use crate::store::{Reader, RunRecord};
 
-/// What ended a finished run.
+/// Reasons that a run finished.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EndReason {
-    /// Its limit of trials.
+    /// The limit of trials.
     Limit(u64),
     /// A threshold that could no longer hold, with the value of its quantity.
     Threshold(Threshold, f64),
-    /// Its schedule, which has no more phases.
+    /// The schedule, which has no more phases.
     Schedule,
 }
 
 impl EndReason {
-    /// What ended a finished run with some thresholds.
+    /// Finds the reason that a run with the given thresholds finished.
     ///
     /// # Errors
     /// The store fails.
@@ -47,15 +47,15 @@ impl EndReason {
     }
 }
 
-/// Whether the last phase of a run has all its trials. A limit of trials that ends a run where a phase ends
-/// finds the run in the phase that follows.
+/// Returns true if the last phase of a run has all its trials. A limit of trials that coincides with the end
+/// of a phase stops the run in the phase that follows.
 fn is_last_phase_over(run: &RunRecord) -> bool {
     let end = run.phases.last().and_then(|phase| Some(phase.first_step + phase.steps?));
     end.is_some_and(|end| run.trials >= end)
 }
 
-/// The threshold that ended a finished run, with what is known of it, in words; by the script that the run
-/// started with, if that can still be loaded.
+/// Describes the threshold that ended a finished run, with the value of its quantity; `None` if no threshold
+/// did. The script that the run started with is used; if it cannot be loaded, the result is `None`.
 ///
 /// # Errors
 /// Its settings cannot be read, or the store fails.
@@ -74,7 +74,8 @@ pub fn lost_threshold(
     })
 }
 
-/// The script that a run started with, if it may have thresholds that stop a run.
+/// The script that a run started with; `None` if it cannot be loaded or cannot have thresholds that stop a
+/// run.
 fn script_with_stops(
     data: Option<&Path>,
     store: &dyn Reader,
@@ -96,7 +97,7 @@ fn script_with_stops(
     Ok(Script::of_text(&path, &text, &settings, data).ok())
 }
 
-/// How far a run has come, by its stored trials.
+/// Computes the progress of a run from its stored trials.
 ///
 /// # Errors
 /// The store fails, or a trial lacks an objective.

@@ -1,4 +1,4 @@
-//! How an experiment, a run or a sweep refuses to begin or to go on.
+//! Reasons that an experiment, a run or a sweep cannot start or continue.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,10 @@ use crate::run::RunError;
 use crate::script::{Diagnostic, ScriptError, Sources, SweepPairsError};
 use crate::store::StoreError;
 
-/// How an experiment, a run or a sweep refuses to begin or to go on.
+/// Reasons that an experiment, a run or a sweep cannot start or continue.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// The file is neither a script nor settings.
+    /// The file is neither a script nor a settings file.
     #[error("{path} is not an experiment")]
     NotAnExperiment {
         /// The file.
@@ -19,20 +19,20 @@ pub enum SessionError {
     /// The experiment cannot be loaded.
     #[error(transparent)]
     Script(#[from] ScriptError),
-    /// A function of the experiment fails, at a place that is known.
+    /// A function of the experiment fails, at a known place.
     #[error("{diagnostic}")]
     Call {
-        /// What is said before it.
+        /// The text before the message.
         head: Option<String>,
-        /// What is wrong and where.
+        /// The message and its place.
         diagnostic: Box<Diagnostic>,
-        /// The texts that it points into.
+        /// The texts that the place refers to.
         sources: Sources,
     },
     /// The experiment fails, for a reason without a place.
     #[error("{0}")]
     Failed(String),
-    /// Texts of parts that give no point of the space.
+    /// Texts of parts do not give a point of the space.
     #[error("{0}")]
     Point(String),
     /// The pairs of a sweep cannot be made.
@@ -41,13 +41,13 @@ pub enum SessionError {
     /// The store refuses.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The run stops.
+    /// The run stops with an error.
     #[error(transparent)]
     Run(RunError),
-    /// Settings that have no stored form.
+    /// The settings cannot be stored.
     #[error("the settings cannot be stored: {0}")]
     Unstorable(serde_json::Error),
-    /// Settings in the store that are none.
+    /// The stored settings cannot be read.
     #[error(
         "the settings of run `{run}` cannot be read{}: {error}",
         if *.is_doubtful { ", as its record was read from a damaged page" } else { "" }
@@ -55,9 +55,9 @@ pub enum SessionError {
     StoredSettings {
         /// The run's name.
         run: String,
-        /// Whether its record was read from a damaged page.
+        /// True if its record was read from a damaged page.
         is_doubtful: bool,
-        /// What is wrong with them.
+        /// The error of reading the settings.
         error: serde_json::Error,
     },
     /// The run's experiment changed.
@@ -65,10 +65,10 @@ pub enum SessionError {
     Changed {
         /// The run's name.
         run: String,
-        /// What changed.
+        /// The changes.
         changes: Vec<Change>,
     },
-    /// A run of which nothing is known but its trials.
+    /// Nothing is known of the run but its trials.
     #[error(
         "the record of run `{run}` was lost with a damaged store, so that its experiment is not known"
     )]
@@ -76,7 +76,7 @@ pub enum SessionError {
         /// The run's name.
         run: String,
     },
-    /// A run of which something was lost: what comes next would be another's.
+    /// Something of the run was lost, so that the next trials would be those of another run.
     #[error(
         "run `{run}` was salvaged from a damaged store, and {}",
         if *.record { "its record is lost or doubtful" } else { "trials of it are lost" }
@@ -84,27 +84,27 @@ pub enum SessionError {
     Lost {
         /// The run's name.
         run: String,
-        /// Whether its record is lost or doubtful.
+        /// True if its record is lost or doubtful.
         record: bool,
-        /// Whether its experiment is known.
+        /// True if its experiment is known.
         is_known: bool,
     },
-    /// A run that came to its end.
+    /// The run is finished.
     #[error("run `{run}` is finished{why}")]
     Finished {
         /// The run's name.
         run: String,
-        /// What ended it.
+        /// The reason that it ended, as the end of the message.
         why: String,
-        /// What to do instead.
+        /// The text of the help.
         help: String,
     },
-    /// A limit of fewer trials than there are.
+    /// The limit is below the number of trials.
     #[error("run `{run}` has {trials} trials already, more than {steps}")]
     Fewer {
         /// The run's name.
         run: String,
-        /// Its trials.
+        /// The number of its trials.
         trials: u64,
         /// The limit.
         steps: u64,
@@ -118,7 +118,7 @@ impl From<SweepPairsError> for SessionError {
 }
 
 impl SessionError {
-    /// What to do about it.
+    /// The help for the error, if there is any.
     pub fn help(&self) -> Option<String> {
         Some(match self {
             Self::NotAnExperiment { .. } => {

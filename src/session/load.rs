@@ -1,4 +1,4 @@
-//! An experiment as it was loaded: its script with the settings.
+//! A loaded experiment: a script with its settings.
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -18,7 +18,7 @@ use crate::space::Point;
 use crate::store::{RunRecord, Store};
 use crate::util::rng::stream;
 
-/// An experiment as it was loaded: its script with the settings.
+/// A loaded experiment: a script with its settings.
 pub struct Loaded {
     /// The script.
     pub script: Script,
@@ -28,18 +28,18 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// The file that it was loaded from.
+    /// The file of the experiment.
     pub fn file(&self) -> &Path {
         &self.file
     }
 
-    /// The number of threads on which its points are evaluated.
+    /// The number of threads that evaluate its points.
     pub fn threads(&self) -> usize {
         self.settings.threads()
     }
 
-    /// The record of a new run, with the script's texts in the store; it is not yet a run of the store
-    /// ([`Store::create_run`]).
+    /// Creates the record of a new run, and puts the script's texts into the store. The record itself is not
+    /// yet in the store ([`Store::create_run`]).
     ///
     /// # Errors
     /// The settings file cannot be read again, or the store fails.
@@ -68,13 +68,13 @@ impl Loaded {
         })
     }
 
-    /// Keeps the experiment's trainings and estimates in a store.
+    /// Keeps the experiment's training runs and estimates in a store.
     pub fn keep_in(&self, store: &Arc<Store>) {
         self.script.host().estimates().keep_in(Arc::new(StoredEstimates(store.clone())));
         self.script.host().trainer().keep_in(Arc::new(StoredTrainings(store.clone())));
     }
 
-    /// Carries out a run of the store from where its journal ends.
+    /// Continues a run of the store from the end of its journal, or starts it.
     ///
     /// # Errors
     /// The run stops, or the store fails.
@@ -91,10 +91,10 @@ impl Loaded {
         runner.run().map_err(|error| self.explain(error))
     }
 
-    /// A point with some parts given as texts (`part=text`) and the others drawn by the seed.
+    /// A point with some parts given as texts (`part=text`); the others are drawn with the seed.
     ///
     /// # Errors
-    /// A part that there is not, or a text that is no option of it.
+    /// A part is unknown, or a text is not one of its options.
     pub fn point(&self, at: &[String]) -> Result<Point, SessionError> {
         let wrong = |error: &dyn std::fmt::Display| SessionError::Point(error.to_string());
         let space = self.script.space();
@@ -114,7 +114,7 @@ impl Loaded {
         Ok(point)
     }
 
-    /// The error of a function of the script, with its source line where one is behind it.
+    /// The error of a function of the script, with its source line if that is known.
     pub fn failure(&self, failure: &Failure) -> SessionError {
         match failure.cause::<Diagnostic>() {
             Some(diagnostic) => self.call(None, diagnostic.clone()),
@@ -127,7 +127,7 @@ impl Loaded {
         SessionError::Call { head, diagnostic: Box::new(diagnostic), sources }
     }
 
-    /// An error of a run, with the script's source line where one is behind it.
+    /// The error of a run, with the script's source line if that is known.
     pub fn explain(&self, error: RunError) -> SessionError {
         let (head, failure) = match &error {
             RunError::Threshold(error) => {
@@ -158,10 +158,11 @@ impl Loaded {
 /// Loads the experiment of a file: a .rhai script, or a .yaml file that names one with its settings.
 ///
 /// `set` overrides settings (`seed`, `steps`, `limits.NAME`, ...) and arguments of the script, each as
-/// `key=value`. `data` is the folder of benchmark tables and image sets, else the settings' own, else `data`.
+/// `key=value`. `data` is the folder of benchmark tables and image sets; by default that of the settings,
+/// else `data`.
 ///
 /// # Errors
-/// The file is not an experiment, or something in it, or an override, is wrong.
+/// The file is not an experiment, or something in it or an override is wrong.
 pub fn load(file: &Path, set: &[String], data: Option<&Path>) -> Result<Loaded, SessionError> {
     let mut settings = read_settings(file)?;
     for assignment in set {
@@ -188,13 +189,12 @@ pub fn load_with(
 /// Loads the experiment of a stored run as it is now, with the run's settings.
 ///
 /// # Errors
-/// As [`load`], and settings in the store that are none.
+/// As [`load`], or the stored settings cannot be read.
 pub fn load_run(record: &RunRecord, data: Option<&Path>) -> Result<Loaded, SessionError> {
     load_with(Path::new(&record.file), stored_settings(record)?, data)
 }
 
-/// The folder of benchmark tables and image sets: the one that is asked for, else the settings' own, else
-/// `data`.
+/// The folder of benchmark tables and image sets: `asked`, else that of the settings, else `data`.
 pub fn data_folder(asked: Option<&Path>, settings: Option<&Settings>) -> PathBuf {
     let setting = || settings.and_then(|settings| settings.data.clone());
     asked.map(Path::to_path_buf).or_else(setting).unwrap_or_else(|| PathBuf::from("data"))
@@ -215,7 +215,7 @@ pub fn read_settings(file: &Path) -> Result<Settings, SessionError> {
     }
 }
 
-/// The settings that a stored run was started with.
+/// The settings with which a stored run was started.
 ///
 /// # Errors
 /// They cannot be read.
@@ -227,7 +227,7 @@ pub fn stored_settings(record: &RunRecord) -> Result<Settings, SessionError> {
     })
 }
 
-/// Settings as the store keeps them.
+/// Converts settings to the form that the store keeps.
 pub(super) fn to_stored(settings: &Settings) -> Result<serde_json::Value, SessionError> {
     serde_json::to_value(settings).map_err(SessionError::Unstorable)
 }

@@ -1,5 +1,5 @@
-//! What decides whether a run may begin or go on, usable without the commands: an experiment is loaded, a
-//! run started, resumed or forked, a space swept.
+//! Loading experiments, starting, resuming and forking runs, and sweeping spaces, without the command line.
+//! Runs that cannot continue with the same trials are refused.
 //!
 //! ```
 //! use std::path::Path;

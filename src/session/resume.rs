@@ -1,4 +1,4 @@
-//! Going on with a run, or starting a new one from it.
+//! Resuming a run, or forking a new one from it.
 
 use std::path::{Path, PathBuf};
 
@@ -9,20 +9,21 @@ use super::load::{Loaded, load_with, stored_settings, to_stored};
 use crate::run::Experiment;
 use crate::store::{RunRecord, Status, Store, SweepRecord};
 
-/// Settings that differ from those of the run that goes on or is forked.
+/// Settings that override those of the run that is resumed or forked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
-    /// The most trials of the whole run.
+    /// The limit of trials of the whole run.
     pub steps: Option<u64>,
     /// The folder of benchmark tables and image sets.
     pub data: Option<PathBuf>,
 }
 
-/// Loads the experiment of an interrupted run, which [`Loaded::run`] brings to the same trials as if it
-/// had never been interrupted. Of a sweep the caller goes on with [`Sweep::resume`](super::Sweep::resume).
+/// Loads the experiment of an interrupted run. [`Loaded::run`] then continues with the same trials as an
+/// uninterrupted run; a sweep is continued through [`Sweep::resume`](super::Sweep::resume).
 ///
 /// # Errors
-/// Something that decides the run changed, or is lost, or the run is finished.
+/// Something that decides the run has changed or is lost, the run is finished, or the limit of trials is
+/// below their number.
 pub fn resume(
     store: &Store,
     run: &str,
@@ -51,12 +52,12 @@ pub fn resume(
     Ok((experiment, known))
 }
 
-/// Loads the experiment of a run as it is now, with the same settings, and makes the record of a new run, which
-/// is not yet in the store ([`Store::create_run`]). That of a sweep needs
+/// Loads the experiment of a run as it is now, with the same settings, and creates the record of a new run.
+/// The record is not yet in the store ([`Store::create_run`]); that of a sweep needs
 /// [`Sweep::describe`](super::Sweep::describe).
 ///
 /// # Errors
-/// The experiment is not known, or cannot be loaded.
+/// The experiment is unknown, or cannot be loaded.
 pub fn fork(
     store: &Store,
     run: &str,
@@ -75,14 +76,14 @@ pub fn fork(
     Ok((experiment, record))
 }
 
-/// Refuses to go on with a run of which something was lost: what comes next would be another's.
+/// Refuses a run of which something was lost, as the next trials would be those of another run.
 fn refuse_lost(known: &RunRecord) -> Result<(), SessionError> {
     let Some(lost) = &known.lost else { return Ok(()) };
     let is_known = !known.file.is_empty();
     Err(SessionError::Lost { run: known.name.clone(), record: lost.record, is_known })
 }
 
-/// Refuses to go on with a finished run, unless more trials are asked for than a limit had allowed.
+/// Refuses a finished run, unless a limit or a threshold ended it and more trials are asked for.
 fn refuse_finished(
     store: &Store,
     known: &RunRecord,
@@ -120,7 +121,7 @@ fn refuse_finished(
     }
 }
 
-/// Refuses a limit of fewer trials than there are.
+/// Refuses a limit below the number of trials.
 fn refuse_fewer(name: &str, trials: u64, steps: Option<u64>) -> Result<(), SessionError> {
     match steps.filter(|&steps| steps < trials) {
         Some(steps) => Err(SessionError::Fewer { run: name.to_owned(), trials, steps }),

@@ -24,24 +24,24 @@ use crate::sweep::{
 };
 use crate::util::deep_stack::pool;
 
-/// A sweep with its pairs at hand.
+/// A sweep with its pairs, ready to run.
 pub struct Sweep<'e> {
     plan: SweepPlan,
     pairs: SweepPairs<'e>,
     experiment: &'e Loaded,
 }
 
-/// How far a sweep came.
+/// The result of a sweep.
 pub struct Swept {
-    /// Whether it came to its end.
+    /// The way in which it ended.
     pub end: End,
     /// Its record.
     pub record: RunRecord,
-    /// Configurations that have latencies of their own, where that is known.
+    /// The number of classes of configurations with different latencies, if it is known.
     pub classes: Option<usize>,
 }
 
-/// A sweep of a store on its way.
+/// The progress of a sweep in a store.
 struct Course<'c> {
     store: &'c Store,
     record: RunRecord,
@@ -50,9 +50,9 @@ struct Course<'c> {
 }
 
 impl<'e> Sweep<'e> {
-    /// Reads what the script asks for and gets the accuracies.
+    /// Evaluates the script's `sweep()` and loads the accuracies.
     ///
-    /// `cache` is the folder where what takes long to compute is kept.
+    /// `cache` is the folder of results that take long to compute.
     ///
     /// # Errors
     /// The script's `sweep()` fails or is wrong, a table is missing or damaged, or there are no pairs, or too
@@ -64,7 +64,7 @@ impl<'e> Sweep<'e> {
         Ok(Self { plan, pairs, experiment })
     }
 
-    /// The record of a new sweep, which is not yet in the store ([`Store::create_run`]).
+    /// Creates the record of a new sweep, which is not yet in the store ([`Store::create_run`]).
     ///
     /// # Errors
     /// As [`Loaded::record`].
@@ -78,7 +78,7 @@ impl<'e> Sweep<'e> {
         Ok(record)
     }
 
-    /// Refuses to go on with a stored sweep of other data or models.
+    /// Checks that a stored sweep can be resumed: its data and models are the same.
     ///
     /// # Errors
     /// [`SessionError::Changed`], with the changes.
@@ -96,7 +96,7 @@ impl<'e> Sweep<'e> {
         }
     }
 
-    /// The versions and hashes of what the numbers come from.
+    /// The versions and hashes of the data and models behind the numbers.
     fn data(&self) -> BTreeMap<String, String> {
         let mut data = registry::versions();
         if let SweepPairs::OneByOne(_) = self.pairs {
@@ -112,8 +112,8 @@ impl<'e> Sweep<'e> {
         data
     }
 
-    /// The data and models that are not those of a record. What only evaluations use is known, and compared,
-    /// once one of them has used it.
+    /// The data and models that differ from those of a record. Those that only evaluations use are recorded,
+    /// and compared, once an evaluation has used them.
     pub fn changes(&self, record: &RunRecord) -> Vec<Change> {
         let now = self.size();
         let before = record.sweep.as_ref().map(|sweep| (sweep.networks, sweep.configurations));
@@ -152,7 +152,7 @@ impl<'e> Sweep<'e> {
         }
     }
 
-    /// Notes in a record what the sweep is about.
+    /// Describes the sweep in a record: its data, objectives and numbers of pairs.
     pub fn describe(&self, record: &mut RunRecord) {
         let (networks, configurations) = self.size();
         let left_out = self.networks().map_or(0, SweepNetworks::left_out);
@@ -176,7 +176,7 @@ impl<'e> Sweep<'e> {
         });
     }
 
-    /// Sweeps from where the last checkpoint is; `observer` is told how far it has come.
+    /// Runs the sweep from the last checkpoint; `observer` receives its progress.
     ///
     /// # Errors
     /// A pair that is kept cannot be judged, or the store fails.
@@ -273,7 +273,7 @@ fn failed(error: impl std::fmt::Display) -> SessionError {
     SessionError::Run(RunError::Sweep(error.to_string()))
 }
 
-/// What the script says of a pair: its own metrics, which must agree with the sweep's, and reward.
+/// Adds the script's own metrics of a pair, which must agree with the sweep's, and its reward.
 fn judge(experiment: &Loaded, point: &Point, mut metrics: Metrics) -> Result<Judged, Failure> {
     let script = &experiment.script;
     if script.defines("evaluate") {

@@ -6,13 +6,14 @@ use super::input::{Input, duration_s, on_frontier};
 use super::run_context::Facts;
 use crate::store::Stretch;
 
-/// Where the values of a variable are in a stretch.
+/// The source of a variable's values in a stretch.
 pub(super) enum Column<'s> {
     Constant(Dynamic),
     Values(&'s [f64]),
-    /// A text by its place among the parts.
+    /// The texts of the part with this index; `None` if the stretch lacks the part.
     Text(Option<usize>),
-    /// Texts by their places, and whether a trial that lacks one has `()` in its place.
+    /// The texts of parts by their indices. The flag is true if a missing text is `()`, false if it is left
+    /// out.
     Texts(Vec<(&'s str, Option<usize>)>, bool),
     Of(&'s Input),
 }
@@ -82,7 +83,7 @@ impl<'s> Column<'s> {
     }
 }
 
-/// A number of a column; one that is not a number stands for none.
+/// A number of a column; `()` for NaN.
 fn number(value: f64) -> Dynamic {
     if value.is_nan() { Dynamic::UNIT } else { value.into() }
 }

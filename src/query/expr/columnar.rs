@@ -1,7 +1,7 @@
-//! Conditions that compare columns with numbers and texts, answered from the columns.
+//! Conditions that compare columns with numbers and texts, evaluated on the columns.
 //!
-//! They give what the interpreter gives: a whole number and a measure compare as measures; nothing,
-//! `()`, equals nothing only and is neither less nor more than anything.
+//! The results are those of the interpreter: whole numbers compare with measures as floats; `()` equals only
+//! itself and is neither less nor more than anything.
 
 use rhai::{Expr, FnCallExpr};
 
@@ -9,10 +9,10 @@ use super::input::{Input, duration_s, on_frontier};
 use super::run_context::Facts;
 use crate::store::Stretch;
 
-/// Whole numbers up to this are exact as measures.
+/// Whole numbers up to this are exact as `f64`.
 const EXACT: u64 = 1 << 53;
 
-/// A condition of comparisons.
+/// A condition that is evaluated without the interpreter.
 #[derive(Clone, Debug)]
 pub(super) enum Condition {
     Constant(bool),
@@ -23,7 +23,7 @@ pub(super) enum Condition {
     All(Vec<Self>),
     Any(Vec<Self>),
     Numbers(Operand, Relation, Operand),
-    /// Whether a text is (or, `false`, is not) a given one.
+    /// A comparison of a text with a constant: true tests for equality, false for inequality.
     Text(TextColumn, String, bool),
 }
 
@@ -37,7 +37,7 @@ pub(super) enum Relation {
     MoreOrEqual,
 }
 
-/// What is compared; nothing is not a number.
+/// An operand of a comparison; missing values are NaN.
 #[derive(Clone, Debug)]
 pub(super) enum Operand {
     Number(f64),
@@ -55,7 +55,7 @@ pub(super) enum TextColumn {
 }
 
 impl Condition {
-    /// The condition that an expression is, if it is one of comparisons.
+    /// Converts an expression; `None` if it needs the interpreter.
     pub(super) fn of<'i>(
         expression: &Expr,
         input: &impl Fn(&str) -> Option<&'i Input>,
@@ -83,7 +83,7 @@ impl Condition {
         }
     }
 
-    /// As [`Self::of`], of a call.
+    /// Converts a call like [`Self::of`].
     pub(super) fn of_call<'i>(
         call: &FnCallExpr,
         input: &impl Fn(&str) -> Option<&'i Input>,
@@ -122,7 +122,7 @@ impl Condition {
         Some(Self::Text(column, text, is))
     }
 
-    /// For each trial of a stretch, whether the condition holds.
+    /// Evaluates the condition for each trial of a stretch.
     pub(super) fn holds(&self, facts: &Facts, stretch: &Stretch) -> Vec<bool> {
         let trials = 0..stretch.len();
         match self {

@@ -1,4 +1,4 @@
-//! What compiles expressions, with the functions of a script at hand or without.
+//! The compiler of expressions, with or without the functions of a script.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,14 +17,14 @@ use crate::script::{
 };
 use crate::store::{Reader, RunRecord, StoreError};
 
-/// What compiles expressions.
+/// A compiler of expressions.
 #[derive(Clone)]
 pub struct Asker {
     pub(super) engine: Arc<Engine>,
     pub(super) limits: Limits,
-    /// The texts of the script whose functions are at hand.
+    /// The texts of the script whose functions expressions can call.
     pub(super) sources: Sources,
-    /// The time that expressions have taken so far, on all threads.
+    /// The nanoseconds that expressions have taken so far, on all threads.
     pub(super) spent: Arc<AtomicU64>,
 }
 
@@ -35,7 +35,7 @@ impl Default for Asker {
 }
 
 impl Asker {
-    /// With the functions of the language alone.
+    /// Creates a compiler with the functions of the language alone.
     pub fn of_language(limits: &Limits) -> Self {
         Self {
             engine: Arc::new(plain(limits)),
@@ -45,7 +45,7 @@ impl Asker {
         }
     }
 
-    /// With the functions of a script's file at hand.
+    /// Creates a compiler with the functions of a script's file.
     ///
     /// # Errors
     /// The script cannot be loaded.
@@ -64,11 +64,11 @@ impl Asker {
         Ok(Self::of_core(core))
     }
 
-    /// With the functions of a run's stored script at hand, if some expressions call any of them; `set` changes
-    /// the run's settings, as [`Settings::set`] does.
+    /// Creates a compiler with the functions of a run's stored script, if some of the expressions call any of
+    /// them. `set` changes the run's settings, like [`Settings::set`].
     ///
     /// # Errors
-    /// The store fails.
+    /// The store fails. The inner error is that of the settings or of the script.
     pub fn of_run(
         reader: &dyn Reader,
         record: &RunRecord,
@@ -101,8 +101,8 @@ impl Asker {
         Self { engine: Arc::new(engine), limits, sources, spent: Arc::default() }
     }
 
-    /// Runs evaluations within what is left of the time of the whole query. It is the time of expressions on
-    /// all threads: reading the store does not count.
+    /// Runs evaluations within the remaining time of the whole query. That is the time of expressions on all
+    /// threads; reading the store does not count.
     pub(super) fn share<T>(
         &self,
         evaluate: impl FnOnce() -> Result<T, Box<EvalAltResult>>,
@@ -117,7 +117,7 @@ impl Asker {
         result
     }
 
-    /// The message of an evaluation that failed, which names the limit that it reached.
+    /// Explains a failed evaluation, and names the limit if it reached one.
     pub(super) fn diagnose(&self, error: &EvalAltResult, label: &str) -> Diagnostic {
         let mut diagnostic = Explainer::new(&self.engine, &self.sources).explain(error, label);
         let mut inner = error;
@@ -142,7 +142,7 @@ impl Asker {
     }
 }
 
-/// Whether a script seems to define a function, without compiling it.
+/// Returns true if the text of a script seems to define a function; it is not compiled.
 fn defines(text: &str, name: &str) -> bool {
     text.split("fn ").skip(1).any(|rest| {
         let rest = rest.trim_start().strip_prefix(name);

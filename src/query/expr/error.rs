@@ -2,12 +2,12 @@
 
 use crate::script::{Diagnostic, Sources};
 
-/// A query that cannot be answered.
+/// The error of a query that cannot be answered.
 #[derive(Debug, thiserror::Error)]
 #[error("{diagnostic}")]
 pub struct QueryError {
-    /// What is wrong and where.
+    /// The message and its place.
     pub diagnostic: Box<Diagnostic>,
-    /// The text it points into.
+    /// The texts that the place refers to.
     pub sources: Sources,
 }

@@ -15,8 +15,7 @@ use crate::script::{Diagnostic, Sources, again, of_parse_error, shallow};
 use crate::store::Stretch;
 use crate::util::suggest::nearest;
 
-/// What there is in some runs: the names that an expression may mention beside those that are always
-/// there.
+/// The names in some runs that an expression may mention beside the built-in ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
     /// The metrics.
@@ -28,7 +27,7 @@ pub struct Known {
 }
 
 impl Known {
-    /// Adds what a stretch has.
+    /// Adds the metrics and parts of a stretch.
     pub fn add(&mut self, stretch: &Stretch) {
         let add = |names: &mut BTreeSet<String>, more: &[String]| {
             for name in more {
@@ -41,7 +40,7 @@ impl Known {
         add(&mut self.parts, stretch.parts());
     }
 
-    /// Adds what facts have.
+    /// Adds the arguments of a run.
     pub fn add_facts(&mut self, facts: &Facts) {
         self.args.extend(facts.arguments());
     }
@@ -60,7 +59,7 @@ impl Asker {
     /// Compiles an expression; messages call its text `label`.
     ///
     /// # Errors
-    /// It does not parse.
+    /// The text does not parse.
     pub fn expression(&self, label: &str, text: &str) -> Result<Expression, QueryError> {
         let sources = Sources::default();
         for (label, text) in self.sources.all() {
@@ -86,20 +85,20 @@ impl Expression {
         Self { asker, ast, label: label.to_owned(), mentioned, sources }
     }
 
-    /// Whether a variable is mentioned.
+    /// Returns true if the expression mentions a variable.
     pub fn mentions(&self, name: &str) -> bool {
         self.mentioned.variables.contains_key(name)
     }
 
-    /// Whether every name it mentions is known.
+    /// Returns true if all names that it mentions are known.
     pub fn is_known(&self, known: &Known) -> bool {
         self.unknown(known).is_none()
     }
 
-    /// Makes it ready for runs with the given names.
+    /// Binds the expression to runs with the given names.
     ///
     /// # Errors
-    /// It mentions a name that there is not.
+    /// It mentions an unknown name.
     pub fn bind(self, known: &Known) -> Result<Bound, QueryError> {
         if let Some(diagnostic) = self.unknown(known) {
             return Err(self.refuse(diagnostic));
@@ -117,7 +116,7 @@ impl Expression {
             self.mentioned.variables.keys().map(|name| (name.into(), input(name))).collect();
         let of = |name: &str| inputs.iter().find(|(own, _)| own == name).map(|(_, input)| input);
         let (condition, direct) = match self.ast.statements() {
-            // The optimiser makes a call of an expression that is one.
+            // The optimizer makes a call of an expression that is one.
             [Stmt::FnCall(call, _)] => (Condition::of_call(call, &of), None),
             [Stmt::Expr(whole)] => {
                 let direct = match whole.as_ref() {
@@ -133,7 +132,7 @@ impl Expression {
         Ok(Bound { expression: self, inputs, condition, direct })
     }
 
-    /// What is wrong with the first name that there is not.
+    /// The diagnostic of the first unknown name; `None` if all are known.
     fn unknown(&self, known: &Known) -> Option<Diagnostic> {
         let built_in = || BUILT_IN.iter().map(|(name, _)| *name);
         let mut wrong: Vec<(Position, String, Vec<&str>)> = Vec::new();
@@ -176,27 +175,27 @@ impl Expression {
     }
 }
 
-/// The name that may have been meant by another, or all names if there is none.
+/// The closest known name to an unknown one, or all names if none is close.
 fn best<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
     let names: Vec<&str> = names.collect();
     let near = nearest(name, names.iter().copied()).first().copied();
     near.map_or(names, |near| vec![near])
 }
 
-/// An expression that is ready for the trials of some runs.
+/// An expression that is bound to the names of some runs.
 pub struct Bound {
     expression: Expression,
     inputs: Vec<(ImmutableString, Input)>,
     condition: Option<Condition>,
-    /// The variable that is the whole expression.
+    /// The variable, if the expression consists of it alone.
     direct: Option<Input>,
 }
 
 impl Bound {
-    /// For each trial of a stretch, whether the expression holds.
+    /// Evaluates the condition for each trial of a stretch.
     ///
     /// # Errors
-    /// It fails for a trial, or gives something else than true or false.
+    /// It fails for a trial, or its value is neither true nor false.
     pub fn holds(&self, facts: &Facts, stretch: &Stretch) -> Result<Vec<bool>, QueryError> {
         match &self.condition {
             Some(condition) => Ok(condition.holds(facts, stretch)),
@@ -204,7 +203,7 @@ impl Bound {
         }
     }
 
-    /// As [`Self::holds`], by the interpreter whatever the expression.
+    /// Evaluates the condition like [`Self::holds`], but always with the interpreter.
     pub(super) fn holds_by_script(
         &self,
         facts: &Facts,
@@ -224,7 +223,7 @@ impl Bound {
         Ok(holds)
     }
 
-    /// The values of the expression for some trials of a stretch.
+    /// Evaluates the expression for some trials of a stretch, given by their indices.
     ///
     /// # Errors
     /// It fails for one of them.
@@ -247,12 +246,12 @@ impl Bound {
         Ok(values)
     }
 
-    /// Whether it is answered from the columns, without the interpreter.
+    /// Returns true if [`Self::holds`] reads the columns, without the interpreter.
     pub const fn is_native(&self) -> bool {
         self.condition.is_some()
     }
 
-    /// A message about the expression, with its beginning as the place.
+    /// Creates an error about the expression, at its beginning.
     pub fn refuse(&self, message: impl Into<String>) -> QueryError {
         let diagnostic = Diagnostic::new(message).at(Position::new(1, 1), &self.expression.label);
         self.expression.refuse(diagnostic)
@@ -299,7 +298,7 @@ impl Bound {
     }
 }
 
-/// A kind of value as people know it.
+/// The name of a type of values in messages.
 fn plain(kind: &str) -> &str {
     match kind {
         "f64" | "i64" => "a number",

@@ -3,7 +3,7 @@
 use super::run_context::Facts;
 use crate::store::Stretch;
 
-/// What a variable stands for.
+/// The meaning of a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Input {
     Step,
@@ -13,7 +13,7 @@ pub(super) enum Input {
     Failed,
     Reason,
     Run,
-    /// The texts of the parts, or of some of them.
+    /// The texts of all parts, or of the named ones.
     Point(Option<Vec<String>>),
     Metrics,
     Duration,
@@ -27,7 +27,7 @@ pub(super) enum Input {
     Part(String),
 }
 
-/// What an expression may see of a trial beside metrics and parts.
+/// The variables of a trial beside its metrics and parts.
 pub(super) static BUILT_IN: [(&str, Input); 16] = [
     ("step", Input::Step),
     ("phase", Input::Phase),
@@ -52,7 +52,7 @@ pub(super) fn duration_s(stretch: &Stretch, at: usize) -> f64 {
     stretch.effort(at).seconds()
 }
 
-/// Whether a trial is on the frontier of its run, as far as that was asked for.
+/// Returns true if a trial is on the frontier of its run; false if the frontier was not computed.
 pub(super) fn on_frontier(facts: &Facts, stretch: &Stretch, at: usize) -> bool {
     facts.frontier.as_ref().is_some_and(|frontier| frontier.contains(&stretch.step(at)))
 }

@@ -1,8 +1,8 @@
-//! Questions about stored trials: Rhai expressions over the values of a trial.
+//! Expressions of queries: Rhai expressions over the values of a trial.
 //!
-//! An [`Asker`] compiles expressions; one that is bound to what there is in some runs gives a value,
-//! or yes and no, for every trial of a stretch. Conditions that only compare columns with numbers and
-//! texts are answered from the columns, without the interpreter.
+//! An [`Asker`] compiles expressions. Bound to the names of some runs, an expression has a value, or is true
+//! or false, for every trial of a stretch. Conditions that only compare columns with numbers and texts are
+//! evaluated on the columns, without the interpreter.
 
 mod column;
 mod columnar;

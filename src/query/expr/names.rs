@@ -1,4 +1,4 @@
-//! What an expression mentions.
+//! The names that an expression mentions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,21 +7,21 @@ use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 /// The variables and functions that an expression mentions.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Mentioned {
-    /// Each variable, in the order of the names, with the place where it comes first.
+    /// The variables by name, each with the position of its first mention.
     pub variables: BTreeMap<String, Position>,
-    /// For variables of which only entries are asked (`point.hw`), these and where they come first.
+    /// The entries that are read from variables (`point.hw`), each with the position of its first mention.
     entries: BTreeMap<String, BTreeMap<String, Position>>,
     /// Variables that are used as a whole.
     whole: BTreeSet<String>,
-    /// Functions that are called, operators aside.
+    /// The functions that are called, except operators.
     pub functions: BTreeSet<String>,
 }
 
 impl Mentioned {
-    /// Looks through a compiled expression.
+    /// Collects the names in a compiled expression.
     ///
-    /// An expression has no variables of its own, and what its closures capture it hands to them as
-    /// arguments: every variable outside the closures' bodies is one that the host must give.
+    /// An expression declares no variables, and its closures get what they capture as arguments. So every
+    /// variable outside the closures' bodies is one that the host must provide.
     pub(super) fn of(ast: &AST) -> Self {
         let mut found = Self::default();
         for statement in ast.statements() {
@@ -64,13 +64,13 @@ impl Mentioned {
         }
     }
 
-    /// The entries that are asked of a map, if it is not used as a whole, with their places.
+    /// The entries that are read from a map, with their positions; `None` if it is used as a whole.
     pub(super) fn entries(&self, variable: &str) -> Option<&BTreeMap<String, Position>> {
         if self.whole.contains(variable) { None } else { self.entries.get(variable) }
     }
 }
 
-/// The entry that an expression asks of a variable, if that is all it does with it.
+/// The entry that an expression reads from a variable, if it does nothing else with it.
 fn entry_of(variable: &Expr, above: Option<&ASTNode<'_>>) -> Option<(String, Position)> {
     let Some(ASTNode::Expr(Expr::Dot(dot, _, _))) = above else { return None };
     if !std::ptr::eq(&raw const dot.lhs, variable) {

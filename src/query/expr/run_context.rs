@@ -1,4 +1,4 @@
-//! What expressions see of a run beside its trials.
+//! The facts of a run that expressions may refer to, beside its trials.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use rustc_hash::FxHashSet;
 use super::stored_script::stored_arguments;
 use crate::store::{Reader, RunRecord, StoreError};
 
-/// What expressions see of a run beside its trials.
+/// The facts of a run that expressions may refer to, beside its trials.
 #[derive(Clone)]
 pub struct Facts {
-    /// The run.
+    /// The run's record.
     pub record: Arc<RunRecord>,
-    /// The steps of its frontier, where that is asked for.
+    /// The steps of its frontier, if it was computed.
     pub frontier: Option<Arc<FxHashSet<u64>>>,
     pub(super) name: ImmutableString,
     pub(super) phases: Vec<ImmutableString>,
@@ -23,7 +23,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// The facts of a run; its frontier and arguments are not among them yet.
+    /// Creates the facts of a run, without its frontier and with only the arguments that it was given.
     pub fn new(record: RunRecord) -> Self {
         let phases = record.phases.iter().map(|phase| phase.name.as_str().into()).collect();
         let name = record.name.as_str().into();
@@ -31,8 +31,8 @@ impl Facts {
         Self { record: Arc::new(record), frontier: None, name, phases, args }
     }
 
-    /// Adds the values of the arguments that the run was not given, from its stored script. A script
-    /// that this program cannot load has none.
+    /// Adds the defaults of the arguments that the run was not given, from its stored script. If this program
+    /// cannot load the script, nothing is added.
     ///
     /// # Errors
     /// The store fails.

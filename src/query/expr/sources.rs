@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use crate::store::{Reader, RunRecord, StoreError};
 
-/// Texts of scripts by their labels.
+/// Script texts by label.
 pub(super) type Texts = BTreeMap<String, String>;
 
-/// The script's file among the sources of a run, and the texts of all of them.
+/// The label of a run's main script and the texts of all its sources; `None` if the store lacks the main
+/// text.
 pub(super) fn sources_of(
     reader: &dyn Reader,
     record: &RunRecord,

@@ -12,8 +12,8 @@ use crate::store::{Reader, RunRecord, StoreError};
 
 type Loaded = Result<(Core, BTreeMap<String, Dynamic>), ScriptError>;
 
-/// Loads the script of a run from the texts and settings that the store has of it; `None` if it has
-/// lost them. `set` changes the settings.
+/// Loads the script of a run from its stored texts and settings; `None` if these are lost. `set` changes the
+/// settings.
 pub(super) fn load_stored(
     reader: &dyn Reader,
     record: &RunRecord,
@@ -35,7 +35,7 @@ pub(super) fn load_stored(
     Ok(Some(Core::load((&main, &text), (resolver, sources), &settings, host)))
 }
 
-/// The values of all arguments of a run's script, if it can be loaded.
+/// The values of all arguments of a run's script; `None` if it cannot be loaded.
 pub(super) fn stored_arguments(
     reader: &dyn Reader,
     record: &RunRecord,

@@ -1,5 +1,5 @@
-//! Expressions over stretches: what they see, what they refuse, and that answers from the columns are
-//! the interpreter's.
+//! Tests of expressions over stretches: the values that they see, their errors, and the agreement between
+//! columns and interpreter.
 
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ fn done(metrics: &[(&str, f64)], reward: f64, valid: bool) -> Outcome {
     Outcome::Done { metrics, reward, valid }
 }
 
-/// Three trials: a valid one, a rejected one without `b`, and one that failed.
+/// Three trials: a feasible one, an infeasible one without `b`, and one that failed.
 fn stretch() -> Stretch {
     let failed = Outcome::Failed { metrics: [].into(), reason: "too large".to_owned() };
     let entries = [

@@ -1,21 +1,21 @@
-//! Points as sets of features that are there or not.
+//! Points as sets of binary features.
 
 use crate::search::controller::SearchSpace;
 
-/// Thresholds of an ordered choice at most.
+/// The maximum number of thresholds of an ordered choice.
 const THRESHOLDS: usize = 32;
 
-/// How the options of each choice become features: a feature for each option of a choice without an order
-/// (one alone of two), for each of up to 32 thresholds of an ordered one whether it is reached.
+/// The binary features of the options of each choice. An unordered choice has a feature for each option (one
+/// for two options); an ordered one has up to 32 thresholds, each a feature of the options above it.
 #[derive(Clone, Debug)]
 pub struct Features {
-    /// For each choice and option the features that are there.
+    /// The present features by choice and option.
     of: Vec<Vec<Vec<u32>>>,
     count: usize,
 }
 
 impl Features {
-    /// The features of what is searched.
+    /// Creates the features of a search space.
     pub fn new(space: &SearchSpace) -> Self {
         let mut count = 0;
         let mut add = |many: usize| {
@@ -43,12 +43,12 @@ impl Features {
         Self { of, count }
     }
 
-    /// How many features there are.
+    /// The number of features.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// The features of a point that are there, ascending.
+    /// The present features of a point, ascending.
     pub fn of(&self, point: &[u16]) -> Vec<u32> {
         let pairs = self.of.iter().zip(point);
         pairs.flat_map(|(options, &option)| &options[usize::from(option)]).copied().collect()

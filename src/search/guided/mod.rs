@@ -1,4 +1,4 @@
-//! Search guided by what the trials so far predict.
+//! Search guided by a surrogate model of the trials so far.
 
 mod features;
 mod scores;

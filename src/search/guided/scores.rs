@@ -1,10 +1,10 @@
-//! Costs on a scale on which they can be learnt.
+//! Costs on a scale that suits regression.
 
-/// The normal score of each value's rank, equal values having equal scores.
+/// The normal score of each value's rank; equal values have equal scores.
 ///
-/// Of a share u of values below, the score is Tukey's lambda distribution's with lambda 1/8,
-/// 8 (u^(1/8) - (1 - u)^(1/8)), which is near the normal one's and takes square roots alone: the same
-/// on every processor.
+/// At the share u of lower values, with equal ones counted half, the score is the quantile of Tukey's lambda
+/// distribution with lambda 1/8: `8 (u^(1/8) - (1 - u)^(1/8))`. It is near the normal quantile and takes
+/// square roots alone: the same on every processor.
 pub fn ranked(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));

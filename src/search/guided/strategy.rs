@@ -17,13 +17,12 @@ use crate::search::settings::settings;
 use crate::search::state::Format;
 
 settings! {
-    /// Search guided by a surrogate, for budgets of hundreds to thousands of evaluations.
+    /// Search guided by a surrogate model, for budgets of hundreds to thousands of evaluations.
     ///
-    /// An ensemble of models is fitted to the costs of the trials so far. Of many candidates, most of them
-    /// near the frontier, those are proposed that are likeliest to be on it once they are evaluated; from the
-    /// 1,000th trial on, half of the points are children of the trials with the least of each cost. It
-    /// minimises the costs told, or maximises the reward where none are; of rejected trials it learns
-    /// where they lie. No point is proposed twice.
+    /// An ensemble of models is fitted to the costs of the feasible trials so far. Of many candidates, most
+    /// of them near the frontier, those are proposed that are most likely to join it. From the 1,000th trial
+    /// on, half of the points are children of the trials with the lowest values of each cost. It minimizes
+    /// the costs told, or maximizes the reward if there are none. No point is proposed twice.
     pub struct Guided {
         /// Points drawn uniformly at first.
         initial: usize = 100, Whole(2, 65_536), "the points";
@@ -37,30 +36,30 @@ settings! {
     }
 }
 
-/// The trials so far that are kept, the oldest first.
+/// The trials that are kept, the oldest first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Known {
     trials: Vec<Judged>,
     drawn: usize,
 }
 
-/// A fit is used for at least one in so many of the trials so far.
+/// The number of trials so far for each point of a proposal: with more trials, one fit serves more points.
 const PER_FIT: usize = 64;
 
-/// What a trial far behind the frontier counts in a fit, of one on it.
+/// The weight in a fit of a trial far behind the frontier, to which one on the frontier adds 1.
 const FAR: f64 = 0.1;
 
-/// From so many trials on, one in [`ENDS`] points is a child of the trials with the least of a cost instead,
-/// each cost in turn: what is likeliest to be on the frontier lies where the frontier is dense, and models
-/// say least of its ends.
+/// The number of trials from which on one in [`ENDS`] points is a child of the trials with the lowest values
+/// of a cost, each cost in turn. The points most likely to join the frontier lie where it is dense, and
+/// models tell least about its ends.
 const ENDS_FROM: usize = 1_000;
 const ENDS: usize = 2;
 
-/// How many trials at an end of the frontier have children. They differ in the cost, for many points may
-/// have the same part that decides it.
+/// The number of trials at an end of the frontier that have children. They differ in the cost, as many points
+/// may share the part that decides it.
 const PARENTS: usize = 20;
 
-/// Draws by which the chance of a candidate is judged.
+/// The number of draws that estimate the chance of a candidate.
 const DRAWS: usize = 64;
 
 impl Strategy for Guided {
@@ -126,7 +125,7 @@ impl Strategy for Guided {
 }
 
 impl Guided {
-    /// The points that are likeliest to be on the frontier, of many candidates.
+    /// The candidates most likely to be on the frontier, filled up with uniform draws to `count` points.
     fn likeliest(
         &self,
         state: &Known,
@@ -154,8 +153,8 @@ impl Guided {
         Ok(points)
     }
 
-    /// Points that were not proposed: neighbours of the frontier, children of good trials, and some drawn
-    /// uniformly.
+    /// Candidates that were not proposed before: neighbors of the frontier, children of good trials, and some
+    /// uniform draws.
     fn candidates(
         &self,
         state: &Known,
@@ -247,7 +246,7 @@ fn breed(
         .collect()
 }
 
-/// For each candidate how likely it is to be on the frontier.
+/// The probability of each candidate to be on the frontier.
 fn chances(
     state: &Known,
     ranks: &[u32],
@@ -313,7 +312,7 @@ fn chances(
         .collect()
 }
 
-/// The costs of a trial, or its reward as one.
+/// The costs of a trial, or its negated reward if it has none.
 fn costs_of(trial: &Judged) -> Vec<f64> {
     if trial.told.costs.is_empty() {
         return vec![-trial.told.reward.unwrap_or(0.0)];
@@ -321,7 +320,7 @@ fn costs_of(trial: &Judged) -> Vec<f64> {
     trial.told.costs.clone()
 }
 
-/// A number with mean 0 and variance 1, near the normal distribution: the sum of twelve uniform ones.
+/// Draws a number with mean 0 and variance 1, nearly normal: the sum of twelve uniform numbers, minus 6.
 fn bell(rng: &mut ChaCha12Rng) -> f64 {
     (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0
 }

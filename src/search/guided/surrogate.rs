@@ -1,43 +1,43 @@
-//! What trials so far say of other points: an ensemble of boosted trees on top of linear models.
+//! The surrogate model of the trials so far: an ensemble of boosted trees on top of linear models.
 
 use rand::Rng;
 use rand_chacha::ChaCha12Rng;
 
-/// Models of the ensemble.
+/// The number of models of the ensemble.
 const MEMBERS: usize = 8;
-/// Trees of a model.
+/// The number of trees of a model.
 const TREES: usize = 80;
-/// Questions on the way to a leaf.
+/// The number of questions on the way to a leaf.
 const DEPTH: usize = 4;
-/// What a tree corrects of what is left.
+/// The learning rate: the share of the residuals that a tree corrects.
 const RATE: f64 = 0.1;
-/// How many values of 0 each mean is mixed with: of a linear weight, of a leaf.
+/// The number of values of 0 that each mean is mixed with: of a linear weight, of a leaf.
 const SHRINK: [f64; 2] = [1.0, 2.0];
-/// Passes over the linear weights.
+/// The number of passes over the linear weights.
 const SWEEPS: usize = 12;
 
-/// A number learnt as a function of features that are there or not.
+/// A regression of a number on binary features, with its uncertainty.
 ///
 /// Each model is fitted to as many trials drawn with replacement: first a linear function by ridge
-/// regression, which is exact where costs add up, then trees of depth 4 that correct what is left, each
-/// on half the features (Friedman, "Stochastic gradient boosting", Computational Statistics and Data
-/// Analysis 38(4), 2002). How far the models' mean is off the trials that they have not seen is learnt in
-/// the same way, and says how sure a prediction is.
+/// regression, which is exact if costs add up, then trees of depth 4 that correct the residuals, each on half
+/// the features (Friedman, "Stochastic gradient boosting", Computational Statistics and Data Analysis 38(4),
+/// 2002). The error of the models' mean on trials that they have not seen is learned in the same way, as the
+/// uncertainty of a prediction.
 pub struct Surrogate {
     members: Vec<Member>,
-    /// How far the mean is off a trial on average.
+    /// The mean absolute error on unseen trials.
     mean_off: f64,
-    /// How far it is off as a function of the features.
+    /// The model of that error; `None` if there are no unseen trials.
     doubt: Option<Member>,
 }
 
-/// Points as lists of the features that are there, and how many features there are.
+/// Points as lists of their present features, with the number of all features.
 pub struct Rows<'a> {
-    /// For each point the features that are there.
+    /// The present features of each point.
     pub of: &'a [Vec<u32>],
-    /// For each point and feature whether it is there.
+    /// For each point and feature, true if the point has the feature.
     pub masks: &'a [Vec<bool>],
-    /// How many there are in all.
+    /// The number of all features.
     pub features: usize,
 }
 
@@ -47,17 +47,17 @@ struct Member {
     trees: Vec<Tree>,
 }
 
-/// A full tree: the questions level by level, and what the leaves add.
+/// A full tree: the questions level by level, and the values of the leaves.
 struct Tree {
     features: Vec<u32>,
     leaves: Vec<f64>,
 }
 
-/// Question of a node that is not split.
+/// The question of a node that is not split.
 const NONE: u32 = u32::MAX;
 
 impl Surrogate {
-    /// Learns values of points, of each as much as its weight says.
+    /// Fits the values of points, each with its weight.
     pub fn fit(rows: &Rows<'_>, values: &[f64], weights: &[f64], rng: &mut ChaCha12Rng) -> Self {
         let count = values.len();
         let ends: Vec<f64> = weights
@@ -99,7 +99,7 @@ impl Surrogate {
         Self { members, mean_off, doubt }
     }
 
-    /// The mean and the deviation that are expected of a trial.
+    /// Predicts the mean and the standard deviation of a trial.
     pub fn predict(&self, mask: &[bool], of: &[u32]) -> (f64, f64) {
         let values = self.members.iter().map(|member| member.predict(mask, of));
         let mean = values.sum::<f64>() / MEMBERS as f64;
@@ -109,7 +109,7 @@ impl Surrogate {
     }
 }
 
-/// Whether each feature is there.
+/// The mask of some features: true for each one that is present.
 pub fn mask(of: &[u32], features: usize) -> Vec<bool> {
     let mut mask = vec![false; features];
     for &feature in of {
@@ -136,7 +136,7 @@ impl Member {
     }
 }
 
-/// Ridge regression by coordinate descent; leaves the residuals.
+/// Fits a ridge regression by coordinate descent; leaves the residuals in `left`.
 fn linear(rows: &Rows<'_>, left: &mut [f64], times: &[f64]) -> Vec<f64> {
     let mut having: Vec<Vec<u32>> = vec![Vec::new(); rows.features];
     for (row, of) in rows.of.iter().enumerate() {
@@ -163,7 +163,7 @@ fn linear(rows: &Rows<'_>, left: &mut [f64], times: &[f64]) -> Vec<f64> {
 }
 
 impl Tree {
-    /// Fits a tree to residuals, and takes from them what it explains.
+    /// Fits a tree to the residuals in `left`, and subtracts its values from them.
     fn fit(rows: &Rows<'_>, left: &mut [f64], times: &[f64], rng: &mut ChaCha12Rng) -> Self {
         let count = rows.features;
         let asked: Vec<bool> = (0..count).map(|_| rng.random_bool(0.5)).collect();

@@ -1,13 +1,13 @@
-//! Advantages: how much better a trial was than expected, whatever the scale of the rewards.
+//! Advantages: rewards relative to their expectation, independent of their scale.
 
 use serde::{Deserialize, Serialize};
 
 use super::settings::ReinforceSettings;
 
-/// Rewards beyond this count as this, so that squares and sums of deviations stay finite.
+/// The bound on rewards, so that squares and sums of deviations stay finite.
 const LARGEST_REWARD: f64 = 1e150;
 
-/// The smallest spread, relative to the baseline, that is more than rounding.
+/// The smallest spread, relative to the baseline, that is not taken for rounding.
 const RELATIVE_RESOLUTION: f64 = 1e-9;
 
 /// The moving mean and variance of the rewards.
@@ -24,14 +24,14 @@ pub struct Baseline {
 /// The advantages of one batch.
 #[derive(Debug, PartialEq)]
 pub struct Advantages {
-    /// That of each trial, in the order of the rewards.
+    /// The advantage of each trial, in the order of the rewards.
     pub trials: Vec<f64>,
-    /// That of a failed trial and of an illegal combination; never positive.
+    /// The advantage of a failed trial; never positive.
     pub failure: f64,
 }
 
 impl Baseline {
-    /// Whether the numbers are such as `advantages` can give.
+    /// Returns true if the numbers are possible results of `advantages`.
     pub fn fits(&self) -> bool {
         self.mean.is_finite()
             && self.variance >= 0.0
@@ -39,15 +39,14 @@ impl Baseline {
             && (0.0..=1.0).contains(&self.weight)
     }
 
-    /// Turns the rewards of a batch into advantages and counts them in.
+    /// Converts the rewards of a batch to advantages, and adds them to the averages.
     ///
-    /// An advantage is `(reward - baseline) / deviation`, bounded by `advantage_limit`. The
-    /// baseline is the moving mean before this batch (for the first batch: its own mean), which
-    /// leaves the policy gradient unbiased; the deviation is the root of the moving variance
-    /// around the baselines, this batch included. Where rewards do not differ by more than
-    /// rounding the advantages are zero.
+    /// An advantage is `(reward - baseline) / deviation`, bounded by `advantage_limit`. The baseline is the
+    /// moving mean before this batch (for the first batch: its own mean), which leaves the policy gradient
+    /// unbiased. The deviation is the root of the moving variance around the baselines, this batch included.
+    /// If rewards differ by no more than rounding, the advantages are zero.
     ///
-    /// A failed trial does not move the averages. Its advantage is the batch's lowest or
+    /// A failed trial does not change the averages. Its advantage is the lowest of the batch or
     /// `-failure_penalty`, whichever is lower.
     pub fn advantages(
         &mut self,

@@ -1,10 +1,9 @@
-//! The LSTM cell over a sequence, forwards and backwards.
+//! The LSTM cell over a sequence, forward and backward.
 //!
-//! With the previous output `h` and memory `c` (both zero at first), a step computes
-//! `(i, f, g, o) = x + h W` and from them `c' = sigmoid(f) c + sigmoid(i) tanh(g)` and
-//! `h' = sigmoid(o) tanh(c')` (S. Hochreiter, J. Schmidhuber, "Long Short-Term Memory", 1997, with
-//! the forget gate of F. Gers et al., 2000). `x` is the row of a table that the input stands for:
-//! what it adds to the four gates, biases included.
+//! With the previous output `h` and memory `c` (both zero at first), a step computes `(i, f, g, o) = x + h W`
+//! and from them `c' = sigmoid(f) c + sigmoid(i) tanh(g)` and `h' = sigmoid(o) tanh(c')` (S. Hochreiter, J.
+//! Schmidhuber, "Long Short-Term Memory", 1997, with the forget gate of F. Gers et al., 2000). `x` is the
+//! table row of the input: its contribution to the four gates, biases included.
 
 use tandem_kernels::deterministic_math::{Strided, add, add_product, sigmoids, tanhs};
 
@@ -14,21 +13,21 @@ pub const GATES: usize = 4;
 /// The weights of a cell.
 #[derive(Clone, Copy)]
 pub struct CellWeights<'a> {
-    /// What each input adds to the gates, `[N, 4 H]`.
+    /// The contribution of each input to the gates, `[N, 4 H]`.
     pub table: &'a [f32],
-    /// What the last output is multiplied with, `[H, 4 H]`.
+    /// The weights of the last output, `[H, 4 H]`.
     pub recurrent: &'a [f32],
     /// The cell's width `H`.
     pub hidden: usize,
 }
 
-/// The cell between two steps, for several rows at once.
+/// The state of a cell between two steps, for several rows at once.
 pub struct Cell {
     last: Step,
     started: bool,
 }
 
-/// The values of a step, `[R, H]` each: what the gates, the memory and its function came to.
+/// The values of a step, `[R, H]` each: the gates, the memory, its tanh, and the output.
 #[derive(Clone)]
 struct Step {
     input: Vec<f32>,
@@ -41,7 +40,7 @@ struct Step {
 }
 
 impl Cell {
-    /// The state before the first step: zeros.
+    /// Creates the state before the first step: zeros.
     pub fn new(rows: usize, hidden: usize) -> Self {
         let zeros = || vec![0.0; rows * hidden];
         let last = Step {
@@ -61,7 +60,7 @@ impl Cell {
         &self.last.output
     }
 
-    /// Makes a step: `inputs` has the row of the table that each of the `R` rows reads.
+    /// Makes a step: `inputs` gives the table row that each of the `R` rows reads.
     pub fn step(&mut self, weights: CellWeights<'_>, inputs: impl Iterator<Item = usize>) {
         let gates = GATES * weights.hidden;
         let mut sums = Vec::with_capacity(self.last.output.len() * GATES);
@@ -78,7 +77,7 @@ impl Cell {
 }
 
 impl Step {
-    /// Computes the step after this one from the sums of its gates, `[R, 4 H]`.
+    /// Advances to the next step, given the sums of its gates, `[R, 4 H]`.
     fn advance(&mut self, sums: &[f32], hidden: usize) {
         for (row, sums) in sums.chunks_exact(GATES * hidden).enumerate() {
             let at = row * hidden..(row + 1) * hidden;
@@ -105,8 +104,8 @@ impl Step {
 
     /// Computes the gradient of the step's sums, `[R, 4 H]`, from that of its output.
     ///
-    /// `d_memory` has the gradient that reaches the step's memory from the next step, and leaves
-    /// with the one that reaches the memory before the step, `before`.
+    /// `d_memory` enters with the gradient that reaches the step's memory from the next step, and leaves with
+    /// the one that reaches `before`, the memory before the step.
     fn retreat(
         &self,
         before: Option<&[f32]>,
@@ -136,17 +135,16 @@ impl Step {
     }
 }
 
-/// The cell over a sequence, with the values of all steps for the way back.
+/// The cell over a sequence, with the values of all steps for the backward pass.
 pub struct Sequence<'a> {
     weights: CellWeights<'a>,
-    /// The row of the table that each step of each row reads, `[T, R]`.
+    /// The table row that each step of each row reads, `[T, R]`.
     inputs: Vec<usize>,
     steps: Vec<Step>,
 }
 
 impl<'a> Sequence<'a> {
-    /// Runs the cell over the rows of its table that are read, those of the first step first, with
-    /// `rows` of them in each step.
+    /// Runs the cell over the table rows in `inputs`, which has `rows` of them for each step.
     pub fn run(weights: CellWeights<'a>, inputs: Vec<usize>, rows: usize) -> Self {
         let mut cell = Cell::new(rows, weights.hidden);
         let steps = inputs
@@ -197,7 +195,7 @@ impl<'a> Sequence<'a> {
     }
 }
 
-/// The transpose of a matrix with so many columns.
+/// Transposes a matrix with `columns` columns.
 fn transpose(matrix: &[f32], columns: usize) -> Vec<f32> {
     let rows = matrix.len() / columns;
     let mut transposed = vec![0.0; matrix.len()];

@@ -17,11 +17,11 @@ use crate::search::state::Format;
 use crate::search::{Controller, Feedback, SearchError, SearchSpace};
 use crate::util::rng;
 
-/// How many times as many combinations as points are sampled at most before the rest of a batch is
+/// The maximum number of combinations sampled for each point of a batch, before the rest of the batch is
 /// drawn uniformly.
 const ROUNDS: usize = 8;
 
-/// The most weights of a policy; with their gradients and moments they take half a GB.
+/// The maximum number of weights of a policy; with their gradients and moments they take half a GB.
 const MAX_WEIGHTS: usize = 1 << 25;
 
 const ABOUT: About = About {
@@ -51,20 +51,18 @@ impl ControllerSettings for ReinforceSettings {
 
 /// A recurrent policy trained with REINFORCE.
 ///
-/// A batch is sampled from the policy at once. When all of it is told, one step of Adam follows the
+/// A batch is sampled from the policy at once. When all of its results are told, one step of Adam follows the
 /// gradient of
 ///
 /// `1/B * (sum of advantage * ln p + entropy * sum of H)`
 ///
-/// over the batch of `B` trials, with `H` the entropy of the choices on a trial's way.
+/// over the batch of `B` trials, with `H` the entropy of each choice of a trial.
 ///
-/// Choices that others leave undecided are settled, and learnt from as if they were sampled so. Illegal
-/// combinations met in sampling cost no trial: others are sampled in their place, and as
-/// many of them as there are trials at most join the update with the advantage of a failed trial,
-/// so that the policy learns what is legal. If after 8 rounds of `B` samples places are
-/// still open, they are filled with legal points drawn uniformly, which the policy learns from as
-/// if it had sampled them; a policy that has come to propose illegal combinations only is so led
-/// back.
+/// Choices that others leave undecided are set to their only option, and learned from as if they were sampled
+/// so. Illegal combinations cost no trial: others are sampled in their place. At most `B` of them join the
+/// update with the advantage `-failure_penalty`, so that the policy learns what is legal. If places are still
+/// open after 8 rounds of `B` samples, they are filled with legal points drawn uniformly, which the policy
+/// learns from as if it had sampled them. So it recovers even if it proposes only illegal combinations.
 pub struct Reinforce {
     settings: ReinforceSettings,
     space: SearchSpace,
@@ -72,7 +70,7 @@ pub struct Reinforce {
     progress: Progress,
 }
 
-/// What changes in the course of a search, but for the weights.
+/// The state of a search, except the weights.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Progress {
     adam: Adam,
@@ -80,11 +78,11 @@ struct Progress {
     rng: ChaCha12Rng,
     /// The points of the current batch; empty before the first and between two batches.
     points: Vec<Vec<u16>>,
-    /// How many of `points` are asked for.
+    /// The number of `points` that were asked for.
     asked: usize,
     /// The rewards of the first of `points`.
     rewards: Vec<Option<f64>>,
-    /// The illegal combinations met in sampling `points`, at most as many as these.
+    /// The illegal combinations met in sampling `points`, at most as many as points.
     illegal: Vec<Vec<u16>>,
 }
 
@@ -107,13 +105,14 @@ impl fmt::Debug for Reinforce {
 }
 
 impl Reinforce {
-    /// Makes a controller with a new policy.
+    /// Creates a controller with a new policy.
     ///
     /// The weights are drawn from the stream `(seed, "STREAM_NAME/weights", 0)`, the points from
     /// `(seed, "STREAM_NAME/draws", 0)`.
     ///
     /// # Errors
-    /// [`SearchError::Setting`] for a setting out of its range or a search without choices.
+    /// [`SearchError::Setting`] for a setting out of its range, a search without choices, or a policy with
+    /// too many weights.
     pub fn new(
         settings: ReinforceSettings,
         space: SearchSpace,
@@ -175,7 +174,7 @@ impl Reinforce {
         Ok(())
     }
 
-    /// Learns from the batch, all of which is told.
+    /// Updates the policy from the batch, whose results are all told.
     fn update(&mut self) -> Result<(), SearchError> {
         let Progress { adam, baseline, points, rewards, illegal, .. } = &mut self.progress;
         let advantages = baseline.advantages(rewards, &self.settings);
@@ -202,7 +201,7 @@ impl Reinforce {
         Ok(())
     }
 
-    /// Checks that a saved state is one that this controller can have.
+    /// Checks that a saved state is possible for this controller.
     fn check(&self, state: &State) -> Result<(), SearchError> {
         let wrong = |text: &str| Err(SearchError::State(text.to_owned()));
         if state.settings != self.settings {

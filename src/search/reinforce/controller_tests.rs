@@ -1,5 +1,4 @@
-//! What the controller does as a whole: that it learns, that it repeats itself exactly, and that
-//! its state can be saved at any time.
+//! Tests of the controller as a whole: learning, exact repetition, and saving the state at any time.
 
 use std::sync::Arc;
 
@@ -154,7 +153,7 @@ fn rare_legal_points_are_found_by_drawing_uniformly() {
     assert!(matches!(none.ask(), Err(SearchError::NoLegalPoint(_))));
 }
 
-/// A reward that depends on everything told so far, so that a difference is not forgotten.
+/// A reward that depends on everything told so far, so that any difference persists.
 fn reward(point: &[u16], step: usize) -> Option<f64> {
     let sum: f64 = point.iter().enumerate().map(|(k, &x)| f64::from(x) * (k as f64).cos()).sum();
     (step % 7 != 3).then_some(sum + (step as f64).sin())
@@ -182,8 +181,8 @@ fn a_state_saved_at_any_step_goes_on_identically() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// However asking runs ahead of telling and wherever the state is saved and restored, the
-    /// points are those of plain turns.
+    /// The points are those of plain turns, however far asking runs ahead of telling and wherever the state
+    /// is saved and restored.
     #[test]
     fn the_points_depend_on_the_rewards_only(
         moves in prop::collection::vec((0..4_u8, prop::bool::weighted(0.1)), 600),
@@ -210,7 +209,7 @@ proptest! {
         }
     }
 
-    /// Whatever bytes are restored, nothing panics, and a refused state changes nothing.
+    /// No restored bytes cause a panic, and a refused state changes nothing.
     #[test]
     fn damaged_states_are_refused(
         flips in prop::collection::vec((any::<prop::sample::Index>(), 1..=255_u8), 1..4),
@@ -295,8 +294,8 @@ fn rewards_of_any_size_and_choices_of_one_option_are_possible() {
     assert!(reinforce.policy.weights().iter().flatten().all(|weight| weight.is_finite()));
 }
 
-/// Guards that the arithmetic is the same on every machine, without which a run could not go on on
-/// another one: these points and this state are not of the processor that the test runs on.
+/// Guards that the arithmetic is the same on every machine, as a run could not be resumed on another one
+/// otherwise: these points and this state do not depend on the processor that the test runs on.
 ///
 /// A change of the algorithm changes them; a difference between two machines is an error. The
 /// settings are such that every function has its part, and the rewards are exact.
@@ -346,8 +345,8 @@ fn a_session_is_the_same_to_the_last_bit_on_every_machine() {
 /// The environment variable that turns the test below into the program that it starts.
 const CHILD: &str = "TANDEM_TEST_REINFORCE_STATE";
 
-/// The number of threads changes nothing, nor would it if products were shared among them: a width
-/// of 192 is beyond the size at which libraries begin to.
+/// The number of threads changes nothing, nor would it if products were shared among threads: a width of 192
+/// is beyond the size at which libraries begin to share them.
 #[test]
 fn the_number_of_threads_changes_nothing() {
     let run = || {

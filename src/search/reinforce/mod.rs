@@ -1,15 +1,15 @@
-//! REINFORCE over a recurrent policy, the paper's controller.
+//! REINFORCE over a recurrent policy, the controller of Codesign-NAS.
 //!
-//! One LSTM cell makes the choices one after the other: each step reads what was chosen before and
-//! a softmax head gives the probabilities of the options (B. Zoph, Q. V. Le, "Neural Architecture
-//! Search with Reinforcement Learning", ICLR 2017). The weights follow the policy gradient (R. J.
-//! Williams, "Simple statistical gradient-following algorithms for connectionist reinforcement
-//! learning", 1992) with a moving-average baseline and an entropy bonus.
+//! One LSTM cell makes the choices one after the other: each step reads the previous choice, and a softmax
+//! head gives the probabilities of the options (B. Zoph, Q. V. Le, "Neural Architecture Search with
+//! Reinforcement Learning", ICLR 2017). The weights follow the policy gradient (R. J. Williams, "Simple
+//! statistical gradient-following algorithms for connectionist reinforcement learning", 1992) with a
+//! moving-average baseline and an entropy bonus.
 //!
-//! - `settings`: what can be set, and the ranges;
-//! - `cell`: the LSTM over a sequence, forwards and backwards;
+//! - `settings`: the settings and their ranges;
+//! - `cell`: the LSTM over a sequence, forward and backward;
 //! - `policy`: the weights, sampling, and the loss;
-//! - `advantage`: from rewards of any scale to advantages;
+//! - `advantage`: the conversion of rewards of any scale to advantages;
 //! - `optimiser`: Adam with a state that can be saved;
 //! - `controller`: the batches, illegal combinations, and the saved state.
 

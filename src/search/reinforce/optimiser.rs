@@ -1,4 +1,4 @@
-//! Adam, with a state that can be saved, and the clipping of gradients.
+//! The Adam optimizer, with a state that can be saved, and gradient clipping.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 const BETA1: f64 = 0.9;
 /// Decay of the second moment (the same).
 const BETA2: f64 = 0.999;
-/// What keeps the quotient finite (the same).
+/// The constant that keeps the quotient finite (the same).
 const EPSILON: f32 = 1e-8;
 
 /// The state of Adam over several arrays of weights.
@@ -18,18 +18,18 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// Makes the state for arrays of the given lengths: no steps, moments of zero.
+    /// Creates the state for arrays of the given lengths: no steps, moments of zero.
     pub fn new(lengths: &[usize]) -> Self {
         let zeros: Vec<_> = lengths.iter().map(|&length| vec![0.0; length]).collect();
         Self { steps: 0, first: zeros.clone(), second: zeros }
     }
 
-    /// The steps made.
+    /// The number of steps.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Whether this is a state for arrays of the given lengths, with numbers that `step` can give.
+    /// Returns true if the state fits arrays of the given lengths, with numbers that `step` can give.
     pub fn fits(&self, lengths: &[usize]) -> bool {
         [&self.first, &self.second].into_iter().all(|moments| {
             moments.iter().map(Vec::len).eq(lengths.iter().copied())

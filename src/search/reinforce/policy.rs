@@ -1,4 +1,4 @@
-//! The policy: an LSTM that makes one choice after the other.
+//! The policy: an LSTM that makes the choices one after the other.
 
 use rand::Rng;
 use rand_chacha::ChaCha12Rng;
@@ -7,17 +7,17 @@ use super::cell::{Cell, CellWeights, GATES, Sequence};
 use super::settings::ReinforceSettings;
 use tandem_kernels::deterministic_math::{add_multiple, dot};
 
-/// What is added to the forget gates at first, so that early choices are remembered over a long
-/// sequence (R. Jozefowicz et al., "An Empirical Exploration of Recurrent Network Architectures",
+/// The number that is added to the initial weights of the forget gates, so that early choices are remembered
+/// over a long sequence (R. Jozefowicz et al., "An Empirical Exploration of Recurrent Network Architectures",
 /// ICML 2015).
 const FORGET_BIAS: f32 = 1.0;
 
 /// The weights and the shapes of the policy.
 ///
 /// With `T` choices, `N` options in all and a cell of width `H`, the weights are
-/// - inputs, `[1 + N - last, 4 H]`: what the start (row 0) and each option of all choices but the
-///   last add to the gates, that is an embedding already multiplied with the cell's input weights,
-///   and the cell's biases;
+/// - inputs, `[1 + N - last, 4 H]`: the contributions to the gates of the start (row 0) and of each option of
+///   all choices but the last, that is an embedding already multiplied by the cell's input weights, plus the
+///   cell's biases;
 /// - recurrent, `[H, 4 H]`: the cell's weights on its own output;
 /// - heads, `[N, H]`, and their biases, `[N]`: a softmax head for each choice, one below the other.
 pub struct Policy {
@@ -31,28 +31,28 @@ pub struct Policy {
     weights: Vec<Vec<f32>>,
 }
 
-/// The rows that an update learns from, with the weight of each in the loss.
+/// A combination that an update learns from, with its weights in the loss.
 pub struct Sample<'a> {
     /// An option for each choice.
     pub point: &'a [u16],
-    /// What the negative logarithm of its probability is multiplied with.
+    /// The factor of the negative logarithm of its probability.
     pub advantage: f64,
-    /// What the entropy of the choices on its way is multiplied with.
+    /// The factor of the entropy of its choices.
     pub entropy: f64,
 }
 
-/// The loss of several rows, whose gradient is the update's.
+/// The loss of several samples, with its gradient.
 pub struct Loss {
-    /// The sum over the rows of `-advantage * ln p(point) - entropy * H`, where `ln p` and `H` are
-    /// sums over the choices, given the point's earlier choices.
+    /// The sum over the samples of `-advantage * ln p(point) - entropy * H`, where `ln p` and `H` are sums
+    /// over the choices, given the point's earlier choices.
     pub value: f64,
-    /// Its gradient by each of the weights.
+    /// Its gradient with respect to each weight.
     pub gradients: Vec<Vec<f32>>,
 }
 
 impl Policy {
-    /// Makes a policy with weights drawn from `rng`: uniform in plus or minus `init_range`, the
-    /// forget gates' plus one, the heads' biases zero.
+    /// Creates a policy with weights drawn from `rng`: uniform between plus and minus `init_range`, those of
+    /// the forget gates plus one, the biases of the heads zero.
     pub fn new(sizes: &[usize], settings: &ReinforceSettings, rng: &mut ChaCha12Rng) -> Self {
         let hidden = settings.hidden;
         let range = settings.init_range as f32;
@@ -77,7 +77,7 @@ impl Policy {
         }
     }
 
-    /// How many weights each of the arrays has.
+    /// The number of weights of each array: inputs, recurrent, heads, biases.
     pub fn lengths(&self) -> [usize; 4] {
         lengths(&self.sizes, self.hidden)
     }
@@ -87,12 +87,12 @@ impl Policy {
         &self.weights
     }
 
-    /// All weights, to be changed.
+    /// All weights, mutable.
     pub fn weights_mut(&mut self) -> &mut [Vec<f32>] {
         &mut self.weights
     }
 
-    /// Replaces all weights; they have the lengths of `lengths`.
+    /// Replaces all weights, which must have the lengths of [`lengths`](Self::lengths).
     pub fn set_weights(&mut self, weights: Vec<Vec<f32>>) {
         self.weights = weights;
     }
@@ -103,8 +103,8 @@ impl Policy {
 
     /// Draws `rows` combinations, legal or not.
     ///
-    /// Every choice of every row takes one number from `rng`, choice by choice and in each row by
-    /// row, and goes to the option at which the cumulative probability passes it.
+    /// Every choice of every row takes one number from `rng`, choice by choice and row by row within a
+    /// choice. It selects the option at which the cumulative probability passes it.
     pub fn sample(&self, rows: usize, rng: &mut ChaCha12Rng) -> Vec<Vec<u16>> {
         let mut points = vec![Vec::with_capacity(self.sizes.len()); rows];
         let mut cell = Cell::new(rows, self.hidden);
@@ -119,7 +119,7 @@ impl Policy {
         points
     }
 
-    /// The loss of several rows.
+    /// Computes the loss of several samples and its gradient.
     pub fn loss(&self, samples: &[Sample<'_>]) -> Loss {
         let (steps, rows, hidden) = (self.sizes.len(), samples.len(), self.hidden);
         let inputs = (0..steps)
@@ -152,7 +152,7 @@ impl Policy {
         Loss { value, gradients: vec![d_inputs, d_recurrent, d_heads, d_biases] }
     }
 
-    /// Computes the logits and the probabilities of a step's options from the cell's output.
+    /// Computes the logits and the unnormalized probabilities of a step's options from the cell's output.
     fn judge(&self, step: usize, output: &[f32], options: &mut Options) {
         let rows = self.offsets[step]..self.offsets[step] + self.sizes[step];
         let heads = &self.weights[2][rows.start * self.hidden..rows.end * self.hidden];
@@ -176,7 +176,7 @@ impl Policy {
         self.tanh_constant.map_or(logit, |bound| bound * libm::tanhf(logit / bound))
     }
 
-    /// The derivative of `shape` where it has the value `shaped`.
+    /// The derivative of `shape` at its value `shaped`.
     fn shape_slope(&self, shaped: f32) -> f32 {
         let slope = self.tanh_constant.map_or(1.0, |bound| {
             let share = shaped / bound;
@@ -186,22 +186,22 @@ impl Policy {
     }
 }
 
-/// How many weights each of the arrays has.
+/// The number of weights of each array: inputs, recurrent, heads, biases.
 pub(super) fn lengths(sizes: &[usize], hidden: usize) -> [usize; 4] {
     let options: usize = sizes.iter().sum();
     let read = 1 + options - sizes.last().copied().unwrap_or(0);
     [read * GATES * hidden, hidden * GATES * hidden, options * hidden, options]
 }
 
-/// The options of a choice, as the policy judges them.
+/// The options of a choice with their logits and probabilities.
 #[derive(Default)]
 struct Options {
-    /// The logarithms of the probabilities but for a constant.
+    /// The logarithms of the probabilities, up to a constant.
     logits: Vec<f32>,
     largest: f32,
-    /// The probabilities but for a factor, the largest one.
+    /// The probabilities up to a factor; the largest is 1.
     exponentials: Vec<f32>,
-    /// The gradient of the loss by the logits.
+    /// The gradient of the loss with respect to the logits.
     d_logits: Vec<f32>,
 }
 
@@ -214,7 +214,7 @@ impl Options {
         self.exponentials.extend(self.logits.iter().map(exponential));
     }
 
-    /// What a step of a row adds to the loss; leaves the gradient by the logits.
+    /// The loss of one choice of a sample; leaves its gradient in `d_logits`.
     fn differentiate(&mut self, step: usize, sample: &Sample<'_>) -> f64 {
         let chosen = usize::from(sample.point[step]);
         let (advantage, entropy) = (sample.advantage as f32, sample.entropy as f32);
@@ -240,8 +240,8 @@ impl Options {
     }
 }
 
-/// Draws an option with a number in [0, 1): that at which the sum of the probabilities, which need
-/// not be normalised, passes the number's share of the whole.
+/// Draws an option by a number in [0, 1): the one at which the cumulative probability passes the number's
+/// share of the total. The probabilities need not be normalized.
 fn draw(probabilities: &[f32], number: f32) -> u16 {
     let target = number * probabilities.iter().sum::<f32>();
     let mut sum = 0.0;

@@ -1,4 +1,4 @@
-//! What can be set about the REINFORCE controller.
+//! The settings of the REINFORCE controller.
 
 use crate::search::settings::settings;
 
