@@ -80,7 +80,7 @@ pub struct Best {
     pub objective: Weighted,
     /// The number of feasible pairs.
     pub valid: u64,
-    /// If no pair is feasible, the frontier point with the lowest sum of relative excesses over constraints:
+    /// The frontier point with the lowest sum of relative excesses over constraints, if no pair is feasible:
     /// the sum, and the point's place on the frontier.
     pub nearest: Option<(f64, u64)>,
     /// The best feasible pairs with their rewards, in order of merit.
