@@ -1,4 +1,4 @@
-//! Small tools that every room may use.
+//! Small tools for all modules.
 
 pub mod atomic_file;
 pub mod checksum;
