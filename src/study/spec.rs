@@ -133,8 +133,8 @@ impl Plan {
     /// Reads a study's file; returns the study and the text of the file.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be read, is not YAML, has an unknown key or an invalid value, has no
-    /// scenarios or strategies, lists the same one twice, or gives a setting such as `seed` as an argument.
+    /// Returns an error if the file cannot be read, is not YAML, has an unknown key or an invalid value,
+    /// has no scenarios or strategies, lists the same one twice, or gives a setting such as `seed` as an argument.
     pub fn load(path: &Path) -> Result<(Self, String), PlanError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| PlanError::Read { path: path.to_path_buf(), source })?;
@@ -144,7 +144,7 @@ impl Plan {
     /// Parses `text` as the content of the file at `path`; see [`Self::load`].
     ///
     /// # Errors
-    /// Returns the errors of [`Self::load`] other than of reading.
+    /// Returns the errors of [`Self::load`], except those of reading the file.
     pub fn of_text(path: &Path, text: &str) -> Result<Self, PlanError> {
         let file = || (path.to_path_buf(), text.to_owned());
         let plan: Self = yaml::read(text).map_err(|error| {
