@@ -134,7 +134,8 @@ impl Plan {
     ///
     /// # Errors
     /// Returns an error if the file cannot be read, is not YAML, has an unknown key or an invalid value,
-    /// has no scenarios or strategies, lists the same one twice, or gives a setting such as `seed` as an argument.
+    /// has no scenarios or strategies, lists the same one twice, or gives a setting such as `seed` as an
+    /// argument.
     pub fn load(path: &Path) -> Result<(Self, String), PlanError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| PlanError::Read { path: path.to_path_buf(), source })?;
