@@ -1,4 +1,4 @@
-//! What several unit tests share.
+//! Tools that several unit tests share.
 
 pub use data_folder::data_dir;
 

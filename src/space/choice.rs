@@ -1,4 +1,4 @@
-//! One decision with its options.
+//! A single decision with its options.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ impl fmt::Display for Value {
 }
 
 impl Value {
-    /// The number that the value is; `None` for flags and names.
+    /// The value as a number; `None` for flags and names.
     #[expect(clippy::cast_precision_loss, reason = "options are compared as numbers, not stored")]
     pub const fn number(&self) -> Option<f64> {
         match self {
@@ -39,7 +39,7 @@ impl Value {
         }
     }
 
-    /// Whether two values are the same, numbers of either kind by what they are exactly.
+    /// Returns true if two values are the same; integers and real numbers are compared exactly.
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Int(int), Self::Float(float)) | (Self::Float(float), Self::Int(int)) => {
@@ -50,7 +50,7 @@ impl Value {
     }
 }
 
-/// Whether a whole number is a real one, of which not every large whole number is one.
+/// Returns true if a whole number equals a real one exactly, although not every large integer has an `f64`.
 fn is_exactly(int: i64, float: f64) -> bool {
     #[expect(
         clippy::cast_precision_loss,
@@ -61,20 +61,20 @@ fn is_exactly(int: i64, float: f64) -> bool {
     is
 }
 
-/// One decision: a name and the options it has, in a fixed order.
+/// A single decision: a name and its options, in a fixed order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
-    /// What is decided, unique within its part.
+    /// The name of the decision, unique within its part.
     pub name: String,
-    /// What may be chosen; never empty.
+    /// The values to choose from; never empty.
     pub options: Vec<Value>,
-    /// Whether options that follow each other are alike: numbers that only rise or only fall.
+    /// True if neighboring options are similar: numbers in strictly ascending or descending order.
     #[serde(default)]
     pub ordered: bool,
 }
 
 impl Choice {
-    /// Makes a choice of the given options; it is ordered if they are numbers in order.
+    /// Creates a choice of the given options; it is ordered if they are numbers in order.
     pub fn new(name: impl Into<String>, options: impl IntoIterator<Item = Value>) -> Self {
         let options: Vec<Value> = options.into_iter().collect();
         let numbers: Option<Vec<f64>> = options.iter().map(Value::number).collect();

@@ -1,4 +1,4 @@
-//! What a part of a space is made of.
+//! The structure of a part of a space.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use rand::{Rng, RngCore};
 
 use super::Choice;
 
-/// Draws after which the legal combinations of a part count as too rare to be met by chance.
+/// Draws without a legal combination after which [`Domain::draw`] gives up.
 const DRAWS: usize = 1_000_000;
 
-/// A combination of options that stands for nothing, and why.
+/// The reason that a combination of options, or a text, is not legal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Illegal(pub String);
@@ -26,38 +26,39 @@ pub trait Domain: Send + Sync + fmt::Debug {
     /// The decisions, in the order in which a controller takes them.
     fn choices(&self) -> &[Choice];
 
-    /// Checks that a combination stands for something.
+    /// Checks that a combination is legal.
     ///
     /// # Errors
-    /// It does not, and why.
+    /// Returns the reason if it is not.
     fn check(&self, options: &[u16]) -> Result<(), Illegal>;
 
-    /// The number of distinct legal things: equivalent combinations count once.
+    /// The number of distinct legal combinations: equivalent ones count once.
     fn count(&self) -> u128;
 
-    /// A combination for the thing of a number; `None` from [`Domain::count`] on.
+    /// Returns a combination by its index; `None` from [`Domain::count`] on.
     ///
-    /// Each thing has one number. Where all combinations are legal and distinct, the last choice changes fastest.
+    /// Equivalent combinations share one index. If all combinations are legal and distinct, the last choice
+    /// changes fastest.
     fn nth(&self, number: u128) -> Option<Vec<u16>>;
 
-    /// A readable text that is equal for two combinations exactly when they are equivalent.
+    /// The canonical text of a combination: equal for two combinations exactly if they are equivalent.
     ///
     /// Only called with legal options.
     fn canonical(&self, options: &[u16]) -> String;
 
-    /// The options that a readable text stands for, [`Domain::canonical`] texts among them.
+    /// Parses the options that a text stands for, [`Domain::canonical`] texts among them.
     ///
     /// # Errors
-    /// The text stands for nothing, or for something that is not legal.
+    /// Returns the reason if the text is malformed or its combination is not legal.
     fn parse(&self, text: &str) -> Result<Vec<u16>, Illegal>;
 
-    /// Gives the choices that the others leave no option but one that option: 0 to what they leave
-    /// undecided, and to the last items of a subset what its bounds ask for.
+    /// Sets each choice to the only option that the others leave to it: 0 if it is undecided, and for the
+    /// last items of a subset the option that its bounds require.
     ///
-    /// Legal combinations stay as they are. The options must exist.
+    /// Legal combinations remain unchanged. Every option must exist.
     fn canonicalize(&self, _options: &mut [u16]) {}
 
-    /// A uniformly drawn legal combination; `None` if a million draws met none.
+    /// Draws a legal combination uniformly; `None` if a million draws found none.
     fn draw(&self, rng: &mut dyn RngCore) -> Option<Vec<u16>> {
         let mut drawn = vec![0; self.choices().len()];
         for _ in 0..DRAWS {
@@ -71,13 +72,15 @@ pub trait Domain: Send + Sync + fmt::Debug {
         None
     }
 
-    /// What the rules of the part do, and to how many points if that can be counted.
+    /// Descriptions of the part's conditions and rules, each with the number of points that it affects, if
+    /// that can be counted.
     fn rules(&self) -> Vec<(String, Option<u128>)> {
         Vec::new()
     }
 }
 
-/// The combination of a number, legal or not, the last choice changing fastest; `None` past the last.
+/// Returns a combination, legal or not, by its index, with the last choice changing fastest; `None` past the
+/// last.
 pub(crate) fn combination(choices: &[Choice], number: u128) -> Option<Vec<u16>> {
     let mut rest = number;
     let mut options: Vec<u16> = Vec::with_capacity(choices.len());
@@ -94,7 +97,7 @@ pub(crate) fn combination(choices: &[Choice], number: u128) -> Option<Vec<u16>> 
     (rest == 0).then_some(options)
 }
 
-/// Refuses options that choices do not have.
+/// Rejects a wrong number of options, and options that a choice does not have.
 pub(super) fn fits(choices: &[Choice], options: &[u16]) -> Result<(), Illegal> {
     if options.len() != choices.len() {
         let (given, expected) = (options.len(), choices.len());
@@ -118,7 +121,7 @@ pub(super) mod tests {
     use super::*;
     use crate::space::{Options, Value};
 
-    /// The texts of what a part's numbers stand for: as many different ones as are counted, all legal.
+    /// The texts of all numbered combinations; asserts that they are legal and distinct.
     pub(in crate::space) fn numbered(domain: &dyn Domain) -> BTreeSet<String> {
         let all: BTreeSet<String> = (0..domain.count())
             .map(|number| {

@@ -1,4 +1,4 @@
-//! Networks of inverted residual blocks in the manner of MobileNetV2, as a part of a space.
+//! Networks of inverted residual blocks like MobileNetV2, as a part of a space.
 //!
 //! Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (CVPR 2018) give the stages;
 //! Cai et al., "ProxylessNAS" (ICLR 2019) and "Once-for-All" (ICLR 2020) search the number of
@@ -11,16 +11,16 @@ use rand::RngCore;
 use super::params::{Content, Draft, Mixed, MixedError, Rule, RuleError};
 use super::{Choice, Domain, Illegal, Value};
 
-/// A block: expansion of the channels by a 1x1 convolution, a depthwise convolution, projection.
+/// An inverted residual block: a 1x1 expansion, a depthwise convolution, and a 1x1 projection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Block {
-    /// Rows and columns of the depthwise kernels.
+    /// Height and width of the depthwise kernel.
     pub kernel: usize,
-    /// How many times as many channels there are between; without an expansion, 1.
+    /// Channels of the depthwise convolution per input channel; 1 for a block without an expansion.
     pub expansion: usize,
 }
 
-/// Blocks in a row with the same number of output channels.
+/// Consecutive blocks with the same number of output channels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stage {
     /// Output channels at width 1.
@@ -31,21 +31,21 @@ pub struct Stage {
     pub blocks: Vec<Block>,
 }
 
-/// What is chosen: a width and the blocks of each stage.
+/// A network: a width and the blocks of each stage.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mobilenet {
-    /// What the channels of all stages are multiplied by.
+    /// The multiplier of the channels of all stages.
     pub width: f64,
     /// The stages.
     pub stages: Vec<Stage>,
 }
 
-/// The stages of MobileNetV2 (table 2): channels, stride, and how many blocks.
+/// The stages of MobileNetV2 (table 2): channels, stride, and number of blocks.
 const V2: [(usize, usize, usize); 7] =
     [(16, 1, 1), (24, 2, 2), (32, 2, 3), (64, 2, 4), (96, 1, 3), (160, 2, 3), (320, 1, 1)];
 
 impl Mobilenet {
-    /// MobileNetV2 of some width: 3x3 kernels, expansion by 6 in all stages but the first.
+    /// MobileNetV2 of the given width: 3x3 kernels, and expansion by 6 in all stages but the first.
     pub fn v2(width: f64) -> Self {
         let stage = |(index, (channels, stride, depth)): (usize, (usize, usize, usize))| {
             let block = Block { kernel: 3, expansion: if index == 0 { 1 } else { 6 } };
@@ -69,23 +69,24 @@ impl fmt::Display for Mobilenet {
     }
 }
 
-/// What may be chosen for a stage.
+/// The choices of a stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StageChoices {
     /// Output channels at width 1.
     pub channels: usize,
     /// The stride of the first block.
     pub stride: usize,
-    /// How many blocks there may be.
+    /// The allowed numbers of blocks.
     pub depths: Vec<usize>,
-    /// The kernels that each block may have.
+    /// The allowed kernels of each block.
     pub kernels: Vec<usize>,
-    /// The expansions that each block may have.
+    /// The allowed expansions of each block.
     pub expansions: Vec<usize>,
 }
 
 impl StageChoices {
-    /// The stages of MobileNetV2, with choices for all but the first, and of a single block in the last.
+    /// The stages of MobileNetV2 with the given choices; the first stage is fixed, and the last has a single
+    /// block.
     pub fn v2(depths: &[usize], kernels: &[usize], expansions: &[usize]) -> Vec<Self> {
         let stage = |(index, (channels, stride, _))| {
             let (depths, kernels, expansions) = match index {
@@ -101,35 +102,35 @@ impl StageChoices {
     }
 }
 
-/// What makes a space of such networks impossible.
+/// Reasons that a space of such networks cannot be built.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum MobilenetError {
-    /// No stages.
+    /// A space without stages.
     #[error("there are no stages; there is at least one")]
     NoStages,
-    /// A width that is none.
+    /// A width out of range.
     #[error("a width is {0}; it must be from 0.01 to 100")]
     Width(f64),
-    /// A size that makes no sense.
+    /// A size out of range.
     #[error("{what} of stage {stage} is {value}; it must be {expected}")]
     Size {
-        /// What has the size.
+        /// The name of the size.
         what: &'static str,
         /// The stage, counted from 1.
         stage: usize,
         /// The size.
         value: usize,
-        /// What it can be.
+        /// The allowed range.
         expected: &'static str,
     },
-    /// Choices without options, or that list one twice.
+    /// A choice without options, or one that lists an option twice.
     #[error(transparent)]
     Choices(#[from] MixedError),
 }
 
-/// The networks of some widths and choices for each stage.
+/// The space of networks with the given widths and the given choices for each stage.
 ///
-/// Choices of blocks beyond a stage's depth are not decided. What has a single option is no choice.
+/// The choices of blocks beyond a stage's depth are undecided. Lists with a single value make no choice.
 #[derive(Clone, Debug)]
 pub struct MobilenetSpace {
     widths: Vec<f64>,
@@ -138,10 +139,10 @@ pub struct MobilenetSpace {
 }
 
 impl MobilenetSpace {
-    /// Makes the space.
+    /// Creates the space.
     ///
     /// # Errors
-    /// Sizes that make no sense, no options, or an option that is listed twice.
+    /// Returns an error for a size out of range, no options, or an option that is listed twice.
     pub fn new(widths: Vec<f64>, stages: Vec<StageChoices>) -> Result<Self, MobilenetError> {
         if stages.is_empty() {
             return Err(MobilenetError::NoStages);
@@ -182,7 +183,7 @@ impl MobilenetSpace {
         Mobilenet { width, stages: self.stages.iter().map(stage).collect() }
     }
 
-    /// The options that stand for a width and the blocks of each stage.
+    /// The options of a network with the given width and blocks of each stage.
     fn options(&self, width: f64, stages: &[Vec<Block>]) -> Result<Vec<u16>, Illegal> {
         let (given, expected) = (stages.len(), self.stages.len());
         if given != expected {
@@ -206,7 +207,7 @@ impl MobilenetSpace {
     }
 }
 
-/// Adds a choice unless there is nothing to choose.
+/// Adds a choice, unless it has a single value.
 fn choose(draft: &mut Draft, name: &str, values: Vec<Value>) -> Result<(), MixedError> {
     if values.len() == 1 { Ok(()) } else { draft.choose(name, values) }
 }
@@ -225,7 +226,7 @@ fn check(number: usize, stage: &StageChoices) -> Result<(), MobilenetError> {
     sizes("expansion", &stage.expansions, |n| (1..=64).contains(&n), "from 1 to 64")
 }
 
-/// The choices of a stage: its depth, and for each block, as far as there is one, kernel and expansion.
+/// The choices of a stage: its depth, and kernel and expansion of each block up to the depth.
 fn stage_part(stage: &StageChoices) -> Result<Draft, MixedError> {
     let ints = |list: &[usize]| list.iter().map(|&size| Value::Int(size as i64)).collect();
     let mut part = Draft::default();
@@ -252,7 +253,7 @@ fn stage_part(stage: &StageChoices) -> Result<Draft, MixedError> {
     Ok(part)
 }
 
-/// The value of the next choice, or the only one there is.
+/// The value of the next option; of a list with a single value, that value.
 fn pick<'o, T: Copy>(values: &[T], rest: &mut impl Iterator<Item = &'o u16>) -> T {
     if values.len() == 1 {
         return values[0];
@@ -260,7 +261,7 @@ fn pick<'o, T: Copy>(values: &[T], rest: &mut impl Iterator<Item = &'o u16>) -> 
     values[rest.next().map_or(0, |&option| usize::from(option))]
 }
 
-/// Adds the option of a value, unless it is the only one there is.
+/// Adds the option of a value, unless it is the only one.
 fn place<T: PartialEq + fmt::Display>(
     what: &str,
     values: &[T],

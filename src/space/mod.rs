@@ -1,8 +1,8 @@
-//! What may be chosen: choices, the parts they form, points, and exact counts.
+//! Search spaces: choices, the parts that they form, points, and exact counts.
 //!
-//! A [`Space`] has named parts; the structure of a part is a [`Domain`]: a list of choices and the
-//! rule that says which combinations of their options are legal. A [`Point`] has an option for each
-//! choice. A [`Subspace`] is the part of a space that one phase of a run searches.
+//! A [`Space`] has named parts. A [`Domain`] is the structure of a part: a list of choices and the rule for
+//! the legal combinations of their options. A [`Point`] has one option for each choice. A [`Subspace`] is the
+//! part of a space that one phase of a run searches.
 
 pub mod cells;
 mod choice;

@@ -1,4 +1,4 @@
-//! The NAS-Bench-201 cell and the space of all of them.
+//! The NAS-Bench-201 cell and the space of all such cells.
 //!
 //! Dong and Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search"
 //! (ICLR 2020), section 2.1: four nodes, an edge from every node to every later one, one of five
@@ -17,8 +17,7 @@ pub const EDGE_COUNT: usize = 6;
 /// The number of cells, 5^6.
 pub const CELL_COUNT: usize = 15_625;
 
-/// The edges of a cell as (source node, target node), in the order of everything that is listed by
-/// edge here.
+/// The edges of a cell as (source node, target node), in the order of all lists by edge in this module.
 pub const EDGES: [(usize, usize); EDGE_COUNT] = [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)];
 
 const NODES: usize = 4;
@@ -26,15 +25,15 @@ const NODES: usize = 4;
 /// The operation on one edge of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Op201 {
-    /// Nothing passes: the edge is all zeros.
+    /// No connection: the edge gives zeros.
     None,
     /// The source node unchanged.
     SkipConnect,
-    /// ReLU, 1x1 convolution, batch normalisation.
+    /// ReLU, 1x1 convolution, batch normalization.
     Conv1x1,
-    /// ReLU, 3x3 convolution, batch normalisation.
+    /// ReLU, 3x3 convolution, batch normalization.
     Conv3x3,
-    /// 3x3 average pooling that does not count padding.
+    /// 3x3 average pooling that excludes padding from the mean.
     AvgPool3x3,
 }
 
@@ -43,7 +42,7 @@ impl Op201 {
     pub const ALL: [Self; 5] =
         [Self::None, Self::SkipConnect, Self::Conv1x1, Self::Conv3x3, Self::AvgPool3x3];
 
-    /// The benchmark's name of the operation.
+    /// The operation's name in the benchmark.
     pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -63,12 +62,12 @@ impl fmt::Display for Op201 {
 
 /// A NAS-Bench-201 cell: the operation on each edge, in the order of [`EDGES`].
 ///
-/// Cells are ordered as their [indices](Cell201::index) are.
+/// Cells compare as their [indices](Cell201::index) do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Cell201([Op201; EDGE_COUNT]);
 
 impl Cell201 {
-    /// Makes the cell with these operations, in the order of [`EDGES`].
+    /// Creates the cell with these operations, in the order of [`EDGES`].
     pub const fn new(operations: [Op201; EDGE_COUNT]) -> Self {
         Self(operations)
     }
@@ -78,15 +77,15 @@ impl Cell201 {
         self.0
     }
 
-    /// The number of the cell, below [`CELL_COUNT`]: the positions of its operations in
-    /// [`Op201::ALL`] read as a number in base 5, the first edge being the most significant digit.
+    /// The index of the cell, below [`CELL_COUNT`]: the positions of its operations in [`Op201::ALL`] as the
+    /// digits of a number in base 5, the first edge most significant.
     ///
-    /// This is not the number that a cell has in the benchmark's own files, which follows no rule.
+    /// The benchmark's own files number cells differently, in no regular order.
     pub fn index(self) -> usize {
         self.0.iter().fold(0, |index, &op| index * Op201::ALL.len() + op as usize)
     }
 
-    /// The cell with an [index](Cell201::index); `None` from [`CELL_COUNT`] on.
+    /// The cell with the given [index](Cell201::index); `None` from [`CELL_COUNT`] on.
     pub fn from_index(index: usize) -> Option<Self> {
         let mut operations = [Op201::None; EDGE_COUNT];
         let mut rest = index;
@@ -97,16 +96,16 @@ impl Cell201 {
         (rest == 0).then_some(Self(operations))
     }
 
-    /// Every cell, in the order of their indices.
+    /// Iterates over all cells in the order of their indices.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..CELL_COUNT).filter_map(Self::from_index)
     }
 
-    /// Says of each edge, in the order of [`EDGES`], whether what it computes depends on the cell's
-    /// input and reaches the cell's output.
+    /// The live edges, in the order of [`EDGES`]: true if an edge's result depends on the cell's input and
+    /// reaches its output.
     ///
-    /// An edge is live if its operation is not `none` and it lies on a path of such edges from node
-    /// 0 to node 3. A cell without a live edge gives zeros whatever its input.
+    /// An edge is live if its operation is not `none` and it lies on a path of such edges from node 0 to node
+    /// 3. A cell without a live edge gives zeros for every input.
     pub fn live_edges(self) -> [bool; EDGE_COUNT] {
         let passes = self.0.map(|operation| operation != Op201::None);
         let mut fed = [false; NODES];
@@ -141,7 +140,7 @@ impl fmt::Display for Cell201 {
     }
 }
 
-/// What is wrong with the text of a cell.
+/// Errors in the text of a cell.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Cell201Error {
     /// The text has too few or too many parts between `+`.
@@ -172,7 +171,7 @@ pub enum Cell201Error {
         /// The number of edges.
         found: usize,
     },
-    /// An edge does not say which node it comes from, or not the one whose turn it is.
+    /// An edge does not name its source node, or names another than the expected one.
     #[error(
         "edge {source_node}->{node} of the cell is `{text}`; it must be an operation followed by \
          `~{source_node}`, like `nor_conv_3x3~{source_node}`"
@@ -185,7 +184,7 @@ pub enum Cell201Error {
         /// Its text.
         text: String,
     },
-    /// An edge has an operation that the benchmark does not know.
+    /// An edge has an operation that the benchmark does not define.
     #[error(
         "edge {source_node}->{node} of the cell has the operation `{name}`; the operations are \
          {names}", names = operation_names()
@@ -193,9 +192,9 @@ pub enum Cell201Error {
     Operation {
         /// The node at which the edge ends.
         node: usize,
-        /// The node from which it comes.
+        /// The node at which the edge starts.
         source_node: usize,
-        /// The name that was given.
+        /// The given name.
         name: String,
     },
 }
@@ -214,7 +213,7 @@ fn operation_names() -> String {
 impl FromStr for Cell201 {
     type Err = Cell201Error;
 
-    /// Reads the text that [`Display`](fmt::Display) writes.
+    /// Parses the text that [`Display`](fmt::Display) writes.
     fn from_str(text: &str) -> Result<Self, Cell201Error> {
         let found = text.split('+').count();
         if found != NODES - 1 {
@@ -251,18 +250,18 @@ fn parse_edge(node: usize, source_node: usize, text: &str) -> Result<Op201, Cell
         .ok_or_else(|| Cell201Error::Operation { node, source_node, name: name.to_owned() })
 }
 
-/// All 15,625 NAS-Bench-201 cells: a choice of operation for each edge, every combination legal.
+/// All 15,625 NAS-Bench-201 cells: a choice of operation for each edge; every combination is legal.
 ///
-/// Choices are named after their edges (`0->1`) and stand in the order of [`EDGES`]; options stand
-/// in the order of [`Op201::ALL`]. Cells count as distinct even where they compute the same, since
-/// the benchmark gives each its own accuracies.
+/// Choices are named after their edges (`0->1`), in the order of [`EDGES`]; options are in the order of
+/// [`Op201::ALL`]. Cells count as distinct even if they compute the same function, since the benchmark gives
+/// each its own accuracies.
 #[derive(Clone, Debug)]
 pub struct Nasbench201Space {
     choices: [Choice; EDGE_COUNT],
 }
 
 impl Nasbench201Space {
-    /// Makes the space.
+    /// Creates the space.
     pub fn new() -> Self {
         Self {
             choices: EDGES.map(|(source, target)| {
@@ -275,12 +274,12 @@ impl Nasbench201Space {
     /// The cell that a legal combination of options stands for.
     ///
     /// # Panics
-    /// If [`Domain::check`] refuses the options.
+    /// If an option does not exist.
     pub fn cell(&self, options: &[u16]) -> Cell201 {
         Cell201(std::array::from_fn(|edge| Op201::ALL[usize::from(options[edge])]))
     }
 
-    /// The options that stand for a cell.
+    /// The options of a cell.
     pub fn options(&self, cell: Cell201) -> [u16; EDGE_COUNT] {
         cell.0.map(|operation| operation as u16)
     }
@@ -402,7 +401,7 @@ mod tests {
         );
     }
 
-    /// Every path from node 0 to node 3, as the edges that it takes.
+    /// Every path from `node` to node 3, as the edges that it takes.
     fn paths(node: usize, taken: &[usize]) -> Vec<Vec<usize>> {
         if node == 3 {
             return vec![taken.to_vec()];

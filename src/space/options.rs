@@ -1,21 +1,21 @@
-//! A part that is a single choice of listed values.
+//! A part that is a single choice from listed values.
 
 use super::domain::combination;
 use super::{Choice, Domain, Illegal, Value};
 
-/// A part with one choice, of which every option is legal.
+/// A part with one choice, all of whose options are legal.
 #[derive(Clone, Debug)]
 pub struct Options {
     choices: [Choice; 1],
 }
 
 impl Options {
-    /// Makes a part of one choice.
+    /// Creates a part with one choice.
     pub fn new(values: Vec<Value>) -> Self {
         Self { choices: [Choice::new("value", values)] }
     }
 
-    /// The value of an option.
+    /// The value of the only option; `None` if it does not exist.
     pub fn value(&self, options: &[u16]) -> Option<&Value> {
         options.first().and_then(|&option| self.choices[0].options.get(usize::from(option)))
     }
@@ -54,7 +54,7 @@ impl Domain for Options {
     }
 }
 
-/// The place of the option that a text stands for: its own text, or a number that it is.
+/// The index of the option that a text stands for: the one with the same text, or else with the same number.
 pub(super) fn position_of(options: &[Value], text: &str) -> Option<u16> {
     let whole = || text.parse().ok().map(Value::Int);
     let number = whole().or_else(|| text.parse().ok().map(Value::Float));
@@ -64,7 +64,7 @@ pub(super) fn position_of(options: &[Value], text: &str) -> Option<u16> {
     found.and_then(|index| u16::try_from(index).ok())
 }
 
-/// Options as messages list them: the first, and the last.
+/// Lists options for messages: the first eight, and the last.
 pub(crate) fn shown(options: &[Value]) -> String {
     const SHOWN: usize = 8;
     let first: Vec<String> = options.iter().take(SHOWN).map(Value::to_string).collect();

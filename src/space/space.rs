@@ -23,10 +23,10 @@ pub struct Part {
     pub domain: Arc<dyn Domain>,
 }
 
-/// What makes a set of parts unfit to be a space.
+/// Errors of a space: unsuitable parts, an unknown part, or a failed draw.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpaceError {
-    /// There is nothing to choose.
+    /// A space without parts.
     #[error("the space has no parts")]
     Empty,
     /// A part without a legal combination.
@@ -52,10 +52,10 @@ pub enum SpaceError {
         part: String,
         /// The choice's name.
         choice: String,
-        /// How many options it has.
+        /// The number of its options.
         options: usize,
     },
-    /// Legal combinations that chance does not meet.
+    /// A part whose legal combinations are too rare to be found by drawing.
     #[error("no legal combination of part `{part}` among a million draws")]
     Rare {
         /// The part's name.
@@ -64,9 +64,9 @@ pub enum SpaceError {
     /// A part that the space does not have.
     #[error("the space has no part `{part}`; its parts are {parts}")]
     NoPart {
-        /// The name that was asked for.
+        /// The requested name.
         part: String,
-        /// The names there are.
+        /// The names of the space's parts.
         parts: String,
     },
 }
@@ -79,10 +79,11 @@ pub struct Space {
 }
 
 impl Space {
-    /// Makes a space of named parts.
+    /// Creates a space of named parts.
     ///
     /// # Errors
-    /// No parts, a part or a choice without options, or a choice with more than 65,536.
+    /// Returns an error without parts, for a part or a choice without options, and for a choice with more
+    /// than 65,536.
     pub fn new(mut parts: Vec<Part>) -> Result<Self, SpaceError> {
         if parts.is_empty() {
             return Err(SpaceError::Empty);
@@ -121,13 +122,14 @@ impl Space {
         self.parts.iter().flat_map(|part| part.domain.choices().iter().map(move |c| (part, c)))
     }
 
-    /// The exact number of distinct legal points; `None` past 2^128.
+    /// The exact number of distinct legal points; `None` from 2^128 on.
     pub fn count(&self) -> Option<u128> {
         self.parts.iter().try_fold(1u128, |product, part| product.checked_mul(part.domain.count()))
     }
 
-    /// The point of a number, the last part changing fastest; `None` from [`Space::count`] on. Each distinct legal
-    /// point has one.
+    /// Returns a point by its index, with the last part changing fastest; `None` from [`Space::count`] on.
+    ///
+    /// Each distinct legal point has one index.
     pub fn nth(&self, number: u128) -> Option<Point> {
         let mut rest = number;
         let mut point = self.zero_point();
@@ -149,11 +151,11 @@ impl Space {
         &point.0[self.ranges[part].clone()]
     }
 
-    /// Says whether a point belongs to the space.
+    /// Checks that a point is legal.
     ///
     /// # Errors
-    /// A wrong number of options, an option that a choice does not have, or a combination that its
-    /// part refuses.
+    /// Returns the reason for a wrong number of options, an option that a choice does not have, or a
+    /// combination that is not legal in its part.
     pub fn check(&self, point: &Point) -> Result<(), Illegal> {
         let choices = self.ranges.last().map_or(0, |range| range.end);
         if point.0.len() != choices {
@@ -179,7 +181,7 @@ impl Space {
     /// The index of a part.
     ///
     /// # Errors
-    /// The space has no part of that name.
+    /// Returns an error if the space has no part of that name.
     pub fn part(&self, name: &str) -> Result<usize, SpaceError> {
         self.parts.iter().position(|part| part.name == name).ok_or_else(|| SpaceError::NoPart {
             part: name.to_owned(),
@@ -192,7 +194,7 @@ impl Space {
         })
     }
 
-    /// The canonical text of every part of a legal point, in part order.
+    /// The canonical texts of a legal point, one for each part in order.
     pub fn texts(&self, point: &Point) -> Vec<String> {
         (0..self.parts.len())
             .map(|index| self.parts[index].domain.canonical(self.options(point, index)))
@@ -209,17 +211,17 @@ impl Space {
         point
     }
 
-    /// A uniformly drawn legal point.
+    /// Draws a legal point uniformly.
     ///
-    /// Parts are drawn one after the other: legality never spans parts.
+    /// Parts are drawn independently, as no rule spans parts.
     ///
     /// # Errors
-    /// No legal combination of a part was met in a million draws.
+    /// Returns an error if a million draws find no legal combination of a part.
     pub fn draw(&self, rng: &mut impl Rng) -> Result<Point, SpaceError> {
         draw(self.parts.iter(), rng).map(Point)
     }
 
-    /// Gives every choice that the others leave undecided the only option it legally has.
+    /// Sets each choice to the only option that the others leave to it; see [`Domain::canonicalize`].
     ///
     /// The point must have an existing option for each choice.
     pub fn canonicalize(&self, point: &mut Point) {
@@ -228,10 +230,10 @@ impl Space {
         }
     }
 
-    /// The part of the space that a phase searches, the other parts being held.
+    /// The subspace of the named parts; the other parts keep their options in `held`.
     ///
     /// # Errors
-    /// A part that the space does not have.
+    /// Returns an error for a name that the space does not have, and without names.
     pub fn subspace(&self, searched: &[String], held: &Point) -> Result<Subspace, SpaceError> {
         let mut parts =
             searched.iter().map(|name| self.part(name)).collect::<Result<Vec<_>, _>>()?;
@@ -244,7 +246,7 @@ impl Space {
     }
 }
 
-/// Draws options of parts, one after the other.
+/// Draws the options of parts, one part after another.
 fn draw<'p>(
     parts: impl Iterator<Item = &'p Part>,
     rng: &mut impl Rng,
@@ -257,7 +259,7 @@ fn draw<'p>(
     Ok(options)
 }
 
-/// The searched parts of a space, the others held at the options of one point.
+/// The searched parts of a space; the other parts keep the options of one point.
 #[derive(Clone)]
 pub struct Subspace {
     space: Arc<Space>,
@@ -287,15 +289,15 @@ impl Subspace {
         })
     }
 
-    /// Whether options that follow each other are alike, for each searched choice, in order.
+    /// The value of [`Choice::ordered`] for each searched choice, in order.
     pub fn ordered(&self) -> Vec<bool> {
         self.searched().flat_map(|part| part.domain.choices()).map(|c| c.ordered).collect()
     }
 
-    /// Gives every searched choice that the others leave undecided the only option it legally has.
+    /// Sets each searched choice to the only option that the others leave to it; see
+    /// [`Domain::canonicalize`].
     ///
-    /// A canonical combination is legal unless it is forbidden. There must be an existing option for each
-    /// searched choice.
+    /// The result is legal unless a rule forbids it. Every option must exist.
     pub fn canonicalize(&self, options: &mut [u16]) {
         let mut rest = options;
         for part in self.searched() {
@@ -305,15 +307,15 @@ impl Subspace {
         }
     }
 
-    /// A uniformly drawn legal combination of the searched options.
+    /// Draws a legal combination of the searched options uniformly.
     ///
     /// # Errors
-    /// No legal combination of a part was met in a million draws.
+    /// Returns an error if a million draws find no legal combination of a part.
     pub fn draw(&self, rng: &mut impl Rng) -> Result<Vec<u16>, SpaceError> {
         draw(self.searched(), rng)
     }
 
-    /// Says whether a combination of the searched options is legal.
+    /// Returns true if a combination of the searched options is legal.
     pub fn is_legal(&self, options: &[u16]) -> bool {
         let mut rest = options;
         for part in self.searched() {
@@ -328,7 +330,7 @@ impl Subspace {
         rest.is_empty()
     }
 
-    /// The whole point that a combination of the searched options stands for.
+    /// The point with the given searched options and the held ones.
     pub fn point(&self, options: &[u16]) -> Point {
         let mut point = self.held.clone();
         let mut rest = options;

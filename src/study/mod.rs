@@ -1,8 +1,8 @@
-//! Studies: strategies x scenarios x repeats, run side by side and compared.
+//! Studies: strategies x scenarios x repeats, run in parallel and compared.
 //!
-//! A [`Plan`] is what a study's file says. [`run_all`] carries its runs out, several at once, each an
-//! ordinary run of the store. A [`Course`] is what a finished run comes to beside the [`Target`], the
-//! exact best pairs of its scenario; [`Outcomes`] are what the runs of each strategy come to together.
+//! A [`Plan`] is the content of a study's file. [`run_all`] executes its runs, several at once; each is an
+//! ordinary run of the store. A [`Course`] summarizes a finished run, judged by the [`Target`], the exact
+//! best pairs of its scenario. [`Outcomes`] aggregates the runs of each strategy.
 
 mod optimum;
 mod outcome;

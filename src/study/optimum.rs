@@ -1,20 +1,20 @@
-//! The exact best pairs that runs are judged by.
+//! The exact best pairs, by which runs are judged.
 
 use std::collections::HashMap;
 
 use crate::store::Trial;
 
-/// The best pairs of all for the reward of a scenario.
+/// The globally best pairs for the reward of a scenario.
 #[derive(Clone, Debug, Default)]
 pub struct Target {
     /// Their rewards, best first.
     rewards: Vec<f64>,
-    /// The place of each by the texts of its parts.
+    /// The rank of each pair, from 0, by the texts of its parts.
     places: HashMap<Vec<String>, usize>,
 }
 
 impl Target {
-    /// Takes the best pairs, best first, as a sweep stores them.
+    /// Creates a target from the best pairs, best first, as a sweep stores them.
     pub fn new<'t>(best: impl IntoIterator<Item = &'t Trial>) -> Self {
         let mut target = Self::default();
         for trial in best {
@@ -25,29 +25,29 @@ impl Target {
         target
     }
 
-    /// How many there are.
+    /// The number of pairs.
     pub fn len(&self) -> usize {
         self.rewards.len()
     }
 
-    /// Whether no pair keeps the scenario's limits.
+    /// Returns true if there are none, as if no pair is feasible.
     pub fn is_empty(&self) -> bool {
         self.rewards.is_empty()
     }
 
-    /// The reward of the best.
+    /// The reward of the best pair.
     pub fn best(&self) -> Option<f64> {
         self.rewards.first().copied()
     }
 
-    /// The reward of the last, such as the 100th.
+    /// The reward of the last pair, such as the 100th best.
     pub fn last(&self) -> Option<f64> {
         self.rewards.last().copied()
     }
 
-    /// The place of a trial's pair among them, from 0.
+    /// The rank of a trial's pair among them, from 0.
     ///
-    /// Points that stand for the same pair have the same texts.
+    /// Points with equal texts are the same pair.
     pub fn place(&self, trial: &Trial) -> Option<usize> {
         self.places.get(&texts(trial)).copied()
     }

@@ -1,75 +1,75 @@
-//! What the runs of each strategy come to together.
+//! Results of strategies, aggregated over their runs.
 
 use super::optimum::Target;
 use super::run_summary::Course;
 use super::statistics::{Interval, Quartiles, median_difference, superiority};
 use crate::util::rng::stream;
 
-/// Rewards that differ by less, relatively, count as the same: sums are rounded.
+/// Relative difference below which rewards count as equal, as sums are rounded.
 const ROUNDING: f64 = 1e-12;
 
-/// How soon runs reach a reward.
+/// Runs that reach a reward, and the trials that they need.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reached {
     /// The reward.
     pub reward: f64,
-    /// How many runs reach it.
+    /// The number of runs that reach it.
     pub runs: u64,
-    /// Trials after which the median run does; infinite if fewer than half of the runs do.
+    /// Quartiles, over runs, of the trials needed; infinite for a run that does not reach it.
     pub steps: Quartiles,
 }
 
-/// What the runs of one strategy on a scenario come to.
+/// Results of the runs of one strategy on a scenario.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StrategyOutcome {
     /// The strategy's name.
     pub strategy: String,
-    /// Runs.
+    /// The number of runs.
     pub runs: u64,
-    /// Runs that found a pair within the limits.
+    /// The number of runs that found a feasible pair.
     pub valid_runs: u64,
-    /// The best reward within the limits; minus infinity counts for a run that found none.
+    /// The best feasible reward of a run; minus infinity for a run without one.
     pub best: Quartiles,
-    /// How far that is below the best of all.
+    /// The distance of a run's best reward below the globally best one.
     pub gap: Option<Quartiles>,
-    /// How far that is below the last of the best of all, such as the 100th; below 0 for a run that is
-    /// among them.
+    /// The distance of a run's best reward below the last of the globally best, such as the 100th; negative
+    /// for a run that does better.
     pub gap_to_last: Option<Quartiles>,
-    /// How soon a run is among the best of all.
+    /// Runs that reach the last of the globally best rewards.
     pub among_best: Option<Reached>,
-    /// How many of the best of all a run found.
+    /// The number of the globally best pairs that a run found.
     pub found: Option<Quartiles>,
-    /// How soon a run reaches each of the shares of the best reward.
+    /// Runs that reach each fraction of the best reward.
     pub reached: Vec<Reached>,
 }
 
-/// One strategy beside another on a scenario.
+/// A comparison of two strategies on a scenario.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
-    /// The one.
+    /// The first strategy.
     pub a: String,
-    /// The other.
+    /// The second strategy.
     pub b: String,
-    /// The median of the best rewards of the one less the other's; none if a run has no best reward.
+    /// The median best reward of `a` less that of `b`; none if a run found no feasible pair.
     pub best: Option<Interval>,
-    /// How often a run of the one ends with a higher reward than one of the other.
+    /// The probability that a run of `a` ends with a higher reward than one of `b`; ties count half.
     pub superiority: f64,
 }
 
-/// What the strategies come to on one scenario.
+/// Results of all strategies on one scenario.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcomes {
-    /// The best reward that is known: the best of all, else the best of any run.
+    /// The best known reward: the globally best if that is known, else the best of any run.
     pub best_known: Option<f64>,
-    /// Each strategy, in the order of the study.
+    /// The results of each strategy, in the order of the study.
     pub strategies: Vec<StrategyOutcome>,
-    /// Each pair of strategies.
+    /// The comparison of each pair of strategies.
     pub differences: Vec<Difference>,
 }
 
-/// Compares the runs of strategies on a scenario, each strategy with its runs.
+/// Compares the runs of strategies on a scenario.
 ///
-/// The bootstrap draws from streams that the seed and the names decide.
+/// The random streams of the bootstrap depend only on the seed and the names of scenario and strategies.
 pub fn compare(
     scenario: &str,
     strategies: &[(String, Vec<Course>)],

@@ -1,4 +1,4 @@
-//! What a run comes to.
+//! Summaries of finished runs.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -8,10 +8,10 @@ use crate::pareto::{Frontier, Objective, costs};
 use crate::run::{Failure, Reward};
 use crate::store::{Outcome, Trial};
 
-/// The best pair of a run.
+/// The best pair of a run so far.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Best {
-    /// After how many trials it was found, itself included.
+    /// The number of trials until it was found, itself included.
     pub step: u64,
     /// The scenario's reward.
     pub reward: f64,
@@ -19,28 +19,28 @@ pub struct Best {
     pub metrics: Metrics,
 }
 
-/// The course of a run by the reward of its scenario, whatever its phases searched for.
+/// The course of a run, by the reward of its scenario, regardless of what its phases optimized.
 #[derive(Clone, Debug, Default)]
 pub struct Course {
-    /// Trials.
+    /// The number of trials.
     pub trials: u64,
-    /// Trials within the scenario's limits.
+    /// The number of feasible trials.
     pub valid: u64,
-    /// Each pair within the limits that was better than all before it.
+    /// Each feasible pair that was better than all before it.
     pub improvements: Vec<Best>,
-    /// Which of the best pairs of all were found, by their places.
+    /// The ranks of the globally best pairs that the run found.
     pub found: BTreeSet<usize>,
-    /// The metrics of the non-dominated pairs within the limits.
+    /// The metrics of the non-dominated feasible pairs.
     pub frontier: Frontier<Metrics>,
 }
 
 impl Course {
-    /// Follows the trials of a run.
+    /// Summarizes the trials of a run.
     ///
-    /// Only pairs within the limits count; a pair that the reward cannot judge is none.
+    /// Only feasible pairs count; a pair on which the reward fails counts as infeasible.
     ///
     /// # Errors
-    /// What the trials give.
+    /// Returns the first error among the trials.
     pub fn of<E>(
         trials: impl IntoIterator<Item = Result<Trial, E>>,
         reward: impl Fn(&Metrics) -> Result<Reward, Failure>,
@@ -71,23 +71,23 @@ impl Course {
         Ok(course)
     }
 
-    /// The best pair within the limits.
+    /// The best feasible pair.
     pub fn best(&self) -> Option<&Best> {
         self.improvements.last()
     }
 
-    /// The best reward within the limits, minus infinity if there is none.
+    /// The best feasible reward; minus infinity if there is none.
     pub fn score(&self) -> f64 {
         self.best().map_or(f64::NEG_INFINITY, |best| best.reward)
     }
 
-    /// The best reward within the limits after some trials, minus infinity if there is none.
+    /// The best feasible reward within the first `step` trials; minus infinity if there is none.
     pub fn score_at(&self, step: u64) -> f64 {
         let known = self.improvements.partition_point(|best| best.step <= step);
         known.checked_sub(1).map_or(f64::NEG_INFINITY, |last| self.improvements[last].reward)
     }
 
-    /// After how many trials the best reward is at least a given one.
+    /// The number of trials until the best reward is at least `reward`; `None` if it never is.
     pub fn steps_to(&self, reward: f64) -> Option<u64> {
         self.improvements.iter().find(|best| best.reward >= reward).map(|best| best.step)
     }

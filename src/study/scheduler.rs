@@ -1,4 +1,4 @@
-//! Many runs, several at once.
+//! Parallel execution of runs.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -9,49 +9,49 @@ use crate::util::deep_stack;
 
 /// A run of a study that is not finished.
 pub struct Planned<'a> {
-    /// What is searched.
+    /// The experiment to run.
     pub experiment: &'a dyn Experiment,
     /// The run's record; its name must be in the store.
     pub run: RunRecord,
 }
 
-/// What happens in the runs of a study.
+/// Events in the runs of a study.
 #[derive(Clone, Copy, Debug)]
 pub enum ComparisonEvent<'a> {
     /// Trials were committed to the store.
     Committed {
-        /// How many.
+        /// The number of trials.
         trials: u64,
     },
-    /// A run came to its end.
+    /// A run finished.
     Finished {
-        /// Its name.
+        /// The run's name.
         run: &'a str,
-        /// Its trials.
+        /// The number of its trials.
         trials: u64,
     },
 }
 
-/// What stopped a run of a study.
+/// The error that stopped a run of a study.
 #[derive(Debug, thiserror::Error)]
 #[error("run `{run}` stopped")]
 pub struct RunFailure {
     /// The run's name.
     pub run: String,
-    /// Its place among the runs.
+    /// Its index among the runs.
     pub index: usize,
-    /// Why.
+    /// The cause.
     #[source]
     pub error: Box<RunError>,
 }
 
-/// Carries out runs, at most `threads` of them at once, each on a thread of its own.
+/// Executes runs, at most `threads` of them at once, each on its own thread.
 ///
-/// What a run comes to does not depend on the others. When one fails, the others stop at the next
-/// opportunity and can go on later.
+/// Runs do not influence each other. If one fails, the others stop at the next opportunity and can be resumed
+/// later.
 ///
 /// # Errors
-/// The failure of the first run, in their order, that failed.
+/// Returns the failure of the first failed run, in the order of `runs`.
 pub fn run_all(
     store: &Store,
     runs: &[Planned<'_>],

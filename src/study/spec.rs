@@ -1,4 +1,4 @@
-//! What a study's file says.
+//! The file of a study.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,14 +11,14 @@ use serde_yaml::Value;
 use crate::store::plain_name;
 use crate::util::yaml::{self, Named};
 
-/// Repeats of a strategy on a scenario at most.
+/// The maximum number of repeats of a strategy on a scenario.
 const MAX_REPEATS: u64 = 10_000;
 
-/// What to write in place of a list of repeats.
+/// The expectation of an error for a list in place of a number of repeats.
 const ONLY_SEEDS: &str = "a number: repeats differ in their seed alone, which the study gives; make what else \
                           differs a strategy";
 
-/// The shares of the best reward whose steps are reported where the file does not say.
+/// The default fractions of the best reward whose steps are reported.
 const FRACTIONS: [f64; 3] = [0.9, 0.99, 0.999];
 
 /// Values for the arguments of scripts.
@@ -28,28 +28,28 @@ pub type Arguments = BTreeMap<String, Value>;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// Runs of each strategy on each scenario.
+    /// The number of runs of each strategy on each scenario.
     #[serde(default = "once", deserialize_with = "count")]
     pub repeats: u64,
-    /// The seed of the first repeat; each further one has the next.
+    /// The seed of the first repeat; each further repeat increments it.
     #[serde(default)]
     pub seed: u64,
-    /// The most trials of a run.
+    /// The maximum number of trials of a run.
     #[serde(default)]
     pub steps: Option<u64>,
     /// Arguments of the scripts in every run.
     #[serde(default, deserialize_with = "yaml::each_once")]
     pub args: Arguments,
-    /// The experiments, relative to the file.
+    /// The experiments, as paths relative to the file.
     #[serde(default)]
     pub scenarios: Named<PathBuf>,
-    /// The arguments of the scripts that make each strategy.
+    /// The arguments of scripts that define each strategy.
     #[serde(default, deserialize_with = "strategies")]
     pub strategies: Named<Arguments>,
-    /// The experiment whose sweep gives the exact best pairs, relative to the file.
+    /// The experiment whose sweep gives the exact best pairs, as a path relative to the file.
     #[serde(default)]
     pub exact: Option<PathBuf>,
-    /// The shares of the best reward of which it is reported how soon a run gets there.
+    /// The fractions of the best reward for which the needed steps are reported.
     #[serde(default = "fractions")]
     pub fractions: Vec<f64>,
 }
@@ -69,7 +69,7 @@ fn strategies<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Named<Argume
     Ok(Named(strategies.into_iter().map(own).collect()))
 }
 
-/// Reads the number of repeats, and says what to write in place of a list of them.
+/// Reads the number of repeats, with a helpful error for a list.
 fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     struct Count;
     impl<'de> Visitor<'de> for Count {
@@ -94,7 +94,7 @@ fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     deserializer.deserialize_any(Count)
 }
 
-/// A study's file that cannot be used.
+/// Errors of a study's file.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// The file cannot be read.
@@ -102,49 +102,50 @@ pub enum PlanError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The file is not the YAML that it should be.
+    /// The file is not valid YAML, or has an unknown key or a value of a wrong type.
     #[error("{path}: {error}")]
     Form {
         /// The file.
         path: PathBuf,
         /// Its text.
         text: String,
-        /// What is wrong and where.
+        /// The error with its place.
         error: serde_yaml::Error,
     },
-    /// The file describes no comparison.
+    /// The file does not define a study.
     #[error("{path}: {what}")]
     Wrong {
         /// The file.
         path: PathBuf,
         /// Its text.
         text: String,
-        /// The keys that lead to what is wrong.
+        /// The keys that lead to the wrong value.
         keys: Vec<String>,
-        /// What is wrong, and what to write.
+        /// The message, with the expected value.
         what: String,
     },
 }
 
 impl Plan {
-    /// Reads a study's file; gives its text, too.
+    /// Reads a study's file; returns the study and the text of the file.
     ///
     /// # Errors
-    /// The file cannot be read, is not YAML, has a key or a value that does not belong, or describes no
-    /// comparison: nothing to compare, repeats that differ in more than the seed, the same twice.
+    /// Returns an error if the file cannot be read, is not YAML, has an unknown key or an invalid value,
+    /// has no scenarios or strategies, lists the same one twice, or gives a setting such as `seed` as an
+    /// argument.
     pub fn load(path: &Path) -> Result<(Self, String), PlanError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| PlanError::Read { path: path.to_path_buf(), source })?;
         Self::of_text(path, &text).map(|plan| (plan, text))
     }
 
-    /// As [`Self::load`], with the text that would be in the file.
+    /// Parses `text` as the content of the file at `path`; see [`Self::load`].
     ///
     /// # Errors
-    /// As for [`Self::load`].
+    /// Returns the errors of [`Self::load`], except those of reading the file.
     pub fn of_text(path: &Path, text: &str) -> Result<Self, PlanError> {
         let file = || (path.to_path_buf(), text.to_owned());
         let plan: Self = yaml::read(text).map_err(|error| {
@@ -158,7 +159,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The first thing that makes no sense.
+    /// Returns the first invalid value as an error.
     fn validate(&self) -> Result<(), Wrong> {
         let refuse = |key: &str, what: String| Err(Wrong::new(&[key], what));
         if !(1..=MAX_REPEATS).contains(&self.repeats) {
@@ -202,25 +203,26 @@ impl Plan {
         self.strategies.0.iter().try_for_each(own)
     }
 
-    /// The arguments of a strategy: its own, and those of every run.
+    /// The arguments of a strategy: those of every run, overridden by its own.
     pub fn arguments(&self, own: &Arguments) -> Arguments {
         let mut all = self.args.clone();
         all.extend(own.clone());
         all
     }
 
-    /// How many runs there are.
+    /// The total number of runs.
     pub fn runs(&self) -> u64 {
         (self.scenarios.0.len() * self.strategies.0.len()) as u64 * self.repeats
     }
 
-    /// The name of a run within a study, from 1.
+    /// The name of a run of a study; `repeat` counts from 0, and the name from 1.
     pub fn run_name(study: &str, scenario: &str, strategy: &str, repeat: u64) -> String {
         format!("{study}/{}/{}/{}", plain_name(scenario), plain_name(strategy), repeat + 1)
     }
 
-    /// What keeps a study that was started with another plan from going on with this one: the names of
-    /// what changed. Scenarios, strategies and repeats may be added, and what is reported may change.
+    /// The changes since the plan with which a study started that prevent resuming it with this one.
+    ///
+    /// Scenarios, strategies and repeats may be added, and the settings of reports may change.
     pub fn conflicts(&self, before: &Self) -> Vec<String> {
         let mut changed = Vec::new();
         let mut check = |same: bool, what: String| {
@@ -242,7 +244,7 @@ impl Plan {
     }
 }
 
-/// What is wrong with what some keys lead to.
+/// An invalid value, by the keys that lead to it.
 struct Wrong {
     keys: Vec<String>,
     what: String,
@@ -254,7 +256,7 @@ impl Wrong {
     }
 }
 
-/// Refuses names that come to the same in the names of runs, and things that are the same.
+/// Checks that entries have distinct names, also as parts of the names of runs, and distinct content.
 fn distinct<T, K: Ord>(
     (key, kind): (&str, &str),
     entries: &[(String, T)],
@@ -282,7 +284,7 @@ fn distinct<T, K: Ord>(
     Ok(())
 }
 
-/// Refuses settings among the arguments that are below some keys.
+/// Checks that arguments, found below `keys`, do not include settings of a run.
 fn arguments_only(keys: &[&str], arguments: &Arguments) -> Result<(), Wrong> {
     const SETTINGS: [&str; 8] =
         ["seed", "script", "steps", "threads", "top", "data", "args", "limits"];

@@ -1,7 +1,7 @@
 //! Medians, quartiles and bootstrap intervals.
 //!
-//! Values may be infinite: a run that never got anywhere counts below (or, for a time, above) all
-//! others, so that a median over runs needs no exceptions.
+//! Values may be infinite: a run without a result counts below all others, or above them for a time. A median
+//! over runs thus needs no exceptions.
 
 use rand::Rng;
 
@@ -10,13 +10,13 @@ use crate::util::rng::ChaCha12Rng;
 /// Resamples of a bootstrap interval.
 pub const RESAMPLES: usize = 10_000;
 
-/// The share of the bootstrap distribution that an interval covers.
+/// The fraction of the bootstrap distribution that an interval covers.
 pub const COVERAGE: f64 = 0.95;
 
-/// The quantile of sorted values at a share from 0 to 1, linear between neighbours (Hyndman and Fan's
-/// definition 7); `None` of no values.
+/// The quantile of sorted values at a fraction from 0 to 1; `None` without values.
 ///
-/// Between a finite and an infinite value it is the infinite one.
+/// It interpolates linearly between neighbors (Hyndman and Fan's definition 7). Between a finite and an
+/// infinite value it is the infinite one.
 pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     #[expect(clippy::cast_precision_loss, reason = "counts of runs are small")]
@@ -34,19 +34,19 @@ pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     Some(low + weight * (high - low))
 }
 
-/// The middle of values and the quarters below and above it.
+/// The median and the quartiles of values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quartiles {
-    /// A quarter of the values are at most this.
+    /// The lower quartile.
     pub low: f64,
     /// The median.
     pub median: f64,
-    /// A quarter of the values are at least this.
+    /// The upper quartile.
     pub high: f64,
 }
 
 impl Quartiles {
-    /// The quartiles of values in any order; `None` of no values.
+    /// Computes the quartiles of values in any order; `None` without values.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<f64> = values.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
@@ -55,7 +55,7 @@ impl Quartiles {
     }
 }
 
-/// A difference of two medians with its bootstrap interval.
+/// A difference of two medians, with its bootstrap interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
     /// The difference itself.
@@ -66,10 +66,10 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// The median of some values less that of others, with the percentile bootstrap interval of
-/// [`COVERAGE`] from [`RESAMPLES`] resamples of each.
+/// The median of `a` less that of `b`, with the percentile bootstrap interval of [`COVERAGE`] from
+/// [`RESAMPLES`] resamples of each.
 ///
-/// `None` if either is empty or has an infinite value, of which a difference says nothing.
+/// `None` if either is empty or has an infinite value.
 pub fn median_difference(a: &[f64], b: &[f64], rng: &mut ChaCha12Rng) -> Option<Interval> {
     if a.iter().chain(b).any(|value| !value.is_finite()) {
         return None;
@@ -85,8 +85,8 @@ pub fn median_difference(a: &[f64], b: &[f64], rng: &mut ChaCha12Rng) -> Option<
     Some(Interval { difference, low, high })
 }
 
-/// How often a value of the first kind exceeds one of the second, over all pairs of them; of equals,
-/// half (Vargha and Delaney's A). `None` if either kind has no values.
+/// The probability that a value of `a` exceeds one of `b`, over all pairs; ties count half (Vargha and
+/// Delaney's A). `None` if either is empty.
 pub fn superiority(a: &[f64], b: &[f64]) -> Option<f64> {
     let points = |(x, y): (f64, f64)| match x.partial_cmp(&y) {
         Some(std::cmp::Ordering::Greater) => 1.0,

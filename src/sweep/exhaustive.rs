@@ -1,4 +1,4 @@
-//! The sweep of pairs that are known only by evaluating each of them.
+//! The sweep that evaluates every pair.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -12,35 +12,35 @@ use crate::metrics::Metrics;
 use crate::pareto::{Frontier, MissingMetric, Objective, Weighted, costs};
 use crate::run::Failure;
 
-/// Pairs between two looks at what was found.
+/// The number of pairs between two merges of results.
 const ROUND: u64 = 4_096;
 
-/// The fewest networks of a round, which threads share.
+/// The minimum number of networks in a round, which threads share.
 const MIN_NETWORKS: u64 = 16;
 
-/// Pairs that fail before it is said that all do so far.
+/// The number of failed pairs after which [`Sweeping::all_failed`] reports that none has run.
 const HOPELESS: u64 = 1_000;
 
-/// Pairs that can be evaluated, whichever accelerator they are of.
+/// Pairs of any accelerator that can be evaluated.
 pub trait EachPair: Sync {
-    /// How many networks there are.
+    /// The number of networks.
     fn networks(&self) -> u64;
 
-    /// How many configurations each of them has.
+    /// The number of configurations, the same for each network.
     fn configurations(&self) -> u64;
 
     /// Evaluates the pairs of a network: for each configuration in order its number with the metrics, or
     /// why it has none.
     fn evaluate(&self, network: u32, tell: &mut dyn FnMut(u32, Result<Metrics, Failure>));
 
-    /// A pair in words.
+    /// Describes a pair for messages.
     fn describe(&self, network: u32, configuration: u32) -> String;
 }
 
-/// Refuses pairs that are none, or too many to be evaluated one by one.
+/// Checks that the number of pairs allows evaluating each of them.
 ///
 /// # Errors
-/// No networks or configurations, or more pairs than [`MAX_PAIRS`].
+/// Returns an error without networks or configurations, and for more than [`MAX_PAIRS`] pairs.
 pub const fn check_size(networks: u128, configurations: u128) -> Result<(), SweepError> {
     if networks == 0 {
         return Err(SweepError::Empty("networks"));
@@ -52,12 +52,12 @@ pub const fn check_size(networks: u128, configurations: u128) -> Result<(), Swee
     if pairs > MAX_PAIRS as u128 { Err(SweepError::TooMany { pairs }) } else { Ok(()) }
 }
 
-/// An objective of which the best pairs are wanted.
+/// An objective for which the best pairs are collected.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedObjective {
     /// Its name.
     pub name: String,
-    /// What it is.
+    /// The objective.
     pub objective: Weighted,
 }
 
@@ -69,27 +69,27 @@ pub struct EverySweep<'a, P> {
     top: usize,
 }
 
-/// How far a sweep of every pair has come.
+/// Progress and results of a sweep of every pair.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EveryState {
-    /// Networks done, in the order of their numbers.
+    /// The number of networks done, in the order of their numbers.
     networks: u64,
     found: Found,
 }
 
-/// What was found among some pairs.
+/// Results of some pairs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Found {
-    /// The points that no other dominates, in the order of their costs.
+    /// The non-dominated pairs, in the order of their costs.
     frontier: Vec<SweptPair>,
-    /// For each objective, the best pairs that keep its limits, in order of merit.
+    /// For each objective, the best feasible pairs, in order of merit.
     best: Vec<Vec<(f64, SweptPair)>>,
     valid: Vec<u64>,
     running: u64,
     failed: u64,
-    /// The first pair that failed, and why.
+    /// The first pair that failed, and the reason.
     failure: Option<(u32, u32, String)>,
-    /// How many pairs lack which metric of the objectives.
+    /// The number of pairs that lack a metric of the objectives, by metric.
     lacking: BTreeMap<String, u64>,
     ranges: BTreeMap<String, (f64, f64)>,
 }
@@ -98,7 +98,7 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
     /// Prepares a sweep.
     ///
     /// # Errors
-    /// No networks or configurations, or more pairs than [`MAX_PAIRS`].
+    /// Returns an error without networks or configurations, and for more than [`MAX_PAIRS`] pairs.
     pub fn new(
         pairs: &'a P,
         objectives: Vec<Objective>,
@@ -147,7 +147,7 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
         found
     }
 
-    /// Offers points of a frontier to another, which some of them may be beaten by.
+    /// Offers the points of a frontier to another one.
     fn offer_all(&self, frontier: &mut Frontier<SweptPair>, points: Vec<SweptPair>) {
         for kept in points {
             if let Ok(costs) = costs(&self.objectives, &kept.metrics) {
@@ -156,7 +156,7 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
         }
     }
 
-    /// Adds what was found of a later network.
+    /// Merges the results of a later network.
     fn merge(&self, found: &mut Found, frontier: &mut Frontier<SweptPair>, later: Found) {
         self.offer_all(frontier, later.frontier);
         for (best, later) in found.best.iter_mut().zip(later.best) {
@@ -176,7 +176,7 @@ impl<'a, P: EachPair> EverySweep<'a, P> {
         }
     }
 
-    /// What to say where every pair so far fails.
+    /// The message if some pairs failed and none ran so far.
     fn failing(&self, state: &EveryState) -> Option<String> {
         let found = &state.found;
         let (network, configuration, reason) =
@@ -291,13 +291,13 @@ impl<P: EachPair> Sweeping for EverySweep<'_, P> {
     }
 }
 
-/// Offers a point to a frontier; of equal ones the first stays and counts the others.
+/// Offers a point to a frontier; of equal points the first remains and counts the others.
 fn offer(frontier: &mut Frontier<SweptPair>, costs: Vec<f64>, kept: SweptPair) {
     frontier.offer_or_merge(costs, kept, |first, later| first.pairs += later.pairs);
 }
 
-/// Puts a pair among the best so far, of which at most `most` are kept. Of equal rewards the earlier pair
-/// is the better; pairs come in their order.
+/// Inserts a pair into a list by descending reward, which keeps at most `most` pairs; ties keep the order of
+/// insertion.
 fn offer_best(best: &mut Vec<(f64, SweptPair)>, pair: (f64, SweptPair), most: usize) {
     let place = best.partition_point(|(reward, _)| reward.total_cmp(&pair.0).is_ge());
     if place < most {
@@ -321,7 +321,7 @@ mod tests {
     use crate::pareto::dominance;
     use crate::sweep::SweepCounts;
 
-    /// Pairs with small whole metrics, of which some fail and some have no energy.
+    /// Pairs with small integer metrics, some of which fail or lack the energy.
     struct Small;
 
     fn metrics(network: u32, configuration: u32) -> Result<Metrics, Failure> {
@@ -450,7 +450,7 @@ mod tests {
         );
     }
 
-    /// So many pairs, all of which fail.
+    /// A space of pairs that all fail.
     struct Failing(u64);
 
     impl EachPair for Failing {

@@ -1,4 +1,4 @@
-//! The sweep itself.
+//! The sweep of pairs with known accuracies and areas.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -16,22 +16,22 @@ use super::top::{self, Ranked};
 use crate::accel::{Level, Scan};
 use crate::metrics::Metrics;
 
-/// Networks that a thread scans at a time.
+/// The number of networks that a thread scans at once.
 const CHUNK: usize = 64;
 
-/// The most networks between two looks at what is still open. The first rounds are shorter, as
-/// nothing can be dismissed yet.
+/// The maximum number of networks between two updates of the latency thresholds. The first rounds are
+/// shorter, as nothing can be dismissed yet.
 const ROUND: usize = 64 * CHUNK;
 
-/// Halvings of the interval in which a limit of latency lies.
+/// The number of bisections of the interval that contains a latency threshold.
 const HALVINGS: u32 = 26;
 
-/// What is wanted of a sweep beside the frontier.
+/// Results to collect besides the frontier.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Objectives.
+    /// The objectives.
     pub goals: Vec<SweepObjective>,
-    /// How many of the best pairs for each are kept.
+    /// The number of best pairs to keep for each objective.
     pub top: usize,
 }
 
@@ -39,39 +39,41 @@ pub struct Settings {
 pub struct Sweep<'a, P: Pairs> {
     pairs: &'a P,
     settings: Settings,
-    /// The networks in descending accuracy, of equals by number.
+    /// The networks by descending accuracy; ties by ascending number.
     order: Vec<u32>,
-    /// The different areas, ascending, and each configuration's among them.
+    /// The different areas, ascending, in mm2.
     areas: Vec<f64>,
     rank_of: Vec<u32>,
-    /// For each class, the smallest rank of area.
+    /// The smallest rank of area in each class.
     class_rank: Vec<u32>,
     counts: Counts,
     scratch: Mutex<Vec<P::Scratch>>,
 }
 
-/// How pairs are counted.
+/// The counting of running and feasible pairs.
 struct Counts {
-    /// Levels of latency, and which count each is for: the pairs that run, or a goal's.
+    /// Levels of latency. Each adds to the count of feasible pairs of an objective, or of running pairs if
+    /// none is given.
     levels: Vec<(Option<usize>, Level)>,
-    /// For each goal without a limit of latency, how many configurations keep its limits.
+    /// For each objective without a constraint on latency, the number of configurations that satisfy its
+    /// constraints.
     configurations: Vec<Option<u64>>,
 }
 
-/// How far a sweep has come.
+/// Progress and results of a sweep.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SweepState {
-    /// How many networks are done, in the order of the sweep.
+    /// The number of networks done, in the order of the sweep.
     pub networks: u64,
-    /// The frontier among the pairs that are done, by descending accuracy, then ascending area.
+    /// The frontier of the pairs done, by descending accuracy, then ascending area.
     pub frontier: Vec<Member>,
-    /// How many of its last points are of the accuracy at hand.
+    /// The number of its last points that have the current accuracy.
     current: usize,
-    /// For each objective, the best pairs that keep its limits, in order of merit.
+    /// For each objective, the best feasible pairs, in order of merit.
     pub best: Vec<Vec<Ranked>>,
-    /// For each objective, how many pairs keep its limits.
+    /// For each objective, the number of feasible pairs.
     pub valid: Vec<u64>,
-    /// How many pairs can run.
+    /// The number of pairs that can run.
     pub running: u64,
     /// The highest latency of a pair that can run, in ms.
     pub highest_ms: f64,
@@ -81,8 +83,8 @@ impl<'a, P: Pairs> Sweep<'a, P> {
     /// Prepares a sweep.
     ///
     /// # Errors
-    /// No networks or configurations, more pairs than a 64-bit number counts, or an accuracy or area
-    /// that is not finite.
+    /// Returns an error without networks or configurations, for more pairs than a 64-bit number counts, and
+    /// for an accuracy or area that is not finite.
     pub fn new(pairs: &'a P, settings: Settings) -> Result<Self, SweepError> {
         let (accuracies, all_areas) = (pairs.accuracies(), pairs.areas());
         if accuracies.is_empty() {
@@ -129,7 +131,7 @@ impl<'a, P: Pairs> Sweep<'a, P> {
         self.order.len() as u64
     }
 
-    /// The area in mm2 of a rank.
+    /// The area with the given rank, in mm2.
     pub fn area_mm2(&self, rank: u32) -> f64 {
         self.areas[rank as usize]
     }
@@ -151,7 +153,7 @@ impl<'a, P: Pairs> Sweep<'a, P> {
         &self.settings.goals
     }
 
-    /// Nothing done.
+    /// Returns the state before the first network.
     pub fn start(&self) -> SweepState {
         let goals = self.settings.goals.len();
         SweepState {
@@ -165,14 +167,14 @@ impl<'a, P: Pairs> Sweep<'a, P> {
         }
     }
 
-    /// Sweeps from a state to the end, or until the callback, which sees the state after every
-    /// round, breaks off. Says whether the end was reached.
+    /// Sweeps from a state until the end, or until the callback breaks; it is called after every round.
+    /// Returns true if the end was reached.
     ///
-    /// The state after the same networks is the same, whatever the number of threads and however
-    /// often the sweep was broken off.
+    /// The state after the same number of networks is always the same, regardless of threads and
+    /// interruptions.
     ///
     /// # Errors
-    /// A pair that cannot be evaluated.
+    /// Returns an error if a pair cannot be evaluated.
     pub fn advance(
         &self,
         state: &mut SweepState,
@@ -211,7 +213,7 @@ impl<'a, P: Pairs> Sweep<'a, P> {
         self.pairs.accuracies()[network as usize]
     }
 
-    /// Scans networks in chunks, in their order.
+    /// Scans networks in chunks; the results are in their order.
     fn scan(
         &self,
         networks: &[u32],
@@ -232,7 +234,7 @@ impl<'a, P: Pairs> Sweep<'a, P> {
         networks.par_chunks(CHUNK).map(one).collect()
     }
 
-    /// For each rank of area, a latency above which no pair of at most an accuracy matters.
+    /// For each rank of area, a latency above which no pair with at most the given accuracy matters.
     fn limits(&self, accuracy: f64, staircase: &Staircase, state: &SweepState) -> Vec<f64> {
         let mut limits = staircase.limits();
         for (goal, best) in self.settings.goals.iter().zip(&state.best) {
@@ -292,7 +294,7 @@ impl<'a, P: Pairs> Sweep<'a, P> {
         }
     }
 
-    /// Counts what needs no latency.
+    /// Counts the pairs that run or are feasible regardless of latency.
     fn count_without_latency(&self, networks: &[u32], state: &mut SweepState) {
         if self.pairs.all_run() {
             state.running += (networks.len() * self.rank_of.len()) as u64;
@@ -354,7 +356,7 @@ impl Counts {
         Self { levels, configurations }
     }
 
-    /// The levels for networks in descending accuracy.
+    /// The levels for the given networks, which are in descending accuracy.
     fn levels_of(
         &self,
         networks: &[u32],
@@ -371,8 +373,9 @@ impl Counts {
     }
 }
 
-/// A latency at or above the highest finite one for which something holds that holds for all lower
-/// ones; minus infinity if it holds for none. After 64 halvings it is that latency.
+/// Bisects for the highest finite latency at which a predicate holds that holds for all lower ones.
+///
+/// Returns an upper bound of it, or minus infinity if there is none. After 64 halvings the bound is exact.
 fn highest(holds: impl Fn(f64) -> bool, halvings: u32) -> f64 {
     if !holds(f64::MIN_POSITIVE) {
         return f64::NEG_INFINITY;
@@ -463,7 +466,7 @@ fn metrics(pair: Values) -> Metrics {
 }
 
 impl<P: Pairs> Sweep<'_, P> {
-    /// The lowest and highest of each metric.
+    /// The lowest and the highest value of each metric.
     fn ranges(&self, state: &SweepState) -> BTreeMap<String, (f64, f64)> {
         let (accuracy, area) = (self.accuracy_range(), self.area_range());
         let lowest = state.frontier.iter().map(|m| m.latency_ms).fold(f64::INFINITY, f64::min);

@@ -2,14 +2,14 @@
 
 use crate::pareto::{Direction, Limit, Term, Weighted};
 
-/// A metric that a sweep knows of every pair.
+/// A metric that a sweep provides for every pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SweepMetric {
     /// The network's accuracy, a fraction.
     Accuracy,
-    /// The latency of a batch in ms.
+    /// The latency of a batch, in ms.
     LatencyMs,
-    /// The accelerator's area in mm2.
+    /// The accelerator's area, in mm2.
     AreaMm2,
     /// The paper's performance per area: 1 / (latency x area), in 1/s/cm2.
     ImgSCm2,
@@ -18,11 +18,11 @@ pub enum SweepMetric {
 /// Accuracy, latency and area of a pair.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Values {
-    /// A fraction.
+    /// The accuracy, a fraction.
     pub accuracy: f64,
-    /// Of a batch, in ms.
+    /// The latency of a batch, in ms.
     pub latency_ms: f64,
-    /// In mm2.
+    /// The area, in mm2.
     pub area_mm2: f64,
 }
 
@@ -30,7 +30,7 @@ impl SweepMetric {
     /// Every metric.
     pub const ALL: [Self; 4] = [Self::Accuracy, Self::LatencyMs, Self::AreaMm2, Self::ImgSCm2];
 
-    /// The name, unit included.
+    /// The name, including the unit.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Accuracy => "accuracy",
@@ -40,12 +40,12 @@ impl SweepMetric {
         }
     }
 
-    /// The metric of a name.
+    /// The metric with the given name.
     pub fn of(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|metric| metric.name() == name)
     }
 
-    /// What is wanted of it.
+    /// The direction of improvement.
     pub const fn direction(self) -> Direction {
         match self {
             Self::Accuracy | Self::ImgSCm2 => Direction::Max,
@@ -63,16 +63,16 @@ impl SweepMetric {
         }
     }
 
-    /// Whether it depends on the latency.
+    /// Returns true if the metric depends on latency.
     const fn has_latency(self) -> bool {
         matches!(self, Self::LatencyMs | Self::ImgSCm2)
     }
 }
 
-/// Why an objective cannot be swept.
+/// Reasons that an objective cannot be swept.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SweepObjectiveError {
-    /// A metric that nothing produces.
+    /// A metric that the sweep does not provide.
     #[error(
         "objective `{goal}` is about `{metric}`, which the sweep does not produce; it produces {}",
         names()
@@ -83,7 +83,7 @@ pub enum SweepObjectiveError {
         /// The metric.
         metric: String,
     },
-    /// It rewards what is not wanted.
+    /// A term that rewards a worse value.
     #[error(
         "objective `{goal}` rewards {} {metric}; a sweep takes objectives that want {}",
         if *.direction == Direction::Max { "less" } else { "more" },
@@ -94,10 +94,10 @@ pub enum SweepObjectiveError {
         goal: String,
         /// The metric.
         metric: &'static str,
-        /// What is wanted of the metric.
+        /// The metric's direction of improvement.
         direction: Direction,
     },
-    /// A limit that forbids what is wanted.
+    /// A constraint that forbids better values.
     #[error(
         "objective `{goal}` has the limit `{limit}`; a sweep takes limits that forbid the bad end: \
          {} of {metric}",
@@ -110,16 +110,16 @@ pub enum SweepObjectiveError {
         limit: String,
         /// The metric.
         metric: &'static str,
-        /// What is wanted of the metric.
+        /// The metric's direction of improvement.
         direction: Direction,
     },
-    /// All pairs are worth the same.
+    /// An objective without a weight other than 0.
     #[error("objective `{goal}` has no weight other than 0")]
     Nothing {
         /// The objective's name.
         goal: String,
     },
-    /// A weight or range that is no number or no range.
+    /// A weight or a range that is not finite, or a range with equal ends.
     #[error(
         "objective `{goal}`: {metric} has weight {} and range [{}, {}]; they must be finite, and \
          the ends of the range differ",
@@ -130,7 +130,7 @@ pub enum SweepObjectiveError {
         goal: String,
         /// The metric.
         metric: String,
-        /// The weight and range.
+        /// The term, with weight and range.
         term: Term,
     },
 }
@@ -139,8 +139,7 @@ fn names() -> String {
     SweepMetric::ALL.map(SweepMetric::name).join(", ")
 }
 
-/// An objective that can be evaluated over all pairs: it never falls when accuracy rises or when
-/// latency or area falls.
+/// An objective that can be swept: it never gets worse with higher accuracy, lower latency or smaller area.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SweepObjective {
     name: String,
@@ -150,11 +149,11 @@ pub struct SweepObjective {
 }
 
 impl SweepObjective {
-    /// Takes an objective under a name.
+    /// Creates a sweepable objective with a name.
     ///
     /// # Errors
-    /// A metric that a sweep does not produce, a weight or limit against what is wanted of its
-    /// metric, or no weight at all.
+    /// Returns an error for a metric that a sweep does not provide, for a weight or constraint against its
+    /// metric's direction, for a term that is not finite, and without any weight.
     pub fn new(name: &str, weighted: &Weighted) -> Result<Self, SweepObjectiveError> {
         let goal = || name.to_owned();
         let known = |metric: &String| {
@@ -200,33 +199,33 @@ impl SweepObjective {
         &self.name
     }
 
-    /// The objective.
+    /// The underlying objective.
     pub const fn weighted(&self) -> &Weighted {
         &self.weighted
     }
 
-    /// Whether there is a limit.
+    /// Returns true if there is a constraint.
     pub fn is_limited(&self) -> bool {
         !self.limits.is_empty()
     }
 
-    /// Whether a limit depends on the latency.
+    /// Returns true if a constraint depends on latency.
     pub(super) fn limits_latency(&self) -> bool {
         self.limits.iter().any(|(metric, _)| metric.has_latency())
     }
 
-    /// Whether all limits are kept.
+    /// Returns true if a pair satisfies all constraints.
     pub fn holds(&self, pair: Values) -> bool {
         self.limits.iter().all(|(metric, limit)| limit.holds(metric.value(pair)))
     }
 
-    /// Whether the limits of accuracy are kept.
+    /// Returns true if an accuracy satisfies the constraints on accuracy.
     pub(super) fn holds_accuracy(&self, accuracy: f64) -> bool {
         let of_accuracy = |metric: &SweepMetric| *metric == SweepMetric::Accuracy;
         self.limits.iter().all(|(metric, limit)| !of_accuracy(metric) || limit.holds(accuracy))
     }
 
-    /// The weighted sum, whatever the limits.
+    /// The weighted sum, regardless of constraints.
     pub fn sum(&self, pair: Values) -> f64 {
         let mut sum = 0.0;
         for (metric, term) in &self.terms {
@@ -235,7 +234,7 @@ impl SweepObjective {
         sum
     }
 
-    /// The sum of the relative excesses over the limits.
+    /// The sum of the relative excesses over violated constraints.
     pub fn excess(&self, pair: Values) -> f64 {
         self.limits.iter().map(|(metric, limit)| limit.excess(metric.value(pair))).sum()
     }

@@ -1,13 +1,12 @@
-//! Every pair of a space: the exact frontier, the best pairs for objectives, and counts.
+//! Exhaustive evaluation of a space: the exact Pareto frontier, the best pairs for objectives, and counts.
 //!
-//! Networks are taken in descending accuracy. Whatever comes later is less accurate, so a pair is on
-//! the frontier of (accuracy, latency, area) exactly if no pair before it has at most its area and
-//! at most its latency: a comparison with one staircase over area. What the staircase and the
-//! objectives' current best leave open is turned into a limit of latency for each configuration, so
-//! that the pairs which cannot matter are dismissed by one comparison, many at a time.
+//! Networks are taken in descending accuracy. All later ones are less accurate, so a pair is on the frontier
+//! of (accuracy, latency, area) exactly if no pair before it has at most its area and at most its latency: a
+//! comparison with one staircase over area. The staircase and the objectives' current best give a latency
+//! threshold for each configuration. One comparison with it dismisses pairs that cannot matter, many at once.
 //!
-//! That is for an accelerator of which much is known. Pairs of any other, with whatever metrics, are
-//! evaluated one by one ([`EverySweep`]).
+//! That requires an accelerator with known classes of latencies and areas. Pairs of any other, with any
+//! metrics, are evaluated individually ([`EverySweep`]).
 
 mod error;
 mod exhaustive;

@@ -1,4 +1,4 @@
-//! What a sweep asks of the pairs of a space.
+//! The interface of a sweep to the pairs of a space.
 
 use std::convert::Infallible;
 
@@ -6,11 +6,11 @@ use crate::accel::chaidnn::{Batch, BatchError, Memory};
 use crate::accel::{Found, Level, Scan};
 use crate::network::Family;
 
-/// The pairs of networks, which have an accuracy, and configurations, which have an area.
+/// Pairs of networks, with known accuracies, and configurations, with known areas.
 pub trait Pairs: Sync {
-    /// What a thread needs for scanning.
+    /// Working memory of a thread that scans.
     type Scratch: Default + Send;
-    /// Why a pair cannot be evaluated.
+    /// The reason that a pair cannot be evaluated.
     type Error: std::fmt::Display + Send;
 
     /// The accuracy of each network, a fraction.
@@ -19,18 +19,18 @@ pub trait Pairs: Sync {
     /// The area of each configuration in mm2.
     fn areas(&self) -> &[f64];
 
-    /// Classes of configurations on which every network has the same latency; each lists its
-    /// configurations, ascending.
+    /// Classes of configurations on which every network has the same latency, each as the ascending numbers
+    /// of its configurations.
     fn classes(&self) -> &[Vec<u32>];
 
-    /// Whether every pair is known to have a finite latency.
+    /// Returns true if every pair is known to have a finite latency.
     fn all_run(&self) -> bool;
 
-    /// The pairs of the given networks, in their order, whose latency is at most the limit of their
-    /// class, in ms. A pair that cannot run has infinite latency.
+    /// Finds the pairs of the given networks, in their order, with at most the latency of `limits_ms` for
+    /// their class, in ms, and counts the pairs within `levels`. A pair that cannot run has infinite latency.
     ///
     /// # Errors
-    /// A pair that cannot be evaluated.
+    /// Returns an error if a pair cannot be evaluated.
     fn scan(
         &self,
         networks: &[u32],
@@ -40,12 +40,12 @@ pub trait Pairs: Sync {
     ) -> Result<Scan, Self::Error>;
 }
 
-/// Networks of a family, with their accuracies, on configurations of CHaiDNN.
+/// Networks of a family on configurations of CHaiDNN.
 #[derive(Debug)]
 pub struct OnChaidnn<F> {
     /// The networks.
     pub family: F,
-    /// The accuracy of each, a fraction.
+    /// The accuracy of each network, a fraction.
     pub accuracies: Vec<f64>,
     /// The configurations, prepared for the family.
     pub batch: Batch,
@@ -82,7 +82,7 @@ impl<F: Family> Pairs for OnChaidnn<F> {
     }
 }
 
-/// Pairs that are evaluated one by one.
+/// Pairs whose latency is evaluated individually.
 pub struct OneByOne<L> {
     accuracies: Vec<f64>,
     areas: Vec<f64>,
@@ -91,7 +91,7 @@ pub struct OneByOne<L> {
 }
 
 impl<L: Fn(u32, u32) -> Option<f64> + Sync> OneByOne<L> {
-    /// Makes pairs of accuracies, areas in mm2, and a function from the numbers of a network and a
+    /// Creates pairs from accuracies, areas in mm2, and a function from the numbers of a network and a
     /// configuration to the latency in ms, `None` if the pair cannot run.
     pub fn new(accuracies: Vec<f64>, areas: Vec<f64>, latency_ms: L) -> Self {
         let classes = (0..areas.len() as u32).map(|configuration| vec![configuration]).collect();

@@ -1,4 +1,4 @@
-//! What every kind of sweep does and finds.
+//! The common interface of sweeps, and their results.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -10,51 +10,51 @@ use super::error::SweepError;
 use crate::metrics::Metrics;
 use crate::pareto::Weighted;
 
-/// A sweep that can be broken off, stored and gone on with.
+/// A sweep that can be interrupted, stored and resumed.
 pub trait Sweeping {
-    /// How far it has come.
+    /// Progress and results so far.
     type State: Serialize + DeserializeOwned;
 
-    /// Nothing done.
+    /// Returns the state before the first network.
     fn start(&self) -> Self::State;
 
-    /// How many networks there are.
+    /// The number of networks.
     fn networks(&self) -> u64;
 
-    /// How many pairs each network has.
+    /// The number of configurations, and thus of pairs per network.
     fn configurations(&self) -> u64;
 
-    /// Sweeps from a state to the end, or until the callback, which sees the state after every round,
-    /// breaks off. Says whether the end was reached.
+    /// Sweeps from a state until the end, or until the callback breaks; it is called after every round.
+    /// Returns true if the end was reached.
     ///
     /// # Errors
-    /// A pair that must be evaluated cannot be.
+    /// Returns an error if a pair cannot be evaluated, or if all pairs fail.
     fn advance(
         &self,
         state: &mut Self::State,
         after_round: &mut dyn FnMut(&Self::State) -> ControlFlow<()>,
     ) -> Result<bool, SweepError>;
 
-    /// The message where so many pairs fail, and none runs so far, that all may.
+    /// A message if many pairs have failed and none has run so far.
     fn all_failed(&self, _state: &Self::State) -> Option<String> {
         None
     }
 
-    /// How much is done.
+    /// Counts the networks done and the pairs found so far.
     fn done(&self, state: &Self::State) -> SweepCounts;
 
-    /// What was found so far.
+    /// Returns the results so far.
     fn results(&self, state: &Self::State) -> Results;
 }
 
-/// The networks done and the pairs found so far.
+/// Counts of networks done and pairs found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SweepCounts {
-    /// Networks.
+    /// The number of networks done.
     pub networks: u64,
-    /// Points of the frontier.
+    /// The number of points on the frontier.
     pub frontier: usize,
-    /// Pairs that run.
+    /// The number of pairs that run.
     pub running: u64,
 }
 
@@ -67,35 +67,35 @@ pub struct SweptPair {
     pub configuration: u32,
     /// Its metrics.
     pub metrics: Metrics,
-    /// Of a point of the frontier, how many pairs are there; it is the first of them.
+    /// The number of pairs that share a frontier point, of which this is the first; else 1.
     pub pairs: u64,
 }
 
-/// What a sweep found for an objective.
+/// The results of a sweep for an objective.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Best {
     /// The objective's name.
     pub name: String,
     /// The objective.
     pub objective: Weighted,
-    /// How many pairs keep its limits.
+    /// The number of feasible pairs.
     pub valid: u64,
-    /// Where none does, the sum of relative excesses of the point of the frontier that comes closest, and
-    /// its place on the frontier.
+    /// The frontier point with the lowest sum of relative excesses over constraints, if no pair is feasible:
+    /// the sum, and the point's place on the frontier.
     pub nearest: Option<(f64, u64)>,
-    /// The best pairs that keep its limits, with their rewards, in order of merit.
+    /// The best feasible pairs with their rewards, in order of merit.
     pub pairs: Vec<(f64, SweptPair)>,
 }
 
-/// What a sweep found.
+/// The results of a sweep.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Results {
-    /// The frontier, best first.
+    /// The Pareto frontier, best first by its first objective.
     pub frontier: Vec<SweptPair>,
     /// The best pairs for each objective.
     pub best: Vec<Best>,
-    /// The lowest and highest of each metric.
+    /// The lowest and the highest value of each metric.
     pub ranges: BTreeMap<String, (f64, f64)>,
-    /// What is to be said of pairs that were left out.
+    /// Notes about pairs that were left out.
     pub notes: Vec<String>,
 }

@@ -1,8 +1,8 @@
-//! The frontier of accuracy, latency and area, of pairs that come in descending accuracy.
+//! The Pareto frontier of accuracy, latency and area, for pairs offered in descending accuracy.
 
 use serde::{Deserialize, Serialize};
 
-/// A point of the frontier.
+/// A point of the Pareto frontier.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Member {
     /// The network's number.
@@ -15,29 +15,29 @@ pub struct Member {
     pub latency_ms: f64,
     /// The rank of the configuration's area among the different areas, from the smallest.
     pub area_rank: u32,
-    /// How many pairs have exactly these metrics; this is the one with the smallest number of the
-    /// network, then of the configuration.
+    /// The number of pairs with exactly these metrics. This one has the smallest number of the network, then
+    /// of the configuration.
     pub pairs: u64,
 }
 
-/// The frontier so far.
+/// The Pareto frontier of the pairs so far.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Staircase {
-    /// The points of networks more accurate than the current ones.
+    /// The points with higher accuracy than the current one.
     settled: Vec<Member>,
-    /// For each rank of area, the lowest latency of a settled point of at most that area.
+    /// For each rank of area, the lowest latency of a settled point with at most that area.
     lowest: Vec<f64>,
-    /// The points of the current accuracy, by ascending area and descending latency.
+    /// The points with the current accuracy, by ascending area and descending latency.
     current: Vec<Member>,
 }
 
 impl Staircase {
-    /// Starts with no points, for so many different areas.
+    /// Creates an empty frontier for `areas` different areas.
     pub(super) fn new(areas: usize) -> Self {
         Self { settled: Vec::new(), lowest: vec![f64::INFINITY; areas], current: Vec::new() }
     }
 
-    /// Goes on from the points of another staircase.
+    /// Creates a frontier from the [`parts`](Self::parts) of another.
     pub(super) fn restore(areas: usize, settled: Vec<Member>, current: Vec<Member>) -> Self {
         let mut staircase = Self::new(areas);
         for member in settled {
@@ -47,12 +47,12 @@ impl Staircase {
         staircase
     }
 
-    /// The settled points and those of the current accuracy.
+    /// The settled points, and those with the current accuracy.
     pub(super) fn parts(&self) -> (&[Member], &[Member]) {
         (&self.settled, &self.current)
     }
 
-    /// Offers a pair (or several with the same metrics) that is no more accurate than those before.
+    /// Offers a pair, or several with the same metrics; accuracies must not ascend from call to call.
     pub(super) fn offer(&mut self, pair: Member) {
         if self.current.first().is_some_and(|first| first.accuracy != pair.accuracy) {
             self.finish();
@@ -84,7 +84,7 @@ impl Staircase {
         self.current.splice(place..behind + beaten, [pair]);
     }
 
-    /// Settles the points of the current accuracy: what comes is less accurate, or nothing.
+    /// Settles the points with the current accuracy; later pairs must be less accurate.
     pub(super) fn finish(&mut self) {
         for member in std::mem::take(&mut self.current) {
             self.settle(member);
@@ -101,7 +101,8 @@ impl Staircase {
         self.settled.push(member);
     }
 
-    /// For each rank of area, the highest latency that may still join or equal a point.
+    /// For each rank of area, the highest latency with which a pair of the current accuracy may join the
+    /// frontier or equal a point of it.
     pub(super) fn limits(&self) -> Vec<f64> {
         let mut limits = self.lowest.clone();
         for member in &self.current {

@@ -1,4 +1,4 @@
-//! A sweep in a store: checkpoints on the way, trials at the end.
+//! Sweeps in a store: checkpoints during the sweep, trials at the end.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,63 +12,64 @@ use crate::store::{
 };
 use crate::sweep::{Results, Sweeping, SweptPair};
 
-/// Time between two checkpoints.
+/// The time between two checkpoints.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
 
-/// The metric that counts the pairs of exactly a point's metrics.
+/// The metric with the number of pairs that have exactly a frontier point's metrics.
 pub const PAIRS: &str = "pairs";
 
 /// The name of the phase that holds the frontier.
 pub const FRONTIER: &str = "frontier";
 
-/// What the experiment says of a pair that a sweep found.
+/// The experiment's evaluation of a pair that a sweep found.
 pub struct Judged {
-    /// All its metrics.
+    /// All metrics of the pair.
     pub metrics: Metrics,
-    /// The experiment's own reward, and whether the pair keeps its limits; none if it has no reward.
+    /// The experiment's own reward, and true if the pair is feasible; none for an experiment without a
+    /// reward.
     pub reward: Option<(f64, bool)>,
 }
 
-/// How far a sweep has come.
+/// Progress of a sweep.
 #[derive(Clone, Debug)]
 pub struct SweepProgress {
-    /// Networks done.
+    /// The number of networks done.
     pub networks: u64,
-    /// Points of the frontier so far.
+    /// The number of points on the frontier so far.
     pub frontier: usize,
-    /// The message where no pair runs so far.
+    /// A message if many pairs have failed and none has run so far.
     pub all_failed: Option<String>,
 }
 
-/// A sweep in a store, ready to start or to go on.
+/// A sweep in a store, ready to start or to resume.
 pub struct SweepRunner<'a, S: Sweeping> {
     /// The sweep.
     pub sweep: &'a S,
     /// The space of the pairs.
     pub space: &'a Space,
-    /// The point of a network's and a configuration's number.
+    /// Maps the numbers of a network and a configuration to a point.
     pub point: &'a (dyn Fn(u32, u32) -> Point + Sync),
-    /// What the experiment says of a point with the given metrics.
+    /// Evaluates the experiment at a point with the given metrics.
     pub judge: &'a dyn Fn(&Point, Metrics) -> Result<Judged, Failure>,
-    /// Where the sweep is kept.
+    /// The store of the sweep.
     pub store: &'a Store,
     /// The run's record; its name must be in the store, and `sweep` must be set.
     pub run: RunRecord,
-    /// What the numbers so far came from.
+    /// Returns the provenance of the results so far.
     pub provenance: &'a dyn Fn() -> Provenance,
-    /// Asks the sweep to stop at the next opportunity.
+    /// A request to stop at the next opportunity.
     pub stop: &'a AtomicBool,
-    /// Is told how far the sweep has come.
+    /// A callback for progress.
     pub observer: &'a mut dyn FnMut(SweepProgress),
 }
 
 impl<S: Sweeping> SweepRunner<'_, S> {
-    /// Sweeps from the last checkpoint to the end or to a request to stop, and at the end stores the
-    /// frontier and the best pairs as trials.
+    /// Sweeps from the last checkpoint until the end or a request to stop. At the end, the frontier and the
+    /// best pairs are stored as trials.
     ///
     /// # Errors
-    /// The store fails, a checkpoint cannot be used, a pair cannot be evaluated, or the experiment
-    /// contradicts the sweep.
+    /// Returns an error if the store fails, a checkpoint cannot be used, a pair cannot be evaluated, or the
+    /// experiment contradicts the sweep.
     pub fn run(mut self) -> Result<(End, RunRecord), RunError> {
         let end = self.carry_out();
         if let Err(error @ (RunError::Sweep(_) | RunError::Contradiction { .. })) = &end {
@@ -144,7 +145,7 @@ impl<S: Sweeping> SweepRunner<'_, S> {
         Ok(self.store.sync()?)
     }
 
-    /// Writes the run's record anew.
+    /// Updates the run's record in the store.
     fn save(&mut self, state: &S::State, seconds: f64) -> Result<(), RunError> {
         let done = self.sweep.done(state);
         let record = self.run.sweep.get_or_insert_with(SweepRecord::default);
@@ -156,7 +157,7 @@ impl<S: Sweeping> SweepRunner<'_, S> {
         Ok(self.store.update_run(&self.run)?)
     }
 
-    /// Stores the trials, unless they are, and closes the run.
+    /// Stores the trials, unless they are stored already, and finishes the run.
     fn finish(&mut self, state: &S::State, seconds: f64) -> Result<(), RunError> {
         let results = self.sweep.results(state);
         let (trials, phases) = self.trials(&results)?;
@@ -185,7 +186,7 @@ impl<S: Sweeping> SweepRunner<'_, S> {
         Ok(self.store.sync()?)
     }
 
-    /// The frontier, then the best pairs for each objective, each a phase.
+    /// The frontier and the best pairs of each objective as trials; each of them is a phase.
     fn trials(&self, results: &Results) -> Result<(Vec<Trial>, Vec<PhaseRecord>), RunError> {
         let mut trials = Vec::new();
         let mut phases = vec![phase(0, FRONTIER, 0)];
@@ -214,7 +215,7 @@ impl<S: Sweeping> SweepRunner<'_, S> {
         Ok((trials, phases))
     }
 
-    /// The point of a pair, and what the experiment says of it.
+    /// Returns the point of a pair and the experiment's evaluation of it.
     fn judged(&self, kept: &SweptPair, metrics: Metrics) -> Result<(Point, Judged), RunError> {
         let point = (self.point)(kept.network, kept.configuration);
         let judged = (self.judge)(&point, metrics)

@@ -1,13 +1,12 @@
-//! The frontier of a stored sweep in any objectives.
+//! The Pareto frontier of a stored sweep in any objectives.
 
 use crate::pareto::{Frontier, costs};
 use crate::store::{RunRecord, Trial};
 
-/// The trials of a sweep that are not dominated in the objectives of its record, in the order of the
-/// sweep.
+/// Returns the trials of a sweep that are not dominated in the objectives of its record, in stored order.
 ///
-/// A pair on the frontier of metrics that never get worse when accuracy rises or latency or area falls
-/// is on the sweep's own frontier, which is its first trials; no others are compared.
+/// Only the sweep's own frontier, which is its first trials, is compared. It includes the frontier of all
+/// metrics that never get worse with higher accuracy, lower latency or smaller area.
 pub fn stored_frontier<'t>(record: &RunRecord, trials: &'t [Trial]) -> Vec<&'t Trial> {
     let count = record.sweep.as_ref().map_or(0, |sweep| sweep.frontier as usize);
     let mut frontier: Frontier<&Trial> = Frontier::new();
@@ -28,7 +27,7 @@ mod tests {
     use super::*;
     use crate::store::{Entry, OpenMode, Outcome, Store, SweepRecord};
 
-    /// So many points of a frontier: comparing each with all would take minutes.
+    /// A number of frontier points for which comparing each with all others would take minutes.
     const POINTS: u64 = 60_000;
 
     /// A trial on the frontier of three metrics.

@@ -1,4 +1,4 @@
-//! Sweeps against brute force.
+//! Comparison of sweeps with brute force.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ fn goal(name: &str, terms: &[(&str, f64, f64, f64)], limits: &[&str]) -> SweepOb
     SweepObjective::new(name, &weighted(terms, limits)).unwrap()
 }
 
-/// Every pair that runs, by the numbers of network and configuration.
+/// Every pair that runs, with the numbers of its network and configuration.
 struct All(Vec<(u32, u32, Values)>);
 
 impl All {
@@ -73,7 +73,7 @@ impl All {
     }
 }
 
-/// Sweeps on some threads, broken off and stored after some rounds.
+/// Sweeps on the given number of threads, interrupted and restored after some rounds.
 fn sweep<P: Pairs>(pairs: &P, settings: &Settings, threads: usize, rounds: usize) -> SweepState {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
@@ -127,7 +127,7 @@ fn check<P: Pairs>(pairs: &P, all: &All, goals: &[SweepObjective], top: usize) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Small whole numbers make ties in everything.
+    /// Small integers, so that all metrics have ties.
     #[test]
     fn equals_brute_force_with_ties(
         accuracies in prop::collection::vec(0u8..6, 1..30),

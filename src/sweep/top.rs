@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-/// A pair with what an objective makes of it.
+/// A pair with its reward for an objective.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ranked {
     /// The network's number.
@@ -22,8 +22,8 @@ pub struct Ranked {
 }
 
 impl Ranked {
-    /// The order of merit: the higher reward; of equals the more accurate, then the faster, then the
-    /// smaller, then the one with the smaller number of the network, then of the configuration.
+    /// Compares by merit: higher reward first, then higher accuracy, lower latency, smaller area, and the
+    /// smaller number of the network, then of the configuration.
     pub fn merit(&self, other: &Self) -> Ordering {
         other
             .reward
@@ -36,7 +36,7 @@ impl Ranked {
     }
 }
 
-/// Puts a pair among the best so far, of which at most `most` are kept in order of merit.
+/// Inserts a pair into a list in order of merit, which keeps at most `most` pairs.
 pub(super) fn offer(best: &mut Vec<Ranked>, pair: Ranked, most: usize) {
     if best.len() >= most && best.last().is_none_or(|last| pair.merit(last).is_ge()) {
         return;

@@ -1,4 +1,4 @@
-//! Activations by Candle's own operations.
+//! Activations computed by Candle's own operations.
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
@@ -6,10 +6,10 @@ use candle_core::{Result, Tensor};
 
 use crate::network::Activation;
 
-/// An activation of each value, with PyTorch's gradients where a function has a kink.
+/// Applies an activation to each value, with PyTorch's gradients at kinks.
 ///
 /// # Errors
-/// The device fails.
+/// Returns an error if the device fails.
 pub(super) fn activated(x: &Tensor, activation: Activation) -> Result<Tensor> {
     match activation {
         Activation::None => Ok(x.clone()),
@@ -146,7 +146,7 @@ mod tests {
         }
     }
 
-    /// As in `relu_backward`, `hardtanh_backward` and `hardswish_backward` of PyTorch 2.
+    /// The gradients of `relu_backward`, `hardtanh_backward` and `hardswish_backward` in PyTorch 2.
     #[test]
     fn slopes_at_kinks_are_pytorchs() {
         let slopes = |activation, places: &[f64]| at(activation, places, DType::F64).1;

@@ -1,4 +1,4 @@
-//! Images as a network reads them: normalised, and changed at random in training.
+//! Normalization of images, and their random augmentation in training.
 
 use rand::Rng as _;
 
@@ -7,27 +7,27 @@ use super::recipe::Augment;
 use crate::network::Shape;
 use crate::util::rng::{ChaCha12Rng, stream};
 
-/// Turns bytes into what a network reads.
+/// Converts images from bytes to the input of a network.
 pub struct Feed<'a> {
     data: &'a Dataset,
-    /// For each channel the value of each byte: mean 0 and deviation 1 over the training images.
+    /// The value of each byte in each channel: mean 0 and standard deviation 1 over the training images.
     values: Vec<[f32; 256]>,
     augment: Augment,
     seed: u64,
 }
 
-/// How one image is changed.
+/// The augmentation of a single image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Change {
-    /// How far down and right in the image the first pixel is taken.
+    /// The offset of the first pixel in the original image, down and right.
     shift: (isize, isize),
     flip: bool,
-    /// Rows and columns that are wiped out.
+    /// The erased rectangle: first row, row after the last, first column, column after the last.
     cut: Option<[isize; 4]>,
 }
 
 impl<'a> Feed<'a> {
-    /// A feed of a set of images, with changes for training.
+    /// Creates a feed of a data set, with the augmentation for training.
     pub fn new(data: &'a Dataset, augment: Augment, seed: u64) -> Self {
         let channels = data.means().iter().zip(data.deviations());
         let values = channels
@@ -38,12 +38,12 @@ impl<'a> Feed<'a> {
         Self { data, values, augment, seed }
     }
 
-    /// Writes an image as it is.
+    /// Writes a normalized image without augmentation.
     pub fn plain(&self, images: &Images, index: usize, to: &mut [f32]) {
         self.write(images, index, Change::default(), to);
     }
 
-    /// Writes a training image as an epoch sees it, which depends on nothing but epoch, image and seed.
+    /// Writes the augmented training image of an epoch, which depends only on epoch, image and seed.
     pub fn changed(&self, epoch: u32, index: usize, to: &mut [f32]) {
         let place = (u64::from(epoch) << 32) | index as u64;
         let mut rng = stream(self.seed, "augment", place);

@@ -1,4 +1,4 @@
-//! A training's own checkpoint: a file that is whole or not there.
+//! Checkpoints of training runs: files that are written atomically.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -15,22 +15,22 @@ use crate::util::atomic_file::{Replacement, create_folder_like_folder};
 use crate::util::checksum::body;
 use tandem_kernels::{Outcome, with_values};
 
-/// A training between two steps.
+/// The state of a training run between two steps.
 #[derive(Serialize, Deserialize)]
 pub struct Checkpoint {
-    /// What is trained.
+    /// The key of the training run; see [`training_key`](super::training_key).
     key: String,
-    /// Epochs that are complete.
+    /// The number of complete epochs.
     pub epoch: u32,
-    /// Steps done of the next one.
+    /// The number of steps done in the next epoch.
     pub step: u64,
-    /// What those gave.
+    /// The sums of loss and correct predictions over those steps.
     pub outcome: Outcome,
     /// The scores of complete epochs.
     pub curve: Vec<EpochScore>,
-    /// The optimiser's memory.
+    /// The state of the optimizer.
     pub optimiser: OptimiserState,
-    /// The model's variables.
+    /// The values of the model's variables.
     variables: Vec<Vec<f32>>,
 }
 
@@ -54,7 +54,7 @@ impl Checkpoint {
     /// Takes down where a training stands.
     ///
     /// # Errors
-    /// The variables are not in the processor's memory.
+    /// Returns an error if the variables are not in host memory.
     pub fn new(
         key: &str,
         model: &Model,
@@ -75,10 +75,10 @@ impl Checkpoint {
         })
     }
 
-    /// Sets a model's variables; false if they are another's.
+    /// Sets a model's variables; returns false, without a change, if they do not fit the model.
     ///
     /// # Errors
-    /// The variables cannot be set.
+    /// Returns an error if the variables cannot be set.
     pub fn restore(&self, model: &Model) -> Result<bool, TrainError> {
         let pairs = || model.variables().iter().zip(&self.variables);
         if self.variables.len() != model.variables().len()
@@ -93,10 +93,10 @@ impl Checkpoint {
         Ok(true)
     }
 
-    /// Writes the checkpoint to the disk, in place of an older one.
+    /// Writes the checkpoint to disk, replacing an older one.
     ///
     /// # Errors
-    /// The disk is full or fails.
+    /// Returns an error if the disk is full or fails.
     pub fn save(&self, path: &Path) -> Result<(), TrainError> {
         let failed = |source| TrainError::Checkpoint { path: path.into(), source };
         let bytes = postcard::to_stdvec(self).map_err(|error| failed(io::Error::other(error)))?;
@@ -116,10 +116,10 @@ impl Checkpoint {
         write().map_err(failed)
     }
 
-    /// Reads the checkpoint of a training; none if there is none, or none that is whole.
+    /// Reads the checkpoint of a training run; `None` if the file is missing, damaged or of another run.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// Returns an error if the file cannot be read.
     pub fn load(path: &Path, key: &str) -> Result<Option<Self>, TrainError> {
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,

@@ -1,4 +1,4 @@
-//! What can go wrong in training.
+//! Errors of training.
 
 use std::path::PathBuf;
 
@@ -7,22 +7,22 @@ use tandem_kernels::KernelError;
 use super::data::DataError;
 use crate::util::keep_error::KeepError;
 
-/// Why a training cannot be done or has failed.
+/// Reasons that a training run cannot start or has failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// The tensor library fails.
+    /// The tensor library failed.
     #[error("training fails: {0}")]
     Tensor(#[from] candle_core::Error),
-    /// The network or a batch cannot be run.
+    /// The network or a batch cannot be executed.
     #[error(transparent)]
     Kernel(KernelError),
-    /// The images cannot be had.
+    /// The images are not available.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The recipe makes no sense for the network or the images.
+    /// The recipe does not fit the network or the images.
     #[error("the training makes no sense: {0}")]
     Recipe(String),
-    /// The loss or a gradient is no longer finite.
+    /// The loss or a gradient is not finite.
     #[error(
         "the training diverged at step {step} of epoch {epoch}, with loss {loss}; a lower learning \
          rate than {rate}, more warming up or `clip` may help"
@@ -32,15 +32,15 @@ pub enum TrainError {
         epoch: u32,
         /// The step of the epoch, from 1.
         step: u64,
-        /// The loss.
+        /// The loss at that step.
         loss: f64,
-        /// The recipe's learning rate.
+        /// The recipe's peak learning rate.
         rate: f64,
     },
-    /// The training was stopped and can be taken up again.
+    /// The training was interrupted and can be resumed.
     #[error("the training was interrupted")]
     Interrupted,
-    /// The training is one that a rehearsal leaves out.
+    /// A dry run does not train.
     #[error("a dry run does not train")]
     Dry,
     /// A checkpoint cannot be written or read.
@@ -48,7 +48,7 @@ pub enum TrainError {
     Checkpoint {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// Trained accuracies cannot be kept or looked up.
@@ -59,7 +59,7 @@ pub enum TrainError {
     Weights {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! A hundred steps of training beside PyTorch's, from `tests/oracles/training.py`.
+//! Comparison of a hundred steps of training with PyTorch, from `tests/oracles/training.py`.
 
 use candle_core::{Device, Tensor};
 use serde::Deserialize;
@@ -18,7 +18,7 @@ struct Trained {
     name: String,
     losses: Vec<f64>,
     logits: Vec<f64>,
-    /// How far PyTorch's own f32 is from these, its f64: early losses, later ones, logits.
+    /// The deviation of PyTorch's f32 from these f64 values: in early losses, in later ones, and in logits.
     deviation: [f64; 3],
 }
 
@@ -90,8 +90,8 @@ fn batch(index: u64) -> (Vec<f32>, Vec<u32>) {
     (images, labels)
 }
 
-/// Losses and logits stay within five times what f32 costs PyTorch itself: a maximum or a rectifier that
-/// rounding tips the other way leads each path elsewhere.
+/// Losses and logits stay within five times the deviation of PyTorch's f32. A maximum or a rectifier that
+/// rounding decides otherwise makes each path diverge.
 #[test]
 fn losses_and_logits_are_pytorchs() {
     let golden: Golden =

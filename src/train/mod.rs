@@ -1,4 +1,4 @@
-//! Training networks on the processor: parameters as Candle variables, and the crate `tandem_kernels`.
+//! Training networks on the CPU, with parameters as Candle variables and the kernels of `tandem_kernels`.
 
 mod activation;
 mod augment;

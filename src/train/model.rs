@@ -1,4 +1,4 @@
-//! A network's parameters as Candle variables, and its plain forward pass.
+//! A network's parameters as Candle variables, and its reference forward pass.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,10 +12,11 @@ use super::error::TrainError;
 use crate::network::{Layer, Network, Operation};
 use crate::util::rng::stream;
 
-/// A network with its parameters, which are Candle variables of the names and shapes that PyTorch uses:
-/// `<layer>.weight` (outputs, inputs / groups, rows, columns; of a linear layer outputs, inputs),
-/// `<layer>.bias`, and of batch normalisation `<layer>.bn.weight`, `.bn.bias`, `.bn.running_mean`,
-/// `.bn.running_var`.
+/// A network with its parameters as Candle variables, with PyTorch's names and shapes.
+///
+/// A layer has `<layer>.weight` and `<layer>.bias`. The shape of weights is (outputs, inputs / groups, rows,
+/// columns), or (outputs, inputs) for a linear layer. Batch normalization has `<layer>.bn.weight`,
+/// `.bn.bias`, `.bn.running_mean` and `.bn.running_var`.
 #[derive(Clone, Debug)]
 pub struct Model {
     network: Network,
@@ -24,24 +25,26 @@ pub struct Model {
     layers: Vec<LayerVariables>,
 }
 
-/// Whether a variable is learnt, and what kind it is.
+/// The kind of a variable, which decides if it is trained and decayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Weights: decayed.
+    /// Weights: trained, with weight decay.
     Weight,
-    /// Offsets and normalisation: not decayed.
+    /// Biases, and scales and offsets of normalization: trained, without weight decay.
     Offset,
-    /// Running statistics: not learnt.
+    /// Running statistics of batch normalization: not trained.
     Statistic,
 }
 
 impl Model {
-    /// Draws a network's first parameters: weights normal with variance 2 / inputs (He et al., ICCV
-    /// 2015), of the last layer uniform within 1 / sqrt(inputs) with its bias, as PyTorch's linear
-    /// layers; scales 1, offsets 0.
+    /// Initializes a network's parameters.
+    ///
+    /// Convolution weights are normal with variance 2 / inputs (He et al., ICCV 2015). Weights and biases of
+    /// linear layers are uniform within 1 / sqrt(inputs), as in PyTorch. Scales are 1, and other biases and
+    /// offsets 0.
     ///
     /// # Errors
-    /// The device has no room.
+    /// Returns an error if the device is out of memory.
     pub fn new(network: &Network, seed: u64, device: &Device) -> Result<Self, TrainError> {
         let mut model =
             Self { network: network.clone(), names: vec![], variables: vec![], layers: vec![] };
@@ -97,7 +100,7 @@ impl Model {
         Ok(model)
     }
 
-    /// The network with its parameters, for an executor.
+    /// The network with its parameters, in the form for an executor.
     pub fn parameters(&self) -> Parameters<'_> {
         Parameters { network: &self.network, variables: &self.variables, layers: &self.layers }
     }
@@ -107,22 +110,22 @@ impl Model {
         &self.network
     }
 
-    /// The variables, layer by layer.
+    /// The variables, layer after layer.
     pub fn variables(&self) -> &[Var] {
         &self.variables
     }
 
-    /// The variables' names.
+    /// The names of the variables, in their order.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Each layer's variables.
+    /// The indices of each layer's variables.
     pub fn layers(&self) -> &[LayerVariables] {
         &self.layers
     }
 
-    /// What a variable is.
+    /// The role of a variable, by its index.
     pub fn role(&self, variable: usize) -> Role {
         let name = &self.names[variable];
         if name.contains(".bn.running_") {
@@ -134,10 +137,10 @@ impl Model {
         }
     }
 
-    /// Writes the variables as safetensors.
+    /// Writes the variables to a safetensors file.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), TrainError> {
         let tensors: HashMap<String, Tensor> = self
             .names
@@ -149,11 +152,11 @@ impl Model {
             .map_err(|source| TrainError::Weights { path: path.into(), reason: source.to_string() })
     }
 
-    /// Reads the variables from safetensors.
+    /// Reads the variables from a safetensors file.
     ///
     /// # Errors
-    /// The file cannot be read, or holds the weights of another network: a name is missing, there is one
-    /// too many, or a shape differs.
+    /// Returns an error if the file cannot be read, or does not match the network: a name is missing or
+    /// unknown, or a shape differs.
     pub fn load(&self, path: &Path) -> Result<(), TrainError> {
         let wrong = |reason: String| TrainError::Weights { path: path.into(), reason };
         let device = self.variables.first().map_or(&Device::Cpu, |variable| variable.device());
@@ -179,12 +182,13 @@ impl Model {
         Ok(())
     }
 
-    /// The logits of images (batch, channels, rows, columns) by Candle's own operations, on any device.
-    /// In training, batch normalisation uses the batch's statistics, and the running ones are left as
-    /// they are.
+    /// Computes the logits of images (batch, channels, rows, columns) with Candle's own operations, on any
+    /// device.
+    ///
+    /// In training, batch normalization uses the batch's statistics and leaves the running ones unchanged.
     ///
     /// # Errors
-    /// The images have another shape, or the device fails.
+    /// Returns an error if the images have another shape, or if the device fails.
     pub fn forward(&self, images: &Tensor, training: bool) -> Result<Tensor, TrainError> {
         let mut outputs: Vec<Tensor> = Vec::with_capacity(self.layers.len());
         for (layer, variables) in self.network.layers().iter().zip(&self.layers) {
@@ -272,7 +276,7 @@ impl Model {
     }
 }
 
-/// Pooling by slices of the padded image, the gradients of which Candle gets right.
+/// Pools by slices of the padded image, for which Candle computes correct gradients.
 fn plain_pool(
     x: &Tensor,
     window: crate::network::Window,
@@ -344,7 +348,7 @@ fn total(tensors: Vec<Tensor>) -> Result<Tensor, TrainError> {
     Ok(sum)
 }
 
-/// A standard normal number (Box and Muller 1958).
+/// Draws a standard normal number (Box and Muller 1958).
 fn normal(rng: &mut impl Rng) -> f64 {
     let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
     radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()
@@ -352,7 +356,7 @@ fn normal(rng: &mut impl Rng) -> f64 {
 
 #[cfg(test)]
 impl Model {
-    /// The same parameters with other precision.
+    /// The same parameters in another precision.
     pub fn to_dtype(&self, dtype: DType) -> Self {
         let convert =
             |variable: &Var| Var::from_tensor(&variable.to_dtype(dtype).unwrap()).unwrap();

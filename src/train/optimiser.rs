@@ -1,4 +1,4 @@
-//! Rules by which parameters follow their gradients.
+//! Optimizers.
 
 use std::sync::Mutex;
 
@@ -8,42 +8,45 @@ use super::error::TrainError;
 use super::model::{Model, Role};
 use tandem_kernels::{Executor, change_values};
 
-/// How a parameter follows its gradient g, at learning rate r.
+/// The update of a parameter from its gradient g, at learning rate r.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "rule")]
 pub enum Rule {
-    /// m = momentum m + g; the parameter falls by r m, with Nesterov's change by r (g + momentum m)
-    /// (Sutskever et al., ICML 2013, in PyTorch's form). Weight decay is added to g.
+    /// Stochastic gradient descent with momentum (Sutskever et al., ICML 2013, in PyTorch's form).
+    ///
+    /// m = momentum m + g; the parameter decreases by r m, or with Nesterov momentum by r (g + momentum m).
+    /// Weight decay is added to g.
     Sgd {
-        /// The share of the last step that is kept.
+        /// The fraction of m that is kept.
         momentum: f64,
-        /// Whether the gradient is looked for ahead.
+        /// True for Nesterov momentum.
         nesterov: bool,
     },
-    /// s = decay s + (1 - decay) g^2, from s = 1; m = momentum m + r g / sqrt(s + epsilon); the
-    /// parameter falls by m (Tieleman and Hinton 2012, in TensorFlow's form, which NASBench-101
-    /// used with 0.9, 0.9 and 1). Weight decay is added to g.
+    /// RMSProp with momentum (Tieleman and Hinton 2012, in TensorFlow's form; NASBench-101 used decay 0.9,
+    /// momentum 0.9 and epsilon 1).
+    ///
+    /// s = decay s + (1 - decay) g^2, from s = 1; m = momentum m + r g / sqrt(s + epsilon); the parameter
+    /// decreases by m. Weight decay is added to g.
     RmsProp {
-        /// The share of the squares' mean that is kept.
+        /// The fraction of s that is kept.
         decay: f64,
-        /// The share of the last step that is kept.
+        /// The fraction of m that is kept.
         momentum: f64,
-        /// Added to the squares' mean.
+        /// A constant added to s.
         epsilon: f64,
     },
-    /// Adam with bias correction and weight decay apart from the gradient (Loshchilov and Hutter, ICLR
-    /// 2019).
+    /// Adam with bias correction and decoupled weight decay (Loshchilov and Hutter, ICLR 2019).
     AdamW {
-        /// The share of the gradients' mean that is kept.
+        /// The decay of the mean gradient.
         beta1: f64,
-        /// The share of the squares' mean that is kept.
+        /// The decay of the mean squared gradient.
         beta2: f64,
-        /// Added to the root of the squares' mean.
+        /// A constant added to the root of the mean squared gradient.
         epsilon: f64,
     },
 }
 
-/// Applies a rule to a model's parameters.
+/// An optimizer of a model's parameters.
 #[derive(Clone, Debug)]
 pub struct Optimiser {
     rule: Rule,
@@ -51,20 +54,21 @@ pub struct Optimiser {
     state: OptimiserState,
 }
 
-/// What a rule remembers.
+/// The state of an optimizer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OptimiserState {
-    /// Steps done.
+    /// The number of steps done.
     pub steps: u64,
-    /// For each variable of the model the last step or the mean of gradients; empty for those that are
-    /// not learnt.
+    /// For each variable of the model, the momentum or the mean gradient; empty for variables that are not
+    /// trained.
     pub first: Vec<Vec<f32>>,
-    /// For each variable the mean of squares; empty where the rule has none.
+    /// For each variable, the mean squared gradient; empty if the rule has none.
     pub second: Vec<Vec<f32>>,
 }
 
 impl Optimiser {
-    /// Makes an optimiser at rest. `weight_decay` holds for weights, not for biases and normalisations.
+    /// Creates an optimizer in its initial state. `weight_decay` applies to weights only, not to biases and
+    /// normalization parameters.
     pub fn new(model: &Model, rule: Rule, weight_decay: f64) -> Self {
         let squares = match rule {
             Rule::Sgd { .. } => None,
@@ -85,12 +89,13 @@ impl Optimiser {
         Self { rule, weight_decay, state }
     }
 
-    /// What the rule remembers.
+    /// The state of the optimizer.
     pub const fn state(&self) -> &OptimiserState {
         &self.state
     }
 
-    /// Goes on from what was remembered; false if it is of another model or rule.
+    /// Continues from a state; returns false, without a change, if its sizes do not fit the model and the
+    /// rule.
     pub fn restore(&mut self, state: OptimiserState) -> bool {
         let sizes = |values: &[Vec<f32>]| values.iter().map(Vec::len).collect::<Vec<_>>();
         let fits = sizes(&state.first) == sizes(&self.state.first)
@@ -101,10 +106,10 @@ impl Optimiser {
         fits
     }
 
-    /// Moves the parameters by the executor's gradients.
+    /// Updates the parameters from the executor's gradients.
     ///
     /// # Errors
-    /// The parameters are not in the processor's memory.
+    /// Returns an error if the parameters are not in host memory.
     pub fn step(
         &mut self,
         model: &Model,
@@ -195,7 +200,7 @@ impl Update<'_> {
     }
 }
 
-/// Scales the executor's gradients down to a norm, if theirs is larger; returns theirs.
+/// Scales the executor's gradients down to a maximum norm; returns their norm before.
 pub fn clip(executor: &mut Executor, norm: f64) -> f64 {
     let (_, gradients) = executor.optimise();
     let squares = |gradient: &Vec<f32>| -> f64 {

@@ -1,4 +1,4 @@
-//! How a network is trained: a value with a hash.
+//! Hyperparameters of a training run.
 
 use serde::{Deserialize, Serialize};
 use tandem_kernels::check_activations;
@@ -8,48 +8,48 @@ use super::error::TrainError;
 use super::optimiser::Rule;
 use crate::network::Network;
 
-/// How a network is trained.
+/// The hyperparameters of a training run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
-    /// Passes over the training images.
+    /// The number of passes over the training images.
     pub epochs: u32,
-    /// Images of a step; what is left at the end of an epoch is left out of it.
+    /// Images per step; an incomplete batch at the end of an epoch is skipped.
     pub batch: usize,
-    /// How parameters follow their gradients.
+    /// The optimizer.
     pub rule: Rule,
-    /// The learning rate at its highest.
+    /// The peak learning rate.
     pub rate: f64,
-    /// How the learning rate falls.
+    /// The schedule of the learning rate.
     pub schedule: Schedule,
-    /// Epochs in which the learning rate rises linearly from 0.
+    /// The number of epochs in which the learning rate rises linearly from 0.
     pub warmup_epochs: f64,
-    /// Decay of weights; biases and normalisations do not decay.
+    /// The weight decay of weights; biases and normalization parameters do not decay.
     pub weight_decay: f64,
-    /// The largest norm of all gradients together; larger ones are scaled down.
+    /// The maximum norm of all gradients together; larger gradients are scaled down.
     pub clip: Option<f64>,
-    /// The share of the target that is spread over all classes.
+    /// Label smoothing: the fraction of the target that is spread over all classes.
     pub smoothing: f64,
-    /// The share of a batch's statistics that enters the running ones.
+    /// The weight of a batch's statistics in the update of the running statistics.
     pub norm_momentum: f64,
-    /// Changes of the images.
+    /// The augmentation of training images.
     pub augment: Augment,
-    /// Images to learn from; all that are not held out if it is not given.
+    /// The number of images to train on; without it, all that are not held out.
     pub images: Option<usize>,
-    /// Training images that are held out to validate with, always the same ones.
+    /// The number of training images held out for validation, the same in every training run.
     pub validation: usize,
-    /// Validation accuracies, epoch by epoch, below which the training is given up.
+    /// Minimum validation accuracies, epoch by epoch; training stops early below them.
     pub stop_below: Vec<f64>,
 }
 
-/// How the learning rate falls after warming up.
+/// Schedules of the learning rate after the warmup.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
-    /// Not at all.
+    /// A constant learning rate.
     Constant,
-    /// As a half cosine, to 0 (Loshchilov and Hutter, ICLR 2017, without restarts).
+    /// Half a cosine, down to 0 (Loshchilov and Hutter, ICLR 2017, without restarts).
     Cosine,
-    /// By a factor at some epochs.
+    /// Multiplication by a factor at the given epochs.
     Steps {
         /// The epochs.
         at: Vec<f64>,
@@ -58,19 +58,19 @@ pub enum Schedule {
     },
 }
 
-/// How images are changed in training; what moves in from outside is the mean of the channel.
+/// Random changes of training images; pixels from outside the image are the mean of their channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Augment {
-    /// Pixels by which an image moves at most, up or down and left or right.
+    /// The maximum number of pixels by which an image is shifted, vertically and horizontally.
     pub pad: usize,
-    /// Whether every other image, on average, is mirrored.
+    /// True to flip images horizontally with probability 1/2.
     pub flip: bool,
-    /// The side of a square that is wiped out, around any pixel (DeVries and Taylor 2017); 0 for none.
+    /// The side, in pixels, of a random square that is erased (Cutout, DeVries and Taylor 2017); 0 for none.
     pub cutout: usize,
 }
 
 impl Default for Recipe {
-    /// SGD with Nesterov momentum, one epoch of warming up and a cosine: a recipe for short trainings.
+    /// SGD with Nesterov momentum, one epoch of warmup and a cosine schedule, for short training runs.
     fn default() -> Self {
         Self {
             epochs: 12,
@@ -92,7 +92,7 @@ impl Default for Recipe {
 }
 
 impl Recipe {
-    /// What NASBench-101 trained with (Ying et al., ICML 2019, and its published configuration).
+    /// The recipe of NASBench-101 (Ying et al., ICML 2019, and its published configuration).
     pub fn nasbench101() -> Self {
         Self {
             epochs: 108,
@@ -106,18 +106,18 @@ impl Recipe {
         }
     }
 
-    /// How many images there are to learn from.
+    /// The number of images to train on.
     pub fn training_images(&self, data: &Dataset) -> usize {
         let rest = data.train().len().saturating_sub(self.validation);
         self.images.map_or(rest, |images| images.min(rest))
     }
 
-    /// Steps of an epoch.
+    /// The number of steps of an epoch.
     pub fn steps(&self, data: &Dataset) -> u64 {
         (self.training_images(data) / self.batch.max(1)) as u64
     }
 
-    /// The learning rate of a step, counted from 0 over all epochs.
+    /// The learning rate at a step, counted from 0 over all epochs.
     pub fn rate_at(&self, step: u64, steps_of_epoch: u64) -> f64 {
         let each = steps_of_epoch as f64;
         let (warm, total) = (self.warmup_epochs * each, f64::from(self.epochs) * each);
@@ -138,11 +138,11 @@ impl Recipe {
         }
     }
 
-    /// Refuses what cannot be trained, before time is spent.
+    /// Checks that a network can be trained on a data set with this recipe.
     ///
     /// # Errors
-    /// The network reads other images or tells other classes apart, has an activation that the kernels do
-    /// not compute, there are too few images, or a number makes no sense.
+    /// Returns an error if the network does not match the images or the classes, if the kernels do not
+    /// support one of its activations, if there are too few images, or if a hyperparameter is out of range.
     pub fn check(&self, network: &Network, data: &Dataset) -> Result<(), TrainError> {
         let refuse = |what: String| Err(TrainError::Recipe(what));
         let (reads, has) = (network.input(), data.shape());
@@ -212,7 +212,7 @@ impl Recipe {
     }
 }
 
-/// The hash of all that decides a training (BLAKE3, hexadecimal).
+/// The hash of everything that determines the result of a training run (BLAKE3, hexadecimal).
 pub fn training_key(network: &Network, data: &Dataset, recipe: &Recipe, seed: u64) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("tandem training v1");
     hasher.update(network.digest().as_bytes());

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use tandem_kernels::Outcome;
 
-/// What some images gave.
+/// Loss and accuracy over a set of images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// The mean loss.
     pub loss: f64,
-    /// The share of images that were told right.
+    /// The fraction of images that were classified correctly.
     pub accuracy: f64,
 }
 
@@ -18,11 +18,11 @@ impl From<Outcome> for Score {
     }
 }
 
-/// What an epoch gave.
+/// The scores of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochScore {
-    /// The training images, as they were changed, while the network learnt.
+    /// The score on the augmented training images, during the epoch.
     pub train: Score,
-    /// The images held out, after the epoch.
+    /// The score on the validation images, after the epoch.
     pub validation: Option<Score>,
 }

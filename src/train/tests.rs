@@ -1,4 +1,4 @@
-//! Kernels and plans against Candle's own operations in f64, and those against finite differences.
+//! Comparison of kernels and plans with Candle's own operations in f64, and of those with finite differences.
 
 use candle_core::{DType, Device, Tensor, Var};
 use rand::Rng;
@@ -53,7 +53,7 @@ impl Case {
         images.permute((0, 3, 1, 2)).unwrap().contiguous().unwrap()
     }
 
-    /// The mean loss by Candle's own operations in f64.
+    /// Computes the mean loss by Candle's own operations in f64.
     fn plain_loss(&self, model: &Model, smoothing: f64) -> Tensor {
         let images = self.tensor().to_dtype(DType::F64).unwrap();
         let logits = model.forward(&images, true).unwrap();
@@ -71,7 +71,7 @@ impl Case {
         executor
     }
 
-    /// Compares one training step with Candle's own, on all instructions.
+    /// Compares one training step with Candle's own, for all instruction sets.
     fn check(&self) {
         let reference = self.model.to_dtype(DType::F64);
         let smoothing = 0.1;
@@ -135,7 +135,7 @@ const fn convolution(channels: usize, kernel: usize, stride: usize, padding: usi
     }
 }
 
-/// A network of one chain of operations, global pooling and a classifier.
+/// A network of consecutive operations, global pooling and a classifier.
 fn chain(image: Shape, operations: &[Operation]) -> Network {
     let (mut net, mut x) = NetworkBuilder::new(image);
     for (index, &operation) in operations.iter().enumerate() {
@@ -251,7 +251,7 @@ fn normalisations_without_activation_equal_candles_own() {
     Case::new(&chain(Shape::new(3, 8, 8), &operations), 3, 15).check();
 }
 
-/// The plain path knows every activation, the kernels refuse those that they do not.
+/// The reference path supports every activation; the kernels reject those that they do not.
 #[test]
 fn other_activations_are_refused_before_anything_is_laid_out() {
     let conv = |activation, activation_order| {

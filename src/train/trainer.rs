@@ -1,4 +1,4 @@
-//! The loop of a training: epochs of steps, validation, checkpoints.
+//! The training loop: epochs of steps, validation, checkpoints.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,79 +20,80 @@ use crate::network::Network;
 use crate::util::rng::stream;
 use tandem_kernels::{Executor, Outcome};
 
-/// A training to be done.
+/// The inputs that determine a training run.
 #[derive(Clone, Copy, Debug)]
 pub struct Job<'a> {
-    /// What is trained.
+    /// The network to train.
     pub network: &'a Network,
-    /// On what.
+    /// The images to train on.
     pub data: &'a Dataset,
-    /// How.
+    /// The hyperparameters.
     pub recipe: &'a Recipe,
-    /// Decides the first weights, the order of images and their changes.
+    /// The seed of the initial weights, the order of images, and their augmentation.
     pub seed: u64,
 }
 
-/// Who follows a training.
+/// The observation and control of a training run.
 pub struct Watch<'a> {
-    /// Ends the training at the next step once it is true.
+    /// A request to stop at the next step.
     pub stop: &'a AtomicBool,
-    /// Told of every step.
+    /// A callback for every step.
     pub observe: &'a mut dyn FnMut(&TrainProgress),
-    /// Where checkpoints are kept, if they are.
+    /// The file for checkpoints; none for no checkpoints.
     pub checkpoint: Option<&'a Path>,
-    /// How often a checkpoint is written, beside at the end of an interrupted training.
+    /// The time between checkpoints; an interrupted training run writes one in any case.
     pub every: Duration,
 }
 
-/// How far a training has come.
+/// Progress of a training run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrainProgress {
-    /// The epoch at work, from 0.
+    /// The current epoch, from 0.
     pub epoch: u32,
-    /// Epochs in all.
+    /// The total number of epochs.
     pub epochs: u32,
-    /// Steps done over all epochs.
+    /// The number of steps done, over all epochs.
     pub step: u64,
-    /// Steps in all.
+    /// The total number of steps.
     pub steps: u64,
-    /// The mean loss of this epoch so far.
+    /// The mean loss in this epoch so far.
     pub loss: f64,
-    /// The share of this epoch's images so far that were told right.
+    /// The fraction of correctly classified images in this epoch so far.
     pub accuracy: f64,
-    /// The validation accuracy of the last epoch, if there is one.
+    /// The validation accuracy after the previous epoch, if there is one.
     pub validation: Option<f64>,
-    /// Images a second since the training was taken up.
+    /// Images per second since the training run was started or resumed.
     pub images_per_s: f64,
-    /// Seconds until the last step, at that rate.
+    /// The estimated remaining time, in seconds.
     pub remaining_s: f64,
 }
 
-/// What a training gave.
+/// The result of a training run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Training {
-    /// Epoch by epoch.
+    /// The scores of each epoch.
     pub curve: Vec<EpochScore>,
-    /// The test images, in the end.
+    /// The score of the final model on the test images.
     pub test: Score,
-    /// Whether it was given up early, being too far behind.
+    /// True if training stopped early because of a low validation accuracy.
     pub stopped: bool,
 }
 
 impl Training {
-    /// The accuracy to search by: of the images held out, else of the test images.
+    /// The accuracy to optimize: on the validation images, or on the test images if none are held out.
     pub fn accuracy(&self) -> f64 {
         let last = self.curve.last().and_then(|epoch| epoch.validation);
         last.unwrap_or(self.test).accuracy
     }
 }
 
-/// Trains a network, from its last checkpoint on if there is one.
+/// Trains a network, resuming from its checkpoint if there is one.
 ///
-/// The result depends on the job and on the processor's instructions, and on nothing else.
+/// The result depends only on the job and on the CPU's instruction set.
 ///
 /// # Errors
-/// The job makes no sense, the training diverges or is interrupted, or a checkpoint cannot be written.
+/// Returns an error if the recipe is invalid, if training diverges or is interrupted, or if a checkpoint
+/// cannot be used.
 pub fn fit(
     job: &Job<'_>,
     executor: &mut Executor,
@@ -126,7 +127,7 @@ pub fn fit(
     Ok((trainer.model, training))
 }
 
-/// The images to learn from and those held out, the same for every network and seed.
+/// The indices of the images to train on and of the validation images, the same for every network and seed.
 fn split(data: &Dataset, recipe: &Recipe) -> (Vec<usize>, Vec<usize>) {
     let mut all: Vec<usize> = (0..data.train().len()).collect();
     if recipe.validation > 0 || recipe.images.is_some() {
@@ -148,7 +149,7 @@ struct Trainer<'a> {
     validation: Vec<usize>,
     curve: Vec<EpochScore>,
     started: Instant,
-    /// Steps since the training was taken up.
+    /// Steps since the training run was started or resumed.
     steps_done: u64,
 }
 
@@ -199,7 +200,7 @@ impl Trainer<'_> {
         Ok(Training { curve: self.curve.clone(), test: test.into(), stopped })
     }
 
-    /// Whether the last epoch's validation accuracy is one to give up at.
+    /// Returns true if the last epoch's validation accuracy is below the minimum of the recipe.
     fn is_behind(&self) -> bool {
         let Some(index) = self.curve.len().checked_sub(1) else { return false };
         let limit = self.job.recipe.stop_below.get(index);

@@ -1,4 +1,4 @@
-//! Whole trainings on the set that the program draws itself.
+//! Complete training runs on the procedural data set.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,7 +45,7 @@ fn recipe() -> Recipe {
     }
 }
 
-/// Trains; `observe` sees every step and says whether to stop there.
+/// Trains; `observe` gets every step and returns true to stop there.
 fn run(
     recipe: &Recipe,
     threads: usize,

@@ -1,40 +1,41 @@
-//! Files and folders that are written whole or not at all: the one writer of the program.
+//! Atomic writing of files and folders, for the whole program.
 //!
 //! | for | use |
 //! |---|---|
-//! | bytes at a path that a person names | [`write_whole`] |
-//! | bytes at a path where nothing may be yet | [`write_new`] |
+//! | bytes at a path given by the user | [`write_whole`] |
+//! | bytes at a path where nothing may exist | [`write_new`] |
 //! | a stream of bytes | [`Replacement::at`] |
-//! | a file in a folder that one process at a time writes to, such as a store | [`Replacement::in_own_folder`] |
-//! | a folder whose files are on the disk | [`move_folder`] |
+//! | a file in a folder with a single writer, such as a store | [`Replacement::in_own_folder`] |
+//! | a folder whose files are synced to disk | [`move_folder`] |
 //!
-//! A failure leaves nothing behind, and what is at the place as it was. A kill may leave the file beside the place.
+//! A failure leaves the target unchanged and no temporary file. A killed process may leave the temporary file
+//! beside the target.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// Symbolic links that are followed one after another; as many as Linux follows.
+/// The maximum number of symbolic links followed in a row, as in Linux.
 const MAX_LINKS: usize = 40;
 
-/// No more names are tried for a file beside its place.
+/// The maximum number of names tried for a temporary file.
 const MAX_NAMES: u32 = 100;
 
-/// What is at a place that a file is to be written to.
+/// The target of a write.
 #[derive(Debug)]
 pub enum Target {
-    /// A file, or nothing yet: at this path, which no symbolic link leads on from.
+    /// A file, or nothing yet, at this path, which is not a symbolic link.
     File(PathBuf),
-    /// A device, a pipe or the like, opened: it takes bytes as they come, and cannot be replaced.
+    /// An open device, pipe or similar, which is written directly and cannot be replaced.
     Stream(File),
 }
 
 impl Target {
-    /// Looks at a place.
+    /// Determines the target at a path.
     ///
     /// # Errors
-    /// It cannot be looked at, or is a stream that cannot be opened.
+    /// Returns an error if the path cannot be examined, or if it is a stream that cannot be opened.
     pub fn at(path: &Path) -> io::Result<Self> {
         let found = match fs::metadata(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -52,8 +53,8 @@ impl Target {
     }
 }
 
-/// What the program itself writes to, if that is what was found: /dev/stdout may be a file, which others
-/// write to as well.
+/// A handle of standard output or standard error, if that is the file found: /dev/stdout may be a regular
+/// file that other processes write to as well.
 #[cfg(unix)]
 fn own_stream(found: &Metadata) -> io::Result<Option<File>> {
     use std::os::fd::AsFd;
@@ -76,7 +77,7 @@ fn own_stream(_found: &Metadata) -> io::Result<Option<File>> {
     Ok(None)
 }
 
-/// Where the symbolic links at a path lead to, whether there is anything or not.
+/// Follows the symbolic links at a path to their end, which need not exist.
 fn end_of_links(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -86,11 +87,12 @@ fn end_of_links(path: &Path) -> PathBuf {
     path
 }
 
-/// A file that is written beside its place, so that a reader never meets half of it. What is not
-/// [kept](Self::keep) leaves nothing behind, and what is at the place as it was.
+/// A temporary file beside its target, so that readers never see partial content.
+///
+/// Unless it is [kept](Self::keep), it is removed and the target remains unchanged.
 #[derive(Debug)]
 pub struct Replacement {
-    /// There until it is kept or dropped.
+    /// The open file, until it is kept or dropped.
     file: Option<File>,
     beside: PathBuf,
     place: PathBuf,
@@ -98,11 +100,11 @@ pub struct Replacement {
 }
 
 impl Replacement {
-    /// Makes a file beside a place, which no symbolic link leads on from. Whatever is there already,
-    /// by whatever name, is left as it is.
+    /// Creates a temporary file beside a target, which must not be a symbolic link. No existing file is
+    /// touched.
     ///
     /// # Errors
-    /// The place names no file, or its folder is missing or takes no file.
+    /// Returns an error if the path does not name a file, or if its folder is missing or not writable.
     pub fn at(place: &Path) -> io::Result<Self> {
         let Some(name) = place.file_name() else { return Err(ErrorKind::IsADirectory.into()) };
         for number in 0.. {
@@ -120,28 +122,30 @@ impl Replacement {
         Err(ErrorKind::AlreadyExists.into())
     }
 
-    /// Makes a file for a place in a folder that one process at a time writes to, as those of a store under its
-    /// lock. It has a name of its own in that folder, `beside`, and takes the place of what a kill left there.
-    /// Nobody may read or write it who may not do that in the folder.
+    /// Creates a temporary file for a target in a folder that one process at a time writes to, such as a
+    /// store under its lock.
+    ///
+    /// Its name is `beside`; it replaces a file of that name, left by a killed process. It has at most the
+    /// folder's permissions to read and write.
     ///
     /// # Errors
-    /// The folder is missing or takes no file.
+    /// Returns an error if the folder is missing or not writable.
     pub fn in_own_folder(place: &Path, beside: impl AsRef<OsStr>) -> io::Result<Self> {
         let beside = place.with_file_name(beside);
         let file = Some(create_like_folder(&beside)?);
         Ok(Self { file, beside, place: place.to_owned(), takes_permissions: false })
     }
 
-    /// Where it is as long as it is written.
+    /// The path of the temporary file.
     pub fn beside(&self) -> &Path {
         &self.beside
     }
 
-    /// Brings it to the disk and to its place, with the permissions of what is there unless the folder decides
-    /// them.
+    /// Syncs the file to disk and moves it to its target. It gets the permissions of an existing target,
+    /// unless it was created by [`Self::in_own_folder`].
     ///
     /// # Errors
-    /// The disk is full or fails, or there is a folder.
+    /// Returns an error if the disk is full or fails, or if the target is a folder.
     pub fn keep(self) -> io::Result<()> {
         if let Some(file) = &self.file {
             if self.takes_permissions
@@ -156,11 +160,11 @@ impl Replacement {
         sync_parent(&place)
     }
 
-    /// Brings it to its place and leaves it to the operating system when that reaches the disk: for what is of no
-    /// use after a loss of power.
+    /// Moves the file to its target without syncing it to disk, for content that is useless after a power
+    /// failure.
     ///
     /// # Errors
-    /// There is a folder at the place, or its folder takes no file.
+    /// Returns an error if the target is a folder, or if its folder is not writable.
     pub fn keep_unsynced(mut self) -> io::Result<()> {
         fs::rename(&self.beside, &self.place)?;
         self.file = None;
@@ -186,11 +190,11 @@ impl Drop for Replacement {
     }
 }
 
-/// Writes a file whole or not at all, by a [`Replacement`]. What a symbolic link leads to is replaced,
-/// not the link; a device or a pipe is written to as it is.
+/// Writes a file atomically, by a [`Replacement`]. Symbolic links are followed, and the file at their end is
+/// replaced; a device or a pipe is written directly.
 ///
 /// # Errors
-/// The folder is missing, or the disk is full or fails; what was at the place is then as it was.
+/// Returns an error if the folder is missing, or if the disk is full or fails. A file is then unchanged.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     match Target::at(path)? {
         Target::File(place) => {
@@ -202,12 +206,11 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Writes a file at a place where nothing is: whole or, unless the process is killed meanwhile, not at all. A
-/// kill can leave an empty file.
+/// Writes a new file atomically, unless the process is killed, which may leave an empty file.
 ///
 /// # Errors
-/// There is something at the place ([`ErrorKind::AlreadyExists`]), its folder is missing, or the disk is full or
-/// fails; the place is then as it was.
+/// Returns an error if something exists at the path ([`ErrorKind::AlreadyExists`]), if its folder is missing,
+/// or if the disk is full or fails. Nothing is then changed.
 pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // The empty file keeps the place: not every file system can rename to a place only if nothing is there.
     drop(File::create_new(path)?);
@@ -221,47 +224,47 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-/// Moves a folder, whose files are on the disk, to a place in the same file system where there is nothing or an
-/// empty folder, and brings its names and its own to the disk.
+/// Moves a folder, whose files must be synced already, to a path in the same file system where nothing or an
+/// empty folder exists, and syncs both folders' entries to disk.
 ///
 /// # Errors
-/// There is something at the place, or the disk fails; the folder is then where it was, or whole at its place.
+/// Returns an error if something exists at the target, or if the disk fails. The folder is then at its old or
+/// its new place, complete.
 pub fn move_folder(from: &Path, to: &Path) -> io::Result<()> {
     sync_folder(from)?;
     fs::rename(from, to)?;
     sync_parent(to)
 }
 
-/// Brings the name of a file or folder to the disk.
+/// Syncs the entry of a file or folder in its parent folder to disk.
 ///
 /// # Errors
-/// The disk fails, or there is no folder above.
+/// Returns an error if the disk fails, or if the parent folder is missing.
 pub fn sync_parent(path: &Path) -> io::Result<()> {
     let Some(parent) = path.parent() else { return Ok(()) };
     sync_folder(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
 }
 
-/// Brings the names in a folder to the disk.
+/// Syncs the entries of a folder to disk.
 ///
 /// # Errors
-/// The disk fails, or there is no folder.
+/// Returns an error if the disk fails, or if the folder is missing.
 #[cfg(unix)]
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Brings the names in a folder to the disk: there is no way to ask for that here.
+/// Does nothing, as this platform cannot sync the entries of a folder.
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "as where folders can be opened")]
 pub fn sync_folder(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Creates a file, or empties the one that is there, that nobody may read or write who may not do that in its
-/// folder.
+/// Creates or truncates a file that has at most its folder's permissions to read and write.
 ///
 /// # Errors
-/// The folder cannot be looked at, or takes no file.
+/// Returns an error if the folder is missing or not writable.
 pub fn create_like_folder(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.write(true).create(true).truncate(true);
@@ -273,10 +276,10 @@ pub fn create_like_folder(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Creates a folder that nobody may use who may not use the one that it is in.
+/// Creates a folder that has at most its parent's permissions.
 ///
 /// # Errors
-/// It is there, or the folder that it is to be in is not.
+/// Returns an error if the folder exists, or if its parent is missing.
 pub fn create_folder_like_folder(path: &Path) -> io::Result<()> {
     #[cfg_attr(not(unix), expect(unused_mut, reason = "as where there are modes"))]
     let mut builder = fs::DirBuilder::new();
@@ -288,10 +291,10 @@ pub fn create_folder_like_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Takes away from a file what its folder does not allow.
+/// Removes permissions of a file that its folder does not have.
 ///
 /// # Errors
-/// The file or its folder cannot be looked at or changed.
+/// Returns an error if the file or its folder cannot be examined or changed.
 #[cfg(unix)]
 pub fn restrict_like_folder(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -302,7 +305,7 @@ pub fn restrict_like_folder(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode & allowed))
 }
 
-/// Takes away from a file what its folder does not allow: there are no modes here.
+/// Does nothing, as this platform has no permission modes.
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "as where there are modes")]
 pub fn restrict_like_folder(_path: &Path) -> io::Result<()> {
@@ -343,7 +346,7 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
-    /// What is in a folder, in order.
+    /// The names of a folder's entries, sorted.
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
         let mut names: Vec<String> =

@@ -1,14 +1,14 @@
-//! Bytes behind their own hash, so that whoever reads them knows whether they are whole.
+//! Bytes preceded by their hash, so that readers can detect corruption.
 
-/// The length of the hash, BLAKE3.
+/// The length of the BLAKE3 hash, in bytes.
 const HASH: usize = 32;
 
-/// The bytes with their hash before them.
+/// Prepends the hash of `body` to it.
 pub fn hashed(body: &[u8]) -> Vec<u8> {
     [blake3::hash(body).as_bytes().as_slice(), body].concat()
 }
 
-/// What follows its own hash; `None` if that does not hold.
+/// The bytes after their hash; `None` if the hash does not match.
 pub fn body(bytes: &[u8]) -> Option<&[u8]> {
     let (hash, body) = bytes.split_first_chunk::<HASH>()?;
     (blake3::hash(body) == *hash).then_some(body)

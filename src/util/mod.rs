@@ -1,4 +1,4 @@
-//! Small tools that every module may use.
+//! Small tools for all modules.
 
 pub mod atomic_file;
 pub mod checksum;

@@ -1,7 +1,7 @@
 //! Named random streams.
 //!
-//! Every random number of a run comes from a ChaCha12 stream that is named by the run's seed, a
-//! purpose and an index, so that drawing more numbers for one purpose never shifts another.
+//! Every random number of a run comes from a ChaCha12 stream named by the run's seed, a purpose and an index.
+//! Drawing more numbers for one purpose thus never shifts those for another.
 
 use rand::SeedableRng;
 pub use rand_chacha::ChaCha12Rng;

@@ -1,16 +1,16 @@
-//! Work in progress, so that no two threads of the process do the same at once.
+//! Deduplication of concurrent work by key, within the process.
 
 use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// The keys of what is being computed.
+/// The keys of the work in progress.
 #[derive(Debug, Default)]
 pub struct Flights {
     busy: Mutex<HashSet<String>>,
     landed: Condvar,
 }
 
-/// The right to compute what a key stands for; it ends when this is dropped.
+/// The exclusive right to do the work of a key, until it is dropped.
 #[derive(Debug)]
 pub struct Claim<'a> {
     flights: &'a Flights,
@@ -18,11 +18,10 @@ pub struct Claim<'a> {
 }
 
 impl Flights {
-    /// Claims a key; waits while someone else has it.
+    /// Claims a key; waits while another thread holds it.
     ///
-    /// Who gets it looks first whether the work is done by now. It must not hand parts of the work to
-    /// a pool whose threads claim keys themselves: the thread that waits for the parts may be given
-    /// such a task, and would wait for itself.
+    /// Callers must check afterwards if the work has been done meanwhile. A holder must not wait for tasks in
+    /// a thread pool whose threads claim keys: while waiting it may execute such a task itself, and deadlock.
     pub fn claim(&self, key: &str) -> Claim<'_> {
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         while busy.contains(key) {

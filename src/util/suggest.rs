@@ -1,17 +1,18 @@
-//! How alike names are.
+//! Suggestions of similar names.
 
-/// Longer names are not compared: the time is that of one length times the other, and nobody misspells them.
+/// The maximum length, in bytes, of names that are compared, as the time is the product of both lengths.
 const LONGEST: usize = 100;
 
-/// How many letters must be changed, added, left out or swapped to make one name of another; `None` where either
-/// is too long to be compared.
+/// The Damerau-Levenshtein distance of two names; `None` if one is longer than 100 bytes.
 pub fn edits(name: &str, other: &str) -> Option<usize> {
     let short = name.len() <= LONGEST && other.len() <= LONGEST;
     short.then(|| strsim::damerau_levenshtein(name, other))
 }
 
-/// The names that may have been meant by another, nearest first: those that few edits make of it, whatever the
-/// case of letters, and those that it is the beginning of.
+/// Returns the names that `name` may be a misspelling of, nearest first.
+///
+/// These are the names within a distance of 0 to 3, depending on length and ignoring case, and those of which
+/// one begins with the other.
 pub fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
     let most = match name.chars().count() {
         0..=1 => 0,

@@ -1,4 +1,4 @@
-//! YAML texts: of a sane size, with names that are there once and in their order.
+//! Reading YAML, with a limit on size, and mappings with unique, ordered keys.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,16 +10,16 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_yaml::Value;
 
-/// What a text may come to in bytes when its aliases are written out.
+/// The maximum size of a text with its aliases expanded, in bytes.
 const MAX: usize = 64 << 20;
 
-/// What a value takes beside its text.
+/// The size counted for a value in addition to its text, in bytes.
 const VALUE: usize = 64;
 
-/// Reads a text, which an alias may repeat: a small text can stand for more than fits the memory.
+/// Parses a text, after checking its size with aliases expanded; a small text could otherwise exhaust memory.
 ///
 /// # Errors
-/// It is no YAML, not what is read, or more than 64 MB with its aliases written out.
+/// Returns an error if the text is not YAML, does not match `T`, or exceeds 64 MiB with its aliases expanded.
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_yaml::Error> {
     let left = Cell::new(MAX);
     // What else is wrong is said when it is read.
@@ -31,7 +31,7 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_yaml::Error> {
     serde_yaml::from_str(text)
 }
 
-/// Goes through values and keeps none.
+/// A visitor that counts the size of values and discards them.
 #[derive(Clone, Copy)]
 struct Measure<'l>(&'l Cell<usize>);
 
@@ -97,12 +97,12 @@ impl<'de> Visitor<'de> for Measure<'_> {
     }
 }
 
-/// Named things in the order of the file; no name is there twice.
+/// A mapping with unique keys, in the order of the file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Named<T>(pub Vec<(String, T)>);
 
 impl<T> Named<T> {
-    /// The thing of a name.
+    /// The value of a key.
     pub fn get(&self, name: &str) -> Option<&T> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, thing)| thing)
     }
@@ -147,17 +147,17 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
     }
 }
 
-/// Reads values by name, none of which is there twice.
+/// Deserializes a mapping with unique keys.
 ///
 /// # Errors
-/// A name is there twice, or what is read is no map.
+/// Returns an error if a key occurs twice, or if the input is not a mapping.
 pub fn each_once<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, Value>, D::Error> {
     Named::deserialize(deserializer).map(|Named(values)| values.into_iter().collect())
 }
 
-/// Reads a name, and refuses it there if it is known.
+/// Deserializes a key, and rejects one that occurred before.
 struct NewName<'k>(&'k mut BTreeSet<String>);
 
 impl<'de> DeserializeSeed<'de> for NewName<'_> {

@@ -1,9 +1,9 @@
-//! All graphs of cells up to isomorphism, how many cells each stands for, and uniform draws.
+//! All graphs of cells up to isomorphism, the number of cells of each, and uniform draws.
 //!
-//! A graph stands for as many cells as its symmetries leave labelings apart: by Burnside's lemma the mean,
-//! over the symmetries, of the labelings that each leaves as they are, k^c for k operations and c
-//! cycles of inner vertices. A symmetry drawn by this weight, with an operation drawn for each of its
-//! cycles, is a uniformly drawn class of labelings.
+//! A graph has as many cells as there are labelings up to its symmetries. By Burnside's lemma that is the
+//! mean, over the symmetries, of the number of labelings that each leaves unchanged: k^c for k operations and
+//! c cycles of inner vertices. Drawing a symmetry by this weight, and an operation for each of its cycles,
+//! draws a class of labelings uniformly.
 
 use rand::{Rng, RngCore};
 
@@ -11,7 +11,7 @@ use super::cell::CellError;
 use super::labellings::nth_labeling;
 use crate::space::dag::{Graph, Order, edge_bit};
 
-/// The most graphs that are looked at, which takes about a second.
+/// The maximum number of graphs to enumerate, which takes about a second.
 const MAX_GRAPHS: u128 = 1 << 21;
 
 /// Every graph of a cell up to isomorphism.
@@ -21,20 +21,20 @@ pub(super) struct Catalogue {
     graphs: Vec<Known>,
 }
 
-/// A graph in the numbering with the smallest adjacency bits.
+/// A graph, numbered for the smallest adjacency bits.
 #[derive(Clone, Copy, Debug)]
 struct Known {
     adjacency: u32,
     vertices: usize,
-    /// The cells of all graphs up to this one.
+    /// The number of cells of all graphs up to this one.
     cells: u128,
 }
 
 impl Catalogue {
-    /// Looks at all graphs of at most so many vertices and edges.
+    /// Enumerates the graphs with at most the given numbers of vertices and edges.
     ///
     /// # Errors
-    /// There are too many.
+    /// Returns an error if there are more than [`MAX_GRAPHS`].
     pub(super) fn new(vertices: usize, edges: u32, operations: u16) -> Result<Self, CellError> {
         let graphs = (2..=vertices).map(|vertices| candidates(vertices, edges)).sum();
         if graphs > MAX_GRAPHS {
@@ -47,7 +47,7 @@ impl Catalogue {
         Ok(catalogue)
     }
 
-    /// Gives vertex `to` every set of sources and goes on to the next.
+    /// Gives vertex `to` every set of sources, and continues with the next vertex.
     fn extend(&mut self, (adjacency, to): (u32, usize), vertices: usize, left: u32) {
         if to == vertices {
             self.keep(adjacency, vertices);
@@ -77,7 +77,7 @@ impl Catalogue {
         self.graphs.push(Known { adjacency, vertices, cells });
     }
 
-    /// How many labelings a symmetry leaves as they are.
+    /// The number of labelings that a symmetry leaves unchanged.
     fn fixed(&self, order: &Order, vertices: usize) -> u128 {
         let cycles = cycles(order, vertices).into_iter().max().map_or(0, |last| last + 1);
         u128::from(self.operations).pow(cycles as u32)
@@ -88,7 +88,7 @@ impl Catalogue {
         self.graphs.last().map_or(0, |last| last.cells)
     }
 
-    /// The cell of a number: its adjacency bits and the operations of its inner vertices.
+    /// The cell at an index: its adjacency bits and the operations of its inner vertices.
     pub(super) fn nth(&self, number: u128) -> Option<(u32, Vec<u16>)> {
         let graph = self.graphs.partition_point(|known| known.cells <= number);
         let Known { adjacency, vertices, .. } = *self.graphs.get(graph)?;
@@ -101,7 +101,7 @@ impl Catalogue {
         Some((adjacency, labels))
     }
 
-    /// A uniformly drawn cell: its adjacency bits and the operations of its inner vertices.
+    /// Draws a cell uniformly: its adjacency bits and the operations of its inner vertices.
     pub(super) fn draw(&self, rng: &mut dyn RngCore) -> (u32, Vec<u16>) {
         let cell = rng.random_range(0..self.count());
         let graph = self.graphs.partition_point(|known| known.cells <= cell);
@@ -122,7 +122,7 @@ impl Catalogue {
     }
 }
 
-/// For each inner vertex, the number of the cycle that it is in.
+/// For each inner vertex, the number of the cycle to which it belongs.
 fn cycles(order: &Order, vertices: usize) -> Vec<usize> {
     let mut cycle_of = vec![usize::MAX; vertices];
     let mut count = 0;
@@ -140,8 +140,8 @@ fn cycles(order: &Order, vertices: usize) -> Vec<usize> {
     cycle_of[1..vertices - 1].to_vec()
 }
 
-/// How many numbered graphs have so many vertices and at most so many edges, each vertex reading an
-/// earlier one: the sum of the coefficients of ((1 + x) - 1) ((1 + x)^2 - 1) ... up to x^edges.
+/// The number of numbered graphs with `vertices` vertices and at most `edges` edges in which every vertex but
+/// the first has a source: the sum of the coefficients of ((1 + x) - 1) ((1 + x)^2 - 1) ... up to x^edges.
 fn candidates(vertices: usize, edges: u32) -> u128 {
     let edges = edges as usize;
     let mut counts = vec![0u128; edges + 1];
@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(candidates(7, 5), 0);
     }
 
-    /// Of NASBench-101: Ying et al. 2019 publish the last, our catalogue of it has the others.
+    /// The counts of NASBench-101: Ying et al. 2019 publish the last, our catalog of it has the others.
     #[test]
     fn counts_are_those_of_nasbench101() {
         for (vertices, count) in [(3, 7), (4, 91), (5, 2_532), (6, 64_542), (7, 423_624)] {

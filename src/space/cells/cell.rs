@@ -1,4 +1,4 @@
-//! A pruned cell, and its text.
+//! A pruned cell and its text.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use crate::space::dag::{Graph, MAX_VERTICES, TextError, has_edge, pruned, read, write};
 
-/// What a text shows as an example.
+/// The name of the last vertex in texts.
 const OUTPUT: &str = "output";
 
-/// What makes a cell, or a space of cells, impossible.
+/// Reasons that a cell, or a space of cells, cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CellError {
     /// A number of vertices that is not supported.
@@ -21,7 +21,7 @@ pub enum CellError {
     /// No operations.
     #[error("a cell needs at least one operation")]
     NoOperations,
-    /// An operation that cannot be written in a cell's text.
+    /// A name of an operation that is not valid in a cell's text.
     #[error(
         "`{0}` is no name for an operation; a name has letters, digits and `_`, and is not `{OUTPUT}`"
     )]
@@ -29,46 +29,46 @@ pub enum CellError {
     /// An operation that is listed twice.
     #[error("the operation `{0}` is listed twice")]
     OperationTwice(String),
-    /// More graphs than can be looked at.
+    /// More graphs than [`CellSpace`](super::CellSpace) enumerates.
     #[error(
         "there are {graphs} graphs of up to {vertices} vertices and {edges} edges to look at, more than \
          {most}; allow fewer vertices or edges"
     )]
     TooMany {
-        /// The vertices that were asked for.
+        /// The requested number of vertices.
         vertices: usize,
-        /// The edges that were asked for.
+        /// The requested number of edges.
         edges: u32,
-        /// How many graphs these would be.
+        /// The number of graphs.
         graphs: u128,
-        /// How many there may be.
+        /// The maximum number of graphs.
         most: u128,
     },
-    /// Nothing connects the input with the output.
+    /// No path connects the input with the output.
     #[error("no path leads from the cell's input to its output")]
     NoPath,
     /// A cell with too many edges.
     #[error("the cell has {edges} edges; here it has at most {most}")]
     Edges {
-        /// How many it has.
+        /// The number of its edges.
         edges: u32,
-        /// How many it may have.
+        /// The maximum number of edges.
         most: u32,
     },
     /// A cell with too many vertices.
     #[error("the cell has {vertices} vertices; here it has at most {most}")]
     Vertices {
-        /// How many it has.
+        /// The number of its vertices.
         vertices: usize,
-        /// How many it may have.
+        /// The maximum number of vertices.
         most: usize,
     },
-    /// A vertex is not written as one.
+    /// A vertex is not of the form `operation(sources)`.
     #[error("`{word}` is not a vertex; a cell is written like `{example}`")]
     Form {
-        /// What was read.
+        /// The vertex as written.
         word: String,
-        /// How it could be written.
+        /// An example of a cell.
         example: String,
     },
     /// An inner vertex has an unknown operation.
@@ -76,35 +76,35 @@ pub enum CellError {
         "`{name}` is not an operation; each vertex but the last is {known}, and the last is {OUTPUT}"
     )]
     Operation {
-        /// What was read.
+        /// The name as written.
         name: String,
-        /// The operations.
+        /// The names of the operations.
         known: String,
     },
     /// The last vertex is not the output.
     #[error("the last vertex is `{0}`; it must be `{OUTPUT}`")]
     Output(String),
-    /// A vertex reads one that does not come before it.
+    /// A vertex reads something other than an earlier vertex.
     #[error("vertex {vertex} reads `{source_text}`; it can read vertices 0 (the input) to {last}")]
     Source {
         /// The vertex.
         vertex: usize,
-        /// What it reads.
+        /// The source as written.
         source_text: String,
         /// The last vertex that it can read.
         last: usize,
     },
 }
 
-/// The names of the operations that inner vertices can have.
+/// The names of the operations of inner vertices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operations(Arc<[String]>);
 
 impl Operations {
-    /// Makes a list of names.
+    /// Creates a list of names.
     ///
     /// # Errors
-    /// There is none, one is no name, or one is there twice.
+    /// Returns an error without names, for an invalid name, and for one that is listed twice.
     pub fn new(names: Vec<String>) -> Result<Self, CellError> {
         if names.is_empty() {
             return Err(CellError::NoOperations);
@@ -128,8 +128,8 @@ impl Operations {
     }
 }
 
-/// A cell of which every vertex is on a path from the first to the last, in the numbering that all cells
-/// isomorphic to it share: equal cells are isomorphic.
+/// A cell in which every vertex is on a path from the first to the last. Its numbering is the same for all
+/// isomorphic cells, so cells are equal exactly if they are isomorphic.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cell {
     adjacency: u32,
@@ -139,16 +139,17 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Makes a cell of any graph by leaving out what is on no path from the input to the output.
+    /// Creates a cell from any graph by pruning the vertices that are on no path from the input to the
+    /// output.
     ///
-    /// Bit `x + y (y - 1) / 2` of `adjacency` is the edge from `x` to `y > x`; `labels` are the
-    /// operations of the vertices from 1 to the last but one.
+    /// Bit `x + y (y - 1) / 2` of `adjacency` is the edge from `x` to `y > x`. `labels` are the operations of
+    /// the inner vertices, from vertex 1.
     ///
     /// # Errors
-    /// No path leads from the input to the output.
+    /// Returns an error if no path leads from the input to the output.
     ///
     /// # Panics
-    /// If there are more than 6 labels, or a label stands for no operation.
+    /// If there are more than 6 labels, or if a label is not the number of an operation.
     pub fn pruned(
         adjacency: u32,
         labels: &[u16],
@@ -174,10 +175,10 @@ impl Cell {
         Ok(Self { adjacency, labels, operations: operations.clone() })
     }
 
-    /// Reads the text that [`Display`](fmt::Display) writes, and prunes it.
+    /// Parses the text that [`Display`](fmt::Display) writes, and prunes the cell.
     ///
     /// # Errors
-    /// The text is not that of a cell with these operations and at most so many vertices.
+    /// Returns an error if the text is not that of a cell with these operations and at most `most` vertices.
     pub fn read(text: &str, most: usize, operations: &Operations) -> Result<Self, CellError> {
         let label = |name: &str| {
             let place = operations.0.iter().position(|known| known == name)?;
@@ -205,7 +206,8 @@ impl Cell {
         self.labels.len() + 2
     }
 
-    /// Whether an edge leads from one vertex to a later one; none leads to a vertex that is not there.
+    /// Returns true if an edge leads from `from` to the later vertex `to`; false for vertices that do not
+    /// exist.
     pub fn has_edge(&self, from: usize, to: usize) -> bool {
         from < to && to < self.vertices() && has_edge(self.adjacency, from, to)
     }
@@ -215,7 +217,7 @@ impl Cell {
         (1..self.vertices()).flat_map(move |to| self.inputs(to).map(move |from| (from, to)))
     }
 
-    /// The vertices that a vertex reads, ascending.
+    /// The sources of a vertex, ascending.
     pub fn inputs(&self, vertex: usize) -> impl Iterator<Item = usize> {
         (0..vertex).filter(move |&from| self.has_edge(from, vertex))
     }
@@ -237,7 +239,7 @@ impl Cell {
 }
 
 impl fmt::Display for Cell {
-    /// Writes each vertex from the second with the vertices that it reads, for example
+    /// Writes the operation and the sources of each vertex after the input, for example
     /// `conv3x3(0) conv1x1(0,1) output(2)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |vertex: usize| self.operations.0[usize::from(self.labels[vertex - 1])].as_str();

@@ -1,4 +1,4 @@
-//! Cells of one's own as a part of a space.
+//! Cells with custom operations as a part of a space.
 
 use rand::RngCore;
 
@@ -8,12 +8,12 @@ use crate::space::dag::{MAX_VERTICES, graph_choices, graph_of, graph_options};
 use crate::space::domain::fits;
 use crate::space::{Choice, Domain, Illegal, Value};
 
-/// All cells of at most so many vertices and edges: whether each possible edge is there, and an
+/// All cells with at most the given numbers of vertices and edges: a flag for each possible edge, and an
 /// operation for each inner vertex.
 ///
-/// A combination stands for the cell that is left after pruning; it is legal if there is a path from
-/// the input to the output and at most so many edges are left. Isomorphic cells are the same point:
-/// they are counted once, and draws are uniform over the different ones.
+/// A combination stands for the cell that remains after pruning. It is legal if a path leads from the input
+/// to the output and not too many edges remain. Isomorphic cells are the same point: they count once, and
+/// draws are uniform over classes of isomorphic cells.
 #[derive(Clone, Debug)]
 pub struct CellSpace {
     vertices: usize,
@@ -24,10 +24,11 @@ pub struct CellSpace {
 }
 
 impl CellSpace {
-    /// Makes the space, which counts its cells.
+    /// Creates the space and counts its cells.
     ///
     /// # Errors
-    /// Sizes for which there are no cells, or so many that they are not counted in about a second.
+    /// Returns an error for sizes that allow no cells, or more graphs than can be enumerated in about a
+    /// second.
     pub fn new(vertices: usize, edges: u32, operations: Operations) -> Result<Self, CellError> {
         if !(3..=MAX_VERTICES).contains(&vertices) {
             return Err(CellError::Size(vertices));
@@ -47,14 +48,14 @@ impl CellSpace {
     /// The cell that a combination stands for.
     ///
     /// # Errors
-    /// The combination is not legal.
+    /// Returns the reason if the combination is not legal.
     pub fn cell(&self, options: &[u16]) -> Result<Cell, Illegal> {
         fits(&self.choices, options)?;
         let (adjacency, labels) = graph_of(self.vertices, options);
         self.fitting(Cell::pruned(adjacency, labels, &self.operations))
     }
 
-    /// A cell that has no more edges than it may.
+    /// Checks that a cell has no more edges than the space allows.
     fn fitting(&self, cell: Result<Cell, CellError>) -> Result<Cell, Illegal> {
         let cell = cell.map_err(|error| Illegal(error.to_string()))?;
         let (edges, most) = (cell.edge_count(), self.edges);
@@ -64,7 +65,7 @@ impl CellSpace {
         Ok(cell)
     }
 
-    /// Options that stand for a cell: its vertices come first, and the output is the last.
+    /// The options of a cell: its vertices come first, and the output is the last.
     fn options(&self, cell: &Cell) -> Vec<u16> {
         graph_options(self.vertices, cell.edges(), cell.labels())
     }

@@ -1,18 +1,19 @@
-//! The labelings of some vertices, up to the symmetries of their graph, by number.
+//! Labelings of vertices up to the symmetries of their graph, by index.
 //!
-//! A labeling says which vertices have the same label, and which labels these blocks of vertices have: a
-//! partition, and different labels for its blocks. Symmetries map partitions into each other, of which the least
-//! stands for them. Those that leave a partition as it is permute its blocks, and none but the identity of these
-//! permutations leaves different labels where they are. So a class of labelings is a partition, a set of labels,
-//! and one of the b! / h classes of the orders in which b blocks can have them, for h permutations of blocks.
+//! A labeling is a partition of the vertices into blocks of equal label, with distinct labels for its blocks.
+//! Symmetries map partitions to each other; the smallest represents them. The symmetries that preserve a
+//! partition permute its blocks, and only the identity leaves distinct labels unchanged. So a class of
+//! labelings is a partition, a set of labels, and one of b! / h classes of assignments of b labels to b
+//! blocks, for h permutations of blocks.
 
 use std::collections::BTreeSet;
 
-/// The block of each vertex; blocks are numbered as they are first met.
+/// The block of each vertex; blocks are numbered in the order of their first vertices.
 type Partition = Vec<usize>;
 
-/// The labeling of a number, one of each class that symmetries, each the old vertex at each new place, map into
-/// each other; `None` past the last.
+/// Returns a labeling by the index of its class under the symmetries; `None` past the last.
+///
+/// A symmetry is the old vertex at each new place.
 pub(super) fn nth_labeling(
     symmetries: &[Vec<usize>],
     vertices: usize,
@@ -39,7 +40,7 @@ pub(super) fn nth_labeling(
     None
 }
 
-/// The labeling of a number where all are different, the last vertex changing fastest.
+/// Returns a labeling by its index without symmetries; the last vertex changes fastest.
 fn nth_of_all(vertices: usize, labels: u16, number: u128) -> Option<Vec<u16>> {
     let labels = u128::from(labels);
     let place = |vertex: usize| labels.pow((vertices - 1 - vertex) as u32);
@@ -60,8 +61,8 @@ fn partitions(vertices: usize) -> Vec<Partition> {
     all
 }
 
-/// How symmetries permute the blocks of a partition that they leave as it is; `None` if one of them makes a lesser
-/// partition of it.
+/// The permutations of a partition's blocks by the symmetries that preserve it; `None` if a symmetry maps it
+/// to a smaller partition.
 fn of_blocks(partition: &Partition, symmetries: &[Vec<usize>]) -> Option<BTreeSet<Vec<usize>>> {
     let mut permutations = BTreeSet::new();
     for symmetry in symmetries {
@@ -83,7 +84,7 @@ fn of_blocks(partition: &Partition, symmetries: &[Vec<usize>]) -> Option<BTreeSe
     Some(permutations)
 }
 
-/// The order of a number among those that permutations of blocks do not map to a lesser one.
+/// Returns an order of blocks by its index among those that no permutation of blocks maps to a smaller one.
 fn nth_order(
     blocks: usize,
     permutations: &BTreeSet<Vec<usize>>,
@@ -97,7 +98,7 @@ fn nth_order(
     (0..factorial(blocks)).map(|n| nth_permutation(blocks, n)).filter(is_least).nth(number as usize)
 }
 
-/// The permutation of a number, by its Lehmer code.
+/// Returns a permutation by its index, decoded as a Lehmer code.
 fn nth_permutation(length: usize, number: u128) -> Vec<usize> {
     let mut left: Vec<usize> = (0..length).collect();
     let mut rest = number;
@@ -111,7 +112,7 @@ fn nth_permutation(length: usize, number: u128) -> Vec<usize> {
         .collect()
 }
 
-/// The set of so many numbers below `of` that has a number, ascending.
+/// Returns a set of `size` numbers below `of` by its index, ascending.
 fn nth_set(of: usize, size: usize, number: u128) -> Vec<usize> {
     let mut set = Vec::with_capacity(size);
     let (mut rest, mut least) = (number, 0);
@@ -132,7 +133,7 @@ fn factorial(number: usize) -> u128 {
     (1..=number as u128).product()
 }
 
-/// How many sets of `size` there are among `of`.
+/// The binomial coefficient: the number of sets of `size` among `of`.
 fn choose(of: usize, size: usize) -> u128 {
     if size > of {
         return 0;
@@ -149,7 +150,7 @@ mod tests {
         (0..factorial(vertices)).map(|number| nth_permutation(vertices, number)).collect()
     }
 
-    /// The least labeling that symmetries map one to.
+    /// The smallest labeling to which symmetries map the given one.
     fn least(labeling: &[u16], symmetries: &[Vec<usize>]) -> Vec<u16> {
         let mapped = |order: &Vec<usize>| order.iter().map(|&v| labeling[v]).collect::<Vec<u16>>();
         symmetries.iter().map(mapped).min().unwrap()

@@ -1,7 +1,7 @@
-//! Cells of one's own: directed acyclic graphs with an operation for each inner vertex, as in
-//! NASBench-101, but with any operations and up to 8 vertices.
+//! Custom cells: directed acyclic graphs with an operation for each inner vertex, as in NASBench-101, but
+//! with any operations and up to 8 vertices.
 //!
-//! - `cell`: a pruned cell in the numbering that isomorphic cells share.
+//! - `cell`: a pruned cell in the numbering shared by isomorphic cells.
 //! - `catalogue`: all graphs of such cells, their exact count, and uniform draws.
 //! - `domain`: the cells as a part of a space.
 

@@ -1,10 +1,10 @@
-//! Graphs as choices: whether each possible edge is there.
+//! Graphs as choices: one for each possible edge, one for the operation of each inner vertex.
 
 use super::graph::edge_bit;
 use crate::space::{Choice, Value};
 
-/// A yes or no for each edge among so many vertices, in the order of their bits, and after these the given
-/// operations for each inner vertex.
+/// The choices of graphs with `vertices` vertices: a flag for each edge, in the order of its bit, then one of
+/// the given operations for each inner vertex.
 pub(in crate::space) fn graph_choices(vertices: usize, operations: &[Value]) -> Vec<Choice> {
     let pairs = (1..vertices).flat_map(|to| (0..to).map(move |from| (from, to)));
     let edges = pairs.map(|(from, to)| {
@@ -14,15 +14,15 @@ pub(in crate::space) fn graph_choices(vertices: usize, operations: &[Value]) -> 
     edges.chain(inner).collect()
 }
 
-/// The adjacency bits of options among so many vertices, and the operations.
+/// The adjacency bits and the operations that options of a graph with `vertices` vertices stand for.
 pub(in crate::space) fn graph_of(vertices: usize, options: &[u16]) -> (u32, &[u16]) {
     let (edges, operations) = options.split_at(vertices * (vertices - 1) / 2);
     let bit = |(edge, &option): (u32, &u16)| u32::from(option) << edge;
     ((0..).zip(edges).map(bit).sum(), operations)
 }
 
-/// Options among so many vertices for a graph of fewer: its vertices come first, and its output is the
-/// last.
+/// The options, among `vertices` vertices, of a graph that may have fewer: its vertices come first, and its
+/// output is the last vertex.
 pub(in crate::space) fn graph_options(
     vertices: usize,
     edges: impl Iterator<Item = (usize, usize)>,

@@ -1,21 +1,22 @@
-//! Edges as bits, pruning, and the numberings of a graph.
+//! Edges as bits, pruning, and the topological orders of a graph.
 
-/// The most vertices of a graph.
+/// The maximum number of vertices of a graph.
 pub(in crate::space) const MAX_VERTICES: usize = 8;
 
-/// The bit of an edge: `from + to (to - 1) / 2`.
+/// The bit of the edge from `from` to the later vertex `to`: number `from + to (to - 1) / 2`.
 pub(in crate::space) const fn edge_bit(from: usize, to: usize) -> u32 {
     1 << (from + to * (to - 1) / 2)
 }
 
-/// Whether adjacency bits have an edge from a vertex to a later one.
+/// Returns true if the adjacency bits include the edge from `from` to the later vertex `to`.
 pub(in crate::space) const fn has_edge(adjacency: u32, from: usize, to: usize) -> bool {
     adjacency & edge_bit(from, to) != 0
 }
 
-/// A graph without the vertices that are on no path from the first to the last of so many vertices: the
-/// old numbers of those that are left, and the edges between them; `None` if no path leads to the
-/// last.
+/// Prunes the vertices that are on no path from the first to the last.
+///
+/// Returns the old numbers of the remaining vertices and the adjacency bits between them; `None` if no path
+/// leads to the last vertex.
 pub(in crate::space) fn pruned(adjacency: u32, vertices: usize) -> Option<(Vec<usize>, u32)> {
     let has = |from, to| has_edge(adjacency, from, to);
     let mut fed = [false; MAX_VERTICES];
@@ -43,17 +44,17 @@ pub(in crate::space) fn pruned(adjacency: u32, vertices: usize) -> Option<(Vec<u
     Some((live, bits))
 }
 
-/// A graph as the sets of each vertex's sources.
+/// A graph as the set of sources of each vertex.
 pub(in crate::space) struct Graph {
     vertices: usize,
     sources: [u8; MAX_VERTICES],
 }
 
-/// Vertices in a new order: the old number at each new place.
+/// A permutation of vertices: the old number at each new place.
 pub(in crate::space) type Order = [usize; MAX_VERTICES];
 
 impl Graph {
-    /// The graph of some adjacency bits.
+    /// Creates a graph from its adjacency bits.
     pub(in crate::space) fn new(adjacency: u32, vertices: usize) -> Self {
         let mut sources = [0; MAX_VERTICES];
         for (to, sources) in sources.iter_mut().enumerate().take(vertices).skip(1) {
@@ -66,17 +67,17 @@ impl Graph {
         Self { vertices, sources }
     }
 
-    /// Whether every vertex but the input reads another, and every one but the output is read.
+    /// Returns true if every vertex but the input has a source, and every vertex but the output has a target.
     ///
-    /// In a topological numbering that puts every vertex on a path from input to output.
+    /// In a topological order, every vertex is then on a path from input to output.
     pub(in crate::space) fn is_full(&self) -> bool {
         let read = self.sources[..self.vertices].iter().fold(0, |all, sources| all | sources);
         read == (1 << (self.vertices - 1)) - 1
             && self.sources[1..self.vertices].iter().all(|&sources| sources != 0)
     }
 
-    /// Calls back with every topological order that has the input first and the output last, and
-    /// the adjacency bits in it, until the callback says to stop.
+    /// Calls `visit` with every topological order that starts with the input and ends with the output, and
+    /// the adjacency bits in that order, until it returns false.
     pub(in crate::space) fn orders(&self, visit: &mut impl FnMut(&Order, u32) -> bool) {
         let mut order = [0; MAX_VERTICES];
         self.extend(&mut order, 1, 1, 0, visit);
@@ -112,7 +113,8 @@ impl Graph {
         true
     }
 
-    /// The orders that map the graph of full adjacency bits to itself; none if an order gives smaller bits.
+    /// The orders that map a graph to itself; empty if an order gives smaller adjacency bits. Every vertex
+    /// must be on a path from input to output.
     pub(in crate::space) fn symmetries(adjacency: u32, vertices: usize) -> Vec<Order> {
         let mut symmetries = Vec::new();
         Self::new(adjacency, vertices).orders(&mut |order, bits| {

@@ -1,9 +1,8 @@
-//! Small directed acyclic graphs of which the first vertex is the input and the last the output: what
-//! cells are made of.
+//! Small directed acyclic graphs, as used by cells; the first vertex is the input, the last the output.
 //!
-//! - `choices`: graphs as choices, and back.
-//! - `graph`: edges as bits, pruning, and the numberings of a graph.
-//! - `text`: `conv3x3(0) conv1x1(0,1) output(2)`, and back.
+//! - `choices`: conversion between graphs and choices.
+//! - `graph`: edges as bits, pruning, and topological orders.
+//! - `text`: conversion between graphs and texts such as `conv3x3(0) conv1x1(0,1) output(2)`.
 
 mod choices;
 mod graph;

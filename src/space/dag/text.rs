@@ -1,33 +1,33 @@
-//! Graphs with an operation for each inner vertex as texts: each vertex from the second with the vertices
-//! that it reads, `conv3x3(0) conv1x1(0,1) output(2)`.
+//! Graphs as texts: the operation and the sources of each vertex after the input,
+//! `conv3x3(0) conv1x1(0,1) output(2)`.
 
 use std::fmt;
 
 use super::graph::edge_bit;
 
-/// What the last vertex is called.
+/// The name of the last vertex in texts.
 const OUTPUT: &str = "output";
 
-/// What is wrong with a text.
+/// Errors in the text of a graph.
 pub(in crate::space) enum TextError<'t> {
     /// There are too many vertices.
     Vertices(usize),
-    /// A vertex is not written as one.
+    /// A vertex is not of the form `operation(sources)`.
     Form(&'t str),
     /// An inner vertex has an unknown operation.
     Operation(&'t str),
     /// The last vertex is not the output.
     Output(&'t str),
-    /// A vertex reads one that does not come before it.
+    /// A vertex reads something other than an earlier vertex.
     Source {
         /// The vertex.
         vertex: usize,
-        /// What it reads.
+        /// The source as written.
         source: &'t str,
     },
 }
 
-/// Writes a graph of so many vertices.
+/// Writes the text of a graph with `vertices` vertices.
 pub(in crate::space) fn write<'n>(
     f: &mut fmt::Formatter<'_>,
     vertices: usize,
@@ -45,7 +45,8 @@ pub(in crate::space) fn write<'n>(
     Ok(())
 }
 
-/// Reads a graph of at most so many vertices: its adjacency bits, and the operations of its inner vertices.
+/// Parses the text of a graph with at most `most_vertices` vertices: the adjacency bits and the operations of
+/// the inner vertices.
 pub(in crate::space) fn read<'t, O>(
     text: &'t str,
     most_vertices: usize,

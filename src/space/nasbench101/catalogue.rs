@@ -1,4 +1,4 @@
-//! All cells, in the order of their hashes.
+//! All cells up to isomorphism, in the order of their hashes.
 
 use std::panic::resume_unwind;
 use std::path::Path;
@@ -22,17 +22,17 @@ pub const CELL_COUNT: usize = 423_624;
 const FILE: &str = "nasbench101-cells-1.bin";
 const ENTRY: usize = 20;
 
-/// Every cell up to isomorphism, as the graph that the benchmark keeps, by ascending hash.
+/// Every cell up to isomorphism, as the benchmark's representative, by ascending hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalogue {
     entries: Vec<(CellHash, Cell101)>,
 }
 
 impl Catalogue {
-    /// The catalogue from a folder of cached files; where it is not there or damaged, it is
-    /// enumerated and written.
+    /// Loads the catalog from a folder of cached files; a missing or damaged file is enumerated and written
+    /// again.
     ///
-    /// A folder that cannot be written only costs the time to enumerate again.
+    /// If the file cannot be written, a warning is logged, and the next call enumerates again.
     pub fn load(cache: Option<&Path>) -> Self {
         let Some(folder) = cache else { return Self::enumerate() };
         if let Some(known) = fs::read(folder.join(FILE)).ok().and_then(|bytes| Self::decode(&bytes))
@@ -47,7 +47,7 @@ impl Catalogue {
         all
     }
 
-    /// The catalogue, enumerated when it is first asked for.
+    /// The catalog, enumerated at the first call.
     pub(super) fn shared() -> &'static Self {
         // Who asks may be one of several threads of a pool that all wait for the list: it is made on others.
         static ALL: LazyLock<Catalogue> = LazyLock::new(|| {
@@ -66,7 +66,7 @@ impl Catalogue {
         Self::up_to(MAX_VERTICES)
     }
 
-    /// Enumerates the cells of at most so many vertices.
+    /// Enumerates the cells with at most `most_vertices` vertices.
     pub(crate) fn up_to(most_vertices: usize) -> Self {
         let cells = (2..=most_vertices).into_par_iter().flat_map(|vertices| {
             let edges = vertices * (vertices - 1) / 2;
@@ -82,7 +82,7 @@ impl Catalogue {
         self.entries.len()
     }
 
-    /// Whether there is no cell.
+    /// Returns true if there are no cells.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -92,7 +92,7 @@ impl Catalogue {
         self.entries.iter().copied()
     }
 
-    /// The cell of a number.
+    /// The cell at an index, in the order of hashes.
     pub(super) fn nth(&self, number: usize) -> Option<Cell101> {
         self.entries.get(number).map(|&(_, cell)| cell)
     }
@@ -128,8 +128,8 @@ impl Catalogue {
     }
 }
 
-/// The kept cells of one adjacency: none if an isomorphic graph has smaller bits; otherwise one for
-/// each class of labelings that the graph's symmetries map into each other.
+/// The representative cells with the given adjacency bits: one for each class of labelings that the graph's
+/// symmetries map to each other; none if an isomorphic graph has smaller bits.
 fn labelled(adjacency: u32, vertices: usize) -> impl Iterator<Item = Cell101> {
     let symmetries = symmetries(adjacency, vertices);
     let interior = vertices - 2;
@@ -146,7 +146,8 @@ fn labelled(adjacency: u32, vertices: usize) -> impl Iterator<Item = Cell101> {
     })
 }
 
-/// The orders that map a graph to itself; none if it is not a cell's or an order gives smaller bits.
+/// The orders that map a graph to itself; empty if the graph is not a cell's, or if an order gives smaller
+/// bits.
 fn symmetries(adjacency: u32, vertices: usize) -> Vec<Order> {
     if adjacency.count_ones() > MAX_EDGES || !Graph::new(adjacency, vertices).is_full() {
         return Vec::new();
@@ -173,7 +174,7 @@ pub(crate) mod tests {
         ALL.get_or_init(Catalogue::enumerate)
     }
 
-    /// Ying et al. 2019 publish the last; the others are for fewer vertices.
+    /// Ying et al. 2019 publish the count for 7 vertices.
     #[test]
     fn counts_are_the_published_ones() {
         let mut counts = [0; MAX_VERTICES + 1];
@@ -189,7 +190,7 @@ pub(crate) mod tests {
         assert!(all().entries.is_sorted_by(|a, b| a.0 < b.0), "hashes ascend and differ");
     }
 
-    /// Every labelled graph of up to 5 vertices, hashed: as many hashes as kept cells.
+    /// Hashes every labeled graph with up to 5 vertices: there are as many hashes as cells.
     #[test]
     fn brute_force_finds_the_same_cells() {
         let mut hashes = HashSet::new();

@@ -5,23 +5,23 @@ use std::str::FromStr;
 
 use crate::space::dag::{TextError, edge_bit, has_edge, pruned, read, write};
 
-/// The most vertices of a cell, input and output included.
+/// The maximum number of vertices of a cell, input and output included.
 pub const MAX_VERTICES: usize = 7;
 
-/// The most edges of a cell.
+/// The maximum number of edges of a cell.
 pub const MAX_EDGES: u32 = 9;
 
-/// The possible edges among the most vertices.
+/// The number of possible edges among [`MAX_VERTICES`] vertices.
 pub(super) const EDGE_BITS: u32 = 21;
 
 /// The operation of an interior vertex.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Op101 {
-    /// 3x3 convolution, batch normalisation, ReLU.
+    /// 3x3 convolution, batch normalization, ReLU.
     Conv3x3,
-    /// 1x1 convolution, batch normalisation, ReLU.
+    /// 1x1 convolution, batch normalization, ReLU.
     Conv1x1,
-    /// 3x3 max pooling of stride 1.
+    /// 3x3 max pooling with stride 1.
     MaxPool3x3,
 }
 
@@ -45,11 +45,10 @@ impl fmt::Display for Op101 {
     }
 }
 
-/// A NASBench-101 cell: every vertex lies on a path from the first to the last, and there are at
-/// most [`MAX_EDGES`] edges.
+/// A NASBench-101 cell: every vertex is on a path from the first to the last, and there are at most
+/// [`MAX_EDGES`] edges.
 ///
-/// Equality is that of graphs with numbered vertices; [`Cell101::kept`] is equal for isomorphic
-/// cells.
+/// Cells are equal if their numbered graphs are; [`Cell101::kept`] is equal for isomorphic cells.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Cell101 {
     /// Bits 0 to 20: bit `x + y (y - 1) / 2` is the edge from `x` to `y`; bits 21 to 30: the label
@@ -57,10 +56,10 @@ pub struct Cell101 {
     packed: u32,
 }
 
-/// What is wrong with a graph or with the text of a cell.
+/// Errors in a graph, or in the text of a cell.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Cell101Error {
-    /// Nothing connects the input with the output.
+    /// No path connects the input with the output.
     #[error("no path leads from the cell's input to its output")]
     NoPath,
     /// There are too many edges.
@@ -69,7 +68,7 @@ pub enum Cell101Error {
     /// There are too many vertices.
     #[error("the cell has {0} vertices; a NASBench-101 cell has at most {MAX_VERTICES}")]
     Vertices(usize),
-    /// A vertex is not written as one.
+    /// A vertex is not of the form `operation(sources)`.
     #[error("`{0}` is not a vertex; a cell is written like `{EXAMPLE}`")]
     Form(String),
     /// An inner vertex has an unknown operation.
@@ -81,12 +80,12 @@ pub enum Cell101Error {
     /// The last vertex is not the output.
     #[error("the last vertex is `{0}`; it must be `output`, as in `{EXAMPLE}`")]
     Output(String),
-    /// A vertex reads one that does not come before it.
+    /// A vertex reads something other than an earlier vertex.
     #[error("vertex {vertex} reads `{source_text}`; it can read vertices 0 (the input) to {last}")]
     Source {
         /// The vertex.
         vertex: usize,
-        /// What it reads.
+        /// The source as written.
         source_text: String,
         /// The last vertex that it can read.
         last: usize,
@@ -96,14 +95,15 @@ pub enum Cell101Error {
 const EXAMPLE: &str = "conv3x3(0) conv3x3(1) output(0,2)";
 
 impl Cell101 {
-    /// Makes a cell of any graph by leaving out the vertices that are on no path from the input to
-    /// the output.
+    /// Creates a cell from any graph by pruning the vertices that are on no path from the input to the
+    /// output.
     ///
-    /// Bit `x + y (y - 1) / 2` of `adjacency` is the edge from `x` to `y > x`; `operations` are
-    /// those of the vertices from 1 to the last but one.
+    /// Bit `x + y (y - 1) / 2` of `adjacency` is the edge from `x` to `y > x`. `operations` are those of the
+    /// interior vertices, from vertex 1.
     ///
     /// # Errors
-    /// No path, too many vertices, or too many edges after pruning.
+    /// Returns an error for a graph without a path, with too many vertices, or with too many edges after
+    /// pruning.
     pub fn pruned(adjacency: u32, operations: &[Op101]) -> Result<Self, Cell101Error> {
         let vertices = operations.len() + 2;
         if vertices > MAX_VERTICES {
@@ -120,7 +120,7 @@ impl Cell101 {
         Ok(Self { packed })
     }
 
-    /// The cell as 31 bits: 21 of adjacency, then two for each interior vertex's operation.
+    /// The cell as 31 bits: 21 of adjacency, then two for the operation of each interior vertex.
     pub const fn packed(self) -> u32 {
         self.packed
     }
@@ -138,7 +138,7 @@ impl Cell101 {
         (pruned == cell).then_some(cell)
     }
 
-    /// A cell whose parts are known to fit.
+    /// Creates a cell from parts that are known to be valid.
     pub(super) const fn from_parts(adjacency: u32, labels: u32) -> Self {
         Self { packed: adjacency | labels << EDGE_BITS }
     }
@@ -158,8 +158,8 @@ impl Cell101 {
         vertices
     }
 
-    /// Whether an edge leads from one vertex to a later one; none leads to a vertex that is not
-    /// there.
+    /// Returns true if an edge leads from `from` to the later vertex `to`; false for vertices that do not
+    /// exist.
     pub const fn has_edge(self, from: usize, to: usize) -> bool {
         from < to && to < MAX_VERTICES && has_edge(self.adjacency(), from, to)
     }
@@ -185,15 +185,15 @@ impl Cell101 {
         (self.packed >> EDGE_BITS >> (2 * (vertex - 1)) & 3) as usize
     }
 
-    /// The cell of a residual block: two 3x3 convolutions with a shortcut around them.
+    /// The cell of a residual block: two 3x3 convolutions and a shortcut around them.
     pub fn resnet_like() -> Self {
         use Op101::Conv3x3;
         let adjacency = edge_bit(0, 1) | edge_bit(1, 2) | edge_bit(2, 3) | edge_bit(0, 3);
         Self { packed: adjacency | label_bits(1, Conv3x3) | label_bits(2, Conv3x3) }.kept()
     }
 
-    /// The cell of an inception module, the paper's GoogLeNet cell: a 1x1 convolution, a 3x3
-    /// convolution, two 3x3 convolutions in a row, and max pooling, side by side.
+    /// The cell of an inception module, the paper's GoogLeNet cell. Its branches are a 1x1 convolution, a 3x3
+    /// convolution, two consecutive 3x3 convolutions, and max pooling.
     pub fn inception_like() -> Self {
         use Op101::{Conv1x1, Conv3x3, MaxPool3x3};
         let edges = [(0, 1), (0, 2), (0, 3), (3, 4), (0, 5), (1, 6), (2, 6), (4, 6), (5, 6)];
@@ -211,7 +211,7 @@ const fn label_bits(vertex: usize, operation: Op101) -> u32 {
 }
 
 impl fmt::Display for Cell101 {
-    /// Writes each vertex from the second with the vertices that it reads, for example
+    /// Writes the operation and the sources of each vertex after the input, for example
     /// `conv3x3(0) conv3x3(1) output(0,2)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |vertex| self.operation(vertex).name();
@@ -228,7 +228,7 @@ impl fmt::Debug for Cell101 {
 impl FromStr for Cell101 {
     type Err = Cell101Error;
 
-    /// Reads the text that [`Display`](fmt::Display) writes, and prunes it.
+    /// Parses the text that [`Display`](fmt::Display) writes, and prunes the cell.
     fn from_str(text: &str) -> Result<Self, Cell101Error> {
         let operation = |name: &str| Op101::ALL.into_iter().find(|known| known.name() == name);
         let (adjacency, operations) =

@@ -1,13 +1,12 @@
-//! How a cell's channels are divided among its vertices.
+//! Division of a cell's channels among its vertices.
 
 use super::cell::Cell101;
 
-/// The channels of each vertex of a cell between the given numbers of channels.
+/// Returns the number of channels of each vertex of a cell with the given input and output channels.
 ///
-/// The output's channels are divided evenly among the vertices that it concatenates, the input not
-/// counted, with one more for the first of them while there is a remainder; every other interior
-/// vertex has as many as the widest vertex that reads it (Ying et al. 2019, section 2; the
-/// benchmark's `compute_vertex_channels`).
+/// The output's channels are divided evenly among the vertices that it concatenates, without the input; the
+/// first of them get one more while there is a remainder. Every other interior vertex has as many channels as
+/// the widest vertex that reads it (Ying et al. 2019, section 2; the benchmark's `compute_vertex_channels`).
 pub fn vertex_channels(cell: &Cell101, input: usize, output: usize) -> Vec<usize> {
     let vertices = cell.vertices();
     let last = vertices - 1;

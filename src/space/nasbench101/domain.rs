@@ -6,18 +6,18 @@ use crate::space::dag::{graph_choices, graph_of, graph_options};
 use crate::space::domain::fits;
 use crate::space::{Choice, Domain, Illegal, Value};
 
-/// All NASBench-101 cells: whether each of the 21 edges among 7 vertices is there, and an operation
-/// for each of the 5 interior vertices.
+/// All NASBench-101 cells: a flag for each of the 21 edges among 7 vertices, and an operation for each of the
+/// 5 interior vertices.
 ///
-/// A combination stands for the cell that is left after pruning; it is legal if there is a path
-/// from the input to the output and at most 9 edges are left.
+/// A combination stands for the cell that remains after pruning. It is legal if a path leads from the input
+/// to the output and at most 9 edges remain.
 #[derive(Clone, Debug)]
 pub struct Nasbench101Space {
     choices: Vec<Choice>,
 }
 
 impl Nasbench101Space {
-    /// Makes the space.
+    /// Creates the space.
     pub fn new() -> Self {
         let names = Op101::ALL.map(|operation| Value::Text(operation.name().to_owned()));
         Self { choices: graph_choices(MAX_VERTICES, &names) }
@@ -26,7 +26,7 @@ impl Nasbench101Space {
     /// The cell that a combination stands for.
     ///
     /// # Errors
-    /// The combination is not legal.
+    /// Returns the reason if the combination is not legal.
     pub fn cell(&self, options: &[u16]) -> Result<Cell101, Illegal> {
         fits(&self.choices, options)?;
         let (adjacency, labels) = graph_of(MAX_VERTICES, options);
@@ -35,7 +35,7 @@ impl Nasbench101Space {
         Cell101::pruned(adjacency, &operations).map_err(|error| Illegal(error.to_string()))
     }
 
-    /// Options that stand for a cell: its vertices come first, and the output is the last of 7.
+    /// The options of a cell: its vertices come first, and the output is the last of 7.
     pub fn options(&self, cell: Cell101) -> Vec<u16> {
         let inner = 1..cell.vertices() - 1;
         let operations: Vec<u16> = inner.map(|vertex| cell.operation(vertex) as u16).collect();
@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(space.nth(u128::MAX), None);
     }
 
-    /// Every adjacency of 7 vertices, pruned as the definition says: by following all paths.
+    /// Prunes every adjacency of 7 vertices as defined, by following all paths.
     #[test]
     fn an_adjacency_is_legal_if_at_most_9_edges_are_on_paths() {
         let mut legal = 0u32;

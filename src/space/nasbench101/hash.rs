@@ -1,9 +1,9 @@
 //! The benchmark's isomorphism hash.
 //!
-//! Every vertex starts with a digest of its degrees and label; then, as many times as there are
-//! vertices, it becomes the digest of its sources' sorted digests, its targets' and its own. The
-//! hash is the digest of all of them, sorted (Ying et al. 2019, section S1; the benchmark's
-//! `graph_util`). Digests are MD5 in hexadecimal.
+//! Every vertex starts with a digest of its degrees and label. As many times as there are vertices, it is
+//! replaced by the digest of its sources' sorted digests, its targets' sorted digests and its own. The hash
+//! is the digest of all of them, sorted (Ying et al. 2019, section S1; the benchmark's `graph_util`). Digests
+//! are MD5 in hexadecimal.
 
 use std::fmt;
 use std::io::Write;
@@ -12,7 +12,7 @@ use md5::{Digest, Md5};
 
 use super::cell::{Cell101, MAX_VERTICES};
 
-/// The isomorphism hash of a cell; shown in hexadecimal.
+/// The isomorphism hash of a cell, displayed in hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CellHash(pub [u8; 16]);
 
@@ -29,7 +29,7 @@ impl fmt::Debug for CellHash {
 }
 
 impl CellHash {
-    /// Reads 32 hexadecimal digits.
+    /// Parses 32 hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
         let digits: &[u8; 32] = text.as_bytes().try_into().ok()?;
         let mut bytes = [0; 16];
@@ -54,7 +54,7 @@ fn hex(digest: [u8; 16]) -> Hex {
 }
 
 impl Cell101 {
-    /// The benchmark's hash, equal for isomorphic cells and for no others.
+    /// The benchmark's hash, equal exactly for isomorphic cells.
     pub fn hash(self) -> CellHash {
         let vertices = self.vertices();
         let mut digests = [[0; 32]; MAX_VERTICES];

@@ -1,27 +1,27 @@
-//! Isomorphic numberings of a cell's vertices, and the one that the benchmark keeps.
+//! Isomorphic numberings of a cell's vertices, and the benchmark's representative.
 //!
-//! The benchmark enumerates graphs by ascending vertex count, ascending adjacency bits, and labels
-//! in product order, vertex 1 changing slowest, and keeps the first of each isomorphism class: the
-//! one with the smallest (adjacency, labels). Its numberings are topological: edges lead from
-//! smaller to larger numbers.
+//! The benchmark enumerates graphs by ascending vertex count, then ascending adjacency bits, then labels in
+//! product order with vertex 1 changing slowest. It keeps the first of each isomorphism class: the one with
+//! the smallest (adjacency, labels). Its numberings are topological: edges lead from smaller to larger
+//! numbers.
 
 use super::cell::Cell101;
 use crate::space::dag::{Graph, Order};
 
-/// Labels in a new order, packed as in a cell.
+/// Labels of vertices in a new order, packed as in a cell.
 pub(super) fn labels_in(order: &Order, vertices: usize, label: impl Fn(usize) -> usize) -> u32 {
     (1..vertices - 1)
         .fold(0, |bits, place| bits | (label(order[place]) as u32) << (2 * (place - 1)))
 }
 
-/// What labels are compared by: vertex 1 decides first.
+/// The key by which labels are compared: two bits for each interior vertex, vertex 1 most significant.
 pub(super) fn label_rank(labels: u32, vertices: usize) -> u32 {
     (0..vertices - 2).fold(0, |rank, place| rank << 2 | labels >> (2 * place) & 3)
 }
 
 impl Cell101 {
-    /// The isomorphic cell that the benchmark keeps, whose channel counts and parameters are those
-    /// of its table.
+    /// The isomorphic cell that represents its class in the benchmark's table, with the channel counts and
+    /// the parameters of that table.
     pub fn kept(self) -> Self {
         let vertices = self.vertices();
         let graph = Graph::new(self.adjacency(), vertices);

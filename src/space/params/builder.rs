@@ -1,4 +1,4 @@
-//! A part in the making: choices and rules, checked as they are added.
+//! A part under construction: choices and rules, checked as they are added.
 
 use std::sync::Arc;
 
@@ -8,25 +8,25 @@ use super::param::{Below, Field, Leaf, Name, choices, distinct};
 use super::rule::Rule;
 use crate::space::{Choice, Domain, Value};
 
-/// What can be given a name in a part.
+/// The content of a name in a part.
 #[derive(Clone, Debug)]
 pub enum Content {
     /// One of some values.
     Choice(Vec<Value>),
-    /// Some of the items, at least `least` and at most `most` of them.
+    /// A subset of the items, with at least `least` and at most `most` of them.
     Subset {
-        /// What may be chosen.
+        /// The items to choose from.
         items: Vec<Value>,
-        /// The fewest that are chosen.
+        /// The minimum number of chosen items.
         least: usize,
-        /// The most that are chosen.
+        /// The maximum number of chosen items.
         most: usize,
     },
     /// All items in some order.
     Permutation(Vec<Value>),
-    /// A part within the part.
+    /// A part nested in the part.
     Part(Draft),
-    /// A part of another kind, into which rules cannot look.
+    /// A domain of another kind, opaque to rules.
     Native(Arc<dyn Domain>),
 }
 
@@ -37,25 +37,25 @@ pub(super) struct Forbidden {
     pub(super) rule: Arc<Rule>,
 }
 
-/// A part in the making.
+/// A part under construction.
 #[derive(Clone, Debug, Default)]
 pub struct Draft {
     /// The choices that encode the fields, one field after the other.
     pub(super) choices: Vec<Choice>,
     pub(super) fields: Vec<Field>,
     pub(super) names: Vec<Name>,
-    /// A condition comes behind those of what is within.
+    /// The conditions; an enclosing one comes after those inside it.
     pub(super) gates: Vec<Gate>,
     pub(super) forbidden: Vec<Forbidden>,
-    /// Whether the last thing added is a name or its condition.
+    /// True if the last thing added is a name or its condition, rather than a rule.
     open: bool,
 }
 
 impl Draft {
-    /// A part that is a single subset, permutation or choice, without a name of its own.
+    /// Creates a part that is a single subset, permutation or choice, without names.
     ///
     /// # Errors
-    /// As [`Draft::add`].
+    /// Returns the errors of [`Draft::add`] about options.
     pub fn alone(content: Content) -> Result<Self, MixedError> {
         let mut draft = Self::default();
         draft.insert("", content)?;
@@ -72,7 +72,7 @@ impl Draft {
         self.choices.iter().map(|choice| choice.options.len()).collect()
     }
 
-    /// The names so far; with a path, those below the names at these places.
+    /// The names so far; with a path, the names below the one at these places.
     pub fn names(&self, path: &[usize]) -> &[Name] {
         path.iter().fold(self.names.as_slice(), |names, &place| match &names[place].below {
             Below::Part(below) => below,
@@ -80,23 +80,24 @@ impl Draft {
         })
     }
 
-    /// What single names stand for, in the order in which they are decided.
+    /// The fields: names with nothing below them, in the order in which they are decided.
     pub fn fields(&self) -> &[Field] {
         &self.fields
     }
 
-    /// Adds a choice of listed values, decided after what is before it.
+    /// Adds a choice of listed values, decided after everything added before.
     ///
     /// # Errors
-    /// As [`Draft::add`].
+    /// Returns the errors of [`Draft::add`].
     pub fn choose(&mut self, name: &str, options: Vec<Value>) -> Result<(), MixedError> {
         self.add(name, Content::Choice(options))
     }
 
-    /// Adds something under a name, decided after what is before it.
+    /// Adds content under a name, decided after everything added before.
     ///
     /// # Errors
-    /// A name that is none or is taken, or options that are none, too many or not told apart.
+    /// Returns an error for a name that is invalid or taken, and for options that are missing, too many, or
+    /// have equal texts.
     pub fn add(&mut self, name: &str, content: Content) -> Result<(), MixedError> {
         // What scripts can read as `c.name`.
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -164,7 +165,7 @@ impl Draft {
         Ok(())
     }
 
-    /// The number of parts of another kind.
+    /// The number of nested domains of another kind.
     fn natives(&self) -> usize {
         self.fields.iter().filter(|field| matches!(field.leaf, Leaf::Native { .. })).count()
     }
@@ -199,11 +200,10 @@ impl Draft {
         self.open = true;
     }
 
-    /// The name that a condition would be about, and its place: the last one, if nothing but it was
-    /// added since.
+    /// The name that a condition would apply to, and its place: the last name, if no rule was added since.
     ///
     /// # Errors
-    /// There is none, or it has a condition.
+    /// Returns an error if there is no such name, or if it already has a condition.
     pub fn subject(&self) -> Result<(usize, &str), MixedError> {
         match self.names.last() {
             Some(last) if self.open && last.gate.is_none() => {
@@ -214,13 +214,13 @@ impl Draft {
         }
     }
 
-    /// Says when what the last name stands for is decided: where a rule holds of what is before it.
+    /// Makes the last name conditional: it is decided only if a rule over earlier choices holds.
     ///
     /// # Errors
-    /// As for [`Draft::subject`].
+    /// Returns the errors of [`Draft::subject`].
     ///
     /// # Panics
-    /// If the rule reads a choice that is not before it.
+    /// If the rule reads a choice that is not decided earlier.
     pub fn when(&mut self, rule: Rule) -> Result<(), MixedError> {
         let what = self.subject()?.1.to_owned();
         let gate = self.gates.len();
@@ -245,10 +245,10 @@ impl Draft {
         Ok(())
     }
 
-    /// Forbids the combinations for which a rule holds.
+    /// Forbids the combinations for which a rule holds; a rule without a name is called by its number.
     ///
     /// # Errors
-    /// A name that another rule has.
+    /// Returns an error for a name that another rule has.
     pub fn forbid(&mut self, name: Option<&str>, rule: Rule) -> Result<(), MixedError> {
         let is_taken = |name: &str| self.forbidden.iter().any(|known| known.name == name);
         let unnamed = || {
@@ -265,7 +265,7 @@ impl Draft {
     }
 }
 
-/// Moves names behind other fields and conditions.
+/// Moves names behind `fields` other fields and `gates` other conditions.
 fn shift(names: &mut [Name], fields: usize, gates: usize) {
     for name in names {
         name.gate = name.gate.map(|gate| gate + gates);
@@ -276,7 +276,7 @@ fn shift(names: &mut [Name], fields: usize, gates: usize) {
     }
 }
 
-/// Puts a name and what is below it under a condition; gives the fields that it concerns.
+/// Puts a name and all names below it under a condition; returns the affected fields.
 fn close(name: &mut Name, gate: usize) -> Vec<usize> {
     name.gate = name.gate.or(Some(gate));
     match &mut name.below {

@@ -1,32 +1,32 @@
-//! Conditions under which something is decided, and which of them hold.
+//! Conditions under which names are decided, and their evaluation.
 
 use std::sync::Arc;
 
 use super::param::Field;
 use super::rule::Rule;
 
-/// A condition under which something is decided: its own, and that of what it is within.
+/// A condition under which a name is decided, within an enclosing condition if there is one.
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
-    /// The names that lead to what is decided.
+    /// The path of the name, joined by dots.
     pub(super) what: String,
     pub(super) within: Option<usize>,
     pub(super) rule: Arc<Rule>,
 }
 
-/// Options with the conditions that hold for them.
+/// Options, and for each condition true if it holds for them.
 pub(super) struct Decided<'a> {
     pub(super) options: &'a [u16],
     pub(super) open: Vec<bool>,
 }
 
 impl Decided<'_> {
-    /// Whether what is under a condition is decided.
+    /// Returns true if a name under the given condition is decided; always, without one.
     pub(super) fn is(&self, gate: Option<usize>) -> bool {
         gate.is_none_or(|gate| self.open[gate])
     }
 
-    /// The option of a choice of a field, if the field is decided.
+    /// The option of a choice; `None` if its field is undecided.
     pub(super) fn option(&self, fields: &[Field], choice: usize) -> Option<u16> {
         // Fields are in the order of their choices.
         let after = fields.partition_point(|field| field.range.start <= choice);
@@ -35,7 +35,7 @@ impl Decided<'_> {
     }
 }
 
-/// Which conditions hold, found out one field after the other.
+/// Evaluation of conditions, one field after another.
 pub(super) struct Gates<'a> {
     gates: &'a [Gate],
     open: Vec<Option<bool>>,
@@ -46,7 +46,7 @@ impl<'a> Gates<'a> {
         Self { gates, open: vec![None; gates.len()] }
     }
 
-    /// Whether what is under a condition is decided, by the options of the choices before it.
+    /// Returns true if a name under the given condition is decided, from the options of earlier choices.
     pub(super) fn is_open(&mut self, gate: Option<usize>, before: &[Option<u16>]) -> bool {
         let Some(gate) = gate else { return true };
         if let Some(known) = self.open[gate] {

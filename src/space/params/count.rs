@@ -1,27 +1,26 @@
 //! Exact counts of assignments by variable elimination.
 //!
-//! Variables with few values are tied by factors: tables with a weight for each combination of
-//! values of some variables. The weight of an assignment is the product of its factors' weights.
-//! Summing out one variable after the other (Dechter, "Bucket elimination", Artificial Intelligence
-//! 113, 1999) costs as much as the largest group of variables that are tied together at once, and
-//! nothing for variables that are not tied.
+//! Variables with few values are linked by factors: tables with a weight for each combination of values of
+//! some variables. The weight of an assignment is the product of its factors' weights. Variables are summed
+//! out one after another (Dechter, "Bucket elimination", Artificial Intelligence 113, 1999). The cost is that
+//! of the largest group of variables linked at once; variables without links cost nothing.
 
 use std::collections::BTreeSet;
 
 use rand::{Rng, RngCore};
 
-/// The most entries of a table.
+/// The maximum number of entries of a table.
 const MAX_ENTRIES: usize = 1 << 20;
 
 /// A weight for each combination of values of some variables.
 #[derive(Clone, Debug)]
 pub(super) struct Factor {
-    /// The variables, of which the last changes fastest.
+    /// The variables; the last changes fastest.
     scope: Vec<usize>,
     weights: Vec<u128>,
 }
 
-/// Why assignments cannot be counted.
+/// Reasons that assignments cannot be counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Uncountable {
     /// A group of variables needs a table that is too large.
@@ -30,7 +29,7 @@ pub(super) enum Uncountable {
     TooMany,
 }
 
-/// Values of variables that take turns, the last fastest.
+/// Iteration over combinations of values; the last variable changes fastest.
 struct Combinations<'a> {
     scope: &'a [usize],
     sizes: &'a [usize],
@@ -42,7 +41,7 @@ impl<'a> Combinations<'a> {
         Self { scope, sizes, values: vec![0; sizes.len()] }
     }
 
-    /// Goes on to the next combination; past the last, to the first.
+    /// Advances to the next combination; from the last, to the first.
     fn advance(&mut self) {
         for &variable in self.scope.iter().rev() {
             self.values[variable] += 1;
@@ -54,7 +53,7 @@ impl<'a> Combinations<'a> {
     }
 }
 
-/// The number of combinations of some variables, if a table may have so many entries.
+/// The number of combinations of some variables; `None` if it exceeds [`MAX_ENTRIES`].
 fn entries(scope: &[usize], sizes: &[usize]) -> Option<usize> {
     let product = scope.iter().try_fold(1usize, |product, &v| product.checked_mul(sizes[v]));
     product.filter(|&product| product <= MAX_ENTRIES)
@@ -65,7 +64,7 @@ fn index(scope: &[usize], sizes: &[usize], values: &[usize]) -> usize {
 }
 
 impl Factor {
-    /// A factor with a weight for each combination of some variables.
+    /// Creates a factor with a weight for each combination of the variables in `scope`.
     pub(super) fn new(
         scope: Vec<usize>,
         sizes: &[usize],
@@ -83,17 +82,17 @@ impl Factor {
     }
 }
 
-/// One variable summed out.
+/// The elimination of one variable.
 #[derive(Clone, Debug)]
 struct Step {
     variable: usize,
-    /// The variables that it is tied to, which are summed out later.
+    /// The variables linked to it, which are summed out later.
     others: Vec<usize>,
     /// For each combination of `others`, the weights of the variable's values.
     weights: Vec<u128>,
 }
 
-/// The count of weighted assignments, and what is needed to draw from them.
+/// The number of weighted assignments, and the tables to draw from them.
 #[derive(Clone, Debug)]
 pub(super) struct Elimination {
     sizes: Vec<usize>,
@@ -148,8 +147,8 @@ impl Elimination {
         self.total
     }
 
-    /// The assignment of a number below the total, by the order in which they weigh, and the number within the
-    /// product of its factors' weights.
+    /// Returns the assignment at an index below the total, assignments being repeated by their weights, and
+    /// an index below its weight.
     pub(super) fn nth(&self, number: u128) -> (Vec<usize>, u128) {
         let mut values = vec![0; self.sizes.len()];
         // Below the product of what the decided values leave of the sums that are not split yet.
@@ -172,7 +171,7 @@ impl Elimination {
         (values, rest)
     }
 
-    /// An assignment drawn by its weight; the total must not be zero.
+    /// Draws an assignment by its weight; the total must not be zero.
     pub(super) fn draw(&self, rng: &mut dyn RngCore) -> Vec<usize> {
         let mut values = vec![0; self.sizes.len()];
         for step in self.steps.iter().rev() {
@@ -192,7 +191,7 @@ impl Elimination {
     }
 }
 
-/// The product, `None` past what can be told; nothing is more than zero times anything.
+/// The product of weights; `None` if it exceeds `u128::MAX - 1`. It is zero if any weight is zero.
 fn multiply(weights: impl Iterator<Item = u128> + Clone) -> Option<u128> {
     if weights.clone().any(|weight| weight == 0) {
         return Some(0);
@@ -201,7 +200,7 @@ fn multiply(weights: impl Iterator<Item = u128> + Clone) -> Option<u128> {
     product.filter(|&product| product < u128::MAX)
 }
 
-/// The variable whose table is smallest, as its place in `rest`, and that table's variables.
+/// The variable with the smallest table, as its place in `rest`, and that table's variables.
 fn next(rest: &[usize], factors: &[Factor], sizes: &[usize]) -> Option<(usize, Vec<usize>)> {
     let scope = |variable: usize| -> Vec<usize> {
         let tied = factors.iter().filter(|factor| factor.scope.contains(&variable));

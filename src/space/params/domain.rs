@@ -1,4 +1,4 @@
-//! The finished part: what is legal, how much of it there is, and draws from it.
+//! The finished part: its legal combinations, their count, and draws from them.
 
 use rand::{Rng, RngCore};
 
@@ -11,34 +11,33 @@ use super::text;
 use crate::space::domain::{combination, fits};
 use crate::space::{Choice, Domain, Illegal, Value};
 
-/// A part of named choices, subsets, orders and further parts, some of them decided only under
-/// conditions, and forbidden combinations.
+/// A part of named choices, subsets, permutations and nested parts, with conditions and forbidden
+/// combinations.
 ///
-/// What is not decided has options 0, so that no two legal combinations differ only in it. A
-/// condition that reads a choice that is not decided does not hold, and a rule that reads one
-/// forbids nothing.
+/// Undecided choices have option 0, so that no two legal combinations differ only in them. A condition that
+/// reads an undecided choice does not hold, and a rule that reads one forbids nothing.
 #[derive(Clone, Debug)]
 pub struct Mixed {
     draft: Draft,
     model: Model,
-    /// Whether all combinations are legal and distinct.
+    /// True if all combinations are legal and distinct.
     is_free: bool,
 }
 
-/// What a combination chooses.
+/// The value of a combination, or of a name in it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Chosen<'a> {
-    /// It is not decided.
+    /// An undecided name.
     Undecided,
     /// The value of a choice.
     Value(&'a Value),
-    /// The items of a subset or an order.
+    /// The items of a subset or a permutation.
     Items(Vec<&'a Value>),
-    /// What is below each name of a part.
+    /// The names of a part with their values.
     Part(Vec<(&'a str, Self)>),
-    /// A part of another kind.
+    /// A nested domain of another kind.
     Native {
-        /// How many parts of another kind come before it.
+        /// The number of nested domains before it.
         number: usize,
         /// Its own options.
         options: &'a [u16],
@@ -46,10 +45,10 @@ pub enum Chosen<'a> {
 }
 
 impl Draft {
-    /// Counts what is legal.
+    /// Counts the legal combinations.
     ///
     /// # Errors
-    /// Nothing is, or it cannot be counted.
+    /// Returns an error if there are none, or if they cannot be counted.
     pub fn finish(self) -> Result<Mixed, MixedError> {
         Mixed::new(self)
     }
@@ -69,7 +68,7 @@ impl Mixed {
         Ok(Self { draft, model, is_free })
     }
 
-    /// What a combination chooses, by name.
+    /// The values of a combination, by name.
     pub fn chosen<'a>(&'a self, options: &'a [u16]) -> Chosen<'a> {
         let decided = self.decided(options);
         match self.draft.names.as_slice() {
@@ -103,7 +102,7 @@ impl Mixed {
         }
     }
 
-    /// What of a combination is decided.
+    /// Evaluates the conditions for a combination.
     fn decided<'a>(&self, options: &'a [u16]) -> Decided<'a> {
         let mut gates = Gates::new(&self.draft.gates);
         let mut before = Vec::with_capacity(options.len());
@@ -114,7 +113,7 @@ impl Mixed {
         Decided { options, open: gates.finish() }
     }
 
-    /// The rule that forbids a combination, with what it reads.
+    /// Describes the rule that forbids a combination, with the choices that it reads; `None` if it is legal.
     fn forbidding(&self, decided: &Decided<'_>) -> Option<String> {
         let Draft { fields, choices, forbidden, .. } = &self.draft;
         let option = |choice| decided.option(fields, choice);
@@ -286,7 +285,7 @@ impl Domain for Mixed {
     }
 }
 
-/// Rules that leave nothing together, and something without any one of them.
+/// The names of a minimal set of rules that together forbid every combination.
 fn culprits(draft: Draft) -> Vec<String> {
     let mut draft = draft;
     let mut index = 0;

@@ -1,8 +1,8 @@
-//! The errors of choices and rules.
+//! Errors of choices and rules.
 
 use super::rule::MAX_QUESTIONS;
 
-/// Choices and rules that do not make a part.
+/// Reasons that choices and rules do not form a part.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MixedError {
     /// A name that cannot be written as `point.part.name`.
@@ -13,34 +13,34 @@ pub enum MixedError {
     /// Two choices with one name.
     #[error("there are two choices `{0}`; every choice of a part has a name of its own")]
     Twice(String),
-    /// Values of which there are none.
+    /// A list of options without any.
     #[error("{0} has no options; it needs at least one")]
     NoOptions(String),
     /// More options than a point can index.
     #[error("{what} has {options} options; at most 65,536 can be told apart")]
     TooManyOptions {
-        /// What has them.
+        /// The choice, subset or permutation.
         what: String,
-        /// How many options it has.
+        /// The number of its options.
         options: usize,
     },
-    /// Options that no text tells apart.
+    /// Options with equal texts.
     #[error("{what} lists {option} twice")]
     OptionTwice {
-        /// What lists it.
+        /// The choice, subset or permutation.
         what: String,
         /// The option.
         option: String,
     },
-    /// An option that cannot be written in a line.
+    /// An option with a control character, such as a line break.
     #[error("{what} has the option {option}, with a line break or another such character")]
     NotALine {
-        /// What has it.
+        /// The choice, subset or permutation.
         what: String,
         /// The option.
         option: String,
     },
-    /// A subset whose bounds leave nothing or go beyond its items.
+    /// A subset whose bounds contradict each other or exceed its items.
     #[error(
         "{what} of {items} items cannot have at least {least} and at most {most} of them; \
          0 <= least <= most <= {items}"
@@ -48,41 +48,41 @@ pub enum MixedError {
     Bounds {
         /// The subset.
         what: String,
-        /// How many items it has.
+        /// The number of its items.
         items: usize,
-        /// The fewest that are chosen.
+        /// The minimum number of chosen items.
         least: usize,
-        /// The most that are chosen.
+        /// The maximum number of chosen items.
         most: usize,
     },
-    /// An order of a single item.
+    /// A permutation of a single item.
     #[error("{0} has one item; there is nothing to order")]
     OneItem(String),
-    /// A part within the part that has nothing in it.
+    /// A nested part without choices or legal combinations.
     #[error("the part `{0}` has nothing to choose from")]
     EmptyPart(String),
-    /// A condition that does not follow its choice.
+    /// A condition that does not follow a name.
     #[error("a condition follows the choice that it is about, as in `.choice(...).when(...)`")]
     NoSubject,
-    /// A second condition.
+    /// A second condition of one name.
     #[error("choice `{0}` has two conditions; join them with `&&`")]
     TwoConditions(String),
     /// Two rules with one name.
     #[error("there are two rules `{0}`; every rule of a part has a name of its own")]
     RuleTwice(String),
-    /// A predicate with too many different questions.
+    /// A predicate that distinguishes too many combinations.
     #[error(
         "it depends on more than {MAX_QUESTIONS} combinations of options; let it read fewer \
          choices, or give them fewer options"
     )]
     TooLarge,
-    /// Rules that leave nothing.
+    /// Rules that forbid every combination.
     #[error("every combination is forbidden by {}", .rules.join(" and "))]
     Infeasible {
-        /// The rules; without any of them something would be left.
+        /// The names of the rules, none of which can be left out.
         rules: Vec<String>,
     },
-    /// Rules that tie too many choices to each other.
+    /// Rules that link too many choices to each other.
     #[error(
         "the rules tie {} to each other so closely that their legal combinations cannot be counted; \
          let rules read fewer choices, or give these fewer options",

@@ -1,18 +1,18 @@
-//! Parts of named choices: listed values, whole numbers, real numbers, subsets, orders, parts within
-//! parts, names that are decided only under a condition, and combinations that are forbidden.
+//! Parts of named choices: listed values, integers, real numbers, subsets, permutations and nested parts,
+//! with conditions and forbidden combinations.
 //!
-//! A [`Draft`] collects names and rules, and [`Draft::finish`] makes a [`Mixed`] of it, which is a
+//! A [`Draft`] collects names and rules; [`Draft::finish`] turns it into a [`Mixed`], which is a
 //! [`Domain`](super::Domain).
 //!
-//! - `range`: the grids of whole and real numbers.
-//! - `rule`: predicates over choices, asked once for everything they can tell apart.
-//! - `param`: what a name stands for, and the choices that encode it.
-//! - `condition`: when something is decided.
+//! - `range`: grids of integers and real numbers.
+//! - `rule`: predicates over choices, evaluated once for all combinations that they distinguish.
+//! - `param`: the fields of a part, and the choices that encode them.
+//! - `condition`: conditions under which names are decided.
 //! - `builder`: names and rules, checked as they are added.
 //! - `count`: exact counts and uniform draws by variable elimination.
-//! - `model`: a part as the variables and factors of such a count.
+//! - `model`: a part as variables and factors for counting.
 //! - `domain`: the finished part.
-//! - `text`: combinations as readable texts, and back.
+//! - `text`: conversion between combinations and readable texts.
 
 mod builder;
 mod condition;
@@ -36,10 +36,10 @@ pub use rule::{MAX_QUESTIONS, Rule, RuleError, Trail};
 
 use super::Value;
 
-/// Refuses the values of a choice of its own that are none, too many, or not told apart by their texts.
+/// Checks the values of a choice without a name: some, not too many, and with distinct texts.
 ///
 /// # Errors
-/// As said.
+/// Returns an error if the values do not satisfy that, or if one contains a control character.
 pub fn check_values(values: &[Value]) -> Result<(), MixedError> {
     param::distinct("choice()", values)
 }

@@ -1,11 +1,10 @@
-//! The weighted assignments that stand for the legal combinations of a part.
+//! A part as weighted assignments, one unit of weight for each legal combination.
 //!
-//! The variables are the choices, with classes of options that no rule tells apart as values, weighted
-//! by how many options they have, and one value more where a condition may leave a choice
-//! undecided. To these come, for each condition, whether it holds; for each subset with bounds, how many
-//! items are chosen up to each but the last; and the parts of other kinds, each as one value with
-//! their count as its weight. All of these follow from the choices: there are as many assignments,
-//! by weight, as legal combinations.
+//! Each choice is a variable. Its values are classes of options that no rule distinguishes, weighted by their
+//! sizes, and one more value if a condition may leave the choice undecided. More variables follow from the
+//! choices: for each condition, whether it holds; for each bounded subset, the number of items chosen up to
+//! each item but the last. A nested domain of another kind is a factor with its count as weight. So the
+//! weights of all assignments add up to the number of legal combinations.
 
 use std::collections::HashMap;
 
@@ -31,12 +30,12 @@ pub(super) struct Drawn<'a> {
 }
 
 impl Drawn<'_> {
-    /// The options of a choice, any of which may be taken; none if it is not decided.
+    /// The options of a choice, all equally likely; empty if it is undecided.
     pub(super) fn of(&self, choice: usize) -> &[u16] {
         self.model.classes[choice].get(self.values[choice]).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether a condition holds.
+    /// Returns true if a condition holds.
     pub(super) fn is_open(&self, gate: usize) -> bool {
         self.values[self.model.classes.len() + gate] == 1
     }
@@ -53,13 +52,14 @@ impl Model {
         self.counts.total()
     }
 
-    /// The assignment of a number below the total, and the number among the combinations that it stands for.
+    /// Returns the assignment at an index below the total, and an index among the combinations that it stands
+    /// for.
     pub(super) fn nth(&self, number: u128) -> (Drawn<'_>, u128) {
         let (values, rest) = self.counts.nth(number);
         (Drawn { model: self, values }, rest)
     }
 
-    /// An assignment drawn by its weight; there must be one.
+    /// Draws an assignment by its weight; the total must not be zero.
     pub(super) fn draw(&self, rng: &mut dyn RngCore) -> Drawn<'_> {
         Drawn { model: self, values: self.counts.draw(rng) }
     }
@@ -69,15 +69,15 @@ impl Model {
         count(draft, &self.classes, Some(gate)).map(|counts| counts.total())
     }
 
-    /// Counts with fewer rules, which tell no more options apart.
+    /// Counts the combinations of a draft with some of this part's rules removed.
     pub(super) fn count_instead(&self, draft: &Draft) -> Result<u128, MixedError> {
         count(draft, &self.classes, None).map(|counts| counts.total())
     }
 }
 
-/// The options of each choice, those together that every rule treats alike.
+/// The options of each choice, grouped in classes that every rule treats alike.
 ///
-/// Those of a part of another kind are all alike: nothing reads them here.
+/// The options of each choice of a nested domain are in one class, as rules do not read them.
 fn classes(draft: &Draft) -> Vec<Vec<Vec<u16>>> {
     let mut followed: Vec<Vec<Vec<u32>>> =
         draft.choices.iter().map(|choice| vec![Vec::new(); choice.options.len()]).collect();
@@ -109,7 +109,7 @@ fn classes(draft: &Draft) -> Vec<Vec<Vec<u16>>> {
     followed.into_iter().map(group).collect()
 }
 
-/// Whether a field is a subset that may not have any number of items.
+/// Returns true if a field is a subset with effective bounds on its size.
 fn is_bounded(field: &Field) -> bool {
     match &field.leaf {
         Leaf::Subset { items, least, most } => *least > 0 || *most < items.len(),
@@ -117,7 +117,7 @@ fn is_bounded(field: &Field) -> bool {
     }
 }
 
-/// Counts the legal combinations, of those only in which one condition holds if it is given.
+/// Counts the legal combinations, or only those in which the condition `open` holds.
 fn count(
     draft: &Draft,
     classes: &[Vec<Vec<u16>>],
@@ -135,7 +135,7 @@ fn count(
     Elimination::new(network.sizes, network.factors).map_err(explain)
 }
 
-/// The variables and factors of a part; choices come first, then conditions, then the rest.
+/// The variables and factors of a part. The variables are choices, then conditions, then partial counts.
 struct Network<'a> {
     draft: &'a Draft,
     classes: &'a [Vec<Vec<u16>>],
@@ -190,7 +190,8 @@ impl<'a> Network<'a> {
         self.classes.len() + gate
     }
 
-    /// Adds a factor; its weights come with what gives the option that stands for a choice's value.
+    /// Adds a factor. `weight` gets the values of all variables, and a function that returns the option for a
+    /// choice's value, or `None` if it is undecided.
     fn factor(
         &mut self,
         scope: Vec<usize>,
@@ -238,7 +239,8 @@ impl<'a> Network<'a> {
         }
     }
 
-    /// Adds how many items of a subset are chosen, item after item.
+    /// Adds the bounds of a subset, with a variable for the number of items chosen up to each item but the
+    /// last.
     fn bound(&mut self, field: &Field, least: usize, most: usize) -> Result<(), Uncountable> {
         // How many are chosen before the item; nothing is before the first.
         let mut before: Option<usize> = None;

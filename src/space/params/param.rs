@@ -1,8 +1,8 @@
-//! What a name of a part stands for, and how it is encoded by choices.
+//! The fields of a part, and their encoding as choices.
 //!
-//! A subset of n items is n choices between no and yes. A permutation of n items is its Lehmer code,
-//! n - 1 choices of n, n - 1, ..., 2 options: each says which of the items that are left comes next,
-//! so that every combination is a permutation, and every permutation one combination.
+//! A subset of n items is n choices between no and yes. A permutation of n items is its Lehmer code: n - 1
+//! choices of n, n - 1, ..., 2 options, each the index of the next item among those that are left.
+//! Permutations and combinations thus correspond one to one.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -11,40 +11,40 @@ use std::sync::Arc;
 use super::error::MixedError;
 use crate::space::{Choice, Domain, Illegal, Value};
 
-/// What a single name without further names below it stands for.
+/// The content of a name with no names below it.
 #[derive(Clone, Debug)]
 pub enum Leaf {
     /// One of the options of its choice.
     Choice,
-    /// Some of the items.
+    /// A subset of the items.
     Subset {
-        /// What may be chosen.
+        /// The items to choose from.
         items: Vec<Value>,
-        /// The fewest that are chosen.
+        /// The minimum number of chosen items.
         least: usize,
-        /// The most that are chosen.
+        /// The maximum number of chosen items.
         most: usize,
     },
     /// All items in some order.
     Permutation {
-        /// What is ordered.
+        /// The items, in the order in which they are listed.
         items: Vec<Value>,
     },
-    /// A part of another kind.
+    /// A domain of another kind, opaque to rules.
     Native {
-        /// Its choices.
+        /// The domain.
         domain: Arc<dyn Domain>,
-        /// How many parts of another kind come before it.
+        /// The number of nested domains before it.
         number: usize,
     },
 }
 
-/// A leaf at its place.
+/// A leaf with its name, choices and condition.
 #[derive(Clone, Debug)]
 pub struct Field {
-    /// The names that lead to it, joined by dots; empty where it is all of a part.
+    /// The path of its name, joined by dots; empty if the field is the whole part.
     pub(super) path: String,
-    /// Its choices.
+    /// The places of its choices in the part.
     pub(super) range: Range<usize>,
     /// The condition under which it is decided; always, without one.
     pub(super) gate: Option<usize>,
@@ -52,17 +52,17 @@ pub struct Field {
 }
 
 impl Field {
-    /// What the name stands for.
+    /// The content of the name.
     pub const fn leaf(&self) -> &Leaf {
         &self.leaf
     }
 
-    /// The place of its first choice.
+    /// The place of its first choice in the part.
     pub const fn start(&self) -> usize {
         self.range.start
     }
 
-    /// Says whether decided options stand for something.
+    /// Checks the options of a decided field: the bounds of a subset, or the rules of a nested domain.
     pub(super) fn check(&self, options: &[u16]) -> Result<(), Illegal> {
         match &self.leaf {
             Leaf::Choice | Leaf::Permutation { .. } => Ok(()),
@@ -83,8 +83,8 @@ impl Field {
         }
     }
 
-    /// Makes decided options legal where what is missing follows from the rest: of a subset with its
-    /// most items no more are chosen, and what its least need is.
+    /// Corrects the options of a decided field, first to last: a subset gets no more than its maximum number
+    /// of items, and its last items as far as its minimum requires.
     pub(super) fn canonicalize(&self, options: &mut [u16]) {
         match &self.leaf {
             Leaf::Choice | Leaf::Permutation { .. } => {}
@@ -104,7 +104,7 @@ impl Field {
         }
     }
 
-    /// The name in quotes, or what stands for it where there is none.
+    /// The path in backquotes, or `otherwise` if the field has none.
     pub(super) fn called(&self, otherwise: &str) -> String {
         match self.path.as_str() {
             "" => otherwise.to_owned(),
@@ -113,7 +113,7 @@ impl Field {
     }
 }
 
-/// A name and what is below it.
+/// A name and its content.
 #[derive(Clone, Debug)]
 pub struct Name {
     pub(super) name: String,
@@ -121,21 +121,21 @@ pub struct Name {
     pub(super) below: Below,
 }
 
-/// What is below a name.
+/// The content of a name.
 #[derive(Clone, Debug)]
 pub(super) enum Below {
-    /// A leaf, by its place among all of the part.
+    /// A leaf, by its place among the part's fields.
     Leaf(usize),
     Part(Vec<Name>),
 }
 
 impl Name {
-    /// The name itself.
+    /// The name without its path.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The place of the field that it stands for; `None` if there are further names below it.
+    /// The place of its field; `None` if there are names below it.
     pub const fn field(&self) -> Option<usize> {
         match self.below {
             Below::Leaf(leaf) => Some(leaf),
@@ -144,12 +144,12 @@ impl Name {
     }
 }
 
-/// The items that a subset's options choose, in the order in which they are listed.
+/// The chosen items of a subset, in the order in which they are listed.
 pub(super) fn chosen<'i>(items: &'i [Value], options: &[u16]) -> Vec<&'i Value> {
     items.iter().zip(options).filter(|(_, option)| **option == 1).map(|(item, _)| item).collect()
 }
 
-/// The items in the order that a Lehmer code stands for.
+/// The items in the order that a Lehmer code gives.
 pub fn ordered<'i>(items: &'i [Value], code: &[u16]) -> Vec<&'i Value> {
     let mut left: Vec<&Value> = items.iter().collect();
     let mut order = Vec::with_capacity(items.len());
@@ -160,7 +160,7 @@ pub fn ordered<'i>(items: &'i [Value], code: &[u16]) -> Vec<&'i Value> {
     order
 }
 
-/// The Lehmer code of an order, which has every place once.
+/// The Lehmer code of a permutation of the places from 0.
 pub(super) fn code(order: &[u16]) -> Vec<u16> {
     let mut left: Vec<u16> = (0..order.len() as u16).collect();
     let next = |place: &u16| {
@@ -171,12 +171,12 @@ pub(super) fn code(order: &[u16]) -> Vec<u16> {
     order[..order.len().saturating_sub(1)].iter().map(next).collect()
 }
 
-/// A choice's name below a path.
+/// The name of a choice below a path.
 fn below(path: &str, name: impl std::fmt::Display) -> String {
     if path.is_empty() { name.to_string() } else { format!("{path}.{name}") }
 }
 
-/// The choices that encode one of some values, a subset, a permutation or another kind of part.
+/// The choices that encode a leaf; `values` are the options of a plain choice.
 pub(super) fn choices(path: &str, leaf: &Leaf, values: Vec<Value>) -> Vec<Choice> {
     let unordered = |name, options| Choice { name, options, ordered: false };
     match leaf {
@@ -198,9 +198,9 @@ pub(super) fn choices(path: &str, leaf: &Leaf, values: Vec<Value>) -> Vec<Choice
     }
 }
 
-/// Refuses values that are none, too many, not told apart by their texts or not written in a line.
+/// Checks that there are values, at most 65,536, with distinct texts and without control characters.
 ///
-/// `what` is what errors call them: "choice `rows`".
+/// `what` is the subject of error messages, such as "choice `rows`".
 pub(super) fn distinct(what: &str, values: &[Value]) -> Result<(), MixedError> {
     let what = || what.to_owned();
     if values.is_empty() {

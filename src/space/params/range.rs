@@ -1,26 +1,25 @@
 //! Ranges of numbers as lists of options.
 //!
-//! A real range is a grid. A point is an option of each choice by index, so a grid is what lets
-//! points be counted exactly, written as texts that are read back to the same point, and compared
-//! for equality; a controller moves on it as on any other ordered choice.
+//! A real range is a grid. Points store options by index, so a grid makes points countable, comparable, and
+//! readable from their texts without loss; a controller treats it like any other ordered choice.
 
 use crate::space::Value;
 
-/// The values of a real range of which a script does not say how many it wants: hundredths of the
-/// range, finer than a search of thousands of trials tells apart.
+/// The number of values of a real range without a given number: hundredths of the range, finer than a search
+/// of thousands of trials distinguishes.
 pub const DEFAULT_STEPS: usize = 101;
 
-/// The most options of a choice: a point stores their indices in 16 bits.
+/// The maximum number of options of a choice: a point stores their indices in 16 bits.
 const MAX: u64 = 1 << 16;
 
-/// Digits to which real values are rounded, the first that keeps them where they belong: short
-/// texts, and the same values whatever the processor's logarithm.
+/// Numbers of significant digits for rounding real values; the first that moves no value too far is used.
+/// This keeps texts short, and values independent of the platform.
 const DIGITS: [usize; 4] = [6, 9, 12, 17];
 
-/// How far rounding may move a value, relative to the distance to its neighbours.
+/// The maximum distance that rounding may move a value, relative to the distance to its neighbors.
 const MOVED: f64 = 1e-3;
 
-/// Bounds of which no list of options can be made.
+/// Bounds that do not define a list of options.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RangeError {
     /// A bound that is infinite or not a number.
@@ -52,27 +51,27 @@ pub enum RangeError {
     Missed {
         /// The upper bound.
         high: i64,
-        /// The last value within.
+        /// The last value up to the bound.
         below: i64,
-        /// The first value beyond.
+        /// The first value beyond the bound.
         above: i128,
     },
     /// More values than a point can index.
     #[error("it has {count} values; a choice has at most 65,536: take larger steps")]
     TooMany {
-        /// How many values it has.
+        /// The number of values.
         count: u64,
     },
     /// Fewer values than the two bounds.
     #[error("it has {steps} steps; there are at least 2, the bounds")]
     TooFew {
-        /// How many values were asked for.
+        /// The requested number of values.
         steps: u64,
     },
     /// More values than there are floating-point numbers between the bounds.
     #[error("there are not {steps} different numbers between {low} and {high}: take fewer steps")]
     TooFine {
-        /// How many values were asked for.
+        /// The requested number of values.
         steps: u64,
         /// The lower bound.
         low: f64,
@@ -81,10 +80,10 @@ pub enum RangeError {
     },
 }
 
-/// The whole numbers from `low` to `high`, `step` apart.
+/// Lists the integers from `low` to `high`, `step` apart.
 ///
 /// # Errors
-/// Bounds in the wrong order, an upper bound that is not met, or more than 65,536 numbers.
+/// Returns an error if `low` is not below `high`, if no step meets `high`, or for more than 65,536 integers.
 pub fn integers(low: i64, high: i64, step: u64) -> Result<Vec<Value>, RangeError> {
     if low >= high {
         return Err(RangeError::Order { low: low.to_string(), high: high.to_string() });
@@ -100,10 +99,10 @@ pub fn integers(low: i64, high: i64, step: u64) -> Result<Vec<Value>, RangeError
     ending_at(high, &values, at(count))
 }
 
-/// `low`, twice as much, and so on to `high`.
+/// Lists `low`, twice `low`, and so on, doubling up to `high`.
 ///
 /// # Errors
-/// Bounds in the wrong order or not above zero, or an upper bound that is not met.
+/// Returns an error if `low` is not above zero or not below `high`, or if no doubling meets `high`.
 pub fn powers_of_two(low: i64, high: i64) -> Result<Vec<Value>, RangeError> {
     if low <= 0 {
         return Err(RangeError::NotPositive { low: low.to_string() });
@@ -124,15 +123,16 @@ fn ending_at(high: i64, values: &[i64], above: i128) -> Result<Vec<Value>, Range
     }
 }
 
-/// `steps` real numbers from `low` to `high`, both among them: the same distance apart, or with
-/// `log` the same factor.
+/// Lists `steps` real numbers from `low` to `high`, both included, with equal distances, or with `log` equal
+/// ratios.
 ///
-/// The bounds are exact; the values between are rounded to as few digits, at least 6, as move none
-/// by more than a thousandth of the distance to the next.
+/// The bounds are exact. The values between are rounded to 6 significant digits, or to the first number of
+/// digits that moves no value by more than a thousandth of the distance to its neighbors.
 ///
 /// # Errors
-/// Bounds that are not finite or in the wrong order, a logarithmic range that is not above zero,
-/// or a number of steps that cannot be had.
+/// Returns an error if a bound is not finite, if `low` is not below `high`, for a logarithmic range that is
+/// not above zero, for fewer than 2 or more than 65,536 steps, and for more steps than there are
+/// floating-point numbers.
 pub fn reals(low: f64, high: f64, steps: u64, log: bool) -> Result<Vec<Value>, RangeError> {
     if !(low.is_finite() && high.is_finite()) {
         return Err(RangeError::Infinite { low, high });

@@ -1,23 +1,23 @@
 //! Predicates over the choices of a part, as decision trees.
 //!
-//! A predicate is a function that someone else wrote. It is asked once, when the part is made, for
-//! every combination of the options that it reads, and only for those: what it reads is observed.
-//! The answers form a tree, and the function is not needed any more: a rule is cheap to check,
-//! can be shared between threads, and can be counted.
+//! A predicate is any function of options, such as one of a script. It is evaluated when the part is built,
+//! once for every combination of the options that it reads; its reads are recorded. The answers form a
+//! decision tree, and the function is no longer needed: a rule is cheap to check, can be shared between
+//! threads, and can be counted.
 
 use std::collections::{BTreeSet, HashMap};
 
-/// The most combinations that one predicate is asked for.
+/// The maximum number of combinations for which a predicate is evaluated.
 pub const MAX_QUESTIONS: usize = 1_000_000;
 
-/// What a predicate reads in one call: choices and the options that they have in this call.
+/// The options that a predicate reads in one call, by choice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trail {
     read: Vec<(usize, u16)>,
 }
 
 impl Trail {
-    /// The option that a choice has in this call.
+    /// Returns the option of a choice in this call, and records that it was read.
     pub fn option(&mut self, choice: usize) -> u16 {
         if let Some(&(_, option)) = self.read.iter().find(|(known, _)| *known == choice) {
             return option;
@@ -27,12 +27,12 @@ impl Trail {
     }
 }
 
-/// A predicate that cannot be made a rule.
+/// Reasons that a predicate cannot become a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleError<E> {
     /// The predicate failed.
     Failed(E),
-    /// It tells more than [`MAX_QUESTIONS`] combinations apart.
+    /// It distinguishes more than [`MAX_QUESTIONS`] combinations.
     TooLarge,
 }
 
@@ -42,24 +42,25 @@ enum Node {
     Read { choice: usize, next: Vec<u32> },
 }
 
-/// A yes or no for every combination of some choices.
+/// A Boolean function of choices, as a decision tree.
 ///
-/// A rule speaks of choices that are decided: it does not hold where it reads one that is not.
+/// A rule does not hold if it reads an undecided choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// No two of them are equal.
+    /// The nodes, all different.
     nodes: Vec<Node>,
     root: u32,
 }
 
 impl Rule {
-    /// Asks a predicate for everything that it can tell apart.
+    /// Evaluates a predicate for all combinations that it distinguishes.
     ///
-    /// `sizes` are the numbers of options of the choices; the predicate reads options from the
-    /// trail that it is given, and must answer the same whenever it reads the same.
+    /// `sizes` are the numbers of options of the choices. The predicate reads options from the trail, and
+    /// must be a pure function of them.
     ///
     /// # Errors
-    /// The predicate fails, or it tells too many combinations apart.
+    /// Returns an error if the predicate fails, or if it distinguishes more than [`MAX_QUESTIONS`]
+    /// combinations.
     pub fn of<E>(
         sizes: &[usize],
         mut predicate: impl FnMut(&mut Trail) -> Result<bool, E>,
@@ -91,7 +92,7 @@ impl Rule {
         Err(RuleError::TooLarge)
     }
 
-    /// Whether the rule holds where choices have the given options, or are not decided.
+    /// Returns true if the rule holds for the options that `option` gives; `None` is an undecided choice.
     pub fn holds(&self, option: impl Fn(usize) -> Option<u16>) -> bool {
         let mut at = self.root;
         loop {
@@ -110,7 +111,7 @@ impl Rule {
         self.questions().map(|(choice, _)| choice).collect()
     }
 
-    /// The same rule over choices that come after `by` others.
+    /// The same rule, with its choices moved behind `by` others.
     #[must_use]
     pub(super) fn behind(&self, by: usize) -> Self {
         let mut moved = self.clone();
@@ -122,8 +123,8 @@ impl Rule {
         moved
     }
 
-    /// For every place where the rule reads a choice, what follows from each of its options: equal
-    /// numbers where the same follows.
+    /// The decision nodes: the choice that each reads, and the successor for each of its options. Equal
+    /// numbers mean equal successors.
     pub(super) fn questions(&self) -> impl Iterator<Item = (usize, &[u32])> {
         self.nodes.iter().filter_map(|node| match node {
             Node::Answer(_) => None,
@@ -132,7 +133,7 @@ impl Rule {
     }
 }
 
-/// Nodes, each made once.
+/// Builder of a tree without duplicate nodes.
 #[derive(Default)]
 struct Builder {
     nodes: Vec<Node>,
@@ -150,9 +151,9 @@ impl Builder {
         index
     }
 
-    /// A node all of whose children are known. One that says no whatever is read says no.
+    /// Adds a node with known children, or returns its child if all of them are the answer no.
     ///
-    /// One that always says yes stays: it says no where the choice is not decided.
+    /// A node whose children are all yes remains, as it means no for an undecided choice.
     fn close(&mut self, choice: usize, next: Vec<u32>) -> u32 {
         let no = self.known.get(&Node::Answer(false)).copied();
         match next.first() {

@@ -1,4 +1,4 @@
-//! Parts beside brute force.
+//! Comparison of parts with brute force.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -351,7 +351,7 @@ fn large_subsets_and_orders_are_counted() {
     assert!((f64::from(last) - expected).abs() < 130.0, "{last} {expected}");
 }
 
-/// A predicate over two choices, by numbers among those that it can read.
+/// A predicate over two choices, given by numbers among the readable ones.
 #[derive(Clone, Debug)]
 struct Predicate {
     first: usize,
@@ -390,14 +390,14 @@ enum Kind {
     Part(Sketch),
 }
 
-/// A part of any kind.
+/// A part with any content.
 #[derive(Clone, Debug)]
 struct Sketch {
     names: Vec<(Kind, Option<Predicate>)>,
     forbidden: Vec<Predicate>,
 }
 
-/// Options of which some need quotes.
+/// Values, some of which need quotes in texts.
 fn values(count: usize) -> Vec<Value> {
     let texts = ["none", "a+b", "c,d", "", "e f"].map(|text| Value::Text(text.to_owned()));
     let others = [Value::Int(7), Value::Float(0.5), Value::Flag(true)];
@@ -420,7 +420,7 @@ impl Kind {
         }
     }
 
-    /// How many choices there are, and which of them can be read.
+    /// The number of choices, and the places of those that rules can read.
     fn choices(&self) -> (usize, Vec<usize>) {
         let all = |count| (count, (0..count).collect());
         match self {
@@ -442,7 +442,7 @@ impl Sketch {
         })
     }
 
-    /// What can be read before each name, and in the end.
+    /// The choices that can be read before each name, and after the last.
     fn readable(&self) -> Vec<Vec<usize>> {
         let before = |place: usize| {
             let names = self.names[..place].to_vec();
@@ -470,7 +470,7 @@ impl Sketch {
         draft
     }
 
-    /// What is decided by the words of the documentation; gives whether it is legal.
+    /// Decides options as the documentation describes; returns true if they are legal.
     fn decide(&self, options: &[u16], is_open: bool, all: &mut Vec<Option<u16>>) -> bool {
         let start = all.len();
         let mut is_legal = true;
@@ -595,8 +595,8 @@ proptest! {
     }
 }
 
-/// Pearson's statistic of draws of a part of which everything is drawn, over its expectation, in standard
-/// deviations.
+/// The deviation of Pearson's statistic from its expectation, in standard deviations, for draws of a part in
+/// which everything is drawn.
 fn unevenness(part: &Mixed, draws: u32) -> f64 {
     let mut rng = ChaCha12Rng::seed_from_u64(7);
     let mut seen = BTreeMap::<Vec<u16>, u32>::new();

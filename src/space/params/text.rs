@@ -1,8 +1,8 @@
-//! Combinations as readable texts: `engine=systolic array.rows=16 ops=conv+pool order=b,a,c`.
+//! Conversion between combinations and texts: `engine=systolic array.rows=16 ops=conv+pool order=b,a,c`.
 //!
-//! What is not decided is left out. An option with a space or a quote in it, or nothing, stands in
-//! quotes, in which a backslash precedes quotes and backslashes; so does an item with one of the
-//! signs between items. A subset of nothing is `none`.
+//! Undecided fields are left out. An option that is empty or contains a space, a quote or a backslash is
+//! quoted, with a backslash before quotes and backslashes; so is an item with a separator of items. The empty
+//! subset is `none`.
 
 use std::borrow::Cow;
 
@@ -11,16 +11,16 @@ use super::param::{self, Field, Leaf};
 use crate::space::options::{position_of, shown};
 use crate::space::{Choice, Illegal, Value};
 
-/// What stands between the items of a subset.
+/// The separator of the items of a subset.
 const AND: char = '+';
 
-/// What stands between the items of an order.
+/// The separator of the items of a permutation.
 const THEN: char = ',';
 
-/// A subset of nothing.
+/// The text of the empty subset.
 const NOTHING: &str = "none";
 
-/// The text of those of some fields that are decided.
+/// Writes the text of those of the given fields that are decided.
 pub(super) fn write<'f>(
     choices: &[Choice],
     fields: impl IntoIterator<Item = &'f Field>,
@@ -73,11 +73,11 @@ fn listed(items: &[&Value], between: char) -> String {
     items.iter().map(item).collect::<Vec<_>>().join(between.encode_utf8(&mut [0; 4]))
 }
 
-/// The options that a text gives each field, in any order; `None` for those that it leaves out.
+/// Parses the options of each field, in any order; `None` for fields that the text leaves out.
 ///
 /// # Errors
-/// The text is not of the form `name=option name=option`, names a field or an option that there is
-/// not, or gives a field twice.
+/// Returns an error if the text is not of the form `name=option name=option`, names an unknown field or
+/// option, or gives a field twice.
 pub(super) fn read(
     choices: &[Choice],
     fields: &[Field],
@@ -116,7 +116,7 @@ pub(super) fn read(
     Ok(given)
 }
 
-/// The options of a field at the start of a text, and what follows it.
+/// Parses the options of a field at the start of a text; returns them and the rest of the text.
 fn read_field<'t>(
     choices: &[Choice],
     field: &Field,
@@ -167,7 +167,7 @@ fn unended(field: &Field, text: &str) -> Illegal {
     Illegal(format!("the quotes of `{name}{text}` do not end"))
 }
 
-/// The places of different items with a sign between them, and what follows.
+/// Parses distinct items with a separator between them; returns their places and the rest of the text.
 fn read_items<'t>(
     field: &Field,
     items: &[Value],
@@ -190,8 +190,8 @@ fn read_items<'t>(
     }
 }
 
-/// The option at the start of a text, up to a space or one of some signs, and what follows it;
-/// `None` if its quotes do not end.
+/// Splits a text after its first word, which ends at white space or one of `ends`, and may be quoted; `None`
+/// if its quotes do not end.
 fn token<'t>(text: &'t str, ends: &[char]) -> Option<(Cow<'t, str>, &'t str)> {
     let Some(inner) = text.strip_prefix('"') else {
         let is_end = |c: char| c.is_whitespace() || ends.contains(&c);

@@ -1,49 +1,49 @@
-//! Why a set of images cannot be used.
+//! Errors of image sets.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a set of images cannot be used.
+/// Reasons that an image set cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    /// A name that no set has.
+    /// An unknown name.
     #[error("there is no data set `{name}`; there are {known}")]
     Unknown {
         /// The name.
         name: String,
-        /// Those there are.
+        /// The known names.
         known: String,
     },
-    /// The set is not in the folder of data.
+    /// A set that is not in the data folder.
     #[error("{name} is not there: looked for {looked}; {help}")]
     Missing {
         /// The set.
         name: String,
-        /// Where it was looked for.
+        /// The folders that were searched.
         looked: String,
-        /// What to do.
+        /// Advice for obtaining the set.
         help: String,
     },
-    /// The name of a folder of images that leads elsewhere.
+    /// A name of a folder of images that leaves the data folder.
     #[error("`images/{name}` leaves the folder of data; name a folder directly below it")]
     Outside {
         /// The name.
         name: String,
     },
-    /// A file cannot be read.
+    /// A file that cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A file holds something else than it should.
+    /// A file or folder with unexpected content.
     #[error("{}: {what}", path.display())]
     Wrong {
         /// The file or folder.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         what: String,
     },
 }
@@ -53,7 +53,7 @@ impl DataError {
         Self::Wrong { path: path.into(), what: what.into() }
     }
 
-    /// The message, with files named as they are within a folder.
+    /// The message, with paths relative to a folder.
     pub(in crate::train::data) fn within(&self, folder: &Path) -> String {
         let inner = |path: &Path| path.strip_prefix(folder).unwrap_or(path).display().to_string();
         match self {

@@ -1,4 +1,4 @@
-//! Image sets by one trait, whatever their files are.
+//! The interface of image sets, independent of the layout of their files.
 
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
@@ -9,54 +9,54 @@ use super::publication::Publication;
 use super::set::Dataset;
 use crate::network::Shape;
 
-/// A set of labelled images that has a name. Lookup, training, `tandem data` and `tandem check` know nothing else
-/// of it.
+/// A named set of labeled images, as lookup, training, `tandem data` and `tandem check` use it.
 pub trait ImageSet: Debug + Send + Sync {
     /// The name in experiments and commands.
     fn name(&self) -> &str;
 
-    /// The number of classes, unless only the files tell.
+    /// The number of classes; `None` if only the files determine it.
     fn classes(&self) -> Option<usize> {
         None
     }
 
-    /// The shape of an image, unless only the files tell.
+    /// The shape of an image; `None` if only the files determine it.
     fn shape(&self) -> Option<Shape> {
         None
     }
 
-    /// The folders that may hold the set, the likeliest first; none for a set that the program draws itself.
+    /// The folders that may contain the set, most likely first; none for a set that the program generates.
     fn places(&self, _data: &Path) -> Vec<PathBuf> {
         Vec::new()
     }
 
-    /// Recognizes the set in one of these folders.
+    /// Returns true if one of these folders contains the set.
     fn is_in(&self, folder: &Path) -> bool {
         folder.is_dir()
     }
 
-    /// The numbers of training and test images in a folder, where sizes and heads of files tell; no image is read.
+    /// The numbers of training and test images in a folder, from sizes and headers of files; no image is
+    /// read. `None` if these do not determine the numbers.
     fn count(&self, _folder: &Path) -> Option<(u64, u64)> {
         None
     }
 
-    /// Reads the set in a folder; a set that the program draws takes nothing from it.
+    /// Reads the set from a folder, which is ignored by a set that the program generates.
     ///
     /// # Errors
-    /// A file is missing or cannot be used.
+    /// Returns an error if a file is missing or cannot be used.
     fn read(&self, folder: &Path) -> Result<Dataset, DataError>;
 
-    /// The published files, of a set that can be downloaded and imported.
+    /// The published files of the set; `None` if it cannot be downloaded and imported.
     fn publication(&self) -> Option<&'static Publication> {
         None
     }
 
-    /// The set that is read from the same files and stands for this one in commands about files.
+    /// The set with the same files, which represents this one in commands about files.
     fn same_files_as(&self) -> Option<&'static str> {
         None
     }
 
-    /// Says what to do where the set is missing.
+    /// Advice for errors about a missing set.
     fn advice(&self) -> String {
         match self.same_files_as().or(self.publication().map(|files| files.name)) {
             Some(name) => fetch_or_import(name),
@@ -65,7 +65,7 @@ pub trait ImageSet: Debug + Send + Sync {
     }
 }
 
-/// Says how a published set gets into the data folder.
+/// Advice to download or import a published set.
 pub(super) fn fetch_or_import(name: &str) -> String {
     format!(
         "`tandem data fetch {name}` downloads it, `tandem data import {name} FILE` takes an archive, \
@@ -73,22 +73,22 @@ pub(super) fn fetch_or_import(name: &str) -> String {
     )
 }
 
-/// Image sets that share a reader: a line of the table of all sets.
+/// Image sets that share a reader.
 pub trait ImageFamily: Sync {
     /// The names of the sets, or their pattern, as messages list them.
     fn names(&self) -> Vec<String>;
 
-    /// The set of a name, if the name is one of the family.
+    /// The set with the given name; `None` if the name is not of this family.
     ///
     /// # Errors
-    /// The name follows the family's pattern and is not valid.
+    /// Returns an error if the name follows the family's pattern but is invalid.
     fn named(&self, name: &str) -> Result<Option<Arc<dyn ImageSet>>, DataError>;
 
-    /// The sets, with those that only the data folder tells.
+    /// All sets of the family, those found in the data folder included.
     fn sets(&self, data: &Path) -> Vec<Arc<dyn ImageSet>>;
 }
 
-/// Sets that all have a name of their own.
+/// A family of sets with fixed names.
 impl<S: ImageSet + Clone + 'static, const N: usize> ImageFamily for [S; N] {
     fn names(&self) -> Vec<String> {
         self.iter().map(|set| set.name().to_owned()).collect()

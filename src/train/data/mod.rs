@@ -1,6 +1,6 @@
-//! Sets of labelled images: where they are found, how they are read, and how they get there.
+//! Sets of labeled images: lookup, reading, and downloading.
 //!
-//! Pixels are bytes, image by image, row by row, the channels of a pixel side by side.
+//! Pixels are bytes in the order images x rows x columns x channels.
 
 mod download;
 mod error;

@@ -1,4 +1,4 @@
-//! The table of image sets, and the lookup of a set by its name.
+//! The registry of image sets, and lookup by name.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::publication::Publication;
 use super::readers;
 use super::set::Dataset;
 
-/// All image sets, in the order of lists: a line for each reader.
+/// All image sets, in the order of lists, grouped by reader.
 pub static REGISTRY: &[&dyn ImageFamily] = &[
     &readers::cifar::SETS,
     &readers::idx::SETS,
@@ -19,7 +19,7 @@ pub static REGISTRY: &[&dyn ImageFamily] = &[
     &readers::folder::Folders,
 ];
 
-/// A set of images, known by its name and not read yet.
+/// An image set by name, before it is read.
 #[derive(Clone, Debug)]
 pub struct DataSpec(Arc<dyn ImageSet>);
 
@@ -55,36 +55,36 @@ impl fmt::Display for DataSpec {
 }
 
 impl DataSpec {
-    /// Tells whether the program draws the set itself, from no file.
+    /// Returns true if the program generates the set itself, without files.
     pub fn is_built_in(&self) -> bool {
         self.0.places(Path::new("")).is_empty()
     }
 
-    /// The folder that holds the set, if one does.
+    /// The folder that contains the set; `None` if there is none.
     pub fn find(&self, data: &Path) -> Option<PathBuf> {
         self.0.places(data).into_iter().find(|place| self.0.is_in(place))
     }
 
-    /// The numbers of training and test images in the folder that holds the set, where sizes and heads of files
-    /// tell; no image is read.
+    /// The numbers of training and test images in the set's folder, from sizes and headers of files; no image
+    /// is read. `None` if these do not determine the numbers.
     pub fn count(&self, place: &Path) -> Option<(u64, u64)> {
         self.0.count(place)
     }
 
-    /// The published files, of a set that can be downloaded and imported.
+    /// The published files of the set; `None` if it cannot be downloaded and imported.
     pub fn publication(&self) -> Option<&'static Publication> {
         self.0.publication()
     }
 
-    /// The set that is read from the same files and stands for this one in commands about files.
+    /// The set with the same files, which represents this one in commands about files.
     pub fn same_files_as(&self) -> Option<&'static str> {
         self.0.same_files_as()
     }
 
-    /// Reads the set in a folder.
+    /// Reads the set from a folder.
     ///
     /// # Errors
-    /// A file is missing or cannot be used.
+    /// Returns an error if a file is missing or cannot be used.
     pub(super) fn read(&self, folder: &Path) -> Result<Dataset, DataError> {
         let images = self.0.read(folder)?;
         debug_assert!(self.0.classes().is_none_or(|classes| classes == images.classes()));
@@ -103,15 +103,15 @@ impl DataSpec {
     }
 }
 
-/// The sets that have a name of their own, and those that are found in the data folder.
+/// All image sets: those with fixed names, and those found in the data folder.
 pub fn sets(data: &Path) -> Vec<DataSpec> {
     REGISTRY.iter().flat_map(|family| family.sets(data)).map(DataSpec).collect()
 }
 
-/// Reads a set of images, looked for in the data folder.
+/// Reads an image set from the data folder, or from another of its places.
 ///
 /// # Errors
-/// It is not there, or a file of it cannot be used.
+/// Returns an error if the set is not there, or if one of its files cannot be used.
 pub fn open(spec: &DataSpec, data: &Path) -> Result<Dataset, DataError> {
     match spec.find(data) {
         Some(place) => spec.read(&place),

@@ -1,26 +1,26 @@
-//! A set of labelled images in memory.
+//! A set of labeled images in memory.
 
 use std::path::Path;
 
 use super::error::DataError;
 use crate::network::Shape;
 
-/// Labelled images of one shape.
+/// Labeled images of one shape.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Images {
-    /// Images x rows x columns x channels.
+    /// The pixels, a byte per channel, in the order images x rows x columns x channels.
     pub pixels: Vec<u8>,
-    /// The class of each image.
+    /// The class of each image, from 0.
     pub labels: Vec<u16>,
 }
 
 impl Images {
-    /// How many images there are.
+    /// The number of images.
     pub const fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no images.
     pub const fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
@@ -31,7 +31,7 @@ impl Images {
     }
 }
 
-/// Images to learn from and images to test with.
+/// Training images and test images.
 #[derive(Clone, Debug)]
 pub struct Dataset {
     name: String,
@@ -45,10 +45,10 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Puts a set together; `place` is where it comes from.
+    /// Creates a set; `place` is its folder, for errors.
     ///
     /// # Errors
-    /// There is nothing to learn from or to test with, or all pixels of a channel are alike.
+    /// Returns an error without training or test images, and if all pixels of a channel are equal.
     pub(in crate::train::data) fn new(
         name: &str,
         place: &Path,
@@ -83,7 +83,7 @@ impl Dataset {
         Ok(Self { name, shape, classes, train, test, digest, means, deviations })
     }
 
-    /// The name it was opened by.
+    /// The name by which it was opened.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -93,38 +93,38 @@ impl Dataset {
         self.shape
     }
 
-    /// How many classes there are.
+    /// The number of classes.
     pub const fn classes(&self) -> usize {
         self.classes
     }
 
-    /// The images to learn from.
+    /// The training images, those held out for validation included.
     pub const fn train(&self) -> &Images {
         &self.train
     }
 
-    /// The images to test with.
+    /// The test images.
     pub const fn test(&self) -> &Images {
         &self.test
     }
 
-    /// A hash of every image and label (BLAKE3, hexadecimal).
+    /// The hash of all images and labels (BLAKE3, hexadecimal).
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// The mean of each channel of the training images, of bytes.
+    /// The mean of each channel over the training images, of bytes from 0 to 255.
     pub fn means(&self) -> &[f64] {
         &self.means
     }
 
-    /// The standard deviation of each channel of the training images, of bytes.
+    /// The standard deviation of each channel over the training images, of bytes from 0 to 255.
     pub fn deviations(&self) -> &[f64] {
         &self.deviations
     }
 }
 
-/// Mean and standard deviation of each channel, from whole numbers and so the same in any order.
+/// Computes the mean and standard deviation of each channel, from integer sums and so independent of order.
 fn statistics(images: &Images, channels: usize) -> (Vec<f64>, Vec<f64>) {
     let mut histograms = vec![[0_u64; 256]; channels];
     for pixel in images.pixels.chunks_exact(channels) {

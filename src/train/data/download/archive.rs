@@ -1,4 +1,4 @@
-//! Taking the files of a set out of a folder or an archive, by their names alone.
+//! Extraction of a set's files from a folder or an archive, by name.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,11 +13,11 @@ use super::official::Official;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// Bytes of a file at most: far more than any set has.
+/// The maximum number of bytes of a file, far above that of any set.
 const LARGEST: u64 = 2 << 30;
 
-/// Copies the files of a set from a folder or an archive into a folder; nothing else is written, and
-/// no path of the archive is used.
+/// Copies the files of a set from a folder or an archive into a folder. Only files named as the set's are
+/// written; paths in the archive are not used.
 pub(super) fn take(set: &Official, from: &Path, into: &Path) -> Result<(), AcquireError> {
     match from.is_dir() {
         true => take_folder(set, from, into)?,
@@ -34,7 +34,7 @@ pub(super) fn take(set: &Official, from: &Path, into: &Path) -> Result<(), Acqui
     }
 }
 
-/// From the folder itself, or from the one in it that has the official name.
+/// Copies from the folder itself, or from its subfolder with the official name.
 fn take_folder(set: &Official, from: &Path, into: &Path) -> Result<(), AcquireError> {
     let inner = from.join(set.publication().folder);
     let folder = if inner.is_dir() { &inner } else { from };
@@ -90,7 +90,7 @@ fn take_archive(set: &Official, from: &Path, into: &Path) -> Result<(), AcquireE
     Ok(())
 }
 
-/// Reads a file, decompressing what its beginning says.
+/// Opens a file for reading, decompressing it if it begins like a gzip or Zstandard file.
 fn open(path: &Path) -> io::Result<Box<dyn Read>> {
     let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
     let start = file.fill_buf()?;
@@ -103,7 +103,7 @@ fn open(path: &Path) -> io::Result<Box<dyn Read>> {
     }
 }
 
-/// Writes what is read into a new file, and gives the number of bytes.
+/// Copies to a new file, and returns the number of bytes.
 fn copy(
     mut from: impl Read,
     to: &Path,

@@ -1,4 +1,4 @@
-//! Downloading a file that is known by size and digest; a broken download goes on where it was.
+//! Downloads of files with known size and digest; an interrupted download is resumed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -13,45 +13,45 @@ use ureq::{Agent, Body};
 use super::error::DownloadError;
 use super::official::Source;
 
-/// What is said of a download.
+/// Events of a download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FetchEvent<'a> {
-    /// So many bytes are there.
+    /// Bytes were received.
     Bytes {
         /// The name of the file.
         file: &'a str,
-        /// The bytes that are there.
+        /// The number of bytes downloaded so far, from all attempts.
         done: u64,
         /// The size of the file.
         size: u64,
     },
-    /// The connection broke and is tried again after a pause.
+    /// The connection failed, and is retried after a pause.
     Pause {
-        /// What went wrong.
+        /// The cause.
         why: &'a str,
-        /// How long the pause is.
+        /// The duration of the pause.
         pause: Duration,
     },
 }
 
-/// What downloads: connections with time limits, and pauses between attempts.
+/// An HTTP client with timeouts, and pauses between attempts.
 #[derive(Debug)]
 pub struct Client {
     agent: Agent,
     pauses: Vec<Duration>,
 }
 
-/// How an attempt ends.
+/// The failure of an attempt.
 enum Broken {
-    /// Another one may do better.
+    /// A failure that may pass, with its cause.
     Again(String),
-    /// It is of no use to try again.
+    /// A failure for which retrying is useless.
     Final(DownloadError),
 }
 
 impl Client {
-    /// One that waits half a minute for a connection, a minute for the next bytes, and tries again
-    /// after 1, 2 and 4 seconds; what brings the file further does not count as an attempt.
+    /// Creates a client with timeouts of 30 seconds for a connection and a minute for the next bytes. It
+    /// retries after 1, 2 and 4 seconds; an attempt that makes progress restarts that sequence.
     pub fn new() -> Self {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
@@ -65,11 +65,12 @@ impl Client {
         Self { agent, pauses: [1, 2, 4].map(Duration::from_secs).to_vec() }
     }
 
-    /// Downloads a file into a folder and gives its path. Until it is whole, it is `NAME.part`, which
-    /// the next call goes on from.
+    /// Downloads a file into a folder and returns its path. Until it is complete it is `NAME.part`, from
+    /// which the next call resumes.
     ///
     /// # Errors
-    /// The server cannot be reached or has no such file, or the file has another size or digest.
+    /// Returns an error if the server cannot be reached or does not have the file, if the file has another
+    /// size or digest, or if it cannot be written.
     pub fn download(
         &self,
         source: &Source,
@@ -114,7 +115,7 @@ impl Client {
         }
     }
 
-    /// Asks for what is missing, and appends it.
+    /// Requests the missing bytes and appends them.
     fn attempt(
         &self,
         source: &Source,
@@ -181,7 +182,7 @@ impl Default for Client {
     }
 }
 
-/// The byte that an answer begins with, when those before `done` are there.
+/// The offset of the first byte in a response, if `done` bytes are already there.
 fn begin(source: &Source, response: &Response<Body>, done: u64) -> Result<u64, Broken> {
     let status = response.status();
     let (start, size) = match status {
@@ -214,7 +215,7 @@ fn begin(source: &Source, response: &Response<Body>, done: u64) -> Result<u64, B
     }
 }
 
-/// The first byte and the size of the whole, if it is said, of `bytes FIRST-LAST/SIZE`.
+/// Parses `bytes FIRST-LAST/SIZE` to the first byte and the total size, which is `None` for `*`.
 fn parse_range(text: &str) -> Option<(u64, Option<u64>)> {
     let (range, size) = text.strip_prefix("bytes ")?.split_once('/')?;
     let start = range.split_once('-')?.0.parse().ok()?;
@@ -224,7 +225,7 @@ fn parse_range(text: &str) -> Option<(u64, Option<u64>)> {
     }
 }
 
-/// Checks a whole file, and removes it if it is wrong.
+/// Verifies a complete file, and removes it if its size or digest is wrong.
 fn check(source: &Source, path: &Path) -> Result<(), DownloadError> {
     let (size, found) = digest(path).map_err(|source| write_error(path, source))?;
     let error = if size != source.size {
@@ -240,7 +241,7 @@ fn check(source: &Source, path: &Path) -> Result<(), DownloadError> {
     Err(error)
 }
 
-/// The size and the MD5 digest of a file.
+/// Computes the size and the MD5 digest of a file.
 fn digest(path: &Path) -> io::Result<(u64, String)> {
     let mut file = File::open(path)?;
     let (mut hasher, mut size) = (Md5::new(), 0);
@@ -283,7 +284,7 @@ mod tests {
     use crate::test_support::server::{Answer, Request, Server};
 
     impl Client {
-        /// One for servers on this machine, with short pauses.
+        /// Creates a client for servers on this machine, with short pauses.
         pub(crate) fn for_tests() -> Self {
             let agent = Agent::config_builder()
                 .http_status_as_error(false)
@@ -306,7 +307,7 @@ mod tests {
         Source { url: format!("{}/a/{NAME}", server.url()), size: 200_000, md5: digest }
     }
 
-    /// Downloads from a server; the error with its address taken out.
+    /// Downloads from a server; the address is removed from errors.
     fn download(server: &Server, folder: &Path) -> Result<PathBuf, String> {
         let mut at = 0;
         let mut watch = |event: FetchEvent<'_>| {

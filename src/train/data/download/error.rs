@@ -1,63 +1,63 @@
-//! Why a set of images cannot be downloaded or imported.
+//! Errors of downloading and importing image sets.
 
 use std::io;
 use std::path::PathBuf;
 
 use super::super::error::DataError;
 
-/// Why a set cannot be downloaded or imported; the folder of data then has no part of it.
+/// Reasons that a set cannot be downloaded or imported. The data folder then has no part of it.
 #[derive(Debug, thiserror::Error)]
 pub enum AcquireError {
-    /// The set is there already.
+    /// The set exists already.
     #[error("{name} is already in {}; remove that folder to import it anew", place.display())]
     There {
         /// The set.
         name: String,
-        /// Where it is.
+        /// The folder of the set.
         place: PathBuf,
     },
-    /// The set's folder is there, but is no set.
+    /// The set's folder exists, but does not contain a usable set.
     #[error("the {name} in {} cannot be used: {source}; remove that folder first", place.display())]
     Broken {
         /// The set.
         name: String,
-        /// Where it is.
+        /// The folder of the set.
         place: PathBuf,
-        /// What is wrong.
+        /// The cause.
         source: DataError,
     },
-    /// The folder where a set is made ready has something else in it.
+    /// The staging folder contains other files.
     #[error("{} holds other things than a set that is made ready; move it elsewhere", path.display())]
     Foreign {
         /// The folder.
         path: PathBuf,
     },
-    /// Another process is at it.
+    /// Another process is downloading or importing the set.
     #[error("another process fetches or imports {name} into {}; wait for it", data.display())]
     Busy {
         /// The set.
         name: String,
-        /// The folder of data.
+        /// The data folder.
         data: PathBuf,
     },
     /// A file cannot be downloaded.
     #[error(transparent)]
     Download(#[from] DownloadError),
-    /// The file is of another kind.
+    /// The file is not an archive.
     #[error("{} is neither a folder nor a .tar, .tar.gz or .tar.zst archive", path.display())]
     NotAnArchive {
         /// The file.
         path: PathBuf,
     },
-    /// The archive is cut off, damaged, or holds what it should not.
+    /// The archive is cut off, damaged, or has a file that is too large.
     #[error("{} is damaged: {what}", path.display())]
     Damaged {
         /// The archive.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         what: String,
     },
-    /// The archive or folder is not that of the set.
+    /// The archive or folder lacks a file of the set.
     #[error("{} has no file {file}; {name} is made up of {files}", path.display())]
     Lacks {
         /// The archive or folder.
@@ -66,10 +66,10 @@ pub enum AcquireError {
         file: &'static str,
         /// The set.
         name: String,
-        /// The files of the set.
+        /// The names of the set's files.
         files: String,
     },
-    /// It is not clear which file is meant.
+    /// The archive has two files with the same name.
     #[error(
         "{} has two files {file}, {first} and {second}; import a folder with the right one",
         path.display()
@@ -79,19 +79,19 @@ pub enum AcquireError {
         path: PathBuf,
         /// The name of the file.
         file: String,
-        /// Where it is in the archive.
+        /// The path of the first one in the archive.
         first: String,
-        /// Where else it is.
+        /// The path of the second one.
         second: String,
     },
-    /// The files do not make up the set.
+    /// The files do not form the set.
     #[error("{} does not hold {name}: {what}", path.display())]
     Unusable {
         /// The archive or folder.
         path: PathBuf,
         /// The set.
         name: String,
-        /// What is wrong.
+        /// The reason.
         what: String,
     },
     /// A file cannot be read.
@@ -99,7 +99,7 @@ pub enum AcquireError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A file cannot be written.
@@ -107,66 +107,66 @@ pub enum AcquireError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
 
-/// Why a file cannot be downloaded.
+/// Reasons that a file cannot be downloaded.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
-    /// The server does not give the file.
+    /// The server does not provide the file.
     #[error("cannot download {url}: {why}")]
     Failed {
-        /// The address.
+        /// The URL.
         url: String,
-        /// What the server answers, or why it cannot be asked.
+        /// The server's response, or the reason that there is none.
         why: String,
     },
-    /// The connection cannot be had, or breaks again and again.
+    /// The connection failed in all attempts.
     #[error("cannot download {url}: {why}{}", rest(*kept, *size))]
     Lost {
-        /// The address.
+        /// The URL.
         url: String,
-        /// What went wrong last.
+        /// The cause of the last failure.
         why: String,
-        /// The bytes that are there.
+        /// The number of bytes downloaded so far.
         kept: u64,
-        /// The size of the file.
+        /// The size of the file, in bytes.
         size: u64,
     },
-    /// The file is of the wrong size.
+    /// The file has the wrong size.
     #[error(
         "{url} is not the official file: it has {found} bytes and should have {expected}; it was not \
          kept"
     )]
     Size {
-        /// The address.
+        /// The URL.
         url: String,
-        /// The official size.
+        /// The official size, in bytes.
         expected: u64,
-        /// The size there.
+        /// The actual size, in bytes.
         found: String,
     },
-    /// The file has the right size and other bytes.
+    /// The file has the right size but another digest.
     #[error(
         "{url} is not the official file: its MD5 is {found} and should be {expected}; what was \
          downloaded is removed"
     )]
     Digest {
-        /// The address.
+        /// The URL.
         url: String,
         /// The official digest.
         expected: String,
-        /// The digest of what was downloaded.
+        /// The digest of the downloaded file.
         found: String,
     },
-    /// The file cannot be kept.
+    /// The file cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }

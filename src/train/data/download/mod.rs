@@ -1,7 +1,7 @@
-//! Getting the published sets into the folder of data: downloaded, or from files that are there.
+//! Downloading and importing published sets into the data folder.
 //!
-//! A set is unpacked beside its place, read as a training reads it, and then renamed into place, so
-//! that it is found whole or not at all.
+//! A set is extracted beside its place, read as training does, and then renamed into place, so that it is
+//! always complete.
 
 mod archive;
 mod client;
@@ -16,26 +16,26 @@ pub use error::{AcquireError, DownloadError};
 pub use official::{Official, Source};
 use staging::Incoming;
 
-/// A set that is in its place.
+/// A set in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acquired {
     /// The folder of the set.
     pub place: PathBuf,
-    /// Images to learn from.
+    /// The number of training images.
     pub train: usize,
-    /// Images to test with.
+    /// The number of test images.
     pub test: usize,
-    /// Whether it was there before.
+    /// True if the set was there before the call.
     pub already: bool,
 }
 
-/// Downloads the files of a set and puts it into the folder of data, unless it is there.
+/// Downloads the files of a set and places it in the data folder, unless it exists already.
 ///
-/// `sources` are the set's, of its official server or of a mirror.
+/// `sources` are the set's files on its official server or on a mirror.
 ///
 /// # Errors
-/// A file cannot be downloaded or is the wrong one, what is there cannot be used, or the folder of data
-/// cannot be written. What was downloaded is kept for the next call.
+/// Returns an error if a file cannot be downloaded or is the wrong one, if an existing set cannot be used, or
+/// if the data folder cannot be written. Downloaded files are kept for the next call.
 pub fn fetch(
     set: &Official,
     sources: &[Source],
@@ -75,11 +75,11 @@ fn download(
     }
 }
 
-/// Takes a set from a folder or an archive into the folder of data.
+/// Imports a set from a folder or an archive into the data folder.
 ///
 /// # Errors
-/// The set is there already, the files are not those of the set or damaged, or the folder of data
-/// cannot be written.
+/// Returns an error if the set exists already, if the files are damaged or not those of the set, or if the
+/// data folder cannot be written.
 pub fn import(set: &Official, from: &Path, data: &Path) -> Result<Acquired, AcquireError> {
     let refuse = || match find(set, data, false)? {
         Some(there) => Err(AcquireError::There { name: set.to_string(), place: there.place }),
@@ -94,7 +94,7 @@ pub fn import(set: &Official, from: &Path, data: &Path) -> Result<Acquired, Acqu
     keep(set, from, data, incoming)
 }
 
-/// The set where it is already: in the folder of data, or anywhere that it is looked for.
+/// Finds an existing set: in the data folder, or with `anywhere` in any of its places.
 fn find(set: &Official, data: &Path, anywhere: bool) -> Result<Option<Acquired>, AcquireError> {
     let found = set.spec().find(data).filter(|place| anywhere || place.starts_with(data));
     let target = data.join(set.publication().folder);
@@ -110,7 +110,7 @@ fn find(set: &Official, data: &Path, anywhere: bool) -> Result<Option<Acquired>,
     }
 }
 
-/// Whether there is something that a folder cannot be renamed to.
+/// Returns true if a folder cannot be renamed to a path, because of a file or a folder with content there.
 fn is_occupied(path: &Path) -> bool {
     match std::fs::read_dir(path) {
         Ok(mut entries) => entries.next().is_some(),
@@ -118,7 +118,7 @@ fn is_occupied(path: &Path) -> bool {
     }
 }
 
-/// Unpacks a set, reads it, and puts it into its place.
+/// Extracts a set, reads it, and moves it to its place.
 fn keep(
     set: &Official,
     from: &Path,

@@ -1,4 +1,4 @@
-//! The sets that are published as files.
+//! Published image sets.
 
 use std::fmt;
 use std::path::Path;
@@ -16,30 +16,30 @@ pub struct Official {
     publication: &'static Publication,
 }
 
-/// A file on a server, and what tells that it is the right one.
+/// A file on a server, with its size and digest for verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// Its address; the name of the file is what follows the last slash.
+    /// The URL, which ends with the name of the file.
     pub url: String,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// Its MD5 digest, hexadecimal in small letters.
+    /// The MD5 digest, in lowercase hexadecimal.
     pub md5: String,
 }
 
 impl Official {
-    /// All these sets, in the order of lists.
+    /// All published sets, in the order of lists.
     pub fn all() -> Vec<Self> {
         // Those that only the data folder tells are published nowhere.
         sets(Path::new("")).iter().filter_map(Self::of).collect()
     }
 
-    /// The set, if it is one of these.
+    /// The published set; `None` if the set is not published.
     pub fn of(spec: &DataSpec) -> Option<Self> {
         Some(Self { publication: spec.publication()?, spec: spec.clone() })
     }
 
-    /// The set as it is named in experiments.
+    /// The set by its name in experiments.
     pub const fn spec(&self) -> &DataSpec {
         &self.spec
     }
@@ -49,7 +49,7 @@ impl Official {
         self.publication
     }
 
-    /// The files to download, the smallest first.
+    /// The files to download, smallest first.
     pub fn sources(&self) -> Vec<Source> {
         let server = self.publication.server;
         let source = |file: &Download| Source {
@@ -60,7 +60,7 @@ impl Official {
         self.publication.downloads.iter().map(source).collect()
     }
 
-    /// Reads the set in a folder.
+    /// Reads the set from a folder.
     pub(super) fn read(&self, folder: &Path) -> Result<Dataset, DataError> {
         self.spec.read(folder)
     }

@@ -1,4 +1,4 @@
-//! The folder beside the sets where one is made ready: `.NAME.incoming` in the folder of data.
+//! The staging folder of a set, `.NAME.incoming` in the data folder.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -10,8 +10,10 @@ use crate::util::atomic_file::move_folder;
 const LOCK: &str = "lock";
 const STAGED: &str = "set";
 
-/// The folder where a set is made ready, of one process at a time. Downloads stay in it for the next
-/// call; dropping it removes what is half unpacked, and the folder if nothing else is there.
+/// The staging folder of a set, locked by one process at a time.
+///
+/// Downloads remain in it for the next call. Dropping it removes partly extracted files, and the folder
+/// itself if nothing else is there.
 #[derive(Debug)]
 pub(super) struct Incoming {
     folder: PathBuf,
@@ -19,7 +21,7 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    /// Makes the folder, or takes up the one of a call that was interrupted.
+    /// Creates the folder, or opens the one of an interrupted call.
     pub(super) fn open(set: &Official, data: &Path) -> Result<Self, AcquireError> {
         let folder = data.join(format!(".{set}.incoming"));
         let path = folder.join(LOCK);
@@ -41,12 +43,12 @@ impl Incoming {
         }
     }
 
-    /// Where downloads are kept.
+    /// The folder for downloads.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Makes an empty folder to unpack into.
+    /// Creates an empty folder for extraction.
     pub(super) fn stage(&self) -> Result<PathBuf, AcquireError> {
         let staged = self.folder.join(STAGED);
         let make = || {
@@ -59,7 +61,7 @@ impl Incoming {
         Ok(staged)
     }
 
-    /// Renames the unpacked set into its place and removes everything else.
+    /// Renames the extracted set to its place and removes everything else.
     pub(super) fn place(self, place: &Path) -> Result<(), AcquireError> {
         let staged = self.folder.join(STAGED);
         move_folder(&staged, place)
@@ -70,7 +72,7 @@ impl Incoming {
     }
 }
 
-/// Whether there is the file that is locked, in which there is never anything.
+/// Returns true if the lock file exists and is empty, as it always is.
 fn is_lock(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0)
 }

@@ -1,4 +1,4 @@
-//! Whole sets, from files and from a server on this machine.
+//! Complete sets, from files and from a server on this machine.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -42,7 +42,7 @@ impl Place {
         error.to_string().replace(&format!("{}/", self.0.path().display()), "")
     }
 
-    /// What is in the folder of data.
+    /// The names in the data folder.
     fn found(&self) -> Vec<String> {
         let entries = fs::read_dir(self.data()).unwrap();
         let mut names: Vec<String> =

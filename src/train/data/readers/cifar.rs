@@ -1,6 +1,8 @@
 //! CIFAR-10 and CIFAR-100 in their official binary layout (Krizhevsky 2009,
-//! <https://www.cs.toronto.edu/~kriz/cifar.html>): records of one or two label bytes and three planes
-//! (red, green, blue) of 32 rows of 32 bytes. A file holds any number of records.
+//! <https://www.cs.toronto.edu/~kriz/cifar.html>).
+//!
+//! Records have one or two label bytes, then three planes (red, green, blue) of 32 rows of 32 bytes. A file
+//! holds any number of records.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,25 +17,27 @@ const SIDE: usize = 32;
 const PLANE: usize = SIDE * SIDE;
 const SHAPE: Shape = Shape::new(3, SIDE, SIDE);
 
-/// Batches of CIFAR-10 at most.
+/// The maximum number of batches of CIFAR-10.
 const BATCHES: usize = 99;
 
 /// The sets.
 pub static SETS: [Cifar; 3] = [Cifar::Ten, Cifar::Hundred, Cifar::Coarse];
 
-/// A set of the layout, and which of its labels.
+/// A set of this layout, with one of its kinds of labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cifar {
     /// 10 classes.
     Ten,
     /// 100 classes.
     Hundred,
-    /// The 20 classes that those of CIFAR-100 are grouped in.
+    /// The 20 superclasses of CIFAR-100.
     Coarse,
 }
 
-/// The sizes are those of TensorFlow Datasets (`url_checksums/cifar10.txt`, `cifar100.txt`); the
-/// digests stand on <https://www.cs.toronto.edu/~kriz/cifar.html>.
+/// The server of CIFAR-10 and CIFAR-100.
+///
+/// Sizes are from TensorFlow Datasets (`url_checksums/cifar10.txt`, `cifar100.txt`), digests from
+/// <https://www.cs.toronto.edu/~kriz/cifar.html>.
 const SERVER: &str = "https://www.cs.toronto.edu/~kriz";
 
 static CIFAR_10: Publication = Publication {
@@ -119,7 +123,7 @@ impl ImageSet for Cifar {
 }
 
 impl Cifar {
-    /// The files that the set is read from.
+    /// The files from which the set is read.
     const fn files(self) -> &'static Publication {
         match self {
             Self::Ten => &CIFAR_10,
@@ -135,7 +139,7 @@ impl Cifar {
         }
     }
 
-    /// For each label byte of a record how many values it may have, and which of them is the label.
+    /// The number of values of each label byte in a record, and the index of the byte used as label.
     const fn labels(self) -> (&'static [u8], usize) {
         match self {
             Self::Ten => (&[10], 0),
@@ -149,7 +153,7 @@ impl Cifar {
         usize::from(labels[chosen])
     }
 
-    /// The files of training images in a folder: of CIFAR-10 as many batches as there are.
+    /// The files of training images in a folder; for CIFAR-10, consecutive batches from 1.
     fn train_files(self, folder: &Path) -> Result<Vec<PathBuf>, DataError> {
         if self != Self::Ten {
             return Ok(vec![folder.join("train.bin")]);
@@ -171,8 +175,7 @@ impl Cifar {
     }
 }
 
-/// Reads the set in a folder. It fails if a file is missing, cut off within a record, or has a label that the set
-/// has not.
+/// Reads the set from a folder. Fails if a file is missing, ends within a record, or has an invalid label.
 fn read(cifar: Cifar, folder: &Path) -> Result<Dataset, DataError> {
     let mut train = Images::default();
     for file in cifar.train_files(folder)? {
@@ -182,7 +185,7 @@ fn read(cifar: Cifar, folder: &Path) -> Result<Dataset, DataError> {
     Dataset::new(cifar.name(), folder, SHAPE, cifar.class_count(), train, test)
 }
 
-/// How many images a folder has to learn from and to test with, by the sizes of its files.
+/// Counts the training and test images in a folder, by the sizes of its files.
 fn count(cifar: Cifar, folder: &Path) -> Option<(u64, u64)> {
     let record = (cifar.labels().0.len() + 3 * PLANE) as u64;
     let records = |path: &Path| Some(fs::metadata(path).ok()?.len() / record);

@@ -11,7 +11,7 @@ use super::super::image_set::{ImageFamily, ImageSet};
 use super::super::set::{Dataset, Images};
 use crate::network::Shape;
 
-/// What the names of these sets begin with, before the name of the folder.
+/// The prefix of these sets' names, before the name of the folder.
 const PREFIX: &str = "images/";
 
 /// All folders of images in the data folder.
@@ -77,9 +77,11 @@ impl ImageSet for Folder {
     }
 }
 
-/// Reads the set in a folder. Classes are numbered in the order of their names; images become red, green and
-/// blue.
-/// It fails if a folder is missing, a file is no image or of another size, or test and training classes differ.
+/// Reads the set from a folder. Classes are numbered in the order of their names; images become red, green
+/// and blue.
+///
+/// Fails if a folder is missing, if a file is not an image or differs in size, or if test and training
+/// classes differ.
 fn read(name: &str, folder: &Path) -> Result<Dataset, DataError> {
     let classes = entries(&folder.join("train"), Path::is_dir)?;
     if classes.len() < 2 || classes.len() > usize::from(u16::MAX) {
@@ -116,7 +118,7 @@ fn read(name: &str, folder: &Path) -> Result<Dataset, DataError> {
     Dataset::new(name, folder, shape, classes.len(), train, test)
 }
 
-/// What is in a folder, in the order of names; names that begin with a dot are left out.
+/// The entries of a folder that satisfy `wanted`, sorted by name, without names that begin with a dot.
 fn entries(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, DataError> {
     let failed = |source| DataError::read(folder, source);
     let mut paths = Vec::new();

@@ -1,4 +1,4 @@
-//! MNIST and sets of its layout, such as Fashion-MNIST: IDX files (LeCun,
+//! MNIST and other sets in its layout, such as Fashion-MNIST: IDX files (LeCun,
 //! <http://yann.lecun.com/exdb/mnist/>), plain or compressed with gzip.
 
 use std::fs::File;
@@ -13,36 +13,36 @@ use super::super::publication::{Download, Publication, plain_or_gzip};
 use super::super::set::{Dataset, Images};
 use crate::network::Shape;
 
-/// A set has ten classes.
+/// The number of classes of each set.
 const CLASSES: usize = 10;
 
-/// Bytes of an unpacked file at most: far more than any set has, and less than memory.
+/// The maximum number of bytes of an uncompressed file, far above that of any set.
 const LARGEST: u64 = 2 << 30;
 
-/// The file of training labels, whose presence tells a folder of the layout.
+/// The file of training labels, by which a folder of this layout is recognized.
 const FIRST: &str = "train-labels-idx1-ubyte";
 
-/// The files of the layout.
+/// The files of this layout.
 const FILES: [&str; 4] =
     [FIRST, "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte", "t10k-images-idx3-ubyte"];
 
-/// Where Debian's package dataset-fashion-mnist puts its files.
+/// The parent folder of the files of Debian's package dataset-fashion-mnist.
 const DEBIAN: &str = "/usr/share/datasets";
 
 /// The sets.
 pub static SETS: [Idx; 2] = [Idx::FashionMnist, Idx::Mnist];
 
-/// A set of the layout.
+/// A set of this layout.
 #[derive(Clone, Copy, Debug)]
 pub enum Idx {
     /// Fashion-MNIST (Xiao, Rasul and Vollgraf 2017).
     FashionMnist,
-    /// MNIST, which has no address that can be relied on.
+    /// MNIST, which has no reliable download address.
     Mnist,
 }
 
-/// The sizes are those of TensorFlow Datasets (`url_checksums/fashion_mnist.txt`); address and
-/// digests those of torchvision (`datasets/mnist.py`, `FashionMNIST`).
+/// Fashion-MNIST's files. Sizes are from TensorFlow Datasets (`url_checksums/fashion_mnist.txt`), URL and
+/// digests from torchvision (`datasets/mnist.py`, `FashionMNIST`).
 static FASHION_MNIST: Publication = Publication {
     name: "fashion-mnist",
     about: "Fashion-MNIST: 70,000 grey images of 28x28 in 10 classes; 30 MiB to download",
@@ -116,15 +116,15 @@ impl ImageSet for Idx {
     }
 }
 
-/// Reads the set in a folder. It fails if a file is missing, of another kind, cut off, or has a label above 9; or
-/// if images and labels do not match.
+/// Reads the set from a folder. Fails if a file is missing, malformed or cut off, if a label is above 9, or
+/// if the numbers or shapes of images and labels do not match.
 fn read(name: &str, folder: &Path) -> Result<Dataset, DataError> {
     let (train, shape) = read_pair(folder, "train", None)?;
     let (test, _) = read_pair(folder, "t10k", Some(shape))?;
     Dataset::new(name, folder, shape, CLASSES, train, test)
 }
 
-/// How many images a folder has to learn from and to test with, by the heads of its files.
+/// Counts the training and test images in a folder, by the headers of its files.
 fn count(folder: &Path) -> Option<(u64, u64)> {
     let labelled = |name: &str| {
         let file = BufReader::new(File::open(plain_or_gzip(folder, name)?).ok()?);
@@ -171,7 +171,7 @@ fn read_pair(
     Ok((Images { pixels, labels }, shape))
 }
 
-/// The sizes and the bytes of a file.
+/// Reads the dimensions and the data of an IDX file of unsigned bytes.
 fn read_idx<const N: usize>(path: &Path) -> Result<([usize; N], Vec<u8>), DataError> {
     let wrong = |what: String| DataError::wrong(path, what);
     let bytes = unpacked(path).map_err(|source| DataError::read(path, source))?;
@@ -219,7 +219,7 @@ fn read_idx<const N: usize>(path: &Path) -> Result<([usize; N], Vec<u8>), DataEr
     Ok((sizes, bytes[4 * (1 + N)..].to_vec()))
 }
 
-/// Reads a file, decompressing it if its beginning says so.
+/// Opens a file for reading, decompressing it if it begins like a gzip file.
 fn uncompressed(mut file: BufReader<File>) -> std::io::Result<Box<dyn Read>> {
     match file.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
         true => Ok(Box::new(MultiGzDecoder::new(file))),
@@ -227,7 +227,7 @@ fn uncompressed(mut file: BufReader<File>) -> std::io::Result<Box<dyn Read>> {
     }
 }
 
-/// The bytes of a file, decompressed if it is compressed.
+/// Reads the bytes of a file, decompressed if it is compressed.
 fn unpacked(path: &Path) -> std::io::Result<Vec<u8>> {
     let file = BufReader::new(File::open(path)?);
     let mut bytes = Vec::new();

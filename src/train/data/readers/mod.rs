@@ -1,4 +1,4 @@
-//! Readers of image sets, a file for each layout.
+//! Readers of image sets, one file for each layout.
 
 pub mod cifar;
 pub mod folder;

@@ -1,4 +1,4 @@
-//! A small set that the program draws itself: ten shapes on noise, 3x16x16.
+//! A small set that the program generates: ten shapes on noise, 3x16x16.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ const TEST: usize = 500;
 /// The set.
 pub static SETS: [Procedural; 1] = [Procedural];
 
-/// The set that the program draws itself.
+/// The set that the program generates.
 #[derive(Clone, Copy, Debug)]
 pub struct Procedural;
 
@@ -45,7 +45,7 @@ impl ImageSet for Procedural {
     }
 }
 
-/// Draws the set; it is the same everywhere, for it is drawn in whole numbers.
+/// Generates the set; integer arithmetic makes it the same on every platform.
 fn draw(name: &str) -> Result<Dataset, DataError> {
     let part = |purpose: &str, count: usize| {
         let mut images = Images::default();
@@ -84,7 +84,7 @@ fn image(class: u16, rng: &mut ChaCha12Rng) -> Vec<u8> {
     pixels
 }
 
-/// Whether a pixel belongs to a shape, relative to its centre.
+/// Returns true if a pixel, relative to the center of a shape, belongs to the shape.
 const fn inside(class: u16, y: i32, x: i32, size: i32) -> bool {
     let (far, square) = (y * y + x * x, y.abs() <= size && x.abs() <= size);
     match class {
