@@ -1,4 +1,4 @@
-//! What an estimate of the CHaiDNN model costs, beside the reference model in Python.
+//! The time of an estimate of the CHaiDNN model, compared with the reference model in Python.
 //!
 //! `cargo bench --bench chaidnn`; the comparison needs python3 and the reference model's folder,
 //! `TANDEM_REFERENCE` (default ../shared/reference/chaidnn).
@@ -14,7 +14,7 @@ use tandem::space::nasbench201::Cell201;
 
 const ROUNDS: usize = 9;
 
-/// The median over the rounds of the time that something takes, in us.
+/// Returns the median over the rounds of the time of `run`, divided by `count`, in microseconds.
 fn median_us(count: usize, mut run: impl FnMut()) -> f64 {
     let mut times: Vec<f64> = (0..ROUNDS)
         .map(|_| {
@@ -27,7 +27,8 @@ fn median_us(count: usize, mut run: impl FnMut()) -> f64 {
     times[ROUNDS / 2]
 }
 
-/// What the reference model takes for a NAS-Bench-201 network and a configuration, in us.
+/// Measures the reference model's time for a NAS-Bench-201 network and a configuration, in microseconds;
+/// returns `None` if python3 or the reference model is missing.
 fn reference_us() -> Option<f64> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let folder = std::env::var_os("TANDEM_REFERENCE")

@@ -1,8 +1,8 @@
-//! What the host costs a trial beside its evaluation.
+//! The overhead of the host per trial, without its evaluation.
 //!
-//! Every case runs in turn, round after round; the median of the rounds is printed beside its ratio
-//! to the first case. Then one long run, in which the last trials are compared with the first.
-//! `cargo bench --bench overhead`
+//! Every case runs in turn, round after round; the median of the rounds is printed, with its ratio to the
+//! first case. One long run follows, in which the last trials are compared with the first. `cargo bench
+//! --bench overhead`
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,14 +20,14 @@ use tandem::space::{Domain, Options, Part, Point, Space, Value};
 use tandem::store::{OpenMode, Outcome, RunRecord, Store, Trial};
 use tandem::util::alloc_meter::CountingAllocator;
 
-/// As in the program: scripts' limits of memory need an allocator that counts.
+/// A counting allocator, as in the program: limits on scripts' memory need it.
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator::ABORTING;
 
 const TRIALS: u64 = 2_000;
 const ROUNDS: usize = 9;
 
-/// The trials of the long run, and how many of them are timed at its start and at its end.
+/// The number of trials of the long run; [`TIMED`] of them are timed at its start and at its end.
 const MANY: u64 = 1_000_000;
 const TIMED: u64 = 10_000;
 
@@ -82,7 +82,7 @@ impl Experiment for Free {
     }
 }
 
-/// Asks, evaluates, tells and keeps the frontier, with nothing stored.
+/// Asks, evaluates, tells and updates the frontier, without a store.
 fn in_memory(experiment: &Free) -> Result<(), RunError> {
     let space = &experiment.space;
     let mut progress = Progress::new(experiment.objectives.clone(), 0);
@@ -105,13 +105,13 @@ fn in_memory(experiment: &Free) -> Result<(), RunError> {
     Ok(())
 }
 
-/// A whole run into a new store.
+/// Runs an experiment into a new store.
 fn stored(experiment: &dyn Experiment) -> Result<(), RunError> {
     let dir = tempfile::tempdir().expect("a temporary folder");
     run(&dir.path().join("store"), experiment, TRIALS, &mut |_: Event<'_>| {})
 }
 
-/// Milliseconds a trial of a long run: the first trials and the last ones.
+/// Returns the milliseconds per trial of a long run: of the first trials and of the last ones.
 fn long(experiment: &Free) -> Result<(f64, f64), RunError> {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let started = Instant::now();

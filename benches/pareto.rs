@@ -1,7 +1,7 @@
-//! Time to find a frontier and its hypervolume, beside a frontier that compares each vector with all
-//! members.
+//! The time to find a Pareto frontier and its hypervolume, compared with a frontier that compares each vector
+//! with all members.
 //!
-//! `cargo bench --bench pareto`. Without optimization the comparison is left out where it takes minutes.
+//! `cargo bench --bench pareto`. Without optimization, comparisons that take minutes are skipped.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ fn seconds(run: impl FnOnce()) -> f64 {
     started.elapsed().as_secs_f64()
 }
 
-/// Pseudo-random numbers below 2^20 (splitmix64).
+/// Returns a generator of pseudo-random numbers below 2^20 (splitmix64).
 fn numbers(mut state: u64) -> impl FnMut() -> u64 {
     move || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -23,7 +23,7 @@ fn numbers(mut state: u64) -> impl FnMut() -> u64 {
     }
 }
 
-/// Vectors of whole costs with the same sum, so that none dominates another.
+/// Returns vectors of whole costs with the same sum, so that none dominates another.
 fn vectors(count: usize, width: usize) -> Vec<Vec<f64>> {
     let mut next = numbers(width as u64);
     let vector = |_| {
@@ -34,7 +34,7 @@ fn vectors(count: usize, width: usize) -> Vec<Vec<f64>> {
     (0..count).map(vector).collect()
 }
 
-/// The members found by comparing each vector with all members so far.
+/// Counts the members of the frontier by comparing each vector with all members so far.
 fn one_by_one(vectors: &[Vec<f64>]) -> usize {
     let mut members: Vec<&Vec<f64>> = Vec::new();
     for vector in vectors {

@@ -1,13 +1,15 @@
-//! Controllers on a problem of several costs, for `benches/peers/run`.
+//! Controllers on a multi-objective problem, for `benches/peers/run`.
 //!
-//! A problem is a table (the first line says how many columns are choices, each further line has the options of a
-//! point and then its costs) or an experiment's script, whose objectives are the costs; smaller is better.
+//! A problem is a table or an experiment's script. The first line of a table is the number of choices; each
+//! further line has the options of a point and then its costs. A script's costs are its objectives. Smaller
+//! costs are better.
 //!
-//! `peers PROBLEM CONTROLLER BUDGET SEED`: the controller is its JSON (`{"nsga2": {}}`). Prints, as JSON, the
-//! points proposed in order with their costs, and the seconds that asking and telling took on one thread.
+//! `peers PROBLEM CONTROLLER BUDGET SEED`: runs a controller, given as JSON (`{"nsga2": {}}`). Prints, as
+//! JSON, the proposed points in order with their costs, and the seconds that asking and telling took on one
+//! thread.
 //!
-//! `peers PROBLEM serve`: prints the number of options of each choice, as JSON; then answers each line of options
-//! (`0,1,0`) with its costs, as JSON, or `null` if it is not legal.
+//! `peers PROBLEM serve`: prints the number of options of each choice, as JSON; then answers each line of
+//! options (`0,1,0`) with its costs, as JSON, or `null` if the point is not legal.
 
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
@@ -22,10 +24,10 @@ use tandem::script::{Script, Settings};
 use tandem::search::{ControllerSpec, Feedback, SearchSpace};
 use tandem::space::Subspace;
 
-/// What is minimised, and over what.
+/// A problem: costs to minimize over a search space.
 trait Problem {
     fn space(&self) -> SearchSpace;
-    /// The costs of a legal point.
+    /// Evaluates a legal point.
     fn costs(&self, point: &[u16]) -> Vec<f64>;
 }
 

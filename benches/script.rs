@@ -1,8 +1,8 @@
-//! What the script host costs beside native work and beside a plain Rhai engine.
+//! The overhead of the script host, compared with native code and with a plain Rhai engine.
 //!
 //! Every case runs in turn, round after round; medians are printed. A plain engine calls the same function
-//! with the same argument and nothing of this program: no limits, no host, no checks of what it gives.
-//! `cargo bench --bench script`, or with `-- rewards`, `-- evaluations`, `-- calls` one of its parts
+//! with the same argument, without anything of this program: no limits, no host, no checks of the result.
+//! `cargo bench --bench script`; `-- rewards`, `-- evaluations` or `-- calls` runs one of its parts.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -21,19 +21,19 @@ use tandem::space::Point;
 use tandem::space::nasbench201::Cell201;
 use tandem::util::alloc_meter::CountingAllocator;
 
-/// As in the program: scripts' limits of memory need an allocator that counts.
+/// A counting allocator, as in the program: limits on scripts' memory need it.
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator::ABORTING;
 
 const ROUNDS: usize = 31;
 
-/// Calls timed at once.
+/// Calls that are timed together.
 const CALLS: usize = 2_000;
 
-/// Passes of a loop in a script.
+/// Iterations of a loop in a script.
 const PASSES: usize = 1_000;
 
-/// Rewards, from the simplest to one of the paper's.
+/// Rewards by name, from the simplest to one of the paper's.
 const REWARDS: [(&str, &str); 3] = [
     ("a metric", "m.accuracy"),
     (
@@ -43,7 +43,7 @@ const REWARDS: [(&str, &str); 3] = [
     ("weighted by scripts/rewards.rhai", "rewards::weighted(m, #{ area_mm2: 0.1, accuracy: 0.9 })"),
 ];
 
-/// What a pass of a loop calls, beside an empty pass.
+/// Expressions by name that an iteration of a loop evaluates, compared with an empty iteration.
 const NATIVE: [(&str, &str); 7] = [
     ("chaidnn::estimate", "chaidnn::estimate(net, hw)"),
     ("accuracy::nasbench201", "accuracy::nasbench201(cnn, \"cifar100\")"),
@@ -75,7 +75,7 @@ impl Bench {
     }
 }
 
-/// The median time of a call of each case, in us.
+/// Returns the median time of each case, in microseconds.
 fn medians(cases: &mut [&mut dyn FnMut()]) -> Vec<f64> {
     let mut seconds = vec![Vec::with_capacity(ROUNDS); cases.len()];
     for _ in 0..ROUNDS {
@@ -92,7 +92,7 @@ fn medians(cases: &mut [&mut dyn FnMut()]) -> Vec<f64> {
     seconds.into_iter().map(median).collect()
 }
 
-/// An engine with Rhai's own functions and the script's, and nothing of this program.
+/// Returns an engine with the functions of Rhai and of the script, without anything of this program.
 fn plain(reward: &str) -> (Engine, AST) {
     let mut engine = Engine::new();
     engine.register_fn("reject", |reward: f64| reward);
@@ -147,7 +147,7 @@ fn points(script: &Script) -> Vec<Point> {
     (0..64).map(|_| script.space().draw(&mut rng).expect("a legal point")).collect()
 }
 
-/// A trial's evaluation by a script and by Rust; networks are known after the first round in both.
+/// Measures a trial's evaluation in a script and in Rust; networks are cached after the first round in both.
 fn evaluations(bench: &Bench) {
     let script = bench.script(
         "let net = nasbench201::network(point.cnn, #{ classes: 100 });
@@ -198,7 +198,7 @@ fn evaluations(bench: &Bench) {
     );
 }
 
-/// What a call of a native function costs a script, its own work included and apart.
+/// Measures calls of native functions in a script, with and without the time of the function itself.
 fn calls(bench: &Bench) {
     let looped = |body: &str| {
         bench.script(

@@ -1,8 +1,8 @@
-//! What the store costs and how fast it answers: `cargo bench --bench store [-- TRIALS]`.
+//! The time and space of the store and of queries: `cargo bench --bench store [-- TRIALS]`.
 //!
-//! Builds a store of a million trials (or as many as are asked for) of a NASBench-101 x CHaiDNN space with four
-//! metrics in a temporary folder, and measures appending in commits of 64, the bytes on disk a trial,
-//! and questions, each in a process of its own from its start to its end, with its peak of memory.
+//! Builds a store of a million trials (or TRIALS) of a NASBench-101 x CHaiDNN space with four metrics in a
+//! temporary folder. It measures appending in commits of 64, the bytes on disk per trial, and queries, each
+//! in a separate process from its start to its end, with its peak memory.
 //!
 //! For `benches/stores/run`: `store json TRIALS` prints the figures as JSON, and `store dump TRIALS FILE`
 //! writes the trials as JSON lines.
@@ -25,9 +25,9 @@ use tandem::util::rng::{ChaCha12Rng, stream};
 
 const TRIALS: u64 = 1_000_000;
 const COMMIT: usize = 64;
-/// Commits whose mean is the cost of appending at a size.
+/// Commits over which the time of appending at a size is averaged.
 const WINDOW: usize = 64;
-/// Rounds of each question; the fastest counts.
+/// Rounds of each query; the fastest counts.
 const ROUNDS: usize = 3;
 
 const SCRIPT: &str = "
@@ -36,7 +36,7 @@ fn evaluate(point) { #{ accuracy: 0.5 } }
 fn reward(m) { m.accuracy }
 ";
 
-/// Questions by their names; the first is the one that the peers answer too.
+/// Queries by name; the peers run the first one too.
 const QUESTIONS: [(&str, &[&str]); 6] = [
     (
         "filter, sort, limit",
@@ -72,7 +72,7 @@ const QUESTIONS: [(&str, &[&str]); 6] = [
     ("runs", &["runs"]),
 ];
 
-/// Trials one after another.
+/// An iterator over `of` random trials.
 struct Trials {
     space: Space,
     rng: ChaCha12Rng,
@@ -147,7 +147,7 @@ fn record(trials: u64) -> RunRecord {
     }
 }
 
-/// Fills a store; gives the microseconds a trial that appending takes up to each of some sizes.
+/// Fills a store, and returns the microseconds per trial of appending just before each of the sizes.
 fn fill(folder: &Path, trials: u64, sizes: &[u64]) -> Vec<f64> {
     let store = Store::open(folder, OpenMode::ReadWrite).expect("a store");
     let run = store.create_run(record(trials)).expect("a run").name;
@@ -170,7 +170,7 @@ fn fill(folder: &Path, trials: u64, sizes: &[u64]) -> Vec<f64> {
     costs
 }
 
-/// A question in a process of its own: the milliseconds from its start to its end, and its peak of
+/// Runs a query in a separate process; returns the milliseconds from its start to its end, and its peak
 /// memory in MiB.
 fn ask(folder: &Path, question: &[&str]) -> (f64, f64) {
     let mut best = (f64::INFINITY, 0.0);
@@ -197,7 +197,8 @@ fn ask(folder: &Path, question: &[&str]) -> (f64, f64) {
     best
 }
 
-/// The peak of a process's memory so far, in KiB; nothing where the system does not say or it has ended.
+/// Returns the peak memory of a process so far, in KiB; `None` if the system does not report it or the
+/// process has ended.
 fn peak_kib(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -1,7 +1,7 @@
-//! Steps of training: forward, backward and SGD with momentum, on CIFAR-shaped batches.
+//! The speed of training steps: forward, backward and SGD with momentum, on CIFAR-shaped batches.
 //!
-//! `cargo bench --bench training`: beside Candle's own operations, with the share of the measured peak.
-//! `benches/pytorch/run` runs it beside PyTorch; it then speaks a protocol of lines, see [`serve`].
+//! `cargo bench --bench training` compares with Candle's operations, and prints the share of the measured
+//! peak. `benches/pytorch/run` compares with PyTorch, through the line protocol of [`serve`].
 
 use std::hint::black_box;
 use std::io::{BufRead as _, Write as _};
@@ -18,7 +18,7 @@ use tandem::space::nasbench201::{Cell201, Op201};
 use tandem::train::{Executor, Model, Optimiser, Rule};
 use tandem::util::rng::stream;
 
-/// Threads of every measurement.
+/// Returns the number of threads of every measurement.
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
@@ -61,7 +61,7 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// The networks of `tests/golden/training.json`.
+/// Returns the networks of `tests/golden/training.json`.
 fn golden() -> Vec<Case> {
     let small = Nasbench101Settings {
         stem_channels: 16,
@@ -84,7 +84,7 @@ fn golden() -> Vec<Case> {
     ]
 }
 
-/// A model with a batch of noise.
+/// A model to train, with a batch of noise.
 struct Session {
     model: Model,
     executor: Executor,
@@ -133,7 +133,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Multiply-accumulates of a step's forward and backward pass, for an image.
+/// Counts the multiply-accumulates of a step's forward and backward pass, per image.
 fn step_macs(network: &Network) -> f64 {
     let first = network.layers().iter().find(|layer| layer.macs() > 0);
     3.0 * network.macs() as f64 - first.map_or(0.0, |layer| layer.macs() as f64)
@@ -170,7 +170,7 @@ fn main() {
     }
 }
 
-/// A step by Candle's own operations, without the optimiser's.
+/// Runs a step with Candle's operations, without an optimizer.
 fn plain_step(session: &Session, case: &Case) {
     let shape = case.network.input();
     let shape = (case.batch, shape.channels, shape.height, shape.width);
@@ -181,8 +181,9 @@ fn plain_step(session: &Session, case: &Case) {
     black_box(loss.backward().expect("gradients"));
 }
 
-/// For `case N` or `golden N` answers the network as JSON; for `train K` and `evaluate K` runs that many batches and
-/// answers the seconds; for `memory` the bytes held.
+/// Answers each line of the input with a line of JSON: `case N` and `golden N` with the network, `train K`
+/// and `evaluate K` with the seconds for that many batches, `memory` with the bytes held, and `peak` with the
+/// peak rate.
 fn serve() {
     let cases = cases();
     let mut session = None;
@@ -267,7 +268,7 @@ fn describe(case: &Case) -> serde_json::Value {
     })
 }
 
-/// Floating-point operations a second of fused multiply-adds on registers, on all threads.
+/// Measures the floating-point operations per second of fused multiply-adds in registers, on all threads.
 fn peak() -> f64 {
     let rounds: Vec<f64> = (0..5)
         .map(|_| {

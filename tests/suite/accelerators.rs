@@ -10,7 +10,7 @@ fn reward(m) { -m.latency_ms }
 fn schedule(run) { if run.phases == 0 { phase("all", #{ steps: 40, controller: random() }) } }
 "#;
 
-/// A network of one's own on an accelerator of one's own; every point is swept.
+/// A custom network on a custom accelerator, with a sweep over all points.
 const OWN: &str = r#"
 fn npu() {
     accelerator::define("npu", #{
@@ -61,7 +61,7 @@ fn own() -> String {
     format!("{OWN}{SCHEDULE}")
 }
 
-/// The rows of a table in JSON lines.
+/// Parses the rows of a table in JSON lines.
 fn rows(lines: &str) -> Vec<BTreeMap<String, serde_json::Value>> {
     lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -192,7 +192,7 @@ fn evaluate(p) {
     assert!(ran.contains("1 trials (1 valid, 0 failed)"), "{ran}");
 }
 
-/// The first line of what a script's evaluation fails with, and the source line that is shown.
+/// Returns the error message of a script's evaluation, and the place in the source that it names.
 fn refusal(body: &str) -> (String, String) {
     let script = format!("fn space() {{ #{{ x: choice([1]) }} }}\nfn evaluate(p) {{\n{body}\n}}\n");
     let place = Place::with(&format!("{script}{SCHEDULE}"));
@@ -389,7 +389,7 @@ fn wrong_accelerators_say_what_is_wrong() {
     );
 }
 
-/// Three devices of one's own, of which one has no energy.
+/// A table of measured devices, with missing energies.
 const PHONES: &str = "\
 net,t_px3,old.energy_mj,note
 |nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|,1.5,3,x

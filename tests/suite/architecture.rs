@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::imports::{Crate, Import, circles};
 
-/// The modules of the library, each of which imports from those before it alone.
+/// The modules of the library, each of which imports only from those before it.
 const ORDER: [&str; 17] = [
     "util", "metrics", "pareto", "space", "network", "accel", "train", "accuracy", "search",
     "store", "run", "sweep", "study", "report", "script", "session", "query",
@@ -20,7 +20,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// An import as people read it.
+/// Formats an import for a message.
 fn shown(import: &Import) -> String {
     let Import { from, to, item } = import;
     let short = |file: &PathBuf| file.strip_prefix(root()).unwrap_or(file).display().to_string();
@@ -64,7 +64,7 @@ fn every_module_of_the_library_has_a_place_in_the_order() {
     assert_eq!(declared, known);
 }
 
-/// Imports by `use`, by paths and in macros, through what a module exports again.
+/// Checks imports by `use`, by paths and in macros, also through re-exports.
 #[test]
 fn imports_are_found_where_they_are_defined() {
     let folder = tempfile::tempdir().unwrap();

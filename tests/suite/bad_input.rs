@@ -1,8 +1,8 @@
-//! Wrong scripts, settings and stores: each one message, an exit code, and nothing lost.
+//! Invalid scripts, settings and stores: each gives one message and an exit code, and loses nothing.
 
 use crate::support::{Place, SCRIPT};
 
-/// What `tandem run x.rhai` says of a script, after checking that it fails as a script.
+/// Returns the error of `tandem run x.rhai`, after checking that it has the exit code of a script's error.
 fn refusal(script: &str) -> String {
     let place = Place::with(script);
     let ran = place.run(&["run", "x.rhai"]);
@@ -132,7 +132,7 @@ fn an_error_of_a_native_function_is_shown_where_it_was_called() {
     );
 }
 
-/// What is said of the first trial of a run whose trials all fail.
+/// Returns the error of the first trial of a run whose trials all fail.
 fn first_failure(script: &str) -> String {
     let said = refusal(script);
     let first = said.strip_prefix("error: each of the first 32 trials failed, the first with:\n");

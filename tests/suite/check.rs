@@ -1,4 +1,4 @@
-//! `tandem check`: what it finds, and what it says that a run would cost.
+//! `tandem check`: its findings, and its estimates of the cost of a run.
 
 use crate::data_folder::data_dir;
 use crate::support::{Place, Ran, SCRIPT, project};
@@ -7,7 +7,7 @@ fn check(script: &str, arguments: &[&str]) -> Ran {
     Place::with(script).run(&[&["check", "x.rhai"], arguments].concat())
 }
 
-/// The warnings of a script, each of which is on a line of its own.
+/// Returns the warnings of a script, each of which is on a separate line.
 fn warnings(script: &str) -> Vec<String> {
     let ran = check(script, &[]);
     assert_eq!(ran.code, 0, "{}", ran.err);

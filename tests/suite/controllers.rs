@@ -1,10 +1,10 @@
-//! The controllers as scripts use them, and the screen of a phase.
+//! The controllers in scripts, and the screen of a phase.
 
 use tandem::search::ControllerSpec;
 
 use crate::support::Place;
 
-/// Two costs that pull apart, over a space with rules and an accelerator.
+/// Returns a script with two conflicting objectives, over a space with rules and an accelerator.
 fn script(controller: &str) -> String {
     format!(
         r#"
@@ -30,7 +30,7 @@ fn schedule(run) {{ if run.phases < 2 {{ phase("all", #{{ steps: 150, controller
     )
 }
 
-/// Settings of those whose default ones take long here.
+/// Settings of the controllers that are slow here with their default settings.
 const SMALL: [(&str, &str); 4] = [
     ("reinforce", "batch: 10, hidden: 8"),
     ("evolution", "population: 20, sample: 5"),
@@ -38,7 +38,7 @@ const SMALL: [(&str, &str); 4] = [
     ("guided", "initial: 30, batch: 10, candidates: 200"),
 ];
 
-/// A call of each controller there is.
+/// Returns a call of each controller.
 fn all() -> impl Iterator<Item = String> {
     ControllerSpec::all().into_iter().map(|spec| {
         let name = spec.name();

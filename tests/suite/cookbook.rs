@@ -1,4 +1,4 @@
-//! The recipes of the cookbook: each is tried out and run, and the page lists them all.
+//! The recipes of the cookbook: each is checked and run, and the page lists them all.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::data_folder::data_dir;
 use crate::support::{Place, project};
 
-/// The recipes by name, in order.
+/// Returns the recipes with their names, sorted by name.
 fn recipes() -> Vec<(String, PathBuf)> {
     let mut recipes: Vec<(String, PathBuf)> = fs::read_dir(project().join("experiments/cookbook"))
         .unwrap()

@@ -1,8 +1,8 @@
-//! Crashes: processes killed at random moments, disks that fail, files that are spoiled, power that is lost.
+//! Crashes: processes killed at random moments, failing disks, corrupted files, power losses.
 //!
-//! What a command that was cut off leaves must go on to the end of one that was not, byte for byte, or be
-//! refused with a message that names the store and the way out. `tests/crash/run` does more of the same for
-//! as long as it is asked to.
+//! After an interrupted command, its continuation must give the results of an uninterrupted one, byte for
+//! byte, or fail with a message that names the store and the way out. `tests/crash/run` runs more of the same
+//! tests.
 
 mod cases;
 mod damage;

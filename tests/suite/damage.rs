@@ -1,5 +1,4 @@
-//! Damaged stores: whatever is damaged, what is read is right or refused, nothing is changed, and what
-//! is whole is salvaged.
+//! Damaged stores: commands read the right data or fail, change nothing, and salvage all that is intact.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -11,7 +10,7 @@ use tandem::store::{OpenMode, Store};
 
 use crate::support::{Place, SCRIPT};
 
-/// A search of which trainings are a part.
+/// A search with training runs.
 const TRAINS: &str = r#"fn space() { #{ cnn: nasbench201::space(), hw: choice([1, 2]) } }
 fn evaluate(p) {
     let net = nasbench201::network(p.cnn, #{ stem_channels: 4, cells: 1, image_size: 16, classes: 10 });
@@ -22,7 +21,7 @@ fn reward(m) { m.accuracy }
 fn schedule(run) { if run.phases == 0 { phase("all", #{ steps: 3, controller: random() }) } }
 "#;
 
-/// What only reads; each is tried on every third of the damages at least.
+/// Commands that only read; each is tried on a third of the damages.
 const READING: [&[&str]; 9] = [
     &["query", "true", "--run", "x-1", "--format", "jsonl"],
     &["runs", "--format", "csv"],
@@ -35,7 +34,7 @@ const READING: [&[&str]; 9] = [
     &["store", "export", "-"],
 ];
 
-/// Files by their paths below a folder; a folder is an empty one with a slash.
+/// The contents of files by their paths below a folder; a folder is an empty file with a slash.
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 pub fn files(folder: &Path) -> Files {
@@ -68,14 +67,14 @@ fn write(folder: &Path, files: &Files) {
     }
 }
 
-/// What a command gives: its exit code and what it printed, which may be an archive.
+/// Runs a command, and returns its exit code, its output (bytes, since it may be an archive) and its errors.
 fn run(place: &Place, arguments: &[&str]) -> (i32, Vec<u8>, String) {
     let output = place.command(arguments).output().unwrap();
     let err = String::from_utf8(output.stderr).unwrap();
     (output.status.code().unwrap(), output.stdout, err)
 }
 
-/// A store, what every reading command says of it, and its trials.
+/// An intact store, with the output of each reading command and its trials.
 struct Whole {
     place: Place,
     files: Files,
@@ -84,13 +83,13 @@ struct Whole {
     runs: Vec<String>,
 }
 
-/// What became of all damages.
+/// The results of all damages.
 #[derive(Debug, Default)]
 struct Tally {
     damages: u64,
-    /// Commands that answered as before, and that said that the store is damaged.
+    /// The numbers of commands that answered as before, and of those that reported the damage.
     answers: (u64, u64),
-    /// Trials in the damaged stores before, and those that were salvaged.
+    /// The numbers of trials in the stores before the damage, and of those that were salvaged.
     trials: (u64, u64),
 }
 
@@ -104,7 +103,8 @@ impl Whole {
         Self { place, files, said, trials, runs }
     }
 
-    /// Damages every part of every file in each way.
+    /// Damages each file in several ways: removes it, and at some places (about `parts` in the database)
+    /// flips a bit, zeroes a page, or cuts the rest off.
     fn damage_all(&self, name: &str, parts: usize) -> Tally {
         let mut tally = Tally::default();
         for (path, bytes) in &self.files {
@@ -185,7 +185,7 @@ impl Whole {
         tally.trials.0 += self.trials.len() as u64;
     }
 
-    /// Holds what was salvaged against what there was.
+    /// Compares the salvaged store with the original one.
     fn compare(&self, place: &Place, what: &str, is_all: bool, tally: &mut Tally) {
         let store = ["--store", "new"];
         let runs = names(place, &store);
@@ -206,7 +206,7 @@ impl Whole {
     }
 }
 
-/// The names of the runs in a store.
+/// Returns the names of the runs in a store.
 fn names(place: &Place, store: &[&str]) -> Vec<String> {
     let lines = place.ok(&[&["runs", "--format", "jsonl"], store].concat());
     let name = |line: &str| {
@@ -215,7 +215,7 @@ fn names(place: &Place, store: &[&str]) -> Vec<String> {
     lines.lines().filter_map(name).collect()
 }
 
-/// All trials of runs, by the run and the step.
+/// Returns all trials of runs, by run and step.
 fn trials(place: &Place, runs: &[String], store: &[&str]) -> BTreeMap<(String, u64), Value> {
     let mut found = BTreeMap::new();
     for run in runs {
@@ -302,7 +302,8 @@ fn a_store_with_a_half_taken_over_import() {
     assert!(!incoming.exists(), "{}", script.err);
 }
 
-/// The number of the last sync is lost with the byte: nothing else than reading the database shows it.
+/// Checks a damage that only a read of the database detects, since the number of the last sync is lost with
+/// the byte.
 #[test]
 fn a_changed_byte_heals_when_it_is_put_back() {
     let place = Place::with(SCRIPT);
@@ -359,7 +360,7 @@ fn a_salvaged_run_goes_on_or_says_why_not() {
     assert!(goes_on > 0, "{goes_on} went on, {refused} did not");
 }
 
-/// A part of a store's end that nothing says is on the disk: after a loss of power it may be so.
+/// Checks a damage in the part of the log that was not synced, as a loss of power can leave it.
 #[test]
 fn what_follows_on_a_hole_is_kept_and_told() {
     let place = Place::with(&SCRIPT.replace("steps: 64", "steps: 100000"));
@@ -418,7 +419,7 @@ fn what_follows_on_a_hole_is_kept_and_told() {
     assert!(kept > 0, "no byte was in what was not brought to the disk");
 }
 
-/// A record or a text that is lost wherever it was, and what is to be done about it.
+/// Checks the messages for a run whose record or script is lost everywhere.
 #[test]
 fn a_run_without_its_record_or_text_says_so() {
     let place = Place::with(&SCRIPT.replace("steps: 64", "steps: 300"));

@@ -8,13 +8,13 @@ use tandem::train::data::sets;
 use crate::server::{Answer, Server};
 use crate::support::{Place, Ran};
 
-/// Records of CIFAR-10 with a label each.
+/// Returns CIFAR-10 records with the given labels.
 fn records(labels: &[u8]) -> Vec<u8> {
     let record = |label: &u8| [vec![*label], (0..3072).map(|i| (i % 250) as u8).collect()].concat();
     labels.iter().flat_map(record).collect()
 }
 
-/// A small CIFAR-10 in the official folder, packed as it is published.
+/// Writes a small CIFAR-10 as an archive in the published layout, and returns its path.
 fn archive(place: &Place, test: &[u8]) -> String {
     let path = place.path().join("cifar.tar.gz");
     let file = fs::File::create(&path).unwrap();
@@ -43,7 +43,8 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Runs what must fail; its message with the server's address and the folder taken out.
+/// Runs a command that must fail; returns its exit code and message, without the server's address and the
+/// folder.
 fn fails(place: &Place, server: Option<&Server>, arguments: &[&str]) -> (i32, String) {
     let Ran { code, err, .. } = place.run(arguments);
     assert_ne!(code, 0, "{arguments:?}");

@@ -1,14 +1,14 @@
-//! The folder of real data that tests and benchmarks read.
+//! The folder of data that tests and benchmarks read.
 
 use std::path::PathBuf;
 
-/// The folder of real data, or `None` where there is none.
+/// Returns the folder of data, or `None` if there is none.
 ///
-/// It is named by `TANDEM_DATA` and is `../shared/data` beside the project by default.
+/// `TANDEM_DATA` names it; the default is `../shared/data`, relative to the project.
 ///
 /// # Panics
-/// In continuous integration (`CI=true`) missing data is a failure, so that a check that needs it
-/// never passes by being left out.
+/// If there is no data in continuous integration (`CI=true`), so that a check that needs it is never skipped
+/// there.
 pub fn data_dir() -> Option<PathBuf> {
     let dir = std::env::var_os("TANDEM_DATA").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),

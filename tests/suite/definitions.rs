@@ -1,4 +1,4 @@
-//! What `tandem definitions` writes.
+//! The files that `tandem definitions` writes.
 
 use std::fs;
 

@@ -1,7 +1,7 @@
-//! Wrong scripts and settings, each with the message that it must give.
+//! Invalid scripts and settings, each with its expected message.
 //!
-//! `tests/golden/diagnostics/NAME.rhai` or `NAME.yaml` is checked (`tandem check`), or what a first line
-//! `// tandem ARGUMENTS` says is done with it; `NAME.txt` is what must come out. What it imports lies in
+//! Each case is `tests/golden/diagnostics/NAME.rhai` or `NAME.yaml`, with the expected output in `NAME.txt`.
+//! The command is `tandem check`, or the one in a first line `// tandem ARGUMENTS`. Imported modules are in
 //! `modules/`.
 
 use std::fs;
@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{Place, project};
 
-/// Set to anything, the expected texts are written anew.
+/// The environment variable that makes the test rewrite the expected messages, whatever its value.
 const RENEW: &str = "TANDEM_RENEW_GOLDEN";
 
-/// The wrong scripts and settings, by name.
+/// Returns the paths of the invalid scripts and settings, sorted by name.
 fn cases(folder: &Path) -> Vec<PathBuf> {
     let is_case = |path: &PathBuf| {
         let extension = path.extension().and_then(|extension| extension.to_str());
@@ -24,7 +24,7 @@ fn cases(folder: &Path) -> Vec<PathBuf> {
     cases
 }
 
-/// What the program says of a case, below its exit code.
+/// Returns the exit code and the message of a case.
 fn said(case: &Path) -> String {
     let place = Place::new();
     let file = case.file_name().unwrap().to_str().unwrap();
@@ -71,11 +71,11 @@ fn every_wrong_script_gets_its_message() {
     assert!(differences.is_empty(), "{differences}{RENEW}=1 writes what is said into the files");
 }
 
-/// Words of the engine and of Rust, which no message for people who write scripts has in it.
+/// Words of the engine and of Rust that no message for script authors may contain.
 const INNER: [&str; 9] =
     ["i64", "f64", "rhai::", "alloc::", "anon$", "get$", "index$", "&str", "Dynamic"];
 
-/// What is wrong with how a message is written.
+/// Returns a fault in the form of a message, if it has one.
 fn blemish(said: &str) -> Option<String> {
     if let Some(inner) = INNER.iter().find(|inner| said.contains(**inner)) {
         return Some(format!("it says `{inner}`"));

@@ -1,10 +1,10 @@
-//! How the program feels: progress, silence, colours, help, and experiments to begin with.
+//! The command-line interface: progress, silence, colors, help, and experiments to begin with.
 
 use std::collections::BTreeSet;
 
 use crate::support::{Place, SCRIPT, project};
 
-/// A run that takes about a second.
+/// Returns an experiment whose run takes about a second.
 fn long() -> Place {
     Place::with(&SCRIPT.replace("steps: 64", "steps: 30000"))
 }
@@ -88,7 +88,7 @@ mod terminal {
         assert!(!piped(&[], "CLICOLOR_FORCE", "0"));
     }
 
-    /// A note stands where the bar was, and no bar stays.
+    /// Checks that a note replaces the progress bar, and that no bar remains.
     #[test]
     fn what_is_said_makes_the_bar_give_way() {
         let place = Place::with(&SCRIPT.replace("steps: 64", "steps: 5000000"));
@@ -129,12 +129,12 @@ fn summary(run) { table(\"Own\", [\"a\"], [[1], [2], [3], [4]]) }
         assert!(written.lines().count() < 24, "{written}");
     }
 
-    /// A command with a variable set by `env`, whatever is set for the terminal.
+    /// Returns a command with a variable set by `env`, which overrides those set for the terminal.
     fn wrapped(command: std::process::Command, setting: &str) -> std::process::Command {
         within(command, &["env", setting])
     }
 
-    /// A command as the last arguments of another.
+    /// Returns a command as the last arguments of another, with the same folder and variables.
     fn within(command: std::process::Command, outer: &[&str]) -> std::process::Command {
         let outer_arguments = &outer[1..];
         let mut outer = std::process::Command::new(outer[0]);
@@ -256,7 +256,7 @@ fn an_interrupted_or_resumed_run_says_what_this_process_did() {
     assert!(ran.out.contains("\n50 trials ("), "{}", ran.out);
 }
 
-/// Points come again and again, and a process knows those that it has evaluated itself.
+/// Checks the number of cached trials of a session: points repeat, and a process caches its own evaluations.
 #[test]
 fn what_was_known_before_is_that_of_the_session() {
     let place = Place::with(&SCRIPT.replace("hw: chaidnn::space()", "y: choice([1, 2])"));
@@ -290,7 +290,7 @@ fn some_trials_that_fail_are_said_with_the_first_reason() {
     assert!(reason.starts_with("no such network") && line.chars().count() <= 100, "{line}");
 }
 
-/// No origins, and no gap where they would be.
+/// Checks a summary without provenance, which leaves no gap.
 #[test]
 fn a_summary_has_no_two_empty_lines_in_a_row() {
     let place = Place::with(&SCRIPT.replace("hw: chaidnn::space()", "y: choice([1, 2])"));

@@ -1,4 +1,4 @@
-//! Folders and files that are not a store's: nothing in them is read as a store, changed or removed.
+//! Folders and files of other programs: nothing in them is read as a store, changed or removed.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::damage::files;
 use crate::support::{Place, SCRIPT};
 
-/// Commands on a store that must be there.
+/// Commands that need an existing store.
 const ON_A_STORE: [&[&str]; 18] = [
     &["runs"],
     &["show", "x-1"],
@@ -29,10 +29,10 @@ const ON_A_STORE: [&[&str]; 18] = [
     &["resume", "x-1", "--fork"],
 ];
 
-/// Commands that make a store.
+/// Commands that create a store.
 const MAKE: [&[&str]; 2] = [&["run", "x.rhai"], &["store", "import", "a.tar.zst"]];
 
-/// A folder with a script and an archive.
+/// Returns a folder with a script, a store and an archive.
 fn place() -> Place {
     let place = Place::with(SCRIPT);
     place.ok(&["run", "x.rhai", "--store", "first"]);
@@ -40,7 +40,7 @@ fn place() -> Place {
     place
 }
 
-/// Tries all commands on a folder, which must refuse and change nothing anywhere.
+/// Checks that all commands fail on a folder and change nothing.
 #[track_caller]
 fn refused(place: &Place, dir: &str, commands: &[&[&str]], text: &str) {
     let before = files(place.path());
@@ -144,7 +144,7 @@ fn links_say_where_they_lead() {
     place.ok(&["run", "x.rhai", "--store", "dangling"]);
 }
 
-/// In a store, folders of the names that it uses for a moment may still be somebody else's.
+/// Checks that foreign files in a store stay, also in folders with the names that it uses temporarily.
 #[test]
 fn what_is_no_part_of_a_store_is_left_in_it() {
     let place = Place::with(SCRIPT);
@@ -168,7 +168,7 @@ fn what_is_no_part_of_a_store_is_left_in_it() {
     place.ok(&["store", "verify"]);
 }
 
-/// The permissions of all that is in a folder.
+/// Collects the permissions of all files and folders below a folder.
 fn modes(folder: &Path, found: &mut Vec<(String, u32)>) {
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let metadata = entry.metadata().unwrap();
@@ -179,7 +179,7 @@ fn modes(folder: &Path, found: &mut Vec<(String, u32)>) {
     }
 }
 
-/// A script with checkpoints that are long enough for files of their own.
+/// A script with checkpoints that are large enough for separate files.
 const LONG: &str = r#"fn space() {
     let options = [];
     for i in 0..99 { options.push(i); }

@@ -1,16 +1,16 @@
-//! The guide, step by step as a reader would do it: its scripts are saved, its commands are run.
+//! The guide, executed step by step: its scripts are saved, its commands are run.
 
 use std::fs;
 
 use crate::support::{Place, project};
 
-/// What a reader does.
+/// A step of a reader.
 enum Deed {
     Save { name: String, text: String },
     Run { arguments: Vec<String> },
 }
 
-/// The deeds of a page: blocks of Rhai that begin with their file's name, and indented commands.
+/// Returns the steps of a page: blocks of Rhai that begin with their file's name, and indented commands.
 fn deeds(page: &str) -> Vec<Deed> {
     let mut deeds = Vec::new();
     let mut lines = page.lines();
@@ -27,7 +27,7 @@ fn deeds(page: &str) -> Vec<Deed> {
     deeds
 }
 
-/// The words of a command, those in single quotes together.
+/// Splits a command into words; text in single quotes is one word.
 fn words(command: &str) -> Vec<String> {
     let mut words = Vec::new();
     for (index, piece) in command.split('\'').enumerate() {

@@ -1,5 +1,4 @@
-//! Scripts that mean harm: each ends with a clear error within bounded time and memory, and leaves the store
-//! as it was.
+//! Hostile scripts: each ends with a clear error within bounded time and memory, and leaves the store intact.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -8,17 +7,17 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Place, Ran};
 
-/// No call of a hostile script takes longer than this, on a busy machine.
+/// The maximum time of a command with a hostile script, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Limits that are soon reached.
+/// Settings with low limits.
 const TIGHT: [&str; 4] =
     ["threads=2", "limits.operations=50000", "limits.seconds=2", "limits.memory_mb=64"];
 
-/// The memory of the process at most, in MB: twice the limit of a script on each of two threads, and what the program itself needs.
+/// The maximum memory of the process in MB: twice a script's limit on each of two threads, and the program's.
 const MAX_MB: u64 = 350;
 
-/// The functions of a script that does no harm.
+/// The functions of a harmless script.
 const HARMLESS: [(&str, &str); 5] = [
     ("space()", "#{ x: choice([1, 2, 3]) }"),
     ("evaluate(p)", "#{ accuracy: p.x / 4.0 }"),
@@ -30,7 +29,7 @@ const HARMLESS: [(&str, &str); 5] = [
     ),
 ];
 
-/// The harmless script with other bodies of some functions, and something before them.
+/// Returns the harmless script with other bodies of some functions, after the text `before`.
 fn script(before: &str, bodies: &[(&str, &str)]) -> String {
     let mut text = format!("{before}\n");
     let own = HARMLESS.iter().filter(|(name, _)| bodies.iter().all(|(other, _)| other != name));
@@ -40,8 +39,7 @@ fn script(before: &str, bodies: &[(&str, &str)]) -> String {
     text
 }
 
-/// Runs a command on `x.rhai` under tight limits; gives what it said, how long it took, and the most memory
-/// that it had in MB.
+/// Runs a command with low limits; returns its output, its time, and its peak memory in MB.
 fn watched(place: &Place, arguments: &[&str]) -> (Ran, Duration, u64) {
     let mut command = place.command(arguments);
     for set in TIGHT {
@@ -69,7 +67,7 @@ fn watched(place: &Place, arguments: &[&str]) -> (Ran, Duration, u64) {
     (ran, started.elapsed(), most)
 }
 
-/// The most memory that a process has had, in MB; 0 where that cannot be known.
+/// Returns the peak memory of a process in MB, or 0 if it is not known.
 fn peak_mb(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -77,7 +75,7 @@ fn peak_mb(process: u32) -> u64 {
     kilobytes.and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0) / 1024
 }
 
-/// What a hostile script is refused with.
+/// Checks that a command fails with a message that contains `says`, within its memory and without internals.
 fn refused(place: &Place, arguments: &[&str], name: &str, says: &str) {
     let (ran, _, most) = watched(place, arguments);
     assert_eq!(ran.code, 3, "{name}: {}", ran.err);
@@ -341,7 +339,8 @@ fn memory_is_bounded() {
     ]);
 }
 
-/// What no limit sees before it is done ends the process, with the same exit code.
+/// Checks that a single step beyond the memory limit ends the process, with the exit code of a script's
+/// error.
 #[test]
 fn a_single_step_beyond_all_memory_ends_the_process() {
     let items = "f,".repeat(3_000);
@@ -416,7 +415,8 @@ fn nesting_is_bounded() {
 const RETURNED_DEEP: &str =
     "evaluate() returned a value that is nested too deep: more than 256 levels";
 
-/// What is kept beyond a call is used where the stack is smaller, whatever the limits are.
+/// Checks that values kept beyond a call are not deeply nested, whatever the limits: they are used on smaller
+/// stacks.
 #[test]
 fn values_that_are_kept_are_not_deep() {
     let wrap = "fn wrap(f) { || f } fn deep() { let f = 0; for i in 0..1000000 { f = wrap(f) } f }";
@@ -523,7 +523,7 @@ fn names_of_the_host_stay_the_hosts() {
     ]);
 }
 
-/// What a script calls its own functions is its own affair, and reaches neither the host nor other scripts.
+/// Checks that functions of a script with the names of native ones affect neither the host nor other scripts.
 #[test]
 fn own_functions_with_native_names_are_harmless() {
     let own =
@@ -732,7 +732,7 @@ fn a_script_cannot_flood_or_command_the_terminal() {
     refused(&place, &["run", "x.rhai"], "a long error", "yyyyyy...");
 }
 
-/// One hostile trial among good ones fails alone.
+/// Checks that a hostile trial among good ones fails alone.
 #[test]
 fn what_some_points_do_is_recorded_with_them() {
     let body =
@@ -787,7 +787,7 @@ fn queries_have_limits_of_their_own() {
     assert!(!ran.out.contains("printed"), "{}", ran.out);
 }
 
-/// The clock of a query does not start again with each stretch of trials, and its limits can be set.
+/// Checks that a query has a single time limit for all stretches of trials, and that it can be set.
 #[test]
 fn the_time_of_a_query_is_that_of_all_trials() {
     let steps = "if run.phases == 0 { phase(\"all\", #{ steps: 1280, controller: random() }) }";
@@ -843,7 +843,7 @@ fn limits_can_be_set_and_are_checked() {
     }
 }
 
-/// Names are kept and shown: they are short, few and of no commands to the terminal.
+/// Checks that names, which are stored and printed, are short, few and free of terminal commands.
 #[test]
 fn names_are_short_lines() {
     let long = "let s = \"a\"; s.pad(1000, \"y\");";
@@ -887,7 +887,7 @@ fn names_are_short_lines() {
     assert!(!out.contains('\u{1b}') && out.contains("k\\u{1b}[2J"), "{out:?}");
 }
 
-/// Long names are compared with none, which would take the square of their length.
+/// Checks that long names are not compared with known ones, which takes time quadratic in their length.
 #[test]
 fn long_names_are_told_at_once() {
     let long = |rest: &str| format!("let s = \"y\"; s.pad(1000000, \"z\"); {rest}");
@@ -910,7 +910,7 @@ fn long_names_are_told_at_once() {
     ]);
 }
 
-/// Rules have a hundred times the operations of the call, and no more.
+/// Checks that rules use up operations: at most a hundred times those of the call.
 #[test]
 fn rules_use_up_operations() {
     let rules = "for j in 0..2000 { space::part().flag(\"a\").choice(\"b\", [1, 2]).when(|c| { \
@@ -922,7 +922,7 @@ fn rules_use_up_operations() {
     assert!(ran.err.contains(tight), "{}", ran.err);
 }
 
-/// What many calls ask for is not kept for ever.
+/// Checks that caches do not grow without bound over many calls.
 #[test]
 fn caches_are_bounded() {
     let tables = "let s = \"y\"; s.pad(300000, \"y\"); \
@@ -939,7 +939,7 @@ fn caches_are_bounded() {
     }
 }
 
-/// A policy that no memory holds is refused.
+/// Checks that a policy that does not fit in memory is refused.
 #[test]
 fn huge_policies_are_refused() {
     let space = "let m = #{}; for i in 0..100 { m[\"a\" + i] = int(1, 1000); } m";
@@ -949,7 +949,7 @@ fn huge_policies_are_refused() {
     run_all(&[("hidden", script("", &bodies), "the policy has at most 2^25 weights")]);
 }
 
-/// Settings whose aliases stand for more than fits are refused before they are written out.
+/// Checks that settings whose aliases expand to too much data are refused before the expansion.
 #[test]
 fn aliases_that_multiply_are_refused() {
     let place = Place::with(&script("", &[]));
@@ -959,7 +959,7 @@ fn aliases_that_multiply_are_refused() {
     refused(&place, &["run", "x.yaml"], "aliases", "stand for more than 64 MB");
 }
 
-/// A module whose path below the folder is that of the script from the working folder.
+/// Checks that `import "sub/x"` in `sub/x.rhai` imports `sub/sub/x.rhai`, not the script itself.
 #[test]
 fn a_module_never_takes_the_place_of_the_script() {
     let place = Place::new();
@@ -972,7 +972,7 @@ fn a_module_never_takes_the_place_of_the_script() {
     assert!(found.contains("40"), "{found}");
 }
 
-/// The hypervolume of many objectives takes longer than anyone waits.
+/// Checks that the hypervolume of many objectives, which takes too long, is skipped.
 #[test]
 fn frontiers_of_many_objectives_are_printed() {
     let space = "let m = #{}; for i in 0..14 { m[\"p\" + i] = float(0.0, 1.0); } m";

@@ -11,12 +11,12 @@ use syn::{Attribute, Ident, Item, Meta, UseTree, Visibility};
 /// The path of a module or an item from the root of its crate.
 type Names = Vec<String>;
 
-/// A name of a module: defined there, or brought in from elsewhere.
+/// A name in a module: defined there, or imported.
 #[derive(Clone, Debug)]
 enum Name {
-    /// An item of the module itself; modules are known by their path.
+    /// An item of the module; modules are identified by their paths instead.
     Item,
-    /// Another item, by the path as written.
+    /// An imported item, with the path as written.
     Import { path: Names, public: bool },
 }
 
@@ -25,13 +25,13 @@ enum Name {
 struct Module {
     file: PathBuf,
     names: BTreeMap<String, Name>,
-    /// The modules all of whose names are brought in.
+    /// The modules imported with `*`.
     globs: Vec<Names>,
-    /// The paths that its code names.
+    /// The paths in its code.
     used: BTreeSet<Names>,
 }
 
-/// The modules of a crate, tests left out.
+/// The modules of a crate, without tests.
 pub struct Crate {
     modules: BTreeMap<Names, Module>,
 }
@@ -39,16 +39,16 @@ pub struct Crate {
 /// An import of an item that another file defines.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Import {
-    /// The file that imports.
+    /// The importing file.
     pub from: PathBuf,
-    /// The file with the item.
+    /// The file that defines the item.
     pub to: PathBuf,
-    /// The item, from the root of the crate.
+    /// The path of the item from the root of the crate.
     pub item: String,
 }
 
 impl Crate {
-    /// Reads a crate from the file of its root.
+    /// Reads a crate from its root file.
     pub fn read(root: &Path) -> Self {
         let mut modules = BTreeMap::new();
         let folder = root.parent().unwrap().to_path_buf();
@@ -56,12 +56,12 @@ impl Crate {
         Self { modules }
     }
 
-    /// The number of modules.
+    /// Returns the number of modules.
     pub fn len(&self) -> usize {
         self.modules.len()
     }
 
-    /// The imports between different files, each once.
+    /// Returns the imports between different files, each once.
     pub fn imports(&self) -> BTreeSet<Import> {
         let mut found = BTreeSet::new();
         for (at, module) in &self.modules {
@@ -84,7 +84,7 @@ impl Crate {
         found
     }
 
-    /// The module that defines what a path in a module stands for, and the item's path.
+    /// Resolves a path in a module to the module that defines the item, and the item's path.
     fn resolve(&self, at: &Names, path: &[String], depth: usize) -> Option<(Names, String)> {
         // Re-exports of re-exports end long before; a longer way goes round in a circle.
         if depth > 20 {
@@ -138,7 +138,7 @@ impl Crate {
     }
 }
 
-/// Whether an item belongs to tests.
+/// Returns true if an item has an attribute `cfg(test)`.
 fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let Meta::List(list) = &attribute.meta else { return false };
@@ -222,7 +222,7 @@ fn read_items(
     }
 }
 
-/// The name and the attributes of an item that defines one.
+/// Returns the name and the attributes of an item; `None` for items without a name.
 fn defined(item: &Item) -> Option<(&Ident, &[Attribute])> {
     Some(match item {
         Item::Const(it) => (&it.ident, &it.attrs),
@@ -276,7 +276,7 @@ fn read_use(module: &mut Module, tree: &UseTree, path: &mut Names, public: bool)
     }
 }
 
-/// Collects the paths that code names, those in the arguments of macros included.
+/// A visitor that collects the paths in code, those in the arguments of macros included.
 struct Paths<'a>(&'a mut BTreeSet<Names>);
 
 impl<'ast> Visit<'ast> for Paths<'_> {
@@ -306,7 +306,7 @@ impl<'ast> Visit<'ast> for Paths<'_> {
 
     fn visit_attribute(&mut self, _: &'ast Attribute) {}
 
-    /// Imports inside of functions.
+    /// Collects the imports inside functions.
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
         let mut module = Module::default();
         read_use(&mut module, &item.tree, &mut Vec::new(), false);
@@ -320,7 +320,7 @@ impl<'ast> Visit<'ast> for Paths<'_> {
 }
 
 impl Paths<'_> {
-    /// The paths in tokens that no parser knows.
+    /// Collects the paths in the unparsed tokens of a macro.
     fn tokens(&mut self, tokens: TokenStream) {
         let mut path: Names = Vec::new();
         let mut colons = 0;
@@ -357,7 +357,8 @@ impl Paths<'_> {
     }
 }
 
-/// The circles: groups of files each of which leads to all others of the group, with the imports inside of them.
+/// Returns the import cycles: for each group of files that all reach one another, the imports inside the
+/// group.
 pub fn circles(imports: &BTreeSet<Import>) -> Vec<Vec<&Import>> {
     let files: BTreeSet<&Path> =
         imports.iter().flat_map(|import| [&*import.from, &*import.to]).collect();

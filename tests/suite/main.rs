@@ -1,4 +1,4 @@
-//! Tests of the program as its users meet it: arguments in, text, files and exit codes out.
+//! Tests of the program from outside: arguments in, text, files and exit codes out.
 
 mod accelerators;
 mod architecture;
@@ -37,7 +37,7 @@ mod terminal;
 mod thresholds;
 mod training;
 
-/// As in the program: scripts' limits of memory need an allocator that counts.
+/// A counting allocator, as in the program: limits on scripts' memory need it.
 #[global_allocator]
 static ALLOCATOR: tandem::util::alloc_meter::CountingAllocator =
     tandem::util::alloc_meter::CountingAllocator::ABORTING;

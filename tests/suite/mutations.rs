@@ -1,4 +1,4 @@
-//! Scripts and settings at random, a few seconds of what tests/fuzz/run does for hours.
+//! Random scripts and settings, for a few seconds; `tests/fuzz/run` tries them for hours.
 
 use std::fs;
 use std::path::Path;
@@ -58,14 +58,15 @@ const VALUES: [&str; 40] = [
     "nothing",
 ];
 
-/// Runs something where scripts may run.
+/// Runs `run` on a thread with a stack for scripts.
 fn on_its_thread(run: impl FnOnce() + Send + 'static) {
     if let Err(panic) = deep_stack::builder().spawn(run).unwrap().join() {
         std::panic::resume_unwind(panic);
     }
 }
 
-/// Every function that a script can call takes any values without a panic, a hang or too much memory.
+/// Checks that each function that a script can call takes any values without a panic, a hang or too much
+/// memory.
 #[test]
 fn native_functions_take_anything() {
     on_its_thread(|| {
@@ -105,7 +106,7 @@ fn native_functions_take_anything() {
     });
 }
 
-/// What the shipped scripts become when they are cut up and mixed.
+/// Checks random mutations of the shipped scripts.
 #[test]
 fn mutated_scripts_do_no_harm() {
     on_its_thread(|| {
@@ -151,7 +152,7 @@ fn mutated_settings_do_no_harm() {
     }
 }
 
-/// The texts of all files below a folder with an extension, in the order of their names.
+/// Adds the texts of all files below a folder with an extension, in the order of their names.
 fn collect(folder: &Path, extension: &str, texts: &mut Vec<String>) {
     let mut paths: Vec<_> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -165,7 +166,7 @@ fn collect(folder: &Path, extension: &str, texts: &mut Vec<String>) {
     }
 }
 
-/// A text of the corpus with some words changed, moved, doubled, left out or put in.
+/// Returns a text of the corpus with some words replaced, moved, repeated, removed or inserted.
 fn mutated(corpus: &[String], words: &[String], rng: &mut impl Rng) -> String {
     let mut parts = parts(corpus.choose(rng).unwrap());
     for _ in 0..rng.random_range(1..8) {
@@ -193,7 +194,7 @@ fn mutated(corpus: &[String], words: &[String], rng: &mut impl Rng) -> String {
     parts.concat()
 }
 
-/// Words, and the signs between them one by one.
+/// Splits a text into words and the single characters between them.
 fn parts(text: &str) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     let mut in_word = false;

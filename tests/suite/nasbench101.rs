@@ -1,4 +1,4 @@
-//! The table that a user imports, and the experiments that need it.
+//! The imported NASBench-101 table, and the experiments that need it.
 
 use crate::data_folder::data_dir;
 use crate::support::{Place, project};

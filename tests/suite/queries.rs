@@ -1,4 +1,4 @@
-//! Questions about stored trials: `query`, `export` and `rescore`.
+//! Queries of stored trials: `query`, `export` and `rescore`.
 
 use std::process::Command;
 
@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::support::Place;
 
-/// Three metrics, two phases with rewards of their own, an argument, a rejected and a failing pair.
+/// An experiment with three metrics, two phases with different rewards, an argument, and rejected and failing
+/// pairs.
 const RICH: &str = r#"
 fn args() { #{ weight: 0.5, name: "plain" } }
 fn objectives() { ["accuracy:max", "latency_ms:min"] }
@@ -269,7 +270,8 @@ fn parquet_is_read_back() {
     assert_eq!(said.trim(), expected);
 }
 
-/// What the file of `tests/oracles/parquet.py` says that pandas and DuckDB read.
+/// Checks an export to Parquet against the columns, counts and sums that pandas and DuckDB read
+/// (`tests/oracles/parquet.py`).
 #[test]
 fn parquet_is_what_pandas_and_duckdb_read() {
     let golden = include_str!("../golden/parquet.json");

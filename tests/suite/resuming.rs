@@ -1,4 +1,4 @@
-//! Runs that are stopped, changed and gone on with.
+//! Runs that are stopped, changed and resumed.
 
 use std::process::{Child, Command};
 use std::thread::sleep;
@@ -12,7 +12,7 @@ fn quickstart() -> String {
     project().join("experiments/quickstart.rhai").display().to_string()
 }
 
-/// Waits until a run has some trials, or is over.
+/// Waits until the run has created its store.
 fn wait_for_store(place: &Place) {
     let started = Instant::now();
     while !place.path().join(".tandem/db").exists() {
@@ -26,7 +26,7 @@ fn interrupt(child: &Child) {
     assert!(status.success());
 }
 
-/// The trials and the summary of the quickstart with few trials, uninterrupted.
+/// Returns the trials and the summary of an uninterrupted run of the quickstart, with few trials.
 fn expected() -> (String, String) {
     let place = Place::new();
     let out = place.ok(&[&["run", &quickstart()], &QUICKSTART[..]].concat());
@@ -189,7 +189,7 @@ hint: undo the change, or `tandem resume s-1 --fork` to start a new run with it"
     assert_eq!(place.trials("s-2").lines().count(), 12);
 }
 
-/// The best accelerator of a network takes all its estimates: runs share it.
+/// Checks that runs share the estimates behind the best accelerator of a network.
 #[test]
 fn a_new_pair_costs_only_its_new_half() {
     let place = Place::with(

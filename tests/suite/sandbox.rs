@@ -1,4 +1,4 @@
-//! What a script must not do.
+//! The sandbox: actions that scripts must not be able to take.
 
 use std::fs;
 

@@ -1,37 +1,37 @@
-//! A server for one test, on this machine only; the library's own tests use it too.
+//! A local HTTP server for a test; the library's tests use it too.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// What is asked for.
+/// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The path, with the slash.
+    /// The path, with the leading slash.
     pub path: String,
-    /// The first byte of a range.
+    /// The first byte of the requested range, if any.
     pub from: Option<usize>,
 }
 
-/// What is answered: a status line without its version, more headers, a body.
+/// A response: a status line without its version, headers, a body.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: &'static str,
     pub headers: Vec<String>,
     pub body: Vec<u8>,
-    /// So many bytes of the body are sent before the connection is closed.
+    /// The number of bytes of the body that are sent before the connection is closed.
     pub sent: usize,
 }
 
 impl Answer {
-    /// A body as a whole.
+    /// Returns a response with a complete body.
     pub fn new(status: &'static str, body: &[u8]) -> Self {
         let headers = vec![format!("Content-Length: {}", body.len())];
         Self { status, headers, body: body.to_vec(), sent: body.len() }
     }
 
-    /// A file, or the range that is asked for.
+    /// Returns a response with a file, or with the requested range of it.
     pub fn file(request: &Request, bytes: &[u8]) -> Self {
         let Some(from) = request.from.filter(|from| *from < bytes.len()) else {
             return match request.from {
@@ -45,21 +45,21 @@ impl Answer {
         answer
     }
 
-    /// Breaks off after some bytes of the body.
+    /// Limits the response to the first `sent` bytes of the body.
     pub fn cut(mut self, sent: usize) -> Self {
         self.sent = sent;
         self
     }
 }
 
-/// A server that closes every connection after one answer, until the process ends.
+/// A server that closes every connection after one response, and runs until the process ends.
 pub struct Server {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
-    /// Starts one; `answer` is given the requests and how many there were before.
+    /// Starts a server; `answer` is called with each request and the number of earlier ones.
     pub fn start(answer: impl Fn(&Request, usize) -> Answer + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -83,12 +83,12 @@ impl Server {
         Self { address, asked }
     }
 
-    /// The address of the server's folder.
+    /// Returns the server's URL, without a trailing slash.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// What was asked so far.
+    /// Returns the requests so far.
     pub fn asked(&self) -> Vec<Request> {
         self.asked.lock().unwrap().clone()
     }

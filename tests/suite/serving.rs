@@ -1,4 +1,4 @@
-//! A store that is read while another process works with it.
+//! Stores that are read while another process writes to them.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::support::{Place, Ran, SCRIPT};
 
-/// Evaluations that take a moment, so that the run is still there when it is asked about.
+/// An experiment with slow evaluations, so that its run is still active when it is queried.
 const SLOW: &str = r#"
 fn space() { #{ x: choice([1, 2, 3, 4, 5, 6, 7, 8]), y: choice([1, 2, 3, 4]), hw: chaidnn::space() } }
 fn evaluate(p) {
@@ -28,7 +28,7 @@ fn schedule(run) {
 }
 "#;
 
-/// All pairs of NAS-Bench-201's networks.
+/// A sweep over all pairs of NAS-Bench-201 and CHaiDNN.
 const SWEEP: &str = r#"
 fn space() { #{ cnn: nasbench201::space(), hw: chaidnn::space() } }
 fn sweep() {
@@ -42,7 +42,7 @@ fn sweep() {
 }
 "#;
 
-/// A process that works in the background and dies with the test.
+/// A background process that is killed when the test ends.
 struct Working(Child);
 
 impl Drop for Working {
@@ -76,7 +76,7 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Starts something, and waits until it answers at its socket.
+/// Starts a command, and waits until it holds the store and has a socket.
 fn working(place: &Place, arguments: &[&str]) -> Working {
     let child = Working(place.start(arguments));
     wait_until("it answers", || {
@@ -161,7 +161,7 @@ fn a_run_is_read_while_it_goes_on() {
     assert_eq!((&shown["status"], &shown["held_by"]), (&Value::from("interrupted"), &Value::Null));
 }
 
-/// Starts `tandem watch`, and gives the events that it prints.
+/// Starts `tandem watch`, and returns a thread that collects its events.
 fn watch(place: &Place, run: &str) -> thread::JoinHandle<(Vec<Value>, Ran)> {
     let mut command = place.command(&["watch", run, "--interval", "0.05", "--format", "jsonl"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -175,7 +175,7 @@ fn watch(place: &Place, run: &str) -> thread::JoinHandle<(Vec<Value>, Ran)> {
     })
 }
 
-/// Whether nothing goes back from one event to the next.
+/// Asserts that no count decreases from one event to the next.
 fn assert_goes_on(events: &[Value]) {
     for field in ["trials", "failed"] {
         let values: Vec<u64> = events.iter().map(|event| event[field].as_u64().unwrap()).collect();
@@ -253,7 +253,7 @@ fn after_the_holder_was_killed_all_is_as_if_it_had_ended() {
     drop(run);
 }
 
-/// What says who holds a store is copied along with it; the lock is not.
+/// Checks a copy of a store in use: the file that names the holder is copied too, the lock is not.
 #[test]
 fn a_copy_of_a_store_in_use_is_read_itself() {
     let place = Place::with(SLOW);

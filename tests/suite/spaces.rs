@@ -1,8 +1,8 @@
-//! Parts of named choices: ranges, conditions and forbidden combinations, as scripts declare them.
+//! Parts of spaces with named choices in scripts: ranges, conditions and forbidden combinations.
 
 use crate::support::{Place, project};
 
-/// An accelerator of which some parameters exist for one engine only.
+/// An accelerator with parameters that only one of its engines has.
 const SPACE: &str = r#"
 fn space() {
     #{ hw: space::part()
@@ -25,7 +25,7 @@ fn objectives() { ["accuracy:max", "latency_ms:min"] }
 fn schedule(run) { if run.phases == 0 { phase("all", #{ steps: 200, controller: random() }) } }
 "#;
 
-/// A script with a space whose `hw` is `part`.
+/// Returns a script with a space whose `hw` is `part`.
 fn with_part(part: &str) -> String {
     format!(
         "fn space() {{ #{{ hw: {part} }} }}\nfn evaluate(p) {{ #{{ accuracy: 0.5 }} }}\n\
@@ -33,14 +33,14 @@ fn with_part(part: &str) -> String {
     )
 }
 
-/// What `tandem check x.rhai` says of a space whose `hw` is `part`, after its first line.
+/// Returns the errors of `tandem check x.rhai` for a space whose `hw` is `part`.
 fn refusal(part: &str) -> String {
     let ran = Place::with(&with_part(part)).run(&["check", "x.rhai"]);
     assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
     ran.err
 }
 
-/// A refusal that points below `caret` in the line of the part.
+/// Asserts that a part is refused with a message whose caret points to the text `caret`.
 #[track_caller]
 fn assert_refused(part: &str, caret: &str, message: &str) {
     let said = refusal(part);
@@ -104,7 +104,7 @@ fn a_point_is_named_by_its_text() {
     assert_eq!(other.err, "error: part `hw`: `tall vector` forbids engine=vector rows=36\n");
 }
 
-/// The points of a space whose `hw` is `part`, as `tandem check` counts them.
+/// Returns the number of points of a space whose `hw` is `part`, as `tandem check` prints it.
 fn points(part: &str) -> String {
     let out = Place::with(&with_part(part)).ok(&["check", "x.rhai", "--format", "csv"]);
     let line = out.lines().find(|line| line.starts_with("space,")).unwrap();
@@ -365,7 +365,7 @@ fn lists_bounds_and_cells_that_make_no_sense() {
     }
 }
 
-/// Something of every kind, some of it under conditions.
+/// A script with parts of every kind, some of them with conditions.
 const EVERYTHING: &str = r#"
 fn args() { #{ controller: "random" } }
 fn space() {
@@ -486,7 +486,7 @@ fn reward(m) { -m.latency_ms }
     assert!(ran.err.contains(expected), "{}", ran.err);
 }
 
-/// The scripts of the documentation, each a whole experiment but for functions that are not its subject.
+/// Checks the scripts of the documentation of spaces.
 #[test]
 fn the_documentations_scripts_are_checked() {
     let text = std::fs::read_to_string(project().join("docs/spaces.md")).unwrap();

@@ -1,4 +1,4 @@
-//! The store's health: verified, exported, imported, compacted, measured.
+//! Maintenance of the store: verification, export, import, compaction, measurement.
 
 use std::fs;
 use std::io::Write;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::support::{Place, SCRIPT, project};
 
-/// Two runs of more than a stretch of trials, one of them with failed trials.
+/// Returns a store with two runs of more than a stretch of trials, one of them with failed trials.
 fn filled() -> Place {
     let script = SCRIPT.replace("steps: 64", "steps: 600");
     let place = Place::with(&script);
@@ -20,7 +20,7 @@ fn filled() -> Place {
     place
 }
 
-/// Files below a folder with their contents.
+/// Returns the files below a folder with their contents, sorted by path.
 fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -35,7 +35,7 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
-/// The checkpoint of a training, behind its hash.
+/// Returns the checkpoint of a training run, after its hash.
 fn weights() -> Vec<u8> {
     [blake3::hash(b"weights").as_bytes().as_slice(), b"weights"].concat()
 }
@@ -295,7 +295,8 @@ fn an_archive_goes_through_links_and_into_pipes() {
     place.ok(&["store", "export", "/dev/null"]);
 }
 
-/// Kills a compaction and an import at moments spread over their time; the store is always the same.
+/// Kills a compaction and an import at moments spread over their time, and checks that the store is always
+/// the same.
 #[cfg(unix)]
 #[test]
 fn a_kill_while_compacting_or_importing_loses_nothing() {
@@ -356,7 +357,7 @@ fn the_space_is_measured() {
     assert!(ran.err.starts_with("1,200 trials; the database holds "), "{}", ran.err);
 }
 
-/// The archive is read as it is described by a program that knows nothing of this one.
+/// Checks that an independent program can read the archive as documented.
 #[test]
 fn another_program_reads_the_archive() {
     let place = filled();

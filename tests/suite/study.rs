@@ -1,11 +1,11 @@
-//! Studies: runs side by side, interrupted, gone on with, added to, judged and reported.
+//! Studies: concurrent runs, interruptions, continuations, additions, judgments and reports.
 
 use std::thread::sleep;
 use std::time::Duration;
 
 use crate::support::{Place, Ran};
 
-/// NAS-Bench-201 x CHaiDNN with a limit of latency; every pair can be swept.
+/// NAS-Bench-201 x CHaiDNN with a constraint on latency, and a sweep over all pairs.
 const SCRIPT: &str = r#"import "strategies" as strategies;
 fn args() { #{ strategy: "combined", trials: 150 } }
 fn space() { #{ cnn: nasbench201::space(), hw: chaidnn::space() } }
@@ -130,7 +130,7 @@ fn an_interrupted_study_comes_to_the_same_end() {
     }
 }
 
-/// Stops a study by a signal, unless it is over before.
+/// Interrupts a study with a signal, unless it ends earlier.
 #[cfg(unix)]
 fn interrupt(place: &Place) {
     let mut command = place.command(&["study", "s.yaml"]);
@@ -199,7 +199,7 @@ strategies and scenarios may be added to the old one
     assert!(ran.err.starts_with(message), "{}", ran.err);
 }
 
-/// What a changed study is refused with, before it has a store.
+/// Returns the error of a changed study, after checking that no store was created.
 fn refused(from: &str, to: &str) -> String {
     assert!(STUDY.contains(from), "{from}");
     let place = place(&STUDY.replace(from, to));

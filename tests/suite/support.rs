@@ -1,4 +1,4 @@
-//! A folder with an experiment and a store, and the program run in it.
+//! A temporary folder for an experiment and a store, in which the program runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,14 +7,14 @@ use std::process::{Child, Command, Stdio};
 use assert_cmd::cargo::cargo_bin;
 use tempfile::TempDir;
 
-/// A search over three numbers and the accelerator, done in a moment.
+/// A short search over three numbers and the accelerator.
 pub const SCRIPT: &str = r#"fn space() { #{ x: choice([1, 2, 3]), hw: chaidnn::space() } }
 fn evaluate(p) { #{ accuracy: p.x / 4.0, area_mm2: 1.0 } }
 fn reward(m) { m.accuracy }
 fn schedule(run) { if run.phases == 0 { phase("all", #{ steps: 64, controller: random() }) } }
 "#;
 
-/// What a command gave.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Ran {
     pub code: i32,
@@ -22,7 +22,7 @@ pub struct Ran {
     pub err: String,
 }
 
-/// A folder of its own.
+/// A temporary folder.
 pub struct Place {
     folder: TempDir,
 }
@@ -32,7 +32,7 @@ impl Place {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    /// With a script `x.rhai`.
+    /// Creates a folder with a script `x.rhai`.
     pub fn with(script: &str) -> Self {
         let place = Self::new();
         place.write("x.rhai", script);
@@ -49,7 +49,7 @@ impl Place {
         fs::write(path, text).unwrap();
     }
 
-    /// The program, to be run in the folder, with nothing of the user's settings.
+    /// Returns a command that runs the program in the folder, without the user's environment settings.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(cargo_bin!("tandem"));
         command.current_dir(self.path()).args(arguments).stdin(Stdio::null());
@@ -73,26 +73,26 @@ impl Place {
         }
     }
 
-    /// Runs what must succeed, and gives what it printed.
+    /// Runs a command that must succeed, and returns its output.
     pub fn ok(&self, arguments: &[&str]) -> String {
         let ran = self.run(arguments);
         assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.err);
         ran.out
     }
 
-    /// Starts something that is going to be stopped.
+    /// Starts a command, without its output.
     pub fn start(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
-    /// All trials of a run, as they are exported.
+    /// Returns all trials of a run in JSON lines, as `tandem query` prints them.
     pub fn trials(&self, run: &str) -> String {
         self.ok(&["query", "true", "--run", run, "--format", "jsonl"])
     }
 }
 
-/// The project's folder.
+/// Returns the project's folder.
 pub fn project() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

@@ -1,4 +1,4 @@
-//! Sweeps: every pair of a space, stored, compared, explained, drawn.
+//! Sweeps over all pairs of a space: stored, compared, explained, drawn.
 
 use std::process::Command;
 use std::thread::sleep;
@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::data_folder::data_dir;
 use crate::support::{Place, project};
 
-/// NAS-Bench-201 x CHaiDNN with one objective that some pairs satisfy and one that none does.
+/// NAS-Bench-201 x CHaiDNN, with an objective whose constraint some pairs satisfy and one whose constraint
+/// none does.
 const SWEEP: &str = r#"fn space() { #{ cnn: nasbench201::space(), hw: chaidnn::space() } }
 fn objectives() { ["accuracy:max", "img_s_cm2:max"] }
 fn sweep() {
@@ -24,7 +25,7 @@ fn sweep() {
 }
 "#;
 
-/// What makes the script runnable, too.
+/// The functions that make the script runnable.
 const EVALUATE: &str = r#"fn evaluate(p) {
     let cost = chaidnn::estimate(nasbench201::network(p.cnn), p.hw);
     #{
@@ -45,7 +46,7 @@ fn cifar100() -> String {
     project().join("experiments/cifar100/sweep.rhai").display().to_string()
 }
 
-/// Lines of JSON as numbers of one field.
+/// Returns the numbers in a field of JSON lines.
 fn field(lines: &str, name: &str) -> Vec<f64> {
     let number = |line: &str| {
         let row: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -374,7 +375,7 @@ fn sweep() {
     assert_eq!(place.ok(&["runs", "--format", "csv"]).lines().count(), 2);
 }
 
-/// What a rule leaves is swept, however many combinations it forbids.
+/// Checks that a sweep covers exactly the points that the rules allow, however many they forbid.
 #[test]
 fn a_sweep_of_points_is_as_large_as_its_space() {
     let script = r#"

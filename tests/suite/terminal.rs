@@ -1,4 +1,4 @@
-//! The program run on a terminal of its own.
+//! Runs of the program on a pseudo-terminal.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-/// Runs a program with its output and its errors on a terminal of so many columns; gives all that it
-/// wrote there, control sequences included.
+/// Runs a program with its output and errors on a terminal with `columns` columns; returns its exit code and
+/// all that it wrote, control sequences included.
 pub fn on_terminal(mut command: Command, columns: u16) -> (i32, String) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&master).unwrap();
@@ -35,8 +35,8 @@ pub fn on_terminal(mut command: Command, columns: u16) -> (i32, String) {
     (code, String::from_utf8_lossy(&written).into_owned())
 }
 
-/// The lines of what was written to a terminal of so many columns, which begins a new one where one is
-/// full; without control sequences.
+/// Returns the lines written to a terminal with `columns` columns, which wraps longer ones; without control
+/// sequences.
 pub fn plain_lines(written: &str, columns: u16) -> Vec<String> {
     let mut plain = String::new();
     let mut letters = written.chars();

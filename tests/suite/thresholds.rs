@@ -1,4 +1,4 @@
-//! What an experiment says must hold when a run ends.
+//! Thresholds that must hold at the end of an experiment's run.
 
 use crate::support::{Place, SCRIPT};
 

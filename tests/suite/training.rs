@@ -1,10 +1,10 @@
-//! Accuracies by training: in a search, by itself, interrupted, remembered, refused.
+//! Accuracies from training runs: in a search, alone, interrupted, cached, refused.
 
 use std::fs;
 
 use crate::support::Place;
 
-/// A search whose accuracies come from short trainings on the set that the program draws itself.
+/// A search whose accuracies come from short training runs on the procedural dataset.
 const SCRIPT: &str = r#"fn args() { #{ dataset: "procedural", classes: 10, rate: 0.05, epochs: 2 } }
 fn space() { #{ cnn: nasbench201::space(), hw: choice([1, 2]) } }
 fn network(cell) {
@@ -23,7 +23,7 @@ fn schedule(run) { if run.phases == 0 { phase("all", #{ steps: 5, controller: ra
 const RESNET: &str =
     "cnn=|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|";
 
-/// How many trainings the store knows.
+/// Counts the training runs in the store.
 fn trainings(place: &Place) -> usize {
     place.ok(&["trainings", "--format", "jsonl"]).lines().count()
 }
@@ -85,7 +85,7 @@ fn a_dry_run_does_not_train() {
     assert!(!place.path().join(".tandem").exists());
 }
 
-/// What a run says that no trial of is recorded.
+/// Returns the error of a run, after checking that no trial of it is recorded.
 fn refusal(set: &[&str]) -> String {
     let place = Place::with(SCRIPT);
     let mut command = vec!["run", "x.rhai"];

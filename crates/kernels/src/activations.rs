@@ -4,13 +4,13 @@ use tandem_network::{Activation, Network};
 
 use crate::error::KernelError;
 
-/// The activations of which the kernels have a forward and a backward pass.
+/// The activations with a forward and a backward pass in the kernels.
 const KNOWN: [Activation; 2] = [Activation::None, Activation::Relu];
 
-/// Checks that the kernels compute the activations of all layers, also of those that nothing reads.
+/// Checks that the kernels compute the activations of all layers, also of unused ones.
 ///
 /// # Errors
-/// [`KernelError::Activation`] of the first layer with another one.
+/// [`KernelError::Activation`] for the first layer with another activation.
 pub fn check_activations(network: &Network) -> Result<(), KernelError> {
     let unknown = |activation: &Activation| !KNOWN.contains(activation);
     let mut layers = network.layers().iter();

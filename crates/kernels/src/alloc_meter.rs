@@ -1,29 +1,29 @@
 //! The memory that each thread holds, counted by the process's allocator.
 //!
-//! Counting is what lets a script's memory be limited: the sizes of its strings and arrays do not bound it.
-//! A thread's count is what it has allocated less what it has freed, whoever allocated that. It costs about a
-//! nanosecond an allocation. Nothing is counted, and nothing limited, in a process whose global allocator is not
-//! a [`CountingAllocator`].
+//! Counting makes it possible to limit a script's memory, which the sizes of its strings and arrays do not
+//! bound. A thread's count is the bytes that it has allocated minus the bytes that it has freed, whichever
+//! thread allocated them. Counting costs about a nanosecond per allocation. Nothing is counted or limited in
+//! a process whose global allocator is not a [`CountingAllocator`].
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// The system's allocator, which counts what each thread holds.
+/// The system's allocator, with a count of the bytes that each thread holds.
 #[derive(Clone, Copy, Debug)]
 pub struct CountingAllocator {
-    /// Ends the process when a thread holds more than [`end_above`] allows. It is given the bytes that the
-    /// thread holds and those of its last request.
+    /// Ends the process when a thread holds more than [`end_above`] allows. Its arguments are the bytes that
+    /// the thread holds and those of its last request.
     pub end: fn(held: i64, step: i64) -> !,
 }
 
 impl CountingAllocator {
-    /// An allocator for tests and benches, which aborts the process.
+    /// An allocator for tests and benches, with [`std::process::abort`] as its `end`.
     pub const ABORTING: Self = Self { end: |_, _| std::process::abort() };
 }
 
 struct Account {
     held: Cell<i64>,
-    /// What ends the process when `held` is above it: memory that cannot be refused cannot be given either.
+    /// The limit of `held` in bytes. More ends the process, since an allocator cannot fail gracefully.
     most: Cell<i64>,
 }
 
@@ -31,22 +31,22 @@ thread_local! {
     static ACCOUNT: Account = const { Account { held: Cell::new(0), most: Cell::new(i64::MAX) } };
 }
 
-/// The bytes that this thread has allocated less those that it has freed; may be negative.
+/// Returns the bytes that this thread has allocated minus those that it has freed; may be negative.
 #[inline]
 pub fn held() -> i64 {
     ACCOUNT.with(|account| account.held.get())
 }
 
-/// Lets [`CountingAllocator::end`] be called when this thread comes to hold more than some bytes; gives the
-/// number before. `i64::MAX` is for none.
+/// Sets the number of held bytes above which this thread's allocations call [`CountingAllocator::end`], and
+/// returns the previous limit. `i64::MAX` means no limit.
 ///
-/// An allocation can only be made or end the process. This is for a single step that asks for far more than it
-/// may: what grows slowly is seen before, by [`held`].
+/// An allocator cannot fail gracefully, so the process ends. The limit is for a single step that requests far
+/// too much; slow growth is detected earlier, by calls of [`held`].
 pub fn end_above(most: i64) -> i64 {
     ACCOUNT.with(|account| account.most.replace(most))
 }
 
-/// Runs something whose memory is not counted and has no bound.
+/// Runs `work` without counting or limiting its memory.
 pub fn uncounted<T>(work: impl FnOnce() -> T) -> T {
     struct Restore(i64, i64);
     impl Drop for Restore {
@@ -77,7 +77,7 @@ impl CountingAllocator {
     }
 }
 
-/// A size is at most `isize::MAX`.
+/// Converts a size, which is at most `isize::MAX`.
 const fn signed(size: usize) -> i64 {
     size.cast_signed() as i64
 }

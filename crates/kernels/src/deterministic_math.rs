@@ -1,24 +1,25 @@
 //! Arithmetic that gives the same numbers on every processor.
 //!
-//! Nothing here is beyond the basic operations of IEEE 754, and every sum has one order. Processors with
-//! wider registers compute more of the independent results at once, never parts of one sum, and
-//! a product is always rounded before it is added.
+//! All functions use only the basic operations of IEEE 754, and every sum has a fixed order. Processors with
+//! wider registers compute more of the independent results at once, never parts of one sum, and a product is
+//! always rounded before it is added.
 
-/// A matrix in which the next row and the next column may lie anywhere.
+/// A matrix with arbitrary strides, so that a transposed one needs no copy.
 #[derive(Clone, Copy)]
 pub struct Strided<'a> {
     /// The values, beginning with the first of the first row.
     pub values: &'a [f32],
-    /// How far it is to the next row.
+    /// Values from a row to the next.
     pub row: usize,
-    /// How far it is to the next column.
+    /// Values from a column to the next.
     pub column: usize,
 }
 
-/// Rows of a product that are computed at once.
+/// Rows of a product that are computed together.
 const ROWS: usize = 4;
 
-/// Defines a function that does the same on processors with registers of 512, 256 and 128 bits.
+/// Defines a function that is compiled for registers of 512, 256 and 128 bits and gives the same results with
+/// all of them.
 macro_rules! of_every_width {
     (
         $(#[$doc:meta])*
@@ -60,9 +61,10 @@ macro_rules! of_every_width {
 }
 
 of_every_width! {
-    /// Adds the product of `a [M, K]` and `b [K, N]` to `sums [M, N]`, each in the order of `K`.
+    /// Adds the product of `a [M, K]` and `b [K, N]` to `sums [M, N]`; each sum is in the order of `K`.
     ///
-    /// `b` and `sums` lie row by row, `columns` is `N`, and `M` and `K` are what `sums` and `b` have.
+    /// `b` and `sums` are row-major and `columns` is `N`; `M` and `K` follow from the lengths of `sums` and
+    /// `b`.
     add_product(sums: &mut [f32], a: Strided<'_>, b: &[f32], columns: usize):
     add_product_avx512 add_tiles::<32>,
     add_product_avx2 add_tiles::<16>,
@@ -70,7 +72,7 @@ of_every_width! {
 }
 
 of_every_width! {
-    /// The hyperbolic tangents of numbers, to an absolute error of 2e-7.
+    /// Writes the hyperbolic tangents of `numbers` to `values`, with an absolute error below 2e-7.
     tanhs(numbers: &[f32], values: &mut [f32]):
     tanhs_avx512 map_tanh,
     tanhs_avx2 map_tanh,
@@ -78,14 +80,14 @@ of_every_width! {
 }
 
 of_every_width! {
-    /// The logistic function of numbers, to an absolute error of 2e-7.
+    /// Writes the logistic function of `numbers` to `values`, with an absolute error below 2e-7.
     sigmoids(numbers: &[f32], values: &mut [f32]):
     sigmoids_avx512 map_sigmoid,
     sigmoids_avx2 map_sigmoid,
     sigmoids_portable map_sigmoid
 }
 
-/// Adds a product tile by tile: as many sums as the registers hold go over the whole of `K`.
+/// Adds a product tile by tile: a tile's sums stay in registers over the whole of `K`.
 #[inline(always)]
 fn add_tiles<const COLUMNS: usize>(sums: &mut [f32], a: Strided<'_>, b: &[f32], columns: usize) {
     let (rows, depth) = (sums.len() / columns, b.len() / columns);
@@ -137,21 +139,21 @@ fn add_outer_products<const COLUMNS: usize>(
     *tile = sums;
 }
 
-/// Adds numbers to as many others.
+/// Adds `numbers` to `sums`, element by element.
 pub fn add(sums: &mut [f32], numbers: &[f32]) {
     for (sum, number) in sums.iter_mut().zip(numbers) {
         *sum += number;
     }
 }
 
-/// Adds a multiple of numbers to as many others.
+/// Adds `factor` times `numbers` to `sums`, element by element.
 pub fn add_multiple(sums: &mut [f32], factor: f32, numbers: &[f32]) {
     for (sum, number) in sums.iter_mut().zip(numbers) {
         *sum += factor * number;
     }
 }
 
-/// The inner product, summed in eight lanes.
+/// Returns the inner product, summed in eight lanes and then over the lanes; the remainder is added last.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     const LANES: usize = 8;
     let (a_parts, b_parts) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
@@ -179,12 +181,11 @@ fn map_sigmoid(numbers: &[f32], values: &mut [f32]) {
     }
 }
 
-/// The exponential function for arguments within 80 of zero, beyond which it stays what it is
-/// there; to a relative error of 3e-7.
+/// Returns `e^x` with a relative error below 3e-7; `x` is clamped to -80..=80.
 ///
-/// `e^x = 2^k e^r` with a whole `k` and `|r| <= ln 2 / 2`, for which the Taylor polynomial of
-/// degree 6 is exact to 1.3e-7. Without branches and calls the compiler computes several at once;
-/// one at a time they would take most of an update's time.
+/// `e^x = 2^k e^r` with a whole `k` and `|r| <= ln 2 / 2`, for which the Taylor polynomial of degree 6 is
+/// exact to 1.3e-7. It has no branches and calls, so the compiler vectorizes loops over it; a scalar version
+/// would take most of the time of an update.
 #[inline(always)]
 fn exp(x: f32) -> f32 {
     // Adding 1.5 * 2^23 rounds to a whole number, which is then in the low bits.
@@ -257,7 +258,7 @@ mod tests {
 
     type Function = fn(&[f32], &mut [f32]);
 
-    /// The function of every number, which is the same at every width.
+    /// Returns the function of every number, after asserting that all widths give the same bits.
     fn of_every_width(functions: &[Function], numbers: &[f32]) -> Vec<f32> {
         let values = |function: &Function| {
             let mut values = vec![0.0; numbers.len()];

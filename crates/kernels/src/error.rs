@@ -2,13 +2,13 @@
 
 use tandem_network::Activation;
 
-/// Why a network cannot be planned or run.
+/// Reasons that a network cannot be planned or run.
 #[derive(Debug, thiserror::Error)]
 pub enum KernelError {
-    /// The tensor library fails.
+    /// An error of the tensor library.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
-    /// The network cannot be trained.
+    /// A network that cannot be trained, with the reason.
     #[error("the network cannot be trained: {0}")]
     Network(String),
     /// An activation that the kernels do not compute.
@@ -25,20 +25,20 @@ pub enum KernelError {
         /// The activations that the kernels compute.
         known: &'static [Activation],
     },
-    /// A batch that does not fit.
+    /// A batch without images, or with more than were prepared for.
     #[error("a batch of {given} images was given; it takes 1 to {most}")]
     Batch {
-        /// Images given.
+        /// The number of images given.
         given: usize,
-        /// The most images.
+        /// The maximum number of images.
         most: usize,
     },
-    /// A label that the network does not tell apart.
+    /// A label that is not below the number of classes.
     #[error("label {label} is out of range; the network tells {classes} classes apart")]
     Label {
         /// The label.
         label: u32,
-        /// The network's classes.
+        /// The number of the network's classes.
         classes: usize,
     },
 }

@@ -1,11 +1,12 @@
-//! Hot code: the training of networks on the processor, and arithmetic that is the same everywhere.
+//! Performance-critical code: training of networks on the CPU, and arithmetic that is reproducible
+//! everywhere.
 //!
-//! [`Executor`] trains and evaluates a network through a plan of kernels, written over vectors of the widest
-//! kind that the processor has ([`Level`]), on a pool of threads that keeps the order of every sum, so that the
-//! numbers do not depend on how many there are. [`deterministic_math`] has matrix products and functions of
-//! which every processor computes the same bits. [`widest`] compiles other code for wide vectors.
+//! [`Executor`] trains and evaluates a network through a plan of kernels, which use the widest vectors of the
+//! processor ([`Level`]). Its pool of threads keeps the order of every sum, so results do not depend on the
+//! number of threads. [`deterministic_math`] has matrix products and functions that give the same bits on
+//! every processor. [`widest`] compiles other code for wide vectors.
 //!
-//! All of Tandem's unsafe code is in this crate, which is optimised in every profile.
+//! All of Tandem's unsafe code is in this crate, which is optimized in every profile.
 
 mod activations;
 pub mod alloc_meter;

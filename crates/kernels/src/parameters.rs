@@ -5,32 +5,32 @@ use tandem_network::{Layer, Network, Operation};
 
 use crate::error::KernelError;
 
-/// Added to a variance before its root is taken.
+/// The number added to a variance before its square root is taken.
 pub const EPSILON: f64 = 1e-5;
 
-/// A network with its parameters, Candle variables of f32 in the processor's memory.
+/// A network with its parameters: Candle variables of f32 on the CPU.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameters<'a> {
     /// The network.
     pub network: &'a Network,
     /// The variables.
     pub variables: &'a [Var],
-    /// For each layer of the network, its variables.
+    /// The variables of each layer of the network.
     pub layers: &'a [LayerVariables],
 }
 
-/// The places of a layer's variables among all.
+/// The indices of a layer's variables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LayerVariables {
-    /// The weights: `[outputs, inputs / groups, rows, columns]`, of a linear layer `[outputs, inputs]`.
+    /// The weights: `[outputs, inputs / groups, rows, columns]`, or `[outputs, inputs]` for a linear layer.
     pub weight: Option<usize>,
     /// The offsets of outputs: `[outputs]`.
     pub bias: Option<usize>,
-    /// Batch normalisation.
+    /// Batch normalization.
     pub norm: Option<NormVariables>,
 }
 
-/// The places of a batch normalisation's variables, each `[channels]`, among all.
+/// The indices of a batch normalization's variables, each `[channels]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NormVariables {
     /// Scale.

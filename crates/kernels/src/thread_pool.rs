@@ -1,13 +1,13 @@
-//! Threads that share the tasks of one layer at a time.
+//! A pool of threads that share the tasks of one parallel loop at a time.
 //!
-//! A step of training is some hundreds of short parallel loops: waking threads for each costs more than
-//! many of the loops. These threads look for the next loop for a while before they sleep.
+//! A training step has some hundreds of short parallel loops: waking threads for each costs more than many of
+//! the loops. These threads poll for the next loop for a while before they sleep.
 //!
-//! The tasks of a loop are split evenly, in order, among the threads; a thread that is done helps the
-//! others from the end of theirs. So a thread mostly meets the same images in layer after layer, in its
-//! own cache: on processors whose cores do not share their last cache, fetching what another
-//! core wrote costs several times as much as the work of a small layer. Which thread runs a
-//! task is left open all the same; results never depend on it.
+//! The tasks of a loop are split evenly, in order, among the threads; a thread that has finished takes tasks
+//! from the end of the others' shares. So a thread mostly works on the same images in layer after layer, in
+//! its own cache: on processors whose cores do not share their last-level cache, fetching data that another
+//! core wrote costs several times as much as the work of a small layer. The assignment of tasks to threads is
+//! not guaranteed; results never depend on it.
 
 use std::any::Any;
 use std::cell::UnsafeCell;
@@ -17,24 +17,24 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-/// Looks before a thread sleeps: some tens of microseconds.
+/// Polls before a thread sleeps: some tens of microseconds.
 const LOOKS: usize = 20_000;
 
-/// A task: its index, and that of the thread.
+/// The work of a loop, called with the index of a task and that of the thread.
 type Work<'a> = dyn Fn(usize, usize) + Sync + 'a;
 
-/// Threads that wait for loops; the thread that asks works too.
+/// Threads that wait for parallel loops; the calling thread works too.
 pub struct ThreadPool {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
 
 struct Shared {
-    /// Counts the loops; a change announces one.
+    /// The number of loops so far; a change announces a new one.
     round: Apart<AtomicUsize>,
     /// The work of the round.
     work: UnsafeCell<Option<*const Work<'static>>>,
-    /// What is left of each thread's tasks of the round.
+    /// The remaining tasks of each thread in this round.
     left: Box<[Apart<Range>]>,
     /// Threads that have not finished the round.
     busy: Apart<AtomicUsize>,
@@ -50,11 +50,11 @@ unsafe impl Sync for Shared {}
 // SAFETY: the pointer in `work` is to something `Sync`.
 unsafe impl Send for Shared {}
 
-/// On cache lines of its own: two, since processors fetch them in pairs.
+/// A value on separate cache lines: two, since processors fetch them in pairs.
 #[repr(align(128))]
 struct Apart<T>(T);
 
-/// A range of tasks that is taken from both ends: the first in the upper half, the end in the lower.
+/// A range of tasks that are taken from both ends: the first in the upper half, the end in the lower.
 struct Range(AtomicU64);
 
 impl Range {
@@ -66,7 +66,7 @@ impl Range {
         self.0.store(Self::pack(first, end), Ordering::Relaxed);
     }
 
-    /// Takes the first task or the last.
+    /// Takes the first task, or the last if `last`; returns `None` if there is none left.
     fn take(&self, last: bool) -> Option<usize> {
         let mut range = self.0.load(Ordering::Relaxed);
         loop {
@@ -89,7 +89,7 @@ impl Range {
 }
 
 impl ThreadPool {
-    /// Starts `threads - 1` threads; one is no thread at all.
+    /// Starts `threads - 1` threads, since the calling thread works too.
     pub fn new(threads: usize) -> Self {
         let shared = Arc::new(Shared {
             round: Apart(AtomicUsize::new(0)),
@@ -110,7 +110,7 @@ impl ThreadPool {
         Self { shared, threads }
     }
 
-    /// How many threads share the tasks.
+    /// Returns the number of threads that share the tasks, the calling thread included.
     pub fn threads(&self) -> usize {
         self.threads.len() + 1
     }
@@ -118,7 +118,7 @@ impl ThreadPool {
     /// Calls `work(task, thread)` for each task, in no particular order, and waits for all.
     ///
     /// # Panics
-    /// When a task panics, after the others are done; and for 2^32 tasks or more.
+    /// If a task panics, once no thread works on the loop any more; and for 2^32 tasks or more.
     pub fn run(&mut self, tasks: usize, work: &Work<'_>) {
         if self.threads.is_empty() || tasks <= 1 {
             (0..tasks).for_each(|task| work(task, 0));
@@ -194,7 +194,7 @@ impl Shared {
         }
     }
 
-    /// Waits until the round is no longer the one that was seen.
+    /// Waits until the round differs from `seen`, and returns it.
     fn await_round(&self, seen: usize) -> usize {
         for _ in 0..LOOKS {
             let round = self.round.0.load(Ordering::Acquire);

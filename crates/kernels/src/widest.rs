@@ -1,19 +1,19 @@
 //! Code that is compiled for several widths of vector registers.
 
-/// Work whose loops the compiler turns into vectors.
+/// Work with loops that the compiler vectorizes.
 ///
-/// The operations of IEEE 754 give the same numbers at every width as long as no sum is reordered, which the
-/// compiler never does.
+/// The results are the same at every width: IEEE 754 specifies its operations exactly, and the compiler never
+/// reorders a sum.
 pub trait Wide {
     /// The result.
     type Output;
 
-    /// Does the work. Implementations and what they call are `#[inline(always)]`, or they are compiled for
-    /// the narrowest registers.
+    /// Does the work. Implementations and the functions that they call must be `#[inline(always)]`; otherwise
+    /// they are compiled for the narrowest registers.
     fn run(self) -> Self::Output;
 }
 
-/// Does work in code that is compiled for the widest registers that the processor has.
+/// Runs work in code that is compiled for the processor's widest registers.
 #[inline]
 pub fn widest<W: Wide>(work: W) -> W::Output {
     #[cfg(target_arch = "x86_64")]
@@ -30,8 +30,8 @@ pub fn widest<W: Wide>(work: W) -> W::Output {
     work.run()
 }
 
-/// The name of every width that the processor has and what comes out in code that is compiled for it, the
-/// narrowest first: for tests that compare them.
+/// Runs work at every width that the processor has, and returns each width's name and result, the narrowest
+/// first; for tests that compare them.
 pub fn every_width<W: Wide + Copy>(work: W) -> Vec<(&'static str, W::Output)> {
     let mut outputs = vec![("portable", work.run())];
     #[cfg(target_arch = "x86_64")]

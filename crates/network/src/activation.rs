@@ -1,11 +1,11 @@
-//! The functions that follow or precede a layer's arithmetic, element by element.
+//! Activations: functions applied to each value before or after a layer's arithmetic.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A function of each value on its own.
+/// A function of single values.
 ///
-/// Every one maps 0 to 0, so zeros stay zeros, on which [`crate::Network::pruned`] relies.
+/// Every activation maps 0 to 0, on which [`crate::Network::pruned`] relies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Activation {
     /// The value as it is.
@@ -27,7 +27,7 @@ impl Activation {
     pub const ALL: [Self; 6] =
         [Self::None, Self::Relu, Self::Relu6, Self::HardSwish, Self::Silu, Self::Gelu];
 
-    /// The name in scripts, labels and messages.
+    /// Returns the name in scripts, labels and messages.
     pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -46,7 +46,7 @@ impl fmt::Display for Activation {
     }
 }
 
-/// A name that no activation has.
+/// An error for a name that no activation has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no activation `{0}`; it is one of {names}", names = Activation::ALL.map(Activation::name).join(", "))]
 pub struct UnknownActivation(pub String);
@@ -65,12 +65,12 @@ impl FromStr for Activation {
 pub enum ActivationOrder {
     /// On the input, before the convolution (NAS-Bench-201).
     Before,
-    /// On the output, after the batch normalisation (NASBench-101).
+    /// On the output, after the batch normalization (NASBench-101).
     After,
 }
 
 impl ActivationOrder {
-    /// The name in scripts.
+    /// Returns the name in scripts.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Before => "before",

@@ -1,12 +1,12 @@
-//! The hash that trainings are cached under: its text is written out here and never changes, whatever the
-//! types are called.
+//! The hash of a network under which training runs are cached. The hashed text is written out here, so that
+//! it stays the same when types are renamed.
 
 use crate::activation::{Activation, ActivationOrder};
 use crate::graph::Network;
 use crate::layer::{Convolution, Operation, Window};
 
 impl Network {
-    /// A hash of everything but the layers' names (BLAKE3, hexadecimal).
+    /// Returns a hash of everything but the layers' names (BLAKE3, hexadecimal).
     pub fn digest(&self) -> String {
         let mut hasher = blake3::Hasher::new_derive_key("tandem network v1");
         for layer in self.layers() {
@@ -75,7 +75,7 @@ mod tests {
     use crate::layer::Shape;
     use crate::layer_sink::LayerSink as _;
 
-    /// Trainings are cached under a network's digest: these values never change.
+    /// Training runs are cached under a network's digest, so these values never change.
     #[test]
     fn digests_stay_as_they_are() {
         let (mut net, image) = NetworkBuilder::new(Shape::new(3, 8, 8));
@@ -111,7 +111,7 @@ mod tests {
         );
     }
 
-    /// Each activation in each place has a digest of its own; no place of none counts.
+    /// Each activation in each place has a separate digest; the place of [`Activation::None`] does not count.
     #[test]
     fn digests_tell_activations_apart() {
         let orders = [ActivationOrder::Before, ActivationOrder::After];

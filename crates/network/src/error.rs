@@ -1,32 +1,32 @@
-//! Errors of layers that cannot be.
+//! Errors of invalid layers.
 
 use crate::layer::Shape;
 
-/// The most layers of a network.
+/// The maximum number of layers of a network.
 pub(crate) const MAX_LAYERS: usize = 20_000;
 
-/// What makes a layer impossible.
+/// Reasons that a network or one of its layers is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NetworkError {
-    /// More layers than any network has.
+    /// More layers than the maximum of a network.
     #[error("the network has more than {MAX_LAYERS} layers")]
     TooMany,
-    /// Two layers of one name.
+    /// Two layers of the same name.
     #[error("layer `{0}` is named twice")]
     DuplicateName(String),
-    /// The number of inputs does not suit the operation.
+    /// A number of inputs that the operation does not take.
     #[error("layer `{layer}` ({operation}) has {given} inputs; it takes {expected}")]
     Inputs {
         /// The layer's name.
         layer: String,
-        /// What it computes.
+        /// The label of its operation.
         operation: String,
-        /// How many inputs it was given.
+        /// The number of inputs given.
         given: usize,
-        /// How many it takes.
+        /// The number of inputs that the operation takes, in words.
         expected: &'static str,
     },
-    /// The inputs' shapes do not go together.
+    /// Inputs of shapes that do not fit together.
     #[error("layer `{layer}`: shapes {first} and {second} do not fit; {rule}")]
     Shapes {
         /// The layer's name.
@@ -35,19 +35,19 @@ pub enum NetworkError {
         first: Shape,
         /// The shape that differs.
         second: Shape,
-        /// What the operation asks for.
+        /// The requirement of the operation.
         rule: &'static str,
     },
-    /// The operation's sizes make no sense for its input.
+    /// Sizes of the operation that are invalid for its input.
     #[error("layer `{layer}` ({operation}) cannot be applied to {shape}: {reason}")]
     Sizes {
         /// The layer's name.
         layer: String,
-        /// What it computes.
+        /// The label of its operation.
         operation: String,
-        /// The shape it reads.
+        /// The input's shape.
         shape: Shape,
-        /// What is wrong.
+        /// The reason.
         reason: &'static str,
     },
     /// A layer that the output does not depend on.
@@ -55,7 +55,7 @@ pub enum NetworkError {
     Unused {
         /// The layer's name.
         layer: String,
-        /// The name of the layer that the network ends at.
+        /// The name of the network's output layer.
         output: String,
     },
 }

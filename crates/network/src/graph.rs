@@ -15,43 +15,43 @@ pub struct Network {
 }
 
 impl Network {
-    /// The layers, each after those it reads.
+    /// Returns the layers, each after those that it reads.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
     }
 
-    /// The layer with a given id.
+    /// Returns the layer with a given id.
     pub fn layer(&self, id: LayerId) -> &Layer {
         &self.layers[id.0]
     }
 
-    /// The shape of the image.
+    /// Returns the shape of the input image.
     pub fn input(&self) -> Shape {
         self.layers[0].input
     }
 
-    /// The shape of the output.
+    /// Returns the shape of the output.
     pub fn output(&self) -> Shape {
         self.layers[self.layers.len() - 1].output
     }
 
-    /// Trainable parameters.
+    /// Counts the trainable parameters.
     pub fn parameters(&self) -> u64 {
         self.layers.iter().map(Layer::parameters).sum()
     }
 
-    /// Multiply-accumulates for one image.
+    /// Counts the multiply-accumulates for one image.
     pub fn macs(&self) -> u64 {
         self.layers.iter().map(Layer::macs).sum()
     }
 
-    /// The network without the layers that its output does not depend on.
+    /// Returns the network without the layers that its output does not depend on.
     ///
-    /// Zeros propagate through convolutions, pooling, truncation and concatenation, and vanish
-    /// from sums; a layer that nothing reads is dropped. A convolution of zeros counts as zeros:
-    /// its batch normalisation may add a constant, which hardware folds into the next layer. The
-    /// network's input and the layers from a stand-alone batch normalisation on are kept, so that
-    /// even a network whose output is constant has something to run.
+    /// Zeros propagate through convolutions, pooling, truncation and concatenation, and vanish from sums; a
+    /// layer that nothing reads is dropped. A convolution of zeros counts as zeros: its batch normalization
+    /// may add a constant, which hardware folds into the next layer. The input, and the layers from a
+    /// separate batch normalization on, are kept, so that even a network with a constant output has layers to
+    /// run.
     pub fn pruned(&self) -> Self {
         let zero = self.zeros();
         let mut used = vec![false; self.layers.len()];
@@ -95,7 +95,7 @@ impl Network {
         layer.inputs.iter().copied().filter(move |id| keep && !(is_sum && zero[id.0]))
     }
 
-    /// For each layer, whether its output is constant zero.
+    /// Returns, for each layer, true if its output is constant zero.
     fn zeros(&self) -> Vec<bool> {
         let mut zero = vec![false; self.layers.len()];
         for (index, layer) in self.layers.iter().enumerate() {
@@ -125,7 +125,7 @@ pub struct NetworkBuilder {
 }
 
 impl NetworkBuilder {
-    /// Starts with an image of the given shape; the input layer is named `input`.
+    /// Starts with an image of the given shape, and returns the id of its layer, which is named `input`.
     pub fn new(image: Shape) -> (Self, LayerId) {
         let input = Layer {
             name: "input".into(),
@@ -137,17 +137,17 @@ impl NetworkBuilder {
         (Self { layers: vec![input], names: HashSet::from(["input".into()]) }, LayerId(0))
     }
 
-    /// How many layers there are so far, the input included.
+    /// Returns the number of layers so far, the input included.
     pub const fn len(&self) -> usize {
         self.layers.len()
     }
 
-    /// Whether there is no layer, which never is: the input is one.
+    /// Returns true if there are no layers; always false, since the input is one.
     pub const fn is_empty(&self) -> bool {
         self.layers.is_empty()
     }
 
-    /// Whether a layer has a name.
+    /// Returns true if there is a layer of this name.
     pub fn has(&self, name: &str) -> bool {
         self.names.contains(name)
     }
@@ -160,7 +160,7 @@ impl NetworkBuilder {
     /// Ends the network at a layer that depends on all others.
     ///
     /// # Errors
-    /// The first layer that it does not depend on.
+    /// [`NetworkError::Unused`] with the first layer that it does not depend on.
     pub fn finish_at(self, output: LayerId) -> Result<Network, NetworkError> {
         let mut used = vec![false; self.layers.len()];
         used[output.0] = true;

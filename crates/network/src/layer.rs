@@ -16,7 +16,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// Makes a shape.
+    /// Creates a shape.
     pub const fn new(channels: usize, height: usize, width: usize) -> Self {
         Self { channels, height, width }
     }
@@ -46,18 +46,18 @@ pub struct Convolution {
     pub padding: usize,
     /// Groups of channels that do not see each other.
     pub groups: usize,
-    /// Whether every output channel has a trainable offset.
+    /// True if every output channel has a trainable offset.
     pub bias: bool,
-    /// Whether batch normalisation follows (two trainable parameters a channel).
+    /// True if batch normalization follows (two trainable parameters per channel).
     pub batch_norm: bool,
     /// The activation.
     pub activation: Activation,
-    /// The activation's place; it has no meaning where there is none.
+    /// The activation's place; ignored if there is no activation.
     pub activation_order: ActivationOrder,
 }
 
 impl Convolution {
-    /// The activation of the input, before the convolution.
+    /// Returns the activation of the input, before the convolution.
     pub const fn activation_before(&self) -> Activation {
         match self.activation_order {
             ActivationOrder::Before => self.activation,
@@ -65,7 +65,7 @@ impl Convolution {
         }
     }
 
-    /// The activation of the output, after the batch normalisation.
+    /// Returns the activation of the output, after the batch normalization.
     pub const fn activation_after(&self) -> Activation {
         match self.activation_order {
             ActivationOrder::Before => Activation::None,
@@ -83,16 +83,16 @@ pub struct Window {
     pub stride: usize,
     /// Rows and columns around the input; they never count in a maximum or an average.
     pub padding: usize,
-    /// Whether a last window that hangs over the edge is kept.
+    /// True if a last window that extends past the edge is kept, unless it starts in the padding.
     pub ceil: bool,
 }
 
-/// What a layer computes.
+/// The operation of a layer, with its sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// The image.
     Input,
-    /// Convolution, with its batch normalisation and activation.
+    /// Convolution, with its batch normalization and activation.
     Convolution(Convolution),
     /// Maximum over a window.
     MaxPool(Window),
@@ -100,16 +100,16 @@ pub enum Operation {
     AveragePool(Window),
     /// Average over the whole feature map.
     GlobalAveragePool,
-    /// Sum of the inputs, which all have one shape.
+    /// Sum of the inputs, which all have the same shape.
     Add,
     /// The inputs' channels one after another.
     Concatenate,
     /// The first channels of the input.
     Truncate {
-        /// How many channels are kept.
+        /// The number of channels kept.
         channels: usize,
     },
-    /// Batch normalisation and an activation on their own.
+    /// Batch normalization and an activation without a convolution.
     BatchNormActivation(Activation),
     /// A fully connected layer with bias.
     Linear {
@@ -121,7 +121,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// The kind of operation in a plain word, without its sizes.
+    /// Returns the kind of operation in one word, without its sizes.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Input => "input",
@@ -139,7 +139,8 @@ impl Operation {
         }
     }
 
-    /// The activation, before or after the arithmetic; none where the operation has none.
+    /// Returns the activation, before or after the arithmetic; [`Activation::None`] if the operation has
+    /// none.
     pub const fn activation(&self) -> Activation {
         match self {
             Self::Convolution(c) => c.activation,
@@ -148,7 +149,7 @@ impl Operation {
         }
     }
 
-    /// The operation's name in tables and drawings.
+    /// Returns the operation's name in tables and drawings.
     pub fn label(&self) -> String {
         match self {
             Self::Input => "input".into(),
@@ -199,18 +200,18 @@ impl LayerId {
 pub struct Layer {
     /// A name that is unique in the network.
     pub name: String,
-    /// What it computes.
+    /// The operation.
     pub operation: Operation,
-    /// The layers it reads, all before it.
+    /// The layers that it reads, all before it in the network.
     pub inputs: Vec<LayerId>,
-    /// The shape it reads; of the first input where there are several.
+    /// The input's shape; that of the first input if there are several.
     pub input: Shape,
-    /// The shape it gives.
+    /// The output's shape.
     pub output: Shape,
 }
 
 impl Layer {
-    /// The window that slides over the input; one pixel for operations without any.
+    /// Returns the window that slides over the input; a single pixel for operations without one.
     pub const fn window(&self) -> Window {
         match self.operation {
             Operation::Convolution(Convolution { kernel, stride, padding, .. }) => {
@@ -236,7 +237,7 @@ impl Layer {
         count as u64
     }
 
-    /// Multiply-accumulates for one image; pooling, addition and normalisation count none.
+    /// Multiply-accumulates for one image; pooling, addition and normalization count none.
     pub fn macs(&self) -> u64 {
         match self.operation {
             Operation::Convolution(c) => {

@@ -1,4 +1,4 @@
-//! Putting a network together layer by layer, for whatever keeps it.
+//! The trait for building a network layer by layer, shared by networks and accelerators.
 
 use std::fmt;
 
@@ -6,22 +6,22 @@ use crate::activation::{Activation, ActivationOrder};
 use crate::error::NetworkError;
 use crate::layer::{Convolution, Operation, Shape};
 
-/// Something that takes a network layer by layer: a [`NetworkBuilder`](crate::NetworkBuilder) keeps
-/// all of it, an accelerator only what it runs.
+/// A receiver of a network's layers, one at a time: a [`NetworkBuilder`](crate::NetworkBuilder) stores all of
+/// them, an accelerator only those that it runs.
 pub trait LayerSink {
-    /// Names a layer.
+    /// The identifier of a layer.
     type Id: Copy;
-    /// What makes a layer impossible.
+    /// The error of a layer that cannot be added.
     type Error: From<NetworkError>;
 
-    /// The shape that a layer gives.
+    /// Returns the output shape of a layer.
     fn shape(&self, id: Self::Id) -> Shape;
 
     /// Adds a layer.
     ///
     /// # Errors
-    /// A name that is taken, a number of inputs that the operation does not take, shapes that do
-    /// not fit, or an operation that the taker has no use for.
+    /// A name that is taken, a wrong number of inputs, shapes that do not fit, or an operation that the
+    /// receiver does not support.
     fn add(
         &mut self,
         name: impl fmt::Display,
@@ -29,8 +29,8 @@ pub trait LayerSink {
         inputs: &[Self::Id],
     ) -> Result<Self::Id, Self::Error>;
 
-    /// Adds a convolution with batch normalisation and an activation after it that keeps the image's size
-    /// at stride 1.
+    /// Adds a convolution followed by batch normalization and an activation, padded to keep the image's size
+    /// at stride 1 (for odd kernels).
     ///
     /// # Errors
     /// As [`LayerSink::add`].
@@ -45,8 +45,8 @@ pub trait LayerSink {
         self.add(name, Operation::Convolution(convolution), &[input])
     }
 
-    /// Adds an activation, a convolution and a batch normalisation, in this order, that keep the image's
-    /// size at stride 1.
+    /// Adds an activation, a convolution and a batch normalization, in this order, padded like
+    /// [`LayerSink::conv_bn`].
     ///
     /// # Errors
     /// As [`LayerSink::add`].
@@ -64,8 +64,8 @@ pub trait LayerSink {
         self.add(name, Operation::Convolution(convolution), &[input])
     }
 
-    /// Adds a convolution of each channel on its own, with batch normalisation and an activation after it,
-    /// that keeps the image's size at stride 1.
+    /// Adds a depthwise convolution followed by batch normalization and an activation, padded like
+    /// [`LayerSink::conv_bn`].
     ///
     /// # Errors
     /// As [`LayerSink::add`].
@@ -82,7 +82,7 @@ pub trait LayerSink {
         self.add(name, Operation::Convolution(convolution), &[input])
     }
 
-    /// Adds the sum of one or more layers; a single layer is its own sum.
+    /// Adds the sum of one or more layers; for a single layer, returns its id and adds nothing.
     ///
     /// # Errors
     /// As [`LayerSink::add`].

@@ -1,21 +1,22 @@
-//! The shape that a layer gives.
+//! Inference of the shapes of layers.
 
 use std::fmt;
 
 use crate::error::NetworkError;
 use crate::layer::{Operation, Shape, Window};
 
-/// The most values of a feature map and the most weights of a layer.
+/// The maximum number of values of a feature map, and of weights of a layer.
 const MAX_VALUES: u64 = 1 << 40;
 
-/// The most multiply-accumulates of a layer.
+/// The maximum number of multiply-accumulates of a layer.
 const MAX_MACS: u64 = 1 << 48;
 
-/// The shape that a layer reads (of the first input where there are several) and the one it gives.
+/// Returns the input shape of a layer (that of the first input if there are several) and its output shape.
 ///
 /// # Errors
-/// A number of inputs that the operation does not take, shapes that do not fit, or more values, weights or
-/// multiply-accumulates than can be counted together with those of other layers.
+/// [`NetworkError::Inputs`] for a wrong number of inputs, [`NetworkError::Shapes`] for shapes that do not
+/// fit, and [`NetworkError::Sizes`] for sizes that are invalid for the input, or that exceed 2^40 values or
+/// weights, or 2^48 multiply-accumulates.
 pub fn layer_shapes(
     name: &dyn fmt::Display,
     operation: Operation,
@@ -91,7 +92,7 @@ pub fn layer_shapes(
     Ok((input, output))
 }
 
-/// Whether sums over the layers of a network stay within 64 bits.
+/// Returns true if the layer is small enough that sums over a network's layers fit in 64 bits.
 fn is_countable(operation: Operation, input: Shape, output: Shape) -> bool {
     let product = |factors: [usize; 4]| {
         factors.into_iter().try_fold(1u64, |product, factor| product.checked_mul(factor as u64))
@@ -115,7 +116,7 @@ fn is_countable(operation: Operation, input: Shape, output: Shape) -> bool {
         && within(macs, MAX_MACS)
 }
 
-/// The shape after a window has slid over the input.
+/// Returns the output shape of a window that slides over the input.
 fn slide(input: Shape, window: Window) -> Result<Shape, &'static str> {
     let Window { kernel, stride, padding, ceil } = window;
     if kernel == 0 || stride == 0 {

@@ -1,4 +1,4 @@
-//! What a fuzzer does with a text: the same as the program, with a fault where the program would show one.
+//! The work of the fuzz targets on a text: the same as the program's, with a panic if it shows a bug.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use tandem::script::{Limits, Script, ScriptError, Settings};
 use tandem::study::Plan;
 use tandem::util::rng::stream;
 
-/// The limits of every script.
+/// The limits of each script.
 pub const LIMITS: Limits = Limits {
     operations: 20_000,
     call_depth: 32,
@@ -23,16 +23,16 @@ pub const LIMITS: Limits = Limits {
     seconds: 2.0,
 };
 
-/// A whole input takes at most this long: a dozen calls and the time of native functions.
+/// The maximum time for a whole input: a dozen calls, and the time of native functions.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What the message of a panic in a call says.
+/// A part of the message of each panic in a call.
 const FAULT: &str = "a bug of tandem";
 
-/// Loads a text as a script, and calls what it defines with two points.
+/// Loads a text as a script, and calls the functions that it defines with two points.
 ///
 /// # Panics
-/// If there is a fault to be seen.
+/// If there is a bug: a message of a panic, or a message of more than 1 MiB.
 pub fn script(text: &str) {
     // Trainings take as long as the script asks for; messages quote a text in which the fuzzer puts what is
     // looked for.
@@ -87,10 +87,10 @@ fn call(script: &Script) {
     }
 }
 
-/// Reads a text as settings, and as a study's plan.
+/// Reads a text as settings and as the plan of a study.
 ///
 /// # Panics
-/// If there is a fault to be seen.
+/// If there is a bug: a message of a panic, or a message of more than 1 MiB.
 pub fn settings(text: &str) {
     match Settings::of_text(Path::new("fuzz.yaml"), text) {
         Err(error) => is_brief(&error.to_string()),
@@ -110,7 +110,7 @@ pub fn settings(text: &str) {
     }
 }
 
-/// An error as the program shows it.
+/// Returns an error as the program shows it.
 fn told(error: &ScriptError) -> String {
     match error {
         ScriptError::Script { diagnostics, sources } => diagnostics.render(sources, false),

@@ -1,9 +1,9 @@
-//! The words that the fuzzer puts into scripts.
+//! The dictionary of words that the fuzzer puts into scripts.
 
 use std::fmt::Write;
 use std::path::Path;
 
-/// Words and signs of the language, and numbers and texts at the edges.
+/// Words and signs of the language, and edge cases of numbers and texts.
 const WORDS: &str = "fn let const if else while loop do until for in return throw try catch import export as \
     private switch true false this is_def_fn call curry Fn type_of print debug global args point run metrics \
     space evaluate reward schedule objectives thresholds summary sweep training accuracy latency_ms \

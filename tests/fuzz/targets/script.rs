@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 use tandem::util::alloc_meter::CountingAllocator;
 use tandem::util::deep_stack;
 
-/// As in the program: scripts' limits of memory need an allocator that counts.
+/// A counting allocator, as in the program: limits on scripts' memory need it.
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator::ABORTING;
 

@@ -1,28 +1,28 @@
-//! What is killed: commands that take a second and leave something.
+//! The commands that are killed: each takes about a second and writes files.
 
 use std::fs;
 
 use super::ending::{self, Ending};
 use crate::support::{Place, project};
 
-/// A command, what goes on with it, and what it leaves.
+/// A command, its continuation and its results.
 pub struct Case {
-    /// Its name in what is printed.
+    /// The name in messages.
     pub name: &'static str,
-    /// Makes the files that it needs.
+    /// Creates the files that the command needs.
     pub prepare: fn(&Place),
-    /// What starts it.
+    /// The arguments of the command.
     pub start: &'static [&'static str],
-    /// What goes on after it was cut off.
+    /// Returns the arguments of the command that continues after an interruption.
     pub go_on: fn(&Place) -> Vec<String>,
-    /// What it leaves at its end.
+    /// Returns the results at the end, for comparison.
     pub ending: fn(&Place) -> Ending,
-    /// What of the last command's results may differ between two runs.
+    /// Returns true for the lines of the last command's output that may differ between two runs.
     pub timed: fn(&str) -> bool,
 }
 
-/// Two controllers with states of their own, one of them large enough for sled to keep it in a file beside its
-/// database, and a controller that comes back.
+/// A search with two controllers, one of which is used again in a later phase. The state of one is so large
+/// that sled stores it in a file beside its database.
 pub const SEARCH: &str = r#"fn args() { #{ trials: 1000 } }
 fn space() { #{ cnn: nasbench201::space(), hw: chaidnn::space() } }
 fn objectives() { ["accuracy:max", "latency_ms:min"] }
@@ -46,7 +46,7 @@ fn schedule(run) {
 }
 "#;
 
-/// A search whose accuracies come from trainings on the set that the program draws itself.
+/// A search whose accuracies come from training runs on the procedural dataset.
 const TRAINING: &str = r#"fn space() { #{ cnn: nasbench201::space(), hw: choice([1, 2]) } }
 fn evaluate(p) {
     let net = nasbench201::network(p.cnn, #{ stem_channels: 4, cells: 1, image_size: 16, classes: 10 });
@@ -60,7 +60,7 @@ fn schedule(run) { if run.phases == 0 { phase("all", #{ steps: 3, controller: ra
 const STUDY: &str = "repeats: 2\nscenarios: { search: x.rhai }\nstrategies:\n  few: { trials: 400 }\n  \
                      many: { trials: 800 }\nfractions: [0.5]\n";
 
-/// A search that a study can judge: its reward is an objective.
+/// Returns a search for a study: its reward is a weighted objective.
 fn judged() -> String {
     let start = SEARCH.find("fn reward").unwrap();
     let end = SEARCH.find("fn schedule").unwrap();
@@ -80,7 +80,7 @@ pub const RUN: Case = Case {
     timed: NEVER,
 };
 
-/// The same with networks that are trained.
+/// `tandem run` and `tandem resume`, with training runs.
 pub const TRAINED: Case = Case {
     name: "run with trainings",
     prepare: |place| place.write("x.rhai", TRAINING),
@@ -103,7 +103,7 @@ pub const SWEEP: Case = Case {
     timed: |line| line.contains(" pairs in "),
 };
 
-/// `tandem study`, which goes on by itself.
+/// `tandem study`, which the same command continues.
 pub const STUDIED: Case = Case {
     name: "study",
     prepare: |place| {
@@ -121,7 +121,7 @@ pub const STUDIED: Case = Case {
     timed: NEVER,
 };
 
-/// `tandem data import`, which starts anew unless the set is there.
+/// `tandem data import`, which starts again unless the dataset is complete.
 pub const IMPORT: Case = Case {
     name: "import",
     prepare: |place| {
@@ -154,7 +154,7 @@ pub const IMPORT: Case = Case {
     timed: NEVER,
 };
 
-/// `tandem store import`, which starts anew unless the store is there.
+/// `tandem store import`, which starts again unless the store is complete.
 pub const STORE_IMPORT: Case = Case {
     name: "store import",
     prepare: |place| {
@@ -172,7 +172,7 @@ fn owned(arguments: &[&str]) -> Vec<String> {
     arguments.iter().map(|&argument| argument.to_owned()).collect()
 }
 
-/// Goes on with a run, or starts it if the store does not know it.
+/// Returns the arguments that resume a run, or `start` if the store does not have it.
 fn resume(place: &Place, run: &str, start: &[&str]) -> Vec<String> {
     let known = place.run(&["show", run]);
     match known.code {

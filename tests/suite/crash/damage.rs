@@ -1,4 +1,4 @@
-//! Files of a store that are spoiled or cut short.
+//! Corrupted and truncated files of a store.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,18 +11,18 @@ use super::ending::{Ending, assert_same, copy_into, of_store};
 use super::shim::{Ended, assert_clear};
 use crate::support::{Place, Ran};
 
-/// A run of which a part is stored, and its end.
+/// A partially stored run, and its expected results.
 struct Part {
     script: String,
     trials: String,
-    /// The limit that it ends with.
+    /// The number of trials of the whole run.
     steps: &'static str,
     place: Place,
     expected: Ending,
 }
 
 impl Part {
-    /// Stores a part of a run by each of some limits of trials; the last is the whole.
+    /// Stores a run up to each of some numbers of trials but the last, which is that of the whole run.
     fn new(script: &str, limits: &[&'static str]) -> Self {
         let script = script.to_owned();
         let (place, whole) = (Place::with(&script), Place::with(&script));
@@ -40,7 +40,8 @@ impl Part {
         self.place.path().join(".tandem")
     }
 
-    /// Spoils one file, and looks at what becomes of it; gives whether it was refused.
+    /// Corrupts one file, and checks that a command gives the right data or a clear error. Returns true if
+    /// the run could not be resumed.
     fn spoil(&self, file: &Path, spoil: &dyn Fn(&mut Vec<u8>), what: &str) -> bool {
         let place = Place::with(&self.script);
         let store = place.path().join(".tandem");
@@ -68,8 +69,8 @@ impl Part {
         true
     }
 
-    /// Spoils and shortens the files of a store at random; gives how often that did not matter and how often
-    /// it was refused.
+    /// Corrupts and truncates the files of a store at random; returns how often the run could be resumed and
+    /// how often not.
     fn spoil_all(&self, name: &str, of_database: u64, of_others: u64) -> (u64, u64) {
         let mut rng = draw::random(name);
         let mut outcomes = (0, 0);
@@ -113,7 +114,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// One segment of the database, a snapshot, and values in files of their own.
+/// Checks a store with one segment of the database, a snapshot, and values in separate files.
 #[test]
 fn a_spoiled_or_shortened_file_is_refused_or_does_not_matter() {
     let part = Part::new(SEARCH, &["600", "640", "1000"]);
@@ -124,7 +125,7 @@ fn a_spoiled_or_shortened_file_is_refused_or_does_not_matter() {
     assert!(refused > 0, "nothing was refused");
 }
 
-/// Several segments, some of which are dead, that no snapshot covers.
+/// Checks a store with several segments of the database, some of them dead, which no snapshot covers.
 #[test]
 fn a_spoiled_long_database_is_refused_or_does_not_matter() {
     let script = SEARCH.replace("reinforce()", "random()").replace("1000 }", "6000 }");

@@ -1,34 +1,34 @@
-//! How much is tried, and the random numbers that say what.
+//! The numbers of tries of the crash tests, and their random numbers.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// The number in an environment variable.
+/// Returns the number in an environment variable, if it is set.
 fn set(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is {text}, which is no number")))
 }
 
-/// The seed of the tests: `TANDEM_CRASH_SEED`.
+/// Returns the seed of the tests: `TANDEM_CRASH_SEED`, or 1.
 pub fn seed() -> u64 {
     set("TANDEM_CRASH_SEED").unwrap_or(1)
 }
 
-/// How many processes the quick tests kill in all.
+/// The total number of processes that the quick tests kill.
 const KILLS: u64 = 14;
 
-/// How often a test tries: a number that is quick, or as many times more as `TANDEM_CRASH_KILLS` asks for more
-/// kills in all.
+/// Returns the number of tries of a test: `quick`, scaled by `TANDEM_CRASH_KILLS` / [`KILLS`] if that
+/// variable is set.
 pub fn times(quick: u64) -> u64 {
     set("TANDEM_CRASH_KILLS").map_or(quick, |kills| (quick * kills).div_ceil(KILLS))
 }
 
-/// Whether more is asked for than a quick test.
+/// Returns true if `TANDEM_CRASH_KILLS` is set.
 pub fn is_long() -> bool {
     set("TANDEM_CRASH_KILLS").is_some()
 }
 
-/// The random numbers of a test. The seed is printed: where a test fails, it is seen.
+/// Returns the random number generator of a test, and prints the seed, so that failures show it.
 pub fn random(test: &str) -> ChaCha8Rng {
     let seed = seed();
     eprintln!("crash: {test}: TANDEM_CRASH_SEED={seed}");

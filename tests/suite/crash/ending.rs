@@ -1,4 +1,4 @@
-//! What a command leaves when it has come to its end, in a form that can be compared.
+//! The results of finished commands, in a comparable form.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,12 +9,12 @@ use tempfile::TempDir;
 
 use crate::support::Place;
 
-/// Texts by what they are.
+/// Texts by their descriptions.
 pub type Ending = BTreeMap<String, String>;
 
-/// What is the same in two stores of runs that differ in nothing but when they were interrupted.
+/// Returns the contents of a store that must not depend on interruptions of its runs.
 ///
-/// All that is left out are times: `created_s` and `updated_s` of runs, `seconds` of sweeps and trainings.
+/// Only times are left out: `created_s` and `updated_s` of runs, `seconds` of sweeps and training runs.
 pub fn of_store(place: &Place) -> Ending {
     let mut ending = Ending::new();
     let copy = copy_of(&place.path().join(".tandem"));
@@ -56,7 +56,7 @@ fn timeless(run: &RunRecord) -> String {
     serde_json::to_string_pretty(&run).unwrap()
 }
 
-/// All files below a folder.
+/// Returns the hashes of all files below a folder.
 pub fn of_folder(path: &Path) -> Ending {
     let mut ending = Ending::new();
     for entry in fs::read_dir(path).into_iter().flatten() {
@@ -71,7 +71,7 @@ pub fn of_folder(path: &Path) -> Ending {
     ending
 }
 
-/// Fails with the first line that differs.
+/// Asserts that two results are equal; fails with the first line that differs.
 pub fn assert_same(found: &Ending, expected: &Ending, what: &str) {
     let names = |ending: &Ending| ending.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(found), names(expected), "{what}");
@@ -84,8 +84,8 @@ pub fn assert_same(found: &Ending, expected: &Ending, what: &str) {
     }
 }
 
-/// What a store that nobody has open says it has: of each run its trials, and how many the last checkpoint
-/// covers.
+/// Returns, for each run of a closed store, its trials and the number of those that the last checkpoint
+/// covers; `None` if there is no store or an empty one that is incomplete.
 pub fn stored(path: &Path) -> Option<BTreeMap<String, (Vec<Trial>, u64)>> {
     if !path.join("db").is_file() {
         return None;
@@ -104,14 +104,15 @@ pub fn stored(path: &Path) -> Option<BTreeMap<String, (Vec<Trial>, u64)>> {
     Some(store.runs().unwrap().into_iter().map(of).collect())
 }
 
-/// A copy of a folder, which may be opened and changed.
+/// Returns a copy of a folder, which may be opened and changed.
 pub fn copy_of(path: &Path) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     copy_into(path, copy.path());
     copy
 }
 
-/// Copies what is in a folder into another; the socket of a dead process is nothing that could be.
+/// Copies the files and folders in a folder to another; skips sockets of dead processes, which cannot be
+/// copied.
 pub fn copy_into(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

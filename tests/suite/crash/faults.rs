@@ -1,4 +1,4 @@
-//! Disks that are full, fail, or may not be written to; writes that are torn; clocks that are set back.
+//! Disks that are full, failing or read-only; torn writes; clocks that are set back.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use super::ending::{Ending, assert_same, of_store};
 use super::shim::{self, Ended, assert_clear};
 use crate::support::Place;
 
-/// A search that is over in a moment and writes into every kind of file.
+/// A short search that writes to every kind of file.
 const RUN: &[&str] = &["run", "x.rhai", "--set", "trials=160"];
 
 fn place() -> Place {
@@ -26,7 +26,7 @@ fn expected() -> Ending {
     of_store(&place)
 }
 
-/// Goes on without faults, and compares the end.
+/// Continues a run without faults, and compares its results.
 fn go_on(place: &Place, expected: &Ending, what: &str) {
     let known = place.run(&["show", "x-1"]);
     let last = match known.code {
@@ -39,7 +39,8 @@ fn go_on(place: &Place, expected: &Ending, what: &str) {
     assert_same(&of_store(place), expected, what);
 }
 
-/// Runs with one kind of fault at several calls.
+/// Runs the search with one kind of fault, each time at another call, and checks the errors and the
+/// continuations.
 fn fail(kind: &str, op: &str, once: bool, quick: u64) {
     let Some(library) = shim::library() else { return };
     let expected = expected();
@@ -61,7 +62,7 @@ fn fail(kind: &str, op: &str, once: bool, quick: u64) {
     assert!(failed > 0, "no {op} was made to fail");
 }
 
-/// Whether the command ended by the fault.
+/// Runs the search with a fault at one call, and continues it; returns true if the fault ended the command.
 fn fail_at(
     library: &Path,
     expected: &Ending,
@@ -121,7 +122,7 @@ fn a_death_before_any_call_that_changes_a_file() {
     fail("kill", "change", true, 6);
 }
 
-/// A minute's wait is too long for a quick test.
+/// Checks that a write that hangs is given up after a minute; skipped in quick tests.
 #[test]
 fn a_disk_that_does_not_answer() {
     let Some(library) = shim::library().filter(|_| draw::is_long()) else { return };

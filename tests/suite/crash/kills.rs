@@ -1,4 +1,4 @@
-//! Processes killed at random moments of their lives.
+//! Processes killed at random moments.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,13 +15,13 @@ use super::draw;
 use super::ending::{Ending, assert_same, stored};
 use crate::support::Place;
 
-/// Kills of one run of a command before it may come to its end.
+/// The maximum number of kills of a command and its continuations before it may finish.
 const MAX: u64 = 12;
 
-/// No command takes as long.
+/// The maximum time of a command.
 const TOO_LONG: Duration = Duration::from_secs(300);
 
-/// What a run without interruptions gives.
+/// The results of an uninterrupted command.
 struct Expected {
     ending: Ending,
     out: String,
@@ -29,7 +29,7 @@ struct Expected {
     lasted: Duration,
 }
 
-/// Kills so far, by command, and how many of them cut off a write.
+/// The numbers of kills so far, by command, and of those that interrupted a write.
 type Tally = BTreeMap<String, (u64, u64)>;
 
 #[test]
@@ -62,7 +62,7 @@ fn a_killed_import_of_a_store_comes_to_the_same_end() {
     kill(&STORE_IMPORT, 3);
 }
 
-/// Kills a command and what goes on with it until it was done often enough; compares all ends.
+/// Kills a command and its continuations until there were enough kills, and compares all results.
 fn kill(case: &Case, quick: u64) {
     let kills = draw::times(quick);
     let mut rng = draw::random(case.name);
@@ -94,8 +94,8 @@ fn uninterrupted(case: &Case) -> Expected {
     Expected { ending: (case.ending)(&place), out, trials, lasted }
 }
 
-/// Kills one run of a command up to `most` times, lets it come to its end and compares that; gives the number
-/// of kills.
+/// Kills a command and its continuations up to `most` times, lets the last one finish and compares the
+/// results; returns the number of kills.
 fn kill_one(
     case: &Case,
     expected: &Expected,
@@ -141,7 +141,8 @@ fn kill_one(
     kills
 }
 
-/// A moment of a life that is still to last about `rest`: anywhere, in its first milliseconds, or about its end.
+/// Returns a random moment to kill a process that runs for about `rest`: anywhere, in its first milliseconds,
+/// or near its end.
 fn moment(rest: Duration, rng: &mut ChaCha8Rng) -> Duration {
     match rng.random_range(0..8) {
         0 | 1 => Duration::from_micros(rng.random_range(0..40_000)),
@@ -150,7 +151,7 @@ fn moment(rest: Duration, rng: &mut ChaCha8Rng) -> Duration {
     }
 }
 
-/// Whether a thread of a process is in a call that changes a file.
+/// Returns true if a thread of a process is in a system call that changes a file.
 fn is_within_a_write(child: &Child) -> bool {
     // write, pwrite64, fsync, fdatasync, ftruncate, rename, unlink, sync_file_range
     const CALLS: &[&str] = if cfg!(target_arch = "x86_64") {
@@ -166,7 +167,7 @@ fn is_within_a_write(child: &Child) -> bool {
     })
 }
 
-/// Whatever was stored is what belongs there, and nothing that was stored before is gone.
+/// Asserts that all stored trials are the expected ones, and that none of the earlier ones is lost.
 fn assert_kept(
     before: &BTreeMap<String, (Vec<Trial>, u64)>,
     now: &BTreeMap<String, (Vec<Trial>, u64)>,
@@ -191,7 +192,7 @@ fn assert_kept(
     }
 }
 
-/// Lets a command come to its end, and compares what it leaves and prints.
+/// Lets a command finish, and compares its results and its output.
 fn finish(case: &Case, place: &Place, expected: &Expected, moments: &[String]) {
     let command = (case.go_on)(place);
     let arguments: Vec<&str> = command.iter().map(String::as_str).collect();

@@ -1,9 +1,9 @@
-//! Power that is lost: what a disk has of a store that the operating system had not brought to it.
+//! Power losses: stores of which the operating system has not written everything to the disk.
 //!
-//! Every change of the store's files is written down while a run works. From that the folder is made as a
-//! loss of power could leave it at any moment: of each file what was brought to the disk, and of what came
-//! later a random choice of its blocks; of the names those that were brought to the disk, and of the later
-//! changes the first few, as file systems keep their order.
+//! Every change of the store's files is logged during a run. From the log, the tests make the folder as a
+//! loss of power could leave it at any moment. Each file has its synced contents and a random choice of the
+//! blocks written later; the folder has the synced names and the first few of the later changes, since file
+//! systems keep their order.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -18,7 +18,7 @@ use super::ending::{assert_same, of_store, stored};
 use super::shim;
 use crate::support::Place;
 
-/// What a disk writes at once.
+/// Bytes that a disk writes atomically.
 const BLOCK: u64 = 4096;
 
 /// A change of the store's folder; see `record` in `faults.c`.
@@ -58,7 +58,7 @@ fn read_log(path: &Path) -> Vec<Change> {
     changes
 }
 
-/// A file's contents on the disk, and its changes that may not be there.
+/// A file's synced contents, and its later changes.
 #[derive(Clone, Debug, Default)]
 struct File {
     durable: Vec<u8>,
@@ -85,7 +85,7 @@ impl Edit {
         }
     }
 
-    /// The same change as the disk carries it out, in blocks.
+    /// Splits the change into blocks, as a disk writes it.
     fn blocks(&self) -> Vec<Self> {
         let Self::Write(at, bytes) = self else { return vec![self.clone()] };
         let (mut blocks, mut from) = (Vec::new(), 0);
@@ -99,7 +99,7 @@ impl Edit {
     }
 }
 
-/// A change of the names in one folder.
+/// A change of the names in a folder.
 #[derive(Clone, Debug)]
 enum Naming {
     Add(String, usize),
@@ -129,13 +129,13 @@ impl Naming {
     }
 }
 
-/// A disk with one folder.
+/// The state of a store's folder, on the disk and as programs see it.
 #[derive(Clone, Debug, Default)]
 struct Disk {
     files: Vec<File>,
-    /// Files and folders by their names, as programs see them.
+    /// Indices of files and folders by their names, as programs see them.
     names: BTreeMap<String, usize>,
-    /// The names that are on the disk.
+    /// The synced names.
     durable: BTreeMap<String, usize>,
     pending: Vec<Naming>,
     folders: HashMap<usize, ()>,
@@ -191,14 +191,14 @@ impl Disk {
         }
     }
 
-    /// What a loss of power would undo.
+    /// Returns descriptions of the changes that a loss of power could undo.
     fn undone(&self) -> Vec<String> {
         let contents = self.names.iter().filter(|(_, file)| !self.files[**file].pending.is_empty());
         let contents = contents.map(|(name, _)| format!("contents of {name}"));
         contents.chain(self.pending.iter().map(|naming| format!("{naming:?}"))).collect()
     }
 
-    /// Makes the folder as programs see it.
+    /// Writes the folder as programs see it.
     fn whole(&self, folder: &Path) {
         make(folder, &self.names, |file| {
             let mut bytes = self.files[file].durable.clone();
@@ -207,7 +207,7 @@ impl Disk {
         });
     }
 
-    /// Makes the folder as a loss of power leaves it, with about a share of what was not brought to the disk.
+    /// Writes the folder as a loss of power leaves it, with about `share` of the blocks that were not synced.
     fn after_loss(&self, folder: &Path, share: f64, rng: &mut ChaCha8Rng) {
         let mut names = self.durable.clone();
         let kept = rng.random_range(0..=self.pending.len());
@@ -242,7 +242,7 @@ fn make(
     }
 }
 
-/// What was written down of a run that was killed and resumed.
+/// Returns the logged changes of a run that is killed and resumed, and its folder.
 fn changes(library: &Path) -> (Vec<Change>, Place) {
     let place = Place::with(SEARCH);
     fs::create_dir(place.path().join(".tandem")).unwrap();
@@ -255,7 +255,7 @@ fn changes(library: &Path) -> (Vec<Change>, Place) {
     (read_log(Path::new(&log)), place)
 }
 
-/// Whether a change is the last of a checkpoint: all before it is on the disk.
+/// Returns true if a change is the last of a checkpoint, after which all earlier ones are synced.
 fn ends_checkpoint(changes: &[Change], at: usize) -> bool {
     let renamed = |change: &Change| matches!(change, Change::Rename(_, to) if to == "synced");
     matches!(&changes[at], Change::Sync(name) if name.is_empty())

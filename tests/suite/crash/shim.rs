@@ -1,4 +1,4 @@
-//! Commands with a disk that fails: `tests/crash/faults.c` compiled and loaded into them.
+//! Commands with simulated disk faults: `tests/crash/faults.c` is compiled and preloaded into them.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Place, project};
 
-/// The program gives up a write that does not end after a minute; no command takes that long twice.
+/// The maximum time of a command: twice the minute after which the program gives up a write.
 const TOO_LONG: Duration = Duration::from_secs(120);
 
-/// How a command ended.
+/// The end of a command.
 #[derive(Debug)]
 pub struct Ended {
     /// The exit code; none if it was killed.
@@ -19,7 +19,8 @@ pub struct Ended {
     pub err: String,
 }
 
-/// The library, or `None` where there is none; in continuous integration that fails.
+/// Returns the library with the faults, or `None` where it cannot be compiled; without a compiler in
+/// continuous integration, it panics.
 pub fn library() -> Option<&'static Path> {
     static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
     LIBRARY.get_or_init(compile).as_deref()
@@ -48,12 +49,12 @@ fn compile() -> Option<PathBuf> {
     Some(library)
 }
 
-/// The store of a place, as the library and the command have to name it.
+/// Returns the canonical path of the store of a place, for the library and the command.
 pub fn store(place: &Place) -> PathBuf {
     place.path().canonicalize().unwrap().join(".tandem")
 }
 
-/// Runs a command with faults, as `faults.c` explains them.
+/// Runs a command with the given faults, which `faults.c` documents.
 pub fn run(library: &Path, place: &Place, arguments: &[&str], faults: &[(&str, &str)]) -> Ended {
     let store = store(place);
     let mut command = place.command(arguments);
@@ -75,7 +76,7 @@ pub fn run(library: &Path, place: &Place, arguments: &[&str], faults: &[(&str, &
     Ended { code: output.status.code(), err: String::from_utf8(output.stderr).unwrap() }
 }
 
-/// How many calls of a kind a command makes.
+/// Counts the calls of a kind that a command makes.
 pub fn count(library: &Path, place: &Place, arguments: &[&str], op: &str) -> u64 {
     let file = place.path().join("count");
     let faults = [("KIND", "count"), ("OP", op), ("COUNT", file.to_str().unwrap())];
@@ -84,7 +85,7 @@ pub fn count(library: &Path, place: &Place, arguments: &[&str], op: &str) -> u64
     std::fs::read_to_string(file).unwrap().parse().unwrap()
 }
 
-/// The command ended with an error that names the store and the way out.
+/// Asserts that a command ended with an error that names the store and the way out.
 pub fn assert_clear(ended: &Ended, store: &Path, what: &str) {
     assert!(matches!(ended.code, Some(1 | 4)), "{what}: {ended:?}");
     let error = ended.err.find("error: ").unwrap_or_else(|| panic!("{what}: {}", ended.err));

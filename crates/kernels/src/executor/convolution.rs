@@ -1,4 +1,4 @@
-//! Running the convolutions of a plan.
+//! Execution of the convolutions of a plan.
 
 use candle_core::Result;
 
@@ -15,34 +15,34 @@ use crate::plan::{Convolution, Kind, Part, Plan};
 use crate::simd::Level;
 use crate::thread_pool::ThreadPool;
 
-/// What running a step takes beside the step.
+/// The context that the steps of a plan run in.
 pub struct Context<'a> {
     /// The plan.
     pub plan: &'a Plan,
     /// The network's parameters.
     pub parameters: &'a Parameters<'a>,
-    /// The instructions.
+    /// The vector instructions.
     pub level: Level,
-    /// The threads.
+    /// The thread pool.
     pub pool: &'a mut ThreadPool,
     /// The memory.
     pub memory: &'a mut Memory,
-    /// Gradients of the model's variables.
+    /// The gradients of the model's variables.
     pub gradients: &'a mut [Vec<f32>],
-    /// Images of this batch.
+    /// The number of images of this batch.
     pub images: usize,
 }
 
-/// Pixels that make a task worth its start.
+/// The number of pixels that make a task worth starting.
 const PIXELS: usize = 512;
 
-/// Images of a task and the number of tasks.
+/// Returns the number of images of a task and the number of tasks.
 pub fn tasks(images: usize, pixels: usize) -> (usize, usize) {
     let each = PIXELS.div_ceil(pixels.max(1)).clamp(1, 8);
     (each, images.div_ceil(each))
 }
 
-/// Scratch values that a convolution needs.
+/// Returns the number of scratch values that a convolution needs, forward and backward.
 pub fn scratch(convolution: &Convolution, lanes: usize) -> usize {
     let window = &convolution.window;
     match convolution.kind {
@@ -52,7 +52,7 @@ pub fn scratch(convolution: &Convolution, lanes: usize) -> usize {
     }
 }
 
-/// Values of one group of images' weight gradient, of one group of channels.
+/// Returns the number of values of the weight gradient of one group of images and one group of channels.
 pub fn partial(convolution: &Convolution, lanes: usize) -> usize {
     let window = &convolution.window;
     let taps = window.kernel * window.kernel;
@@ -63,7 +63,8 @@ pub fn partial(convolution: &Convolution, lanes: usize) -> usize {
     }
 }
 
-/// Copies the weights of a convolution's layers one after another; of a depthwise one taps x channels.
+/// Copies the weights of a convolution's layers one after another; those of a depthwise one as taps x
+/// channels.
 pub fn copy_weights(
     convolution: &Convolution,
     parameters: &Parameters<'_>,
@@ -91,7 +92,7 @@ pub fn copy_weights(
     Ok(())
 }
 
-/// Blocks of packed weights: pass (0 forward, 1 backward), group, block.
+/// Returns the blocks of packed weights, as (pass, group, block); pass 0 is forward, 1 is backward.
 pub fn packing_tasks(convolution: &Convolution) -> Vec<(usize, usize, usize)> {
     if convolution.kind == Kind::Depthwise {
         return Vec::new();
@@ -105,10 +106,11 @@ pub fn packing_tasks(convolution: &Convolution) -> Vec<(usize, usize, usize)> {
         .collect()
 }
 
-/// Packs one block.
+/// Packs one block of weights, given as an item of [`packing_tasks`].
 ///
 /// # Safety
-/// `weights` is the plan's memory of weights, the convolution's own copied; no other task packs the block.
+/// `weights` is the plan's memory of weights, into which [`copy_weights`] has copied those of the
+/// convolution; no other task packs the block.
 pub unsafe fn pack(convolution: &Convolution, task: (usize, usize, usize), weights: *mut f32) {
     let (pass, group, block) = task;
     let window = &convolution.window;
@@ -164,7 +166,8 @@ fn terms_of(terms: &[Term], group: usize, channels: usize) -> Vec<Term> {
     terms.iter().map(slice).collect()
 }
 
-/// Runs a convolution forward, and settles the coefficients of its layers.
+/// Runs a convolution forward, and computes the coefficients of its layers. `momentum` is that of the running
+/// statistics in training, `None` in evaluation.
 pub fn forward(
     convolution: &Convolution,
     context: &mut Context<'_>,
@@ -255,12 +258,12 @@ pub fn forward(
     Ok(())
 }
 
-/// Where the sums of a part's images begin.
+/// Returns the offset of the sums of a part's images.
 const fn sums_of(part: &Part, images: usize) -> usize {
     2 * part.channel * images
 }
 
-/// Sums the channels of maps.
+/// Sums the channels of maps and their squares, image by image.
 pub fn sum_maps(context: &mut Context<'_>, maps: Maps) {
     let (each, count) = tasks(context.images, maps.pixels());
     let (images, level) = (context.images, context.level);
@@ -272,7 +275,7 @@ pub fn sum_maps(context: &mut Context<'_>, maps: Maps) {
     });
 }
 
-/// From sums image by image of all channels to sums part by part.
+/// Rearranges sums of all channels, image by image, into sums of each part, image by image.
 fn separate_sums(memory: &mut Memory, convolution: &Convolution, images: usize) {
     let channels = convolution.z.channels;
     let all = memory.sums.values()[..2 * channels * images].to_vec();
@@ -286,7 +289,7 @@ fn separate_sums(memory: &mut Memory, convolution: &Convolution, images: usize) 
     }
 }
 
-/// A part with its pointers.
+/// Returns a part with its pointers, without slope and constant; `None` if it has no gradient.
 pub fn kernel_part(part: &Part, views: &Views<'_>, memory: &Memory) -> Option<kernels::Part> {
     let of = views.maps(part.gradient?);
     let at = part.coefficients;
@@ -302,8 +305,8 @@ pub fn kernel_part(part: &Part, views: &Views<'_>, memory: &Memory) -> Option<ke
     })
 }
 
-/// Sums the gradients behind normalisations, settles the gradients of their variables, and gives the parts
-/// with all their coefficients.
+/// Computes the gradients of the parts' normalizations and biases, and returns the parts with all their
+/// coefficients.
 pub fn settle_parts(parts: &[Part], context: &mut Context<'_>) -> Vec<kernels::Part> {
     let views = Views::new(context.plan, context.memory);
     let mut settled: Vec<kernels::Part> =
@@ -438,7 +441,7 @@ fn part_of(part: &kernels::Part, group: usize, channels: usize) -> kernels::Part
     }
 }
 
-/// Adds the groups' weight gradients up, in order, into the gradients of the layers' weights.
+/// Sums the weight gradients of all groups of images, in order, into the gradients of the layers' weights.
 fn sum_partials(
     convolution: &Convolution,
     context: &mut Context<'_>,

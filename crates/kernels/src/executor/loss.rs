@@ -2,39 +2,40 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a batch gave.
+/// The loss and accuracy of a batch, or of several batches added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The sum of the images' losses.
     pub loss: f64,
-    /// Images whose label has the highest logit; of equals the first.
+    /// The number of images whose label has the highest logit; of equal logits, the first counts.
     pub correct: usize,
-    /// Images.
+    /// The number of images.
     pub images: usize,
 }
 
 impl Outcome {
-    /// Adds another batch's outcome.
+    /// Adds the outcome of another batch.
     pub fn add(&mut self, other: Self) {
         self.loss += other.loss;
         self.correct += other.correct;
         self.images += other.images;
     }
 
-    /// The mean loss.
+    /// Returns the mean loss of an image.
     pub fn mean_loss(&self) -> f64 {
         self.loss / self.images as f64
     }
 
-    /// The share of images whose label has the highest logit.
+    /// Returns the share of images whose label has the highest logit, 0 to 1.
     pub fn accuracy(&self) -> f64 {
         self.correct as f64 / self.images as f64
     }
 }
 
-/// The outcome of a batch; writes the gradient of the mean loss by the logits where that is wanted.
+/// Returns the outcome of a batch, and writes the gradient of the mean loss with respect to the logits into
+/// `gradient`, if there is one.
 ///
-/// The target of an image is 1 - `smoothing` for its label and `smoothing` spread over all classes
+/// The target of an image is 1 - `smoothing` for its label, plus `smoothing` spread evenly over all classes
 /// (Szegedy et al., CVPR 2016, section 7).
 pub fn cross_entropy(
     logits: &[f32],

@@ -5,28 +5,28 @@ use memmap2::MmapMut;
 use crate::kernels::{Maps, Reads, Term};
 use crate::plan::{Buffers, Place, Plan, Sources};
 
-/// Memory that a plan's steps work on; kept and reused from plan to plan.
+/// The memory of a plan's steps, reused from plan to plan.
 #[derive(Default)]
 pub struct Memory {
     /// Feature maps and their gradients.
     pub arena: Aligned,
-    /// Weights, as they are and packed.
+    /// Weights, unpacked and packed.
     pub weights: Aligned,
-    /// What a normalised channel is multiplied by.
+    /// The scale of each normalized channel.
     pub scale: Vec<f32>,
-    /// What is added to it.
+    /// The offset of each normalized channel.
     pub offset: Vec<f32>,
-    /// How the output's gradient depends on the channel.
+    /// The slope of each channel, as in `kernels::Part`.
     pub slope: Vec<f32>,
-    /// What is added to the gradient.
+    /// The constant of each channel, as in `kernels::Part`.
     pub constant: Vec<f32>,
-    /// Each channel's mean in this step.
+    /// The mean of each channel in this step.
     pub mean: Vec<f64>,
-    /// One over its deviation.
+    /// One over the standard deviation of each channel in this step.
     pub deviation: Vec<f64>,
-    /// Sums of each image's channels.
+    /// Sums over each image's channels, for normalization.
     pub sums: Aligned,
-    /// Gradients of weights, group by group of images.
+    /// Gradients of weights, one for each group of images.
     pub partial: Aligned,
     /// Scratch memory of each thread.
     pub scratch: Vec<Aligned>,
@@ -38,7 +38,7 @@ pub struct Aligned {
     lines: Lines,
 }
 
-/// Where the lines lie.
+/// The storage of cache lines.
 enum Lines {
     Heap(Vec<Line>),
     Mapped(MmapMut),
@@ -49,8 +49,8 @@ enum Lines {
 #[expect(dead_code, reason = "read through pointers")]
 struct Line([f32; 16]);
 
-/// Bytes of a huge page. Passes over feature maps walk through tens of megabytes; with small pages they wait for
-/// address translations, and how long depends on how the system happened to scatter them.
+/// Bytes of a huge page. Passes over feature maps read tens of megabytes; with small pages they wait for
+/// address translations, for a time that varies with the placement of the pages.
 const HUGE_PAGE: usize = 2 << 20;
 
 impl Default for Lines {
@@ -82,7 +82,7 @@ impl Lines {
 }
 
 impl Aligned {
-    /// Makes room for some values; what was there is lost when it grows.
+    /// Ensures that there are at least `values` values; growing discards the old ones.
     pub fn reserve(&mut self, values: usize) {
         let lines = values.div_ceil(16);
         if self.bytes() < lines * size_of::<Line>() {
@@ -92,7 +92,7 @@ impl Aligned {
         }
     }
 
-    /// The first value.
+    /// Returns a pointer to the first value.
     pub fn at(&mut self) -> *mut f32 {
         match &mut self.lines {
             Lines::Heap(lines) => lines.as_mut_ptr().cast(),
@@ -101,14 +101,14 @@ impl Aligned {
         }
     }
 
-    /// The values.
+    /// Returns the values.
     pub fn values(&mut self) -> &mut [f32] {
         let count = self.bytes() / size_of::<f32>();
         // SAFETY: the bytes are initialised, any bits are a value, and nothing else has them.
         unsafe { std::slice::from_raw_parts_mut(self.at(), count) }
     }
 
-    /// Bytes taken.
+    /// Returns the number of bytes allocated.
     pub fn bytes(&self) -> usize {
         self.lines.bytes()
     }
@@ -129,7 +129,7 @@ unsafe impl Send for Views<'_> {}
 unsafe impl Sync for Views<'_> {}
 
 impl<'a> Views<'a> {
-    /// Views of memory that was made for a plan.
+    /// Creates views of memory that was reserved for a plan.
     pub fn new(plan: &'a Plan, memory: &mut Memory) -> Self {
         Self {
             plan,
@@ -139,7 +139,7 @@ impl<'a> Views<'a> {
         }
     }
 
-    /// The maps of a place.
+    /// Returns the maps of a place.
     pub fn maps(&self, place: Place) -> Maps {
         let Place { buffer, channel, stride, channels, height, width } = place;
         let offset = self.plan.offsets[Buffers::index(buffer)] + channel;
@@ -148,7 +148,7 @@ impl<'a> Views<'a> {
         Maps { at, stride, channels, height, width }
     }
 
-    /// What a layer reads.
+    /// Returns the terms of a layer's input.
     pub fn terms(&self, sources: &Sources) -> Vec<Term> {
         let term = |summand: &crate::plan::Summand| Term {
             maps: self.maps(summand.place),
@@ -162,7 +162,7 @@ impl<'a> Views<'a> {
     }
 }
 
-/// The sum of terms, rectified or not.
+/// Returns the sum of terms, optionally rectified.
 pub const fn reads(terms: &[Term], relu: bool) -> Reads<'_> {
     Reads { terms, relu }
 }
@@ -182,12 +182,12 @@ impl<T> Shared<T> {
         Self(at)
     }
 
-    /// The pointer.
+    /// Returns the pointer.
     pub const fn get(self) -> *mut T {
         self.0
     }
 
-    /// The pointer some values further.
+    /// Returns the pointer advanced by `count` values.
     pub fn add(self, count: usize) -> *mut T {
         self.0.wrapping_add(count)
     }

@@ -1,4 +1,4 @@
-//! Runs plans: forward, loss, backward, on memory that is kept from step to step.
+//! Execution of plans: forward, loss, backward, on memory that is kept from step to step.
 
 mod convolution;
 mod loss;

@@ -1,4 +1,4 @@
-//! Batch normalisation's coefficients, from sums over the images in a fixed order.
+//! Coefficients of batch normalization, from sums over the images in a fixed order.
 
 use candle_core::Var;
 
@@ -7,7 +7,7 @@ use super::variables::{change_values, with_values};
 use crate::parameters::{EPSILON, LayerVariables, Parameters};
 use crate::plan::Part;
 
-/// Sums over the images of what each image's channels sum to: twice the part's channels an image.
+/// Sums both halves of the sums of each image over the images; `sums` has twice the channels for each image.
 fn totals(sums: &[f32], channels: usize, images: usize) -> (Vec<f64>, Vec<f64>) {
     let mut totals = vec![0.0; 2 * channels];
     for image in sums.chunks_exact(2 * channels).take(images) {
@@ -19,8 +19,9 @@ fn totals(sums: &[f32], channels: usize, images: usize) -> (Vec<f64>, Vec<f64>) 
     (totals, second)
 }
 
-/// Scale and offset that a part applies in training, from the sums of `z` and of its squares, and the new
-/// running statistics: `momentum` of this step's mean and unbiased variance, the rest of the old.
+/// Computes a part's scale and offset in training, from the sums of `z` and of its squares, and updates the
+/// running statistics: `momentum` times this step's mean and unbiased variance plus `1 - momentum` times the
+/// old ones.
 pub fn batch_statistics(
     memory: &mut Memory,
     parameters: &Parameters<'_>,
@@ -50,7 +51,7 @@ fn blend(running: &mut [f32], values: &[f64], factor: f64, momentum: f64) {
     }
 }
 
-/// Scale and offset that a part applies in evaluation, from the running statistics.
+/// Computes a part's scale and offset in evaluation, from the running statistics.
 pub fn running_statistics(
     memory: &mut Memory,
     parameters: &Parameters<'_>,
@@ -89,7 +90,7 @@ fn scale_and_offset(
     })?
 }
 
-/// Without normalisation: a scale of 1, and the bias if there is one.
+/// Sets the coefficients of a part without normalization: a scale of 1, and the bias, if any, as the offset.
 fn plain(
     memory: &mut Memory,
     parameters: &Parameters<'_>,
@@ -107,11 +108,12 @@ fn plain(
     Ok(())
 }
 
-/// The gradients of a part's normalisation or bias, and slope and constant of its values' gradient.
+/// Computes the gradients of a part's normalization or bias, and the slope and constant of its values'
+/// gradient.
 ///
-/// With g the gradient behind the normalisation, m the values of a channel, z^ = (z - mean) deviation:
-/// dbias = sum g, dweight = sum g z^, dz = scale (g - dbias / m - z^ dweight / m) (Ioffe and Szegedy,
-/// ICML 2015, section 3).
+/// With g the gradient of the normalization's output, m the number of values of a channel, and z^ = (z -
+/// mean) deviation: dbias = sum g, dweight = sum g z^, dz = scale (g - dbias / m - z^ dweight / m) (Ioffe and
+/// Szegedy, ICML 2015, section 3).
 pub fn batch_gradients(
     memory: &mut Memory,
     parameters: &Parameters<'_>,

@@ -1,4 +1,4 @@
-//! The executor: a plan's steps forward and backward.
+//! The executor, which runs a plan's steps forward and backward.
 
 use super::convolution::{self, Context, settle_parts, sum_maps, tasks};
 use super::loss::{Outcome, cross_entropy};
@@ -15,25 +15,25 @@ use crate::plan::{Buffers, GradientTarget, Place, Plan, Step, plan};
 use crate::simd::Level;
 use crate::thread_pool::ThreadPool;
 
-/// Trains and evaluates one model after another on the processor. Its memory and threads are kept from
-/// model to model.
+/// An executor of training and evaluation on the CPU, for one model at a time. It keeps its memory and
+/// threads from model to model.
 pub struct Executor {
     level: Level,
     pool: ThreadPool,
     memory: Memory,
     plan: Option<Plan>,
-    /// The places of the prepared network's variables, and a gradient for each of those.
+    /// The indices of the prepared network's variables, and below a gradient for each variable.
     layers: Vec<LayerVariables>,
     gradients: Vec<Vec<f32>>,
 }
 
 impl Executor {
-    /// Makes an executor of some threads, with the fastest instructions that there are.
+    /// Creates an executor with `threads` threads and the processor's fastest vector instructions.
     pub fn new(threads: usize) -> Self {
         Self::with_level(threads, Level::best())
     }
 
-    /// Makes an executor with some instructions, which the processor has.
+    /// Creates an executor with at most the given level of vector instructions.
     pub fn with_level(threads: usize, level: Level) -> Self {
         let level = level.min(Level::best());
         let pool = ThreadPool::new(threads);
@@ -47,10 +47,11 @@ impl Executor {
         }
     }
 
-    /// Lays out a model's training on at most `batch` images at a time.
+    /// Plans a model's training on at most `batch` images at a time, and reserves its memory.
     ///
     /// # Errors
-    /// The network cannot be trained.
+    /// [`KernelError::Network`] or [`KernelError::Activation`] if the network cannot be trained, or if its
+    /// parameters do not fit its layers.
     pub fn prepare(&mut self, parameters: Parameters<'_>, batch: usize) -> Result<(), KernelError> {
         let lanes = self.level.lanes();
         parameters.check()?;
@@ -92,7 +93,7 @@ impl Executor {
         Ok(())
     }
 
-    /// Bytes of memory that the executor holds.
+    /// Returns the bytes of feature maps, weights, gradients and scratch memory that the executor holds.
     pub fn bytes(&self) -> usize {
         let memory = &self.memory;
         let gradients: usize = self.gradients.iter().map(|g| size_of_val(g.as_slice())).sum();
@@ -104,7 +105,8 @@ impl Executor {
             + gradients
     }
 
-    /// Where the next batch's images go: images x rows x columns x channels.
+    /// Returns the memory of the next batch's images: images x rows x columns x channels. It is empty before
+    /// [`Executor::prepare`].
     pub fn images_mut(&mut self) -> &mut [f32] {
         let Some(plan) = &self.plan else { return &mut [] };
         let Place { buffer, channels, height, width, .. } = plan.images;
@@ -112,10 +114,10 @@ impl Executor {
         &mut self.memory.arena.values()[first..][..plan.batch * channels * height * width]
     }
 
-    /// Calls `write(image, values)` for the first images of the next batch, on all threads.
+    /// Calls `write(image, values)` for each of the first `images` images of the next batch, on all threads.
     ///
     /// # Panics
-    /// If there is no room for so many images.
+    /// If `images` is larger than the batch that was prepared.
     pub fn fill(&mut self, images: usize, write: &(dyn Fn(usize, &mut [f32]) + Sync)) {
         let Some(plan) = &self.plan else { return };
         assert!(images <= plan.batch, "{images} images in a batch of {}", plan.batch);
@@ -136,29 +138,31 @@ impl Executor {
         self.plan = None;
     }
 
-    /// The logits of the last batch: images x classes.
+    /// Returns the logits of the last batch: images x classes.
     pub fn logits(&mut self, images: usize) -> &[f32] {
         let Some(plan) = &self.plan else { return &[] };
         let first = plan.offsets[Buffers::index(plan.logits.buffer)];
         &self.memory.arena.values()[first..][..images * plan.logits.channels]
     }
 
-    /// The gradients of the model's variables after [`Executor::train`], in the variables' order and
-    /// layout; of those that are not learnt 0.
+    /// Returns the gradients of the model's variables after [`Executor::train`], in the variables' order and
+    /// layout; 0 for variables that are not trained.
     pub fn gradients(&self) -> &[Vec<f32>] {
         &self.gradients
     }
 
-    /// The pool of threads and the gradients, for an optimiser.
+    /// Returns the thread pool and the gradients, for an optimizer.
     pub fn optimise(&mut self) -> (&mut ThreadPool, &mut [Vec<f32>]) {
         (&mut self.pool, &mut self.gradients)
     }
 
-    /// A forward and a backward pass of the images at [`Executor::images_mut`], as many as there are labels:
-    /// leaves the gradients of the mean loss, and the running statistics moved by `momentum`.
+    /// Runs a forward and a backward pass on the first images of [`Executor::images_mut`], one for each
+    /// label. Sets [`Executor::gradients`] to those of the mean loss, and updates the running statistics with
+    /// weight `momentum` for this batch.
     ///
     /// # Errors
-    /// The model is not the prepared one, there are more labels than images, or one is out of range.
+    /// [`KernelError::Network`] if the model is not the prepared one, [`KernelError::Batch`] if there are no
+    /// labels or more than the prepared batch has images, [`KernelError::Label`] if a label is out of range.
     pub fn train(
         &mut self,
         parameters: Parameters<'_>,
@@ -169,7 +173,7 @@ impl Executor {
         self.run(parameters, labels, smoothing, Some(momentum))
     }
 
-    /// A forward pass with the running statistics.
+    /// Runs a forward pass with the running statistics.
     ///
     /// # Errors
     /// As [`Executor::train`].
@@ -279,7 +283,7 @@ fn prepare_weights(context: &mut Context<'_>, training: bool) -> Result<(), Kern
     Ok(())
 }
 
-/// From weights by channel, row and column to weights by row, column and channel.
+/// Reorders weights from (channel, row, column) to (row, column, channel).
 fn pixels_first(values: &[f32], from: &Place, to: &mut [f32]) {
     let (pixels, channels) = (from.height * from.width, from.channels);
     if pixels == 1 {
@@ -309,7 +313,7 @@ fn by_images(
     });
 }
 
-/// Writes a sum of terms.
+/// Stores a sum of terms.
 fn combine(context: &mut Context<'_>, terms: &[Term], relu: bool, to: Place) {
     let to = Views::new(context.plan, context.memory).maps(to);
     by_images(context, to.pixels(), |level, images| {

@@ -1,13 +1,13 @@
-//! Reading and writing Candle variables in place.
+//! In-place reads and writes of Candle variables.
 
 use std::cell::RefCell;
 
 use candle_core::{CpuStorage, InplaceOp1, Layout, Storage, Var};
 
-/// Calls back with a variable's values.
+/// Calls `read` with a variable's values, and returns its result.
 ///
 /// # Errors
-/// The variable is not f32 in the processor's memory.
+/// The variable is not contiguous f32 in CPU memory.
 pub fn with_values<T>(
     variable: &Var,
     read: impl FnOnce(&[f32]) -> T,
@@ -22,7 +22,7 @@ pub fn with_values<T>(
     Ok(read(&storage.as_slice::<f32>()?[first..end]))
 }
 
-/// Calls back with a variable's values to change.
+/// Calls `change` with a variable's values, to be changed in place.
 ///
 /// # Errors
 /// As [`with_values`].

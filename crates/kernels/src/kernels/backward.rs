@@ -10,28 +10,27 @@ use super::tile::{Block, Put, Row, Tap, row};
 use super::window::{Class, Window};
 use crate::simd::{Kernel, Simd};
 
-/// The output channels of a convolution that share a normalisation, and the gradient of what the layer
-/// gives.
+/// The output channels of a convolution that belong to one layer, and the gradient of the layer's output.
 ///
-/// With g the gradient `of` the layer, 0 where a rectifier was shut, the gradient of the convolution's
-/// output z is scale g + slope z + constant.
+/// With g the gradient `of` the layer's output, set to 0 where the rectifier's input is not positive, the
+/// gradient of the convolution's output z is scale g + slope z + constant.
 #[derive(Clone, Copy, Debug)]
 pub struct Part {
     /// The first channel within the convolution's output.
     pub channel: usize,
-    /// The gradient of what the layer gives.
+    /// The gradient of the layer's output.
     pub of: Maps,
     /// The convolution's output, the part's channels alone.
     pub z: Maps,
-    /// The scale of each channel, which the layer applied.
+    /// The scale of each channel, as in the forward pass.
     pub scale: *const f32,
-    /// The offset of each channel, which the layer applied.
+    /// The offset of each channel, as in the forward pass.
     pub offset: *const f32,
-    /// The slope and the constant of each channel; null without a normalisation, when both are 0.
+    /// The slope of each channel; null without normalization, when slope and constant are 0.
     pub slope: *const f32,
-    /// The constant; null as above.
+    /// The constant of each channel; null if `slope` is.
     pub constant: *const f32,
-    /// Whether the layer has a rectifier.
+    /// True if the layer has a rectifier.
     pub relu: bool,
 }
 
@@ -40,12 +39,12 @@ unsafe impl Send for Part {}
 // SAFETY: as for `Maps`.
 unsafe impl Sync for Part {}
 
-/// Where the input's gradient goes.
+/// The target of the input's gradient.
 #[derive(Clone, Copy, Debug)]
 pub struct Towards {
     /// The input's gradient.
     pub maps: Maps,
-    /// Whether it is added to what is there.
+    /// True to add the gradient to the values there, false to overwrite them.
     pub add: bool,
     /// The input before a rectifier, if the convolution has one on its input.
     pub positive: Option<Maps>,
@@ -61,17 +60,17 @@ pub struct Backward<'a> {
     pub tap_inputs: usize,
     /// The classes of input pixels, [`Window::classes`].
     pub classes: &'a [Class],
-    /// What the convolution read.
+    /// The input of the forward pass.
     pub reads: Reads<'a>,
-    /// Its output channels.
+    /// The output channels and their gradients.
     pub parts: &'a [Part],
-    /// How the weights for the input's gradient are packed.
+    /// The layout of the packed weights for the input's gradient.
     pub packing: Packing,
     /// The weights for the input's gradient.
     pub weights: *const f32,
-    /// Where the input's gradient goes, if it is wanted.
+    /// The target of the input's gradient; none if it is not needed.
     pub towards: Option<Towards>,
-    /// Where the weights' gradient of these images goes: taps x inputs x outputs, the outputs in whole
+    /// The weights' gradient of these images: taps x inputs x outputs, with the outputs padded to whole
     /// vectors.
     pub gradient: *mut f32,
     /// The images.
@@ -83,24 +82,24 @@ pub struct Backward<'a> {
 /// Weights up to this many bytes stay in the second-level cache from one image to the next.
 const SMALL_WEIGHTS: usize = 600_000;
 
-/// Images whose gradients pass a block of weights before the next block.
+/// Images whose gradients are multiplied with a block of weights before the next block.
 const TOGETHER: usize = 4;
 
-/// Values of input and gradient whose rows are worked on together, so that they stay in the
-/// first-level cache.
+/// Values of input and gradient whose rows are processed together, so that they stay in the first-level
+/// cache.
 const ROW_BLOCK: usize = 20_000;
 
 fn together(window: &Window) -> usize {
     if window.weights() * size_of::<f32>() > SMALL_WEIGHTS { TOGETHER } else { 1 }
 }
 
-/// Pixels of a matrix product that are worked on together.
+/// Returns the number of pixels of a matrix product that are processed together.
 fn points(window: &Window) -> usize {
     let fitting = 10_000 / (window.inputs + window.outputs);
     fitting.next_multiple_of(16).clamp(64, 512)
 }
 
-/// Values of scratch memory that the backward pass of a window needs.
+/// Returns the number of values of scratch memory that the backward pass of a window needs.
 pub fn scratch(window: &Window, lanes: usize) -> usize {
     if window.is_pointwise() {
         points(window) * (window.inputs + window.outputs.next_multiple_of(lanes))
@@ -222,7 +221,7 @@ impl Backward<'_> {
         }
     }
 
-    /// Adds an image's gradient of the weights.
+    /// Adds an image's gradient of the weights to the total.
     #[inline(always)]
     unsafe fn plane_weights<S: Simd>(&self, input: *const f32, output: *const f32) {
         let window = self.window;
@@ -248,7 +247,7 @@ impl Backward<'_> {
         }
     }
 
-    /// One block of channels of an image's gradient of the input.
+    /// Computes one block of channels of an image's gradient of the input.
     #[inline(always)]
     unsafe fn plane_inputs<S: Simd>(
         &self,
@@ -274,7 +273,8 @@ impl Backward<'_> {
         }
     }
 
-    /// One block of channels of the input's gradient for a row of pixels.
+    /// Computes one block of channels of the input's gradient for `count` pixels, which start at `pixel` and
+    /// are `apart` pixels apart.
     #[inline(always)]
     unsafe fn input_gradient<S: Simd>(
         &self,
@@ -401,13 +401,13 @@ unsafe fn part_block<S: Simd, const FULL: bool, const ADD: bool>(
     }
 }
 
-/// The sums that the gradients of a normalisation need: of g, and of g z, for each channel of an image.
+/// Sums that the gradients of a normalization need: of g, and of g z, for each channel of an image.
 pub struct Reduce<'a> {
-    /// The part; slope and constant are not used.
+    /// The part; its slope and constant are not used.
     pub part: &'a Part,
     /// The images.
     pub images: Range<usize>,
-    /// Where each image's sums go: twice the channels an image.
+    /// The sums of g and then of g z, image by image, so twice the channels for each image.
     pub sums: *mut f32,
 }
 

@@ -1,4 +1,4 @@
-//! Sums of terms written out, and gradients added up.
+//! Storing of sums of terms, and of the gradients of normalized channels.
 
 use std::ops::Range;
 
@@ -11,13 +11,13 @@ use crate::simd::{Kernel, Simd};
 pub struct Combine<'a> {
     /// The terms.
     pub reads: Reads<'a>,
-    /// Where the sum goes; it may be one of two plain terms.
+    /// The sum; it may be the memory of one of two plain terms.
     pub to: Maps,
     /// The images.
     pub images: Range<usize>,
 }
 
-/// Pixels that pass the terms before the next pixels.
+/// Pixels for which all terms are summed before the next pixels.
 const PIXELS: usize = 64;
 
 impl Kernel for Combine<'_> {
@@ -38,13 +38,13 @@ impl Kernel for Combine<'_> {
     }
 }
 
-/// Writes the gradient of a normalised part's input for some images.
+/// Writes the gradient of a normalized part's input for some images.
 pub struct Normalised<'a> {
     /// The part.
     pub part: &'a Part,
-    /// Where the gradient goes.
+    /// The gradient.
     pub to: Maps,
-    /// Whether it is added to what is there.
+    /// True to add the gradient to the values there, false to overwrite them.
     pub add: bool,
     /// The images.
     pub images: Range<usize>,

@@ -1,4 +1,4 @@
-//! Convolutions in which every channel sees itself alone.
+//! Depthwise convolutions, in which every output depends on its own channel alone.
 
 use std::ops::Range;
 
@@ -13,17 +13,17 @@ use crate::simd::{Kernel, Simd};
 pub struct Depthwise<'a> {
     /// The geometry.
     pub window: &'a Window,
-    /// What is read.
+    /// The input.
     pub reads: Reads<'a>,
     /// Taps x channels.
     pub weights: *const f32,
-    /// Where the output goes.
+    /// The output.
     pub to: Maps,
-    /// Where each image's sums go, as in a convolution's forward pass.
+    /// The sums of each image, as in [`Forward::sums`](super::Forward::sums); null if they are not needed.
     pub sums: *mut f32,
     /// The images.
     pub images: Range<usize>,
-    /// Values of the input plane.
+    /// Scratch memory for the values of the input plane.
     pub scratch: *mut f32,
 }
 
@@ -71,23 +71,23 @@ pub struct DepthwiseBackward<'a> {
     pub window: &'a Window,
     /// The classes of input pixels.
     pub classes: &'a [Class],
-    /// What was read.
+    /// The input of the forward pass.
     pub reads: Reads<'a>,
-    /// The output channels.
+    /// The output channels and their gradients.
     pub parts: &'a [Part],
     /// Taps x channels.
     pub weights: *const f32,
-    /// Where the input's gradient goes, if it is wanted.
+    /// The target of the input's gradient; none if it is not needed.
     pub towards: Option<Towards>,
-    /// Where the weights' gradient of these images goes: taps x channels.
+    /// The weights' gradient of these images: taps x channels.
     pub gradient: *mut f32,
     /// The images.
     pub images: Range<usize>,
-    /// Values of both planes.
+    /// [`scratch`] values.
     pub scratch: *mut f32,
 }
 
-/// Values of scratch memory that the backward pass needs.
+/// Returns the number of values of scratch memory that the backward pass needs.
 pub fn scratch(window: &Window, lanes: usize) -> usize {
     window.input_plane().values() + window.gradient_plane(lanes).values()
 }

@@ -1,4 +1,4 @@
-//! The forward pass of convolutions, with the sums that batch normalisation needs.
+//! The forward pass of convolutions, with the sums that batch normalization needs.
 
 use std::ops::Range;
 
@@ -17,16 +17,16 @@ pub struct Forward<'a> {
     pub taps: &'a [Tap],
     /// Inputs of a tap.
     pub tap_inputs: usize,
-    /// What the convolution reads.
+    /// The input.
     pub reads: Reads<'a>,
-    /// How the weights are packed.
+    /// The layout of the packed weights.
     pub packing: Packing,
     /// The packed weights.
     pub weights: *const f32,
-    /// Where the output goes.
+    /// The output.
     pub to: Maps,
-    /// Where the sums of each image's channels and of their squares go, image by image; null if
-    /// they are not needed.
+    /// The sums of the channels and then of their squares, image by image, so twice the channels for each
+    /// image; null if they are not needed.
     pub sums: *mut f32,
     /// The images.
     pub images: Range<usize>,
@@ -47,7 +47,7 @@ fn together(window: &Window) -> usize {
     if window.weights() * size_of::<f32>() > SMALL_WEIGHTS { TOGETHER } else { 1 }
 }
 
-/// Values of scratch memory that the forward pass of a window needs.
+/// Returns the number of values of scratch memory that the forward pass of a window needs.
 pub fn scratch(window: &Window) -> usize {
     if window.is_pointwise() {
         POINTS * window.inputs
@@ -220,11 +220,11 @@ unsafe fn sum_block<S: Simd, const FULL: bool>(
     }
 }
 
-/// Sums the channels of some images and their squares, for maps that no convolution of ours wrote.
+/// Sums the channels of some images and their squares, for maps whose writer has not summed them.
 pub struct SumMaps {
     /// The maps.
     pub maps: Maps,
-    /// Where each image's sums go.
+    /// The sums, laid out as in [`Forward::sums`].
     pub sums: *mut f32,
     /// The images.
     pub images: Range<usize>,
@@ -243,7 +243,7 @@ impl Kernel for SumMaps {
     }
 }
 
-/// Gathers an image into the inside of a plane.
+/// Gathers an image into a plane, and leaves the zeros around it unchanged.
 ///
 /// # Safety
 /// The image is within what is read, `to` holds the plane, the processor has `S`.

@@ -1,4 +1,4 @@
-//! Reading the sum of terms into place.
+//! Gathering of the values of a sum of terms.
 
 use super::maps::{Reads, Term};
 use crate::simd::Simd;
@@ -34,7 +34,7 @@ pub unsafe fn gather<S: Simd>(
     }
 }
 
-/// A term at a block of channels: where its pixels lie, scale and offset, the stride.
+/// A term at a block of channels: its first pixel, stride, scale and offset.
 struct At<S: Simd> {
     from: *const f32,
     stride: usize,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::gather::{load, store};
 use crate::simd::{Kernel, Simd};
 
-/// Rows of a batch: `inputs` consecutive values an image.
+/// Rows of a batch: `values` consecutive values for each image.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows {
     /// The first value.
@@ -29,9 +29,9 @@ impl Rows {
 
 /// Outputs of some images: weights times inputs, plus the bias.
 pub struct Linear {
-    /// What is read.
+    /// The inputs.
     pub from: Rows,
-    /// Where the outputs go.
+    /// The outputs.
     pub to: Rows,
     /// Outputs x inputs.
     pub weights: *const f32,
@@ -86,13 +86,13 @@ unsafe fn dot<S: Simd>(a: *const f32, b: *const f32, count: usize) -> f32 {
 /// Gradients of a fully connected layer: of the inputs for some images, or of the weights and the bias
 /// for some outputs.
 pub struct LinearBackward {
-    /// What was read.
+    /// The inputs of the forward pass.
     pub from: Rows,
     /// The outputs' gradients.
     pub gradient: Rows,
     /// Outputs x inputs.
     pub weights: *const f32,
-    /// What is computed.
+    /// The gradient to compute.
     pub of: LinearGradient,
 }
 
@@ -100,9 +100,9 @@ pub struct LinearBackward {
 pub enum LinearGradient {
     /// Of the inputs.
     Inputs {
-        /// Where it goes.
+        /// The gradient.
         to: Rows,
-        /// Whether it is added to what is there.
+        /// True to add the gradient to the values there, false to overwrite them.
         add: bool,
         /// The images.
         images: Range<usize>,

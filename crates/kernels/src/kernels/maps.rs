@@ -1,9 +1,9 @@
-//! Where feature maps lie in memory, and what a layer reads.
+//! Views of feature maps in memory, and of the input of a layer.
 
 /// The feature maps of a batch: images one after another, pixels row by row, channels innermost.
 ///
-/// Kernels read and write `channels` values of each pixel and leave the rest of the stride alone, so
-/// that a slice of channels is maps too.
+/// Kernels read and write `channels` values of each pixel and ignore the rest of the stride, so a slice of
+/// the channels is a `Maps` too.
 #[derive(Clone, Copy, Debug)]
 pub struct Maps {
     /// The first channel of the first pixel of the first image.
@@ -24,12 +24,12 @@ unsafe impl Send for Maps {}
 unsafe impl Sync for Maps {}
 
 impl Maps {
-    /// Pixels of an image.
+    /// Returns the number of pixels of an image.
     pub const fn pixels(&self) -> usize {
         self.height * self.width
     }
 
-    /// The first value of an image.
+    /// Returns a pointer to the first value of an image.
     ///
     /// # Safety
     /// The image is within the maps' memory.
@@ -40,15 +40,15 @@ impl Maps {
     }
 }
 
-/// A summand of what a layer reads: maps, or the normalised and rectified maps of a convolution,
-/// max(0, scale z + offset), which are computed where they are read instead of being stored.
+/// A summand of a layer's input: stored maps, or the normalized and rectified maps of a convolution, max(0,
+/// scale z + offset), which are computed while they are read instead of being stored.
 #[derive(Clone, Copy, Debug)]
 pub struct Term {
     /// The stored values.
     pub maps: Maps,
     /// Scale and offset of each channel.
     pub affine: Option<(*const f32, *const f32)>,
-    /// Whether negative values become 0 (after the affine map).
+    /// True if negative values become 0, after the affine map.
     pub relu: bool,
 }
 
@@ -58,28 +58,28 @@ unsafe impl Send for Term {}
 unsafe impl Sync for Term {}
 
 impl Term {
-    /// Maps as they are.
+    /// Returns a term that is the maps as stored.
     pub const fn plain(maps: Maps) -> Self {
         Self { maps, affine: None, relu: false }
     }
 
-    /// Whether the stored values are the term's.
+    /// Returns true if the term's values are the stored ones.
     pub const fn is_plain(&self) -> bool {
         self.affine.is_none() && !self.relu
     }
 }
 
-/// A sum of terms, rectified or not.
+/// A sum of terms, optionally rectified.
 #[derive(Clone, Copy, Debug)]
 pub struct Reads<'a> {
-    /// The summands; none are 0.
+    /// The summands; an empty sum is 0.
     pub terms: &'a [Term],
-    /// Whether negative sums become 0.
+    /// True if negative sums become 0.
     pub relu: bool,
 }
 
 impl Reads<'_> {
-    /// The maps that hold the values as they are, if there are such.
+    /// Returns the maps that hold the values of the sum, if it is a single stored term.
     pub fn stored(&self) -> Option<Maps> {
         match self.terms {
             [term] if term.is_plain() && !self.relu => Some(term.maps),

@@ -1,7 +1,7 @@
-//! Kernels of training on the processor: NHWC, f32, forward and backward.
+//! Training kernels for the CPU: NHWC, f32, forward and backward.
 //!
-//! They work on raw memory that a plan has laid out, and are the only place, with [`super::simd`], that
-//! does. Each kernel says what it needs; the executor sees to it.
+//! They work on raw memory that a plan has laid out. Each kernel documents its requirements, which the
+//! executor meets.
 
 #![expect(
     clippy::needless_range_loop,

@@ -1,6 +1,6 @@
 //! Weights in the order in which the inner loops read them.
 
-/// How weights are packed: blocks of up to two vectors of output channels, each taps x inputs x block,
+/// The layout of packed weights: blocks of up to two vectors of output channels, each taps x inputs x block,
 /// padded with zeros to whole vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packing {
@@ -19,26 +19,26 @@ pub struct Packing {
 pub struct Span {
     /// The first channel.
     pub channel: usize,
-    /// How many.
+    /// The number of channels.
     pub channels: usize,
-    /// How many with the padding.
+    /// The number of channels with the padding to whole vectors.
     pub width: usize,
-    /// Where the block's weights begin.
+    /// The offset of the block's weights.
     pub at: usize,
 }
 
 impl Packing {
-    /// Values of the packed weights.
+    /// Returns the number of values of the packed weights.
     pub const fn values(&self) -> usize {
         self.taps * self.inputs * self.outputs.next_multiple_of(self.lanes)
     }
 
-    /// The number of blocks.
+    /// Returns the number of blocks.
     pub const fn count(&self) -> usize {
         self.outputs.div_ceil(2 * self.lanes)
     }
 
-    /// A block.
+    /// Returns the block with an index.
     pub fn span(&self, index: usize) -> Span {
         let channel = index * 2 * self.lanes;
         let channels = (self.outputs - channel).min(2 * self.lanes);

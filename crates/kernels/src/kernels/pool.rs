@@ -7,18 +7,18 @@ use super::maps::Maps;
 use crate::simd::{Kernel, Simd};
 use tandem_network::Window;
 
-/// What a pooling takes of its window; values around the image never count.
+/// The kind of a pooling; padding never counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pooling {
-    /// The largest; of equals the first, row by row.
+    /// The maximum of the window; of equal values the first, row by row.
     Maximum,
-    /// The mean.
+    /// The mean of the window.
     Average,
 }
 
 /// Pools some images.
 pub struct Pool {
-    /// What is taken.
+    /// The kind of pooling.
     pub pooling: Pooling,
     /// The window.
     pub window: Window,
@@ -26,8 +26,8 @@ pub struct Pool {
     pub from: Maps,
     /// The output.
     pub to: Maps,
-    /// Where the position of each maximum in its window goes, a byte for each output, images one after
-    /// another.
+    /// The position of each maximum in its window, a byte for each output, images one after another; null if
+    /// it is not needed.
     pub chosen: *mut u8,
     /// The images.
     pub images: Range<usize>,
@@ -35,7 +35,7 @@ pub struct Pool {
 
 /// The gradient of a pooling's input for some images.
 pub struct PoolBackward {
-    /// What was taken.
+    /// The kind of pooling.
     pub pooling: Pooling,
     /// The window.
     pub window: Window,
@@ -43,16 +43,16 @@ pub struct PoolBackward {
     pub from: Maps,
     /// The input's gradient.
     pub to: Maps,
-    /// Whether it is added to what is there.
+    /// True to add the gradient to the values there, false to overwrite them.
     pub add: bool,
-    /// The positions of the maxima.
+    /// The positions of the maxima, as written by [`Pool`].
     pub chosen: *const u8,
     /// The images.
     pub images: Range<usize>,
 }
 
-/// The first position of a window along one side and the one behind the last, cut to the image, and the
-/// tap of the first.
+/// Returns the first position of a window along one dimension and the one after the last, clipped to the
+/// image, and the tap of the first.
 #[inline(always)]
 fn span(window: &Window, output: usize, size: usize) -> (usize, usize, usize) {
     let start = output * window.stride;
@@ -61,7 +61,7 @@ fn span(window: &Window, output: usize, size: usize) -> (usize, usize, usize) {
     (first, last, first + window.padding - start)
 }
 
-/// The outputs along one side whose windows hold an input, and the input's tap in the first.
+/// Returns the first output along one dimension whose window contains an input, and the one after the last.
 #[inline(always)]
 fn holders(window: &Window, input: usize, outputs: usize) -> (usize, usize) {
     let at = input + window.padding;
@@ -218,15 +218,15 @@ impl PoolBackward {
     }
 }
 
-/// Averages whole images, or spreads such averages' gradients.
+/// Averages whole images, or spreads the gradients of such averages.
 pub struct Global {
-    /// The feature maps: what is averaged, or where the gradient goes.
+    /// The feature maps to average, or the target of their gradient.
     pub maps: Maps,
-    /// One pixel an image: where the average goes, or its gradient.
+    /// The averages, or their gradients: one pixel for each image.
     pub mean: Maps,
-    /// Whether the gradient is spread.
+    /// True to spread the gradient, false to average.
     pub backward: bool,
-    /// Whether it is added to what is there.
+    /// True to add the gradient to the values there, false to overwrite them.
     pub add: bool,
     /// The images.
     pub images: Range<usize>,

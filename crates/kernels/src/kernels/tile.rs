@@ -3,23 +3,22 @@
 use super::gather::{load, store};
 use crate::simd::Simd;
 
-/// One position of a convolution's window: where its input lies from the pixel's, and which of the
-/// packed weights are its own.
+/// One position of a convolution's window: the places of its input and of its weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tap {
-    /// Values from the input pixel of the output pixel, in units of the gathered image.
+    /// The offset of the input from the start of an output pixel's window, in values of the gathered image.
     pub from: usize,
-    /// Index of the tap in the packed weights.
+    /// The index of the tap in the packed weights.
     pub weights: usize,
 }
 
-/// What happens to a tile's sums.
+/// The way in which a tile's sums are written.
 #[derive(Clone, Copy, Debug)]
 pub struct Put {
-    /// Whether they are added to what is there.
+    /// True to add the sums to the values there, false to overwrite them.
     pub add: bool,
-    /// Where this is not null: sums count only where the value here is positive. It is laid out
-    /// like the output, with a stride of its own.
+    /// Null, or values laid out like the output, with stride `positive_step`: sums count as 0 unless the
+    /// value here is positive.
     pub positive: *const f32,
     /// The stride of `positive`.
     pub positive_step: usize,
@@ -36,9 +35,9 @@ pub struct Row {
     pub to: *mut f32,
     /// Values from an output pixel to the next.
     pub to_step: usize,
-    /// How many pixels.
+    /// The number of pixels.
     pub pixels: usize,
-    /// What happens to the sums.
+    /// The way in which the sums are written.
     pub put: Put,
 }
 
@@ -53,14 +52,14 @@ pub struct Block<'a> {
     pub weights: *const f32,
     /// The block's first channel.
     pub channel: usize,
-    /// Its channels.
+    /// The number of channels.
     pub channels: usize,
 }
 
 /// Computes a block of channels for a row of pixels.
 ///
 /// # Safety
-/// All that the row and the block speak of is readable and writable; the processor has `S`.
+/// The memory of the row and the block is readable, and the row's output writable; the processor has `S`.
 #[inline(always)]
 pub unsafe fn row<S: Simd>(row: &Row, block: &Block<'_>) {
     // SAFETY: the caller's; pixels stay below `row.pixels`.
@@ -155,8 +154,8 @@ unsafe fn tile<S: Simd, const N: usize, const P: usize>(
     }
 }
 
-/// Writes the first lanes of a sum, or adds them to what is there; where `positive` is not null, they count
-/// only where its values are positive.
+/// Writes the first lanes of a sum, or adds them to the values there; if `positive` is not null, lanes count
+/// as 0 unless its values are positive.
 ///
 /// # Safety
 /// The lanes are readable and writable; the processor has `S`.

@@ -21,67 +21,69 @@ pub struct Window {
     pub outputs: usize,
 }
 
-/// Steps between rows and pixels of an image in scratch memory.
+/// The layout of an image in scratch memory, with zeros around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plane {
-    /// Rows, with those around.
+    /// Rows, with the zeros above and below.
     pub rows: usize,
-    /// Pixels of a row, with those around.
+    /// Pixels of a row, with the zeros left and right.
     pub columns: usize,
     /// Values from a pixel to the next.
     pub step: usize,
-    /// Rows above the image.
+    /// Rows of zeros above the image.
     pub above: usize,
-    /// Columns left of it.
+    /// Columns of zeros left of the image.
     pub left: usize,
 }
 
 impl Plane {
-    /// Values of the plane.
+    /// Returns the number of values of the plane.
     pub const fn values(&self) -> usize {
         self.rows * self.columns * self.step
     }
 
-    /// Values from a row to the next.
+    /// Returns the number of values from a row to the next.
     pub const fn row(&self) -> usize {
         self.columns * self.step
     }
 
-    /// Where a pixel of the image begins.
+    /// Returns the offset of a pixel of the image.
     pub const fn at(&self, y: usize, x: usize) -> usize {
         ((y + self.above) * self.columns + x + self.left) * self.step
     }
 }
 
-/// The input pixels whose rows and columns leave the same remainders by the stride: they see the same
-/// taps of the kernel.
+/// The input pixels whose rows and columns have the same remainders modulo the stride: the same taps of the
+/// kernel apply to them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Class {
     /// The first row and column.
     pub first: (usize, usize),
-    /// Rows and columns of such pixels.
+    /// The numbers of rows and columns of such pixels.
     pub size: (usize, usize),
-    /// The taps, from the gradient's pixel (row j, column i of the class) on.
+    /// The taps. Their offsets are from the pixel of [`Window::gradient_plane`] at row j and column i, for
+    /// the input pixel at row j and column i of the class.
     pub taps: Vec<Tap>,
 }
 
-/// Steps of a power of two of 512 bytes and more fall on few sets of the cache.
+/// Lengthens a step that is a multiple of 512 bytes by a cache line, since such steps fall on few sets of the
+/// cache.
 const fn skewed(step: usize) -> usize {
     if step.is_multiple_of(128) { step + 16 } else { step }
 }
 
 impl Window {
-    /// Whether the convolution treats each pixel by itself, as a matrix product.
+    /// Returns true if each output depends on a single pixel, as in a matrix product.
     pub const fn is_pointwise(&self) -> bool {
         self.kernel == 1 && self.stride == 1 && self.padding == 0
     }
 
-    /// Weights of the kernel.
+    /// Returns the number of weights of the kernel.
     pub const fn weights(&self) -> usize {
         self.kernel * self.kernel * self.inputs * self.outputs
     }
 
-    /// The padded input.
+    /// Returns the layout of the padded input.
     pub const fn input_plane(&self) -> Plane {
         Plane {
             rows: self.input.0 + 2 * self.padding,
@@ -92,8 +94,8 @@ impl Window {
         }
     }
 
-    /// Taps of the forward pass, by the padded input's pixel, and the inputs of each: where the input
-    /// is dense, all columns of a kernel's row are one tap.
+    /// Returns the taps of the forward pass in the padded input, and the number of inputs of each. If the
+    /// input is dense, all columns of a row of the kernel are one tap.
     pub fn taps(&self) -> (Vec<Tap>, usize) {
         let plane = self.input_plane();
         if plane.step == self.inputs {
@@ -108,7 +110,8 @@ impl Window {
         }
     }
 
-    /// How far before (negative) and behind an output pixel the gradient of an input pixel reaches.
+    /// Returns the furthest output pixels that an input pixel's gradient depends on, before (negative) and
+    /// after its own, in one dimension.
     fn reach(&self) -> (isize, isize) {
         let mut reach = (0, 0);
         for remainder in 0..self.stride {
@@ -121,15 +124,16 @@ impl Window {
         reach
     }
 
-    /// From input row (or column) `remainder + j stride`, tap `tap` leads to output `j + back`.
+    /// Returns the `b` for which input row (or column) `remainder + j stride` contributes to output `j + b`
+    /// through tap `tap`; `None` if it contributes to none.
     fn back(&self, remainder: usize, tap: usize) -> Option<isize> {
         let distance = (remainder + self.padding) as isize - tap as isize;
         let stride = self.stride as isize;
         (distance.rem_euclid(stride) == 0).then(|| distance.div_euclid(stride))
     }
 
-    /// The output's gradient with the zeros that the input's gradient reaches into; a pixel's
-    /// channels fill whole vectors.
+    /// Returns the layout of the output's gradient, with the zeros that the input's gradient reads; the
+    /// channels of a pixel fill whole vectors.
     pub fn gradient_plane(&self, lanes: usize) -> Plane {
         let (before, behind) = self.reach();
         let before = before.unsigned_abs();
@@ -146,7 +150,7 @@ impl Window {
         }
     }
 
-    /// The classes of input pixels.
+    /// Returns the classes of input pixels.
     pub fn classes(&self, lanes: usize) -> Vec<Class> {
         let plane = self.gradient_plane(lanes);
         let (h, w) = self.input;

@@ -19,11 +19,12 @@ use crate::simd::{Kernel, Simd};
 /// Positions of a transformed tile.
 pub const POSITIONS: usize = 16;
 
-/// Tiles that are transformed before they are multiplied: enough that weights from the third-level cache
-/// are used often, few enough that the tiles stay in the second.
+/// Tiles that are transformed before they are multiplied: enough to reuse weights from the third-level cache
+/// often, and few enough to stay in the second-level cache.
 const TILES: usize = 64;
 
-/// Whether the transforms pay: they cost as much as some twenty channels' products.
+/// Returns true if the algorithm applies and has enough channels to be faster: the transforms cost about as
+/// much as the products of twenty channels.
 pub const fn pays(window: &Window) -> bool {
     window.kernel == 3
         && window.stride == 1
@@ -67,7 +68,7 @@ const fn position(channels: usize) -> usize {
     TILES * channels + 16
 }
 
-/// Values of scratch memory that a pass needs.
+/// Returns the number of values of scratch memory that a pass needs.
 pub fn scratch(window: &Window, lanes: usize) -> usize {
     let (inputs, outputs) =
         (window.inputs.next_multiple_of(lanes), window.outputs.next_multiple_of(lanes));
@@ -79,19 +80,19 @@ pub fn scratch(window: &Window, lanes: usize) -> usize {
     together * planes + 2 * POSITIONS * (position(inputs) + position(outputs))
 }
 
-/// Weights of the transformed kernel: for each position a packed matrix.
+/// Returns the number of values of the transformed weights: for each position, a packed matrix.
 pub const fn values(packing: &Packing) -> usize {
     POSITIONS * packing.values()
 }
 
-/// Outputs of a block at most.
+/// The maximum number of outputs of a block.
 const WIDEST: usize = 32;
 
-/// Packs a block of transformed weights: `kernel(output, input)` gives the first of a kernel's nine taps.
-/// The taps are taken from the last to the first where `turned`.
+/// Packs a block of transformed weights. `kernel(output, input)` returns a slice that begins with the nine
+/// taps of a kernel; `turned` reverses their order.
 ///
 /// # Safety
-/// `to` holds [`values`] values, and nobody else writes the block.
+/// `to` holds [`values`] values, and no other thread writes the block.
 pub unsafe fn pack<'w>(
     packing: &Packing,
     block: usize,
@@ -211,7 +212,7 @@ unsafe fn gradient_transform<S: Simd>(
     }
 }
 
-/// Where a tile's outputs go.
+/// The target of a tile's outputs.
 #[derive(Clone, Copy)]
 struct Outputs {
     to: Maps,
@@ -267,7 +268,7 @@ unsafe fn output_transform<S: Simd>(
     }
 }
 
-/// Calls back with the tiles of gathered planes: the index in the chunk, the slot, row and column.
+/// Calls back for each tile of gathered planes with its index in the chunk, its slot, row and column.
 #[inline(always)]
 fn tiles(layout: &Layout, chunk: Range<usize>, mut each: impl FnMut(usize, usize, usize, usize)) {
     for (index, tile) in chunk.enumerate() {
@@ -309,15 +310,15 @@ unsafe fn multiply<S: Simd>(
 pub struct WinogradForward<'a> {
     /// The geometry.
     pub window: &'a Window,
-    /// What is read.
+    /// The input.
     pub reads: Reads<'a>,
-    /// How each position's weights are packed.
+    /// The layout of the packed weights of each position.
     pub packing: Packing,
     /// The transformed weights.
     pub weights: *const f32,
-    /// Where the output goes.
+    /// The output.
     pub to: Maps,
-    /// Where each image's sums go, or null.
+    /// The sums of each image, as in [`Forward::sums`](super::Forward::sums); null if they are not needed.
     pub sums: *mut f32,
     /// The images.
     pub images: Range<usize>,
@@ -417,21 +418,21 @@ unsafe fn read<S: Simd>(
     }
 }
 
-/// Both gradients for some images.
+/// The gradients of the input and of the weights for some images.
 pub struct WinogradBackward<'a> {
     /// The geometry.
     pub window: &'a Window,
-    /// What the convolution read.
+    /// The input of the forward pass.
     pub reads: Reads<'a>,
-    /// Its output channels.
+    /// The output channels and their gradients.
     pub parts: &'a [Part],
-    /// How each position's weights for the input's gradient are packed.
+    /// The layout of the packed weights of each position, for the input's gradient.
     pub packing: Packing,
     /// The transformed weights for the input's gradient.
     pub weights: *const f32,
-    /// Where the input's gradient goes, if it is wanted.
+    /// The target of the input's gradient; none if it is not needed.
     pub towards: Option<Towards>,
-    /// Where the gradient of the transformed weights goes: positions x inputs x outputs, the outputs in
+    /// The gradient of the transformed weights: positions x inputs x outputs, with the outputs padded to
     /// whole vectors.
     pub gradient: *mut f32,
     /// The images.

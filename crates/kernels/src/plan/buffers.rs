@@ -1,4 +1,4 @@
-//! Memory of a step of training, laid out before it runs.
+//! The memory of a training step, laid out before it runs.
 
 /// A piece of memory that a plan lays out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -13,7 +13,7 @@ pub struct Place {
     pub channel: usize,
     /// Values from a pixel to the next.
     pub stride: usize,
-    /// Values of a pixel that are meant.
+    /// Values of a pixel that belong to the maps.
     pub channels: usize,
     /// Rows.
     pub height: usize,
@@ -22,39 +22,39 @@ pub struct Place {
 }
 
 impl Place {
-    /// Some of the channels.
+    /// Returns the place of `channels` of the channels, the first of which is `channel`.
     pub const fn slice(self, channel: usize, channels: usize) -> Self {
         Self { channel: self.channel + channel, channels, ..self }
     }
 }
 
-/// Buffers with the times at which they are in use.
+/// Buffers, each with the first and the last time of its use.
 #[derive(Clone, Debug, Default)]
 pub struct Buffers {
     sizes: Vec<usize>,
     lives: Vec<Option<(usize, usize)>>,
 }
 
-/// Values of a cache line.
+/// f32 values of a cache line.
 const LINE: usize = 16;
 
 impl Buffers {
-    /// Adds a buffer of some values.
+    /// Adds a buffer of `values` f32 values.
     pub fn add(&mut self, values: usize) -> BufferId {
         self.sizes.push(values);
         self.lives.push(None);
         BufferId(self.sizes.len() - 1)
     }
 
-    /// Says that a buffer is in use at a time.
+    /// Marks a buffer as in use at a time, and at all times between this and its other uses.
     pub fn touch(&mut self, buffer: BufferId, time: usize) {
         let life = &mut self.lives[buffer.0];
         let (first, last) = life.unwrap_or((time, time));
         *life = Some((first.min(time), last.max(time)));
     }
 
-    /// Gives every buffer an offset, such that buffers in use at the same time do not overlap; returns
-    /// the offsets and the size of all. Buffers that are never in use lie at 0.
+    /// Assigns an offset to every buffer, such that buffers in use at the same time do not overlap; returns
+    /// the offsets and the total size, in f32 values. Buffers that are never in use have offset 0.
     pub fn lay_out(&self) -> (Vec<usize>, usize) {
         let mut order: Vec<usize> = (0..self.sizes.len()).collect();
         order.sort_by_key(|&index| (std::cmp::Reverse(self.sizes[index]), index));
@@ -85,13 +85,13 @@ impl Buffers {
         (offsets, total)
     }
 
-    /// A buffer's size in whole cache lines, and a few more that differ from buffer to buffer: arrays
-    /// that are read together and lie a multiple of 4 KB apart hinder each other.
+    /// Returns a buffer's size in whole cache lines, plus a few lines that differ from buffer to buffer:
+    /// arrays that are read together are slower if they are a multiple of 4 KB apart.
     fn room(&self, index: usize) -> usize {
         self.sizes[index].next_multiple_of(LINE) + (1 + index * 5 % 13) * LINE
     }
 
-    /// The index of a buffer's offset.
+    /// Returns the index of a buffer's offset in the result of [`Buffers::lay_out`].
     pub const fn index(buffer: BufferId) -> usize {
         buffer.0
     }

@@ -1,8 +1,8 @@
-//! From a network to a plan.
+//! Compilation of a network into a plan.
 //!
-//! Sums and normalised convolutions are not written out where their readers can compute them on the
-//! way; convolutions of one shape that read the same become one; what a concatenation collects is
-//! written into place; gradients that only pass through a sum are never copied.
+//! Sums and normalized convolutions are not stored where their readers can compute them while reading;
+//! convolutions of the same geometry and input are fused into one; a concatenation's inputs are written
+//! directly into its output; gradients that only pass through a sum are never copied.
 
 use std::collections::HashMap;
 
@@ -13,34 +13,34 @@ use crate::error::KernelError;
 use crate::kernels::{Packing, Pooling, Window, winograd_pays, winograd_values};
 use tandem_network::{Activation, Layer, Network, Operation, Shape, Window as LayerWindow};
 
-/// A training step laid out.
+/// The plan of a training step: its steps and the layout of its memory.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The steps of the forward pass.
     pub steps: Vec<Step>,
-    /// Where buffers begin in the arena.
+    /// The offset of each buffer in the arena, in f32 values.
     pub offsets: Vec<usize>,
-    /// Values of the arena.
+    /// The size of the arena, in f32 values.
     pub arena: usize,
-    /// Images at most.
+    /// The maximum number of images of a batch.
     pub batch: usize,
-    /// The images.
+    /// The place of the input images.
     pub images: Place,
-    /// The logits.
+    /// The place of the logits.
     pub logits: Place,
-    /// Their gradient.
+    /// The place of the logits' gradient.
     pub gradient: Place,
-    /// Coefficients of normalised channels.
+    /// The number of coefficients of normalized channels.
     pub coefficients: usize,
-    /// Values of packed weights.
+    /// The size of the weights, unpacked and packed, in f32 values.
     pub weights: usize,
 }
 
-/// Lays out the training of a network on at most `batch` images at a time.
+/// Plans the training of a network on at most `batch` images at a time, with vectors of `lanes` values.
 ///
 /// # Errors
-/// A layer's activation is none that the kernels compute; the network's output does not depend on anything
-/// that can be learnt, or has more than one pixel.
+/// [`KernelError::Activation`] if the kernels do not compute a layer's activation; [`KernelError::Network`]
+/// if the network's output does not depend on any trainable parameter or has more than one pixel.
 pub fn plan(network: &Network, batch: usize, lanes: usize) -> Result<Plan, KernelError> {
     check_activations(network)?;
     let mut builder = Builder::new(network, batch, lanes)?;
@@ -54,24 +54,25 @@ struct Builder<'a> {
     layers: &'a [Layer],
     batch: usize,
     lanes: usize,
-    /// For each layer the layers that read it and matter.
+    /// For each layer, the live layers that read it.
     readers: Vec<Vec<usize>>,
     live: Vec<bool>,
     learns: Vec<bool>,
     buffers: Buffers,
-    /// Where each layer's values are or go, once that is settled.
+    /// The place of each layer's values, once it is assigned.
     places: Vec<Option<Place>>,
     terms: Vec<Vec<Summand>>,
-    /// The convolutions that are computed with a layer, itself first; empty for those computed earlier.
+    /// For each convolution, those that are fused with it, itself first; empty if it is fused with an earlier
+    /// one.
     together: Vec<Vec<usize>>,
     steps: Vec<Step>,
-    /// For each step the layers whose gradient it takes in and those that it adds to.
+    /// For each step, the layers whose gradients it reads in the backward pass.
     reads_of: Vec<Vec<usize>>,
     coefficients: usize,
     weights: usize,
 }
 
-/// The layers whose values a layer's depend on.
+/// Returns the layers that a layer's values depend on; none for zeros.
 fn inputs(layer: &Layer) -> impl Iterator<Item = usize> + '_ {
     let none = layer.operation == Operation::Zero;
     layer.inputs.iter().filter(move |_| !none).map(|id| id.index())
@@ -133,8 +134,8 @@ impl<'a> Builder<'a> {
         Place { buffer, channel: 0, stride: channels, channels, height, width }
     }
 
-    /// Where a layer's values go when they are written out: into a concatenation that collects them, or a
-    /// buffer of their own.
+    /// Returns the place for a layer's stored values: a slice of a concatenation that reads them, or a new
+    /// buffer if there is none or if a linear layer reads them too.
     fn place(&mut self, index: usize) -> Place {
         if let Some(place) = self.places[index] {
             return place;
@@ -157,7 +158,8 @@ impl<'a> Builder<'a> {
         place
     }
 
-    /// The channels that a concatenation's input takes in it, the first time.
+    /// Returns the first channel and the number of channels of an input in a concatenation, at its first
+    /// occurrence.
     fn channels_in(&self, concatenation: usize, input: usize) -> (usize, usize) {
         let before = inputs(&self.layers[concatenation]).take_while(|&other| other != input);
         let channel = before.map(|other| self.layers[other].output.channels).sum();
@@ -169,7 +171,8 @@ impl<'a> Builder<'a> {
         self.reads_of.push(reads_of);
     }
 
-    /// Whether some reader needs a layer's values written out, or computing them again would cost more.
+    /// Returns true if some reader needs a layer's values stored, or if computing them in each reader costs
+    /// more.
     fn is_stored(&self, index: usize) -> bool {
         let readers = &self.readers[index];
         let needs = |&reader: &usize| match self.layers[reader].operation {
@@ -188,7 +191,7 @@ impl<'a> Builder<'a> {
             || terms > 2
     }
 
-    /// Steps that read a layer; convolutions that are computed as one count as one.
+    /// Counts the steps that read a layer; fused convolutions count once.
     fn reading_steps(&self, index: usize) -> usize {
         let computed = |&&reader: &&usize| match self.layers[reader].operation {
             Operation::Convolution(_) => !self.together[reader].is_empty(),
@@ -197,7 +200,7 @@ impl<'a> Builder<'a> {
         self.readers[index].iter().filter(computed).count()
     }
 
-    /// Adds a layer's steps.
+    /// Adds the steps of a layer.
     fn add(&mut self, index: usize) {
         let layer = &self.layers[index];
         let read: Vec<usize> = inputs(layer).collect();
@@ -295,7 +298,7 @@ impl<'a> Builder<'a> {
         self.terms[index] = vec![plain(to)];
     }
 
-    /// Where a layer's values are, written out if they are not.
+    /// Returns the place of a layer's stored values; adds a step that stores them if none does.
     fn stored(&mut self, index: usize) -> Place {
         if !matches!(self.terms[index].as_slice(), [one] if one.affine.is_none() && !one.relu) {
             self.write_out(index);
@@ -315,7 +318,7 @@ impl<'a> Builder<'a> {
         first
     }
 
-    /// Adds the convolutions that are computed with a layer, as one.
+    /// Adds a step for the convolutions that are fused with a layer.
     fn add_convolutions(&mut self, index: usize) {
         let members = self.together[index].clone();
         let layer = &self.layers[index];
@@ -395,7 +398,7 @@ impl<'a> Builder<'a> {
         self.push(Step::Convolution(Box::new(convolution)), members);
     }
 
-    /// Settles gradients and lifetimes.
+    /// Assigns gradients and lifetimes, and lays out the memory.
     fn finish(mut self) -> Result<Plan, KernelError> {
         let gradients = self.gradients();
         let mut steps = std::mem::take(&mut self.steps);
@@ -554,7 +557,8 @@ const fn normalised(part: &Part) -> Summand {
     Summand { place: part.z, affine, relu: part.relu }
 }
 
-/// Convolutions of one shape that read the same layer, under the first of them.
+/// Groups convolutions of the same geometry and input under the first of them; those with several groups of
+/// channels stay alone.
 fn together(layers: &[Layer], live: &[bool]) -> Vec<Vec<usize>> {
     let mut together: Vec<Vec<usize>> = vec![Vec::new(); layers.len()];
     let mut leaders: HashMap<_, usize> = HashMap::new();
@@ -568,8 +572,8 @@ fn together(layers: &[Layer], live: &[bool]) -> Vec<Vec<usize>> {
     together
 }
 
-/// Into how many groups a batch's images are divided, each of which sums its weight gradients apart: it
-/// bounds how many threads can share the work, and the sums are the same for any number of threads.
+/// Returns the number of groups of a batch's images whose weight gradients are summed separately. It bounds
+/// the number of threads that can share the work, and makes the sums the same for any number of threads.
 fn image_groups(window: &Window, groups: usize, batch: usize) -> usize {
     let bytes = groups * window.weights() * size_of::<f32>();
     let most = match bytes {
@@ -581,7 +585,7 @@ fn image_groups(window: &Window, groups: usize, batch: usize) -> usize {
     most.min(batch)
 }
 
-/// The buffers that a step uses, in the forward pass and in the backward pass.
+/// Calls back with each buffer that a step uses, and with whether the forward and the backward pass use it.
 fn touch(step: &Step, mut touch: impl FnMut(BufferId, (bool, bool))) {
     let (forward, backward, both) = ((true, false), (false, true), (true, true));
     match step {

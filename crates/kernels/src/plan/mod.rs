@@ -1,4 +1,4 @@
-//! A network's training step as a list of kernels on memory laid out before it runs.
+//! A network's training step as a list of kernels, with its memory laid out before it runs.
 
 mod buffers;
 mod build;

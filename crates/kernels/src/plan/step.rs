@@ -1,121 +1,121 @@
-//! What a plan consists of.
+//! The steps of a plan, and their parts.
 
 use super::buffers::{BufferId, Place};
 use crate::kernels::{Class, Packing, Pooling, Tap, Window};
 use tandem_network as network;
 
-/// A summand of what a layer reads.
+/// A summand of a layer's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summand {
     /// The stored values.
     pub place: Place,
-    /// The coefficients that normalise them: index of the first channel's.
+    /// The index of the first channel's scale and offset; none if the values are used as stored.
     pub affine: Option<usize>,
-    /// Whether negative values become 0.
+    /// True if negative values become 0, after scale and offset.
     pub relu: bool,
 }
 
-/// What a layer reads: a sum, rectified or not.
+/// A layer's input: a sum, optionally rectified.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sources {
     /// The summands.
     pub terms: Vec<Summand>,
-    /// Whether negative sums become 0.
+    /// True if negative sums become 0.
     pub relu: bool,
 }
 
-/// The place of a gradient.
+/// The target of a gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GradientTarget {
     /// The place.
     pub place: Place,
-    /// Whether it is added to what is there.
+    /// True to add the gradient to the values there, false to overwrite them.
     pub add: bool,
 }
 
-/// One layer's channels in a convolution's output, or a batch normalisation of its own.
+/// One layer's channels in a convolution's output, or a separate batch normalization.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     /// The layer's index in the network.
     pub layer: usize,
     /// The first channel in the convolution's output.
     pub channel: usize,
-    /// The layer's own values before normalisation.
+    /// The layer's values before normalization.
     pub z: Place,
-    /// Its coefficients: index of the first channel's.
+    /// The index of the first channel's coefficients.
     pub coefficients: usize,
-    /// Whether a rectifier follows.
+    /// True if a rectifier follows.
     pub relu: bool,
-    /// Whether scale and offset are applied at all; without, the values are the layer's as they are.
+    /// True if scale and offset are applied; false if the layer has neither normalization nor a bias.
     pub applied: bool,
-    /// The gradient of what the layer gives.
+    /// The gradient of the layer's output.
     pub gradient: Option<Place>,
 }
 
-/// Which kernel a convolution takes.
+/// The kernel of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Every output sees all inputs of its group: sums over taps.
+    /// Sums over taps, in which every output depends on all inputs of its group.
     Direct,
-    /// The same by minimal filtering.
+    /// The same by Winograd's minimal filtering.
     Winograd,
-    /// Every channel sees itself.
+    /// Sums over taps, in which every output depends on its own channel alone.
     Depthwise,
 }
 
-/// A convolution, or several of one shape that read the same and are computed as one.
+/// A convolution, or several of the same geometry and input that are computed as one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Convolution {
-    /// The geometry of a group.
+    /// The geometry of a group of channels.
     pub window: Window,
-    /// Groups.
+    /// The number of groups of channels; 1 for a depthwise convolution.
     pub groups: usize,
     /// The kernel.
     pub kind: Kind,
-    /// What is read.
+    /// The input.
     pub sources: Sources,
-    /// The output.
+    /// The output, before normalization.
     pub z: Place,
-    /// The layers.
+    /// The layers, in the order of their channels.
     pub parts: Vec<Part>,
-    /// Taps of the forward pass and their inputs.
+    /// The taps of the forward pass, and the number of inputs of each.
     pub taps: (Vec<Tap>, usize),
-    /// Classes of the input's gradient.
+    /// The classes of input pixels, for the input's gradient.
     pub classes: Vec<Class>,
-    /// How the weights are packed for each pass.
+    /// The layout of the packed weights, for the forward and the backward pass.
     pub packing: [Packing; 2],
-    /// Where the packed weights of each pass are.
+    /// The offsets of the packed weights of each pass.
     pub packed: [usize; 2],
-    /// Where the weights lie one part after another, unpacked.
+    /// The offset of the unpacked weights, which lie one part after another.
     pub weights: usize,
-    /// Where the input's gradient goes, if it is wanted.
+    /// The target of the input's gradient; none if it is not needed.
     pub towards: Option<GradientTarget>,
-    /// Images whose weight gradients are summed apart.
+    /// The number of groups of images whose weight gradients are summed separately.
     pub groups_of_images: usize,
 }
 
-/// A step of the forward pass; the backward pass takes them from the last to the first.
+/// A step of the forward pass; the backward pass runs the steps in reverse.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Convolutions.
     Convolution(Box<Convolution>),
-    /// A sum that is written out.
+    /// A sum that is stored.
     Combine {
-        /// What is summed.
+        /// The summands.
         sources: Sources,
-        /// Where the sum goes.
+        /// The place of the sum.
         to: Place,
     },
-    /// A sum's or a concatenation's gradient passed on: only a backward pass.
+    /// The gradient of a sum, a concatenation or a truncation, passed on to its inputs; backward pass only.
     Pass {
-        /// Gradients and where they go.
+        /// The gradients and their targets.
         to: Vec<(Place, GradientTarget)>,
-        /// What becomes 0 before, because the gradient covers it in part.
+        /// The places set to 0 first, because the gradient covers only some of their channels.
         clear: Vec<Place>,
     },
     /// Pooling.
     Pool {
-        /// What is taken.
+        /// The kind of pooling.
         pooling: Pooling,
         /// The window.
         window: network::Window,
@@ -123,11 +123,11 @@ pub enum Step {
         from: Place,
         /// The output.
         to: Place,
-        /// Positions of maxima.
+        /// The positions of the maxima; none for averages.
         chosen: Option<BufferId>,
         /// The output's gradient.
         gradient: Option<Place>,
-        /// Where the input's goes.
+        /// The target of the input's gradient; none if it is not needed.
         towards: Option<GradientTarget>,
     },
     /// The average of whole feature maps.
@@ -138,14 +138,14 @@ pub enum Step {
         to: Place,
         /// The output's gradient.
         gradient: Option<Place>,
-        /// Where the input's goes.
+        /// The target of the input's gradient; none if it is not needed.
         towards: Option<GradientTarget>,
     },
-    /// A batch normalisation of its own.
+    /// A separate batch normalization.
     Norm {
         /// Its values and coefficients.
         part: Part,
-        /// Where the input's gradient goes.
+        /// The target of the input's gradient; none if it is not needed.
         towards: Option<GradientTarget>,
     },
     /// A fully connected layer.
@@ -158,9 +158,9 @@ pub enum Step {
         to: Place,
         /// The output's gradient.
         gradient: Option<Place>,
-        /// Where the input's goes.
+        /// The target of the input's gradient; none if it is not needed.
         towards: Option<GradientTarget>,
-        /// Where its weights lie, in the order of the input's pixels.
+        /// The offset of the weights, whose inputs are ordered by row, column and channel.
         weights: usize,
     },
 }

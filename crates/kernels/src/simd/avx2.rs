@@ -13,7 +13,7 @@ use super::vector::Simd;
 #[derive(Clone, Copy)]
 pub struct Avx2;
 
-/// The first lanes chosen.
+/// Returns a mask of the first `count` lanes.
 #[inline(always)]
 unsafe fn first(count: usize) -> __m256i {
     const TABLE: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];

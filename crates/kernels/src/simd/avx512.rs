@@ -13,7 +13,7 @@ use super::vector::Simd;
 #[derive(Clone, Copy)]
 pub struct Avx512;
 
-/// The first lanes chosen.
+/// Returns a mask of the first `count` lanes.
 #[inline(always)]
 const fn first(count: usize) -> __mmask16 {
     (0xffff_u32 >> (16 - count)) as u16

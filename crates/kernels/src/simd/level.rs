@@ -1,4 +1,4 @@
-//! The kinds of vectors that a processor has.
+//! The levels of vector instructions of processors.
 
 #[cfg(target_arch = "x86_64")]
 use super::avx2::Avx2;
@@ -19,7 +19,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// The levels that this processor has, the slowest first.
+    /// Returns the levels that this processor has, the slowest first.
     pub fn available() -> Vec<Self> {
         let mut levels = vec![Self::Portable];
         #[cfg(target_arch = "x86_64")]
@@ -37,12 +37,12 @@ impl Level {
         levels
     }
 
-    /// The fastest level that this processor has.
+    /// Returns the fastest level that this processor has.
     pub fn best() -> Self {
         Self::available().pop().unwrap_or(Self::Portable)
     }
 
-    /// Values of a vector.
+    /// Returns the number of values of a vector.
     pub const fn lanes(self) -> usize {
         match self {
             Self::Portable | Self::Avx2 => 8,
@@ -53,7 +53,7 @@ impl Level {
     /// Runs a kernel with the level's instructions.
     ///
     /// # Safety
-    /// The level is one of [`Level::available`], and what the kernel asks for holds.
+    /// The level is one of [`Level::available`], and the kernel's requirements hold.
     pub unsafe fn run<K: Kernel>(self, kernel: K) {
         // SAFETY: the caller has made sure of the instructions and of the kernel's needs.
         unsafe {

@@ -1,8 +1,8 @@
 //! Vectors of f32 of the widest kind that the processor has, chosen at run time.
 //!
-//! A kernel is written once over [`Simd`] and runs through [`Level::run`], inside a function that is
-//! compiled for the chosen instructions. All methods are inlined into it: none of them may be called
-//! from anywhere else.
+//! A kernel is generic over [`Simd`] and runs through [`Level::run`], in a function that is compiled for the
+//! chosen instructions. All methods are inlined into that function: they must not be called from anywhere
+//! else.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

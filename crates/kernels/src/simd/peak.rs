@@ -11,7 +11,7 @@ const ROUNDS: usize = 8_000_000;
 /// Independent sums: as many as hide an instruction's latency and stay in 16 registers.
 const SUMS: usize = 12;
 
-/// The most values of a vector.
+/// The maximum number of values of a vector.
 const MAX_LANES: usize = 16;
 
 struct MultiplyAdds;
@@ -37,8 +37,8 @@ impl Kernel for MultiplyAdds {
     }
 }
 
-/// Does fused multiply-adds on registers with the widest vectors that there are, for a fraction of a second;
-/// gives the number of floating-point operations, two for each value.
+/// Runs fused multiply-adds in registers with the processor's widest vectors, for a fraction of a second;
+/// returns the number of floating-point operations, two for each value.
 pub fn multiply_adds() -> f64 {
     let level = Level::best();
     // SAFETY: the level is the processor's.

@@ -1,18 +1,18 @@
-//! Vectors of f32, and the work that runs on them.
+//! The traits of vectors of f32 and of kernels that use them.
 
-/// Vectors of f32 and what kernels do with them.
+/// Vectors of f32, with the operations of the kernels.
 ///
 /// # Safety
-/// Every method needs the processor to have the instructions, which [`Level::run`](super::Level::run) sees to, and
-/// pointers that are valid for the lanes that are read or written; no alignment is needed.
+/// The processor must have the instructions of every method, which [`Level::run`](super::Level::run) ensures;
+/// pointers must be valid for the lanes that are read or written. No alignment is needed.
 pub unsafe trait Simd: Copy + 'static {
     /// Values of a vector.
     const LANES: usize;
-    /// Whether there are 32 registers rather than 16.
+    /// True if there are 32 registers, false if there are 16.
     const MANY: bool;
     /// A vector.
     type V: Copy;
-    /// A choice for each lane.
+    /// A boolean for each lane.
     type Mask: Copy;
 
     /// Zeros.
@@ -39,11 +39,11 @@ pub unsafe trait Simd: Copy + 'static {
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     /// a > b
     unsafe fn greater(a: Self::V, b: Self::V) -> Self::Mask;
-    /// a where chosen, b elsewhere.
+    /// a where the mask is true, b elsewhere.
     unsafe fn select(mask: Self::Mask, a: Self::V, b: Self::V) -> Self::V;
     /// Writes the first `count` lanes of a vector of small whole numbers as bytes.
     unsafe fn store_bytes(to: *mut u8, v: Self::V, count: usize);
-    /// Which of the first `count` bytes equal a value.
+    /// Returns true for each of the first `count` bytes that equals `value`, false for the other lanes.
     unsafe fn bytes_equal(from: *const u8, value: u8, count: usize) -> Self::Mask;
 }
 
