@@ -10,13 +10,13 @@ pub trait Estimates: Send + Sync {
     /// Returns the estimate stored under a key, if there is one.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The storage cannot be read.
     fn get(&self, key: &str) -> Result<Option<String>, KeepError>;
 
     /// Stores an estimate under a key.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The storage cannot be written.
     fn put(&self, key: &str, estimate: &str) -> Result<(), KeepError>;
 
     /// The keys whose estimates are being computed.
@@ -41,7 +41,7 @@ impl EstimateCache {
     /// thread and stored; without storage, every call computes.
     ///
     /// # Errors
-    /// Its computation fails, which is not kept, or what is kept cannot be read or written.
+    /// The computation fails, which is not stored, or the storage cannot be read or written.
     pub fn get_or<E: From<KeepError>>(
         &self,
         key: &str,

@@ -54,13 +54,13 @@ pub trait Trainings: Send + Sync {
     /// Returns the record of a training, if there is one.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The storage cannot be read.
     fn get(&self, key: &str) -> Result<Option<TrainingRecord>, KeepError>;
 
     /// Stores a record permanently.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The storage cannot be written.
     fn put(&self, key: &str, record: &TrainingRecord) -> Result<(), KeepError>;
 
     /// The path of the checkpoint of a training in progress.

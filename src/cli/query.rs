@@ -85,7 +85,7 @@ struct Question {
     condition: Expression,
 }
 
-/// The options that hold expressions, taken apart.
+/// The expressions in the options, split and parsed for names.
 struct Texts {
     /// The expressions to sort by, and true for descending order.
     sort: Vec<(String, bool)>,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::objective::MissingMetric;
 
-/// How a metric must compare with a limit.
+/// A comparison between a metric and a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Relation {
     /// `<`

@@ -207,7 +207,7 @@ fn draw_points(
     legend(&mut chart)
 }
 
-/// Draws the bar that shows which value a colour stands for.
+/// Draws the bar that shows which value a color stands for.
 fn draw_colour_bar(area: &Area<'_>, scale: &Scale) -> Drawn {
     let (top, height, start) = (70, 440, 16);
     let step = |index: u32| top + height - (height * index as i32) / STEPS as i32;

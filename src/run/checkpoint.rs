@@ -25,12 +25,12 @@ pub(super) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// The checkpoint as bytes.
+    /// Encodes the checkpoint.
     pub(super) fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
         postcard::to_stdvec(self)
     }
 
-    /// Reads what `encode` gave.
+    /// Decodes the result of `encode`.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, postcard::Error> {
         postcard::from_bytes(bytes)
     }

@@ -52,7 +52,7 @@ impl Progress {
     /// evaluated to the end; it is then no candidate for the frontier.
     ///
     /// # Errors
-    /// The trial's metrics lack that of an objective.
+    /// The metrics of a feasible trial lack that of an objective.
     pub fn add(&mut self, trial: Arc<Trial>) -> Result<(), MissingMetric> {
         if let Outcome::Done { metrics, valid, .. } = &trial.outcome {
             if self.objectives.is_empty() {

@@ -32,7 +32,7 @@ impl Trainings for StoredTrainings {
     }
 }
 
-/// The record of a training that cannot be read.
+/// The record of a training run that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("the record of training {key} cannot be read: {source}")]
 pub struct TrainingRecordError {
@@ -40,10 +40,10 @@ pub struct TrainingRecordError {
     source: serde_json::Error,
 }
 
-/// Reads the record of a training as a store keeps it.
+/// Decodes the record of a training run, as a store keeps it.
 ///
 /// # Errors
-/// It was written by another program.
+/// The record cannot be read.
 pub fn decode(key: &str, bytes: &[u8]) -> Result<TrainingRecord, TrainingRecordError> {
     serde_json::from_slice(bytes)
         .map_err(|source| TrainingRecordError { key: key.to_owned(), source })

@@ -34,7 +34,7 @@ const LAYERS: usize = 1 << 18;
 pub enum Source {
     /// The embedded NAS-Bench-201 table.
     Nasbench201,
-    /// The imported NASBench-101 table.
+    /// Returns the imported NASBench-101 table; a missing or broken one makes the host unusable.
     Nasbench101,
     /// The embedded predictor of NASBench-101 accuracies.
     Predicted101,
@@ -116,7 +116,7 @@ impl ScriptNetwork {
 pub struct Traced {
     /// The accelerator's name.
     pub accelerator: String,
-    /// What each layer and part has in it, or why that cannot be said.
+    /// The costs of each layer and part, or the reason that there is no breakdown.
     pub breakdown: Result<Breakdown, Failure>,
     pub(super) network: Option<ScriptNetwork>,
 }
@@ -152,7 +152,7 @@ pub(super) enum DevicesError {
     NotMeasured(#[from] NotMeasured),
 }
 
-/// What the native functions of one experiment share.
+/// The state that the native functions of one experiment share.
 pub struct Host {
     data: PathBuf,
     table101: OnceLock<Result<Option<Nasbench101Table>, TableError>>,
@@ -332,7 +332,9 @@ impl Host {
         self.named.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert_with(named);
     }
 
-    /// The devices of an imported table, of one group where it has groups.
+    /// Returns the devices of an imported table, or of one of its groups.
+    ///
+    /// A table that cannot be opened makes the host unusable: every point needs it.
     pub(super) fn devices(
         &self,
         name: &str,
@@ -357,7 +359,7 @@ impl Host {
         Ok(devices)
     }
 
-    /// The imported NASBench-101 table.
+    /// Returns the imported NASBench-101 table; `None` if there is none.
     pub(super) fn nasbench101(&self) -> Result<&Nasbench101Table, TableError> {
         let table = self.imported101().and_then(|table| {
             table.ok_or_else(|| TableError::Missing { folder: self.data.clone() })
@@ -365,7 +367,7 @@ impl Host {
         table.inspect_err(|_| self.unusable())
     }
 
-    /// The imported NASBench-101 table, if there is one.
+    /// Returns the imported NASBench-101 table; `None` if there is none.
     pub(super) fn imported101(&self) -> Result<Option<&Nasbench101Table>, TableError> {
         let open = || match Nasbench101Table::open(&self.data) {
             Ok(table) => Ok(Some(table)),
@@ -375,7 +377,7 @@ impl Host {
         self.table101.get_or_init(open).as_ref().map(Option::as_ref).map_err(Clone::clone)
     }
 
-    /// The predicted accuracy of a NASBench-101 cell.
+    /// Returns the predicted accuracy of a NASBench-101 cell, a fraction.
     pub(super) fn predicted101(&self, cell: &Cell101) -> Result<f64, PredictorError> {
         let predictor = Predictor::embedded()?;
         self.used(Source::Predicted101);

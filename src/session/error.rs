@@ -38,7 +38,7 @@ pub enum SessionError {
     /// The pairs of a sweep cannot be made.
     #[error(transparent)]
     SweepPairs(Box<SweepPairsError>),
-    /// The store refuses.
+    /// The store fails.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The run stops with an error.

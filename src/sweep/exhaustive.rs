@@ -29,8 +29,8 @@ pub trait EachPair: Sync {
     /// The number of configurations, the same for each network.
     fn configurations(&self) -> u64;
 
-    /// Evaluates the pairs of a network: for each configuration in order its number with the metrics, or
-    /// why it has none.
+    /// Evaluates the pairs of a network. Calls `tell` for each configuration in order, with its number and
+    /// the metrics or the failure.
     fn evaluate(&self, network: u32, tell: &mut dyn FnMut(u32, Result<Metrics, Failure>));
 
     /// Describes a pair for messages.

@@ -51,7 +51,7 @@ impl Checkpoint {
         Position { epoch: self.epoch, step: self.step, outcome: self.outcome }
     }
 
-    /// Takes down where a training stands.
+    /// Captures the state of a training run.
     ///
     /// # Errors
     /// Returns an error if the variables are not in host memory.

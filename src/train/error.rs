@@ -51,10 +51,10 @@ pub enum TrainError {
         /// The cause.
         source: std::io::Error,
     },
-    /// Trained accuracies cannot be kept or looked up.
+    /// Trained accuracies cannot be stored or looked up.
     #[error(transparent)]
     Cache(#[from] KeepError),
-    /// A file of weights does not serve.
+    /// A file of weights cannot be used.
     #[error("{path}: {reason}", path = path.display())]
     Weights {
         /// The file.

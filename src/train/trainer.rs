@@ -262,7 +262,7 @@ impl Trainer<'_> {
         Checkpoint::new(&self.key, &self.model, self.optimiser.state(), at, &self.curve)
     }
 
-    /// Takes up a checkpoint, if there is one; returns its position, or the start.
+    /// Resumes from a checkpoint, if there is one; returns the position to continue from.
     fn restore(&mut self, path: Option<&Path>) -> Result<Position, TrainError> {
         let start = Position::default();
         let Some(path) = path else { return Ok(start) };

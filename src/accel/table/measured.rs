@@ -80,7 +80,7 @@ pub struct MeasuredTable {
     pub(super) digest: String,
 }
 
-/// What a table is made of.
+/// The parts of a table.
 pub(super) struct TableParts {
     /// Its name.
     pub name: String,
@@ -97,8 +97,8 @@ pub(super) struct TableParts {
 }
 
 impl MeasuredTable {
-    /// Makes a table; `values` are row by row. `None` if a network is there twice or the counts do not
-    /// agree.
+    /// Makes a table; `values` are row by row. Returns `None` if a key is duplicated or the counts do not
+    /// match.
     pub(super) fn new(parts: TableParts) -> Option<Self> {
         let TableParts { name, key, digest, columns, keys, values } = parts;
         let rows: FxHashMap<String, u32> = keys.iter().cloned().zip(0..).collect();

@@ -25,7 +25,7 @@ const LARGEST: usize = HEADER + CELL_COUNT * (CELL_BYTES + COUNT_BYTES);
 
 pub(super) const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// How reading a table fails.
+/// Reasons that a table cannot be read.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TableError {
     /// The table was not imported.
@@ -42,7 +42,7 @@ pub enum TableError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: Arc<io::Error>,
     },
     /// The file is not a whole table.

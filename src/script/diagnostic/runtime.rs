@@ -290,7 +290,7 @@ impl<'a> Explainer<'a> {
         }
     }
 
-    /// What is probably meant by the name of no variable: the nearest first, then other kinds of names.
+    /// Suggests a name for one that is no variable: the nearest first, then other kinds of names.
     fn instead_of_variable(&self, name: &str, outline: &Outline<'_>, offset: usize) -> String {
         if self.args.iter().any(|known| known == name) {
             return format!("an argument is written `args::{name}`");

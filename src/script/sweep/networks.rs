@@ -96,7 +96,7 @@ impl SweepNetworks {
         }
     }
 
-    /// The network of a number.
+    /// Builds the network with an index.
     pub(super) fn network(&self, network: usize) -> Result<Network, NetworkError> {
         match self {
             Self::Nasbench101(networks) => networks.family.network(network),

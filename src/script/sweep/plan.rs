@@ -287,7 +287,7 @@ impl PlannedAccuracies {
         Err(script.refuse("sweep", message, HELP))
     }
 
-    /// How many networks there are at least, before their accuracies are known, which may take long.
+    /// Returns a lower bound of the number of networks, before their accuracies are computed.
     pub(super) fn at_least(&self, host: &Host) -> Result<u64, TableError> {
         let count = match (self.networks, self.accuracy) {
             (PlannedNetworks::Nasbench201(_), _) => nasbench201::CELL_COUNT,

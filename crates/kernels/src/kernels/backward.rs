@@ -335,7 +335,7 @@ struct TargetRow<'a> {
     count: usize,
 }
 
-/// Writes the gradient of consecutive pixels of a part of a convolution's output, or adds it to what is
+/// Writes the gradient of consecutive pixels of a part of a convolution's output, or adds it to the values
 /// there.
 ///
 /// # Safety

@@ -437,7 +437,7 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// Settles for each step, from the last to the first, where its gradient comes from and goes to.
+    /// Sets the source and the target of each step's gradient, from the last step to the first.
     fn direct_gradients(&self, gradients: &[Option<Place>], steps: &mut [Step]) {
         let mut written = vec![false; self.layers.len()];
         written[self.layers.len() - 1] = true;
@@ -511,8 +511,9 @@ impl<'a> Builder<'a> {
         (to, clear)
     }
 
-    /// Where each layer's gradient is gathered: with a single reader that passes it on as it is, there,
-    /// else in a buffer of its own.
+    /// Returns the place of each layer's gradient: the reader's, or a slice of it, if the only reader is a
+    /// sum or a concatenation; otherwise a new buffer. Layers that depend on no trainable parameter have
+    /// none.
     fn gradients(&mut self) -> Vec<Option<Place>> {
         let count = self.layers.len();
         let mut gradients: Vec<Option<Place>> = vec![None; count];
@@ -538,7 +539,8 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// Where a layer's gradient goes next, and that it has been written.
+/// Returns the target of the next part of a layer's gradient, and marks it as written, so that later parts
+/// are added.
 fn gradient_target(
     gradients: &[Option<Place>],
     written: &mut [bool],
