@@ -34,7 +34,7 @@ const LAYERS: usize = 1 << 18;
 pub enum Source {
     /// The embedded NAS-Bench-201 table.
     Nasbench201,
-    /// Returns the imported NASBench-101 table; a missing or broken one makes the host unusable.
+    /// The imported NASBench-101 table.
     Nasbench101,
     /// The embedded predictor of NASBench-101 accuracies.
     Predicted101,
@@ -359,7 +359,7 @@ impl Host {
         Ok(devices)
     }
 
-    /// Returns the imported NASBench-101 table; `None` if there is none.
+    /// Returns the imported NASBench-101 table; a missing or broken one makes the host unusable.
     pub(super) fn nasbench101(&self) -> Result<&Nasbench101Table, TableError> {
         let table = self.imported101().and_then(|table| {
             table.ok_or_else(|| TableError::Missing { folder: self.data.clone() })
