@@ -16,7 +16,7 @@ use tandem::run::{
 };
 use tandem::script::{Script, Settings};
 use tandem::search::{ControllerSpec, Feedback, ReinforceSettings, SearchSpace};
-use tandem::space::{Domain, Options, Part, Point, Space, Value};
+use tandem::space::{Domain, Part, Point, SingleChoice, Space, Value};
 use tandem::store::{OpenMode, Outcome, RunRecord, Store, Trial};
 use tandem::util::alloc_meter::CountingAllocator;
 
@@ -42,7 +42,7 @@ struct Free {
 impl Free {
     fn new(controller: ControllerSpec, steps: u64) -> Self {
         let part = |index: usize| {
-            let options = Options::new((0..5).map(Value::Int).collect());
+            let options = SingleChoice::new((0..5).map(Value::Int).collect());
             Part { name: format!("part{index}"), domain: Arc::new(options) as Arc<dyn Domain> }
         };
         let space = Space::new((0..14).map(part).collect()).expect("14 parts are a space");

@@ -12,7 +12,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rhai::{AST, Engine, Map, Scope};
 use tandem::accel::chaidnn::{Configuration, Platform, Program, lower};
-use tandem::accuracy::nasbench201::{Dataset, Nasbench201Table};
+use tandem::accuracy::nasbench201::{Nasbench201Dataset, Nasbench201Table};
 use tandem::metrics::Metrics;
 use tandem::network::{Nasbench201Settings, nasbench201};
 use tandem::run::Experiment;
@@ -179,7 +179,7 @@ fn evaluations(bench: &Bench) {
         for (cell, program, configuration) in pairs.iter().cycle().take(CALLS) {
             let cost = program.estimate(configuration, &platform).expect("an estimate");
             let metrics: Metrics = [
-                ("accuracy", table.accuracy(*cell, Dataset::Cifar100)),
+                ("accuracy", table.accuracy(*cell, Nasbench201Dataset::Cifar100)),
                 ("latency_ms", cost.latency_ms),
                 ("area_mm2", cost.area.area_mm2),
             ]

@@ -161,7 +161,7 @@ fn fill(folder: &Path, trials: u64, sizes: &[u64]) -> Vec<f64> {
         commits.push(started.elapsed().as_secs_f64() * 1e6 / count as f64);
         done += count;
         if sizes.iter().any(|&size| done >= size && done - count < size) {
-            // The mean: one commit in eight packs a stretch.
+            // The mean: one commit in eight packs a block.
             let last = &commits[commits.len().saturating_sub(WINDOW)..];
             costs.push(last.iter().sum::<f64>() / last.len() as f64);
         }

@@ -7,12 +7,12 @@ use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use tandem::accel::chaidnn::{Batch, ChaidnnSpace, Configuration, Memory, Platform, lower};
+use tandem::accel::chaidnn::{Batch, ChaidnnSpace, Configuration, Platform, SlotMemory, lower};
 use tandem::accuracy::nasbench101::Nasbench101Table;
 use tandem::network::{Family, Nasbench101Family, Nasbench101Settings};
 use tandem::pareto::{Term, Weighted};
 use tandem::space::nasbench101::{Catalogue, Cell101};
-use tandem::sweep::{OnChaidnn, Settings, Sweep, SweepObjective};
+use tandem::sweep::{FastSweep, OnChaidnn, SweepObjective, SweepSettings};
 use tandem_kernels::{Wide, widest};
 
 #[path = "../tests/suite/data_folder.rs"]
@@ -68,7 +68,7 @@ fn main() {
     println!("one estimate at a time: {single:.0} ns a pair");
 
     let limits = vec![f64::NEG_INFINITY; batch.classes().len()];
-    let mut memory = Memory::new();
+    let mut memory = SlotMemory::new();
     let together = median(|| {
         seconds(|| {
             for chunk in networks.chunks(64) {
@@ -110,7 +110,7 @@ fn main() {
     let pairs = OnChaidnn { family, accuracies, batch };
     for goals in [Vec::new(), scenarios()] {
         let count = goals.len();
-        let sweep = Sweep::new(&pairs, Settings { goals, top: 100 }).unwrap();
+        let sweep = FastSweep::new(&pairs, SweepSettings { goals, top: 100 }).unwrap();
         let mut times: Vec<f64> = (0..3)
             .map(|_| {
                 seconds(|| {

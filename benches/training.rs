@@ -15,7 +15,7 @@ use tandem::network::{
 };
 use tandem::space::nasbench101::{Catalogue, Cell101};
 use tandem::space::nasbench201::{Cell201, Op201};
-use tandem::train::{Executor, Model, Optimiser, Rule};
+use tandem::train::{Executor, Model, Optimiser, UpdateRule};
 use tandem::util::rng::stream;
 
 /// Returns the number of threads of every measurement.
@@ -103,7 +103,7 @@ impl Session {
         let images = (0..values).map(|_| rng.random_range(-1.7..1.7)).collect();
         let classes = case.network.output().channels as u32;
         let labels = (0..case.batch as u32).map(|image| image % classes).collect();
-        let rule = Rule::Sgd { momentum: 0.9, nesterov: false };
+        let rule = UpdateRule::Sgd { momentum: 0.9, nesterov: false };
         let optimiser = Optimiser::new(&model, rule, 0.0);
         Self { model, executor, optimiser, images, labels }
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::util::keep_error::KeepError;
-use crate::util::single_flight::Flights;
+use crate::util::single_flight::SingleFlight;
 
 /// Storage for estimates between runs of the program.
 pub trait Estimates: Send + Sync {
@@ -20,7 +20,7 @@ pub trait Estimates: Send + Sync {
     fn put(&self, key: &str, estimate: &str) -> Result<(), KeepError>;
 
     /// The keys whose estimates are being computed.
-    fn flights(&self) -> &Flights;
+    fn flights(&self) -> &SingleFlight;
 }
 
 /// The estimates of one experiment, cached in [`Estimates`] if that is set.

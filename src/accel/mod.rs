@@ -12,4 +12,4 @@ pub use accelerator::{Accelerator, AcceleratorError, Breakdown, LayerCost, PartC
 pub use estimates::{EstimateCache, Estimates};
 pub use workload::{NetworkForm, PreparedNetwork, Workload, WrongForm};
 
-pub use scan::{Found, Level, Scan};
+pub use scan::{LatencyLevel, Scan, ScannedPair};

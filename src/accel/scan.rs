@@ -2,7 +2,7 @@
 
 /// A pair whose latency is within the limit of its class.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Found {
+pub struct ScannedPair {
     /// The number of the network.
     pub network: u32,
     /// The number of the class of configurations.
@@ -13,7 +13,7 @@ pub struct Found {
 
 /// A threshold on latency, and the weight of each class in the count of pairs that pass it.
 #[derive(Clone, Debug)]
-pub struct Level {
+pub struct LatencyLevel {
     /// The number of networks that count, from the first scanned.
     pub networks: usize,
     /// The highest latency in ms that passes, for each class.
@@ -26,7 +26,7 @@ pub struct Level {
 #[derive(Clone, Debug, Default)]
 pub struct Scan {
     /// The pairs within the limits of their classes, ordered by network as scanned, then by class.
-    pub found: Vec<Found>,
+    pub found: Vec<ScannedPair>,
     /// The number of pairs that pass, for each level.
     pub counts: Vec<u64>,
     /// The highest finite latency, in ms.

@@ -18,13 +18,13 @@ const HEADER_LENGTH: usize = 36;
 const MAX_SEEDS: usize = 3;
 
 /// The payload length in bytes if every cell was trained [`MAX_SEEDS`] times.
-const LONGEST_PAYLOAD: usize = CELL_COUNT * (1 + Dataset::ALL.len() * MAX_SEEDS * 2);
+const LONGEST_PAYLOAD: usize = CELL_COUNT * (1 + Nasbench201Dataset::ALL.len() * MAX_SEEDS * 2);
 
 static EMBEDDED: &[u8] = include_bytes!("../../data/nasbench201/nasbench201.bin");
 
 /// A data set on which the benchmark trained its cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Dataset {
+pub enum Nasbench201Dataset {
     /// CIFAR-10, trained on one half of its 50,000 training images and validated on the other.
     Cifar10,
     /// CIFAR-100, trained on its 50,000 training images and validated on half of its test images.
@@ -34,7 +34,7 @@ pub enum Dataset {
     ImageNet16,
 }
 
-impl Dataset {
+impl Nasbench201Dataset {
     /// All data sets, in the order of the file.
     pub const ALL: [Self; 3] = [Self::Cifar10, Self::Cifar100, Self::ImageNet16];
 
@@ -57,7 +57,7 @@ impl Dataset {
     }
 }
 
-impl fmt::Display for Dataset {
+impl fmt::Display for Nasbench201Dataset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -70,7 +70,7 @@ impl fmt::Display for Dataset {
 )]
 pub struct UnknownDataset(pub String);
 
-impl FromStr for Dataset {
+impl FromStr for Nasbench201Dataset {
     type Err = UnknownDataset;
 
     fn from_str(name: &str) -> Result<Self, UnknownDataset> {
@@ -83,7 +83,7 @@ impl FromStr for Dataset {
 
 /// Reasons that bytes cannot be decoded as a table.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TableError {
+pub enum Nasbench201TableError {
     /// The bytes end before the table does.
     #[error(
         "the NAS-Bench-201 table is cut short: {found} bytes of {expected}; \
@@ -120,7 +120,7 @@ pub enum TableError {
 /// The validation accuracies of all 15,625 cells on three data sets, from 1 to 3 trainings each.
 ///
 /// Rows are in the order of [`Cell201::index`]. An accuracy is a whole number of correctly classified images
-/// out of [`Dataset::images`].
+/// out of [`Nasbench201Dataset::images`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nasbench201Table {
     /// The number of trainings of each cell.
@@ -140,8 +140,8 @@ impl Nasbench201Table {
     ///
     /// # Errors
     /// If the program was built from a corrupted file.
-    pub fn embedded() -> Result<&'static Self, &'static TableError> {
-        static TABLE: OnceLock<Result<Nasbench201Table, TableError>> = OnceLock::new();
+    pub fn embedded() -> Result<&'static Self, &'static Nasbench201TableError> {
+        static TABLE: OnceLock<Result<Nasbench201Table, Nasbench201TableError>> = OnceLock::new();
         TABLE.get_or_init(|| Self::decode(EMBEDDED)).as_ref()
     }
 
@@ -149,25 +149,28 @@ impl Nasbench201Table {
     ///
     /// # Errors
     /// If the bytes are truncated, not a table, of another version, or corrupted.
-    pub fn decode(bytes: &[u8]) -> Result<Self, TableError> {
+    pub fn decode(bytes: &[u8]) -> Result<Self, Nasbench201TableError> {
         let known = bytes.len().min(MAGIC.len());
         if bytes[..known] != MAGIC[..known] {
-            return Err(TableError::Magic);
+            return Err(Nasbench201TableError::Magic);
         }
         let Some((header, body)) = bytes.split_first_chunk::<HEADER_LENGTH>() else {
-            return Err(TableError::Truncated { found: bytes.len(), expected: HEADER_LENGTH });
+            return Err(Nasbench201TableError::Truncated {
+                found: bytes.len(),
+                expected: HEADER_LENGTH,
+            });
         };
         let field = |at: usize| {
             u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
         };
         let version = field(8);
         if version != VERSION {
-            return Err(TableError::Version { found: version });
+            return Err(Nasbench201TableError::Version { found: version });
         }
         let (payload_length, body_length) = (field(12) as usize, field(16) as usize);
         if body.len() < body_length {
             let expected = HEADER_LENGTH.saturating_add(body_length);
-            return Err(TableError::Truncated { found: bytes.len(), expected });
+            return Err(Nasbench201TableError::Truncated { found: bytes.len(), expected });
         }
         let mut hasher = Md5::new();
         hasher.update(&header[8..20]);
@@ -186,14 +189,16 @@ impl Nasbench201Table {
         Self::decode_payload(&payload)
     }
 
-    fn decode_payload(payload: &[u8]) -> Result<Self, TableError> {
+    fn decode_payload(payload: &[u8]) -> Result<Self, Nasbench201TableError> {
         let mut rest = payload;
         let seeds = take(&mut rest, CELL_COUNT)?.to_vec();
         if !seeds.iter().all(|&seeds| (1..=MAX_SEEDS).contains(&usize::from(seeds))) {
             return Err(corrupted("a cell has no training, or more than 3"));
         }
-        let mut correct = vec![[0; MAX_SEEDS]; Dataset::ALL.len() * CELL_COUNT];
-        for (dataset, rows) in Dataset::ALL.into_iter().zip(correct.chunks_exact_mut(CELL_COUNT)) {
+        let mut correct = vec![[0; MAX_SEEDS]; Nasbench201Dataset::ALL.len() * CELL_COUNT];
+        for (dataset, rows) in
+            Nasbench201Dataset::ALL.into_iter().zip(correct.chunks_exact_mut(CELL_COUNT))
+        {
             for seed in 0..MAX_SEEDS {
                 let trained = seeds.iter().filter(|&&seeds| usize::from(seeds) > seed).count();
                 let low = take(&mut rest, trained)?;
@@ -219,7 +224,7 @@ impl Nasbench201Table {
     }
 
     /// The validation accuracy of a cell, as a fraction: the mean over its trainings.
-    pub fn accuracy(&self, cell: Cell201, dataset: Dataset) -> f64 {
+    pub fn accuracy(&self, cell: Cell201, dataset: Nasbench201Dataset) -> f64 {
         let row = self.row(cell, dataset);
         let correct: u32 = row.iter().map(|&correct| u32::from(correct)).sum();
         f64::from(correct) / (row.len() as f64 * f64::from(dataset.images()))
@@ -232,7 +237,7 @@ impl Nasbench201Table {
     pub fn seeds(
         &self,
         cell: Cell201,
-        dataset: Dataset,
+        dataset: Nasbench201Dataset,
     ) -> impl ExactSizeIterator<Item = f64> + '_ {
         let images = f64::from(dataset.images());
         self.row(cell, dataset).iter().map(move |&correct| f64::from(correct) / images)
@@ -243,16 +248,16 @@ impl Nasbench201Table {
         usize::from(self.seeds[cell.index()])
     }
 
-    fn row(&self, cell: Cell201, dataset: Dataset) -> &[u16] {
+    fn row(&self, cell: Cell201, dataset: Nasbench201Dataset) -> &[u16] {
         &self.correct[dataset as usize * CELL_COUNT + cell.index()][..self.seed_count(cell)]
     }
 }
 
-fn corrupted(what: impl Into<String>) -> TableError {
-    TableError::Corrupted(what.into())
+fn corrupted(what: impl Into<String>) -> Nasbench201TableError {
+    Nasbench201TableError::Corrupted(what.into())
 }
 
-fn take<'b>(rest: &mut &'b [u8], length: usize) -> Result<&'b [u8], TableError> {
+fn take<'b>(rest: &mut &'b [u8], length: usize) -> Result<&'b [u8], Nasbench201TableError> {
     let (head, tail) = rest
         .split_at_checked(length)
         .ok_or_else(|| corrupted("it has fewer accuracies than it claims"))?;
@@ -303,9 +308,9 @@ mod tests {
     fn agrees_with_the_golden_sample_of_the_source() {
         let golden = include_str!("../../tests/golden/nasbench201_sample.csv");
         let mut reader = csv::Reader::from_reader(golden.as_bytes());
-        let datasets: Vec<Dataset> =
+        let datasets: Vec<Nasbench201Dataset> =
             reader.headers().unwrap().iter().skip(1).map(|name| name.parse().unwrap()).collect();
-        assert_eq!(datasets, Dataset::ALL);
+        assert_eq!(datasets, Nasbench201Dataset::ALL);
         let mut rows = 0;
         for record in reader.records() {
             let record = record.unwrap();
@@ -334,8 +339,8 @@ mod tests {
         let best = |dataset| {
             Cell201::all().map(|cell| table().accuracy(cell, dataset)).fold(0.0, f64::max)
         };
-        assert_eq!(format!("{:.2}", 100.0 * best(Dataset::Cifar10)), "91.61");
-        assert_eq!(format!("{:.2}", 100.0 * best(Dataset::Cifar100)), "73.49");
+        assert_eq!(format!("{:.2}", 100.0 * best(Nasbench201Dataset::Cifar10)), "91.61");
+        assert_eq!(format!("{:.2}", 100.0 * best(Nasbench201Dataset::Cifar100)), "73.49");
     }
 
     #[test]
@@ -345,10 +350,10 @@ mod tests {
         for cell in Cell201::all() {
             let is_dead = cell.live_edges() == [false; 6];
             dead += usize::from(is_dead);
-            for (dataset, guess) in Dataset::ALL.into_iter().zip(guess) {
+            for (dataset, guess) in Nasbench201Dataset::ALL.into_iter().zip(guess) {
                 let guesses = table().seeds(cell, dataset).all(|seed| (seed - guess).abs() < 1e-12);
                 // A few live cells learn nothing on the hardest data set.
-                let excused = dataset == Dataset::ImageNet16 && !is_dead;
+                let excused = dataset == Nasbench201Dataset::ImageNet16 && !is_dead;
                 assert!(guesses == is_dead || excused, "{cell} {dataset}");
             }
         }
@@ -373,14 +378,14 @@ mod tests {
             let cell: Cell201 = record[arch].parse().unwrap();
             let expected = record[mean].parse::<f64>().unwrap() / 100.0;
             let close = |value: f64| (value - expected).abs() < 6e-8;
-            let seeds: Vec<f64> = table().seeds(cell, Dataset::Cifar10).collect();
+            let seeds: Vec<f64> = table().seeds(cell, Nasbench201Dataset::Cifar10).collect();
             let some = (1u32..1 << seeds.len()).any(|subset| {
                 let chosen = seeds.iter().enumerate().filter(|(seed, _)| subset >> seed & 1 == 1);
                 close(chosen.map(|(_, value)| value).sum::<f64>() / f64::from(subset.count_ones()))
             });
             assert!(some, "{cell}: {seeds:?} against {expected}");
             rows += 1;
-            same += usize::from(close(table().accuracy(cell, Dataset::Cifar10)));
+            same += usize::from(close(table().accuracy(cell, Nasbench201Dataset::Cifar10)));
         }
         assert_eq!((rows, same), (CELL_COUNT, 13_207));
     }
@@ -391,15 +396,15 @@ mod tests {
             let expected = if length < HEADER_LENGTH { HEADER_LENGTH } else { EMBEDDED.len() };
             assert_eq!(
                 Nasbench201Table::decode(&EMBEDDED[..length]),
-                Err(TableError::Truncated { found: length, expected })
+                Err(Nasbench201TableError::Truncated { found: length, expected })
             );
         }
     }
 
     #[test]
     fn another_file_is_refused() {
-        assert_eq!(Nasbench201Table::decode(b"PK"), Err(TableError::Magic));
-        assert_eq!(Nasbench201Table::decode(&[0; 100]), Err(TableError::Magic));
+        assert_eq!(Nasbench201Table::decode(b"PK"), Err(Nasbench201TableError::Magic));
+        assert_eq!(Nasbench201Table::decode(&[0; 100]), Err(Nasbench201TableError::Magic));
     }
 
     #[test]
@@ -407,7 +412,7 @@ mod tests {
         for found in [0, 2, u32::MAX] {
             assert_eq!(
                 Nasbench201Table::decode(&file(found, 0, b"")),
-                Err(TableError::Version { found })
+                Err(Nasbench201TableError::Version { found })
             );
         }
     }
@@ -420,19 +425,26 @@ mod tests {
                 bytes[at] ^= 1 << bit;
                 let error = Nasbench201Table::decode(&bytes).unwrap_err();
                 let fits = match at {
-                    0..8 => error == TableError::Magic,
-                    8..12 => matches!(error, TableError::Version { .. }),
+                    0..8 => error == Nasbench201TableError::Magic,
+                    8..12 => matches!(error, Nasbench201TableError::Version { .. }),
                     12..20 => {
-                        matches!(error, TableError::Truncated { .. } | TableError::Corrupted(_))
+                        matches!(
+                            error,
+                            Nasbench201TableError::Truncated { .. }
+                                | Nasbench201TableError::Corrupted(_)
+                        )
                     }
-                    _ => matches!(error, TableError::Corrupted(_)),
+                    _ => matches!(error, Nasbench201TableError::Corrupted(_)),
                 };
                 assert!(fits, "bit {bit} of byte {at}: {error}");
                 bytes[at] ^= 1 << bit;
             }
         }
         bytes.push(0);
-        assert!(matches!(Nasbench201Table::decode(&bytes), Err(TableError::Corrupted(_))));
+        assert!(matches!(
+            Nasbench201Table::decode(&bytes),
+            Err(Nasbench201TableError::Corrupted(_))
+        ));
     }
 
     #[test]
@@ -441,7 +453,7 @@ mod tests {
         assert_eq!(&Nasbench201Table::decode(&file_of(&payload)).unwrap(), table());
 
         let refusal = |bytes: &[u8]| match Nasbench201Table::decode(bytes) {
-            Err(TableError::Corrupted(what)) => what,
+            Err(Nasbench201TableError::Corrupted(what)) => what,
             other => panic!("{:?}", other.map(|_| ())),
         };
         let changed = |at: usize, byte: u8| {
@@ -489,11 +501,11 @@ mod tests {
 
     #[test]
     fn data_sets_have_the_names_of_scripts() {
-        for dataset in Dataset::ALL {
+        for dataset in Nasbench201Dataset::ALL {
             assert_eq!(dataset.to_string().parse(), Ok(dataset));
         }
         assert_eq!(
-            "ImageNet16-120".parse::<Dataset>().unwrap_err().to_string(),
+            "ImageNet16-120".parse::<Nasbench201Dataset>().unwrap_err().to_string(),
             "NAS-Bench-201 has no data set `ImageNet16-120`; its data sets are `cifar10`, \
              `cifar100`, `imagenet16`"
         );
@@ -514,8 +526,8 @@ mod tests {
         use Op201::{Conv3x3, None, SkipConnect};
         let resnet = Cell201::new([Conv3x3, None, Conv3x3, SkipConnect, None, SkipConnect]);
         assert_eq!(table().seed_count(resnet), 2);
-        assert!((table().accuracy(resnet, Dataset::Cifar10) - 0.9086).abs() < 1e-12);
-        assert!((table().accuracy(resnet, Dataset::Cifar100) - 0.705).abs() < 1e-12);
-        assert!((table().accuracy(resnet, Dataset::ImageNet16) - 0.441).abs() < 1e-12);
+        assert!((table().accuracy(resnet, Nasbench201Dataset::Cifar10) - 0.9086).abs() < 1e-12);
+        assert!((table().accuracy(resnet, Nasbench201Dataset::Cifar100) - 0.705).abs() < 1e-12);
+        assert!((table().accuracy(resnet, Nasbench201Dataset::ImageNet16) - 0.441).abs() < 1e-12);
     }
 }

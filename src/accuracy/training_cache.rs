@@ -14,10 +14,10 @@ use crate::network::Network;
 use crate::train::data::{DataSpec, Dataset, open};
 use crate::train::{
     EpochScore, Executor, Job, Model, Optimiser, Recipe, Score, TrainError, TrainProgress,
-    Training, Watch, fit, training_key,
+    Training, TrainingWatch, fit, training_key,
 };
 use crate::util::keep_error::KeepError;
-use crate::util::single_flight::Flights;
+use crate::util::single_flight::SingleFlight;
 
 /// The interval between checkpoints of a training in progress.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(20);
@@ -67,7 +67,7 @@ pub trait Trainings: Send + Sync {
     fn checkpoint(&self, key: &str) -> PathBuf;
 
     /// The keys of the trainings in progress, of all trainers.
-    fn flights(&self) -> &Flights;
+    fn flights(&self) -> &SingleFlight;
 }
 
 /// An event of a training.
@@ -91,7 +91,7 @@ pub enum TrainingEvent<'a> {
 
 /// The estimated cost of a training that a rehearsal skipped.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Estimate {
+pub struct TrainingEstimate {
     /// The key of the training.
     pub key: String,
     /// The estimated duration in seconds.
@@ -105,7 +105,7 @@ pub struct Estimate {
 struct Rehearsal {
     /// A salt that makes the stand-in results of two rehearsals differ.
     salt: u64,
-    left_out: Vec<Estimate>,
+    left_out: Vec<TrainingEstimate>,
     /// The keys of the trainings found in the cache.
     known: BTreeSet<String>,
     /// The keys of the trainings skipped since the last [`Trainer::take_asked`].
@@ -175,7 +175,7 @@ impl Trainer {
     }
 
     /// The estimates of the trainings that a rehearsal has skipped so far, one for each key.
-    pub fn left_out(&self) -> Vec<Estimate> {
+    pub fn left_out(&self) -> Vec<TrainingEstimate> {
         lock(&self.rehearsal).as_ref().map_or_else(Vec::new, |met| met.left_out.clone())
     }
 
@@ -305,7 +305,7 @@ impl Trainer {
         let started = Instant::now();
         let mut observe =
             |progress: &TrainProgress| self.tell(&TrainingEvent::Step { seed, progress });
-        let mut watch = Watch {
+        let mut watch = TrainingWatch {
             stop,
             observe: &mut observe,
             checkpoint: checkpoint.as_deref(),
@@ -348,7 +348,7 @@ impl Rehearsal {
         job: &Job<'_>,
         key: String,
         executor: &mut Executor,
-    ) -> Result<Estimate, TrainError> {
+    ) -> Result<TrainingEstimate, TrainError> {
         let Job { network, data, recipe, .. } = *job;
         let work = network.macs() as f64 * recipe.batch as f64;
         let (of_work, bytes) = match self.measured {
@@ -364,7 +364,7 @@ impl Rehearsal {
         let tested = data.test().len() + recipe.validation * recipe.epochs as usize;
         let steps = recipe.steps(data) as f64 * f64::from(recipe.epochs)
             + tested as f64 / recipe.batch as f64 / 3.0;
-        Ok(Estimate { key, seconds: steps * of_work * work.max(1.0), bytes })
+        Ok(TrainingEstimate { key, seconds: steps * of_work * work.max(1.0), bytes })
     }
 }
 

@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::error::CliError;
 use tandem::note;
-use tandem::report::{Colour, Format, Voice};
+use tandem::report::{Colour, Format, Verbosity};
 use tandem::script::Settings;
 use tandem::session::{self, Loaded};
 use tandem::store::server::{self, Served};
@@ -85,8 +85,8 @@ pub struct PairArgs {
 
 impl Common {
     /// The settings of messages: quiet, JSON and color.
-    pub const fn voice(&self) -> Voice {
-        Voice { quiet: self.quiet || self.json, json: self.json, colour: self.color }
+    pub const fn verbosity(&self) -> Verbosity {
+        Verbosity { quiet: self.quiet || self.json, json: self.json, colour: self.color }
     }
 
     /// Opens the store for writing and creates it if it does not exist.
@@ -161,7 +161,7 @@ pub fn log() {
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(Voice::get().colours())
+        .with_ansi(Verbosity::get().colours())
         .without_time()
         .try_init();
 }

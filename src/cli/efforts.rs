@@ -25,10 +25,10 @@ impl TrialCosts {
     /// The costs of the stored trials of a run from step `first` on.
     pub fn since(store: &dyn Reader, run: &RunRecord, first: u64) -> Result<Self, CliError> {
         let mut all = Self::default();
-        for stretch in store.stretches(&run.name)? {
-            let stretch = stretch?;
-            for at in (0..stretch.len()).filter(|&at| stretch.step(at) >= first) {
-                let effort = stretch.effort(at);
+        for block in store.blocks(&run.name)? {
+            let block = block?;
+            for at in (0..block.len()).filter(|&at| block.step(at) >= first) {
+                let effort = block.effort(at);
                 all.seconds += effort.seconds();
                 for name in effort.reused.names() {
                     *all.reused.entry(name).or_default() += 1;

@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 
 use super::shell_quote::quoted;
 use tandem::accel::table::TableImportError;
-use tandem::accuracy::nasbench101::{ImportError, TableError};
+use tandem::accuracy::nasbench101::{ImportError, Nasbench101TableError};
 use tandem::pareto::ParseObjectiveError;
 use tandem::query::{QueryError, QuestionError};
-use tandem::report::Voice;
+use tandem::report::Verbosity;
 use tandem::run::RunError;
 use tandem::script::{Diagnostic, ScriptError, SettingsError, Sources};
 use tandem::session::{Change, SessionError};
@@ -71,7 +71,7 @@ pub enum CliError {
     ImportDevices(#[from] TableImportError),
     /// A table cannot be opened.
     #[error(transparent)]
-    Table(#[from] TableError),
+    Table(#[from] Nasbench101TableError),
     /// A data set cannot be downloaded or imported.
     #[error(transparent)]
     Acquire(#[from] AcquireError),
@@ -220,7 +220,7 @@ impl CliError {
     /// Prints an error of the store that no caller can receive, and returns the exit code.
     pub fn report_store(error: &StoreError) -> i32 {
         let code = store_code(error);
-        if Voice::get().json {
+        if Verbosity::get().json {
             eprintln!("{}", json!({ "error": error.to_string(), "code": code }));
         } else {
             eprintln!("error: {error}");
@@ -243,7 +243,7 @@ impl CliError {
 
     /// The message of an error in a script, with its source line if that is known.
     pub fn rendered(&self) -> Option<String> {
-        let colours = Voice::get().colours();
+        let colours = Verbosity::get().colours();
         match self {
             Self::Experiment { rendered } => return Some(rendered.clone()),
             Self::Script(ScriptError::Script { diagnostics, sources }) => {
@@ -317,7 +317,7 @@ impl CliError {
         {
             return ExitCode::SUCCESS;
         }
-        if Voice::get().json {
+        if Verbosity::get().json {
             eprintln!("{}", self.json());
             return ExitCode::from(self.code());
         }

@@ -36,7 +36,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     if let Some(store) = &store {
         loaded.keep_in(store);
     }
-    let (metrics, traced) = loaded.script.host().traced(|| loaded.script.evaluate(&point));
+    let (metrics, traced) = loaded.script.services().traced(|| loaded.script.evaluate(&point));
     let metrics = metrics.map_err(|failure| loaded.failure(&failure))?;
 
     let mut out = stdout().lock();

@@ -44,7 +44,8 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     space.check(&point).map_err(|illegal| {
         CliError::usage(format!("the space of {} has changed: {illegal}", record.file))
     })?;
-    let (metrics, traced) = loaded.script.host().traced(|| evaluate_finite(&loaded.script, &point));
+    let (metrics, traced) =
+        loaded.script.services().traced(|| evaluate_finite(&loaded.script, &point));
     let metrics = metrics.map_err(|failure| loaded.failure(&failure))?;
     let objectives = objectives(&record, &metrics);
     let mut out = stdout().lock();
@@ -54,7 +55,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
         others.write(common.format, &mut out)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let predicted = loaded.script.host().sources().contains(&Source::Predicted101);
+    let predicted = loaded.script.services().sources().contains(&Source::Predicted101);
     print_pair(&mut out, &record, &trial, &metrics, predicted)?;
     for estimate in &traced {
         if traced.len() > 1 {

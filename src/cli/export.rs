@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use super::context::Common;
 use super::error::CliError;
 use super::output::Output;
-use tandem::query::{Known, Subject, known, scan};
-use tandem::report::{Cell, Column, Format, Kind, Rows};
-use tandem::store::{StoreError, Stretch};
+use tandem::query::{KnownNames, SelectedRun, known, scan};
+use tandem::report::{Cell, Column, ColumnKind, Format, Rows};
+use tandem::store::{StoreError, TrialBlock};
 
 /// Writes all trials of a run for other tools, as CSV unless --format asks for another format.
 ///
@@ -37,16 +37,16 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     };
     let store = common.reader()?;
     let reader = store.as_ref();
-    let subjects = [Subject::new(reader, reader.run(&args.run)?)?];
+    let subjects = [SelectedRun::new(reader, reader.run(&args.run)?)?];
     let phases: Vec<String> =
-        subjects[0].facts.record.phases.iter().map(|phase| phase.name.clone()).collect();
+        subjects[0].context.record.phases.iter().map(|phase| phase.name.clone()).collect();
     let known = known(reader, &subjects, None)?;
     let shape = Shape { known, effort: !args.no_effort };
     let output = Output::new(args.output.as_deref(), format)?;
     let mut rows = Rows::new(format, shape.columns(), output)?;
-    let look = |_, stretch: &Stretch| {
-        let row = |at| shape.row(&args.run, &phases, stretch, at);
-        Ok((0..stretch.len()).map(row).collect::<Vec<_>>())
+    let look = |_, block: &TrialBlock| {
+        let row = |at| shape.row(&args.run, &phases, block, at);
+        Ok((0..block.len()).map(row).collect::<Vec<_>>())
     };
     let mut written = Ok(());
     scan(reader, &subjects, look, |found| {
@@ -61,21 +61,22 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
 
 /// The columns of an export.
 struct Shape {
-    known: Known,
+    known: KnownNames,
     effort: bool,
 }
 
 /// The columns of every export; [`EFFORT`] follows at the end unless left out.
-const FIXED: [(&str, Kind); 7] = [
-    ("run", Kind::Text),
-    ("step", Kind::Int),
-    ("phase", Kind::Text),
-    ("reward", Kind::Number),
-    ("valid", Kind::Flag),
-    ("failed", Kind::Text),
-    ("options", Kind::Text),
+const FIXED: [(&str, ColumnKind); 7] = [
+    ("run", ColumnKind::Text),
+    ("step", ColumnKind::Int),
+    ("phase", ColumnKind::Text),
+    ("reward", ColumnKind::Number),
+    ("valid", ColumnKind::Flag),
+    ("failed", ColumnKind::Text),
+    ("options", ColumnKind::Text),
 ];
-const EFFORT: [(&str, Kind); 2] = [("duration_s", Kind::Number), ("from_cache", Kind::Text)];
+const EFFORT: [(&str, ColumnKind); 2] =
+    [("duration_s", ColumnKind::Number), ("from_cache", ColumnKind::Text)];
 
 impl Shape {
     fn columns(&self) -> Vec<Column> {
@@ -84,13 +85,13 @@ impl Shape {
         };
         let taken = |name: &str| FIXED.iter().chain(&EFFORT).any(|(known, _)| *known == name);
         let metrics = self.known.metrics.iter().map(|name| match taken(name) {
-            true => Column::new(format!("metric.{name}"), Kind::Number),
-            false => Column::new(name, Kind::Number),
+            true => Column::new(format!("metric.{name}"), ColumnKind::Number),
+            false => Column::new(name, ColumnKind::Number),
         });
         let parts = self.known.parts.iter().map(|name| {
             match taken(name) || self.known.metrics.contains(name) {
-                true => Column::new(format!("point.{name}"), Kind::Text),
-                false => Column::new(name, Kind::Text),
+                true => Column::new(format!("point.{name}"), ColumnKind::Text),
+                false => Column::new(name, ColumnKind::Text),
             }
         });
         let effort = EFFORT.iter().filter(|_| self.effort);
@@ -103,27 +104,27 @@ impl Shape {
             .collect()
     }
 
-    fn row(&self, run: &str, phases: &[String], stretch: &Stretch, at: usize) -> Vec<Cell> {
-        let phase = phases.get(stretch.phase(at) as usize).map(String::as_str);
-        let mut row: Vec<Cell> = vec![run.into(), stretch.step(at).into(), phase.into()];
+    fn row(&self, run: &str, phases: &[String], block: &TrialBlock, at: usize) -> Vec<Cell> {
+        let phase = phases.get(block.phase(at) as usize).map(String::as_str);
+        let mut row: Vec<Cell> = vec![run.into(), block.step(at).into(), phase.into()];
         row.extend(self.known.metrics.iter().map(|name| {
-            let value = stretch.values(name).map(|values| values[at]);
+            let value = block.values(name).map(|values| values[at]);
             Cell::from(value.filter(|value| !value.is_nan()))
         }));
-        let reward = stretch.reward(at);
+        let reward = block.reward(at);
         row.push(reward.into());
-        row.push(reward.map(|_| stretch.is_valid(at)).into());
-        row.push(stretch.reason(at).into());
+        row.push(reward.map(|_| block.is_valid(at)).into());
+        row.push(block.reason(at).into());
         row.extend(
             self.known
                 .parts
                 .iter()
-                .map(|name| Cell::from(stretch.part(name).and_then(|part| stretch.text(at, part)))),
+                .map(|name| Cell::from(block.part(name).and_then(|part| block.text(at, part)))),
         );
-        let options: Vec<String> = stretch.point(at).iter().map(u16::to_string).collect();
+        let options: Vec<String> = block.point(at).iter().map(u16::to_string).collect();
         row.push(options.join(" ").into());
         if self.effort {
-            let effort = stretch.effort(at);
+            let effort = block.effort(at);
             row.extend([effort.seconds().into(), effort.reused.text().into()]);
         }
         row

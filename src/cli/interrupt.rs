@@ -32,6 +32,6 @@ fn listen() -> Arc<AtomicBool> {
 /// Returns the flag of [`stop`] and makes it interrupt the experiment's trainings too.
 pub fn stop_of(loaded: &Loaded) -> Arc<AtomicBool> {
     let stop = stop();
-    loaded.script.host().trainer().stop_at(stop.clone());
+    loaded.script.services().trainer().stop_at(stop.clone());
     stop
 }

@@ -146,7 +146,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return answer(&error, json),
     };
-    cli.common.voice().set();
+    cli.common.verbosity().set();
     if cli.common.json {
         cli.common.format = Format::Json;
     }

@@ -30,5 +30,5 @@ pub fn all_origins(loaded: &Loaded, record: &RunRecord) -> Vec<Origin> {
 
 /// The origins of the numbers that an experiment has used so far.
 pub fn origins(loaded: &Loaded) -> Vec<Origin> {
-    loaded.script.host().provenance().origins
+    loaded.script.services().provenance().origins
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::error::CliError;
 use tandem::report::Format;
-use tandem::util::atomic_file::{Replacement, Target};
+use tandem::util::atomic_file::{Replacement, WriteTarget};
 
 /// The destination of results.
 pub struct Output(Place);
@@ -30,9 +30,9 @@ impl Output {
             return Ok(Self::stream(stdout()));
         };
         let failed = |source| CliError::File { path: path.to_owned(), source };
-        let place = match Target::at(path).map_err(failed)? {
-            Target::File(place) => place,
-            Target::Stream(stream) => return Ok(Self::stream(stream)),
+        let place = match WriteTarget::at(path).map_err(failed)? {
+            WriteTarget::File(place) => place,
+            WriteTarget::Stream(stream) => return Ok(Self::stream(stream)),
         };
         if place.file_name().is_none() {
             return Err(CliError::usage(format!("`--output {}` names no file", path.display())));

@@ -10,14 +10,14 @@ use super::output::Output;
 use super::query_text::{named, sort_key, split};
 use tandem::note;
 use tandem::query::{
-    Aggregate, Found, Function, Grouping, Order, Subject, Value, find, frontier, group, known,
-    select,
+    Aggregate, AggregateFunction, FoundTrials, Grouping, QueryValue, SelectedRun, SortKey, find,
+    frontier, group, known, select,
 };
-use tandem::query::{Asker, Bound, Expression, Known};
+use tandem::query::{BoundExpression, Expression, ExpressionCompiler, KnownNames};
 use tandem::report::{Cell, Column, Rows, TrialColumns};
 use tandem::script::{ScriptError, Settings};
 use tandem::session::read_settings;
-use tandem::store::{Reader, RunRecord, Stretch};
+use tandem::store::{Reader, RunRecord, TrialBlock};
 
 /// Prints the stored trials for which a Rhai expression holds, or what groups of them come to.
 ///
@@ -67,10 +67,10 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let reader = store.as_ref();
     let records = select(reader, &args.run)?;
     let texts = Texts::read(args)?;
-    let asker = asker(common, reader, args, &records, &texts)?;
-    let condition = asker.expression("query", &args.expression)?;
+    let compiler = compiler(common, reader, args, &records, &texts)?;
+    let condition = compiler.expression("query", &args.expression)?;
     let is_of_trials = texts.aggregates.is_empty() && texts.by.is_empty();
-    let question = Question { texts, asker, condition };
+    let question = Question { texts, compiler, condition };
     if is_of_trials {
         trials(common, reader, args, records, question)
     } else {
@@ -81,7 +81,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
 /// The expressions of a query, and the compiler for those that are still texts.
 struct Question {
     texts: Texts,
-    asker: Asker,
+    compiler: ExpressionCompiler,
     condition: Expression,
 }
 
@@ -148,24 +148,28 @@ impl Texts {
 /// Makes the compiler of expressions.
 ///
 /// It knows the functions of the script that `--script` names or, if expressions call one, of the only run's.
-fn asker(
+fn compiler(
     common: &Common,
     reader: &dyn Reader,
     args: &Args,
     records: &[RunRecord],
     texts: &Texts,
-) -> Result<Asker, CliError> {
+) -> Result<ExpressionCompiler, CliError> {
     if let Some(file) = &args.script {
         let settings = read_settings(file)?.with(&args.set).map_err(ScriptError::from)?;
         let path = settings.script.clone().unwrap_or_else(|| file.clone());
-        return Ok(Asker::of_file(&path, &settings, common.data_dir(Some(&settings)))?);
+        return Ok(ExpressionCompiler::of_file(
+            &path,
+            &settings,
+            common.data_dir(Some(&settings)),
+        )?);
     }
     let [record] = records else {
         let settings = Settings::default().with(&args.set).map_err(ScriptError::from)?;
-        return Ok(Asker::of_language(&settings.limits));
+        return Ok(ExpressionCompiler::of_language(&settings.limits));
     };
     let all: Vec<&str> = texts.all().chain([args.expression.as_str()]).collect();
-    Ok(Asker::of_run(reader, record, common.data_dir(None), &all, &args.set)??)
+    Ok(ExpressionCompiler::of_run(reader, record, common.data_dir(None), &all, &args.set)??)
 }
 
 /// Loads the facts of runs that the expressions need, and the names known in them.
@@ -174,16 +178,16 @@ fn subjects(
     reader: &dyn Reader,
     records: Vec<RunRecord>,
     expressions: &[&Expression],
-) -> Result<(Vec<Subject>, Known), CliError> {
+) -> Result<(Vec<SelectedRun>, KnownNames), CliError> {
     let mentioned = |name: &str| expressions.iter().any(|expression| expression.mentions(name));
     let mut subjects = Vec::with_capacity(records.len());
     for record in records {
-        let mut subject = Subject::new(reader, record)?;
+        let mut subject = SelectedRun::new(reader, record)?;
         if mentioned("args") {
-            subject.facts = subject.facts.with_defaults(reader, &common.data_dir(None))?;
+            subject.context = subject.context.with_defaults(reader, &common.data_dir(None))?;
         }
         if mentioned("on_frontier") {
-            let record = subject.facts.record.clone();
+            let record = subject.context.record.clone();
             if record.objectives.is_empty() {
                 return Err(CliError::Usage {
                     message: format!("run `{}` has no objectives, so no frontier", record.name),
@@ -191,7 +195,7 @@ fn subjects(
                 });
             }
             let steps = frontier(reader, &subject, &record.objectives)?;
-            subject.facts.frontier = Some(Arc::new(steps));
+            subject.context.frontier = Some(Arc::new(steps));
         }
         subjects.push(subject);
     }
@@ -206,17 +210,18 @@ fn trials(
     records: Vec<RunRecord>,
     question: Question,
 ) -> Result<ExitCode, CliError> {
-    let Question { texts, asker, condition } = question;
+    let Question { texts, compiler, condition } = question;
     let mut sort = Vec::new();
     for (index, (text, descending)) in texts.sort.iter().enumerate() {
         sort.push((
-            asker.expression(&label("--sort", index, texts.sort.len()), text)?,
+            compiler.expression(&label("--sort", index, texts.sort.len()), text)?,
             *descending,
         ));
     }
     let mut columns = Vec::new();
     for (index, (name, text)) in texts.select.iter().enumerate() {
-        let expression = asker.expression(&label("--select", index, texts.select.len()), text)?;
+        let expression =
+            compiler.expression(&label("--select", index, texts.select.len()), text)?;
         columns.push((name.clone(), expression));
     }
     let all: Vec<&Expression> = [&condition]
@@ -228,7 +233,7 @@ fn trials(
     let condition = condition.bind(&known)?;
     let mut order = Vec::new();
     for (expression, descending) in sort {
-        order.push(Order { key: expression.bind(&known)?, descending });
+        order.push(SortKey { key: expression.bind(&known)?, descending });
     }
     let mut selected = Vec::new();
     for (name, expression) in columns {
@@ -266,7 +271,7 @@ fn label(option: &str, index: usize, count: usize) -> String {
 /// The columns of trials.
 enum Shape {
     Whole(TrialColumns),
-    Selected(Vec<(String, Bound)>),
+    Selected(Vec<(String, BoundExpression)>),
 }
 
 impl Shape {
@@ -279,25 +284,25 @@ impl Shape {
         }
     }
 
-    /// The rows of some trials of a stretch.
+    /// The rows of some trials of a block.
     fn rows(
         &self,
-        subject: &Subject,
-        stretch: &Stretch,
+        subject: &SelectedRun,
+        block: &TrialBlock,
         places: &[usize],
     ) -> Result<Vec<Vec<Cell>>, CliError> {
         match self {
             Self::Whole(columns) => {
-                let name = &subject.facts.record.name;
-                Ok(places.iter().map(|&at| columns.row(name, &stretch.trial(at))).collect())
+                let name = &subject.context.record.name;
+                Ok(places.iter().map(|&at| columns.row(name, &block.trial(at))).collect())
             }
             Self::Selected(columns) => {
                 let mut rows = vec![Vec::with_capacity(columns.len()); places.len()];
                 for (_, bound) in columns {
-                    let values = bound.values(&subject.facts, stretch, places)?;
+                    let values = bound.values(&subject.context, block, places)?;
                     rows.iter_mut()
                         .zip(values)
-                        .for_each(|(row, value)| row.push(Value::from(value).into()));
+                        .for_each(|(row, value)| row.push(QueryValue::from(value).into()));
                 }
                 Ok(rows)
             }
@@ -307,33 +312,32 @@ impl Shape {
 
 fn write_rows(
     reader: &dyn Reader,
-    subjects: &[Subject],
-    found: &Found,
+    subjects: &[SelectedRun],
+    found: &FoundTrials,
     shape: &Shape,
     rows: &mut Rows<Output>,
 ) -> Result<(), CliError> {
-    let stretch_of = |run: usize, number| reader.stretch(&subjects[run].facts.record.name, number);
-    for (run, number, places) in &found.stretches {
-        if let Some(stretch) = stretch_of(*run, *number)? {
+    let block_of = |run: usize, number| reader.block(&subjects[run].context.record.name, number);
+    for (run, number, places) in &found.blocks {
+        if let Some(block) = block_of(*run, *number)? {
             let places: Vec<usize> = places.iter().map(|&at| at.into()).collect();
-            for row in shape.rows(&subjects[*run], &stretch, &places)? {
+            for row in shape.rows(&subjects[*run], &block, &places)? {
                 rows.push(row)?;
             }
         }
     }
     let Some(hits) = &found.sorted else { return Ok(()) };
-    // Each stretch is read once, whatever the order.
+    // Each block is read once, whatever the order.
     let mut ranked: Vec<usize> = (0..hits.len()).collect();
     ranked.sort_by_key(|&rank| (hits[rank].run, hits[rank].step));
-    let place = |rank: usize| (hits[rank].run, hits[rank].step / Stretch::LEN);
+    let place = |rank: usize| (hits[rank].run, hits[rank].step / TrialBlock::LEN);
     let mut made: Vec<Vec<Cell>> = vec![Vec::new(); hits.len()];
     for ranks in ranked.chunk_by(|&a, &b| place(a) == place(b)) {
         let (run, number) = place(ranks[0]);
-        if let Some(stretch) = stretch_of(run, number)? {
-            let at = |&rank: &usize| (hits[rank].step - stretch.first()) as usize;
+        if let Some(block) = block_of(run, number)? {
+            let at = |&rank: &usize| (hits[rank].step - block.first()) as usize;
             let places: Vec<usize> = ranks.iter().map(at).collect();
-            for (row, &rank) in
-                shape.rows(&subjects[run], &stretch, &places)?.into_iter().zip(ranks)
+            for (row, &rank) in shape.rows(&subjects[run], &block, &places)?.into_iter().zip(ranks)
             {
                 made[rank] = row;
             }
@@ -352,19 +356,20 @@ fn groups(
     records: Vec<RunRecord>,
     question: Question,
 ) -> Result<ExitCode, CliError> {
-    let Question { texts, asker, condition } = question;
-    let count = Aggregate { name: "count".to_owned(), function: Function::Count, of: None };
+    let Question { texts, compiler, condition } = question;
+    let count =
+        Aggregate { name: "count".to_owned(), function: AggregateFunction::Count, of: None };
     let aggregates =
         if texts.aggregates.is_empty() { vec![count] } else { texts.aggregates.clone() };
     let mut keys = Vec::new();
     for (index, (_, text)) in texts.by.iter().enumerate() {
-        keys.push(asker.expression(&label("--by", index, texts.by.len()), text)?);
+        keys.push(compiler.expression(&label("--by", index, texts.by.len()), text)?);
     }
     let mut of = Vec::new();
     for (index, aggregate) in aggregates.iter().enumerate() {
         let label = label("--agg", index, aggregates.len());
         let of_one =
-            aggregate.of.as_ref().map(|text| asker.expression(&label, text)).transpose()?;
+            aggregate.of.as_ref().map(|text| compiler.expression(&label, text)).transpose()?;
         of.push((aggregate.function, of_one));
     }
     let all: Vec<&Expression> = [&condition]
@@ -400,7 +405,7 @@ fn groups(
         grouping.aggregates.push((function, of.map(|of| of.bind(&known)).transpose()?));
     }
     let groups = group(reader, &subjects, &condition, &grouping)?;
-    let mut table: Vec<Vec<Value>> =
+    let mut table: Vec<Vec<QueryValue>> =
         groups.into_iter().map(|group| [group.keys, group.values].concat()).collect();
     table.sort_by(|a, b| {
         let by = order.iter().map(|&(at, descending)| a[at].compare(&b[at], descending));

@@ -11,8 +11,10 @@ use super::output::Output;
 use tandem::metrics::Metrics;
 use tandem::note;
 use tandem::pareto::MissingMetric;
-use tandem::query::{Judged, Known, Ranking, Rescored, Subject, known, rank, rescore};
-use tandem::report::{Cell, Column, Format, Kind, Rows, Table, number};
+use tandem::query::{
+    KnownNames, Ranking, Rescored, RescoredTrial, SelectedRun, known, rank, rescore,
+};
+use tandem::report::{Cell, Column, ColumnKind, Format, Rows, Table, number};
 use tandem::run::{Experiment, Failure, Progress, Reward, RewardFn, RunError};
 use tandem::script::{Diagnostic, ScriptError};
 use tandem::session::{Loaded, stored_settings};
@@ -50,7 +52,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let reader = store.as_ref();
     let record = reader.run(&args.run)?;
     let loaded = load(common, args, &record)?;
-    let subject = Subject::new(reader, record.clone())?;
+    let subject = SelectedRun::new(reader, record.clone())?;
     let known = known(reader, std::slice::from_ref(&subject), None)?;
     refuse_missing_objective(&loaded, &record, &known)?;
     let rewards = rewards(reader, &loaded, &record)?;
@@ -142,7 +144,7 @@ fn rewards(
 fn refuse_missing_objective(
     loaded: &Loaded,
     record: &RunRecord,
-    known: &Known,
+    known: &KnownNames,
 ) -> Result<(), CliError> {
     let Some(objective) = loaded.script.objective() else { return Ok(()) };
     let limits = objective.limits.iter().map(|limit| &limit.metric);
@@ -153,7 +155,11 @@ fn refuse_missing_objective(
 }
 
 /// Refuses a reward that fails because no trial of the run has some metric.
-fn refuse_missing(record: &RunRecord, known: &Known, rescored: &Rescored) -> Result<(), CliError> {
+fn refuse_missing(
+    record: &RunRecord,
+    known: &KnownNames,
+    rescored: &Rescored,
+) -> Result<(), CliError> {
     for (failure, ..) in &rescored.failures {
         let about = ["the map has no entry `", "the objective is about `"];
         let metric = about.iter().find_map(|start| {
@@ -169,7 +175,7 @@ fn refuse_missing(record: &RunRecord, known: &Known, rescored: &Rescored) -> Res
     Ok(())
 }
 
-fn lacks(record: &RunRecord, known: &Known, metric: &str, place: Option<String>) -> CliError {
+fn lacks(record: &RunRecord, known: &KnownNames, metric: &str, place: Option<String>) -> CliError {
     let at = place.map_or_else(String::new, |place| format!(" ({place})"));
     let names: Vec<&str> = known.metrics.iter().map(String::as_str).collect();
     CliError::Usage {
@@ -192,7 +198,8 @@ fn summary(
     most: usize,
 ) -> Table {
     let trials = &rescored.trials;
-    let count = |counts: fn(&Judged) -> bool| trials.iter().filter(|t| counts(t)).count() as u64;
+    let count =
+        |counts: fn(&RescoredTrial) -> bool| trials.iter().filter(|t| counts(t)).count() as u64;
     let mut rows: Vec<(String, Cell)> = vec![
         ("run".into(), record.name.as_str().into()),
         ("trials with metrics".into(), (trials.len() as u64).into()),
@@ -222,7 +229,7 @@ fn summary(
     let same = |a: &usize| is.iter().any(|b| trials[*a].is_same_point(&trials[*b]));
     let shared = was.iter().filter(|place| same(place)).count();
     rows.push((format!("of the best {most}, best before too"), (shared as u64).into()));
-    let best = |ranking: &Ranking, of: fn(&Judged) -> Option<Reward>| {
+    let best = |ranking: &Ranking, of: fn(&RescoredTrial) -> Option<Reward>| {
         let trial = ranking.order.first().map(|&place| &trials[place]);
         trial.map(|trial| {
             let reward = of(trial);
@@ -238,21 +245,21 @@ fn summary(
     table
 }
 
-fn columns(known: &Known, predicted: bool) -> Vec<Column> {
+fn columns(known: &KnownNames, predicted: bool) -> Vec<Column> {
     let fixed = [
-        ("rank_before", Kind::Int),
-        ("rank_after", Kind::Int),
-        ("step", Kind::Int),
-        ("reward_before", Kind::Number),
-        ("reward_after", Kind::Number),
-        ("valid_before", Kind::Flag),
-        ("valid_after", Kind::Flag),
+        ("rank_before", ColumnKind::Int),
+        ("rank_after", ColumnKind::Int),
+        ("step", ColumnKind::Int),
+        ("reward_before", ColumnKind::Number),
+        ("reward_after", ColumnKind::Number),
+        ("valid_before", ColumnKind::Flag),
+        ("valid_after", ColumnKind::Flag),
     ];
     let metrics = known.metrics.iter().map(|name| match name.as_str() {
-        "accuracy" if predicted => Column::new("accuracy (predicted)", Kind::Number),
-        name => Column::new(name, Kind::Number),
+        "accuracy" if predicted => Column::new("accuracy (predicted)", ColumnKind::Number),
+        name => Column::new(name, ColumnKind::Number),
     });
-    let parts = known.parts.iter().map(|name| Column::new(name, Kind::Text));
+    let parts = known.parts.iter().map(|name| Column::new(name, ColumnKind::Text));
     fixed
         .map(|(name, kind)| Column::new(name, kind))
         .into_iter()
@@ -265,7 +272,7 @@ fn columns(known: &Known, predicted: bool) -> Vec<Column> {
 fn top(
     reader: &dyn Reader,
     record: &RunRecord,
-    known: &Known,
+    known: &KnownNames,
     rescored: &Rescored,
     [before, after]: [&Ranking; 2],
     most: usize,

@@ -11,7 +11,7 @@ use super::interrupt::stop_of;
 use super::{run_json, summary, thresholds};
 use tandem::note;
 use tandem::report::Terminal;
-use tandem::run::{End, Progress, all_failed};
+use tandem::run::{Progress, RunEnd, all_failed};
 use tandem::session::Loaded;
 use tandem::store::{RunRecord, Store};
 
@@ -53,13 +53,13 @@ pub fn carry_on(
     let started = Instant::now();
     let stop = stop_of(loaded);
     let mut terminal = Terminal::new(record.steps);
-    loaded.script.host().trainer().observe(terminal.trainings());
+    loaded.script.services().trainer().observe(terminal.trainings());
     let ended = loaded.run(store, record, &stop, &mut terminal);
     drop(terminal);
     let (end, progress) = ended?;
     let took = Took { trials: progress.steps().saturating_sub(before), time: started.elapsed() };
     match end {
-        End::Finished
+        RunEnd::Finished
             if summary_to_the_end(common, loaded, store, &name, &progress, Some(took))? =>
         {
             match all_failed(&progress) {
@@ -67,8 +67,8 @@ pub fn carry_on(
                 None => Ok(thresholds::verdict(loaded, &progress)),
             }
         }
-        End::Finished => Ok(ExitCode::from(130)),
-        End::Interrupted => {
+        RunEnd::Finished => Ok(ExitCode::from(130)),
+        RunEnd::Interrupted => {
             if common.json {
                 let record = store.run(&name)?;
                 run_json::print(loaded, store.as_ref(), &record, &progress, Some(took), &[])?;
@@ -90,7 +90,7 @@ pub fn summary_to_the_end(
 ) -> Result<bool, CliError> {
     stop_of(loaded);
     loaded.keep_in(store);
-    let trainer = loaded.script.host().trainer();
+    let trainer = loaded.script.services().trainer();
     let printed = summary::print(common, loaded, store.as_ref(), &store.run(name)?, progress, took);
     if printed.is_err() && trainer.was_interrupted() {
         note!("interrupted; `tandem show {name} --summary` goes on with the summary");

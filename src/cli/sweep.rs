@@ -8,7 +8,7 @@ use super::interrupt::stop;
 use super::{summary, sweep_summary};
 use tandem::note;
 use tandem::report::SweepBar;
-use tandem::run::End;
+use tandem::run::RunEnd;
 use tandem::session::{Loaded, Sweep, Swept};
 use tandem::store::{RunRecord, Store};
 
@@ -61,11 +61,11 @@ fn carry_on(
     drop(bar);
     let Swept { end, record, classes } = swept?;
     match end {
-        End::Finished => {
+        RunEnd::Finished => {
             sweep_summary::print(common, store, &record, classes)?;
             Ok(ExitCode::SUCCESS)
         }
-        End::Interrupted => {
+        RunEnd::Interrupted => {
             let record = record.sweep.unwrap_or_default();
             note!(
                 "interrupted after {} of {} networks; `tandem resume {name}` goes on",

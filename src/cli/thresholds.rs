@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use tandem::report::{Format, Table, Voice};
+use tandem::report::{Format, Table, Verbosity};
 use tandem::run::{Experiment, Progress};
 use tandem::session::Loaded;
 
@@ -37,7 +37,7 @@ pub fn verdict(loaded: &Loaded, progress: &Progress) -> ExitCode {
                 Some(value) => format!("{} is {value}", threshold.quantity),
                 None => format!("{} has no value", threshold.quantity),
             };
-            if !Voice::get().json {
+            if !Verbosity::get().json {
                 eprintln!("threshold `{threshold}` does not hold: {value}");
             }
             code = ExitCode::from(MISSED);

@@ -48,7 +48,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     loaded.keep_in(&store);
     stop_of(&loaded);
     let bar = TrainingBar::new();
-    loaded.script.host().trainer().observe(move |event| bar.observe(event));
+    loaded.script.services().trainer().observe(move |event| bar.observe(event));
 
     let mut records = Vec::new();
     for seed in plan.seeds() {
@@ -78,7 +78,7 @@ fn train(
     seed: u64,
     folder: &Path,
 ) -> Result<(TrainingRecord, PathBuf), CliError> {
-    let trainer = loaded.script.host().trainer();
+    let trainer = loaded.script.services().trainer();
     let TrainingPlan { data, recipe, .. } = plan;
     let key = trainer.key(plan.network(), data, recipe, seed)?;
     let weights = folder.join(format!("{key}.safetensors"));

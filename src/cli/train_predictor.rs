@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::context::Common;
 use super::error::CliError;
 use tandem::accuracy::nasbench101::Nasbench101Table;
-use tandem::accuracy::nasbench101::predictor::{Predictor, Quality, Recipe, split, train};
+use tandem::accuracy::nasbench101::predictor::{Predictor, PredictorRecipe, Quality, split, train};
 use tandem::note;
 use tandem::report::Table;
 use tandem::util::atomic_file::write_whole;
@@ -27,13 +27,13 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "out")]
     judge: Option<PathBuf>,
     /// The share of the cells to train on.
-    #[arg(long, default_value_t = Recipe::default().share)]
+    #[arg(long, default_value_t = PredictorRecipe::default().share)]
     share: f64,
     /// The seed of the share, the first weights and the order of the cells.
-    #[arg(long, default_value_t = Recipe::default().seed)]
+    #[arg(long, default_value_t = PredictorRecipe::default().seed)]
     seed: u64,
     /// Passes over the training cells.
-    #[arg(long, default_value_t = Recipe::default().epochs)]
+    #[arg(long, default_value_t = PredictorRecipe::default().epochs)]
     epochs: usize,
 }
 
@@ -48,8 +48,12 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let failed = |error: String| CliError::Experiment { rendered: format!("error: {error}") };
     let table =
         Nasbench101Table::open(&common.data_dir(None)).map_err(|e| failed(e.to_string()))?;
-    let recipe =
-        Recipe { share: args.share, seed: args.seed, epochs: args.epochs, ..Recipe::default() };
+    let recipe = PredictorRecipe {
+        share: args.share,
+        seed: args.seed,
+        epochs: args.epochs,
+        ..PredictorRecipe::default()
+    };
     let predictor = if let Some(path) = &args.judge {
         let bytes = std::fs::read(path)
             .map_err(|error| failed(format!("cannot read {}: {error}", path.display())))?;

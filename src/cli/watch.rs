@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use super::context::Common;
 use super::error::CliError;
 use tandem::note;
-use tandem::report::{Format, Pace, Sight, WatchBar};
-use tandem::run::Tally;
-use tandem::store::{Holder, RunRecord, Status, StoreError, server};
+use tandem::report::{Format, Pace, WatchBar, WatchSnapshot};
+use tandem::run::RunStats;
+use tandem::store::{LockOwner, RunRecord, Status, StoreError, server};
 
 /// Follows a run that another process works on, until it ends.
 ///
@@ -37,7 +37,7 @@ enum End {
     Interrupted,
     Failed(String),
     /// The process that worked on it no longer exists.
-    Died(Holder),
+    Died(LockOwner),
 }
 
 /// Runs the command.
@@ -103,16 +103,16 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
 struct Watch<'a> {
     common: &'a Common,
     name: &'a str,
-    tally: Option<Tally>,
+    tally: Option<RunStats>,
     /// The process last seen working on the run.
-    worked: Option<Holder>,
+    worked: Option<LockOwner>,
 }
 
 impl Watch<'_> {
     /// Reads the state of the run once; returns its progress and, if it has ended, the way it did.
-    fn look(&mut self) -> Result<(Sight, Option<End>), CliError> {
+    fn look(&mut self) -> Result<(WatchSnapshot, Option<End>), CliError> {
         // Before the store is opened here, if nobody has it open: that overwrites who had.
-        let noted = Holder::noted(&self.common.store);
+        let noted = LockOwner::noted(&self.common.store);
         let store = match server::ask_holder(&self.common.store)? {
             Some(holder) => holder,
             None => self.common.reader()?,
@@ -120,10 +120,13 @@ impl Watch<'_> {
         let holder = store.holder()?;
         // Before the trials: of a run that has ended, all are there.
         let run = store.run(self.name)?;
-        let tally = self.tally.get_or_insert_with(|| Tally::new(run.objectives.clone()));
+        let tally = self.tally.get_or_insert_with(|| RunStats::new(run.objectives.clone()));
         tally.read(store.as_ref(), self.name)?;
-        let sight =
-            Sight::new(&run, tally, holder.as_ref().filter(|_| run.status == Status::Running));
+        let sight = WatchSnapshot::new(
+            &run,
+            tally,
+            holder.as_ref().filter(|_| run.status == Status::Running),
+        );
         let end = match &run.status {
             Status::Running => {
                 self.worked = holder;
@@ -145,7 +148,7 @@ impl Watch<'_> {
 }
 
 /// Returns true if the process that holds the store was started to work on this run, but has not begun.
-fn is_about_to_work(holder: &Holder, run: &RunRecord) -> bool {
+fn is_about_to_work(holder: &LockOwner, run: &RunRecord) -> bool {
     let mut words = holder.command.split(' ');
     let mut has = |word: &str| words.any(|w| w == word);
     match run.name.split_once('/') {

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::value::Value;
+use super::value::QueryValue;
 use crate::study::statistics::quantile;
 
 /// The function of an aggregate.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Function {
+pub enum AggregateFunction {
     /// The number of trials or, of an expression, the number of those that have a value.
     Count,
     /// The lowest value.
@@ -30,7 +30,7 @@ pub struct Aggregate {
     /// The name of its column.
     pub name: String,
     /// The function that is applied.
-    pub function: Function,
+    pub function: AggregateFunction,
     /// The expression that it is applied to; `None` counts all trials.
     pub of: Option<String>,
 }
@@ -43,7 +43,7 @@ pub struct Aggregate {
 )]
 pub struct AggregateError(String);
 
-impl fmt::Display for Function {
+impl fmt::Display for AggregateFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Count => "count",
@@ -56,7 +56,7 @@ impl fmt::Display for Function {
     }
 }
 
-impl FromStr for Function {
+impl FromStr for AggregateFunction {
     type Err = AggregateError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -120,14 +120,14 @@ pub(super) enum Gathered {
 }
 
 impl Gathered {
-    pub(super) const fn new(function: Function) -> Self {
+    pub(super) const fn new(function: AggregateFunction) -> Self {
         match function {
-            Function::Count => Self::Count(0),
-            Function::Min => Self::Least(None),
-            Function::Max => Self::Most(None),
-            Function::Sum => Self::Sum(0.0, 0),
-            Function::Mean => Self::Mean(0.0, 0),
-            Function::Quantile(share) => Self::All(share, Vec::new()),
+            AggregateFunction::Count => Self::Count(0),
+            AggregateFunction::Min => Self::Least(None),
+            AggregateFunction::Max => Self::Most(None),
+            AggregateFunction::Sum => Self::Sum(0.0, 0),
+            AggregateFunction::Mean => Self::Mean(0.0, 0),
+            AggregateFunction::Quantile(share) => Self::All(share, Vec::new()),
         }
     }
 
@@ -159,11 +159,11 @@ impl Gathered {
         }
     }
 
-    /// The aggregated value. Without values it is [`Value::Missing`], except for a count.
-    pub(super) fn finish(self) -> Value {
-        let number = |value: Option<f64>| value.map_or(Value::Missing, Value::Number);
+    /// The aggregated value. Without values it is [`QueryValue::Missing`], except for a count.
+    pub(super) fn finish(self) -> QueryValue {
+        let number = |value: Option<f64>| value.map_or(QueryValue::Missing, QueryValue::Number);
         match self {
-            Self::Count(count) => Value::Int(i64::try_from(count).unwrap_or(i64::MAX)),
+            Self::Count(count) => QueryValue::Int(i64::try_from(count).unwrap_or(i64::MAX)),
             Self::Least(value) | Self::Most(value) => number(value),
             Self::Sum(sum, count) => number((count > 0).then_some(sum)),
             Self::Mean(sum, count) => number((count > 0).then(|| sum / count as f64)),
@@ -186,8 +186,8 @@ mod tests {
         assert_eq!(read("count").unwrap().of, None);
         assert_eq!(named("max:accuracy"), "max_accuracy");
         assert_eq!(named("q90:a / b"), "q90(a / b)");
-        assert_eq!(read("q2.5:a").unwrap().function, Function::Quantile(0.025));
-        assert_eq!(read("median:a").unwrap().function, Function::Quantile(0.5));
+        assert_eq!(read("q2.5:a").unwrap().function, AggregateFunction::Quantile(0.025));
+        assert_eq!(read("median:a").unwrap().function, AggregateFunction::Quantile(0.5));
         for wrong in ["", "max", "most:a", "q101:a", "q:a", "max:"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

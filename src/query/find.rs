@@ -5,18 +5,18 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use super::scan::{QuestionError, scan};
-use super::selection::Subject;
-use super::value::Value;
-use crate::query::Bound;
-use crate::store::{Reader, Stretch};
+use super::selection::SelectedRun;
+use super::value::QueryValue;
+use crate::query::BoundExpression;
+use crate::store::{Reader, TrialBlock};
 
 /// Hits beyond the limit that are collected, at least, before they are sorted and cut to it.
 const SLACK: usize = 4_096;
 
 /// A sort key with its direction.
-pub struct Order {
+pub struct SortKey {
     /// The expression whose value is the key.
-    pub key: Bound,
+    pub key: BoundExpression,
     /// True if the highest values come first.
     pub descending: bool,
 }
@@ -29,17 +29,17 @@ pub struct Hit {
     /// Its step.
     pub step: u64,
     /// The values of its sort keys.
-    keys: Vec<Value>,
+    keys: Vec<QueryValue>,
 }
 
 /// The trials that were found.
 #[derive(Clone, Debug, Default)]
-pub struct Found {
+pub struct FoundTrials {
     /// The sorted hits; `None` without sort keys.
     pub sorted: Option<Vec<Hit>>,
-    /// Without sort keys, the hits by stretch: the index of the run, the number of the stretch, and the
+    /// Without sort keys, the hits by block: the index of the run, the number of the block, and the
     /// indices of its hits.
-    pub stretches: Vec<(usize, u64, Vec<u16>)>,
+    pub blocks: Vec<(usize, u64, Vec<u16>)>,
     /// The metrics that any of them has.
     pub metrics: BTreeSet<String>,
     /// The parts for which any of them has a text.
@@ -48,30 +48,29 @@ pub struct Found {
     pub failed: bool,
 }
 
-impl Found {
+impl FoundTrials {
     /// The number of trials.
     pub fn count(&self) -> usize {
-        self.sorted.as_ref().map_or_else(
-            || self.stretches.iter().map(|(_, _, places)| places.len()).sum(),
-            Vec::len,
-        )
+        self.sorted
+            .as_ref()
+            .map_or_else(|| self.blocks.iter().map(|(_, _, places)| places.len()).sum(), Vec::len)
     }
 
-    /// Records the metrics, parts and failures of some trials of a stretch.
-    fn note(&mut self, stretch: &Stretch, places: &[usize]) {
-        for name in stretch.metrics() {
-            let values = stretch.values(name).unwrap_or_default();
+    /// Records the metrics, parts and failures of some trials of a block.
+    fn note(&mut self, block: &TrialBlock, places: &[usize]) {
+        for name in block.metrics() {
+            let values = block.values(name).unwrap_or_default();
             if !self.metrics.contains(name) && places.iter().any(|&at| !values[at].is_nan()) {
                 self.metrics.insert(name.clone());
             }
         }
-        for (part, name) in stretch.parts().iter().enumerate() {
-            let has = |&at: &usize| stretch.text(at, part).is_some();
+        for (part, name) in block.parts().iter().enumerate() {
+            let has = |&at: &usize| block.text(at, part).is_some();
             if !self.parts.contains(name) && places.iter().any(has) {
                 self.parts.insert(name.clone());
             }
         }
-        self.failed |= places.iter().any(|&at| stretch.reward(at).is_none());
+        self.failed |= places.iter().any(|&at| block.reward(at).is_none());
     }
 
     fn merge(&mut self, other: Self) {
@@ -88,14 +87,14 @@ impl Found {
 /// The store fails, or an expression fails for a trial.
 pub fn find(
     reader: &dyn Reader,
-    subjects: &[Subject],
-    condition: &Bound,
-    order: &[Order],
+    subjects: &[SelectedRun],
+    condition: &BoundExpression,
+    order: &[SortKey],
     limit: Option<usize>,
-) -> Result<Found, QuestionError> {
+) -> Result<FoundTrials, QuestionError> {
     let limit = limit.unwrap_or(usize::MAX);
     if limit == 0 {
-        return Ok(Found::default());
+        return Ok(FoundTrials::default());
     }
     if order.is_empty() {
         return unsorted(reader, subjects, condition, limit);
@@ -107,19 +106,19 @@ pub fn find(
             .find(|ordering| *ordering != Ordering::Equal);
         by_key.unwrap_or_else(|| (a.run, a.step).cmp(&(b.run, b.step)))
     };
-    let look = |run: usize, stretch: &Stretch| {
-        let facts = &subjects[run].facts;
-        let places = places(&condition.holds(facts, stretch)?);
+    let look = |run: usize, block: &TrialBlock| {
+        let context = &subjects[run].context;
+        let places = places(&condition.holds(context, block)?);
         let mut columns = Vec::with_capacity(order.len());
         for key in order {
-            columns.push(key.key.values(facts, stretch, &places)?.into_iter());
+            columns.push(key.key.values(context, block, &places)?.into_iter());
         }
         let mut hits: Vec<Hit> = places
             .iter()
             .map(|&at| Hit {
                 run,
-                step: stretch.step(at),
-                keys: columns.iter_mut().filter_map(Iterator::next).map(Value::from).collect(),
+                step: block.step(at),
+                keys: columns.iter_mut().filter_map(Iterator::next).map(QueryValue::from).collect(),
             })
             .collect();
         cut(&mut hits, limit, compare);
@@ -135,54 +134,53 @@ pub fn find(
         Ok(ControlFlow::Continue(()))
     })?;
     cut(&mut best, limit, compare);
-    let mut found = Found::default();
+    let mut found = FoundTrials::default();
     let mut steps: Vec<(usize, u64)> = best.iter().map(|hit| (hit.run, hit.step)).collect();
     steps.sort_unstable();
-    for group in steps.chunk_by(|a, b| stretch_of(*a) == stretch_of(*b)) {
-        let (run, number) = stretch_of(group[0]);
-        if let Some(stretch) = reader.stretch(&subjects[run].facts.record.name, number)? {
+    for group in steps.chunk_by(|a, b| block_of(*a) == block_of(*b)) {
+        let (run, number) = block_of(group[0]);
+        if let Some(block) = reader.block(&subjects[run].context.record.name, number)? {
             let places: Vec<usize> =
-                group.iter().map(|(_, step)| (step - stretch.first()) as usize).collect();
-            found.note(&stretch, &places);
+                group.iter().map(|(_, step)| (step - block.first()) as usize).collect();
+            found.note(&block, &places);
         }
     }
     found.sorted = Some(best);
     Ok(found)
 }
 
-const fn stretch_of((run, step): (usize, u64)) -> (usize, u64) {
-    (run, step / Stretch::LEN)
+const fn block_of((run, step): (usize, u64)) -> (usize, u64) {
+    (run, step / TrialBlock::LEN)
 }
 
 fn unsorted(
     reader: &dyn Reader,
-    subjects: &[Subject],
-    condition: &Bound,
+    subjects: &[SelectedRun],
+    condition: &BoundExpression,
     limit: usize,
-) -> Result<Found, QuestionError> {
-    let look = |run: usize, stretch: &Stretch| {
-        let mut places = places(&condition.holds(&subjects[run].facts, stretch)?);
+) -> Result<FoundTrials, QuestionError> {
+    let look = |run: usize, block: &TrialBlock| {
+        let mut places = places(&condition.holds(&subjects[run].context, block)?);
         places.truncate(limit);
-        let mut found = Found::default();
-        found.note(stretch, &places);
-        found.stretches =
-            vec![(run, stretch.number(), places.iter().map(|&at| at as u16).collect())];
+        let mut found = FoundTrials::default();
+        found.note(block, &places);
+        found.blocks = vec![(run, block.number(), places.iter().map(|&at| at as u16).collect())];
         Ok::<_, QuestionError>(found)
     };
-    let (mut found, mut left) = (Found::default(), limit);
+    let (mut found, mut left) = (FoundTrials::default(), limit);
     scan(reader, subjects, look, |mut more| {
-        let stretches = std::mem::take(&mut more.stretches);
-        for (run, number, mut places) in stretches.into_iter().filter(|s| !s.2.is_empty()) {
+        let blocks = std::mem::take(&mut more.blocks);
+        for (run, number, mut places) in blocks.into_iter().filter(|s| !s.2.is_empty()) {
             // What the trials beyond the limit have is not asked for.
             if places.len() > left {
                 places.truncate(left);
-                more = Found::default();
-                if let Some(stretch) = reader.stretch(&subjects[run].facts.record.name, number)? {
-                    more.note(&stretch, &places.iter().map(|&at| at.into()).collect::<Vec<_>>());
+                more = FoundTrials::default();
+                if let Some(block) = reader.block(&subjects[run].context.record.name, number)? {
+                    more.note(&block, &places.iter().map(|&at| at.into()).collect::<Vec<_>>());
                 }
             }
             left -= places.len();
-            found.stretches.push((run, number, places));
+            found.blocks.push((run, number, places));
         }
         found.merge(more);
         Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })

@@ -3,40 +3,40 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use super::aggregate::{Function, Gathered};
+use super::aggregate::{AggregateFunction, Gathered};
 use super::find::places;
 use super::scan::{QuestionError, scan};
-use super::selection::Subject;
-use super::value::Value;
-use crate::query::Bound;
-use crate::store::{Reader, Stretch};
+use super::selection::SelectedRun;
+use super::value::QueryValue;
+use crate::query::BoundExpression;
+use crate::store::{Reader, TrialBlock};
 
 /// The keys by which trials are grouped, and the aggregates of each group.
 pub struct Grouping {
     /// The expressions whose values the trials of a group share; without any there is one group.
-    pub keys: Vec<Bound>,
+    pub keys: Vec<BoundExpression>,
     /// The function of each aggregate and the expression that it is applied to; `None` counts all trials.
-    pub aggregates: Vec<(Function, Option<Bound>)>,
+    pub aggregates: Vec<(AggregateFunction, Option<BoundExpression>)>,
 }
 
 /// A group of trials.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Group {
+pub struct TrialGroup {
     /// The values of the keys.
-    pub keys: Vec<Value>,
+    pub keys: Vec<QueryValue>,
     /// The values of the aggregates.
-    pub values: Vec<Value>,
+    pub values: Vec<QueryValue>,
 }
 
-/// The groups of a stretch in the order of their first trials.
+/// The groups of a block in the order of their first trials.
 #[derive(Default)]
 struct Partial {
     places: HashMap<String, usize>,
-    groups: Vec<(Vec<Value>, Vec<Gathered>)>,
+    groups: Vec<(Vec<QueryValue>, Vec<Gathered>)>,
 }
 
 impl Partial {
-    fn group(&mut self, keys: Vec<Value>, grouping: &Grouping) -> &mut Vec<Gathered> {
+    fn group(&mut self, keys: Vec<QueryValue>, grouping: &Grouping) -> &mut Vec<Gathered> {
         // Texts of values tell every value from every other.
         let text = format!("{keys:?}");
         let place = *self.places.entry(text).or_insert_with(|| {
@@ -54,16 +54,16 @@ impl Partial {
 /// The store fails, an expression fails for a trial, or gives a text where a number is needed.
 pub fn group(
     reader: &dyn Reader,
-    subjects: &[Subject],
-    condition: &Bound,
+    subjects: &[SelectedRun],
+    condition: &BoundExpression,
     grouping: &Grouping,
-) -> Result<Vec<Group>, QuestionError> {
-    let look = |run: usize, stretch: &Stretch| {
-        let facts = &subjects[run].facts;
-        let places = places(&condition.holds(facts, stretch)?);
-        let values = |bound: &Bound| -> Result<Vec<Value>, QuestionError> {
-            let values = bound.values(facts, stretch, &places)?;
-            Ok(values.into_iter().map(Value::from).collect())
+) -> Result<Vec<TrialGroup>, QuestionError> {
+    let look = |run: usize, block: &TrialBlock| {
+        let context = &subjects[run].context;
+        let places = places(&condition.holds(context, block)?);
+        let values = |bound: &BoundExpression| -> Result<Vec<QueryValue>, QuestionError> {
+            let values = bound.values(context, block, &places)?;
+            Ok(values.into_iter().map(QueryValue::from).collect())
         };
         let keys = grouping.keys.iter().map(values).collect::<Result<Vec<_>, _>>()?;
         let mut columns = Vec::with_capacity(grouping.aggregates.len());
@@ -78,8 +78,8 @@ pub fn group(
             for (gathered, (function, column)) in gathered.iter_mut().zip(&columns) {
                 match column.as_ref().map(|(of, values)| (of, &values[at])) {
                     None => gathered.add(0.0),
-                    Some((_, Value::Missing)) => {}
-                    Some((of, Value::Text(text))) if *function != Function::Count => {
+                    Some((_, QueryValue::Missing)) => {}
+                    Some((of, QueryValue::Text(text))) if *function != AggregateFunction::Count => {
                         let message = format!("`{text}` is a text; only numbers have a {function}");
                         return Err(QuestionError::Query(of.refuse(message)));
                     }
@@ -100,12 +100,12 @@ pub fn group(
         }
         Ok::<_, QuestionError>(ControlFlow::Continue(()))
     })?;
-    let mut groups: Vec<Group> = whole
+    let mut groups: Vec<TrialGroup> = whole
         .groups
         .into_iter()
         .map(|(keys, gathered)| {
             let values = gathered.into_iter().map(Gathered::finish).collect();
-            Group { keys, values }
+            TrialGroup { keys, values }
         })
         .collect();
     groups.sort_by(|a, b| {

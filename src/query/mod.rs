@@ -1,8 +1,8 @@
 //! Queries of stored trials: search, sorting, groups with their aggregates, and rescoring with another
 //! reward.
 //!
-//! Trials are read a stretch at a time, several stretches at once on all threads; results do not depend on
-//! the number of threads. Only these stretches and the results are in memory.
+//! Trials are read a block at a time, several blocks at once on all threads; results do not depend on
+//! the number of threads. Only these blocks and the results are in memory.
 
 mod aggregate;
 mod expr;
@@ -15,13 +15,15 @@ mod scan;
 mod selection;
 mod value;
 
-pub use aggregate::{Aggregate, AggregateError, Function};
-pub use expr::{Asker, Bound, Expression, Facts, Known, QueryError};
-pub use find::{Found, Hit, Order, find};
+pub use aggregate::{Aggregate, AggregateError, AggregateFunction};
+pub use expr::{
+    BoundExpression, Expression, ExpressionCompiler, KnownNames, QueryError, RunContext,
+};
+pub use find::{FoundTrials, Hit, SortKey, find};
 pub use frontier::frontier;
-pub use groups::{Group, Grouping, group};
+pub use groups::{Grouping, TrialGroup, group};
 pub use known_names::known;
-pub use rescore::{Judged, Ranking, Rescored, rank, rescore};
+pub use rescore::{Ranking, Rescored, RescoredTrial, rank, rescore};
 pub use scan::{QuestionError, scan};
-pub use selection::{Subject, select};
-pub use value::Value;
+pub use selection::{SelectedRun, select};
+pub use value::QueryValue;

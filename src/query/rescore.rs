@@ -5,15 +5,15 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use super::scan::scan;
-use super::selection::Subject;
+use super::selection::SelectedRun;
 use crate::accuracy::nasbench101::predictor::{kendall_tau, spearman};
 use crate::metrics::Metrics;
 use crate::run::{Failure, Reward};
-use crate::store::{Reader, StoreError, Stretch};
+use crate::store::{Reader, StoreError, TrialBlock};
 
 /// A trial with its stored reward and another one.
 #[derive(Clone, Debug)]
-pub struct Judged {
+pub struct RescoredTrial {
     /// Its step.
     pub step: u64,
     /// The option of each choice of its point.
@@ -24,7 +24,7 @@ pub struct Judged {
     pub after: Option<Reward>,
 }
 
-impl Judged {
+impl RescoredTrial {
     /// Returns true if another trial has the same point.
     pub fn is_same_point(&self, other: &Self) -> bool {
         self.point == other.point
@@ -35,7 +35,7 @@ impl Judged {
 #[derive(Clone, Debug, Default)]
 pub struct Rescored {
     /// The trials that have metrics.
-    pub trials: Vec<Judged>,
+    pub trials: Vec<RescoredTrial>,
     /// The number of trials without metrics, whose points could not be evaluated.
     pub without_metrics: u64,
     /// The failures of the other reward, each with its first step and its number of trials, in the order of
@@ -73,17 +73,14 @@ impl Rescored {
 /// The store fails.
 pub fn rescore(
     reader: &dyn Reader,
-    subject: &Subject,
+    subject: &SelectedRun,
     reward: impl Fn(u32, &Metrics) -> Result<Reward, Failure> + Sync,
 ) -> Result<Rescored, StoreError> {
-    let look = |_, stretch: &Stretch| {
+    let look = |_, block: &TrialBlock| {
         let mut found = Rescored::default();
-        let columns: Vec<(&String, &[f64])> = stretch
-            .metrics()
-            .iter()
-            .filter_map(|name| Some((name, stretch.values(name)?)))
-            .collect();
-        for at in 0..stretch.len() {
+        let columns: Vec<(&String, &[f64])> =
+            block.metrics().iter().filter_map(|name| Some((name, block.values(name)?))).collect();
+        for at in 0..block.len() {
             let present = columns.iter().filter(|(_, values)| !values[at].is_nan());
             let metrics: Metrics =
                 present.map(|(name, values)| ((*name).clone(), values[at])).collect();
@@ -91,17 +88,17 @@ pub fn rescore(
                 found.without_metrics += 1;
                 continue;
             }
-            let step = stretch.step(at);
+            let step = block.step(at);
             let finite = |reward: Reward| match reward.value.is_finite() {
                 true => Ok(reward),
                 false => Err(Failure::new(format!("the reward is {}", reward.value))),
             };
-            let after = reward(stretch.phase(at), &metrics).and_then(finite);
-            let before = stretch.reward(at);
-            found.trials.push(Judged {
+            let after = reward(block.phase(at), &metrics).and_then(finite);
+            let before = block.reward(at);
+            found.trials.push(RescoredTrial {
                 step,
-                point: stretch.point(at).into(),
-                before: before.map(|value| Reward { value, valid: stretch.is_valid(at) }),
+                point: block.point(at).into(),
+                before: before.map(|value| Reward { value, valid: block.is_valid(at) }),
                 after: after.as_ref().ok().copied(),
             });
             if let Err(failure) = after {
@@ -133,7 +130,7 @@ impl Rescored {
 
 /// Ranks the trials by one of their rewards: feasible ones before infeasible ones, then the higher reward
 /// first, then the earlier step. Only the best trial of each point is ranked.
-pub fn rank(trials: &[Judged], of: impl Fn(&Judged) -> Option<Reward>) -> Ranking {
+pub fn rank(trials: &[RescoredTrial], of: impl Fn(&RescoredTrial) -> Option<Reward>) -> Ranking {
     let mut order: Vec<(usize, Reward)> =
         (0..trials.len()).filter_map(|place| Some((place, of(&trials[place])?))).collect();
     order.sort_by(|(a, one), (b, other)| {

@@ -1,14 +1,14 @@
-//! Scans of the stretches of runs, several at once.
+//! Scans of the blocks of runs, several at once.
 
 use std::ops::ControlFlow;
 
 use rayon::prelude::*;
 
-use super::selection::Subject;
+use super::selection::SelectedRun;
 use crate::query::QueryError;
-use crate::store::{Reader, StoreError, Stretch};
+use crate::store::{Reader, StoreError, TrialBlock};
 
-/// The number of stretches in memory at once.
+/// The number of blocks in memory at once.
 const AT_ONCE: usize = 64;
 
 /// Reasons that a query cannot be answered.
@@ -22,7 +22,7 @@ pub enum QuestionError {
     Query(#[from] QueryError),
 }
 
-/// Scans every stretch of some runs. `look` processes several stretches at once, on all threads; `take` gets
+/// Scans every block of some runs. `look` processes several blocks at once, on all threads; `take` gets
 /// the results in the order of runs and steps, until it breaks.
 ///
 /// `look` also gets the index of the run in `subjects`.
@@ -31,13 +31,13 @@ pub enum QuestionError {
 /// The first error in the order of runs and steps.
 pub fn scan<T: Send, E: From<StoreError> + Send>(
     reader: &dyn Reader,
-    subjects: &[Subject],
-    look: impl Fn(usize, &Stretch) -> Result<T, E> + Sync,
+    subjects: &[SelectedRun],
+    look: impl Fn(usize, &TrialBlock) -> Result<T, E> + Sync,
     mut take: impl FnMut(T) -> Result<ControlFlow<()>, E>,
 ) -> Result<(), E> {
     let all = subjects.iter().enumerate();
     let mut jobs =
-        all.flat_map(|(run, subject)| (0..subject.stretches()).map(move |number| (run, number)));
+        all.flat_map(|(run, subject)| (0..subject.blocks()).map(move |number| (run, number)));
     loop {
         let batch: Vec<(usize, u64)> = jobs.by_ref().take(AT_ONCE).collect();
         if batch.is_empty() {
@@ -46,8 +46,8 @@ pub fn scan<T: Send, E: From<StoreError> + Send>(
         let looked: Vec<Result<Option<T>, E>> = batch
             .into_par_iter()
             .map(|(run, number)| {
-                let stretch = reader.stretch(&subjects[run].facts.record.name, number)?;
-                stretch.map(|stretch| look(run, &stretch)).transpose()
+                let block = reader.block(&subjects[run].context.record.name, number)?;
+                block.map(|block| look(run, &block)).transpose()
             })
             .collect();
         for result in looked {

@@ -1,29 +1,29 @@
 //! The runs that a query is about.
 
-use crate::query::Facts;
-use crate::store::{Reader, RunRecord, StoreError, Stretch};
+use crate::query::RunContext;
+use crate::store::{Reader, RunRecord, StoreError, TrialBlock};
 
 /// A run that a query is about.
 #[derive(Clone)]
-pub struct Subject {
+pub struct SelectedRun {
     /// The facts that expressions may refer to.
-    pub facts: Facts,
+    pub context: RunContext,
     /// The number of its trials.
     pub trials: u64,
 }
 
-impl Subject {
+impl SelectedRun {
     /// Creates a subject from a run's record and the number of its stored trials.
     ///
     /// # Errors
     /// The store fails.
     pub fn new(reader: &dyn Reader, record: RunRecord) -> Result<Self, StoreError> {
         let trials = reader.trial_count(&record.name)?;
-        Ok(Self { facts: Facts::new(record), trials })
+        Ok(Self { context: RunContext::new(record), trials })
     }
 
-    pub(super) const fn stretches(&self) -> u64 {
-        self.trials.div_ceil(Stretch::LEN)
+    pub(super) const fn blocks(&self) -> u64 {
+        self.trials.div_ceil(TrialBlock::LEN)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::report::Cell;
 
 /// The value of an expression for a trial.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+pub enum QueryValue {
     /// No value; also a number that is NaN.
     Missing,
     /// True or false.
@@ -21,7 +21,7 @@ pub enum Value {
     Text(String),
 }
 
-impl From<Dynamic> for Value {
+impl From<Dynamic> for QueryValue {
     fn from(value: Dynamic) -> Self {
         if let Ok(number) = value.as_float() {
             return if number.is_nan() { Self::Missing } else { Self::Number(number) };
@@ -36,19 +36,19 @@ impl From<Dynamic> for Value {
     }
 }
 
-impl From<Value> for Cell {
-    fn from(value: Value) -> Self {
+impl From<QueryValue> for Cell {
+    fn from(value: QueryValue) -> Self {
         match value {
-            Value::Missing => Self::Empty,
-            Value::Flag(flag) => Self::Flag(flag),
-            Value::Int(int) => u64::try_from(int).map_or(Self::Signed(int), Self::Int),
-            Value::Number(number) => Self::Number(number),
-            Value::Text(text) => Self::Text(text),
+            QueryValue::Missing => Self::Empty,
+            QueryValue::Flag(flag) => Self::Flag(flag),
+            QueryValue::Int(int) => u64::try_from(int).map_or(Self::Signed(int), Self::Int),
+            QueryValue::Number(number) => Self::Number(number),
+            QueryValue::Text(text) => Self::Text(text),
         }
     }
 }
 
-impl Value {
+impl QueryValue {
     /// The value as a number: 1 for true, 0 for false; `None` for texts and missing values.
     pub fn number(&self) -> Option<f64> {
         match self {
@@ -88,17 +88,17 @@ mod tests {
     #[test]
     fn nothing_comes_last_in_both_orders() {
         let mut values = [
-            Value::Missing,
-            Value::Text("a".into()),
-            Value::Number(1.5),
-            Value::Int(1),
-            Value::Flag(false),
+            QueryValue::Missing,
+            QueryValue::Text("a".into()),
+            QueryValue::Number(1.5),
+            QueryValue::Int(1),
+            QueryValue::Flag(false),
         ];
         values.sort_by(|a, b| a.compare(b, false));
-        assert_eq!(values[0], Value::Flag(false));
-        assert_eq!(values[4], Value::Missing);
+        assert_eq!(values[0], QueryValue::Flag(false));
+        assert_eq!(values[4], QueryValue::Missing);
         values.sort_by(|a, b| a.compare(b, true));
-        assert_eq!(values[..2], [Value::Text("a".into()), Value::Number(1.5)]);
-        assert_eq!(values[4], Value::Missing);
+        assert_eq!(values[..2], [QueryValue::Text("a".into()), QueryValue::Number(1.5)]);
+        assert_eq!(values[4], QueryValue::Missing);
     }
 }

@@ -113,7 +113,7 @@ impl Cell {
 
 /// The type of the cells of a column, any of which may be empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnKind {
     /// Yes or no.
     Flag,
     /// Signed whole numbers of 64 bits.
@@ -124,8 +124,8 @@ pub enum Kind {
     Text,
 }
 
-impl Kind {
-    /// The narrowest kind that fits all of some cells: [`Kind::Text`] if they are of several kinds or all
+impl ColumnKind {
+    /// The narrowest kind that fits all of some cells: [`ColumnKind::Text`] if they are of several kinds or all
     /// empty.
     pub(super) fn of<'c>(cells: impl Iterator<Item = &'c Cell>) -> Self {
         let mut found = None;
@@ -157,12 +157,12 @@ pub struct Column {
     /// Its name.
     pub name: String,
     /// The type of its cells, if it is known before them.
-    pub kind: Option<Kind>,
+    pub kind: Option<ColumnKind>,
 }
 
 impl Column {
     /// Creates a column whose cells are of one kind.
-    pub fn new(name: impl Into<String>, kind: Kind) -> Self {
+    pub fn new(name: impl Into<String>, kind: ColumnKind) -> Self {
         Self { name: name.into(), kind: Some(kind) }
     }
 }

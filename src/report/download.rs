@@ -3,7 +3,7 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::active_bar;
-use super::verbosity::Voice;
+use super::verbosity::Verbosity;
 use crate::train::data::FetchEvent;
 
 /// A bar on standard error for each download; nothing if there is no terminal.
@@ -15,7 +15,7 @@ pub struct DownloadBar {
 impl DownloadBar {
     /// Creates a view of downloads, one after another.
     pub fn new() -> Self {
-        Self { interactive: Voice::get().is_live(), shown: None }
+        Self { interactive: Verbosity::get().is_live(), shown: None }
     }
 
     /// Shows an event.

@@ -20,12 +20,12 @@ details { margin: 1em 0 }
 ";
 
 /// A page under construction.
-pub struct Page {
+pub struct HtmlPage {
     title: String,
     body: String,
 }
 
-impl Page {
+impl HtmlPage {
     /// Creates a page with a title and nothing else.
     pub fn new(title: &str) -> Self {
         let mut page = Self { title: title.to_owned(), body: String::new() };
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_page_stands_alone_and_shows_texts_as_they_are() {
-        let mut page = Page::new("a <b> & \"c\"");
+        let mut page = HtmlPage::new("a <b> & \"c\"");
         page.paragraph("1 < 2");
         let mut table = Table::new(["<x>", "y"]);
         table.push(vec!["<script>alert('1')</script>".into(), 0.25.into()]);

@@ -10,7 +10,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
 
-use super::cell::{Cell, Kind};
+use super::cell::{Cell, ColumnKind};
 
 /// The number of rows in a row group.
 const GROUP: usize = 65_536;
@@ -32,12 +32,12 @@ enum Values {
 }
 
 impl Values {
-    const fn new(kind: Kind) -> Self {
+    const fn new(kind: ColumnKind) -> Self {
         match kind {
-            Kind::Flag => Self::Flag(Vec::new(), Vec::new()),
-            Kind::Int => Self::Int(Vec::new(), Vec::new()),
-            Kind::Number => Self::Number(Vec::new(), Vec::new()),
-            Kind::Text => Self::Text(Vec::new(), Vec::new()),
+            ColumnKind::Flag => Self::Flag(Vec::new(), Vec::new()),
+            ColumnKind::Int => Self::Int(Vec::new(), Vec::new()),
+            ColumnKind::Number => Self::Number(Vec::new(), Vec::new()),
+            ColumnKind::Text => Self::Text(Vec::new(), Vec::new()),
         }
     }
 
@@ -96,10 +96,10 @@ fn write<W: Write + Send, T: DataType>(
 impl<W: Write + Send> ParquetRows<W> {
     /// Starts a file with columns of the given names and kinds.
     pub(super) fn new<'n>(
-        columns: impl Iterator<Item = (&'n str, Kind)>,
+        columns: impl Iterator<Item = (&'n str, ColumnKind)>,
         out: W,
     ) -> io::Result<Self> {
-        let (names, kinds): (Vec<String>, Vec<Kind>) =
+        let (names, kinds): (Vec<String>, Vec<ColumnKind>) =
             columns.map(|(name, kind)| (name.to_owned(), kind)).unzip();
         let fields: Result<Vec<_>, ParquetError> =
             names.iter().zip(&kinds).map(|(name, &kind)| field(name, kind).map(Arc::new)).collect();
@@ -144,12 +144,12 @@ impl<W: Write + Send> ParquetRows<W> {
     }
 }
 
-fn field(name: &str, kind: Kind) -> Result<Type, ParquetError> {
+fn field(name: &str, kind: ColumnKind) -> Result<Type, ParquetError> {
     let (physical, logical) = match kind {
-        Kind::Flag => (Physical::BOOLEAN, None),
-        Kind::Int => (Physical::INT64, None),
-        Kind::Number => (Physical::DOUBLE, None),
-        Kind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+        ColumnKind::Flag => (Physical::BOOLEAN, None),
+        ColumnKind::Int => (Physical::INT64, None),
+        ColumnKind::Number => (Physical::DOUBLE, None),
+        ColumnKind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
     };
     Type::primitive_type_builder(name, physical)
         .with_repetition(Repetition::OPTIONAL)
@@ -178,7 +178,12 @@ mod tests {
 
     #[test]
     fn the_librarys_own_reader_finds_every_value_of_several_groups() {
-        let columns = [("f", Kind::Flag), ("i", Kind::Int), ("n", Kind::Number), ("t", Kind::Text)];
+        let columns = [
+            ("f", ColumnKind::Flag),
+            ("i", ColumnKind::Int),
+            ("n", ColumnKind::Number),
+            ("t", ColumnKind::Text),
+        ];
         let row = |at: usize| match at % 3 {
             0 => vec![Cell::Empty, Cell::Signed(-(at as i64)), Cell::Empty, "é".into()],
             1 => vec![true.into(), Cell::Int(at as u64), (at as f64 / 7.0).into(), Cell::Empty],
@@ -215,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_value_of_another_kind_is_refused() {
-        let mut rows = ParquetRows::new([("a", Kind::Int)].into_iter(), Vec::new()).unwrap();
+        let mut rows = ParquetRows::new([("a", ColumnKind::Int)].into_iter(), Vec::new()).unwrap();
         let error = rows.push(&["x".into()]).unwrap_err();
         assert_eq!(error.to_string(), "x does not fit column `a`");
     }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 
-use super::cell::{Cell, Column, Format, Kind};
+use super::cell::{Cell, Column, ColumnKind, Format};
 use super::parquet::ParquetRows;
 use super::table::Table;
 
@@ -33,7 +33,7 @@ impl<W: Write + Send> Rows<W> {
     /// # Errors
     /// An error of `out`.
     pub fn new(format: Format, columns: Vec<Column>, mut out: W) -> io::Result<Self> {
-        let kinds: Option<Vec<Kind>> = columns.iter().map(|column| column.kind).collect();
+        let kinds: Option<Vec<ColumnKind>> = columns.iter().map(|column| column.kind).collect();
         let sink = match (format, kinds) {
             (Format::Csv, _) => {
                 let mut csv = csv::Writer::from_writer(out);
@@ -101,7 +101,7 @@ impl<W: Write + Send> Rows<W> {
             Sink::Waiting(Format::Parquet, rows, out) => {
                 let kinds = self.columns.iter().enumerate().map(|(index, column)| {
                     let cells = rows.iter().map(|row| &row[index]);
-                    (column.name.as_str(), column.kind.unwrap_or_else(|| Kind::of(cells)))
+                    (column.name.as_str(), column.kind.unwrap_or_else(|| ColumnKind::of(cells)))
                 });
                 let mut sink = ParquetRows::new(kinds, out)?;
                 rows.iter().try_for_each(|row| sink.push(row))?;
@@ -158,7 +158,8 @@ mod tests {
     use super::*;
 
     fn written(format: Format, rows: &[Vec<Cell>]) -> String {
-        let columns = vec![Column::new("a", Kind::Int), Column { name: "b".into(), kind: None }];
+        let columns =
+            vec![Column::new("a", ColumnKind::Int), Column { name: "b".into(), kind: None }];
         let mut sink = Rows::new(format, columns, Vec::new()).unwrap();
         rows.iter().for_each(|row| sink.push(row.clone()).unwrap());
         String::from_utf8(sink.finish().unwrap()).unwrap()
@@ -181,11 +182,11 @@ mod tests {
 
     #[test]
     fn a_kind_loses_nothing() {
-        let of = |cells: &[Cell]| Kind::of(cells.iter());
-        assert_eq!(of(&[Cell::Int(1), Cell::Empty, Cell::Signed(-1)]), Kind::Int);
-        assert_eq!(of(&[Cell::Int(1), Cell::Number(0.5)]), Kind::Number);
-        assert_eq!(of(&[Cell::Int(u64::MAX)]), Kind::Text);
-        assert_eq!(of(&[Cell::Flag(true), Cell::Int(1)]), Kind::Text);
-        assert_eq!(of(&[Cell::Empty]), Kind::Text);
+        let of = |cells: &[Cell]| ColumnKind::of(cells.iter());
+        assert_eq!(of(&[Cell::Int(1), Cell::Empty, Cell::Signed(-1)]), ColumnKind::Int);
+        assert_eq!(of(&[Cell::Int(1), Cell::Number(0.5)]), ColumnKind::Number);
+        assert_eq!(of(&[Cell::Int(u64::MAX)]), ColumnKind::Text);
+        assert_eq!(of(&[Cell::Flag(true), Cell::Int(1)]), ColumnKind::Text);
+        assert_eq!(of(&[Cell::Empty]), ColumnKind::Text);
     }
 }

@@ -19,7 +19,7 @@ const SHORTEST_BAR: usize = 8;
 
 /// The displayed progress of a run.
 #[derive(Clone, Debug)]
-pub(super) struct Course {
+pub(super) struct RunProgress {
     /// The limit of trials of the run.
     limit: Option<u64>,
     phase: String,
@@ -43,7 +43,7 @@ pub(super) struct Course {
     said: (Instant, u64),
 }
 
-impl Course {
+impl RunProgress {
     /// Creates the progress of a run with at most `limit` trials.
     pub(super) fn new(limit: Option<u64>, now: Instant) -> Self {
         Self {
@@ -290,9 +290,9 @@ mod tests {
     }
 
     /// A run with 900 stored trials, and 100 more within a second.
-    fn course(limit: Option<u64>) -> (Course, Instant) {
+    fn course(limit: Option<u64>) -> (RunProgress, Instant) {
         let start = Instant::now();
-        let mut course = Course::new(limit, start);
+        let mut course = RunProgress::new(limit, start);
         course.enter("img_s_cm2 >= 147.8", Some(9_000), None, start);
         let known = TrialCost { micros: 1, reused: Reused::METRICS };
         let mut efforts = vec![TrialCost::default(); 75];

@@ -10,7 +10,7 @@ use super::active_bar;
 use super::number::{counted, duration};
 use super::run_progress::work_line;
 use super::terminal;
-use super::verbosity::Voice;
+use super::verbosity::Verbosity;
 use crate::note;
 use crate::study::ComparisonEvent;
 
@@ -57,7 +57,7 @@ impl StudyBar {
     pub fn new(runs: u64, done: u64) -> Self {
         let (trials, before) = (AtomicU64::new(0), done);
         let course = Arc::new(Course { runs, before, done: AtomicU64::new(done), trials });
-        let bar = Voice::get().is_live().then(|| draw(course.clone()));
+        let bar = Verbosity::get().is_live().then(|| draw(course.clone()));
         Self { bar, course }
     }
 

@@ -3,7 +3,7 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::active_bar;
-use super::verbosity::Voice;
+use super::verbosity::Verbosity;
 use crate::note;
 use crate::sweep::SweepProgress;
 
@@ -29,7 +29,7 @@ impl SweepBar {
         }
         bar.set_position(done * pairs);
         bar.reset_eta();
-        if Voice::get().is_live() {
+        if Verbosity::get().is_live() {
             active_bar::draw(&bar);
         }
         Self { bar, pairs, is_told: false }

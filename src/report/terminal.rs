@@ -8,9 +8,9 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use terminal_size::{Height, Width, terminal_size_of};
 
 use super::active_bar;
-use super::run_progress::Course;
+use super::run_progress::RunProgress;
 use super::training::describe;
-use super::verbosity::Voice;
+use super::verbosity::Verbosity;
 use crate::accuracy::training_cache::TrainingEvent;
 use crate::note;
 use crate::run::{Event, Observer};
@@ -21,7 +21,7 @@ const WIDTH: usize = 80;
 /// A view of a run on standard error: two lines that are redrawn if there is a terminal, else a line now and
 /// then.
 pub struct Terminal {
-    course: Arc<Mutex<Course>>,
+    course: Arc<Mutex<RunProgress>>,
     /// The lines that are redrawn, on a terminal.
     bar: Option<ProgressBar>,
     is_live: bool,
@@ -30,8 +30,8 @@ pub struct Terminal {
 impl Terminal {
     /// Creates a view of a run with at most `limit` trials.
     pub fn new(limit: Option<u64>) -> Self {
-        let course = Arc::new(Mutex::new(Course::new(limit, Instant::now())));
-        Self { course, bar: None, is_live: Voice::get().is_live() }
+        let course = Arc::new(Mutex::new(RunProgress::new(limit, Instant::now())));
+        Self { course, bar: None, is_live: Verbosity::get().is_live() }
     }
 
     /// Returns an observer that shows the training runs of the run beside its trials.
@@ -145,6 +145,6 @@ fn columns(size: Option<(Width, Height)>) -> Option<usize> {
     size.map(|(Width(columns), _)| usize::from(columns)).filter(|&columns| columns > 0)
 }
 
-fn lock(course: &Mutex<Course>) -> MutexGuard<'_, Course> {
+fn lock(course: &Mutex<RunProgress>) -> MutexGuard<'_, RunProgress> {
     course.lock().unwrap_or_else(PoisonError::into_inner)
 }

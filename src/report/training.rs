@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::active_bar;
-use super::verbosity::Voice;
+use super::verbosity::Verbosity;
 use crate::accuracy::training_cache::TrainingEvent;
 use crate::note;
 use crate::train::TrainProgress;
@@ -19,7 +19,7 @@ pub struct TrainingBar {
 impl TrainingBar {
     /// Creates a view of training runs, one after another.
     pub fn new() -> Self {
-        let interactive = Voice::get().is_live();
+        let interactive = Verbosity::get().is_live();
         Self { bar: Mutex::default(), interactive }
     }
 

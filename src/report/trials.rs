@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::cell::{Cell, Column, Kind};
+use super::cell::{Cell, Column, ColumnKind};
 use super::table::Table;
 use crate::store::{Outcome, Trial};
 
@@ -89,19 +89,19 @@ impl TrialColumns {
     pub fn columns(&self) -> Vec<Column> {
         let mut columns = Vec::new();
         if self.run {
-            columns.push(Column::new("run", Kind::Text));
+            columns.push(Column::new("run", ColumnKind::Text));
         }
-        columns.push(Column::new("step", Kind::Int));
+        columns.push(Column::new("step", ColumnKind::Int));
         columns.extend(self.metrics.iter().map(|name| match name.as_str() {
-            "accuracy" if self.predicted => Column::new("accuracy (predicted)", Kind::Number),
-            name => Column::new(name, Kind::Number),
+            "accuracy" if self.predicted => Column::new("accuracy (predicted)", ColumnKind::Number),
+            name => Column::new(name, ColumnKind::Number),
         }));
-        columns.push(Column::new("reward", Kind::Number));
-        columns.push(Column::new("valid", Kind::Flag));
+        columns.push(Column::new("reward", ColumnKind::Number));
+        columns.push(Column::new("valid", ColumnKind::Flag));
         if self.failed {
-            columns.push(Column::new("failed", Kind::Text));
+            columns.push(Column::new("failed", ColumnKind::Text));
         }
-        columns.extend(self.parts.iter().map(|part| Column::new(part, Kind::Text)));
+        columns.extend(self.parts.iter().map(|part| Column::new(part, ColumnKind::Text)));
         columns
     }
 

@@ -22,7 +22,7 @@ pub enum Colour {
 
 /// The user's choice of verbosity and color.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Voice {
+pub struct Verbosity {
     /// True if only results and errors are printed.
     pub quiet: bool,
     /// True if errors are printed as lines of JSON.
@@ -31,9 +31,9 @@ pub struct Voice {
     pub colour: Colour,
 }
 
-static VOICE: OnceLock<Voice> = OnceLock::new();
+static VOICE: OnceLock<Verbosity> = OnceLock::new();
 
-impl Voice {
+impl Verbosity {
     /// Makes this the voice of the process; only the first call has an effect.
     pub fn set(self) {
         let _ = VOICE.set(self);
@@ -79,6 +79,6 @@ fn is_dumb() -> bool {
 #[macro_export]
 macro_rules! note {
     ($($text:tt)+) => {
-        $crate::report::Voice::get().note(format_args!($($text)+))
+        $crate::report::Verbosity::get().note(format_args!($($text)+))
     };
 }

@@ -10,12 +10,12 @@ use super::rate::Rate;
 use super::run_progress::{words_line, work_line};
 use super::table::Table;
 use super::terminal;
-use crate::run::Tally;
-use crate::store::{Holder, RunRecord};
+use crate::run::RunStats;
+use crate::store::{LockOwner, RunRecord};
 
 /// A snapshot of the progress of a run.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sight {
+pub struct WatchSnapshot {
     run: String,
     status: String,
     phase: Option<String>,
@@ -30,9 +30,9 @@ pub struct Sight {
     process: Option<u32>,
 }
 
-impl Sight {
+impl WatchSnapshot {
     /// Creates a snapshot from the record of a run, its trials, and the process that works on it.
-    pub fn new(run: &RunRecord, tally: &Tally, holder: Option<&Holder>) -> Self {
+    pub fn new(run: &RunRecord, tally: &RunStats, holder: Option<&LockOwner>) -> Self {
         // The trials of a sweep come at its end.
         let sweep = run.sweep.as_ref();
         Self {
@@ -152,23 +152,23 @@ pub struct Pace {
 
 impl Pace {
     /// Records the finished work of a snapshot.
-    pub fn note(&mut self, at: Instant, sight: &Sight) {
+    pub fn note(&mut self, at: Instant, sight: &WatchSnapshot) {
         self.rate.note(at, sight.work().0);
     }
 
     /// Recent trials or networks per second; `None` if that is unknown or no process works on the run.
-    fn per_s(&self, sight: &Sight) -> Option<f64> {
+    fn per_s(&self, sight: &WatchSnapshot) -> Option<f64> {
         self.rate.per_s().filter(|_| sight.process.is_some())
     }
 
     /// The seconds to the end at this pace; `None` if either is unknown or no process works on the run.
-    fn left(&self, sight: &Sight) -> Option<f64> {
+    fn left(&self, sight: &WatchSnapshot) -> Option<f64> {
         let (done, all) = sight.work();
         self.rate.seconds(all?.saturating_sub(done)).filter(|_| sight.process.is_some())
     }
 
     /// The pace and the remaining time, in words.
-    fn words(&self, sight: &Sight) -> Vec<String> {
+    fn words(&self, sight: &WatchSnapshot) -> Vec<String> {
         let per_s = self.per_s(sight).map(|per_s| format!("{} {}/s", number(per_s), sight.unit()));
         let left = self.left(sight).map(Duration::from_secs_f64);
         let left = left.map(|left| format!("{} left", HumanDuration(left)));
@@ -195,7 +195,7 @@ impl Default for WatchBar {
 
 impl WatchBar {
     /// Shows a snapshot.
-    pub fn show(&self, sight: &Sight, pace: &Pace) {
+    pub fn show(&self, sight: &WatchSnapshot, pace: &Pace) {
         let [work, found] = sight.lines(pace, terminal::width());
         self.bar.set_prefix(work);
         self.bar.set_message(found);
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_sight_is_one_line_and_its_pace_is_of_late() {
-        let mut sight = Sight {
+        let mut sight = WatchSnapshot {
             run: "x-1".to_owned(),
             status: "running".to_owned(),
             phase: Some("joint".to_owned()),

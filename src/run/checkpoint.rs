@@ -15,7 +15,7 @@ pub(super) struct SavedController {
 
 /// The state of a run that does not follow from its trials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Checkpoint {
+pub(super) struct RunCheckpoint {
     /// The number of trials it covers.
     pub step: u64,
     /// The number of phases entered.
@@ -24,7 +24,7 @@ pub(super) struct Checkpoint {
     pub controllers: Vec<SavedController>,
 }
 
-impl Checkpoint {
+impl RunCheckpoint {
     /// Encodes the checkpoint.
     pub(super) fn encode(&self) -> Result<Vec<u8>, postcard::Error> {
         postcard::to_stdvec(self)

@@ -21,7 +21,7 @@ const MAX_PHASES: usize = 100;
 
 /// A rehearsed phase.
 #[derive(Clone, Debug)]
-pub struct RehearsedPhase {
+pub struct DryRunPhase {
     /// The phase's name.
     pub name: String,
     /// The controller's name.
@@ -48,7 +48,7 @@ pub struct RehearsedPhase {
 
 /// Reasons that a rehearsal ends.
 #[derive(Clone, Debug, PartialEq)]
-pub enum RehearsalEnd {
+pub enum DryRunEnd {
     /// The schedule has no more phases.
     Schedule,
     /// The limit of trials is reached.
@@ -61,18 +61,18 @@ pub enum RehearsalEnd {
 
 /// A rehearsed run.
 #[derive(Clone, Debug)]
-pub struct Rehearsal {
+pub struct DryRun {
     /// The phases, in order.
-    pub phases: Vec<RehearsedPhase>,
+    pub phases: Vec<DryRunPhase>,
     /// The reason that there are no more.
-    pub end: RehearsalEnd,
+    pub end: DryRunEnd,
     /// The estimated progress, if all trials are like the evaluated ones.
     pub progress: Progress,
     /// The trials of the points that were asked for.
     pub entries: Vec<Entry>,
 }
 
-impl Rehearsal {
+impl DryRun {
     /// Rehearses a run of an experiment with a seed and at most `limit` trials, in about the time `within`.
     ///
     /// `evaluated` is called after each evaluation, with the index of its phase.
@@ -88,37 +88,37 @@ impl Rehearsal {
         evaluated: &mut dyn FnMut(usize),
     ) -> Result<Self, RunError> {
         let until = Instant::now() + within;
-        let mut rehearsal = Self {
+        let mut dry_run = Self {
             phases: Vec::new(),
-            end: RehearsalEnd::Cut,
+            end: DryRunEnd::Cut,
             progress: Progress::new(experiment.objectives().to_vec(), seed),
             entries: Vec::new(),
         };
-        while rehearsal.phases.len() < MAX_PHASES && Instant::now() < until {
-            let phase = match experiment.next_phase(&rehearsal.progress) {
+        while dry_run.phases.len() < MAX_PHASES && Instant::now() < until {
+            let phase = match experiment.next_phase(&dry_run.progress) {
                 Ok(Some(phase)) => phase,
                 Ok(None) => {
-                    rehearsal.end = RehearsalEnd::Schedule;
+                    dry_run.end = DryRunEnd::Schedule;
                     break;
                 }
-                Err(failure) if rehearsal.phases.is_empty() => {
+                Err(failure) if dry_run.phases.is_empty() => {
                     return Err(RunError::Schedule(failure));
                 }
                 Err(failure) => {
-                    rehearsal.end = RehearsalEnd::Failed(failure);
+                    dry_run.end = DryRunEnd::Failed(failure);
                     break;
                 }
             };
-            let samples = rehearsal.try_out(experiment, &phase, limit, until, evaluated)?;
-            if !rehearsal.fill(&phase, &samples, limit, until)? {
+            let samples = dry_run.try_out(experiment, &phase, limit, until, evaluated)?;
+            if !dry_run.fill(&phase, &samples, limit, until)? {
                 break;
             }
-            if limit.is_some_and(|limit| rehearsal.progress.steps() >= limit) {
-                rehearsal.end = RehearsalEnd::Limit;
+            if limit.is_some_and(|limit| dry_run.progress.steps() >= limit) {
+                dry_run.end = DryRunEnd::Limit;
                 break;
             }
         }
-        Ok(rehearsal)
+        Ok(dry_run)
     }
 
     /// Enters a phase and evaluates a few of its points.
@@ -186,7 +186,7 @@ impl Rehearsal {
                 deciding += telling.elapsed();
             }
         }
-        self.phases.push(RehearsedPhase {
+        self.phases.push(DryRunPhase {
             name: phase.name.clone(),
             controller: phase.controller.name(),
             search: phase.search.clone(),

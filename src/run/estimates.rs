@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::accel::Estimates;
 use crate::store::Store;
 use crate::util::keep_error::KeepError;
-use crate::util::single_flight::Flights;
+use crate::util::single_flight::SingleFlight;
 
 /// Estimates kept in a store, shared by its runs.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl Estimates for StoredEstimates {
         self.0.put_estimate(key, estimate.as_bytes()).map_err(KeepError::new)
     }
 
-    fn flights(&self) -> &Flights {
+    fn flights(&self) -> &SingleFlight {
         self.0.flights()
     }
 }

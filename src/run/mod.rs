@@ -18,7 +18,7 @@ mod runner;
 mod threshold;
 mod trainings;
 
-pub use dry_run::{Rehearsal, RehearsalEnd, RehearsedPhase};
+pub use dry_run::{DryRun, DryRunEnd, DryRunPhase};
 pub use error::RunError;
 pub use estimates::StoredEstimates;
 pub use event::{Event, Observer};
@@ -28,9 +28,9 @@ pub use experiment::{
 pub use failure::Failure;
 pub use progress::{PhaseProgress, Progress};
 pub use provenance::record_provenance;
-pub use run_stats::{Best, Tally};
-pub use runner::{End, Runner, all_failed};
-pub use threshold::{Judgement, Quantity, Threshold, ThresholdError};
+pub use run_stats::{BestTrial, RunStats};
+pub use runner::{RunEnd, Runner, all_failed};
+pub use threshold::{Judgement, Threshold, ThresholdError, ThresholdQuantity};
 pub use trainings::{StoredTrainings, decode as decode_training};
 
 #[cfg(test)]

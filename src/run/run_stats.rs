@@ -2,11 +2,11 @@
 
 use super::progress::customary;
 use crate::pareto::{Frontier, Objective};
-use crate::store::{Reader, StoreError, Stretch};
+use crate::store::{Reader, StoreError, TrialBlock};
 
 /// The trial with the highest reward of a phase.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Best {
+pub struct BestTrial {
     /// True if it is feasible; feasible trials come before any other.
     pub valid: bool,
     /// Its reward.
@@ -17,17 +17,17 @@ pub struct Best {
 
 /// Counts, best trial and frontier of a run so far: a [`Progress`](super::Progress) for other processes.
 #[derive(Clone, Debug)]
-pub struct Tally {
+pub struct RunStats {
     objectives: Vec<Objective>,
     trials: u64,
     valid: u64,
     failed: u64,
     phase: Option<u32>,
-    best: Option<Best>,
+    best: Option<BestTrial>,
     frontier: Frontier<u64>,
 }
 
-impl Tally {
+impl RunStats {
     /// Creates the tally of a run before any trial is read. Without objectives, they are derived as by
     /// [`Progress::new`](super::Progress::new).
     pub const fn new(objectives: Vec<Objective>) -> Self {
@@ -40,37 +40,37 @@ impl Tally {
     /// # Errors
     /// The store fails.
     pub fn read(&mut self, store: &dyn Reader, run: &str) -> Result<(), StoreError> {
-        while let Some(stretch) = store.stretch(run, self.trials / Stretch::LEN)? {
-            self.add(&stretch);
-            if (stretch.len() as u64) < Stretch::LEN {
+        while let Some(block) = store.block(run, self.trials / TrialBlock::LEN)? {
+            self.add(&block);
+            if (block.len() as u64) < TrialBlock::LEN {
                 break;
             }
         }
         Ok(())
     }
 
-    /// Adds the trials of a stretch that are not counted yet.
-    fn add(&mut self, stretch: &Stretch) {
-        let start = (self.trials % Stretch::LEN) as usize;
-        for at in start..stretch.len() {
+    /// Adds the trials of a block that are not counted yet.
+    fn add(&mut self, block: &TrialBlock) {
+        let start = (self.trials % TrialBlock::LEN) as usize;
+        for at in start..block.len() {
             self.trials += 1;
-            if self.phase != Some(stretch.phase(at)) {
-                self.phase = Some(stretch.phase(at));
+            if self.phase != Some(block.phase(at)) {
+                self.phase = Some(block.phase(at));
                 self.best = None;
             }
-            let Some(reward) = stretch.reward(at) else {
+            let Some(reward) = block.reward(at) else {
                 self.failed += 1;
                 continue;
             };
-            let best = Best { valid: stretch.is_valid(at), reward, step: stretch.step(at) };
+            let best = BestTrial { valid: block.is_valid(at), reward, step: block.step(at) };
             self.valid += u64::from(best.valid);
             if self.best.is_none_or(|b| (best.valid, best.reward) > (b.valid, b.reward)) {
                 self.best = Some(best);
             }
             if self.objectives.is_empty() {
-                self.objectives = customary(stretch.trial(at).outcome.metrics());
+                self.objectives = customary(block.trial(at).outcome.metrics());
             }
-            let value = |o: &Objective| Some(o.cost(stretch.values(&o.metric)?[at]));
+            let value = |o: &Objective| Some(o.cost(block.values(&o.metric)?[at]));
             let costs: Option<Vec<f64>> = self.objectives.iter().map(value).collect();
             // What a trial lacks is not a number.
             if let Some(costs) = costs.filter(|costs| costs.iter().all(|cost| !cost.is_nan())) {
@@ -101,7 +101,7 @@ impl Tally {
 
     /// The trial with the highest reward of the last trial's phase, feasible ones before any other, the first
     /// of equals.
-    pub const fn best(&self) -> Option<Best> {
+    pub const fn best(&self) -> Option<BestTrial> {
         self.best
     }
 
@@ -164,11 +164,11 @@ mod tests {
                 progress.add(Arc::new(trial.clone())).unwrap();
                 entries.push(trial.into());
             }
-            let mut tally = Tally::new(objectives);
+            let mut tally = RunStats::new(objectives);
             let mut ends: Vec<usize> = cuts.into_iter().map(|cut| cut.min(entries.len())).collect();
             ends.sort_unstable();
             for end in ends.into_iter().chain([entries.len()]).filter(|&end| end > 0) {
-                tally.add(&Stretch::of(entries[..end].iter()));
+                tally.add(&TrialBlock::of(entries[..end].iter()));
             }
             prop_assert_eq!(tally.trials(), progress.steps());
             prop_assert_eq!(tally.valid(), progress.valid());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::checkpoint::{Checkpoint, SavedController};
+use super::checkpoint::{RunCheckpoint, SavedController};
 use super::error::RunError;
 use super::evaluator::Evaluator;
 use super::event::{Event, Observer};
@@ -29,13 +29,13 @@ const CHECKPOINT_EVERY: u64 = 500;
 /// the controllers, so expensive trials survive a move to a processor with different rounding.
 const COSTLY: Duration = Duration::from_secs(1);
 
-/// The evaluation time of a stretch of points up to which the next stretch is longer. A stretch is committed
+/// The evaluation time of a block of points up to which the next block is longer. A block is committed
 /// as a whole.
 const COMMIT_WITHIN: Duration = Duration::from_millis(50);
 
 /// The result of [`Runner::run`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum RunEnd {
     /// The schedule has no more phases, the limit of trials is reached, or a threshold stopped the run.
     Finished,
     /// The run was interrupted; it can be resumed.
@@ -69,7 +69,7 @@ struct State {
     progress: Progress,
     controllers: BTreeMap<String, Live>,
     journal: std::vec::IntoIter<Trial>,
-    restore: Option<Checkpoint>,
+    restore: Option<RunCheckpoint>,
     covered: u64,
     /// Time spent on evaluations since the last checkpoint.
     spent: Duration,
@@ -99,12 +99,12 @@ impl Runner<'_> {
     /// # Errors
     /// The store, the schedule or a controller fails, or the journal is not the one that the experiment
     /// produces. The run is then marked as failed, unless the store itself fails.
-    pub fn run(mut self) -> Result<(End, Progress), RunError> {
+    pub fn run(mut self) -> Result<(RunEnd, Progress), RunError> {
         self.set_status(Status::Running)?;
         let result = self.go();
         let status = match &result {
-            Ok((End::Finished, _)) => Status::Finished,
-            Ok((End::Interrupted, _)) => Status::Interrupted,
+            Ok((RunEnd::Finished, _)) => Status::Finished,
+            Ok((RunEnd::Interrupted, _)) => Status::Interrupted,
             Err(error) => Status::Failed { reason: error.to_string() },
         };
         let recorded = self.set_status(status);
@@ -121,18 +121,18 @@ impl Runner<'_> {
         Ok(())
     }
 
-    fn go(&mut self) -> Result<(End, Progress), RunError> {
+    fn go(&mut self) -> Result<(RunEnd, Progress), RunError> {
         let mut evaluator = Evaluator::new(self.experiment, self.threads)?;
         let mut state = self.load()?;
         loop {
             let next = self.experiment.next_phase(&state.progress);
             if next.is_err() && self.experiment.obstacle() == Some(Obstacle::Interrupted) {
                 self.checkpoint(&mut state)?;
-                return Ok((End::Interrupted, state.progress));
+                return Ok((RunEnd::Interrupted, state.progress));
             }
             let Some(phase) = next.map_err(RunError::Schedule)? else {
                 self.expect_exhausted(&mut state)?;
-                return Ok((End::Finished, state.progress));
+                return Ok((RunEnd::Finished, state.progress));
             };
             let subspace = self.enter(&phase, &mut state)?;
             let index = state.progress.phases().len() - 1;
@@ -142,21 +142,21 @@ impl Runner<'_> {
                 self.restore_if_due(&mut state)?;
                 if self.is_given_up(&mut state) {
                     self.checkpoint(&mut state)?;
-                    return Ok((End::Finished, state.progress));
+                    return Ok((RunEnd::Finished, state.progress));
                 }
                 if is_over(&phase, &state.progress) {
                     break;
                 }
                 if self.run.steps.is_some_and(|limit| state.progress.steps() >= limit) {
                     self.checkpoint(&mut state)?;
-                    return Ok((End::Finished, state.progress));
+                    return Ok((RunEnd::Finished, state.progress));
                 }
                 if !self.batch(&phase, &name, &subspace, &mut evaluator, &mut state)? {
-                    return Ok((End::Interrupted, state.progress));
+                    return Ok((RunEnd::Interrupted, state.progress));
                 }
                 if self.stop.load(Ordering::Relaxed) {
                     self.checkpoint(&mut state)?;
-                    return Ok((End::Interrupted, state.progress));
+                    return Ok((RunEnd::Interrupted, state.progress));
                 }
                 let due = state.progress.steps() >= state.covered + CHECKPOINT_EVERY;
                 if due || state.spent >= COSTLY {
@@ -181,7 +181,7 @@ impl Runner<'_> {
                     step,
                     reason: error.to_string(),
                 };
-                Some(Checkpoint::decode(&bytes).map_err(unusable)?)
+                Some(RunCheckpoint::decode(&bytes).map_err(unusable)?)
             }
         };
         let covered = restore.as_ref().map_or(0, |checkpoint| checkpoint.step);
@@ -368,7 +368,7 @@ impl Runner<'_> {
         Ok(done)
     }
 
-    /// Evaluates points a stretch at a time, commits their trials and adds them to `done`; `false` if
+    /// Evaluates points a block at a time, commits their trials and adds them to `done`; `false` if
     /// interrupted.
     fn evaluate(
         &mut self,
@@ -379,15 +379,15 @@ impl Runner<'_> {
         done: &mut Vec<Arc<Trial>>,
     ) -> Result<bool, RunError> {
         let mut rest = points;
-        let mut stretch = self.threads.max(1);
+        let mut block = self.threads.max(1);
         while !rest.is_empty() {
             let step = state.progress.steps();
-            // A run that is given up ends at the same trial whatever the stretches.
+            // A run that is given up ends at the same trial whatever the blocks.
             let hopeful = match state.progress.failed() == step && step < HOPELESS {
                 true => usize::try_from(HOPELESS - step).unwrap_or(usize::MAX),
                 false => usize::MAX,
             };
-            let (now, later) = rest.split_at(stretch.min(hopeful).min(rest.len()));
+            let (now, later) = rest.split_at(block.min(hopeful).min(rest.len()));
             let started = Instant::now();
             let evaluated = evaluator.evaluate(now, phase);
             state.spent += started.elapsed();
@@ -415,7 +415,7 @@ impl Runner<'_> {
             }
             // How many trials share a commit decides nothing but how much a kill can cost.
             if started.elapsed() < COMMIT_WITHIN {
-                stretch *= 4;
+                block *= 4;
             }
         }
         Ok(true)
@@ -510,7 +510,7 @@ impl Runner<'_> {
             });
         }
         let phases = u32::try_from(state.progress.phases().len()).unwrap_or(u32::MAX);
-        let checkpoint = Checkpoint { step, phases, controllers };
+        let checkpoint = RunCheckpoint { step, phases, controllers };
         let bytes = checkpoint.encode().map_err(|error| RunError::Checkpoint {
             run: self.run.name.clone(),
             step,

@@ -10,7 +10,7 @@ use super::*;
 use crate::metrics::Metrics;
 use crate::pareto::Objective;
 use crate::search::{ControllerSpec, Local, ReinforceSettings};
-use crate::space::{Options, Part, Point, Space, Value};
+use crate::space::{Part, Point, SingleChoice, Space, Value};
 use crate::store::{Entry, OpenMode, Outcome, Reader, Reused, RunRecord, Status, Store, Trial};
 
 /// A made-up problem on two parts of a few options; one combination in seven fails.
@@ -27,7 +27,7 @@ impl Toy {
     fn new(phases: Vec<(ControllerSpec, Option<&'static str>)>, steps: u64) -> Self {
         let part = |name: &str, options: i64| Part {
             name: name.to_owned(),
-            domain: Arc::new(Options::new((0..options).map(Value::Int).collect())),
+            domain: Arc::new(SingleChoice::new((0..options).map(Value::Int).collect())),
         };
         Self {
             space: Space::new(vec![part("cnn", 9), part("hw", 12)]).unwrap(),
@@ -109,7 +109,7 @@ fn go(
     run: RunRecord,
     threads: usize,
     stop_after: u64,
-) -> Result<(End, Progress), RunError> {
+) -> Result<(RunEnd, Progress), RunError> {
     let stop = AtomicBool::new(false);
     let mut committed = 0;
     let mut observer = |event: Event<'_>| {
@@ -130,7 +130,7 @@ fn uninterrupted(seed: u64, steps: Option<u64>, threads: usize) -> (Vec<Trial>, 
     let store = open(dir.path());
     let run = store.create_run(record(seed, steps)).unwrap();
     let (end, progress) = go(&Toy::mixed(), &store, run, threads, u64::MAX).unwrap();
-    assert_eq!(end, End::Finished);
+    assert_eq!(end, RunEnd::Finished);
     let trials = stored(&store);
     assert_eq!(trials.len() as u64, progress.steps());
     (trials, store.run("toy-1").unwrap())
@@ -336,6 +336,6 @@ fn a_checkpoint_follows_each_expensive_trial() {
     let stop = &AtomicBool::new(false);
     let runner =
         Runner { experiment, store: &store, run, threads: 1, stop, observer: &mut observer };
-    assert_eq!(runner.run().unwrap().0, End::Finished);
+    assert_eq!(runner.run().unwrap().0, RunEnd::Finished);
     assert_eq!(checkpoints, [1, 2]);
 }

@@ -13,7 +13,7 @@ use crate::util::suggest::nearest;
 
 /// A quantity of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Quantity {
+pub enum ThresholdQuantity {
     /// A metric of the feasible trial with the highest reward.
     Best(String),
     /// The highest value of a metric among the feasible trials.
@@ -37,7 +37,7 @@ pub enum Quantity {
     FailedShare,
 }
 
-impl Quantity {
+impl ThresholdQuantity {
     /// The quantities without a metric, by name.
     const PLAIN: [(&'static str, Self); 7] = [
         ("reward", Self::Reward),
@@ -105,7 +105,7 @@ impl Quantity {
     }
 }
 
-impl fmt::Display for Quantity {
+impl fmt::Display for ThresholdQuantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Best(metric) => write!(f, "best.{metric}"),
@@ -152,7 +152,7 @@ fn dominated(progress: &Progress) -> Option<f64> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
     /// The quantity.
-    pub quantity: Quantity,
+    pub quantity: ThresholdQuantity,
     /// The comparison.
     pub relation: Relation,
     /// The number that the quantity is compared with.
@@ -196,7 +196,7 @@ pub enum ThresholdError {
         "threshold `{threshold}`: there is no quantity `{quantity}`{}; there are {}, and best.METRIC, \
          max.METRIC, min.METRIC",
         meant(.near.as_deref()),
-        Quantity::PLAIN.map(|(name, _)| name).join(", ")
+        ThresholdQuantity::PLAIN.map(|(name, _)| name).join(", ")
     )]
     Quantity {
         /// The threshold.
@@ -248,10 +248,10 @@ impl FromStr for Threshold {
         if name.is_empty() || !name.chars().all(plain) || !value.is_finite() {
             return Err(form());
         }
-        let quantity = Quantity::read(name).ok_or_else(|| ThresholdError::Quantity {
+        let quantity = ThresholdQuantity::read(name).ok_or_else(|| ThresholdError::Quantity {
             threshold: text.to_owned(),
             quantity: name.to_owned(),
-            near: nearest(name, Quantity::PLAIN.iter().map(|(known, _)| *known))
+            near: nearest(name, ThresholdQuantity::PLAIN.iter().map(|(known, _)| *known))
                 .first()
                 .map(|near| (*near).to_owned())
                 .or_else(|| (!name.contains('.')).then(|| format!("best.{name}"))),
@@ -301,8 +301,8 @@ impl Threshold {
             return None;
         }
         let value = match &self.quantity {
-            Quantity::Most(metric) => extreme(new, metric, Direction::Max),
-            Quantity::Least(metric) => extreme(new, metric, Direction::Min),
+            ThresholdQuantity::Most(metric) => extreme(new, metric, Direction::Max),
+            ThresholdQuantity::Least(metric) => extreme(new, metric, Direction::Min),
             other => other.value(progress),
         };
         value.filter(|&value| !self.relation.holds(value, self.value))

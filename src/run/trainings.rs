@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::accuracy::training_cache::{TrainingRecord, Trainings};
 use crate::store::Store;
 use crate::util::keep_error::KeepError;
-use crate::util::single_flight::Flights;
+use crate::util::single_flight::SingleFlight;
 
 /// Training runs kept in a store, shared by its runs.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Trainings for StoredTrainings {
         self.0.training_checkpoint(key)
     }
 
-    fn flights(&self) -> &Flights {
+    fn flights(&self) -> &SingleFlight {
         self.0.flights()
     }
 }

@@ -7,29 +7,29 @@ use std::sync::{Arc, OnceLock};
 use rhai::{AST, Dynamic, Engine, EvalAltResult};
 
 use super::contract::check::undefined;
-use super::contract::missing_keys::Witnesses;
+use super::contract::missing_keys::MissingKeys;
 use super::diagnostic::replay::Original;
 use super::diagnostic::{
     Diagnostic, Diagnostics, Explainer, Outline, Place, a_type, definition, meant_or_known,
     type_name,
 };
 use super::error::ScriptError;
-use super::functions::Own;
+use super::functions::ScriptFunctions;
 use super::metric_map::script_map;
 use super::modules::{Closure, PhaseReward, reward_of};
 use super::sandbox::limit_location::Tracer;
 use super::sandbox::limits::Limits;
-use super::services::Host;
+use super::services::Services;
 use super::sources::Sources;
 use crate::metrics::{Metrics, unit_hint};
 use crate::pareto::{MissingMetric, Weighted, Worth};
 use crate::run::{Failure, Reward};
 
 /// A compiled script with everything that its calls need; the rewards of phases share it.
-pub(crate) struct Core {
+pub(crate) struct Compiled {
     pub(super) engine: Engine,
     pub(super) ast: AST,
-    pub(super) own: Own,
+    pub(super) own: ScriptFunctions,
     /// The functions of the contract that the script defines.
     pub(super) defined: BTreeSet<&'static str>,
     /// The objective that `reward()` without a parameter returns.
@@ -37,16 +37,16 @@ pub(crate) struct Core {
     pub(super) label: String,
     pub(super) sources: Sources,
     pub(super) limits: Limits,
-    pub(super) host: Arc<Host>,
+    pub(super) services: Arc<Services>,
     /// The values of the script's arguments, by name.
     pub(super) args: BTreeMap<String, Dynamic>,
     /// The tracer that locates limits, made when one is first reached; `None` if the script cannot be traced.
     pub(super) tracer: OnceLock<Option<Tracer>>,
     /// The witnesses that list the entries of maps in which one was missing.
-    pub(super) witnesses: Witnesses,
+    pub(super) witnesses: MissingKeys,
 }
 
-impl Core {
+impl Compiled {
     pub(super) fn refuse(&self, diagnostics: impl Into<Diagnostics>) -> ScriptError {
         ScriptError::Script { diagnostics: diagnostics.into(), sources: self.sources.clone() }
     }
@@ -177,8 +177,8 @@ impl Core {
     }
 
     const fn original(&self) -> Original<'_> {
-        let Self { sources, label, args, host, limits, .. } = self;
-        Original { sources, label: label.as_str(), args, host, limits }
+        let Self { sources, label, args, services, limits, .. } = self;
+        Original { sources, label: label.as_str(), args, services, limits }
     }
 
     /// Returns the message of an evaluation error that started in the text of a label.

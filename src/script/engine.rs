@@ -15,15 +15,15 @@ use super::resolver::Resolver;
 use super::sandbox::budget::may_print;
 use super::sandbox::limits::Limits;
 use super::sandbox::safe_builtins;
-use super::services::Host;
+use super::services::Services;
 use super::truncate::brief;
 
 /// Makes an engine whose scripts reach only the native modules and jailed imports.
-pub(super) fn engine(resolver: Resolver, host: &Arc<Host>, limits: &Limits) -> Engine {
+pub(super) fn engine(resolver: Resolver, services: &Arc<Services>, limits: &Limits) -> Engine {
     let mut engine = plain(limits);
     engine.set_module_resolver(resolver.under(limits));
     engine.set_fail_on_invalid_map_property(true);
-    modules::register(&mut engine, host);
+    modules::register(&mut engine, services);
     engine
 }
 

@@ -1,4 +1,4 @@
-//! Calls of a script's functions by the host.
+//! Calls of a script's functions by the services.
 
 use rhai::{
     AST, Dynamic, Engine, EvalAltResult, GlobalRuntimeState, Module, NativeCallContext, Position,
@@ -9,11 +9,11 @@ use super::sandbox::depth::{kept, shallow};
 use super::sandbox::limits::Limits;
 
 /// The functions of a script with the imports and constants around them.
-pub(super) struct Own {
+pub(super) struct ScriptFunctions {
     global: GlobalRuntimeState,
 }
 
-impl Own {
+impl ScriptFunctions {
     /// Runs the statements outside of a script's functions and keeps its functions.
     pub(super) fn new(
         engine: &Engine,

@@ -5,24 +5,24 @@ use std::sync::{Arc, OnceLock};
 
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Map};
 
-use super::compiled::Core;
+use super::compiled::Compiled;
 use super::contract::check::{bind_args, contract};
-use super::contract::missing_keys::Witnesses;
+use super::contract::missing_keys::MissingKeys;
 use super::diagnostic::{Diagnostic, Diagnostics, Explainer, Import, Outline, Place, compile};
 use super::engine::engine;
 use super::error::ScriptError;
-use super::functions::Own;
+use super::functions::ScriptFunctions;
 use super::resolver::Resolver;
 use super::review::shadowing::refuse_hidden;
-use super::sandbox::limit_error::Reached;
+use super::sandbox::limit_error::LimitReached;
 use super::sandbox::limits::Limits;
-use super::services::Host;
+use super::services::Services;
 use super::settings::{Settings, given_argument, refuse_foreign};
 use super::sources::Sources;
 use crate::metrics::Metrics;
 use crate::pareto::Weighted;
 
-impl Core {
+impl Compiled {
     /// Compiles a script, binds its arguments and makes its functions callable.
     ///
     /// Returns it with the values of its arguments; `label` names its text in messages.
@@ -30,14 +30,15 @@ impl Core {
         (label, text): (&str, &str),
         (resolver, sources): (Resolver, Sources),
         settings: &Settings,
-        host: Arc<Host>,
+        services: Arc<Services>,
     ) -> Result<(Self, BTreeMap<String, Dynamic>), ScriptError> {
         sources.put(label, text);
-        let engine = engine(resolver, &host, &settings.limits);
+        let engine = engine(resolver, &services, &settings.limits);
         let refuse = |diagnostics| ScriptError::Script { diagnostics, sources: sources.clone() };
         let mut ast = compile(&engine, label, text).map_err(|found| {
             let error = engine.compile(text).err();
-            let reached = error.as_ref().and_then(|e| Reached::of_parse_error(&settings.limits, e));
+            let reached =
+                error.as_ref().and_then(|e| LimitReached::of_parse_error(&settings.limits, e));
             if let (Some(error), Some(reached)) = (error, reached) {
                 let diagnostic = Diagnostic::new(reached.message).with_help(reached.help);
                 return refuse(diagnostic.at(error.position(), label).into());
@@ -50,8 +51,8 @@ impl Core {
             refuse(Diagnostic::new(message).at(position, label).into())
         })?;
         let defined = contract(&ast, (label, text)).map_err(|d| refuse(d.into()))?;
-        let mut core = Self {
-            own: Own::none(&engine),
+        let mut compiled = Self {
+            own: ScriptFunctions::none(&engine),
             engine,
             ast,
             defined,
@@ -59,20 +60,20 @@ impl Core {
             label: label.to_owned(),
             sources: sources.clone(),
             limits: settings.limits,
-            host,
+            services,
             args: BTreeMap::new(),
             tracer: OnceLock::new(),
-            witnesses: Witnesses::default(),
+            witnesses: MissingKeys::default(),
         };
-        let args = core.bind_args(settings)?;
-        core.bind_functions(&core.ast.clone())?;
-        core.bind_declared_reward()?;
-        Ok((core, args))
+        let args = compiled.bind_args(settings)?;
+        compiled.bind_functions(&compiled.ast.clone())?;
+        compiled.bind_declared_reward()?;
+        Ok((compiled, args))
     }
 
     /// Makes the script's functions callable.
     fn bind_functions(&mut self, ast: &AST) -> Result<(), ScriptError> {
-        self.own = Own::new(&self.engine, &self.limits, ast).map_err(|error| {
+        self.own = ScriptFunctions::new(&self.engine, &self.limits, ast).map_err(|error| {
             let explain = |explainer: Explainer<'_>| explainer.explain_all(&error, &self.label);
             let found = self.explaining(&Metrics::new(), explain);
             if !is_parse_error(&error) {

@@ -1,4 +1,4 @@
-//! The Rhai host: experiment scripts, their settings, and the native functions they call.
+//! The Rhai services: experiment scripts, their settings, and the native functions they call.
 //!
 //! A [`Script`] is loaded once and then queried as a [`crate::run::Experiment`]. Its engine reaches no file,
 //! network, process or clock; imports are jailed, and every call is limited. An error of a script is a
@@ -34,7 +34,7 @@ mod truncate;
 mod yaml;
 
 // For expressions over trials (`crate::query`), which are compiled as scripts are.
-pub(crate) use compiled::Core;
+pub(crate) use compiled::Compiled;
 pub(crate) use diagnostic::{Explainer, of_parse_error};
 pub(crate) use engine::plain;
 pub(crate) use read_script::read_text;
@@ -49,7 +49,7 @@ pub use experiment::Script;
 pub use modules::TrainingPlan;
 pub use sandbox::budget::keep_panics_of_calls;
 pub use sandbox::limits::Limits;
-pub use services::{Host, Source, Traced};
+pub use services::{Services, Source, Traced};
 
 pub use reference::vocabulary::vocabulary;
 pub use reference::{definitions, reference_page};

@@ -38,14 +38,14 @@ pub(super) fn described(context: &NativeCallContext, value: &Dynamic) -> String 
 }
 
 /// A reader of an option map; entries that are left at the end are an error.
-pub(super) struct Options<'a> {
+pub(super) struct OptionReader<'a> {
     context: &'a NativeCallContext<'a>,
     function: &'static str,
     map: Map,
     known: Vec<&'static str>,
 }
 
-impl<'a> Options<'a> {
+impl<'a> OptionReader<'a> {
     /// Starts to read the options of a function.
     pub(super) fn new(
         context: &'a NativeCallContext<'a>,

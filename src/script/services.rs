@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rustc_hash::FxHashMap;
 
 use crate::accel::registry::{families, family_of};
-use crate::accel::table::{Devices, MeasuredTable, NotMeasured, TableError as MeasuredTableError};
+use crate::accel::table::{Devices, MeasuredTable, MeasuredTableError, NotMeasured};
 use crate::accel::{Accelerator, Breakdown, EstimateCache, PreparedNetwork};
 use crate::accuracy::nasbench101::predictor::{Predictor, PredictorError};
-use crate::accuracy::nasbench101::{Nasbench101Table, TableError};
+use crate::accuracy::nasbench101::{Nasbench101Table, Nasbench101TableError};
 use crate::accuracy::nasbench201::Nasbench201Table;
 use crate::accuracy::training_cache::Trainer;
 use crate::metrics::{Origin, Trust};
@@ -153,9 +153,9 @@ pub(super) enum DevicesError {
 }
 
 /// The state that the native functions of one experiment share.
-pub struct Host {
+pub struct Services {
     data: PathBuf,
-    table101: OnceLock<Result<Option<Nasbench101Table>, TableError>>,
+    table101: OnceLock<Result<Option<Nasbench101Table>, Nasbench101TableError>>,
     networks101: Networks<(Cell101, Nasbench101Settings)>,
     networks201: Networks<(Cell201, Nasbench201Settings)>,
     used: [AtomicBool; Source::ALL.len()],
@@ -196,8 +196,8 @@ impl<K> Default for Remembered<K> {
     }
 }
 
-impl Host {
-    /// Creates a host that reads tables and images from the folder `data` and trains on `threads` threads.
+impl Services {
+    /// Creates a services that reads tables and images from the folder `data` and trains on `threads` threads.
     pub(crate) fn new(data: PathBuf, threads: usize) -> Self {
         Self {
             trainer: Trainer::new(data.clone(), threads),
@@ -334,7 +334,7 @@ impl Host {
 
     /// Returns the devices of an imported table, or of one of its groups.
     ///
-    /// A table that cannot be opened makes the host unusable: every point needs it.
+    /// A table that cannot be opened makes the services unusable: every point needs it.
     pub(super) fn devices(
         &self,
         name: &str,
@@ -359,19 +359,19 @@ impl Host {
         Ok(devices)
     }
 
-    /// Returns the imported NASBench-101 table; a missing or broken one makes the host unusable.
-    pub(super) fn nasbench101(&self) -> Result<&Nasbench101Table, TableError> {
+    /// Returns the imported NASBench-101 table; a missing or broken one makes the services unusable.
+    pub(super) fn nasbench101(&self) -> Result<&Nasbench101Table, Nasbench101TableError> {
         let table = self.imported101().and_then(|table| {
-            table.ok_or_else(|| TableError::Missing { folder: self.data.clone() })
+            table.ok_or_else(|| Nasbench101TableError::Missing { folder: self.data.clone() })
         });
         table.inspect_err(|_| self.unusable())
     }
 
     /// Returns the imported NASBench-101 table; `None` if there is none.
-    pub(super) fn imported101(&self) -> Result<Option<&Nasbench101Table>, TableError> {
+    pub(super) fn imported101(&self) -> Result<Option<&Nasbench101Table>, Nasbench101TableError> {
         let open = || match Nasbench101Table::open(&self.data) {
             Ok(table) => Ok(Some(table)),
-            Err(TableError::Missing { .. }) => Ok(None),
+            Err(Nasbench101TableError::Missing { .. }) => Ok(None),
             Err(error) => Err(error),
         };
         self.table101.get_or_init(open).as_ref().map(Option::as_ref).map_err(Clone::clone)

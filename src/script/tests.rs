@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use super::*;
-use crate::run::{End, Event, Experiment, Runner};
+use crate::run::{Event, Experiment, RunEnd, Runner};
 use crate::space::Point;
 use crate::store::{OpenMode, Outcome, RunRecord, Status, Store, Trial};
 
@@ -46,7 +46,7 @@ fn panics_in_calls_are_failed_trials_of_an_intact_store() {
         observer: &mut observer,
     };
     let (end, progress) = runner.run().unwrap();
-    assert_eq!((end, progress.steps()), (End::Finished, 200));
+    assert_eq!((end, progress.steps()), (RunEnd::Finished, 200));
     drop(store);
 
     let store = open();

@@ -14,7 +14,7 @@ use super::controller::{
 };
 use super::random::{check_sizes, draw_legal};
 use super::settings::Declared;
-use super::state::Format;
+use super::state::StateFormat;
 use crate::util::rng;
 
 /// A search strategy that works in batches.
@@ -28,7 +28,7 @@ pub trait Strategy:
     const ABOUT: About;
 
     /// The kind and version of its saved states.
-    const FORMAT: Format;
+    const FORMAT: StateFormat;
 
     /// The size of a batch; [`propose`](Self::propose) returns a multiple of it.
     fn batch(&self) -> usize;
@@ -44,7 +44,7 @@ pub trait Strategy:
     ) -> Result<Vec<Vec<u16>>, SearchError>;
 
     /// Learns from the results of all points of a proposal.
-    fn update(&self, state: &mut Self::State, results: Vec<Judged>);
+    fn update(&self, state: &mut Self::State, results: Vec<EvaluatedPoint>);
 }
 
 impl<S: Strategy> ControllerSettings for S {
@@ -64,7 +64,7 @@ impl<S: Strategy> ControllerSettings for S {
 
 /// A point with its result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Judged {
+pub struct EvaluatedPoint {
     /// The option of each choice.
     pub point: Vec<u16>,
     /// Its result.
@@ -242,7 +242,7 @@ impl<S: Strategy> Controller for Batched<S> {
         told.push(now);
         if told.len() == points.len() {
             let results = points.drain(..).zip(told.drain(..));
-            let results = results.map(|(point, told)| Judged { point, told }).collect();
+            let results = results.map(|(point, told)| EvaluatedPoint { point, told }).collect();
             *asked = 0;
             self.strategy.update(state, results);
         }

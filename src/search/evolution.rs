@@ -6,11 +6,11 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::about::About;
-use super::batched::{Judged, Proposer, Strategy};
+use super::batched::{EvaluatedPoint, Proposer, Strategy};
 use super::controller::SearchError;
 use super::neighbours::mutate;
 use super::settings::settings;
-use super::state::Format;
+use super::state::StateFormat;
 
 settings! {
     /// Regularized (aging) evolution: the best of a random sample of the population is mutated in one choice,
@@ -34,7 +34,7 @@ settings! {
 /// The population, the oldest first, and the number of trials so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Population {
-    members: VecDeque<Judged>,
+    members: VecDeque<EvaluatedPoint>,
     drawn: usize,
 }
 
@@ -50,7 +50,7 @@ impl Strategy for Evolution {
         settings_example: "let controller = evolution(#{ population: 50, sample: 5 });",
     };
 
-    const FORMAT: Format = Format { name: Self::ABOUT.name, kind: 3, version: 1 };
+    const FORMAT: StateFormat = StateFormat { name: Self::ABOUT.name, kind: 3, version: 1 };
 
     fn batch(&self) -> usize {
         self.batch
@@ -83,7 +83,7 @@ impl Strategy for Evolution {
         Ok(points)
     }
 
-    fn update(&self, state: &mut Population, results: Vec<Judged>) {
+    fn update(&self, state: &mut Population, results: Vec<EvaluatedPoint>) {
         state.drawn += results.len();
         state.members.extend(results);
         while state.members.len() > self.population {

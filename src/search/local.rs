@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::about::About;
-use super::batched::{Judged, Proposer, Strategy};
+use super::batched::{EvaluatedPoint, Proposer, Strategy};
 use super::controller::SearchError;
 use super::neighbours::neighbours;
 use super::settings::settings;
-use super::state::Format;
+use super::state::StateFormat;
 
 settings! {
     /// Hill climbing with restarts. The neighbors of a point, which differ from it in one choice, are tried
@@ -26,7 +26,7 @@ settings! {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Climb {
     /// The best point of this climb; `None` at its start.
-    top: Option<Judged>,
+    top: Option<EvaluatedPoint>,
     /// The neighbors that are left to try, the next one last.
     left: Vec<Vec<u16>>,
     /// True if `left` has the neighbors of `top`.
@@ -44,7 +44,7 @@ impl Strategy for Local {
         settings_example: "let controller = local(#{ batch: 1 });",
     };
 
-    const FORMAT: Format = Format { name: Self::ABOUT.name, kind: 4, version: 1 };
+    const FORMAT: StateFormat = StateFormat { name: Self::ABOUT.name, kind: 4, version: 1 };
 
     fn batch(&self) -> usize {
         self.batch
@@ -80,7 +80,7 @@ impl Strategy for Local {
         (0..self.batch).map(|_| proposer.uniform()).collect()
     }
 
-    fn update(&self, state: &mut Climb, results: Vec<Judged>) {
+    fn update(&self, state: &mut Climb, results: Vec<EvaluatedPoint>) {
         for result in results {
             let better =
                 state.top.as_ref().is_none_or(|top| result.told.compare(&top.told).is_gt());

@@ -23,7 +23,7 @@ mod spec;
 mod state;
 
 pub use about::{About, ControllerSettings};
-pub use batched::{Batched, Judged, Proposer, Seen, Strategy};
+pub use batched::{Batched, EvaluatedPoint, Proposer, Seen, Strategy};
 pub use controller::{
     Canonicalize, Controller, Feedback, Identity, Legality, SearchError, SearchSpace,
 };
@@ -33,6 +33,6 @@ pub use local::Local;
 pub use nsga2::Nsga2;
 pub use random::Random;
 pub use reinforce::{Reinforce, ReinforceSettings};
-pub use settings::{Declared, Range, Setting, Value};
+pub use settings::{Declared, Range, Setting, SettingValue};
 pub use spec::ControllerSpec;
-pub use state::Format;
+pub use state::StateFormat;

@@ -5,12 +5,12 @@ use rand_chacha::ChaCha12Rng;
 use serde::{Deserialize, Serialize};
 
 use super::about::About;
-use super::batched::{Judged, Proposer, Strategy};
+use super::batched::{EvaluatedPoint, Proposer, Strategy};
 use super::controller::{Feedback, SearchError};
 use super::dominance::ranks;
 use super::neighbours::{cross, mutate_each};
 use super::settings::settings;
-use super::state::Format;
+use super::state::StateFormat;
 
 settings! {
     /// NSGA-II: parents are selected by non-domination rank and crowding distance, children are crossed and
@@ -38,7 +38,7 @@ pub struct Generation {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Member {
-    judged: Judged,
+    judged: EvaluatedPoint,
     rank: u32,
     /// The crowding distance: the sum over the costs of the distance between its two neighbors, relative to
     /// the range of the cost; `f64::MAX` for the first and the last.
@@ -57,7 +57,7 @@ impl Strategy for Nsga2 {
         settings_example: "let controller = nsga2(#{ population: 100, mutation: 0.05 });",
     };
 
-    const FORMAT: Format = Format { name: Self::ABOUT.name, kind: 5, version: 1 };
+    const FORMAT: StateFormat = StateFormat { name: Self::ABOUT.name, kind: 5, version: 1 };
 
     fn batch(&self) -> usize {
         self.population
@@ -89,8 +89,9 @@ impl Strategy for Nsga2 {
             .collect()
     }
 
-    fn update(&self, state: &mut Generation, results: Vec<Judged>) {
-        let mut all: Vec<Judged> = state.members.drain(..).map(|member| member.judged).collect();
+    fn update(&self, state: &mut Generation, results: Vec<EvaluatedPoint>) {
+        let mut all: Vec<EvaluatedPoint> =
+            state.members.drain(..).map(|member| member.judged).collect();
         all.extend(results);
         let told: Vec<&Feedback> = all.iter().map(|judged| &judged.told).collect();
         let ranks = ranks(&told);
@@ -175,7 +176,7 @@ mod tests {
             Feedback { reward: Some(9.0), valid: false, costs: vec![-1.0, -1.0] },
         ];
         let results = told.into_iter().zip(0..);
-        let results = results.map(|(told, i)| Judged { point: vec![i], told }).collect();
+        let results = results.map(|(told, i)| EvaluatedPoint { point: vec![i], told }).collect();
         let mut state = Generation::default();
         nsga2.update(&mut state, results);
         let kept: Vec<u16> = state.members.iter().map(|m| m.judged.point[0]).collect();

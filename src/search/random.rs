@@ -7,8 +7,8 @@ use super::about::{About, ControllerSettings};
 use super::controller::{
     Controller, Feedback, MAX_DRAWS, NOTHING_ASKED, SearchError, SearchSpace, check_feedback,
 };
-use super::settings::{Declared, Setting, Value};
-use super::state::Format;
+use super::settings::{Declared, Setting, SettingValue};
+use super::state::StateFormat;
 use crate::util::rng;
 
 /// The number of points that may be asked for ahead; none of them depends on a reward.
@@ -22,7 +22,7 @@ const ABOUT: About = About {
     settings_example: "",
 };
 
-const FORMAT: Format = Format { name: ABOUT.name, kind: 1, version: 1 };
+const FORMAT: StateFormat = StateFormat { name: ABOUT.name, kind: 1, version: 1 };
 
 /// The settings of random search, of which there are none.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Declared for RandomSettings {
         &[]
     }
 
-    fn values(&self) -> Vec<Value> {
+    fn values(&self) -> Vec<SettingValue> {
         Vec::new()
     }
 }

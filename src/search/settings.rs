@@ -67,9 +67,9 @@ fn grouped(number: usize) -> String {
 
 /// The value of a setting.
 ///
-/// Displayed as in messages; [`Value::literal`] is the form in scripts.
+/// Displayed as in messages; [`SettingValue::literal`] is the form in scripts.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Value {
+pub enum SettingValue {
     /// A whole number.
     Whole(usize),
     /// A number.
@@ -78,25 +78,25 @@ pub enum Value {
     Unset,
 }
 
-impl From<usize> for Value {
+impl From<usize> for SettingValue {
     fn from(number: usize) -> Self {
         Self::Whole(number)
     }
 }
 
-impl From<f64> for Value {
+impl From<f64> for SettingValue {
     fn from(number: f64) -> Self {
         Self::Real(number)
     }
 }
 
-impl From<Option<f64>> for Value {
+impl From<Option<f64>> for SettingValue {
     fn from(number: Option<f64>) -> Self {
         number.map_or(Self::Unset, Self::Real)
     }
 }
 
-impl fmt::Display for Value {
+impl fmt::Display for SettingValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole(number) => number.fmt(f),
@@ -106,7 +106,7 @@ impl fmt::Display for Value {
     }
 }
 
-impl Value {
+impl SettingValue {
     /// The value as written in scripts: `100`, `5.0`; `none` if there is no value.
     pub fn literal(&self) -> String {
         match self {
@@ -123,7 +123,7 @@ pub trait Declared {
     fn declared(&self) -> &'static [Setting];
 
     /// The value of each setting, in the order of [`declared`](Self::declared).
-    fn values(&self) -> Vec<Value>;
+    fn values(&self) -> Vec<SettingValue>;
 
     /// Checks every setting against its range.
     ///
@@ -134,20 +134,20 @@ pub trait Declared {
         let whole = |name: &str| {
             let mut known = declared.iter().zip(&values);
             known.find_map(|(setting, value)| match value {
-                Value::Whole(number) if setting.name == name => Some(*number),
+                SettingValue::Whole(number) if setting.name == name => Some(*number),
                 _ => None,
             })
         };
         for (setting, &value) in declared.iter().zip(&values) {
             let fits = match (setting.range, value) {
-                (_, Value::Unset) => true,
-                (Range::Whole(low, high), Value::Whole(x)) => (low..=high).contains(&x),
-                (Range::UpTo(low, other), Value::Whole(x)) => {
+                (_, SettingValue::Unset) => true,
+                (Range::Whole(low, high), SettingValue::Whole(x)) => (low..=high).contains(&x),
+                (Range::UpTo(low, other), SettingValue::Whole(x)) => {
                     whole(other).is_some_and(|high| (low..=high).contains(&x))
                 }
-                (Range::Between(low, high), Value::Real(x)) => (low..=high).contains(&x),
-                (Range::Above(low, high), Value::Real(x)) => low < x && x <= high,
-                (Range::Below(low, high), Value::Real(x)) => (low..high).contains(&x),
+                (Range::Between(low, high), SettingValue::Real(x)) => (low..=high).contains(&x),
+                (Range::Above(low, high), SettingValue::Real(x)) => low < x && x <= high,
+                (Range::Below(low, high), SettingValue::Real(x)) => (low..high).contains(&x),
                 // A declaration whose type and range do not go together; a test of all defaults meets it.
                 _ => false,
             };
@@ -242,7 +242,7 @@ macro_rules! settings {
                 }),+]
             }
 
-            fn values(&self) -> Vec<$crate::search::settings::Value> {
+            fn values(&self) -> Vec<$crate::search::settings::SettingValue> {
                 vec![$(self.$field.into()),+]
             }
         }

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use super::controller::SearchError;
 
 /// The kind and version of a saved state.
-pub struct Format {
+pub struct StateFormat {
     /// The controller's name, for messages.
     pub name: &'static str,
     /// The first byte: the kind of controller.
@@ -15,7 +15,7 @@ pub struct Format {
     pub version: u8,
 }
 
-impl Format {
+impl StateFormat {
     /// Encodes a state.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ impl Format {
 mod tests {
     use super::*;
 
-    const FORMAT: Format = Format { name: "random", kind: 7, version: 2 };
+    const FORMAT: StateFormat = StateFormat { name: "random", kind: 7, version: 2 };
 
     fn message(bytes: &[u8]) -> String {
         FORMAT.decode::<(u32, String)>(bytes).unwrap_err().to_string()

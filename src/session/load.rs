@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use super::error::SessionError;
 use crate::accel::registry;
 use crate::run::{
-    End, Experiment, Failure, Observer, Progress, RunError, Runner, StoredEstimates,
+    Experiment, Failure, Observer, Progress, RunEnd, RunError, Runner, StoredEstimates,
     StoredTrainings,
 };
 use crate::script::{Diagnostic, Script, ScriptError, Settings, SettingsError};
@@ -70,8 +70,8 @@ impl Loaded {
 
     /// Keeps the experiment's training runs and estimates in a store.
     pub fn keep_in(&self, store: &Arc<Store>) {
-        self.script.host().estimates().keep_in(Arc::new(StoredEstimates(store.clone())));
-        self.script.host().trainer().keep_in(Arc::new(StoredTrainings(store.clone())));
+        self.script.services().estimates().keep_in(Arc::new(StoredEstimates(store.clone())));
+        self.script.services().trainer().keep_in(Arc::new(StoredTrainings(store.clone())));
     }
 
     /// Continues a run of the store from the end of its journal, or starts it.
@@ -84,7 +84,7 @@ impl Loaded {
         record: RunRecord,
         stop: &AtomicBool,
         observer: &mut dyn Observer,
-    ) -> Result<(End, Progress), SessionError> {
+    ) -> Result<(RunEnd, Progress), SessionError> {
         self.keep_in(store);
         let (experiment, threads) = (&self.script, self.threads());
         let runner = Runner { experiment, store, run: record, threads, stop, observer };

@@ -12,15 +12,15 @@ use crate::accel::registry;
 use crate::metrics::Metrics;
 use crate::network::Family;
 use crate::pareto::{Direction, Objective};
-use crate::run::{End, Experiment, Failure, RunError};
+use crate::run::{Experiment, Failure, RunEnd, RunError};
 use crate::script::{Accuracies, SweepNetworks, SweepPairs, SweepPlan};
 use crate::space::nasbench101::Nasbench101Space;
 use crate::space::nasbench201::Nasbench201Space;
 use crate::space::{Point, Space};
 use crate::store::{RunRecord, Store, SweepRecord};
 use crate::sweep::{
-    EachPair, EverySweep, Judged, NamedObjective, OnChaidnn, Settings, Sweep as FastSweep,
-    SweepObjective, SweepProgress, SweepRunner, Sweeping,
+    EachPair, EverySweep, FastSweep, JudgedPair, NamedObjective, OnChaidnn, SweepObjective,
+    SweepProgress, SweepRunner, SweepSettings, Sweeping,
 };
 use crate::util::deep_stack::pool;
 
@@ -34,7 +34,7 @@ pub struct Sweep<'e> {
 /// The result of a sweep.
 pub struct Swept {
     /// The way in which it ended.
-    pub end: End,
+    pub end: RunEnd,
     /// Its record.
     pub record: RunRecord,
     /// The number of classes of configurations with different latencies, if it is known.
@@ -232,7 +232,7 @@ impl<'e> Sweep<'e> {
         let pairs = OnChaidnn { family, accuracies, batch };
         let goal = |wanted: &NamedObjective| SweepObjective::new(&wanted.name, &wanted.objective);
         let goals: Result<Vec<SweepObjective>, _> = self.plan.goals.iter().map(goal).collect();
-        let settings = Settings { goals: goals.map_err(failed)?, top: self.plan.top };
+        let settings = SweepSettings { goals: goals.map_err(failed)?, top: self.plan.top };
         let sweep = FastSweep::new(&pairs, settings).map_err(failed)?;
 
         let space: &Space = self.experiment.script.space();
@@ -274,7 +274,7 @@ fn failed(error: impl std::fmt::Display) -> SessionError {
 }
 
 /// Adds the script's own metrics of a pair, which must agree with the sweep's, and its reward.
-fn judge(experiment: &Loaded, point: &Point, mut metrics: Metrics) -> Result<Judged, Failure> {
+fn judge(experiment: &Loaded, point: &Point, mut metrics: Metrics) -> Result<JudgedPair, Failure> {
     let script = &experiment.script;
     if script.defines("evaluate") {
         for (name, value) in script.evaluate(point)? {
@@ -298,5 +298,5 @@ fn judge(experiment: &Loaded, point: &Point, mut metrics: Metrics) -> Result<Jud
     } else {
         None
     };
-    Ok(Judged { metrics, reward })
+    Ok(JudgedPair { metrics, reward })
 }

@@ -119,7 +119,7 @@ pub(super) mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::space::{Options, Value};
+    use crate::space::{SingleChoice, Value};
 
     /// The texts of all numbered combinations; asserts that they are legal and distinct.
     pub(in crate::space) fn numbered(domain: &dyn Domain) -> BTreeSet<String> {
@@ -145,6 +145,6 @@ pub(super) mod tests {
         assert_eq!(all.len(), 6);
         assert!(all.is_sorted_by(|a, b| a < b));
         assert_eq!(all[4], [1, 0, 1]);
-        assert_eq!(numbered(&Options::new((0..5).map(Value::Int).collect())).len(), 5);
+        assert_eq!(numbered(&SingleChoice::new((0..5).map(Value::Int).collect())).len(), 5);
     }
 }

@@ -19,6 +19,6 @@ mod space;
 pub use choice::{Choice, Value};
 pub(crate) use domain::combination;
 pub use domain::{Domain, Illegal};
-pub use options::Options;
+pub use options::SingleChoice;
 pub(crate) use options::shown;
 pub use space::{Part, Point, Space, SpaceError, Subspace};

@@ -5,11 +5,11 @@ use super::{Choice, Domain, Illegal, Value};
 
 /// A part with one choice, all of whose options are legal.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct SingleChoice {
     choices: [Choice; 1],
 }
 
-impl Options {
+impl SingleChoice {
     /// Creates a part with one choice.
     pub fn new(values: Vec<Value>) -> Self {
         Self { choices: [Choice::new("value", values)] }
@@ -21,7 +21,7 @@ impl Options {
     }
 }
 
-impl Domain for Options {
+impl Domain for SingleChoice {
     fn kind(&self) -> &'static str {
         "choice"
     }

@@ -16,7 +16,7 @@ const FRESH: u64 = 3;
 
 /// A tree of a store, or a kind of its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct UsagePart {
     /// The name of the tree, or a description of the files.
     pub name: String,
     /// The number of records or files.
@@ -29,9 +29,9 @@ pub struct Part {
 
 /// The disk usage of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Space {
+pub struct DiskUsage {
     /// The trees, then the kinds of files.
-    pub parts: Vec<Part>,
+    pub parts: Vec<UsagePart>,
     /// The number of trials of all runs.
     pub trials: u64,
     /// Bytes of keys and values of all trees.
@@ -42,7 +42,7 @@ pub struct Space {
     pub database: u64,
 }
 
-impl Space {
+impl DiskUsage {
     /// Estimates the bytes that a compaction would reclaim; `None` if the database is small or the gain would
     /// be under a quarter of it.
     pub fn reclaimable(&self) -> Option<u64> {
@@ -56,7 +56,7 @@ impl Store {
     ///
     /// # Errors
     /// The store fails.
-    pub fn space(&self) -> Result<Space, StoreError> {
+    pub fn space(&self) -> Result<DiskUsage, StoreError> {
         let failed = |error| self.failed(error);
         let io = |source| StoreError::Io { path: self.path.clone(), source };
         let (mut parts, mut live, mut journals) = (Vec::new(), 0, 0);
@@ -72,7 +72,7 @@ impl Store {
                 journals = bytes;
             }
             let name = String::from_utf8_lossy(&name).into_owned();
-            parts.push(Part { name, records: Some(records), live: Some(bytes), disk: None });
+            parts.push(UsagePart { name, records: Some(records), live: Some(bytes), disk: None });
         }
         let mut trials = 0;
         for name in self.runs.iter().keys() {
@@ -87,9 +87,9 @@ impl Store {
             ("database: long values", Some(blobs), blob_bytes),
             ("checkpoints of trainings", Some(files), file_bytes),
         ] {
-            parts.push(Part { name: name.to_owned(), records, live: None, disk: Some(disk) });
+            parts.push(UsagePart { name: name.to_owned(), records, live: None, disk: Some(disk) });
         }
-        Ok(Space { parts, trials, live, journals, database })
+        Ok(DiskUsage { parts, trials, live, journals, database })
     }
 }
 

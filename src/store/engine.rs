@@ -1,25 +1,31 @@
-//! The interface of the store to a database: trees of records. sled provides it for a store that is open for
-//! writing, and an [`Image`] of the files for one that is only read.
+//! The interface of the store to a database: trees of records, which can be read, scanned, written alone or in a
+//! batch, and flushed. sled provides it for a store that is open for writing, and an [`Image`] of the files for
+//! one that is only read.
+//!
+//! Another engine would take the place of sled here, in `engine_error.rs`, `bytes.rs`, `disk/database.rs` and
+//! `disk/open_database.rs`, and of `image/`, which reads sled's files without it. Nothing else names sled.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Range;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 
-use sled::{Batch, IVec};
+use super::bytes::Bytes;
 
 use super::disk::database::Database;
-use super::error::{StoreError, damaged};
-use super::image::{Ascending, Descending, Image, ImageError, ImageTree};
+use super::disk::open_database::open_database;
+use super::engine_error::EngineError;
+use super::error::StoreError;
+use super::image::{Ascending, Descending, Image, ImageTree};
 
 /// The name of a tree that every sled database has and that a store does not use.
 const DEFAULT: &[u8] = b"__sled__default";
 
 /// A database.
 #[derive(Debug)]
-pub(super) enum Engine {
+pub(super) enum StoreEngine {
     /// A database that is open for writing.
     Database(Database),
     /// The files of a database that is only read.
@@ -34,38 +40,36 @@ pub(super) enum Tree {
     /// A tree of files that are only read.
     Image(ImageTree),
     /// A tree in memory: records that were converted from an older format, or none.
-    Memory(Arc<BTreeMap<IVec, IVec>>),
+    Memory(Arc<BTreeMap<Bytes, Bytes>>),
 }
 
-/// Errors of a database.
-#[derive(Debug)]
-pub(super) enum EngineError {
-    /// An error of sled.
-    Database(sled::Error),
-    /// The files are damaged or cannot be read.
-    Image(ImageError),
-    /// A write to a database that is open only for reading.
-    ReadOnly,
-}
+/// Records to write and keys to remove, all at once.
+#[derive(Debug, Default)]
+pub(super) struct WriteBatch(sled::Batch);
 
-impl From<sled::Error> for EngineError {
-    fn from(error: sled::Error) -> Self {
-        Self::Database(error)
+impl WriteBatch {
+    /// Adds a record to write.
+    pub fn insert(&mut self, key: impl Into<Bytes>, value: impl Into<Bytes>) {
+        self.0.insert(key, value);
     }
-}
 
-impl From<ImageError> for EngineError {
-    fn from(error: ImageError) -> Self {
-        Self::Image(error)
+    /// Adds a key to remove.
+    pub fn remove(&mut self, key: impl Into<Bytes>) {
+        self.0.remove(key);
     }
 }
 
 /// A record: its key and its value.
-pub(super) type Record = (IVec, IVec);
+pub(super) type Record = (Bytes, Bytes);
 
 type Result<T> = std::result::Result<T, EngineError>;
 
-impl Engine {
+impl StoreEngine {
+    /// Opens the database in a folder for writing, and creates a missing one.
+    pub fn open(folder: &Path) -> std::result::Result<Self, StoreError> {
+        Ok(Self::Database(Database::new(open_database(folder)?)))
+    }
+
     /// Returns a tree by its name. A missing one is created, or empty where the database is only read.
     pub fn tree(&self, name: &[u8]) -> Result<Tree> {
         match self {
@@ -75,10 +79,10 @@ impl Engine {
     }
 
     /// Returns all trees of a store with their names, in the order of the names.
-    pub fn trees(&self) -> Result<Vec<(IVec, Tree)>> {
-        let mut names: Vec<IVec> = match self {
+    pub fn trees(&self) -> Result<Vec<(Bytes, Tree)>> {
+        let mut names: Vec<Bytes> = match self {
             Self::Database(db) => db.tree_names(),
-            Self::Image(image) => image.names().map(IVec::from).collect(),
+            Self::Image(image) => image.names().map(Bytes::from).collect(),
         };
         names.retain(|name| name != DEFAULT);
         names.sort();
@@ -139,7 +143,7 @@ impl Tree {
     }
 
     /// Returns the value of a key.
-    pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<IVec>> {
+    pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Bytes>> {
         match self {
             Self::Database(tree) => Ok(tree.get(key)?),
             Self::Image(tree) => Ok(tree.get(key.as_ref())?),
@@ -195,7 +199,7 @@ impl Tree {
     }
 
     /// Writes a record, or replaces it.
-    pub fn insert(&self, key: impl AsRef<[u8]>, value: impl Into<IVec>) -> Result<()> {
+    pub fn insert(&self, key: impl AsRef<[u8]>, value: impl Into<Bytes>) -> Result<()> {
         self.written()?.insert(key, value)?;
         Ok(())
     }
@@ -207,8 +211,8 @@ impl Tree {
     }
 
     /// Writes and removes records atomically.
-    pub fn apply_batch(&self, batch: Batch) -> Result<()> {
-        Ok(self.written()?.apply_batch(batch)?)
+    pub fn apply_batch(&self, batch: WriteBatch) -> Result<()> {
+        Ok(self.written()?.apply_batch(batch.0)?)
     }
 
     /// Removes all records.
@@ -223,12 +227,12 @@ pub(super) struct Records<'a>(Source<'a>);
 enum Source<'a> {
     Database(Box<sled::Iter>, Vec<u8>),
     Image(Ascending),
-    Memory(Range<'a, IVec, IVec>, Vec<u8>),
+    Memory(Range<'a, Bytes, Bytes>, Vec<u8>),
 }
 
 impl Records<'_> {
     /// Iterates over the keys alone.
-    pub fn keys(self) -> impl Iterator<Item = Result<IVec>> {
+    pub fn keys(self) -> impl Iterator<Item = Result<Bytes>> {
         self.map(|record| record.map(|(key, _)| key))
     }
 }
@@ -266,7 +270,7 @@ pub(super) struct Back<'a>(Backwards<'a>);
 enum Backwards<'a> {
     Database(Box<sled::Iter>),
     Image(Box<Descending>),
-    Memory(Vec<(&'a IVec, &'a IVec)>),
+    Memory(Vec<(&'a Bytes, &'a Bytes)>),
 }
 
 impl Iterator for Back<'_> {
@@ -282,28 +286,4 @@ impl Iterator for Back<'_> {
             }
         }
     }
-}
-
-impl StoreError {
-    pub(super) fn of(path: &Path, error: impl Into<EngineError>) -> Self {
-        let io = |source| Self::Io { path: path.to_owned(), source };
-        match error.into() {
-            EngineError::Database(sled::Error::Io(error)) if is_loss(&error) => {
-                damaged(path, format!("a file of it is missing or cut short ({error})"))
-            }
-            EngineError::Database(sled::Error::Io(source))
-            | EngineError::Image(ImageError::Io(source)) => io(source),
-            EngineError::Database(sled::Error::Corruption { .. }) => {
-                damaged(path, "a checksum in it does not hold")
-            }
-            EngineError::Database(other) => damaged(path, other.to_string()),
-            EngineError::Image(ImageError::Flaw(flaw)) => damaged(path, flaw.to_string()),
-            EngineError::ReadOnly => io(ErrorKind::ReadOnlyFilesystem.into()),
-        }
-    }
-}
-
-/// Returns true if a file was missing or ended where sled expected more of it.
-fn is_loss(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::NotFound)
 }

@@ -1,19 +1,19 @@
 //! The trials of runs, in order.
 //!
-//! Each full stretch of [`Stretch::LEN`] trials is one packed record under the key of its first step; the
-//! trials after the last full stretch are one record each. The records depend on the trials alone, not on how
+//! Each full block of [`TrialBlock::LEN`] trials is one packed record under the key of its first step; the
+//! trials after the last full block are one record each. The records depend on the trials alone, not on how
 //! many were appended at once.
 
 use std::collections::{HashMap, hash_map};
 use std::sync::{MutexGuard, PoisonError};
 
-use sled::IVec;
+use super::bytes::Bytes;
 
 use super::error::StoreError;
-use super::format::entry_codec::{self, Packing};
+use super::format::entry_codec::{self, JournalRecord};
 use super::format::keys;
 use super::format::trial::Entry;
-use super::format::trial_block::Stretch;
+use super::format::trial_block::TrialBlock;
 use super::packing::{Tail, pack};
 use super::store::Store;
 
@@ -39,31 +39,31 @@ impl Store {
             }
         }
         let packed = pack(run, &tail.rest, entries)?;
-        let in_stretches = packed.in_stretches;
+        let in_blocks = packed.in_blocks;
         self.journal.apply_batch(packed.batch()).map_err(|error| self.failed(error))?;
         self.flush()?;
         tail.next += entries.len() as u64;
         // Whatever is packed goes past the end of what was there before.
-        match in_stretches {
+        match in_blocks {
             0 => tail.rest.extend_from_slice(entries),
-            _ => tail.rest = entries[in_stretches - tail.rest.len()..].to_vec(),
+            _ => tail.rest = entries[in_blocks - tail.rest.len()..].to_vec(),
         }
         Ok(())
     }
 
-    /// Returns a stretch of a run: its trials from step `number * Stretch::LEN` on, at most [`Stretch::LEN`].
+    /// Returns a block of a run: its trials from step `number * Block::LEN` on, at most [`TrialBlock::LEN`].
     ///
     /// `None` if the run ends before that step.
     ///
     /// # Errors
     /// A trial is missing or damaged, or the store fails.
-    pub fn stretch(&self, run: &str, number: u64) -> Result<Option<Stretch>, StoreError> {
-        // Packing a stretch moves its trials; nobody may look for them meanwhile. What is found can be
+    pub fn block(&self, run: &str, number: u64) -> Result<Option<TrialBlock>, StoreError> {
+        // Packing a block moves its trials; nobody may look for them meanwhile. What is found can be
         // decoded at leisure, by many threads at once.
         let still = self.tails();
-        let entries = self.raw_stretch(run, number)?;
+        let entries = self.raw_block(run, number)?;
         drop(still);
-        self.decode_stretch(run, number, &entries)
+        self.decode_block(run, number, &entries)
     }
 
     /// Returns the number of trials of a run, as its last record shows it.
@@ -82,7 +82,7 @@ impl Store {
         };
         let step = keys::step(&key)
             .ok_or_else(|| self.damaged(format!("a key of run `{run}` has no step")))?;
-        Ok(step + if entry_codec::is_packed(&value) { Stretch::LEN } else { 1 })
+        Ok(step + if entry_codec::is_packed(&value) { TrialBlock::LEN } else { 1 })
     }
 
     fn tails(&self) -> MutexGuard<'_, HashMap<String, Tail>> {
@@ -91,32 +91,32 @@ impl Store {
 
     fn read_tail(&self, run: &str) -> Result<Tail, StoreError> {
         let next = self.count(run)?;
-        let rest = match next % Stretch::LEN {
+        let rest = match next % TrialBlock::LEN {
             0 => Vec::new(),
-            _ => self.read_stretch(run, next / Stretch::LEN)?.map_or_else(Vec::new, |stretch| {
-                (0..stretch.len()).map(|at| stretch.entry(at)).collect()
+            _ => self.read_block(run, next / TrialBlock::LEN)?.map_or_else(Vec::new, |block| {
+                (0..block.len()).map(|at| block.entry(at)).collect()
             }),
         };
         Ok(Tail { next, rest })
     }
 
-    fn read_stretch(&self, run: &str, number: u64) -> Result<Option<Stretch>, StoreError> {
-        self.decode_stretch(run, number, &self.raw_stretch(run, number)?)
+    fn read_block(&self, run: &str, number: u64) -> Result<Option<TrialBlock>, StoreError> {
+        self.decode_block(run, number, &self.raw_block(run, number)?)
     }
 
-    /// Returns the records of a stretch as they are stored, and the record after an unpacked one if there is
+    /// Returns the records of a block as they are stored, and the record after an unpacked one if there is
     /// any.
-    fn raw_stretch(&self, run: &str, number: u64) -> Result<Vec<(IVec, IVec)>, StoreError> {
+    fn raw_block(&self, run: &str, number: u64) -> Result<Vec<(Bytes, Bytes)>, StoreError> {
         let prefix = keys::prefix(run);
         let mut entries = Vec::new();
         // Whoever asks from another process may ask for anything.
-        let first = number.saturating_mul(Stretch::LEN);
+        let first = number.saturating_mul(TrialBlock::LEN);
         for entry in self.journal.range_from(keys::key(run, first)) {
             let (key, value) = entry.map_err(|error| self.failed(error))?;
             if !key.starts_with(&prefix) {
                 break;
             }
-            let whole = entry_codec::is_packed(&value) || entries.len() as u64 == Stretch::LEN;
+            let whole = entry_codec::is_packed(&value) || entries.len() as u64 == TrialBlock::LEN;
             entries.push((key, value));
             if whole {
                 break;
@@ -125,37 +125,41 @@ impl Store {
         Ok(entries)
     }
 
-    fn decode_stretch(
+    fn decode_block(
         &self,
         run: &str,
         number: u64,
-        entries: &[(IVec, IVec)],
-    ) -> Result<Option<Stretch>, StoreError> {
-        let first = number.saturating_mul(Stretch::LEN);
+        entries: &[(Bytes, Bytes)],
+    ) -> Result<Option<TrialBlock>, StoreError> {
+        let first = number.saturating_mul(TrialBlock::LEN);
         let missing = |step| self.damaged(format!("trial {step} of run `{run}` is missing"));
         let mut singles: Vec<Entry> = Vec::new();
         for (key, value) in entries {
             let expected = first + singles.len() as u64;
-            if keys::step(key) != Some(expected) || expected == first + Stretch::LEN {
+            if keys::step(key) != Some(expected) || expected == first + TrialBlock::LEN {
                 return Err(missing(expected));
             }
             let wrong =
                 |what: String| self.damaged(format!("trial {expected} of run `{run}`: {what}"));
             match entry_codec::read(key, value).map_err(|error| wrong(error.to_string()))? {
-                Packing::Packed(stretch)
+                JournalRecord::Packed(block)
                     if expected == first
-                        && stretch.first() == first
-                        && stretch.len() as u64 == Stretch::LEN =>
+                        && block.first() == first
+                        && block.len() as u64 == TrialBlock::LEN =>
                 {
-                    return Ok(Some(*stretch));
+                    return Ok(Some(*block));
                 }
-                Packing::Packed(_) => return Err(wrong("its stretch is out of place".to_owned())),
-                Packing::Single(entry) if entry.trial.step == expected => singles.push(*entry),
-                Packing::Single(entry) => {
+                JournalRecord::Packed(_) => {
+                    return Err(wrong("its stretch is out of place".to_owned()));
+                }
+                JournalRecord::Single(entry) if entry.trial.step == expected => {
+                    singles.push(*entry)
+                }
+                JournalRecord::Single(entry) => {
                     return Err(wrong(format!("it says that it is {}", entry.trial.step)));
                 }
             }
         }
-        Ok((!singles.is_empty()).then(|| Stretch::of(singles.iter())))
+        Ok((!singles.is_empty()).then(|| TrialBlock::of(singles.iter())))
     }
 }

@@ -7,10 +7,12 @@
 //! change. One process at a time has a store open for writing.
 
 mod archive;
+mod bytes;
 mod checkpoints;
 mod disk;
 mod disk_usage;
 mod engine;
+mod engine_error;
 mod error;
 mod estimates;
 mod format;
@@ -35,15 +37,15 @@ mod verify;
 
 pub use archive::{Totals, TreeTotals};
 pub use disk::compact::Compacted;
-pub use disk::lock_owner::{HEARTBEAT, Holder};
-pub use disk::watchdog::{Report, end_with};
-pub use disk_usage::{Part, Space};
+pub use disk::lock_owner::{HEARTBEAT, LockOwner};
+pub use disk::watchdog::{Reporter, end_with};
+pub use disk_usage::{DiskUsage, UsagePart};
 pub use error::StoreError;
 pub use format::record::{GoalRecord, Lost, PhaseRecord, RunRecord, Status, SweepRecord, now_s};
 pub use format::trial::{Entry, Outcome, Reused, Trial, TrialCost};
-pub use format::trial_block::Stretch;
+pub use format::trial_block::TrialBlock;
 pub use open::OpenMode;
-pub use reader::{Entries, Reader, Stretches};
+pub use reader::{Blocks, Entries, Reader};
 pub use runs::plain_name;
 pub use salvage::{Salvaged, SalvagedRun};
 pub use store::Store;

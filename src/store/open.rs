@@ -5,20 +5,18 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use super::disk::acquire::{lock, lock_to_read};
-use super::disk::database::Database;
 use super::disk::free_space::check_room;
 use super::disk::fsync::{Durable, make_folder};
 use super::disk::lock::Lock;
-use super::disk::lock_owner::Holding;
-use super::disk::open_database::open_database;
+use super::disk::lock_owner::HeldLock;
 use super::disk::trees::copy_trees;
-use super::disk::watchdog::Watch;
+use super::disk::watchdog::WriteWatch;
 use super::disk::{leftovers, migration, replace};
-use super::engine::Engine;
+use super::engine::StoreEngine;
 use super::error::{StoreError, damaged};
 use super::layout::{DATABASE, FORMAT, FORMAT_KEY, FREE_BYTES, SYNCED_KEY, TRAININGS};
 use super::marker;
-use super::place::{self, Layout, Place, look};
+use super::place::{self, Layout, PathKind, look};
 use super::preflight::{Prepared, format_number, prepare, read_image};
 use super::store::{Store, Synced};
 use crate::util::atomic_file::create_like_folder;
@@ -74,7 +72,7 @@ impl Store {
         }
         let trainings = layout.trainings.iter().find(|folder| folder.is_dir());
         let trainings = trainings.unwrap_or(&layout.trainings[0]).clone();
-        let mut store = Self::with(path, trainings, Engine::Image(image), lock)?;
+        let mut store = Self::with(path, trainings, StoreEngine::Image(image), lock)?;
         if format < FORMAT {
             store.journal = migration::trials_in_memory(&store)?;
         }
@@ -85,11 +83,11 @@ impl Store {
         let io = |source| StoreError::Io { path: path.to_owned(), source };
         let found = look(path)?;
         if make {
-            if matches!(found, Place::Missing | Place::Empty) {
+            if matches!(found, PathKind::Missing | PathKind::Empty) {
                 make_folder(path).map_err(io)?;
                 marker::mark(path).map_err(io)?;
             }
-        } else if !matches!(found, Place::Store(_) | Place::Unfinished) {
+        } else if !matches!(found, PathKind::Store(_) | PathKind::Unfinished) {
             return Err(no_store(path));
         }
         let mut lock = lock(path)?;
@@ -104,12 +102,12 @@ impl Store {
         check_room(path, FREE_BYTES)?;
         // sled may have the files only when it is known that it finds nothing to discard.
         let rewrite = match look(path)? {
-            Place::Store(layout) => prepare(path, &layout)?,
-            Place::Unfinished => return Err(StoreError::Unfinished { path: path.to_owned() }),
-            Place::Unmade if make => Prepared::New,
-            Place::Missing | Place::Empty | Place::Unmade => return Err(no_store(path)),
+            PathKind::Store(layout) => prepare(path, &layout)?,
+            PathKind::Unfinished => return Err(StoreError::Unfinished { path: path.to_owned() }),
+            PathKind::Unmade if make => Prepared::New,
+            PathKind::Missing | PathKind::Empty | PathKind::Unmade => return Err(no_store(path)),
         };
-        let holding = Holding::new(path);
+        let holding = HeldLock::new(path);
         if let Prepared::New = rewrite {
             leftovers::clear_unmade(path).map_err(io)?;
             // sled would make it for everybody to read.
@@ -123,11 +121,11 @@ impl Store {
         if let Prepared::Rewrite(image) = &rewrite {
             let staged = replace::stage(path).map_err(io)?;
             let synced = place::synced(path).unwrap_or(0) + 1;
-            copy_trees(&Engine::Image(image.clone()), path, &staged, synced)?;
+            copy_trees(&StoreEngine::Image(image.clone()), path, &staged, synced)?;
             replace::replace(path).map_err(io)?;
         }
-        let watch = Watch::start(path);
-        let db = Engine::Database(Database::new(open_database(path)?));
+        let watch = WriteWatch::start(path);
+        let db = StoreEngine::open(path)?;
         let mut store = Self::with(path, path.join(TRAININGS), db, lock.clone())?;
         (store.holding, store.watch) = (Some(holding), watch);
         let failed = |error| StoreError::of(path, error);
@@ -184,9 +182,9 @@ impl Store {
 /// Returns the files of a store; a missing store is an error.
 fn existing(path: &Path) -> Result<Layout, StoreError> {
     match look(path)? {
-        Place::Store(layout) => Ok(layout),
-        Place::Unfinished => Err(StoreError::Unfinished { path: path.to_owned() }),
-        Place::Missing | Place::Empty | Place::Unmade => Err(no_store(path)),
+        PathKind::Store(layout) => Ok(layout),
+        PathKind::Unfinished => Err(StoreError::Unfinished { path: path.to_owned() }),
+        PathKind::Missing | PathKind::Empty | PathKind::Unmade => Err(no_store(path)),
     }
 }
 

@@ -20,7 +20,7 @@ const TORN: &str = "torn-";
 
 /// The kinds of things that a path can lead to.
 #[derive(Debug)]
-pub(super) enum Place {
+pub(super) enum PathKind {
     /// Nothing.
     Missing,
     /// An empty folder.
@@ -53,9 +53,9 @@ pub(super) struct Layout {
 /// # Errors
 /// The path cannot be read, is a dangling link or leads to a file, or its folder contains other files or a
 /// store without its database.
-pub(super) fn look(path: &Path) -> Result<Place, StoreError> {
+pub(super) fn look(path: &Path) -> Result<PathKind, StoreError> {
     let place = find(path)?;
-    if let Place::Missing = place
+    if let PathKind::Missing = place
         && let Ok(target) = fs::read_link(path)
     {
         return Err(StoreError::LeadsNowhere { path: path.to_owned(), target });
@@ -63,12 +63,12 @@ pub(super) fn look(path: &Path) -> Result<Place, StoreError> {
     Ok(place)
 }
 
-fn find(path: &Path) -> Result<Place, StoreError> {
+fn find(path: &Path) -> Result<PathKind, StoreError> {
     let failed = |source| StoreError::Io { path: path.to_owned(), source };
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => {}
         Ok(_) => return Err(StoreError::NotAFolder { path: path.to_owned() }),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Place::Missing),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(PathKind::Missing),
         Err(error) if error.kind() == ErrorKind::NotADirectory => {
             // The one above that is a file.
             let file = path.ancestors().find(|above| above.is_file()).unwrap_or(path);
@@ -96,7 +96,7 @@ fn find(path: &Path) -> Result<Place, StoreError> {
             is_marked,
             synced: self::synced(pending).or(synced),
         };
-        return Ok(Place::Store(layout));
+        return Ok(PathKind::Store(layout));
     }
     let has_conf = fs::read(path.join(CONF)).is_ok_and(|bytes| is_conf(&bytes));
     if path.join(DATABASE).is_file() {
@@ -111,10 +111,10 @@ fn find(path: &Path) -> Result<Place, StoreError> {
         }
         let trainings = vec![path.join(TRAININGS)];
         let conf = path.join(CONF);
-        return Ok(Place::Store(Layout { files, trainings, conf, is_marked, synced }));
+        return Ok(PathKind::Store(Layout { files, trainings, conf, is_marked, synced }));
     }
     if replace::is_unfinished(path) {
-        return Ok(Place::Unfinished);
+        return Ok(PathKind::Unfinished);
     }
     // The database is the last to leave a folder that gets its place.
     let has_lost_database = is_marked && (pending.is_some() || !is_bare(path));
@@ -123,10 +123,10 @@ fn find(path: &Path) -> Result<Place, StoreError> {
         return Err(StoreError::Damaged { path: path.to_owned(), what });
     }
     if is_marked {
-        return Ok(Place::Unmade);
+        return Ok(PathKind::Unmade);
     }
     match fs::read_dir(path).map_err(failed)?.next() {
-        None => Ok(Place::Empty),
+        None => Ok(PathKind::Empty),
         Some(_) => Err(not_a_store(path)),
     }
 }
@@ -148,7 +148,7 @@ pub(super) fn is_bare(path: &Path) -> bool {
     !path.join(SYNCED).exists() && is_empty(BLOBS) && is_empty(TRAININGS) && !has_snapshot
 }
 
-impl Place {
+impl PathKind {
     /// Undoes a failed creation: clears a place that was missing or empty before, unless a store is there
     /// now.
     pub fn unmake(&self, path: &Path) {

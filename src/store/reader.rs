@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::disk::lock_owner::Holder;
+use super::disk::lock_owner::LockOwner;
 use super::error::StoreError;
 use super::format::record::RunRecord;
 use super::format::trial::{Entry, Trial};
-use super::format::trial_block::Stretch;
+use super::format::trial_block::TrialBlock;
 use super::store::Store;
 use super::studies::StudyRecord;
 
@@ -19,7 +19,7 @@ pub trait Reader: Send + Sync {
     ///
     /// # Errors
     /// It does not answer.
-    fn holder(&self) -> Result<Option<Holder>, StoreError>;
+    fn holder(&self) -> Result<Option<LockOwner>, StoreError>;
 
     /// Returns the records of all runs, in the order of their creation.
     ///
@@ -45,13 +45,13 @@ pub trait Reader: Send + Sync {
     /// The store fails.
     fn trial_count(&self, run: &str) -> Result<u64, StoreError>;
 
-    /// Returns a stretch of a run: its trials from step `number * Stretch::LEN` on, at most [`Stretch::LEN`].
+    /// Returns a block of a run: its trials from step `number * Block::LEN` on, at most [`TrialBlock::LEN`].
     ///
     /// `None` if the run ends before that step.
     ///
     /// # Errors
     /// A trial is missing or damaged, or the store fails.
-    fn stretch(&self, run: &str, number: u64) -> Result<Option<Stretch>, StoreError>;
+    fn block(&self, run: &str, number: u64) -> Result<Option<TrialBlock>, StoreError>;
 
     /// Returns the number of trials, or of a sweep's networks, that the last intact checkpoint of a run
     /// covers.
@@ -84,7 +84,7 @@ impl Reader for Store {
         Self::path(self)
     }
 
-    fn holder(&self) -> Result<Option<Holder>, StoreError> {
+    fn holder(&self) -> Result<Option<LockOwner>, StoreError> {
         Ok(None)
     }
 
@@ -104,8 +104,8 @@ impl Reader for Store {
         Self::trial_count(self, run)
     }
 
-    fn stretch(&self, run: &str, number: u64) -> Result<Option<Stretch>, StoreError> {
-        Self::stretch(self, run, number)
+    fn block(&self, run: &str, number: u64) -> Result<Option<TrialBlock>, StoreError> {
+        Self::block(self, run, number)
     }
 
     fn checkpoint_step(&self, run: &str) -> Result<Option<u64>, StoreError> {
@@ -126,13 +126,13 @@ impl Reader for Store {
 }
 
 impl<'a> dyn Reader + 'a {
-    /// Iterates over the stretches of a run's trials, in order.
+    /// Iterates over the blocks of a run's trials, in order.
     ///
     /// # Errors
     /// There is no such run, or the store fails.
-    pub fn stretches(&self, run: &str) -> Result<Stretches<'_>, StoreError> {
+    pub fn blocks(&self, run: &str) -> Result<Blocks<'_>, StoreError> {
         self.run(run)?;
-        Ok(Stretches { reader: self, run: run.to_owned(), next: Some(0) })
+        Ok(Blocks { reader: self, run: run.to_owned(), next: Some(0) })
     }
 
     /// Iterates over the trials of a run with their costs, in order.
@@ -140,7 +140,7 @@ impl<'a> dyn Reader + 'a {
     /// # Errors
     /// There is no such run, or the store fails.
     pub fn entries(&self, run: &str) -> Result<Entries<'_>, StoreError> {
-        Ok(Entries { stretches: self.stretches(run)?, now: None })
+        Ok(Entries { blocks: self.blocks(run)?, now: None })
     }
 
     /// Iterates over the trials of a run, in order.
@@ -157,12 +157,12 @@ impl<'a> dyn Reader + 'a {
     /// Returns one trial of a run with its cost; `None` if the run ends before it.
     ///
     /// # Errors
-    /// A trial of its stretch is missing or damaged, or the store fails.
+    /// A trial of its block is missing or damaged, or the store fails.
     pub fn entry(&self, run: &str, step: u64) -> Result<Option<Entry>, StoreError> {
-        let stretch = self.stretch(run, step / Stretch::LEN)?;
-        Ok(stretch.and_then(|stretch| {
-            let at = (step % Stretch::LEN) as usize;
-            (at < stretch.len()).then(|| stretch.entry(at))
+        let block = self.block(run, step / TrialBlock::LEN)?;
+        Ok(block.and_then(|block| {
+            let at = (step % TrialBlock::LEN) as usize;
+            (at < block.len()).then(|| block.entry(at))
         }))
     }
 }
@@ -180,33 +180,33 @@ impl Store {
     }
 }
 
-/// An iterator over the stretches of a run's trials, in order.
-pub struct Stretches<'a> {
+/// An iterator over the blocks of a run's trials, in order.
+pub struct Blocks<'a> {
     reader: &'a dyn Reader,
     run: String,
-    /// The number of the next stretch; `None` after the last one.
+    /// The number of the next block; `None` after the last one.
     next: Option<u64>,
 }
 
-impl Iterator for Stretches<'_> {
-    type Item = Result<Stretch, StoreError>;
+impl Iterator for Blocks<'_> {
+    type Item = Result<TrialBlock, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let number = self.next.take()?;
-        let stretch = self.reader.stretch(&self.run, number).transpose()?;
-        if let Ok(stretch) = &stretch
-            && stretch.len() as u64 == Stretch::LEN
+        let block = self.reader.block(&self.run, number).transpose()?;
+        if let Ok(block) = &block
+            && block.len() as u64 == TrialBlock::LEN
         {
             self.next = Some(number + 1);
         }
-        Some(stretch)
+        Some(block)
     }
 }
 
 /// An iterator over the trials of a run with their costs, in order.
 pub struct Entries<'a> {
-    stretches: Stretches<'a>,
-    now: Option<(Stretch, usize)>,
+    blocks: Blocks<'a>,
+    now: Option<(TrialBlock, usize)>,
 }
 
 impl Iterator for Entries<'_> {
@@ -214,14 +214,14 @@ impl Iterator for Entries<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some((stretch, at)) = &mut self.now
-                && *at < stretch.len()
+            if let Some((block, at)) = &mut self.now
+                && *at < block.len()
             {
                 *at += 1;
-                return Some(Ok(stretch.entry(*at - 1)));
+                return Some(Ok(block.entry(*at - 1)));
             }
-            match self.stretches.next()? {
-                Ok(stretch) => self.now = Some((stretch, 0)),
+            match self.blocks.next()? {
+                Ok(block) => self.now = Some((block, 0)),
                 Err(error) => return Some(Err(error)),
             }
         }

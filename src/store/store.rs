@@ -9,14 +9,15 @@ use std::thread;
 use super::disk::free_space::check_room;
 use super::disk::fsync::{Durable, write_synced};
 use super::disk::lock::Lock;
-use super::disk::lock_owner::{Holder, Holding};
-use super::disk::watchdog::Watch;
-use super::engine::{Engine, EngineError, Tree};
+use super::disk::lock_owner::{HeldLock, LockOwner};
+use super::disk::watchdog::WriteWatch;
+use super::engine::{StoreEngine, Tree};
+use super::engine_error::EngineError;
 use super::error::{StoreError, damaged};
 use super::format::record::now_s;
 use super::layout::{FREE_BYTES, META, SYNCED_KEY};
 use super::packing::Tail;
-use crate::util::single_flight::Flights;
+use crate::util::single_flight::SingleFlight;
 
 /// A store that this process has open.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub struct Store {
     pub(super) trainings: PathBuf,
     /// The file that names this process as the holder; `None` while the store is only read. Dropped before
     /// the database, so that the file is removed while the lock is held.
-    pub(super) holding: Option<Holding>,
+    pub(super) holding: Option<HeldLock>,
     pub(super) runs: Tree,
     pub(super) studies: Tree,
     pub(super) journal: Tree,
@@ -39,11 +40,11 @@ pub struct Store {
     pub(super) tails: Mutex<HashMap<String, Tail>>,
     /// The runs that this process is working on.
     pub(super) own_runs: Mutex<HashSet<String>>,
-    flights: Flights,
+    flights: SingleFlight,
     pub(super) synced: Mutex<Synced>,
-    pub(super) watch: Watch,
+    pub(super) watch: WriteWatch,
     /// The database; dropped after all of its trees.
-    pub(super) db: Engine,
+    pub(super) db: StoreEngine,
     /// The lock of the folder; dropped last.
     pub(super) lock: Lock,
 }
@@ -61,7 +62,7 @@ impl Store {
     pub(super) fn with(
         path: &Path,
         trainings: PathBuf,
-        db: Engine,
+        db: StoreEngine,
         lock: Lock,
     ) -> Result<Self, StoreError> {
         let tree = |name: &[u8]| db.tree(name).map_err(|error| StoreError::of(path, error));
@@ -79,16 +80,16 @@ impl Store {
             meta: tree(META)?,
             tails: Mutex::default(),
             own_runs: Mutex::default(),
-            flights: Flights::default(),
+            flights: SingleFlight::default(),
             synced: Mutex::new(Synced { number: 0, files: Durable::default() }),
-            watch: Watch::default(),
+            watch: WriteWatch::default(),
             db,
             lock,
         })
     }
 
     /// Returns the keys whose values this process is computing, so that each is computed once.
-    pub const fn flights(&self) -> &Flights {
+    pub const fn flights(&self) -> &SingleFlight {
         &self.flights
     }
 
@@ -139,7 +140,7 @@ impl Store {
     }
 
     pub(super) fn failed(&self, error: EngineError) -> StoreError {
-        if let EngineError::Database(sled::Error::Io(error)) = &error {
+        if let Some(error) = error.io() {
             self.db.give_up(error);
         }
         StoreError::of(&self.path, error)
@@ -150,9 +151,9 @@ impl Store {
     }
 
     /// Returns the record of this process as the holder of the store, with its last heartbeat.
-    pub fn holder(&self) -> Holder {
+    pub fn holder(&self) -> LockOwner {
         let holder = self.holding.as_ref().map(|holding| holding.holder().clone());
-        Holder { runs: self.own_runs(), ..holder.unwrap_or_else(Holder::this_process) }
+        LockOwner { runs: self.own_runs(), ..holder.unwrap_or_else(LockOwner::this_process) }
     }
 
     /// Writes a heartbeat to the holder's file, with the runs that this process is working on.

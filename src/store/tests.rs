@@ -90,7 +90,7 @@ fn everything_is_there_after_opening_again() {
     }
     assert_eq!(reader.entry(&run.name, 1300).unwrap(), None);
     assert_eq!(reader.entry(&run.name, 99_999).unwrap(), None);
-    assert_eq!(reader.stretch(&run.name, u64::MAX).unwrap(), None);
+    assert_eq!(reader.block(&run.name, u64::MAX).unwrap(), None);
     assert_eq!(store.latest_checkpoint(&run.name).unwrap(), Some((300, vec![44; 5])));
     assert_eq!(store.checkpoints.iter().count(), 2);
     assert_eq!(store.source(&digest).unwrap().as_deref(), Some("fn space() {}"));

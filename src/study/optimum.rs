@@ -6,14 +6,14 @@ use crate::store::Trial;
 
 /// The globally best pairs for the reward of a scenario.
 #[derive(Clone, Debug, Default)]
-pub struct Target {
+pub struct Optimum {
     /// Their rewards, best first.
     rewards: Vec<f64>,
     /// The rank of each pair, from 0, by the texts of its parts.
     places: HashMap<Vec<String>, usize>,
 }
 
-impl Target {
+impl Optimum {
     /// Creates a target from the best pairs, best first, as a sweep stores them.
     pub fn new<'t>(best: impl IntoIterator<Item = &'t Trial>) -> Self {
         let mut target = Self::default();

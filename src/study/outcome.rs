@@ -1,7 +1,7 @@
 //! Results of strategies, aggregated over their runs.
 
-use super::optimum::Target;
-use super::run_summary::Course;
+use super::optimum::Optimum;
+use super::run_summary::RunSummary;
 use super::statistics::{Interval, Quartiles, median_difference, superiority};
 use crate::util::rng::stream;
 
@@ -10,7 +10,7 @@ const ROUNDING: f64 = 1e-12;
 
 /// Runs that reach a reward, and the trials that they need.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reached {
+pub struct RewardReached {
     /// The reward.
     pub reward: f64,
     /// The number of runs that reach it.
@@ -36,11 +36,11 @@ pub struct StrategyOutcome {
     /// for a run that does better.
     pub gap_to_last: Option<Quartiles>,
     /// Runs that reach the last of the globally best rewards.
-    pub among_best: Option<Reached>,
+    pub among_best: Option<RewardReached>,
     /// The number of the globally best pairs that a run found.
     pub found: Option<Quartiles>,
     /// Runs that reach each fraction of the best reward.
-    pub reached: Vec<Reached>,
+    pub reached: Vec<RewardReached>,
 }
 
 /// A comparison of two strategies on a scenario.
@@ -72,17 +72,17 @@ pub struct Outcomes {
 /// The random streams of the bootstrap depend only on the seed and the names of scenario and strategies.
 pub fn compare(
     scenario: &str,
-    strategies: &[(String, Vec<Course>)],
-    target: Option<&Target>,
+    strategies: &[(String, Vec<RunSummary>)],
+    target: Option<&Optimum>,
     fractions: &[f64],
     seed: u64,
 ) -> Outcomes {
-    let exact = target.and_then(Target::best);
+    let exact = target.and_then(Optimum::best);
     let courses = strategies.iter().flat_map(|(_, courses)| courses);
-    let best_found = courses.filter_map(Course::best).map(|best| best.reward).reduce(f64::max);
+    let best_found = courses.filter_map(RunSummary::best).map(|best| best.reward).reduce(f64::max);
     let best_known = exact.or(best_found);
-    let outcome = |(name, courses): &(String, Vec<Course>)| {
-        let best = Quartiles::of(courses.iter().map(Course::score))?;
+    let outcome = |(name, courses): &(String, Vec<RunSummary>)| {
+        let best = Quartiles::of(courses.iter().map(RunSummary::score))?;
         let gap_from = |reward: f64| Quartiles::of(courses.iter().map(|c| reward - c.score()));
         let shares = best_known
             .into_iter()
@@ -93,8 +93,8 @@ pub fn compare(
             valid_runs: courses.iter().filter(|course| course.best().is_some()).count() as u64,
             best,
             gap: exact.and_then(gap_from),
-            gap_to_last: target.and_then(Target::last).and_then(gap_from),
-            among_best: target.and_then(Target::last).and_then(|last| reached(courses, last)),
+            gap_to_last: target.and_then(Optimum::last).and_then(gap_from),
+            among_best: target.and_then(Optimum::last).and_then(|last| reached(courses, last)),
             found: target.and_then(|_| Quartiles::of(courses.iter().map(|c| c.found.len() as f64))),
             reached: shares.filter_map(|reward| reached(courses, reward)).collect(),
         })
@@ -102,7 +102,8 @@ pub fn compare(
     let mut differences = Vec::new();
     for (index, (a, of_a)) in strategies.iter().enumerate() {
         for (b, of_b) in &strategies[index + 1..] {
-            let scores = |courses: &[Course]| courses.iter().map(Course::score).collect::<Vec<_>>();
+            let scores =
+                |courses: &[RunSummary]| courses.iter().map(RunSummary::score).collect::<Vec<_>>();
             let (scores_a, scores_b) = (scores(of_a), scores(of_b));
             let mut rng = stream(seed, &format!("bootstrap {scenario} {a} {b}"), 0);
             differences.push(Difference {
@@ -117,30 +118,30 @@ pub fn compare(
     Outcomes { best_known, strategies, differences }
 }
 
-fn reached(courses: &[Course], reward: f64) -> Option<Reached> {
+fn reached(courses: &[RunSummary], reward: f64) -> Option<RewardReached> {
     let enough = reward - ROUNDING * reward.abs();
     let steps = courses.iter().map(|course| course.steps_to(enough));
     let steps: Vec<f64> = steps.map(|s| s.map_or(f64::INFINITY, |s| s as f64)).collect();
     let runs = steps.iter().filter(|steps| steps.is_finite()).count() as u64;
-    Some(Reached { reward, runs, steps: Quartiles::of(steps)? })
+    Some(RewardReached { reward, runs, steps: Quartiles::of(steps)? })
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use super::super::run_summary::Best;
+    use super::super::run_summary::Improvement;
     use super::*;
     use crate::store::{Outcome, Trial};
 
-    fn course(improvements: &[(u64, f64)], found: &[usize]) -> Course {
-        let best = |&(step, reward)| Best { step, reward, metrics: BTreeMap::new() };
-        Course {
+    fn course(improvements: &[(u64, f64)], found: &[usize]) -> RunSummary {
+        let best = |&(step, reward)| Improvement { step, reward, metrics: BTreeMap::new() };
+        RunSummary {
             trials: 100,
             valid: 50,
             improvements: improvements.iter().map(best).collect(),
             found: BTreeSet::from_iter(found.iter().copied()),
-            ..Course::default()
+            ..RunSummary::default()
         }
     }
 
@@ -153,7 +154,7 @@ mod tests {
             text: BTreeMap::from([("x".to_owned(), step.to_string())]),
             outcome: Outcome::Done { metrics: BTreeMap::new(), reward, valid: true },
         };
-        let target = Target::new(&[trial(0, 1.0), trial(1, 0.9)]);
+        let target = Optimum::new(&[trial(0, 1.0), trial(1, 0.9)]);
         let good = vec![course(&[(2, 0.5), (10, 0.9)], &[1]), course(&[(20, 1.0)], &[0, 1])];
         let bad = vec![course(&[], &[]), course(&[(4, 0.5)], &[])];
         let strategies = [("good".to_owned(), good), ("bad".to_owned(), bad)];

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::optimum::Target;
+use super::optimum::Optimum;
 use crate::metrics::Metrics;
 use crate::pareto::{Frontier, Objective, costs};
 use crate::run::{Failure, Reward};
@@ -10,7 +10,7 @@ use crate::store::{Outcome, Trial};
 
 /// The best pair of a run so far.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Best {
+pub struct Improvement {
     /// The number of trials until it was found, itself included.
     pub step: u64,
     /// The scenario's reward.
@@ -21,20 +21,20 @@ pub struct Best {
 
 /// The course of a run, by the reward of its scenario, regardless of what its phases optimized.
 #[derive(Clone, Debug, Default)]
-pub struct Course {
+pub struct RunSummary {
     /// The number of trials.
     pub trials: u64,
     /// The number of feasible trials.
     pub valid: u64,
     /// Each feasible pair that was better than all before it.
-    pub improvements: Vec<Best>,
+    pub improvements: Vec<Improvement>,
     /// The ranks of the globally best pairs that the run found.
     pub found: BTreeSet<usize>,
     /// The metrics of the non-dominated feasible pairs.
     pub frontier: Frontier<Metrics>,
 }
 
-impl Course {
+impl RunSummary {
     /// Summarizes the trials of a run.
     ///
     /// Only feasible pairs count; a pair on which the reward fails counts as infeasible.
@@ -44,7 +44,7 @@ impl Course {
     pub fn of<E>(
         trials: impl IntoIterator<Item = Result<Trial, E>>,
         reward: impl Fn(&Metrics) -> Result<Reward, Failure>,
-        target: Option<&Target>,
+        target: Option<&Optimum>,
         objectives: &[Objective],
     ) -> Result<Self, E> {
         let mut course = Self::default();
@@ -57,7 +57,7 @@ impl Course {
             course.valid += 1;
             if course.best().is_none_or(|best| value > best.reward) {
                 let (step, metrics) = (course.trials, metrics.clone());
-                course.improvements.push(Best { step, reward: value, metrics });
+                course.improvements.push(Improvement { step, reward: value, metrics });
             }
             // Controllers come back to the same points over and over.
             if !seen.insert(trial.point.clone()) {
@@ -72,7 +72,7 @@ impl Course {
     }
 
     /// The best feasible pair.
-    pub fn best(&self) -> Option<&Best> {
+    pub fn best(&self) -> Option<&Improvement> {
         self.improvements.last()
     }
 
@@ -120,14 +120,14 @@ mod tests {
         let trials: Vec<Trial> =
             values.iter().zip(0..).map(|(&v, step)| trial(step, step as u16, v)).collect();
         let best = [trial(0, 5, Some(0.6)), trial(1, 77, Some(0.55)), trial(2, 3, Some(0.5))];
-        let target = Target::new(&best);
+        let target = Optimum::new(&best);
         let reward = |metrics: &Metrics| {
             let value = metrics["accuracy"];
             Ok(Reward { value: 10.0 * value, valid: (0.3..0.8).contains(&value) })
         };
         let objectives = ["accuracy:max".parse().unwrap()];
         let stored = trials.into_iter().map(Ok::<_, Infallible>);
-        let course = Course::of(stored, reward, Some(&target), &objectives).unwrap();
+        let course = RunSummary::of(stored, reward, Some(&target), &objectives).unwrap();
         assert_eq!((course.trials, course.valid), (7, 4));
         let improvements: Vec<(u64, f64)> =
             course.improvements.iter().map(|best| (best.step, best.reward)).collect();

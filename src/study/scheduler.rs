@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::run::{End, Event, Experiment, RunError, Runner};
+use crate::run::{Event, Experiment, RunEnd, RunError, Runner};
 use crate::store::{RunRecord, Store};
 use crate::util::deep_stack;
 
 /// A run of a study that is not finished.
-pub struct Planned<'a> {
+pub struct PlannedRun<'a> {
     /// The experiment to run.
     pub experiment: &'a dyn Experiment,
     /// The run's record; its name must be in the store.
@@ -54,11 +54,11 @@ pub struct RunFailure {
 /// Returns the failure of the first failed run, in the order of `runs`.
 pub fn run_all(
     store: &Store,
-    runs: &[Planned<'_>],
+    runs: &[PlannedRun<'_>],
     threads: usize,
     stop: &AtomicBool,
     observer: &(dyn Fn(ComparisonEvent<'_>) + Sync),
-) -> Result<End, RunFailure> {
+) -> Result<RunEnd, RunFailure> {
     let next = AtomicUsize::new(0);
     let interrupted = AtomicBool::new(false);
     let failed: Mutex<Option<RunFailure>> = Mutex::new(None);
@@ -67,8 +67,8 @@ pub fn run_all(
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(planned) = runs.get(index) else { return };
             match carry_out(store, planned, stop, observer) {
-                Ok(End::Finished) => {}
-                Ok(End::Interrupted) => interrupted.store(true, Ordering::Relaxed),
+                Ok(RunEnd::Finished) => {}
+                Ok(RunEnd::Interrupted) => interrupted.store(true, Ordering::Relaxed),
                 Err(error) => {
                     stop.store(true, Ordering::Relaxed);
                     let run = planned.run.name.clone();
@@ -90,15 +90,15 @@ pub fn run_all(
     }
     let left = next.load(Ordering::Relaxed) < runs.len();
     let stopped = left || interrupted.load(Ordering::Relaxed);
-    Ok(if stopped { End::Interrupted } else { End::Finished })
+    Ok(if stopped { RunEnd::Interrupted } else { RunEnd::Finished })
 }
 
 fn carry_out(
     store: &Store,
-    planned: &Planned<'_>,
+    planned: &PlannedRun<'_>,
     stop: &AtomicBool,
     observer: &(dyn Fn(ComparisonEvent<'_>) + Sync),
-) -> Result<End, RunError> {
+) -> Result<RunEnd, RunError> {
     let mut observe = |event: Event<'_>| {
         if let Event::Committed { trials, .. } = event {
             observer(ComparisonEvent::Committed { trials: trials.len() as u64 });
@@ -113,7 +113,7 @@ fn carry_out(
         observer: &mut observe,
     };
     let (end, progress) = runner.run()?;
-    if end == End::Finished {
+    if end == RunEnd::Finished {
         let trials = progress.steps();
         observer(ComparisonEvent::Finished { run: &planned.run.name, trials });
     }

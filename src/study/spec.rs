@@ -27,7 +27,7 @@ pub type Arguments = BTreeMap<String, Value>;
 /// A study: each strategy on each scenario, repeated over seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Plan {
+pub struct StudyPlan {
     /// The number of runs of each strategy on each scenario.
     #[serde(default = "once", deserialize_with = "count")]
     pub repeats: u64,
@@ -129,7 +129,7 @@ pub enum PlanError {
     },
 }
 
-impl Plan {
+impl StudyPlan {
     /// Reads a study's file; returns the study and the text of the file.
     ///
     /// # Errors
@@ -321,7 +321,7 @@ strategies:
   phase: { strategy: phase, trials: 60 }
 ";
 
-    fn load(text: &str) -> Result<Plan, String> {
+    fn load(text: &str) -> Result<StudyPlan, String> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s.yaml");
         std::fs::write(&path, text).unwrap();
@@ -329,7 +329,7 @@ strategies:
             PlanError::Wrong { keys, what, .. } => format!("{}: {what}", keys.join("/")),
             other => other.to_string(),
         };
-        Plan::load(&path).map(|(plan, _)| plan).map_err(shown)
+        StudyPlan::load(&path).map(|(plan, _)| plan).map_err(shown)
     }
 
     #[test]
@@ -341,9 +341,9 @@ strategies:
         assert_eq!(plan.fractions, FRACTIONS);
         let phase = plan.arguments(plan.strategies.get("phase").unwrap());
         assert_eq!(phase["trials"], Value::from(60));
-        assert_eq!(Plan::run_name("s-1", "one limit", "phase", 0), "s-1/one-limit/phase/1");
+        assert_eq!(StudyPlan::run_name("s-1", "one limit", "phase", 0), "s-1/one-limit/phase/1");
         let stored = serde_json::to_value(&plan).unwrap();
-        assert_eq!(serde_json::from_value::<Plan>(stored).unwrap(), plan);
+        assert_eq!(serde_json::from_value::<StudyPlan>(stored).unwrap(), plan);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::error::{MAX_PAIRS, SweepError};
-use super::results::{Best, Results, SweepCounts, Sweeping, SweptPair};
+use super::results::{BestPairs, Results, SweepCounts, Sweeping, SweptPair};
 use crate::metrics::Metrics;
 use crate::pareto::{Frontier, MissingMetric, Objective, Weighted, costs};
 use crate::run::Failure;
@@ -276,7 +276,7 @@ impl<P: EachPair> Sweeping for EverySweep<'_, P> {
             };
             let nearest = frontier.iter().zip(0..).filter_map(excess);
             let is_limited = !wanted.objective.limits.is_empty();
-            Best {
+            BestPairs {
                 name: wanted.name.clone(),
                 objective: wanted.objective.clone(),
                 valid,

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::error::SweepError;
 use super::metric::{SweepMetric, SweepObjective, Values};
 use super::pairs::Pairs;
-use super::results::{Best, Results, SweepCounts, Sweeping, SweptPair};
+use super::results::{BestPairs, Results, SweepCounts, Sweeping, SweptPair};
 use super::staircase::{Member, Staircase};
 use super::top::{self, Ranked};
-use crate::accel::{Level, Scan};
+use crate::accel::{LatencyLevel, Scan};
 use crate::metrics::Metrics;
 
 /// The number of networks that a thread scans at once.
@@ -28,7 +28,7 @@ const HALVINGS: u32 = 26;
 
 /// Results to collect besides the frontier.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
+pub struct SweepSettings {
     /// The objectives.
     pub goals: Vec<SweepObjective>,
     /// The number of best pairs to keep for each objective.
@@ -36,9 +36,9 @@ pub struct Settings {
 }
 
 /// A sweep of pairs.
-pub struct Sweep<'a, P: Pairs> {
+pub struct FastSweep<'a, P: Pairs> {
     pairs: &'a P,
-    settings: Settings,
+    settings: SweepSettings,
     /// The networks by descending accuracy; ties by ascending number.
     order: Vec<u32>,
     /// The different areas, ascending, in mm2.
@@ -54,7 +54,7 @@ pub struct Sweep<'a, P: Pairs> {
 struct Counts {
     /// Levels of latency. Each adds to the count of feasible pairs of an objective, or of running pairs if
     /// none is given.
-    levels: Vec<(Option<usize>, Level)>,
+    levels: Vec<(Option<usize>, LatencyLevel)>,
     /// For each objective without a constraint on latency, the number of configurations that satisfy its
     /// constraints.
     configurations: Vec<Option<u64>>,
@@ -79,13 +79,13 @@ pub struct SweepState {
     pub highest_ms: f64,
 }
 
-impl<'a, P: Pairs> Sweep<'a, P> {
+impl<'a, P: Pairs> FastSweep<'a, P> {
     /// Prepares a sweep.
     ///
     /// # Errors
     /// Returns an error without networks or configurations, for more pairs than a 64-bit number counts, and
     /// for an accuracy or area that is not finite.
-    pub fn new(pairs: &'a P, settings: Settings) -> Result<Self, SweepError> {
+    pub fn new(pairs: &'a P, settings: SweepSettings) -> Result<Self, SweepError> {
         let (accuracies, all_areas) = (pairs.accuracies(), pairs.areas());
         if accuracies.is_empty() {
             return Err(SweepError::Empty("networks"));
@@ -316,7 +316,7 @@ impl Counts {
         if !pairs.all_run() {
             let weight = classes.iter().map(|class| class.len() as u32).collect();
             let most_ms = vec![f64::MAX; classes.len()];
-            levels.push((None, Level { networks: 0, most_ms, weight }));
+            levels.push((None, LatencyLevel { networks: 0, most_ms, weight }));
         }
         let mut configurations = Vec::new();
         for (index, goal) in goals.iter().enumerate() {
@@ -350,7 +350,7 @@ impl Counts {
                     class.get(step).copied().unwrap_or((f64::NEG_INFINITY, 0))
                 };
                 let (most_ms, weight) = steps.iter().map(of).unzip();
-                levels.push((Some(index), Level { networks: 0, most_ms, weight }));
+                levels.push((Some(index), LatencyLevel { networks: 0, most_ms, weight }));
             }
         }
         Self { levels, configurations }
@@ -362,12 +362,12 @@ impl Counts {
         networks: &[u32],
         accuracy: impl Fn(u32) -> f64,
         goals: &[SweepObjective],
-    ) -> Vec<Level> {
-        let prepare = |(count, level): &(Option<usize>, Level)| {
+    ) -> Vec<LatencyLevel> {
+        let prepare = |(count, level): &(Option<usize>, LatencyLevel)| {
             let holds = |network: &u32| {
                 count.is_none_or(|goal| goals[goal].holds_accuracy(accuracy(*network)))
             };
-            Level { networks: networks.partition_point(holds), ..level.clone() }
+            LatencyLevel { networks: networks.partition_point(holds), ..level.clone() }
         };
         self.levels.iter().map(prepare).collect()
     }
@@ -392,19 +392,19 @@ fn highest(holds: impl Fn(f64) -> bool, halvings: u32) -> f64 {
     f64::from_bits(high)
 }
 
-impl<P: Pairs> Sweeping for Sweep<'_, P> {
+impl<P: Pairs> Sweeping for FastSweep<'_, P> {
     type State = SweepState;
 
     fn start(&self) -> SweepState {
-        Sweep::start(self)
+        FastSweep::start(self)
     }
 
     fn networks(&self) -> u64 {
-        Sweep::networks(self)
+        FastSweep::networks(self)
     }
 
     fn configurations(&self) -> u64 {
-        self.size() / Sweep::networks(self).max(1)
+        self.size() / FastSweep::networks(self).max(1)
     }
 
     fn advance(
@@ -412,7 +412,7 @@ impl<P: Pairs> Sweeping for Sweep<'_, P> {
         state: &mut SweepState,
         after_round: &mut dyn FnMut(&SweepState) -> ControlFlow<()>,
     ) -> Result<bool, SweepError> {
-        Sweep::advance(self, state, after_round)
+        FastSweep::advance(self, state, after_round)
     }
 
     fn done(&self, state: &SweepState) -> SweepCounts {
@@ -442,7 +442,7 @@ impl<P: Pairs> Sweeping for Sweep<'_, P> {
                 let metrics = metrics(Values { accuracy, latency_ms, area_mm2 });
                 (reward, SweptPair { network, configuration, metrics, pairs: 1 })
             };
-            Best {
+            BestPairs {
                 name: goal.name().to_owned(),
                 objective: goal.weighted().clone(),
                 valid,
@@ -465,7 +465,7 @@ fn metrics(pair: Values) -> Metrics {
     SweepMetric::ALL.iter().map(|metric| (metric.name().to_owned(), metric.value(pair))).collect()
 }
 
-impl<P: Pairs> Sweep<'_, P> {
+impl<P: Pairs> FastSweep<'_, P> {
     /// The lowest and the highest value of each metric.
     fn ranges(&self, state: &SweepState) -> BTreeMap<String, (f64, f64)> {
         let (accuracy, area) = (self.accuracy_range(), self.area_range());

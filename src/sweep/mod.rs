@@ -21,12 +21,12 @@ mod top;
 
 pub use error::{MAX_PAIRS, SweepError};
 pub use exhaustive::{EachPair, EveryState, EverySweep, NamedObjective, check_size};
-pub use fast_sweep::{Settings, Sweep, SweepState};
+pub use fast_sweep::{FastSweep, SweepSettings, SweepState};
 pub use metric::{SweepMetric, SweepObjective, SweepObjectiveError, Values};
 pub use pairs::{OnChaidnn, OneByOne, Pairs};
-pub use results::{Best, Results, SweepCounts, Sweeping, SweptPair};
+pub use results::{BestPairs, Results, SweepCounts, Sweeping, SweptPair};
 pub use staircase::Member;
-pub use stored::{FRONTIER, Judged, PAIRS, SweepProgress, SweepRunner};
+pub use stored::{FRONTIER, JudgedPair, PAIRS, SweepProgress, SweepRunner};
 pub use stored_frontier::stored_frontier;
 pub use top::Ranked;
 

@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 
-use crate::accel::chaidnn::{Batch, BatchError, Memory};
-use crate::accel::{Found, Level, Scan};
+use crate::accel::chaidnn::{Batch, BatchError, SlotMemory};
+use crate::accel::{LatencyLevel, Scan, ScannedPair};
 use crate::network::Family;
 
 /// Pairs of networks, with known accuracies, and configurations, with known areas.
@@ -35,7 +35,7 @@ pub trait Pairs: Sync {
         &self,
         networks: &[u32],
         limits_ms: &[f64],
-        levels: &[Level],
+        levels: &[LatencyLevel],
         scratch: &mut Self::Scratch,
     ) -> Result<Scan, Self::Error>;
 }
@@ -52,7 +52,7 @@ pub struct OnChaidnn<F> {
 }
 
 impl<F: Family> Pairs for OnChaidnn<F> {
-    type Scratch = Memory;
+    type Scratch = SlotMemory;
     type Error = BatchError;
 
     fn accuracies(&self) -> &[f64] {
@@ -75,8 +75,8 @@ impl<F: Family> Pairs for OnChaidnn<F> {
         &self,
         networks: &[u32],
         limits_ms: &[f64],
-        levels: &[Level],
-        scratch: &mut Memory,
+        levels: &[LatencyLevel],
+        scratch: &mut SlotMemory,
     ) -> Result<Scan, BatchError> {
         self.batch.scan(&self.family, networks, limits_ms, levels, scratch)
     }
@@ -123,7 +123,7 @@ impl<L: Fn(u32, u32) -> Option<f64> + Sync> Pairs for OneByOne<L> {
         &self,
         networks: &[u32],
         limits_ms: &[f64],
-        levels: &[Level],
+        levels: &[LatencyLevel],
         (): &mut (),
     ) -> Result<Scan, Infallible> {
         let mut scan = Scan { counts: vec![0; levels.len()], ..Scan::default() };
@@ -132,7 +132,7 @@ impl<L: Fn(u32, u32) -> Option<f64> + Sync> Pairs for OneByOne<L> {
                 let latency = (self.latency_ms)(network, class as u32);
                 let latency_ms = latency.unwrap_or(f64::INFINITY);
                 if latency_ms <= limit {
-                    scan.found.push(Found { network, class: class as u32, latency_ms });
+                    scan.found.push(ScannedPair { network, class: class as u32, latency_ms });
                 }
                 if latency_ms < f64::INFINITY {
                     scan.highest_ms = scan.highest_ms.max(latency_ms);

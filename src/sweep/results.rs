@@ -73,7 +73,7 @@ pub struct SweptPair {
 
 /// The results of a sweep for an objective.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Best {
+pub struct BestPairs {
     /// The objective's name.
     pub name: String,
     /// The objective.
@@ -93,7 +93,7 @@ pub struct Results {
     /// The Pareto frontier, best first by its first objective.
     pub frontier: Vec<SweptPair>,
     /// The best pairs for each objective.
-    pub best: Vec<Best>,
+    pub best: Vec<BestPairs>,
     /// The lowest and the highest value of each metric.
     pub ranges: BTreeMap<String, (f64, f64)>,
     /// Notes about pairs that were left out.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::metrics::Metrics;
-use crate::run::{End, Failure, Provenance, RunError, record_provenance};
+use crate::run::{Failure, Provenance, RunEnd, RunError, record_provenance};
 use crate::space::{Point, Space};
 use crate::store::{
     Entry, GoalRecord, Outcome, PhaseRecord, RunRecord, Status, Store, SweepRecord, Trial,
@@ -22,7 +22,7 @@ pub const PAIRS: &str = "pairs";
 pub const FRONTIER: &str = "frontier";
 
 /// The experiment's evaluation of a pair that a sweep found.
-pub struct Judged {
+pub struct JudgedPair {
     /// All metrics of the pair.
     pub metrics: Metrics,
     /// The experiment's own reward, and true if the pair is feasible; none for an experiment without a
@@ -50,7 +50,7 @@ pub struct SweepRunner<'a, S: Sweeping> {
     /// Maps the numbers of a network and a configuration to a point.
     pub point: &'a (dyn Fn(u32, u32) -> Point + Sync),
     /// Evaluates the experiment at a point with the given metrics.
-    pub judge: &'a dyn Fn(&Point, Metrics) -> Result<Judged, Failure>,
+    pub judge: &'a dyn Fn(&Point, Metrics) -> Result<JudgedPair, Failure>,
     /// The store of the sweep.
     pub store: &'a Store,
     /// The run's record; its name must be in the store, and `sweep` must be set.
@@ -70,7 +70,7 @@ impl<S: Sweeping> SweepRunner<'_, S> {
     /// # Errors
     /// Returns an error if the store fails, a checkpoint cannot be used, a pair cannot be evaluated, or the
     /// experiment contradicts the sweep.
-    pub fn run(mut self) -> Result<(End, RunRecord), RunError> {
+    pub fn run(mut self) -> Result<(RunEnd, RunRecord), RunError> {
         let end = self.carry_out();
         if let Err(error @ (RunError::Sweep(_) | RunError::Contradiction { .. })) = &end {
             self.run.status = Status::Failed { reason: error.to_string() };
@@ -80,7 +80,7 @@ impl<S: Sweeping> SweepRunner<'_, S> {
         Ok((end?, self.run))
     }
 
-    fn carry_out(&mut self) -> Result<End, RunError> {
+    fn carry_out(&mut self) -> Result<RunEnd, RunError> {
         let name = self.run.name.clone();
         let mut state = self.restore()?;
         self.run.status = Status::Running;
@@ -113,11 +113,11 @@ impl<S: Sweeping> SweepRunner<'_, S> {
         if !reached {
             self.run.status = Status::Interrupted;
             self.save(&state, seconds)?;
-            return Ok(End::Interrupted);
+            return Ok(RunEnd::Interrupted);
         }
         self.checkpoint(&name, &state, seconds)?;
         self.finish(&state, seconds)?;
-        Ok(End::Finished)
+        Ok(RunEnd::Finished)
     }
 
     fn restore(&self) -> Result<S::State, RunError> {
@@ -216,7 +216,7 @@ impl<S: Sweeping> SweepRunner<'_, S> {
     }
 
     /// Returns the point of a pair and the experiment's evaluation of it.
-    fn judged(&self, kept: &SweptPair, metrics: Metrics) -> Result<(Point, Judged), RunError> {
+    fn judged(&self, kept: &SweptPair, metrics: Metrics) -> Result<(Point, JudgedPair), RunError> {
         let point = (self.point)(kept.network, kept.configuration);
         let judged = (self.judge)(&point, metrics)
             .map_err(|failure| RunError::Contradiction { pair: self.texts(&point), failure })?;

@@ -74,10 +74,15 @@ impl All {
 }
 
 /// Sweeps on the given number of threads, interrupted and restored after some rounds.
-fn sweep<P: Pairs>(pairs: &P, settings: &Settings, threads: usize, rounds: usize) -> SweepState {
+fn sweep<P: Pairs>(
+    pairs: &P,
+    settings: &SweepSettings,
+    threads: usize,
+    rounds: usize,
+) -> SweepState {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
-        let sweep = Sweep::new(pairs, settings.clone()).unwrap();
+        let sweep = FastSweep::new(pairs, settings.clone()).unwrap();
         let mut state = sweep.start();
         loop {
             let mut left = rounds;
@@ -99,8 +104,8 @@ fn sweep<P: Pairs>(pairs: &P, settings: &Settings, threads: usize, rounds: usize
 }
 
 fn check<P: Pairs>(pairs: &P, all: &All, goals: &[SweepObjective], top: usize) {
-    let settings = Settings { goals: goals.to_vec(), top };
-    let areas = Sweep::new(pairs, settings.clone()).unwrap();
+    let settings = SweepSettings { goals: goals.to_vec(), top };
+    let areas = FastSweep::new(pairs, settings.clone()).unwrap();
     let state = sweep(pairs, &settings, 1, usize::MAX);
     for (threads, rounds) in [(1, 1), (2, 2), (3, usize::MAX)] {
         assert_eq!(sweep(pairs, &settings, threads, rounds), state);
@@ -248,7 +253,7 @@ fn what_cannot_be_swept_is_refused() {
     );
     let sweep = |accuracies: &[f64], areas: &[f64]| {
         let pairs = OneByOne::new(accuracies.to_vec(), areas.to_vec(), |_, _| None);
-        Sweep::new(&pairs, Settings::default()).err().map(|error| error.to_string())
+        FastSweep::new(&pairs, SweepSettings::default()).err().map(|error| error.to_string())
     };
     assert_eq!(sweep(&[], &[1.0]).unwrap(), "the space has no networks");
     assert_eq!(sweep(&[1.0], &[]).unwrap(), "the space has no configurations");

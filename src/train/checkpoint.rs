@@ -13,11 +13,11 @@ use super::optimiser::OptimiserState;
 use super::score::EpochScore;
 use crate::util::atomic_file::{Replacement, create_folder_like_folder};
 use crate::util::checksum::body;
-use tandem_kernels::{Outcome, with_values};
+use tandem_kernels::{BatchOutcome, with_values};
 
 /// The state of a training run between two steps.
 #[derive(Serialize, Deserialize)]
-pub struct Checkpoint {
+pub struct TrainingCheckpoint {
     /// The key of the training run; see [`training_key`](super::training_key).
     key: String,
     /// The number of complete epochs.
@@ -25,7 +25,7 @@ pub struct Checkpoint {
     /// The number of steps done in the next epoch.
     pub step: u64,
     /// The sums of loss and correct predictions over those steps.
-    pub outcome: Outcome,
+    pub outcome: BatchOutcome,
     /// The scores of complete epochs.
     pub curve: Vec<EpochScore>,
     /// The state of the optimizer.
@@ -42,10 +42,10 @@ pub struct Position {
     /// Steps of the next epoch that are done.
     pub step: u64,
     /// The sums over those steps.
-    pub outcome: Outcome,
+    pub outcome: BatchOutcome,
 }
 
-impl Checkpoint {
+impl TrainingCheckpoint {
     /// The position at which it was taken.
     pub const fn position(&self) -> Position {
         Position { epoch: self.epoch, step: self.step, outcome: self.outcome }
@@ -144,11 +144,11 @@ mod tests {
     fn a_checkpoint_is_whole_or_not_there() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("trainings/key");
-        let mut checkpoint = Checkpoint {
+        let mut checkpoint = TrainingCheckpoint {
             key: "key".to_owned(),
             epoch: 3,
             step: 7,
-            outcome: Outcome::default(),
+            outcome: BatchOutcome::default(),
             curve: Vec::new(),
             optimiser: OptimiserState::default(),
             variables: vec![vec![1.0, 2.0]],
@@ -160,11 +160,17 @@ mod tests {
         checkpoint.save(&path).unwrap();
         // A kill in the middle of the next one.
         fs::write(path.with_extension("new"), "half").unwrap();
-        assert_eq!(Checkpoint::load(&path, "key").unwrap().map(|found| found.epoch), Some(3));
+        assert_eq!(
+            TrainingCheckpoint::load(&path, "key").unwrap().map(|found| found.epoch),
+            Some(3)
+        );
         checkpoint.epoch = 4;
         checkpoint.save(&path).unwrap();
-        assert_eq!(Checkpoint::load(&path, "key").unwrap().map(|found| found.epoch), Some(4));
-        assert!(Checkpoint::load(&path, "other").unwrap().is_none());
+        assert_eq!(
+            TrainingCheckpoint::load(&path, "key").unwrap().map(|found| found.epoch),
+            Some(4)
+        );
+        assert!(TrainingCheckpoint::load(&path, "other").unwrap().is_none());
         assert_eq!(names(), ["key"]);
         // A folder that no file can take the place of.
         fs::remove_file(&path).unwrap();

@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 use serde::Deserialize;
 
-use super::{Executor, Level, Model, Optimiser, Role, Rule};
+use super::{Executor, Model, Optimiser, SimdLevel, UpdateRule, VariableRole};
 use crate::network::{Nasbench101Settings, Nasbench201Settings, Network, nasbench101, nasbench201};
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
@@ -73,7 +73,9 @@ fn filled(network: &Network) -> Model {
         seed += 1;
     }
     for (index, variable) in model.variables().iter().enumerate() {
-        if model.role(index) == Role::Offset && model.names()[index].ends_with("classifier.bias") {
+        if model.role(index) == VariableRole::Offset
+            && model.names()[index].ends_with("classifier.bias")
+        {
             variable.set(&variable.zeros_like().unwrap()).unwrap();
         }
     }
@@ -98,11 +100,11 @@ fn losses_and_logits_are_pytorchs() {
         serde_json::from_str(include_str!("../../tests/golden/training.json")).unwrap();
     assert_eq!(golden.networks.len(), 2);
     for trained in golden.networks {
-        for level in Level::available() {
+        for level in SimdLevel::available() {
             let model = filled(&network(&trained.name));
             let mut executor = Executor::with_level(2, level);
             executor.prepare(model.parameters(), BATCH).unwrap();
-            let rule = Rule::Sgd { momentum: 0.9, nesterov: true };
+            let rule = UpdateRule::Sgd { momentum: 0.9, nesterov: true };
             let mut optimiser = Optimiser::new(&model, rule, 5e-4);
             let mut worst = [0.0_f64; 2];
             for (step, expected) in trained.losses.iter().enumerate() {

@@ -12,14 +12,14 @@ mod score;
 mod trainer;
 
 pub use error::TrainError;
-pub use model::{Model, Role};
-pub use optimiser::{Optimiser, OptimiserState, Rule, clip};
+pub use model::{Model, VariableRole};
+pub use optimiser::{Optimiser, OptimiserState, UpdateRule, clip};
 pub use recipe::{Augment, Recipe, Schedule, training_key};
 pub use score::{EpochScore, Score};
 pub use tandem_kernels::{
-    Executor, LayerVariables, Level, NormVariables, Outcome, check_activations,
+    BatchOutcome, Executor, LayerVariables, NormVariables, SimdLevel, check_activations,
 };
-pub use trainer::{Job, TrainProgress, Training, Watch, fit};
+pub use trainer::{Job, TrainProgress, Training, TrainingWatch, fit};
 
 #[cfg(test)]
 mod golden_tests;

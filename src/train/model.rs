@@ -27,7 +27,7 @@ pub struct Model {
 
 /// The kind of a variable, which decides if it is trained and decayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum VariableRole {
     /// Weights: trained, with weight decay.
     Weight,
     /// Biases, and scales and offsets of normalization: trained, without weight decay.
@@ -126,14 +126,14 @@ impl Model {
     }
 
     /// The role of a variable, by its index.
-    pub fn role(&self, variable: usize) -> Role {
+    pub fn role(&self, variable: usize) -> VariableRole {
         let name = &self.names[variable];
         if name.contains(".bn.running_") {
-            Role::Statistic
+            VariableRole::Statistic
         } else if name.ends_with(".bias") || name.ends_with(".bn.weight") {
-            Role::Offset
+            VariableRole::Offset
         } else {
-            Role::Weight
+            VariableRole::Weight
         }
     }
 

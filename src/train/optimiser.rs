@@ -5,13 +5,13 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
-use super::model::{Model, Role};
+use super::model::{Model, VariableRole};
 use tandem_kernels::{Executor, change_values};
 
 /// The update of a parameter from its gradient g, at learning rate r.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "rule")]
-pub enum Rule {
+pub enum UpdateRule {
     /// Stochastic gradient descent with momentum (Sutskever et al., ICML 2013, in PyTorch's form).
     ///
     /// m = momentum m + g; the parameter decreases by r m, or with Nesterov momentum by r (g + momentum m).
@@ -49,7 +49,7 @@ pub enum Rule {
 /// An optimizer of a model's parameters.
 #[derive(Clone, Debug)]
 pub struct Optimiser {
-    rule: Rule,
+    rule: UpdateRule,
     weight_decay: f64,
     state: OptimiserState,
 }
@@ -69,16 +69,16 @@ pub struct OptimiserState {
 impl Optimiser {
     /// Creates an optimizer in its initial state. `weight_decay` applies to weights only, not to biases and
     /// normalization parameters.
-    pub fn new(model: &Model, rule: Rule, weight_decay: f64) -> Self {
+    pub fn new(model: &Model, rule: UpdateRule, weight_decay: f64) -> Self {
         let squares = match rule {
-            Rule::Sgd { .. } => None,
-            Rule::RmsProp { .. } => Some(1.0),
-            Rule::AdamW { .. } => Some(0.0),
+            UpdateRule::Sgd { .. } => None,
+            UpdateRule::RmsProp { .. } => Some(1.0),
+            UpdateRule::AdamW { .. } => Some(0.0),
         };
         let fill = |value: Option<f32>| {
             let variables = model.variables().iter().enumerate();
             let count = |(index, variable): (usize, &candle_core::Var)| match model.role(index) {
-                Role::Statistic => 0,
+                VariableRole::Statistic => 0,
                 _ => variable.elem_count(),
             };
             variables
@@ -124,7 +124,7 @@ impl Optimiser {
             .filter(|(_, (first, _))| !first.is_empty())
             .map(|(index, (first, second))| {
                 let decay = match model.role(index) {
-                    Role::Weight => self.weight_decay,
+                    VariableRole::Weight => self.weight_decay,
                     _ => 0.0,
                 };
                 let gradient = gradients[index].as_slice();
@@ -148,7 +148,7 @@ impl Optimiser {
 
 /// One step of one variable.
 struct Update<'a> {
-    rule: Rule,
+    rule: UpdateRule,
     rate: f64,
     decay: f64,
     /// The number of the step, from 1.
@@ -166,7 +166,7 @@ impl Update<'_> {
         let (rate, decay) = (self.rate as f32, self.decay as f32);
         let (first, second) = (&mut *self.first, &mut *self.second);
         match rule {
-            Rule::Sgd { momentum, nesterov } => {
+            UpdateRule::Sgd { momentum, nesterov } => {
                 let momentum = momentum as f32;
                 for ((value, g), m) in values.iter_mut().zip(gradient).zip(first) {
                     let g = g + decay * *value;
@@ -174,7 +174,7 @@ impl Update<'_> {
                     *value -= rate * if nesterov { g + momentum * *m } else { *m };
                 }
             }
-            Rule::RmsProp { decay: kept, momentum, epsilon } => {
+            UpdateRule::RmsProp { decay: kept, momentum, epsilon } => {
                 let (kept, momentum, epsilon) = (kept as f32, momentum as f32, epsilon as f32);
                 for (((value, g), m), s) in values.iter_mut().zip(gradient).zip(first).zip(second) {
                     let g = g + decay * *value;
@@ -183,7 +183,7 @@ impl Update<'_> {
                     *value -= *m;
                 }
             }
-            Rule::AdamW { beta1, beta2, epsilon } => {
+            UpdateRule::AdamW { beta1, beta2, epsilon } => {
                 let power = i32::try_from(steps).unwrap_or(i32::MAX);
                 let (first_part, second_part) = (1.0 - beta1.powi(power), 1.0 - beta2.powi(power));
                 let step = (f64::from(rate) / first_part) as f32;

@@ -5,7 +5,7 @@ use tandem_kernels::check_activations;
 
 use super::data::Dataset;
 use super::error::TrainError;
-use super::optimiser::Rule;
+use super::optimiser::UpdateRule;
 use crate::network::Network;
 
 /// The hyperparameters of a training run.
@@ -16,7 +16,7 @@ pub struct Recipe {
     /// Images per step; an incomplete batch at the end of an epoch is skipped.
     pub batch: usize,
     /// The optimizer.
-    pub rule: Rule,
+    pub rule: UpdateRule,
     /// The peak learning rate.
     pub rate: f64,
     /// The schedule of the learning rate.
@@ -75,7 +75,7 @@ impl Default for Recipe {
         Self {
             epochs: 12,
             batch: 64,
-            rule: Rule::Sgd { momentum: 0.9, nesterov: true },
+            rule: UpdateRule::Sgd { momentum: 0.9, nesterov: true },
             rate: 0.1,
             schedule: Schedule::Cosine,
             warmup_epochs: 1.0,
@@ -97,7 +97,7 @@ impl Recipe {
         Self {
             epochs: 108,
             batch: 256,
-            rule: Rule::RmsProp { decay: 0.9, momentum: 0.9, epsilon: 1.0 },
+            rule: UpdateRule::RmsProp { decay: 0.9, momentum: 0.9, epsilon: 1.0 },
             rate: 0.2,
             warmup_epochs: 0.0,
             weight_decay: 1e-4,

@@ -1,7 +1,7 @@
 //! Losses and accuracies.
 
 use serde::{Deserialize, Serialize};
-use tandem_kernels::Outcome;
+use tandem_kernels::BatchOutcome;
 
 /// Loss and accuracy over a set of images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,8 +12,8 @@ pub struct Score {
     pub accuracy: f64,
 }
 
-impl From<Outcome> for Score {
-    fn from(outcome: Outcome) -> Self {
+impl From<BatchOutcome> for Score {
+    fn from(outcome: BatchOutcome) -> Self {
         Self { loss: outcome.mean_loss(), accuracy: outcome.accuracy() }
     }
 }

@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use rand::Rng;
 use tandem_kernels::Parameters;
 
-use super::{Executor, Level, Model, Role};
+use super::{Executor, Model, SimdLevel, VariableRole};
 use crate::network::{
     Activation, ActivationOrder, Convolution, LayerId, LayerSink as _, MobilenetSettings,
     Nasbench101Settings, Nasbench201Settings, Network, NetworkBuilder, Operation, Shape, Window,
@@ -30,7 +30,7 @@ impl Case {
         let mut rng = stream(seed, "test", 0);
         // Scales and offsets that are not all alike, and weights of unlike channels.
         for (index, variable) in model.variables().iter().enumerate() {
-            let spread = if model.role(index) == Role::Weight { 0.02 } else { 0.5 };
+            let spread = if model.role(index) == VariableRole::Weight { 0.02 } else { 0.5 };
             let noise: Vec<f32> =
                 (0..variable.elem_count()).map(|_| rng.random_range(0.0..spread)).collect();
             let noise = Tensor::from_vec(noise, variable.shape(), &Device::Cpu).unwrap();
@@ -64,7 +64,7 @@ impl Case {
         (own * -(1.0 - smoothing)).unwrap().sub(&(even * smoothing).unwrap()).unwrap()
     }
 
-    fn executor(&self, threads: usize, level: Level) -> Executor {
+    fn executor(&self, threads: usize, level: SimdLevel) -> Executor {
         let mut executor = Executor::with_level(threads, level);
         executor.prepare(self.model.parameters(), self.labels.len() + 1).unwrap();
         executor.images_mut()[..self.images.len()].copy_from_slice(&self.images);
@@ -78,14 +78,14 @@ impl Case {
         let loss = self.plain_loss(&reference, smoothing);
         let gradients = loss.backward().unwrap();
         let loss = loss.to_scalar::<f64>().unwrap();
-        for level in Level::available() {
+        for level in SimdLevel::available() {
             let mut executor = self.executor(2, level);
             let outcome =
                 executor.train(self.model.parameters(), &self.labels, smoothing, 0.0).unwrap();
             let difference = (outcome.mean_loss() - loss).abs();
             assert!(difference < 2e-5 * loss.abs(), "{level:?}: {} {loss}", outcome.mean_loss());
             for (index, variable) in reference.variables().iter().enumerate() {
-                if self.model.role(index) == Role::Statistic {
+                if self.model.role(index) == VariableRole::Statistic {
                     continue;
                 }
                 let own = &executor.gradients()[index];
@@ -110,7 +110,7 @@ impl Case {
             reference.forward(&self.tensor().to_dtype(DType::F64).unwrap(), false).unwrap();
         let logits = logits.flatten_all().unwrap().to_vec1::<f64>().unwrap();
         let largest = logits.iter().fold(1e-3_f64, |most, value| most.max(value.abs()));
-        for level in Level::available() {
+        for level in SimdLevel::available() {
             let mut executor = self.executor(2, level);
             executor.evaluate(self.model.parameters(), &self.labels).unwrap();
             let own = executor.logits(self.labels.len());
@@ -275,7 +275,7 @@ fn other_activations_are_refused_before_anything_is_laid_out() {
                 case.check();
                 continue;
             }
-            let mut executor = Executor::with_level(1, Level::best());
+            let mut executor = Executor::with_level(1, SimdLevel::best());
             let error = executor.prepare(case.model.parameters(), 2).unwrap_err();
             assert_eq!(
                 error.to_string(),
@@ -397,7 +397,7 @@ fn threads_change_nothing() {
     let case = Case::new(&nasbench101(&cells[7], settings).unwrap(), 13, 11);
     let mut results = Vec::new();
     for threads in [1, 2, 3, 5] {
-        let mut executor = case.executor(threads, Level::best());
+        let mut executor = case.executor(threads, SimdLevel::best());
         let outcome = executor.train(case.model.parameters(), &case.labels, 0.0, 0.0).unwrap();
         results.push((outcome, executor.gradients().to_vec()));
     }
@@ -416,7 +416,7 @@ fn running_statistics_move_by_the_momentum() {
     let weight = case.model.variables()[0].as_tensor();
     let z = case.tensor().conv2d(weight, 0, 1, 1, 1).unwrap();
     let z = z.transpose(0, 1).unwrap().flatten_from(1).unwrap().to_vec2::<f32>().unwrap();
-    case.executor(1, Level::best())
+    case.executor(1, SimdLevel::best())
         .train(case.model.parameters(), &case.labels, 0.0, MOMENTUM)
         .unwrap();
     let (new_mean, new_variance) =
@@ -438,7 +438,7 @@ fn running_statistics_move_by_the_momentum() {
 fn parameters_of_another_network_are_refused() {
     let conv = Operation::Convolution(convolution(6, 1, 1, 0));
     let case = Case::new(&chain(Shape::new(6, 4, 4), &[conv, conv]), 2, 14);
-    let mut executor = case.executor(1, Level::best());
+    let mut executor = case.executor(1, SimdLevel::best());
     let own = case.model.parameters();
     // The same variables, with two layers' exchanged.
     let mut layers = own.layers.to_vec();

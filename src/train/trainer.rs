@@ -9,7 +9,7 @@ use rand::seq::SliceRandom as _;
 use serde::{Deserialize, Serialize};
 
 use super::augment::Feed;
-use super::checkpoint::{Checkpoint, Position};
+use super::checkpoint::{Position, TrainingCheckpoint};
 use super::data::{Dataset, Images};
 use super::error::TrainError;
 use super::model::Model;
@@ -18,7 +18,7 @@ use super::recipe::{Recipe, training_key};
 use super::score::{EpochScore, Score};
 use crate::network::Network;
 use crate::util::rng::stream;
-use tandem_kernels::{Executor, Outcome};
+use tandem_kernels::{BatchOutcome, Executor};
 
 /// The inputs that determine a training run.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +34,7 @@ pub struct Job<'a> {
 }
 
 /// The observation and control of a training run.
-pub struct Watch<'a> {
+pub struct TrainingWatch<'a> {
     /// A request to stop at the next step.
     pub stop: &'a AtomicBool,
     /// A callback for every step.
@@ -97,7 +97,7 @@ impl Training {
 pub fn fit(
     job: &Job<'_>,
     executor: &mut Executor,
-    watch: &mut Watch<'_>,
+    watch: &mut TrainingWatch<'_>,
 ) -> Result<(Model, Training), TrainError> {
     let Job { network, data, recipe, seed } = *job;
     recipe.check(network, data)?;
@@ -154,7 +154,7 @@ struct Trainer<'a> {
 }
 
 impl Trainer<'_> {
-    fn run(&mut self, watch: &mut Watch<'_>) -> Result<Training, TrainError> {
+    fn run(&mut self, watch: &mut TrainingWatch<'_>) -> Result<Training, TrainError> {
         let recipe = self.job.recipe;
         let mut at = self.restore(watch.checkpoint)?;
         let mut saved = Instant::now();
@@ -208,7 +208,12 @@ impl Trainer<'_> {
         limit.zip(last).is_some_and(|(&limit, score)| score.accuracy < limit)
     }
 
-    fn step(&mut self, at: &Position, steps: u64, batch: &[usize]) -> Result<Outcome, TrainError> {
+    fn step(
+        &mut self,
+        at: &Position,
+        steps: u64,
+        batch: &[usize],
+    ) -> Result<BatchOutcome, TrainError> {
         let Position { epoch, step, .. } = *at;
         let Recipe { smoothing, norm_momentum, clip: norm, .. } = *self.job.recipe;
         let labels = labels(self.job.data.train(), batch);
@@ -228,8 +233,8 @@ impl Trainer<'_> {
         Ok(outcome)
     }
 
-    fn evaluate(&mut self, images: &Images, indices: &[usize]) -> Result<Outcome, TrainError> {
-        let mut outcome = Outcome::default();
+    fn evaluate(&mut self, images: &Images, indices: &[usize]) -> Result<BatchOutcome, TrainError> {
+        let mut outcome = BatchOutcome::default();
         for batch in indices.chunks(self.job.recipe.batch) {
             let feed = &self.feed;
             self.executor.fill(batch.len(), &|slot, to| feed.plain(images, batch[slot], to));
@@ -258,15 +263,15 @@ impl Trainer<'_> {
         }
     }
 
-    fn checkpoint(&self, at: Position) -> Result<Checkpoint, TrainError> {
-        Checkpoint::new(&self.key, &self.model, self.optimiser.state(), at, &self.curve)
+    fn checkpoint(&self, at: Position) -> Result<TrainingCheckpoint, TrainError> {
+        TrainingCheckpoint::new(&self.key, &self.model, self.optimiser.state(), at, &self.curve)
     }
 
     /// Resumes from a checkpoint, if there is one; returns the position to continue from.
     fn restore(&mut self, path: Option<&Path>) -> Result<Position, TrainError> {
         let start = Position::default();
         let Some(path) = path else { return Ok(start) };
-        let Some(checkpoint) = Checkpoint::load(path, &self.key)? else { return Ok(start) };
+        let Some(checkpoint) = TrainingCheckpoint::load(path, &self.key)? else { return Ok(start) };
         let position = checkpoint.position();
         if !checkpoint.restore(&self.model)? || !self.optimiser.restore(checkpoint.optimiser) {
             let source = std::io::Error::other("it is of another network");

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::data::{Dataset, open};
 use super::{
-    Augment, Executor, Job, Model, Recipe, Rule, TrainError, TrainProgress, Training, Watch, fit,
-    training_key,
+    Augment, Executor, Job, Model, Recipe, TrainError, TrainProgress, Training, TrainingWatch,
+    UpdateRule, fit, training_key,
 };
 use crate::network::{
     Activation, LayerSink as _, Nasbench101Settings, Network, NetworkBuilder, Operation,
@@ -61,7 +61,7 @@ fn run(
         }
     };
     let every = Duration::MAX;
-    let mut watch = Watch { stop: &stop, observe: &mut observe, checkpoint, every };
+    let mut watch = TrainingWatch { stop: &stop, observe: &mut observe, checkpoint, every };
     fit(&job, &mut Executor::new(threads), &mut watch)
 }
 
@@ -96,11 +96,11 @@ fn a_short_training_learns() {
 #[test]
 fn threads_and_interruptions_change_nothing() {
     for rule in [
-        Rule::Sgd { momentum: 0.9, nesterov: true },
-        Rule::RmsProp { decay: 0.9, momentum: 0.9, epsilon: 1.0 },
-        Rule::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+        UpdateRule::Sgd { momentum: 0.9, nesterov: true },
+        UpdateRule::RmsProp { decay: 0.9, momentum: 0.9, epsilon: 1.0 },
+        UpdateRule::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
     ] {
-        let rate = if let Rule::AdamW { .. } = rule { 0.003 } else { 0.1 };
+        let rate = if let UpdateRule::AdamW { .. } = rule { 0.003 } else { 0.1 };
         let recipe = Recipe { rule, rate, ..recipe() };
         let (model, training) = run(&recipe, 1, None, |_| false).unwrap();
         let folder = tempfile::tempdir().unwrap();

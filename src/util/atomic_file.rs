@@ -24,14 +24,14 @@ const MAX_NAMES: u32 = 100;
 
 /// The target of a write.
 #[derive(Debug)]
-pub enum Target {
+pub enum WriteTarget {
     /// A file, or nothing yet, at this path, which is not a symbolic link.
     File(PathBuf),
     /// An open device, pipe or similar, which is written directly and cannot be replaced.
     Stream(File),
 }
 
-impl Target {
+impl WriteTarget {
     /// Determines the target at a path.
     ///
     /// # Errors
@@ -196,13 +196,13 @@ impl Drop for Replacement {
 /// # Errors
 /// Returns an error if the folder is missing, or if the disk is full or fails. A file is then unchanged.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    match Target::at(path)? {
-        Target::File(place) => {
+    match WriteTarget::at(path)? {
+        WriteTarget::File(place) => {
             let mut file = Replacement::at(&place)?;
             file.write_all(bytes)?;
             file.keep()
         }
-        Target::Stream(mut stream) => stream.write_all(bytes),
+        WriteTarget::Stream(mut stream) => stream.write_all(bytes),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 /// The keys of the work in progress.
 #[derive(Debug, Default)]
-pub struct Flights {
+pub struct SingleFlight {
     busy: Mutex<HashSet<String>>,
     landed: Condvar,
 }
@@ -13,11 +13,11 @@ pub struct Flights {
 /// The exclusive right to do the work of a key, until it is dropped.
 #[derive(Debug)]
 pub struct Claim<'a> {
-    flights: &'a Flights,
+    flights: &'a SingleFlight,
     key: String,
 }
 
-impl Flights {
+impl SingleFlight {
     /// Claims a key; waits while another thread holds it.
     ///
     /// Callers must check afterwards if the work has been done meanwhile. A holder must not wait for tasks in
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn each_key_is_computed_once() {
-        let flights = Flights::default();
+        let flights = SingleFlight::default();
         let (done, computed) = (Mutex::new(HashMap::new()), Mutex::new(Vec::new()));
         std::thread::scope(|scope| {
             for thread in 0..8 {

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use proc_macro2::{TokenStream, TokenTree};
+
 use crate::imports::{Crate, Import, circles};
 
 /// The modules of the library, each of which imports only from those before it.
@@ -51,6 +53,37 @@ fn no_files_import_in_a_circle() {
             .collect();
         assert!(circles.is_empty(), "circles of imports:\n{circles:#?}");
     }
+}
+
+/// So that another engine could take its place.
+#[test]
+fn the_database_is_named_in_few_files() {
+    const HOME: [&str; 6] = [
+        "bytes.rs",
+        "engine.rs",
+        "engine_error.rs",
+        "disk/database.rs",
+        "disk/open_database.rs",
+        "image",
+    ];
+    fn names(tokens: TokenStream) -> bool {
+        tokens.into_iter().any(|token| match token {
+            TokenTree::Group(group) => names(group.stream()),
+            TokenTree::Ident(ident) => ident == "sled",
+            _ => false,
+        })
+    }
+    let store = root().join("src/store");
+    let mut named = 0;
+    for file in Crate::read(&root().join("src/lib.rs")).files() {
+        let tokens: TokenStream = fs::read_to_string(file).unwrap().parse().unwrap();
+        if names(tokens) {
+            named += 1;
+            let is_home = HOME.iter().any(|home| file.starts_with(store.join(home)));
+            assert!(is_home, "{} names sled", file.display());
+        }
+    }
+    assert!(named >= 5, "{named}");
 }
 
 #[test]

@@ -61,6 +61,11 @@ impl Crate {
         self.modules.len()
     }
 
+    /// Returns the files of the modules.
+    pub fn files(&self) -> BTreeSet<&Path> {
+        self.modules.values().map(|module| &*module.file).collect()
+    }
+
     /// Returns the imports between different files, each once.
     pub fn imports(&self) -> BTreeSet<Import> {
         let mut found = BTreeSet::new();

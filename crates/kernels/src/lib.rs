@@ -2,7 +2,7 @@
 //! everywhere.
 //!
 //! [`Executor`] trains and evaluates a network through a plan of kernels, which use the widest vectors of the
-//! processor ([`Level`]). Its pool of threads keeps the order of every sum, so results do not depend on the
+//! processor ([`SimdLevel`]). Its pool of threads keeps the order of every sum, so results do not depend on the
 //! number of threads. [`deterministic_math`] has matrix products and functions that give the same bits on
 //! every processor. [`widest`] compiles other code for wide vectors.
 //!
@@ -22,8 +22,8 @@ mod widest;
 
 pub use activations::check_activations;
 pub use error::KernelError;
-pub use executor::{Executor, Outcome, change_values, with_values};
+pub use executor::{BatchOutcome, Executor, change_values, with_values};
 pub use parameters::{EPSILON, LayerVariables, NormVariables, Parameters};
-pub use simd::{Level, multiply_adds};
+pub use simd::{SimdLevel, multiply_adds};
 pub use thread_pool::ThreadPool;
 pub use widest::{Wide, every_width, widest};

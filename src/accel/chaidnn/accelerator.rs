@@ -4,7 +4,9 @@ use std::sync::{Arc, LazyLock};
 
 use super::area::Area;
 use super::operation::Infeasible;
-use super::{AreaPart, ChaidnnSpace, Configuration, LowerError, Platform, Program, Row, lower};
+use super::{
+    AreaPart, ChaidnnSpace, Configuration, LowerError, OperationShare, Platform, Program, lower,
+};
 use crate::accel::{
     Accelerator, AcceleratorError, Breakdown, LayerCost, PartCost, PreparedNetwork, Workload,
 };
@@ -44,7 +46,7 @@ impl Chaidnn {
         configuration: &Configuration,
     ) -> Result<Breakdown, Infeasible> {
         let rows = program.breakdown(configuration, &self.platform)?.into_iter();
-        let layer = |row: Row| LayerCost {
+        let layer = |row: OperationShare| LayerCost {
             name: row.name,
             engine: Some(row.engine.to_string()),
             start_ms: Some(row.start_ms),

@@ -10,7 +10,7 @@
 
 use super::Configuration;
 use super::maths::{align, div_ceil};
-use super::operation::{Bound, Cycles, Engine, Work};
+use super::operation::{Bottleneck, Cycles, Engine, Work};
 use super::platform::{Platform, Precision};
 
 /// Bits of a memory port.
@@ -282,9 +282,9 @@ pub(super) fn cycles(
     let bound = if process >= load_share.max(store_share) {
         pass.bound()
     } else if load_share >= store_share {
-        Bound::Input
+        Bottleneck::Input
     } else {
-        Bound::Output
+        Bottleneck::Output
     };
     Ok(Cycles { cycles: total, bound })
 }
@@ -370,13 +370,13 @@ impl Pass {
     }
 
     /// The bottleneck of a pass.
-    fn bound(&self) -> Bound {
+    fn bound(&self) -> Bottleneck {
         if self.feeding > self.afterwards {
-            Bound::Feeding
+            Bottleneck::Feeding
         } else if self.afterwards == self.with_weights && self.weights > self.compute {
-            Bound::Weights
+            Bottleneck::Weights
         } else {
-            Bound::Compute
+            Bottleneck::Compute
         }
     }
 }

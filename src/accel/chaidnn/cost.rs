@@ -1,7 +1,7 @@
 //! The cycles of a work of any kind.
 
 use super::convolution::ConvolutionEngine;
-use super::operation::{Cycles, Engines, Kind, Work};
+use super::operation::{Cycles, Engines, OperationKind, Work};
 use super::{Configuration, Platform, convolution, elementwise, pooling};
 
 impl Work {
@@ -15,18 +15,18 @@ impl Work {
         platform: &Platform,
     ) -> Result<Cycles, &'static str> {
         match self.kind {
-            Kind::Convolution { groups } => {
+            OperationKind::Convolution { groups } => {
                 let engine = self.engine(Engines::of(configuration));
                 let engine = ConvolutionEngine::new(configuration, engine);
                 convolution::cycles(self, groups, configuration, &engine, platform)
             }
-            Kind::MaxPool if configuration.pool_engine => {
+            OperationKind::MaxPool if configuration.pool_engine => {
                 Ok(pooling::pool_engine_cycles(self, platform))
             }
-            Kind::MaxPool | Kind::AveragePool => {
+            OperationKind::MaxPool | OperationKind::AveragePool => {
                 Ok(pooling::convolution_engine_cycles(self, configuration, platform))
             }
-            Kind::Add => Ok(elementwise::cycles(self, configuration, platform)),
+            OperationKind::Add => Ok(elementwise::cycles(self, configuration, platform)),
         }
     }
 }

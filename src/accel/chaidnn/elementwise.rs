@@ -2,7 +2,7 @@
 
 use super::Configuration;
 use super::maths::div_ceil;
-use super::operation::{Bound, Cycles, Work};
+use super::operation::{Bottleneck, Cycles, Work};
 use super::platform::Platform;
 
 /// The cycles of a sum.
@@ -25,5 +25,5 @@ pub(super) fn cycles(work: &Work, configuration: &Configuration, platform: &Plat
     let bursts = planes as f64 * stages * 3.0 * platform.cycles_of_ns(platform.burst_ns);
     let reading = read + bursts * 2.0 / 3.0;
     let writing = write + bursts / 3.0;
-    Cycles { cycles: reading.max(writing) + writing / stages, bound: Bound::Input }
+    Cycles { cycles: reading.max(writing) + writing / stages, bound: Bottleneck::Input }
 }

@@ -4,14 +4,14 @@ use super::area::Area;
 
 /// Latency and area of a network on a configuration.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Estimate {
+pub struct ChaidnnEstimate {
     /// Time from the start of a batch of two images to its end, in ms.
     pub latency_ms: f64,
     /// The accelerator's area.
     pub area: Area,
 }
 
-impl Estimate {
+impl ChaidnnEstimate {
     /// Throughput: the two images of a batch over its latency.
     pub fn images_per_s(&self) -> f64 {
         2e3 / self.latency_ms

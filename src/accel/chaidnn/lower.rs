@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::operation::{Kind, Work};
+use super::operation::{OperationKind, Work};
 use super::program::Program;
 use super::queue::Queue;
 use crate::network::{
@@ -158,7 +158,8 @@ impl Lowering {
         }
         let first = self.producers.len();
         if operation == Operation::Add {
-            let work = Work { kind: Kind::Add, input: output, output, kernel: 1, stride: 1 };
+            let work =
+                Work { kind: OperationKind::Add, input: output, output, kernel: 1, stride: 1 };
             for (index, id) in inputs.enumerate() {
                 self.gather(first, id);
                 if index > 0 {
@@ -184,13 +185,13 @@ impl Lowering {
                 return Err(Refusal::Reason("it has more than two groups"));
             }
             Operation::Convolution(c) => {
-                (Kind::Convolution { groups: c.groups }, c.kernel, c.stride)
+                (OperationKind::Convolution { groups: c.groups }, c.kernel, c.stride)
             }
-            Operation::MaxPool(w) => (Kind::MaxPool, w.kernel, w.stride),
-            Operation::AveragePool(w) => (Kind::AveragePool, w.kernel, w.stride),
+            Operation::MaxPool(w) => (OperationKind::MaxPool, w.kernel, w.stride),
+            Operation::AveragePool(w) => (OperationKind::AveragePool, w.kernel, w.stride),
             Operation::GlobalAveragePool => {
                 let window = input.height.max(input.width);
-                (Kind::AveragePool, window, window)
+                (OperationKind::AveragePool, window, window)
             }
         };
         inputs.for_each(|id| self.gather(first, id));

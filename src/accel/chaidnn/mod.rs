@@ -3,7 +3,7 @@
 //! CHaiDNN v2 (Xilinx, Apache-2.0) computes convolutions with `filter_par` x `pixel_par` processing
 //! elements behind on-chip buffers, always two images at once. A network is [lowered](lower) to a
 //! [`Program`] of the operations that it runs; a program and a [`Configuration`] have an
-//! [`Estimate`]: the latency of one batch on a [`Platform`], from the cycles of each operation and
+//! [`ChaidnnEstimate`]: the latency of one batch on a [`Platform`], from the cycles of each operation and
 //! the in-order queue of each engine, and the [`Area`].
 //!
 //! Constants that are fitted to CHaiDNN's published throughputs are fields of [`Platform`];
@@ -28,13 +28,13 @@ mod space;
 
 pub use accelerator::{Chaidnn, model_version};
 pub use area::{Area, AreaPart, Blocks};
-pub use batch::{Batch, BatchError, Memory};
+pub use batch::{Batch, BatchError, SlotMemory};
 pub use configuration::{Configuration, ParseConfigurationError};
-pub use estimate::Estimate;
+pub use estimate::ChaidnnEstimate;
 pub use lower::{LowerError, lower};
-pub use operation::{Bound, Engine, Infeasible};
+pub use operation::{Bottleneck, Engine, Infeasible};
 pub use platform::{Platform, Precision};
-pub use program::{Program, Row};
+pub use program::{OperationShare, Program};
 pub use space::ChaidnnSpace;
 
 #[cfg(test)]

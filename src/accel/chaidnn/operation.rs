@@ -8,7 +8,7 @@ use crate::network::Shape;
 
 /// The kinds of operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(super) enum OperationKind {
     /// Convolution in one or two groups, including batch normalization and ReLU.
     Convolution { groups: usize },
     /// Maximum over a window.
@@ -24,7 +24,7 @@ pub(super) enum Kind {
 /// Padding is inserted while data enters the input buffer and costs nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Work {
-    pub kind: Kind,
+    pub kind: OperationKind,
     pub input: Shape,
     pub output: Shape,
     pub kernel: usize,
@@ -75,7 +75,7 @@ impl fmt::Display for Engine {
 
 /// The bottlenecks of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Bound {
+pub enum Bottleneck {
     /// Multiply-accumulates, maxima or sums.
     Compute,
     /// Reading weights from DRAM.
@@ -90,7 +90,7 @@ pub enum Bound {
     Launch,
 }
 
-impl fmt::Display for Bound {
+impl fmt::Display for Bottleneck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Compute => "compute",
@@ -107,7 +107,7 @@ impl fmt::Display for Bound {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Cycles {
     pub cycles: f64,
-    pub bound: Bound,
+    pub bound: Bottleneck,
 }
 
 /// An operation that a configuration cannot run.
@@ -126,8 +126,10 @@ impl Work {
     /// The engine that runs the work.
     pub(super) const fn engine(&self, engines: Engines) -> Engine {
         match self.kind {
-            Kind::MaxPool if engines.pool => Engine::Pool,
-            Kind::Convolution { .. } if self.kernel == 1 && engines.pointwise => Engine::Pointwise,
+            OperationKind::MaxPool if engines.pool => Engine::Pool,
+            OperationKind::Convolution { .. } if self.kernel == 1 && engines.pointwise => {
+                Engine::Pointwise
+            }
             _ => Engine::Convolution,
         }
     }

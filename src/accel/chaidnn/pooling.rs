@@ -2,7 +2,7 @@
 
 use super::Configuration;
 use super::maths::div_ceil;
-use super::operation::{Bound, Cycles, Work};
+use super::operation::{Bottleneck, Cycles, Work};
 use super::platform::Platform;
 
 /// Words of the pooling engine's line buffer.
@@ -85,12 +85,12 @@ pub(super) fn convolution_engine_cycles(
     }
 }
 
-fn bound(read: f64, reduce: f64, write: f64) -> Bound {
+fn bound(read: f64, reduce: f64, write: f64) -> Bottleneck {
     if reduce >= read.max(write) {
-        Bound::Compute
+        Bottleneck::Compute
     } else if read >= write {
-        Bound::Input
+        Bottleneck::Input
     } else {
-        Bound::Output
+        Bottleneck::Output
     }
 }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::area::Area;
-use super::operation::{Bound, Cycles, Engine, Engines, Infeasible, Work};
+use super::operation::{Bottleneck, Cycles, Engine, Engines, Infeasible, Work};
 use super::queue::Queue;
-use super::{ChaidnnSpace, Configuration, Estimate, Platform};
+use super::{ChaidnnEstimate, ChaidnnSpace, Configuration, Platform};
 
 /// A network as the accelerator runs it: operations in queue order.
 ///
@@ -26,7 +26,7 @@ pub struct Program {
 
 /// One operation's share of a batch.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row {
+pub struct OperationShare {
     /// The name of the layer that it belongs to.
     pub name: String,
     /// The engine that runs it.
@@ -38,7 +38,7 @@ pub struct Row {
     /// The engine's clock cycles, not counting the launch.
     pub cycles: f64,
     /// The bottleneck.
-    pub bound: Bound,
+    pub bound: Bottleneck,
 }
 
 /// The cost of one work on a configuration.
@@ -87,10 +87,13 @@ impl Program {
         &self,
         configuration: &Configuration,
         platform: &Platform,
-    ) -> Result<Estimate, Infeasible> {
+    ) -> Result<ChaidnnEstimate, Infeasible> {
         let costs = self.costs(configuration, platform)?;
         let latency_us = self.schedule(&costs, |_, _, _| ());
-        Ok(Estimate { latency_ms: latency_us / 1e3, area: Area::of(configuration, platform) })
+        Ok(ChaidnnEstimate {
+            latency_ms: latency_us / 1e3,
+            area: Area::of(configuration, platform),
+        })
     }
 
     /// Lists each operation with its start, end, cycles and bottleneck, in queue order.
@@ -101,20 +104,20 @@ impl Program {
         &self,
         configuration: &Configuration,
         platform: &Platform,
-    ) -> Result<Vec<Row>, Infeasible> {
+    ) -> Result<Vec<OperationShare>, Infeasible> {
         let costs = self.costs(configuration, platform)?;
         let mut rows = Vec::with_capacity(self.queue.len());
         self.schedule(&costs, |task, start, end| {
             let Cost { engine, cycles: Cycles { cycles, bound }, duration_us } =
                 costs[self.work_of[task]];
             let launch_dominates = 2.0 * platform.launch_us > duration_us;
-            rows.push(Row {
+            rows.push(OperationShare {
                 name: self.names[task].clone(),
                 engine,
                 start_ms: start / 1e3,
                 end_ms: end / 1e3,
                 cycles,
-                bound: if launch_dominates { Bound::Launch } else { bound },
+                bound: if launch_dominates { Bottleneck::Launch } else { bound },
             });
         });
         Ok(rows)
@@ -125,8 +128,11 @@ impl Program {
     ///
     /// It need not fit the device: the paper's designs with the largest engine would not. Ties go to the
     /// first in the order of the space.
-    pub fn best_configuration(&self, platform: &Platform) -> Option<(Configuration, Estimate)> {
-        let mut best: Option<(Configuration, Estimate)> = None;
+    pub fn best_configuration(
+        &self,
+        platform: &Platform,
+    ) -> Option<(Configuration, ChaidnnEstimate)> {
+        let mut best: Option<(Configuration, ChaidnnEstimate)> = None;
         for configuration in ChaidnnSpace::new().configurations() {
             if let Ok(estimate) = self.estimate(&configuration, platform)
                 && best.is_none_or(|(_, known)| estimate.img_s_cm2() > known.img_s_cm2())

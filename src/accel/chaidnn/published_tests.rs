@@ -4,7 +4,7 @@
 //! single layers: docs/PERFORMANCE_EVAL.md.
 
 use super::area::Blocks;
-use super::operation::{Kind, Work};
+use super::operation::{OperationKind, Work};
 use super::{Configuration, Platform, Precision, Program, lower};
 use crate::network::{
     Activation, ActivationOrder, Convolution, LayerId, LayerSink, Nasbench101Settings,
@@ -284,7 +284,8 @@ const LAYERS: [(bool, usize, usize, usize, usize, usize, f64); 9] = [
 fn single_layers() {
     let platform = Platform::zu9(250.0, Precision::SixBit);
     let pairs = LAYERS.map(|(is_conv, size, channels, outputs, kernel, stride, published)| {
-        let kind = if is_conv { Kind::Convolution { groups: 1 } } else { Kind::MaxPool };
+        let kind =
+            if is_conv { OperationKind::Convolution { groups: 1 } } else { OperationKind::MaxPool };
         let output = Shape::new(outputs, size / stride, size / stride);
         let work = Work { kind, input: Shape::new(channels, size, size), output, kernel, stride };
         let cycles = work.cycles(&build(32, false), &platform).unwrap().cycles;

@@ -101,13 +101,14 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use super::super::operation::Kind;
+    use super::super::operation::OperationKind;
     use super::*;
     use crate::network::Shape;
 
     fn queue(tasks: &[&[u32]]) -> Queue {
         let shape = Shape::new(1, 1, 1);
-        let work = Work { kind: Kind::Add, input: shape, output: shape, kernel: 1, stride: 1 };
+        let work =
+            Work { kind: OperationKind::Add, input: shape, output: shape, kernel: 1, stride: 1 };
         let mut queue = Queue::default();
         for after in tasks {
             queue.push(work, after);

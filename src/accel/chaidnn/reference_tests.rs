@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::area::Blocks;
-use super::operation::{Kind, Work};
+use super::operation::{OperationKind, Work};
 use super::queue::Queue;
 use super::{Configuration, Platform, Precision, Program, lower};
 use crate::network::{Nasbench201Settings, Shape, nasbench201};
@@ -47,10 +47,10 @@ fn program(operations: &[GoldenOperation]) -> Program {
     for row in operations {
         let GoldenOperation(kind, h, w, c, oh, ow, oc, kernel, stride, groups, after) = row;
         let kind = match kind.as_str() {
-            "conv" => Kind::Convolution { groups: *groups },
-            "maxpool" => Kind::MaxPool,
-            "avgpool" => Kind::AveragePool,
-            "eltwise" => Kind::Add,
+            "conv" => OperationKind::Convolution { groups: *groups },
+            "maxpool" => OperationKind::MaxPool,
+            "avgpool" => OperationKind::AveragePool,
+            "eltwise" => OperationKind::Add,
             other => panic!("{other}"),
         };
         let (input, output) = (Shape::new(*c, *h, *w), Shape::new(*oc, *oh, *ow));

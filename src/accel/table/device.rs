@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::measured::MeasuredTable;
 use crate::accel::{Accelerator, AcceleratorError, Breakdown, NetworkForm, Workload};
 use crate::metrics::Metrics;
-use crate::space::{Domain, Illegal, Options, Value};
+use crate::space::{Domain, Illegal, SingleChoice, Value};
 
 /// A device of a table, with the columns that hold its metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,9 +124,9 @@ impl Devices {
     }
 
     /// The choice among the devices, as a domain of a space.
-    pub fn choice(&self) -> Options {
+    pub fn choice(&self) -> SingleChoice {
         let name = |device: &Device| Value::Text(device.name.clone());
-        Options::new(self.devices.iter().map(name).collect())
+        SingleChoice::new(self.devices.iter().map(name).collect())
     }
 
     /// Returns the configuration of a device.

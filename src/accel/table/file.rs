@@ -25,7 +25,7 @@ const LONGEST: u64 = 1 << 31;
 
 /// Reasons that a table cannot be opened.
 #[derive(Debug, thiserror::Error)]
-pub enum TableError {
+pub enum MeasuredTableError {
     /// The table was not imported.
     #[error(
         "the table `{name}` is not in {}; `{}` brings it there{}",
@@ -109,15 +109,15 @@ impl MeasuredTable {
     ///
     /// # Errors
     /// If there is no table of this name, or the file cannot be read or is corrupted.
-    pub fn open(data: &Path, name: &str) -> Result<Self, TableError> {
+    pub fn open(data: &Path, name: &str) -> Result<Self, MeasuredTableError> {
         let path = place(data, name)?;
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let (name, folder) = (name.to_owned(), data.to_path_buf());
-                return Err(TableError::Missing { name, folder, there: table_names(data) });
+                return Err(MeasuredTableError::Missing { name, folder, there: table_names(data) });
             }
-            Err(source) => return Err(TableError::Read { path, source }),
+            Err(source) => return Err(MeasuredTableError::Read { path, source }),
         };
         Self::decode(&bytes, &path)
     }
@@ -146,8 +146,8 @@ impl MeasuredTable {
         Ok([MAGIC.as_slice(), &VERSION.to_le_bytes(), &length, &compressed].concat())
     }
 
-    fn decode(bytes: &[u8], path: &Path) -> Result<Self, TableError> {
-        let damaged = |what| TableError::Damaged { path: path.to_path_buf(), what };
+    fn decode(bytes: &[u8], path: &Path) -> Result<Self, MeasuredTableError> {
+        let damaged = |what| MeasuredTableError::Damaged { path: path.to_path_buf(), what };
         let Some((header, rest)) = bytes.split_first_chunk::<HEADER>() else {
             return Err(damaged("is cut short"));
         };
@@ -158,7 +158,7 @@ impl MeasuredTable {
         }
         let found = u32::from_le_bytes(version.try_into().unwrap_or_default());
         if found != VERSION {
-            return Err(TableError::Version { path: path.to_path_buf(), found });
+            return Err(MeasuredTableError::Version { path: path.to_path_buf(), found });
         }
         let length = u64::from_le_bytes(length.try_into().unwrap_or_default());
         let compressed = body(rest).ok_or_else(|| damaged("is damaged: its hash does not hold"))?;
@@ -180,9 +180,9 @@ impl MeasuredTable {
 }
 
 /// Returns the path of a table; refuses a name that is not a plain word.
-fn place(data: &Path, name: &str) -> Result<PathBuf, TableError> {
+fn place(data: &Path, name: &str) -> Result<PathBuf, MeasuredTableError> {
     if !is_plain_word(name) {
-        return Err(TableError::Name(name.chars().take(80).collect()));
+        return Err(MeasuredTableError::Name(name.chars().take(80).collect()));
     }
     Ok(data.join(FOLDER).join(format!("{name}.{EXTENSION}")))
 }

@@ -5,8 +5,8 @@
 
 use std::path::Path;
 
-use super::import::{Imported, Renamed, TableImportError, keep, read};
-use super::measured::Column;
+use super::import::{ImportedTable, Renamed, TableImportError, keep, read};
+use super::measured::MeasuredColumn;
 use crate::space::nasbench201::{CELL_COUNT, Cell201};
 
 /// The table's name.
@@ -42,7 +42,7 @@ const NOT_MEASURED: &str = "-1";
 /// # Errors
 /// If the file cannot be read, does not have each NAS-Bench-201 cell once with all its other measurements, or
 /// if the table cannot be written.
-pub fn import_hw_nas_bench(file: &Path, data: &Path) -> Result<Imported, TableImportError> {
+pub fn import_hw_nas_bench(file: &Path, data: &Path) -> Result<ImportedTable, TableImportError> {
     let table = read(file, (HW_NAS_BENCH, KEY), &columns(), NOT_MEASURED)?;
     let refuse = |what: String| Err(TableImportError::Content { path: file.to_owned(), what });
     for key in table.keys() {
@@ -75,7 +75,7 @@ fn columns() -> Vec<Renamed> {
             let metrics = [("latency", "latency_ms"), ("energy", "energy_mj")];
             for (quantity, metric) in metrics.into_iter().take(if has_energy { 2 } else { 1 }) {
                 columns.push(Renamed {
-                    column: Column {
+                    column: MeasuredColumn {
                         group: Some(group.to_owned()),
                         device: device.to_owned(),
                         metric: metric.to_owned(),

@@ -6,7 +6,7 @@ use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::measured::{Column, ColumnError, MeasuredTable, TableParts};
+use super::measured::{ColumnError, MeasuredColumn, MeasuredTable, TableParts};
 use crate::metrics::is_plain_word;
 
 /// The magic number of a zstd frame (RFC 8878, section 3.1.1).
@@ -20,7 +20,7 @@ const MAX_COLUMNS: usize = 10_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Renamed {
     /// The device and metric of the column.
-    pub column: Column,
+    pub column: MeasuredColumn,
     /// Its head in the file.
     pub head: String,
 }
@@ -110,7 +110,7 @@ pub enum TableImportError {
 
 /// The result of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Imported {
+pub struct ImportedTable {
     /// The number of networks.
     pub rows: usize,
     /// The number of columns, not counting the key.
@@ -133,7 +133,7 @@ pub fn import_table(
     (name, key): (&str, &str),
     columns: &[Renamed],
     data: &Path,
-) -> Result<Imported, TableImportError> {
+) -> Result<ImportedTable, TableImportError> {
     keep(file, read(file, (name, key), columns, "")?, data)
 }
 
@@ -142,14 +142,14 @@ pub(super) fn keep(
     file: &Path,
     table: MeasuredTable,
     data: &Path,
-) -> Result<Imported, TableImportError> {
+) -> Result<ImportedTable, TableImportError> {
     if table.keys().is_empty() {
         let what = "it has no rows".to_owned();
         return Err(TableImportError::Content { path: file.to_owned(), what });
     }
     let path =
         table.save(data).map_err(|(path, source)| TableImportError::Write { path, source })?;
-    Ok(Imported { rows: table.keys().len(), columns: table.columns().len(), path })
+    Ok(ImportedTable { rows: table.keys().len(), columns: table.columns().len(), path })
 }
 
 /// Reads a table from CSV, in which an empty field or `none` is a missing measurement.
@@ -215,13 +215,13 @@ fn taken(
     key: usize,
     columns: &[Renamed],
     place: impl Fn(&str) -> Result<usize, TableImportError>,
-) -> Result<Vec<(Column, usize)>, TableImportError> {
+) -> Result<Vec<(MeasuredColumn, usize)>, TableImportError> {
     let content = |what: String| TableImportError::Content { path: file.to_owned(), what };
     let read = |head: &String| {
-        head.parse::<Column>()
+        head.parse::<MeasuredColumn>()
             .map_err(|source| TableImportError::Column { path: file.to_owned(), source })
     };
-    let taken: Vec<(Column, usize)> = if columns.is_empty() {
+    let taken: Vec<(MeasuredColumn, usize)> = if columns.is_empty() {
         let others = heads.iter().enumerate().filter(|(index, _)| *index != key);
         others.map(|(index, head)| Ok((read(head)?, index))).collect::<Result<_, _>>()?
     } else {

@@ -9,7 +9,7 @@ use crate::metrics::{MetricNameError, check_metric_name, is_plain_word};
 
 /// The content of a column: one metric of one device.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Column {
+pub struct MeasuredColumn {
     /// The circumstances of the measurement, such as the data set, where a table has several.
     pub group: Option<String>,
     /// The device.
@@ -18,7 +18,7 @@ pub struct Column {
     pub metric: String,
 }
 
-impl fmt::Display for Column {
+impl fmt::Display for MeasuredColumn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(group) = &self.group {
             write!(f, "{group}.")?;
@@ -46,7 +46,7 @@ pub enum ColumnError {
     },
 }
 
-impl FromStr for Column {
+impl FromStr for MeasuredColumn {
     type Err = ColumnError;
 
     fn from_str(text: &str) -> Result<Self, ColumnError> {
@@ -72,7 +72,7 @@ pub struct MeasuredTable {
     pub(super) name: String,
     /// The name of the key column in the imported file.
     pub(super) key: String,
-    pub(super) columns: Vec<Column>,
+    pub(super) columns: Vec<MeasuredColumn>,
     pub(super) keys: Vec<String>,
     rows: FxHashMap<String, u32>,
     /// The measurements, row by row; NaN where there is none.
@@ -89,7 +89,7 @@ pub(super) struct TableParts {
     /// The beginning of a hash of it; empty where it has not been written.
     pub digest: String,
     /// The columns.
-    pub columns: Vec<Column>,
+    pub columns: Vec<MeasuredColumn>,
     /// The texts that the networks are known by.
     pub keys: Vec<String>,
     /// The measurements, row by row; NaN where there is none.
@@ -117,7 +117,7 @@ impl MeasuredTable {
     }
 
     /// The columns.
-    pub fn columns(&self) -> &[Column] {
+    pub fn columns(&self) -> &[MeasuredColumn] {
         &self.columns
     }
 

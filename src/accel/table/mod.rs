@@ -12,10 +12,10 @@ mod import;
 mod measured;
 
 pub use device::{Device, Devices, NotMeasured};
-pub use file::{TableError, table_names};
+pub use file::{MeasuredTableError, table_names};
 pub use hw_nas_bench::{HW_NAS_BENCH, import_hw_nas_bench};
-pub use import::{Imported, ParseRenamedError, Renamed, TableImportError, import_table};
-pub use measured::{Column, ColumnError, MeasuredTable};
+pub use import::{ImportedTable, ParseRenamedError, Renamed, TableImportError, import_table};
+pub use measured::{ColumnError, MeasuredColumn, MeasuredTable};
 
 #[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ c,,,3e-2
 ";
 
 /// Imports a text; the file's place is taken out of the message of a refusal.
-fn import(text: &str, columns: &[&str], data: &Path) -> Result<Imported, String> {
+fn import(text: &str, columns: &[&str], data: &Path) -> Result<ImportedTable, String> {
     let file = data.join("file.csv");
     fs::create_dir_all(data).unwrap();
     fs::write(&file, text).unwrap();

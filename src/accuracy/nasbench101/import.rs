@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::official::{self, OfficialError};
-use super::table::{FILES, FOLDER, MAGIC, Nasbench101Table, TableError, ZSTD_MAGIC};
+use super::table::{FILES, FOLDER, MAGIC, Nasbench101Table, Nasbench101TableError, ZSTD_MAGIC};
 use crate::space::nasbench101::Catalogue;
 use crate::util::atomic_file::write_whole;
 
@@ -22,7 +22,7 @@ pub enum ImportError {
     },
     /// The file is not a whole table.
     #[error(transparent)]
-    Table(#[from] TableError),
+    Table(#[from] Nasbench101TableError),
     /// The file is not the official one, or is corrupted.
     #[error("{path}: {source}")]
     Official {
@@ -51,7 +51,7 @@ pub enum ImportError {
 
 /// The result of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Imported {
+pub struct ImportedNasbench101 {
     /// The number of cells.
     pub cells: usize,
     /// The file that was written.
@@ -66,7 +66,11 @@ pub struct Imported {
 ///
 /// # Errors
 /// If the file cannot be read, is corrupted or incomplete, or the table cannot be written.
-pub fn import(file: &Path, data: &Path, cache: Option<&Path>) -> Result<Imported, ImportError> {
+pub fn import(
+    file: &Path,
+    data: &Path,
+    cache: Option<&Path>,
+) -> Result<ImportedNasbench101, ImportError> {
     let table = read(file)?;
     keep(file, &table, &Catalogue::load(cache), data)
 }
@@ -77,10 +81,10 @@ fn keep(
     table: &Nasbench101Table,
     all: &Catalogue,
     data: &Path,
-) -> Result<Imported, ImportError> {
+) -> Result<ImportedNasbench101, ImportError> {
     check(file, table, all)?;
     let path = write(table, data)?;
-    Ok(Imported { cells: table.len(), path })
+    Ok(ImportedNasbench101 { cells: table.len(), path })
 }
 
 fn read(file: &Path) -> Result<Nasbench101Table, ImportError> {
@@ -132,7 +136,11 @@ mod tests {
     use crate::test_support::data_dir;
 
     /// Imports a file as [`import`] does, but without enumerating the cells.
-    fn import_all(file: &Path, data: &Path, all: &Catalogue) -> Result<Imported, ImportError> {
+    fn import_all(
+        file: &Path,
+        data: &Path,
+        all: &Catalogue,
+    ) -> Result<ImportedNasbench101, ImportError> {
         keep(file, &read(file)?, all, data)
     }
 

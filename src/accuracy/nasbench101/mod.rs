@@ -9,5 +9,5 @@ pub mod predictor;
 mod table;
 mod tfrecord;
 
-pub use import::{ImportError, Imported, import};
-pub use table::{Nasbench101Table, TableError};
+pub use import::{ImportError, ImportedNasbench101, import};
+pub use table::{Nasbench101Table, Nasbench101TableError};

@@ -12,7 +12,7 @@ use base64::prelude::BASE64_STANDARD;
 use prost::Message;
 
 use super::table::{Nasbench101Table, TEST_IMAGES};
-use super::tfrecord::{FramingError, Records};
+use super::tfrecord::{FramingError, TfRecords};
 use crate::space::nasbench101::{Cell101, CellHash, MAX_VERTICES, Op101};
 
 /// The number of epochs of a full training.
@@ -90,7 +90,7 @@ struct Seen {
 /// # Errors
 /// If a record is corrupted or has impossible content, or a cell does not have three trainings.
 pub(super) fn read(input: impl Read) -> Result<Nasbench101Table, OfficialError> {
-    let mut records = Records::new(input);
+    let mut records = TfRecords::new(input);
     let mut cells: HashMap<CellHash, Seen> = HashMap::new();
     loop {
         let (record, offset) = (records.record, records.offset);

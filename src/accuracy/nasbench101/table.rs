@@ -27,7 +27,7 @@ pub(super) const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Reasons that a table cannot be read.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum TableError {
+pub enum Nasbench101TableError {
     /// The table was not imported.
     #[error(
         "the NASBench-101 table is not in {folder}; \
@@ -84,10 +84,11 @@ impl Nasbench101Table {
     ///
     /// # Errors
     /// If it does not exist, cannot be read, or is corrupted.
-    pub fn open(data: &Path) -> Result<Self, TableError> {
+    pub fn open(data: &Path) -> Result<Self, Nasbench101TableError> {
         let folder = data.join(FOLDER);
         let path = FILES.iter().map(|name| folder.join(name)).find(|path| path.exists());
-        let path = path.ok_or_else(|| TableError::Missing { folder: data.to_owned() })?;
+        let path =
+            path.ok_or_else(|| Nasbench101TableError::Missing { folder: data.to_owned() })?;
         Self::read(&path)
     }
 
@@ -95,15 +96,15 @@ impl Nasbench101Table {
     ///
     /// # Errors
     /// As [`Nasbench101Table::open`].
-    pub(super) fn read(path: &Path) -> Result<Self, TableError> {
-        let bytes = read_limited(path).map_err(|source| TableError::Read {
+    pub(super) fn read(path: &Path) -> Result<Self, Nasbench101TableError> {
+        let bytes = read_limited(path).map_err(|source| Nasbench101TableError::Read {
             path: path.to_owned(),
             source: Arc::new(source),
         })?;
         decompress(bytes)
             .map_err(|error| format!("it does not decompress ({error})"))
             .and_then(|bytes| Self::decode(&bytes))
-            .map_err(|what| TableError::Damaged { path: path.to_owned(), what })
+            .map_err(|what| Nasbench101TableError::Damaged { path: path.to_owned(), what })
     }
 
     /// Makes a table from rows in ascending order of the cells' hashes.

@@ -28,7 +28,7 @@ pub enum FramingError {
 }
 
 /// A reader of consecutive TFRecords.
-pub(super) struct Records<R> {
+pub(super) struct TfRecords<R> {
     input: R,
     /// The number of the next record, from 0.
     pub(super) record: u64,
@@ -36,7 +36,7 @@ pub(super) struct Records<R> {
     pub(super) offset: u64,
 }
 
-impl<R: Read> Records<R> {
+impl<R: Read> TfRecords<R> {
     /// Makes a reader that starts at the first record.
     pub(super) const fn new(input: R) -> Self {
         Self { input, record: 0, offset: 0 }

@@ -11,7 +11,7 @@ use super::error::{CliError, described};
 use super::sweep::prepared;
 use probe::Tried;
 use report::Report;
-use tandem::report::{Format, Voice};
+use tandem::report::{Format, Verbosity};
 use tandem::run::Experiment;
 use tandem::script::{Diagnostic, SweepPlan};
 use tandem::session::Loaded;
@@ -63,7 +63,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     report.phases(&tried, runs);
     report.goals(script.thresholds(), plan.as_ref());
     report.cost(&loaded, &tried, runs, plan.as_ref());
-    report.sources(script.host());
+    report.sources(script.services());
     report.write(common.format, stdout().lock())?;
     warnings.iter().for_each(|warning| warn(&loaded, warning, args.strict));
     if args.strict && !warnings.is_empty() {
@@ -82,14 +82,14 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
 
 /// Prints a likely mistake as a warning, or with `--strict` as an error.
 fn warn(loaded: &Loaded, warning: &Diagnostic, strict: bool) {
-    let voice = Voice::get();
-    let (sources, colours) = (loaded.script.texts(), voice.colours());
-    if voice.json {
+    let verbosity = Verbosity::get();
+    let (sources, colours) = (loaded.script.texts(), verbosity.colours());
+    if verbosity.json {
         let kind = if strict { "error" } else { "warning" };
         eprintln!("{}", described(kind, &warning.message, Some(warning)));
     } else if strict {
         eprintln!("{}", warning.render(sources, colours));
-    } else if !voice.quiet {
+    } else if !verbosity.quiet {
         eprintln!("{}", warning.render_warning(sources, colours));
     }
 }

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::cli::error::CliError;
-use tandem::accuracy::training_cache::Estimate;
+use tandem::accuracy::training_cache::TrainingEstimate;
 use tandem::metrics::Metrics;
 use tandem::run::{
-    Experiment, Failure, Obstacle, Progress, Rehearsal, RehearsalEnd, RunError, evaluate_finite,
+    DryRun, DryRunEnd, Experiment, Failure, Obstacle, Progress, RunError, evaluate_finite,
 };
 use tandem::script::Diagnostic;
 use tandem::session::Loaded;
 use tandem::space::Point;
-use tandem::store::Stretch;
+use tandem::store::TrialBlock;
 use tandem::util::rng::stream;
 
 /// The number of points that are drawn and evaluated.
@@ -51,11 +51,11 @@ pub struct Tried {
     /// The number of requested trainings that are in the store.
     pub found: usize,
     /// The trainings that the points and phases need, which were skipped.
-    pub left_out: Vec<Estimate>,
+    pub left_out: Vec<TrainingEstimate>,
     /// The further trainings that the summary needs.
-    pub of_summary: Vec<Estimate>,
+    pub of_summary: Vec<TrainingEstimate>,
     /// The rehearsal of the phases; `None` if the experiment cannot run.
-    pub rehearsal: Option<Rehearsal>,
+    pub dry_run: Option<DryRun>,
     /// The keys of the trainings that each phase requests.
     pub trainings: Vec<BTreeSet<String>>,
     /// The bytes that a trial takes in the store.
@@ -79,7 +79,7 @@ impl Tried {
         if let Some(phase) = &phase {
             phase.subspace(script).map_err(|error| loaded.explain(error))?;
         }
-        let trainer = script.host().trainer();
+        let trainer = script.services().trainer();
         trainer.rehearse(0);
         let mut tried = Self {
             points: 0,
@@ -91,7 +91,7 @@ impl Tried {
             found: 0,
             left_out: Vec::new(),
             of_summary: Vec::new(),
-            rehearsal: None,
+            dry_run: None,
             trainings: Vec::new(),
             stored_bytes: None,
             warnings: Vec::new(),
@@ -134,7 +134,7 @@ impl Tried {
         (screen, judge): (&Screen<'_>, &Judge<'_>),
     ) -> Result<(), CliError> {
         let script = &loaded.script;
-        let trainer = script.host().trainer();
+        let trainer = script.services().trainer();
         let mut failures: Vec<Failure> = Vec::new();
         let mut seconds: Vec<f64> = Vec::with_capacity(points.len());
         let begun = Instant::now();
@@ -193,46 +193,46 @@ impl Tried {
     /// Rehearses the phases.
     fn rehearse(&mut self, loaded: &Loaded) -> Result<(), CliError> {
         let script = &loaded.script;
-        let trainer = script.host().trainer();
+        let trainer = script.services().trainer();
         let mut trainings: Vec<BTreeSet<String>> = Vec::new();
         let mut evaluated = |phase: usize| {
             trainings.resize_with(trainings.len().max(phase + 1), BTreeSet::new);
             trainings[phase].extend(trainer.take_asked());
         };
         let (seed, limit) = (loaded.settings.seed.unwrap_or(0), loaded.settings.steps);
-        let rehearsal = Rehearsal::of(script, seed, limit, REHEARSE_FOR, &mut evaluated)
+        let dry_run = DryRun::of(script, seed, limit, REHEARSE_FOR, &mut evaluated)
             .map_err(|error| loaded.explain(error))?;
-        if let RehearsalEnd::Failed(failure) = &rehearsal.end {
-            let after = rehearsal.phases.last().map_or("", |phase| &phase.name);
+        if let DryRunEnd::Failed(failure) = &dry_run.end {
+            let after = dry_run.phases.last().map_or("", |phase| &phase.name);
             let message =
                 format!("as it was tried out, schedule(run) fails after phase `{after}`: ");
             self.warnings.push(told_with(&message, failure));
         }
-        self.warn_of_phases(&rehearsal);
+        self.warn_of_phases(&dry_run);
         if self.untrained == 0 {
             // What a phase asks for tells more than points of the whole space do, if it is not too little.
-            if rehearsal.entries.len() >= POINTS {
+            if dry_run.entries.len() >= POINTS {
                 self.seconds.clear();
             }
-            self.seconds.extend(rehearsal.entries.iter().map(|entry| entry.effort.seconds()));
+            self.seconds.extend(dry_run.entries.iter().map(|entry| entry.effort.seconds()));
             self.seconds.sort_by(f64::total_cmp);
         }
-        let entries = &rehearsal.entries[..rehearsal.entries.len().min(Stretch::LEN as usize)];
+        let entries = &dry_run.entries[..dry_run.entries.len().min(TrialBlock::LEN as usize)];
         #[expect(clippy::cast_precision_loss, reason = "some kilobytes")]
         if entries.len() >= 64
-            && let Some(bytes) = Stretch::of(entries.iter()).stored_bytes()
+            && let Some(bytes) = TrialBlock::of(entries.iter()).stored_bytes()
         {
             self.stored_bytes = Some(bytes as f64 / entries.len() as f64);
         }
         self.trainings = trainings;
-        self.rehearsal = Some(rehearsal);
+        self.dry_run = Some(dry_run);
         Ok(())
     }
 
     /// Warns of phases in which every rehearsed point fails.
-    fn warn_of_phases(&mut self, rehearsal: &Rehearsal) {
-        for (index, phase) in (0..).zip(&rehearsal.phases) {
-            let mut of_phase = rehearsal.entries.iter().filter(|entry| entry.trial.phase == index);
+    fn warn_of_phases(&mut self, dry_run: &DryRun) {
+        for (index, phase) in (0..).zip(&dry_run.phases) {
+            let mut of_phase = dry_run.entries.iter().filter(|entry| entry.trial.phase == index);
             let Some(first) = &phase.failure else { continue };
             if of_phase.any(|entry| entry.trial.outcome.failure().is_none()) {
                 continue;
@@ -247,18 +247,18 @@ impl Tried {
 
     /// Calls the script's summary with the rehearsed run.
     fn summarise(&mut self, loaded: &Loaded) {
-        let Some(rehearsal) = &self.rehearsal else { return };
-        if let Err(failure) = loaded.script.summary(&rehearsal.progress) {
+        let Some(dry_run) = &self.dry_run else { return };
+        if let Err(failure) = loaded.script.summary(&dry_run.progress) {
             let message = "as it was tried out, summary(run) fails: ";
             self.warnings.push(told_with(message, &failure));
         }
         let known = self.left_out.len();
-        self.of_summary = loaded.script.host().trainer().left_out().split_off(known);
+        self.of_summary = loaded.script.services().trainer().left_out().split_off(known);
     }
 
     /// Warns of objectives with the same value at all points.
     fn look_at_metrics(&mut self, loaded: &Loaded) {
-        let entries = self.rehearsal.iter().flat_map(|rehearsal| &rehearsal.entries);
+        let entries = self.dry_run.iter().flat_map(|dry_run| &dry_run.entries);
         let tried = entries.map(|entry| entry.trial.outcome.metrics()).chain(&self.metrics);
         let tried: Vec<&Metrics> = tried.collect();
         for objective in loaded.script.objectives() {

@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 
 use super::probe::Tried;
-use tandem::accuracy::training_cache::Estimate;
+use tandem::accuracy::training_cache::TrainingEstimate;
 use tandem::metrics::{Origin, Trust};
 use tandem::report::{Format, Table, duration, grouped, number};
-use tandem::run::{Experiment, RehearsalEnd, RehearsedPhase, Threshold};
-use tandem::script::{Host, SweepPlan};
+use tandem::run::{DryRunEnd, DryRunPhase, Experiment, Threshold};
+use tandem::script::{Services, SweepPlan};
 use tandem::session::Loaded;
 use tandem::space::Space;
 
@@ -82,27 +82,27 @@ impl Report {
     /// Adds the phases of the rehearsal.
     pub fn phases(&mut self, tried: &Tried, runs: bool) {
         let rows = self.group("Phases");
-        let Some(rehearsal) = &tried.rehearsal else { return };
-        if runs && rehearsal.phases.is_empty() {
+        let Some(dry_run) = &tried.dry_run else { return };
+        if runs && dry_run.phases.is_empty() {
             rows.push(("first phase".into(), "none: the schedule ends at once".into()));
         }
-        for (index, phase) in rehearsal.phases.iter().take(LISTED).enumerate() {
+        for (index, phase) in dry_run.phases.iter().take(LISTED).enumerate() {
             let name =
                 if index == 0 { "first phase".to_owned() } else { format!("phase {}", index + 1) };
             rows.push((name, in_words(phase)));
         }
-        let (count, trials) = (rehearsal.phases.len(), rehearsal.progress.steps());
+        let (count, trials) = (dry_run.phases.len(), dry_run.progress.steps());
         let phases = phases(count);
         let trials = grouped(trials.into());
-        let text = match &rehearsal.end {
-            RehearsalEnd::Schedule => {
+        let text = match &dry_run.end {
+            DryRunEnd::Schedule => {
                 format!("{phases}, {trials} trials if all goes on as it was tried out")
             }
-            RehearsalEnd::Limit => {
+            DryRunEnd::Limit => {
                 format!("{trials} trials, the limit `steps`, in {phases}")
             }
-            RehearsalEnd::Cut => format!("more than the {phases} that could be tried out"),
-            RehearsalEnd::Failed(_) => format!("unknown after {phases}"),
+            DryRunEnd::Cut => format!("more than the {phases} that could be tried out"),
+            DryRunEnd::Failed(_) => format!("unknown after {phases}"),
         };
         if count > 0 {
             rows.push(("all phases".into(), text));
@@ -153,9 +153,9 @@ impl Report {
             });
             rows.push(("memory".into(), format!("{} so far{training}", size(bytes as f64))));
         }
-        if let (Some(bytes), Some(rehearsal)) = (tried.stored_bytes, &tried.rehearsal) {
-            let all = bytes * rehearsal.trials() as f64;
-            let least = if rehearsal.end == RehearsalEnd::Cut { "at least " } else { "" };
+        if let (Some(bytes), Some(dry_run)) = (tried.stored_bytes, &tried.dry_run) {
+            let all = bytes * dry_run.trials() as f64;
+            let least = if dry_run.end == DryRunEnd::Cut { "at least " } else { "" };
             let text =
                 format!("about {} bytes a trial, {least}{} in all", bytes.round(), size(all));
             rows.push(("store".into(), text));
@@ -163,9 +163,9 @@ impl Report {
     }
 
     /// Adds the origins of the numbers.
-    pub fn sources(&mut self, host: &Host) {
+    pub fn sources(&mut self, services: &Services) {
         let rows = self.group("Numbers");
-        for Origin { trust, source } in host.provenance().origins {
+        for Origin { trust, source } in services.provenance().origins {
             rows.push((trust.map_or("", Trust::word).to_owned(), source));
         }
     }
@@ -195,8 +195,8 @@ impl Report {
     }
 }
 
-fn in_words(phase: &RehearsedPhase) -> String {
-    let RehearsedPhase { name, controller, search, steps, valid, .. } = phase;
+fn in_words(phase: &DryRunPhase) -> String {
+    let DryRunPhase { name, controller, search, steps, valid, .. } = phase;
     let steps = steps.map_or_else(String::new, |n| format!(", {n} trials at most"));
     let valid = valid.map_or_else(String::new, |n| format!(" or {n} valid"));
     format!("{name}: {controller} searches {}{steps}{valid}", search.join(", "))
@@ -224,7 +224,7 @@ fn training_row(name: &str, tried: &Tried) -> Option<(String, String)> {
     Some((name.to_owned(), text))
 }
 
-fn total(trainings: &[Estimate]) -> f64 {
+fn total(trainings: &[TrainingEstimate]) -> f64 {
     trainings.iter().map(|training| training.seconds).sum()
 }
 
@@ -245,10 +245,10 @@ fn sweep_row(loaded: &Loaded, tried: &Tried) -> Option<(String, String)> {
 
 /// Adds the estimated durations of the phases.
 fn time_rows(rows: &mut Vec<(String, String)>, loaded: &Loaded, tried: &Tried) {
-    let Some(rehearsal) = &tried.rehearsal else { return };
+    let Some(dry_run) = &tried.dry_run else { return };
     let mean = mean_s(tried);
     let training_s = total(&tried.left_out) / tried.left_out.len().max(1) as f64;
-    let takes = |index: usize, phase: &RehearsedPhase| {
+    let takes = |index: usize, phase: &DryRunPhase| {
         let trials = phase.trials as f64;
         // A controller that waits for each reward keeps one processor busy.
         let at_once = loaded.threads().min(phase.batch) as f64;
@@ -265,19 +265,19 @@ fn time_rows(rows: &mut Vec<(String, String)>, loaded: &Loaded, tried: &Tried) {
         let per_trial = phase.controller_s + STORE_S;
         trials * per_trial + evaluations * mean / at_once + trained * training_s
     };
-    let Some(first) = rehearsal.phases.first() else { return };
+    let Some(first) = dry_run.phases.first() else { return };
     rows.push(("controller".into(), format!("{} a trial", duration(first.controller_s))));
     let text = format!("about {}", duration(takes(0, first)));
     rows.push(("first phase takes".into(), text));
-    if rehearsal.phases.len() > 1 && rehearsal.end != RehearsalEnd::Cut {
-        let phases = rehearsal.phases.iter().enumerate();
+    if dry_run.phases.len() > 1 && dry_run.end != DryRunEnd::Cut {
+        let phases = dry_run.phases.iter().enumerate();
         let all: f64 = phases.map(|(index, phase)| takes(index, phase)).sum();
         rows.push(("all phases take".into(), format!("about {}", duration(all))));
     }
 }
 
 /// The expected number of distinct points among a phase's trials if they were drawn at random.
-fn different_points(space: &Space, phase: &RehearsedPhase) -> f64 {
+fn different_points(space: &Space, phase: &DryRunPhase) -> f64 {
     let searched = space.parts().iter().filter(|part| phase.search.contains(&part.name));
     let points: f64 = searched.map(|part| part.domain.count() as f64).product();
     let trials = phase.trials as f64;
@@ -288,7 +288,7 @@ fn different_points(space: &Space, phase: &RehearsedPhase) -> f64 {
 
 /// Adds the expected share of repeated points in the first phase, if they were drawn at random.
 fn repeats_row(rows: &mut Vec<(String, String)>, space: &Space, tried: &Tried) {
-    let first = tried.rehearsal.as_ref().and_then(|rehearsal| rehearsal.phases.first());
+    let first = tried.dry_run.as_ref().and_then(|dry_run| dry_run.phases.first());
     let Some(phase) = first.filter(|phase| phase.trials > 0) else { return };
     let repeats = 1.0 - different_points(space, phase) / phase.trials as f64;
     if repeats >= 0.005 {

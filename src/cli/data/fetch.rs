@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use super::super::error::CliError;
 use super::acquired::tell;
 use tandem::report::DownloadBar;
-use tandem::train::data::{Client, Official, Source, fetch};
+use tandem::train::data::{HttpClient, Official, RemoteFile, fetch};
 
 /// Downloads an image set into the data folder; goes on where it was interrupted.
 #[derive(Debug, clap::Args)]
@@ -25,10 +25,11 @@ pub struct Args {
 pub fn run(data: &Path, args: &Args) -> Result<ExitCode, CliError> {
     let mut sources = args.set.sources();
     if let Some(mirror) = &args.mirror {
-        sources = sources.iter().map(|source| Source::at(source, mirror)).collect();
+        sources = sources.iter().map(|source| RemoteFile::at(source, mirror)).collect();
     }
     let mut bar = DownloadBar::new();
-    let fetched = fetch(&args.set, &sources, data, &Client::new(), &mut |event| bar.observe(event));
+    let fetched =
+        fetch(&args.set, &sources, data, &HttpClient::new(), &mut |event| bar.observe(event));
     drop(bar);
     tell(&args.set, &fetched?);
     Ok(ExitCode::SUCCESS)

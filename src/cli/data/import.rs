@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use super::super::context::cache_dir;
 use super::super::error::CliError;
 use super::acquired::tell;
-use tandem::accel::table::{Imported, Renamed, import_hw_nas_bench, import_table};
+use tandem::accel::table::{ImportedTable, Renamed, import_hw_nas_bench, import_table};
 use tandem::accuracy::nasbench101;
 use tandem::note;
 use tandem::report::grouped;
@@ -100,7 +100,7 @@ pub fn run(data: &Path, args: &Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell_table(imported: &Imported) {
+fn tell_table(imported: &ImportedTable) {
     eprintln!(
         "{} networks with {} measurements each imported into {}",
         grouped(imported.rows as u128),

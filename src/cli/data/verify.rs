@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::super::context::Common;
 use super::super::error::CliError;
 use tandem::accel::table::{HW_NAS_BENCH, MeasuredTable, table_names};
-use tandem::accuracy::nasbench101::{Nasbench101Table, TableError};
+use tandem::accuracy::nasbench101::{Nasbench101Table, Nasbench101TableError};
 use tandem::note;
 use tandem::report::Table;
 use tandem::train::data::{DataError, DataSpec, open, sets};
@@ -44,7 +44,7 @@ pub fn run(common: &Common, data: &Path, args: &Args) -> Result<ExitCode, CliErr
     if with_table {
         match Nasbench101Table::open(data) {
             // Nobody must have the table.
-            Err(TableError::Missing { .. }) if args.name.is_none() => {}
+            Err(Nasbench101TableError::Missing { .. }) if args.name.is_none() => {}
             opened => {
                 let opened = opened.map(|table| [Some(table.len()), None, None]);
                 push(TABLE.to_owned(), opened.map_err(|error| error.to_string()));

@@ -10,7 +10,7 @@ use super::super::output::print_json;
 use super::archived::{counts, held, is_standard};
 use tandem::note;
 use tandem::store::{Store, StoreError, Totals};
-use tandem::util::atomic_file::Target;
+use tandem::util::atomic_file::WriteTarget;
 
 /// Writes all that is in the store into one file, from which `store import` makes the same store.
 #[derive(Debug, clap::Args)]
@@ -45,9 +45,9 @@ fn to_output(store: &Store) -> Result<Totals, CliError> {
 
 fn to_file(store: &Store, file: &Path) -> Result<Totals, CliError> {
     let failed = |source| CliError::File { path: file.to_owned(), source };
-    match Target::at(file).map_err(failed)? {
-        Target::File(place) => Ok(store.export_to(&place)?),
-        Target::Stream(stream) => store.export(BufWriter::new(stream), file).map_err(piped),
+    match WriteTarget::at(file).map_err(failed)? {
+        WriteTarget::File(place) => Ok(store.export_to(&place)?),
+        WriteTarget::Stream(stream) => store.export(BufWriter::new(stream), file).map_err(piped),
     }
 }
 

@@ -7,18 +7,18 @@ use std::sync::atomic::AtomicBool;
 
 use super::exact::Exact;
 use super::experiments::Experiments;
-use super::verdict::{Judged, judge};
+use super::verdict::{ScenarioVerdict, judge};
 use super::{page, tables};
 use crate::cli::context::Common;
 use crate::cli::error::CliError;
 use crate::cli::interrupt::stop;
 use tandem::note;
 use tandem::report::{Format, StudyBar};
-use tandem::run::{End, RunError};
+use tandem::run::{RunEnd, RunError};
 use tandem::script::{Diagnostic, ScriptError, SettingsError, Sources};
 use tandem::session::{Change, diff, one_line};
 use tandem::store::{RunRecord, Status, Store, StoreError, StudyRecord, now_s};
-use tandem::study::{Plan, PlanError, Planned, run_all};
+use tandem::study::{PlanError, PlannedRun, StudyPlan, run_all};
 use tandem::util::atomic_file::write_whole;
 
 /// Runs strategies on scenarios, each repeated over seeds, and compares them: outcomes with quartiles
@@ -44,7 +44,7 @@ pub struct Args {
 /// Runs the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let threads = threads(args.threads)?;
-    let (plan, text) = Plan::load(&args.file).map_err(placed)?;
+    let (plan, text) = StudyPlan::load(&args.file).map_err(placed)?;
     let experiments = Experiments::load(common, (&args.file, &text), &plan)?;
     let exact = match &plan.exact {
         Some(file) => Some(Exact::load(common, &args.file, file, &experiments)?),
@@ -59,7 +59,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
 
     let stop = stop();
     experiments.prepare(&store, &stop);
-    if search(&study, &store, &experiments, &runs, threads, &stop)? == End::Interrupted {
+    if search(&study, &store, &experiments, &runs, threads, &stop)? == RunEnd::Interrupted {
         return interrupted(&store, &runs, "");
     }
     let swept = match &exact {
@@ -108,7 +108,12 @@ fn threads(asked: Option<usize>) -> Result<usize, CliError> {
 /// Returns the latest study of the file, or a new one.
 ///
 /// Refuses a file that differs from the study by more than additions.
-fn started(store: &Store, args: &Args, plan: &Plan, text: &str) -> Result<StudyRecord, CliError> {
+fn started(
+    store: &Store,
+    args: &Args,
+    plan: &StudyPlan,
+    text: &str,
+) -> Result<StudyRecord, CliError> {
     let file = args.file.display().to_string();
     let real = |file: &Path| std::fs::canonicalize(file).ok();
     let meant = real(&args.file);
@@ -116,7 +121,7 @@ fn started(store: &Store, args: &Args, plan: &Plan, text: &str) -> Result<StudyR
         known == file || (meant.is_some() && real(Path::new(known)) == meant)
     })?;
     if let Some(study) = before.as_ref().filter(|_| !args.fork) {
-        let known: Plan = serde_json::from_value(study.plan.clone()).map_err(|error| {
+        let known: StudyPlan = serde_json::from_value(study.plan.clone()).map_err(|error| {
             CliError::usage(format!("the plan of study `{}` cannot be read: {error}", study.name))
         })?;
         let conflicts = plan.conflicts(&known);
@@ -159,12 +164,12 @@ fn latest_study(
 }
 
 /// Records the current content of the file.
-fn note(store: &Store, study: &StudyRecord, plan: &Plan, text: &str) -> Result<(), CliError> {
+fn note(store: &Store, study: &StudyRecord, plan: &StudyPlan, text: &str) -> Result<(), CliError> {
     let source = store.put_source(text)?;
     Ok(store.update_study(&StudyRecord { source, plan: stored(plan)?, ..study.clone() })?)
 }
 
-fn stored(plan: &Plan) -> Result<serde_json::Value, CliError> {
+fn stored(plan: &StudyPlan) -> Result<serde_json::Value, CliError> {
     serde_json::to_value(plan)
         .map_err(|error| CliError::usage(format!("the study cannot be stored: {error}")))
 }
@@ -188,14 +193,14 @@ fn search(
     runs: &[RunRecord],
     threads: usize,
     stop: &AtomicBool,
-) -> Result<End, CliError> {
+) -> Result<RunEnd, CliError> {
     let left: Vec<(usize, &RunRecord)> =
         runs.iter().enumerate().filter(|(_, run)| run.status != Status::Finished).collect();
-    let planned = |&(index, run): &(usize, &RunRecord)| Planned {
+    let planned = |&(index, run): &(usize, &RunRecord)| PlannedRun {
         experiment: &experiments.of_run(index).script,
         run: run.clone(),
     };
-    let planned: Vec<Planned<'_>> = left.iter().map(planned).collect();
+    let planned: Vec<PlannedRun<'_>> = left.iter().map(planned).collect();
     let bar = StudyBar::new(runs.len() as u64, (runs.len() - left.len()) as u64);
     let ended = run_all(store, &planned, threads, stop, &|event| bar.observe(event));
     drop(bar);
@@ -228,7 +233,7 @@ fn interrupted(store: &Store, runs: &[RunRecord], more: &str) -> Result<ExitCode
     Ok(ExitCode::from(130))
 }
 
-fn print(common: &Common, judged: &[Judged]) -> Result<(), CliError> {
+fn print(common: &Common, judged: &[ScenarioVerdict]) -> Result<(), CliError> {
     let mut out = stdout().lock();
     if common.format == Format::Table {
         return Ok(tables::print(judged, &mut out)?);

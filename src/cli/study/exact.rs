@@ -8,12 +8,12 @@ use crate::cli::context::Common;
 use crate::cli::error::CliError;
 use crate::cli::sweep::{bar, prepared};
 use tandem::pareto::Weighted;
-use tandem::run::{End, Experiment};
+use tandem::run::{Experiment, RunEnd};
 use tandem::script::Settings;
 use tandem::session::{Loaded, Swept};
 use tandem::space::{Point, Space};
 use tandem::store::{RunRecord, Status, Store, Trial};
-use tandem::study::Target;
+use tandem::study::Optimum;
 
 /// The maximum number of best pairs that runs are compared with.
 const TOP: usize = 100;
@@ -118,8 +118,8 @@ impl Exact {
         drop(bar);
         let Swept { end, record, .. } = swept?;
         match end {
-            End::Finished => read(store, record).map(Some),
-            End::Interrupted => Ok(None),
+            RunEnd::Finished => read(store, record).map(Some),
+            RunEnd::Interrupted => Ok(None),
         }
     }
 
@@ -145,11 +145,11 @@ fn read(store: &Store, record: RunRecord) -> Result<SweptPairs, CliError> {
 
 impl SweptPairs {
     /// The best pairs of all for a reward, and the number of pairs that satisfy its constraints.
-    pub fn target(&self, objective: &Weighted) -> Option<(Target, u64)> {
+    pub fn target(&self, objective: &Weighted) -> Option<(Optimum, u64)> {
         let goals = self.record.sweep.as_ref().map_or(&[][..], |sweep| &sweep.goals);
         let index = goals.iter().position(|goal| goal.objective == *objective)?;
         let of_goal = self.trials.iter().filter(|trial| trial.phase as usize == index + 1);
-        Some((Target::new(of_goal.take(TOP)), goals[index].valid))
+        Some((Optimum::new(of_goal.take(TOP)), goals[index].valid))
     }
 }
 

@@ -11,10 +11,10 @@ use tandem::run::{Experiment, Progress};
 use tandem::script::{ScriptError, Settings};
 use tandem::session::{Change, Loaded, changes, one_line, read_settings};
 use tandem::store::{RunRecord, Store, StoreError, StudyRecord};
-use tandem::study::Plan;
+use tandem::study::StudyPlan;
 
 /// A strategy on a scenario.
-pub struct Entry {
+pub struct StrategyOnScenario {
     /// The scenario's name.
     pub scenario: String,
     /// The strategy's name.
@@ -24,7 +24,7 @@ pub struct Entry {
 
 /// All strategies on all scenarios, loaded and ready to run.
 pub struct Experiments {
-    entries: Vec<Entry>,
+    entries: Vec<StrategyOnScenario>,
     repeats: usize,
     file: PathBuf,
 }
@@ -37,7 +37,7 @@ impl Experiments {
     pub fn load(
         common: &Common,
         (file, text): (&Path, &str),
-        plan: &Plan,
+        plan: &StudyPlan,
     ) -> Result<Self, CliError> {
         let folder = file.parent().unwrap_or_else(|| Path::new(""));
         let mut entries = Vec::new();
@@ -61,7 +61,7 @@ impl Experiments {
                 let loaded = ready(common, &path, settings)
                     .map_err(|error| in_strategy(error, strategy, scenario))?;
                 let (scenario, strategy) = (scenario.clone(), strategy.clone());
-                entries.push(Entry { scenario, strategy, loaded });
+                entries.push(StrategyOnScenario { scenario, strategy, loaded });
             }
         }
         Ok(Self { entries, repeats: plan.repeats as usize, file: file.to_path_buf() })
@@ -71,7 +71,7 @@ impl Experiments {
     pub fn prepare(&self, store: &Arc<Store>, stop: &Arc<AtomicBool>) {
         for entry in &self.entries {
             entry.loaded.keep_in(store);
-            entry.loaded.script.host().trainer().stop_at(stop.clone());
+            entry.loaded.script.services().trainer().stop_at(stop.clone());
         }
     }
 
@@ -80,14 +80,15 @@ impl Experiments {
         &self,
         store: &Store,
         study: &StudyRecord,
-        plan: &Plan,
+        plan: &StudyPlan,
     ) -> Result<Vec<RunRecord>, CliError> {
         let mut records = Vec::new();
         for entry in &self.entries {
             let zero_point = entry.loaded.record(store, None)?;
             for repeat in 0..plan.repeats {
                 let mut run = zero_point.clone();
-                run.name = Plan::run_name(&study.name, &entry.scenario, &entry.strategy, repeat);
+                run.name =
+                    StudyPlan::run_name(&study.name, &entry.scenario, &entry.strategy, repeat);
                 run.number = u32::try_from(repeat + 1).unwrap_or(u32::MAX);
                 run.seed = plan.seed + repeat;
                 run.settings["seed"] = run.seed.into();
@@ -159,21 +160,24 @@ impl Experiments {
     }
 
     /// The strategies on a scenario.
-    pub fn of_scenario<'a>(&'a self, scenario: &'a str) -> impl Iterator<Item = &'a Entry> {
+    pub fn of_scenario<'a>(
+        &'a self,
+        scenario: &'a str,
+    ) -> impl Iterator<Item = &'a StrategyOnScenario> {
         self.entries.iter().filter(move |entry| entry.scenario == scenario)
     }
 
     /// One experiment of each scenario, with the scenario's name.
     pub fn scenarios(&self) -> impl Iterator<Item = (&str, &Loaded)> {
         let mut last = None;
-        let first = move |entry: &&Entry| {
+        let first = move |entry: &&StrategyOnScenario| {
             last.replace(entry.scenario.clone()).as_ref() != Some(&entry.scenario)
         };
         self.entries.iter().filter(first).map(|entry| (entry.scenario.as_str(), &entry.loaded))
     }
 }
 
-impl Entry {
+impl StrategyOnScenario {
     /// The experiment.
     pub const fn loaded(&self) -> &Loaded {
         &self.loaded

@@ -1,26 +1,26 @@
 //! The report of a study as one page.
 
 use super::tables;
-use super::verdict::Judged;
+use super::verdict::ScenarioVerdict;
 use crate::cli::error::CliError;
 use tandem::metrics::Origin;
 use tandem::pareto::{Frontier, costs};
 use tandem::report::{
-    Curve, CurvePoint, FigureError, Marks, Page, curves, grouped, number, scatter,
+    Curve, CurvePoint, FigureError, HtmlPage, Marks, curves, grouped, number, scatter,
 };
 use tandem::store::StudyRecord;
 use tandem::study::statistics::{COVERAGE, Quartiles, RESAMPLES};
-use tandem::study::{Course, Plan};
+use tandem::study::{RunSummary, StudyPlan};
 
 /// Renders the page: for each scenario, the curves of the strategies, their frontiers and the differences
 /// with intervals.
 pub fn page(
-    plan: &Plan,
+    plan: &StudyPlan,
     text: &str,
     study: &StudyRecord,
-    judged: &[Judged],
+    judged: &[ScenarioVerdict],
 ) -> Result<String, CliError> {
-    let mut page = Page::new(&format!("Study {}", study.name));
+    let mut page = HtmlPage::new(&format!("Study {}", study.name));
     let trials = judged.iter().flat_map(|j| &j.strategies).flat_map(|(_, courses)| courses);
     let trials: u64 = trials.map(|course| course.trials).sum();
     page.paragraph(&format!(
@@ -60,7 +60,7 @@ pub fn page(
     Ok(page.finish())
 }
 
-fn scenario(page: &mut Page, judged: &Judged) -> Result<(), CliError> {
+fn scenario(page: &mut HtmlPage, judged: &ScenarioVerdict) -> Result<(), CliError> {
     page.heading(2, &judged.name);
     page.paragraph(&format!("Reward: {}", judged.reward));
     page.paragraph(&tables::known(judged));
@@ -93,7 +93,7 @@ fn drawn(drawing: Result<String, FigureError>) -> Result<Option<String>, CliErro
     }
 }
 
-fn reward_curves(judged: &Judged) -> Result<String, FigureError> {
+fn reward_curves(judged: &ScenarioVerdict) -> Result<String, FigureError> {
     let drawn: Vec<Curve> = judged
         .strategies
         .iter()
@@ -110,7 +110,7 @@ fn reward_curves(judged: &Judged) -> Result<String, FigureError> {
 }
 
 /// The quartiles of the best rewards at each step at which one changes.
-fn course_quartiles(courses: &[Course]) -> Vec<CurvePoint> {
+fn course_quartiles(courses: &[RunSummary]) -> Vec<CurvePoint> {
     let improved = courses.iter().flat_map(|course| &course.improvements).map(|best| best.step);
     let ends = courses.iter().map(|course| course.trials);
     let mut steps: Vec<u64> = improved.chain(ends).filter(|&step| step > 0).collect();
@@ -125,7 +125,7 @@ fn course_quartiles(courses: &[Course]) -> Vec<CurvePoint> {
 }
 
 /// Draws the exact frontier and the frontier of each strategy, in the first two objectives.
-fn found(judged: &Judged) -> Result<String, FigureError> {
+fn found(judged: &ScenarioVerdict) -> Result<String, FigureError> {
     let [up, along, ..] = judged.objectives.as_slice() else { return Err(FigureError::Empty) };
     let place = |metrics: &tandem::metrics::Metrics| {
         Some((*metrics.get(&along.metric)?, *metrics.get(&up.metric)?))
@@ -150,7 +150,7 @@ fn found(judged: &Judged) -> Result<String, FigureError> {
         marks.push(Marks { name, colour: Some(index), large: false, points });
     }
     for (index, (name, courses)) in judged.strategies.iter().enumerate() {
-        let best = courses.iter().filter_map(Course::best);
+        let best = courses.iter().filter_map(RunSummary::best);
         let points = best.filter_map(|best| place(&best.metrics)).collect();
         let name = format!("{name}, best of each run");
         marks.push(Marks { name, colour: Some(index), large: true, points });

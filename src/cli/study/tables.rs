@@ -2,14 +2,14 @@
 
 use std::io::{self, Write};
 
-use super::verdict::Judged;
+use super::verdict::ScenarioVerdict;
 use tandem::metrics::Origin;
 use tandem::report::{Cell, Format, Table, grouped, number};
 use tandem::study::statistics::{COVERAGE, Quartiles};
-use tandem::study::{Reached, StrategyOutcome};
+use tandem::study::{RewardReached, StrategyOutcome};
 
 /// Prints the tables of each scenario for people.
-pub fn print(judged: &[Judged], out: &mut impl Write) -> io::Result<()> {
+pub fn print(judged: &[ScenarioVerdict], out: &mut impl Write) -> io::Result<()> {
     for judged in judged {
         writeln!(out, "\n{}: {}", judged.name, judged.reward)?;
         writeln!(out, "{}", known(judged))?;
@@ -28,7 +28,7 @@ pub fn print(judged: &[Judged], out: &mut impl Write) -> io::Result<()> {
 }
 
 /// The best reward that the runs of a scenario are compared with, in a sentence.
-pub fn known(judged: &Judged) -> String {
+pub fn known(judged: &ScenarioVerdict) -> String {
     let label = if judged.predicted { ", with predicted accuracies" } else { "" };
     match (&judged.exact, judged.outcomes.best_known) {
         (Some(exact), Some(best)) => {
@@ -46,7 +46,7 @@ pub fn known(judged: &Judged) -> String {
 }
 
 /// The outcomes of a scenario for people, a row for each strategy.
-pub fn outcomes(judged: &Judged) -> Table {
+pub fn outcomes(judged: &ScenarioVerdict) -> Table {
     let exact = judged.exact.as_ref();
     let top = exact.map_or(0, |exact| exact.target.len());
     let mut columns: Vec<String> = vec!["strategy".into(), "runs".into(), "within limits".into()];
@@ -79,12 +79,12 @@ pub fn outcomes(judged: &Judged) -> Table {
     table
 }
 
-fn table_width(judged: &Judged) -> usize {
+fn table_width(judged: &ScenarioVerdict) -> usize {
     4 + if judged.exact.is_some() { 4 } else { 0 } + judged.fractions.len()
 }
 
 /// The median steps, with the number of runs that get there if not all do.
-fn steps(reached: &Reached, runs: u64) -> String {
+fn steps(reached: &RewardReached, runs: u64) -> String {
     let median = finite(reached.steps.median).map_or_else(|| "never".to_owned(), number);
     if reached.runs == runs { median } else { format!("{median} ({} of {runs})", reached.runs) }
 }
@@ -100,7 +100,7 @@ fn spread(quartiles: Quartiles) -> String {
 }
 
 /// The differences of each pair of strategies of a scenario.
-pub fn differences(judged: &Judged) -> Table {
+pub fn differences(judged: &ScenarioVerdict) -> Table {
     let interval = format!("{} % interval", number(100.0 * COVERAGE));
     let mut table = Table::new(["strategies", "difference of medians", &interval, "first ahead"]);
     for difference in &judged.outcomes.differences {
@@ -116,7 +116,7 @@ pub fn differences(judged: &Judged) -> Table {
 }
 
 /// The outcomes of all scenarios in one table for programs.
-pub fn flat(judged: &[Judged]) -> Table {
+pub fn flat(judged: &[ScenarioVerdict]) -> Table {
     let columns = [
         "scenario",
         "strategy",
@@ -169,7 +169,7 @@ pub fn flat(judged: &[Judged]) -> Table {
 }
 
 /// The runs of a scenario, each with its best pair.
-pub fn runs(judged: &Judged) -> Table {
+pub fn runs(judged: &ScenarioVerdict) -> Table {
     let label = |metric: &String| match metric.as_str() {
         "accuracy" if judged.predicted => "accuracy (predicted)".to_owned(),
         _ => metric.clone(),

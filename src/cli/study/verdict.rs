@@ -9,7 +9,7 @@ use tandem::metrics::Origin;
 use tandem::pareto::Objective;
 use tandem::run::RunError;
 use tandem::store::{RunRecord, Store, StoreError, StudyRecord, Trial};
-use tandem::study::{Course, Outcomes, Plan, Target, compare};
+use tandem::study::{Optimum, Outcomes, RunSummary, StudyPlan, compare};
 use tandem::sweep::stored_frontier;
 use tandem::util::deep_stack::pool;
 
@@ -17,7 +17,7 @@ use tandem::util::deep_stack::pool;
 const ROUNDING: f64 = 1e-9;
 
 /// A scenario with the outcomes of its strategies.
-pub struct Judged {
+pub struct ScenarioVerdict {
     /// The scenario's name.
     pub name: String,
     /// The text of the reward.
@@ -25,7 +25,7 @@ pub struct Judged {
     /// The objectives of the frontier.
     pub objectives: Vec<Objective>,
     /// The runs of each strategy, in the order of the study.
-    pub strategies: Vec<(String, Vec<Course>)>,
+    pub strategies: Vec<(String, Vec<RunSummary>)>,
     /// The outcomes of the strategies and their differences.
     pub outcomes: Outcomes,
     /// The shares of the best reward for which reports give the steps to reach them.
@@ -43,7 +43,7 @@ pub struct ExactBest {
     /// The sweep's name.
     pub sweep: String,
     /// The best pairs.
-    pub target: Target,
+    pub target: Optimum,
     /// The number of pairs that satisfy the constraints.
     pub valid: u64,
     /// The points of the exact frontier.
@@ -53,12 +53,12 @@ pub struct ExactBest {
 /// Evaluates the finished runs of a study on a number of threads.
 pub fn judge(
     store: &Store,
-    plan: &Plan,
+    plan: &StudyPlan,
     study: &StudyRecord,
     experiments: &Experiments,
     swept: Option<&SweptPairs>,
     threads: usize,
-) -> Result<Vec<Judged>, CliError> {
+) -> Result<Vec<ScenarioVerdict>, CliError> {
     let pool =
         pool(threads).map_err(|source| CliError::Run(RunError::Threads { threads, source }))?;
     let scenario =
@@ -68,13 +68,13 @@ pub fn judge(
 
 fn judge_scenario(
     store: &Store,
-    plan: &Plan,
+    plan: &StudyPlan,
     study: &StudyRecord,
     experiments: &Experiments,
     swept: Option<&SweptPairs>,
     name: &str,
-) -> Result<Judged, CliError> {
-    let mut judged = Judged {
+) -> Result<ScenarioVerdict, CliError> {
+    let mut judged = ScenarioVerdict {
         name: name.to_owned(),
         reward: "as the function `reward` of the script says".to_owned(),
         objectives: Vec::new(),
@@ -88,7 +88,7 @@ fn judge_scenario(
     for entry in experiments.of_scenario(name) {
         let script = &entry.loaded().script;
         let names: Vec<String> = (0..plan.repeats)
-            .map(|repeat| Plan::run_name(&study.name, name, &entry.strategy, repeat))
+            .map(|repeat| StudyPlan::run_name(&study.name, name, &entry.strategy, repeat))
             .collect();
         let runs = names.iter().map(|run| store.run(run)).collect::<Result<Vec<_>, _>>()?;
         if judged.strategies.is_empty() {
@@ -108,10 +108,10 @@ fn judge_scenario(
         let course = |run: &String| {
             let trials = store.trials(run)?;
             let reward = |metrics: &_| script.reward(metrics);
-            Course::of(trials, reward, target, &judged.objectives)
+            RunSummary::of(trials, reward, target, &judged.objectives)
         };
         // A store's iterator reads ahead of no other: each run is read by one thread.
-        let courses: Result<Vec<Course>, StoreError> = names.par_iter().map(course).collect();
+        let courses: Result<Vec<RunSummary>, StoreError> = names.par_iter().map(course).collect();
         judged.strategies.push((entry.strategy.clone(), courses?));
     }
     refuse_better(&judged)?;
@@ -135,7 +135,7 @@ fn exact_best(
 }
 
 /// Refuses a sweep whose best reward a run exceeds, as its numbers then differ from the run's.
-fn refuse_better(judged: &Judged) -> Result<(), CliError> {
+fn refuse_better(judged: &ScenarioVerdict) -> Result<(), CliError> {
     let Some(exact) = &judged.exact else { return Ok(()) };
     let best = exact.target.best().unwrap_or(f64::NEG_INFINITY);
     for (strategy, courses) in &judged.strategies {

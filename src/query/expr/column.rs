@@ -3,14 +3,14 @@
 use rhai::{Dynamic, Map};
 
 use super::input::{Input, duration_s, on_frontier};
-use super::run_context::Facts;
-use crate::store::Stretch;
+use super::run_context::RunContext;
+use crate::store::TrialBlock;
 
-/// The source of a variable's values in a stretch.
-pub(super) enum Column<'s> {
+/// The source of a variable's values in a block.
+pub(super) enum ColumnSource<'s> {
     Constant(Dynamic),
     Values(&'s [f64]),
-    /// The texts of the part with this index; `None` if the stretch lacks the part.
+    /// The texts of the part with this index; `None` if the block lacks the part.
     Text(Option<usize>),
     /// The texts of parts by their indices. The flag is true if a missing text is `()`, false if it is left
     /// out.
@@ -18,12 +18,12 @@ pub(super) enum Column<'s> {
     Of(&'s Input),
 }
 
-impl<'s> Column<'s> {
-    /// The column of a variable in a stretch.
-    pub(super) fn of(input: &'s Input, facts: &Facts, stretch: &'s Stretch) -> Self {
-        let part = |name: &str| stretch.part(name);
+impl<'s> ColumnSource<'s> {
+    /// The column of a variable in a block.
+    pub(super) fn of(input: &'s Input, context: &RunContext, block: &'s TrialBlock) -> Self {
+        let part = |name: &str| block.part(name);
         match input {
-            Input::Metric(name) => match stretch.values(name) {
+            Input::Metric(name) => match block.values(name) {
                 Some(values) => Self::Values(values),
                 None => Self::Constant(Dynamic::UNIT),
             },
@@ -32,22 +32,22 @@ impl<'s> Column<'s> {
                 Self::Texts(parts.iter().map(|name| (name.as_str(), part(name))).collect(), true)
             }
             Input::Point(None) => Self::Texts(
-                stretch.parts().iter().enumerate().map(|(at, p)| (p.as_str(), Some(at))).collect(),
+                block.parts().iter().enumerate().map(|(at, p)| (p.as_str(), Some(at))).collect(),
                 false,
             ),
-            Input::Run => Self::Constant(facts.name.clone().into()),
-            Input::Args => Self::Constant(facts.args.clone()),
-            Input::Seed => Self::Constant(int(facts.record.seed)),
-            Input::File => Self::Constant(facts.record.file.clone().into()),
-            Input::Settings => Self::Constant(facts.settings()),
+            Input::Run => Self::Constant(context.name.clone().into()),
+            Input::Args => Self::Constant(context.args.clone()),
+            Input::Seed => Self::Constant(int(context.record.seed)),
+            Input::File => Self::Constant(context.record.file.clone().into()),
+            Input::Settings => Self::Constant(context.settings()),
             other => Self::Of(other),
         }
     }
 
-    /// The value for one trial of the stretch.
-    pub(super) fn value(&self, facts: &Facts, stretch: &Stretch, at: usize) -> Dynamic {
+    /// The value for one trial of the block.
+    pub(super) fn value(&self, context: &RunContext, block: &TrialBlock, at: usize) -> Dynamic {
         let text = |part: Option<usize>| {
-            part.and_then(|part| stretch.text(at, part)).map_or(Dynamic::UNIT, Into::into)
+            part.and_then(|part| block.text(at, part)).map_or(Dynamic::UNIT, Into::into)
         };
         let input = match self {
             Self::Constant(value) => return value.clone(),
@@ -61,18 +61,18 @@ impl<'s> Column<'s> {
             Self::Of(input) => input,
         };
         match input {
-            Input::Step => int(stretch.step(at)),
-            Input::Phase => facts.phase(stretch.phase(at)).into(),
-            Input::Reward => stretch.reward(at).map_or(Dynamic::UNIT, Dynamic::from),
-            Input::Valid => stretch.is_valid(at).into(),
-            Input::Failed => stretch.reward(at).is_none().into(),
-            Input::Reason => stretch.reason(at).map_or(Dynamic::UNIT, Into::into),
-            Input::Duration => duration_s(stretch, at).into(),
-            Input::FromCache => stretch.effort(at).reused.text().into(),
-            Input::OnFrontier => on_frontier(facts, stretch, at).into(),
+            Input::Step => int(block.step(at)),
+            Input::Phase => context.phase(block.phase(at)).into(),
+            Input::Reward => block.reward(at).map_or(Dynamic::UNIT, Dynamic::from),
+            Input::Valid => block.is_valid(at).into(),
+            Input::Failed => block.reward(at).is_none().into(),
+            Input::Reason => block.reason(at).map_or(Dynamic::UNIT, Into::into),
+            Input::Duration => duration_s(block, at).into(),
+            Input::FromCache => block.effort(at).reused.text().into(),
+            Input::OnFrontier => on_frontier(context, block, at).into(),
             Input::Metrics => {
-                let values = stretch.metrics().iter().filter_map(|name| {
-                    let value = stretch.values(name)?[at];
+                let values = block.metrics().iter().filter_map(|name| {
+                    let value = block.values(name)?[at];
                     (!value.is_nan()).then(|| (name.as_str().into(), value.into()))
                 });
                 Dynamic::from_map(values.collect::<Map>())

@@ -6,8 +6,8 @@
 use rhai::{Expr, FnCallExpr};
 
 use super::input::{Input, duration_s, on_frontier};
-use super::run_context::Facts;
-use crate::store::Stretch;
+use super::run_context::RunContext;
+use crate::store::TrialBlock;
 
 /// Whole numbers up to this are exact as `f64`.
 const EXACT: u64 = 1 << 53;
@@ -22,13 +22,13 @@ pub(super) enum Condition {
     Not(Box<Self>),
     All(Vec<Self>),
     Any(Vec<Self>),
-    Numbers(Operand, Relation, Operand),
+    Numbers(Operand, Comparison, Operand),
     /// A comparison of a text with a constant: true tests for equality, false for inequality.
     Text(TextColumn, String, bool),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Relation {
+pub(super) enum Comparison {
     Equal,
     NotEqual,
     Less,
@@ -97,20 +97,20 @@ impl Condition {
             _ => return None,
         };
         let relation = match call.name.as_str() {
-            "==" => Relation::Equal,
-            "!=" => Relation::NotEqual,
-            "<" => Relation::Less,
-            "<=" => Relation::LessOrEqual,
-            ">" => Relation::More,
-            ">=" => Relation::MoreOrEqual,
+            "==" => Comparison::Equal,
+            "!=" => Comparison::NotEqual,
+            "<" => Comparison::Less,
+            "<=" => Comparison::LessOrEqual,
+            ">" => Comparison::More,
+            ">=" => Comparison::MoreOrEqual,
             _ => return None,
         };
         if let (Some(a), Some(b)) = (Operand::of(left, input), Operand::of(right, input)) {
             return Some(Self::Numbers(a, relation, b));
         }
         let is = match relation {
-            Relation::Equal => true,
-            Relation::NotEqual => false,
+            Comparison::Equal => true,
+            Comparison::NotEqual => false,
             _ => return None,
         };
         let (column, text) = match (left, right) {
@@ -122,43 +122,43 @@ impl Condition {
         Some(Self::Text(column, text, is))
     }
 
-    /// Evaluates the condition for each trial of a stretch.
-    pub(super) fn holds(&self, facts: &Facts, stretch: &Stretch) -> Vec<bool> {
-        let trials = 0..stretch.len();
+    /// Evaluates the condition for each trial of a block.
+    pub(super) fn holds(&self, context: &RunContext, block: &TrialBlock) -> Vec<bool> {
+        let trials = 0..block.len();
         match self {
-            Self::Constant(value) => vec![*value; stretch.len()],
-            Self::Valid => trials.map(|at| stretch.is_valid(at)).collect(),
-            Self::Failed => trials.map(|at| stretch.reward(at).is_none()).collect(),
-            Self::OnFrontier => trials.map(|at| on_frontier(facts, stretch, at)).collect(),
+            Self::Constant(value) => vec![*value; block.len()],
+            Self::Valid => trials.map(|at| block.is_valid(at)).collect(),
+            Self::Failed => trials.map(|at| block.reward(at).is_none()).collect(),
+            Self::OnFrontier => trials.map(|at| on_frontier(context, block, at)).collect(),
             Self::Not(one) => {
-                let mut holds = one.holds(facts, stretch);
+                let mut holds = one.holds(context, block);
                 holds.iter_mut().for_each(|holds| *holds = !*holds);
                 holds
             }
-            Self::All(all) => combined(all, facts, stretch, |a, b| a & b),
-            Self::Any(any) => combined(any, facts, stretch, |a, b| a | b),
+            Self::All(all) => combined(all, context, block, |a, b| a & b),
+            Self::Any(any) => combined(any, context, block, |a, b| a | b),
             Self::Numbers(a, relation, b) => {
-                let (a, b) = (a.values(stretch), b.values(stretch));
+                let (a, b) = (a.values(block), b.values(block));
                 let pairs = trials.map(|at| (a.get(at), b.get(at)));
                 match relation {
-                    Relation::Equal => pairs.map(|(a, b)| equal(a, b)).collect(),
-                    Relation::NotEqual => pairs.map(|(a, b)| !equal(a, b)).collect(),
-                    Relation::Less => pairs.map(|(a, b)| a < b).collect(),
-                    Relation::LessOrEqual => pairs.map(|(a, b)| a <= b).collect(),
-                    Relation::More => pairs.map(|(a, b)| a > b).collect(),
-                    Relation::MoreOrEqual => pairs.map(|(a, b)| a >= b).collect(),
+                    Comparison::Equal => pairs.map(|(a, b)| equal(a, b)).collect(),
+                    Comparison::NotEqual => pairs.map(|(a, b)| !equal(a, b)).collect(),
+                    Comparison::Less => pairs.map(|(a, b)| a < b).collect(),
+                    Comparison::LessOrEqual => pairs.map(|(a, b)| a <= b).collect(),
+                    Comparison::More => pairs.map(|(a, b)| a > b).collect(),
+                    Comparison::MoreOrEqual => pairs.map(|(a, b)| a >= b).collect(),
                 }
             }
             Self::Text(column, text, is) => {
                 let part = match column {
-                    TextColumn::Part(name) => stretch.part(name),
+                    TextColumn::Part(name) => block.part(name),
                     _ => None,
                 };
                 let same = |at| match column {
-                    TextColumn::Run => facts.name == *text,
-                    TextColumn::Phase => facts.phase(stretch.phase(at)) == *text,
+                    TextColumn::Run => context.name == *text,
+                    TextColumn::Phase => context.phase(block.phase(at)) == *text,
                     TextColumn::Part(_) => {
-                        part.and_then(|part| stretch.text(at, part)) == Some(text.as_str())
+                        part.and_then(|part| block.text(at, part)) == Some(text.as_str())
                     }
                 };
                 trials.map(|at| same(at) == *is).collect()
@@ -169,11 +169,11 @@ impl Condition {
 
 fn combined(
     conditions: &[Condition],
-    facts: &Facts,
-    stretch: &Stretch,
+    context: &RunContext,
+    block: &TrialBlock,
     both: fn(bool, bool) -> bool,
 ) -> Vec<bool> {
-    let mut answers = conditions.iter().map(|condition| condition.holds(facts, stretch));
+    let mut answers = conditions.iter().map(|condition| condition.holds(context, block));
     let mut holds = answers.next().unwrap_or_default();
     for more in answers {
         holds.iter_mut().zip(more).for_each(|(holds, more)| *holds = both(*holds, more));
@@ -213,18 +213,16 @@ impl Operand {
         }
     }
 
-    fn values<'s>(&self, stretch: &'s Stretch) -> Values<'s> {
-        let trials = 0..stretch.len();
+    fn values<'s>(&self, block: &'s TrialBlock) -> Values<'s> {
+        let trials = 0..block.len();
         match self {
             Self::Number(value) => Values::Same(*value),
-            Self::Metric(name) => {
-                stretch.values(name).map_or(Values::Same(f64::NAN), Values::Stored)
-            }
+            Self::Metric(name) => block.values(name).map_or(Values::Same(f64::NAN), Values::Stored),
             Self::Reward => {
-                Values::Made(trials.map(|at| stretch.reward(at).unwrap_or(f64::NAN)).collect())
+                Values::Made(trials.map(|at| block.reward(at).unwrap_or(f64::NAN)).collect())
             }
-            Self::Step => Values::Made(trials.map(|at| stretch.step(at) as f64).collect()),
-            Self::Duration => Values::Made(trials.map(|at| duration_s(stretch, at)).collect()),
+            Self::Step => Values::Made(trials.map(|at| block.step(at) as f64).collect()),
+            Self::Duration => Values::Made(trials.map(|at| duration_s(block, at)).collect()),
         }
     }
 }

@@ -12,14 +12,14 @@ use super::names::Mentioned;
 use super::sources::sources_of;
 use super::stored_script::load_stored;
 use crate::script::{
-    Core, Diagnostic, Explainer, Host, Limits, Resolver, ScriptError, Settings, Sources, plain,
-    read_text,
+    Compiled, Diagnostic, Explainer, Limits, Resolver, ScriptError, Services, Settings, Sources,
+    plain, read_text,
 };
 use crate::store::{Reader, RunRecord, StoreError};
 
 /// A compiler of expressions.
 #[derive(Clone)]
-pub struct Asker {
+pub struct ExpressionCompiler {
     pub(super) engine: Arc<Engine>,
     pub(super) limits: Limits,
     /// The texts of the script whose functions expressions can call.
@@ -28,13 +28,13 @@ pub struct Asker {
     pub(super) spent: Arc<AtomicU64>,
 }
 
-impl Default for Asker {
+impl Default for ExpressionCompiler {
     fn default() -> Self {
         Self::of_language(&Limits::default())
     }
 }
 
-impl Asker {
+impl ExpressionCompiler {
     /// Creates a compiler with the functions of the language alone.
     pub fn of_language(limits: &Limits) -> Self {
         Self {
@@ -59,9 +59,10 @@ impl Asker {
         let sources = Sources::default();
         let label = path.display().to_string();
         let resolver = Resolver::new(folder, &label, sources.clone());
-        let host = Arc::new(Host::new(data, settings.threads()));
-        let (core, _) = Core::load((&label, &text), (resolver, sources), settings, host)?;
-        Ok(Self::of_core(core))
+        let services = Arc::new(Services::new(data, settings.threads()));
+        let (compiled, _) =
+            Compiled::load((&label, &text), (resolver, sources), settings, services)?;
+        Ok(Self::of_core(compiled))
     }
 
     /// Creates a compiler with the functions of a run's stored script, if some of the expressions call any of
@@ -92,12 +93,12 @@ impl Asker {
         }
         Ok(match load_stored(reader, record, data, set)? {
             None => Ok(plain),
-            Some(loaded) => loaded.map(|(core, _)| Self::of_core(core)),
+            Some(loaded) => loaded.map(|(compiled, _)| Self::of_core(compiled)),
         })
     }
 
-    fn of_core(core: Core) -> Self {
-        let (engine, limits, sources) = core.into_engine();
+    fn of_core(compiled: Compiled) -> Self {
+        let (engine, limits, sources) = compiled.into_engine();
         Self { engine: Arc::new(engine), limits, sources, spent: Arc::default() }
     }
 

@@ -4,20 +4,20 @@ use std::collections::BTreeSet;
 
 use rhai::{AST, Dynamic, Expr, ImmutableString, Position, Scope, Stmt};
 
-use super::column::Column;
+use super::column::ColumnSource;
 use super::columnar::Condition;
-use super::compiler::Asker;
+use super::compiler::ExpressionCompiler;
 use super::error::QueryError;
 use super::input::{BUILT_IN, Input};
 use super::names::Mentioned;
-use super::run_context::Facts;
+use super::run_context::RunContext;
 use crate::script::{Diagnostic, Sources, again, of_parse_error, shallow};
-use crate::store::Stretch;
+use crate::store::TrialBlock;
 use crate::util::suggest::nearest;
 
 /// The names in some runs that an expression may mention beside the built-in ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownNames {
     /// The metrics.
     pub metrics: BTreeSet<String>,
     /// The parts of points.
@@ -26,9 +26,9 @@ pub struct Known {
     pub args: BTreeSet<String>,
 }
 
-impl Known {
-    /// Adds the metrics and parts of a stretch.
-    pub fn add(&mut self, stretch: &Stretch) {
+impl KnownNames {
+    /// Adds the metrics and parts of a block.
+    pub fn add(&mut self, block: &TrialBlock) {
         let add = |names: &mut BTreeSet<String>, more: &[String]| {
             for name in more {
                 if !names.contains(name) {
@@ -36,26 +36,26 @@ impl Known {
                 }
             }
         };
-        add(&mut self.metrics, stretch.metrics());
-        add(&mut self.parts, stretch.parts());
+        add(&mut self.metrics, block.metrics());
+        add(&mut self.parts, block.parts());
     }
 
     /// Adds the arguments of a run.
-    pub fn add_facts(&mut self, facts: &Facts) {
-        self.args.extend(facts.arguments());
+    pub fn add_facts(&mut self, context: &RunContext) {
+        self.args.extend(context.arguments());
     }
 }
 
 /// A compiled expression.
 pub struct Expression {
-    asker: Asker,
+    compiler: ExpressionCompiler,
     ast: AST,
     label: String,
     mentioned: Mentioned,
     sources: Sources,
 }
 
-impl Asker {
+impl ExpressionCompiler {
     /// Compiles an expression; messages call its text `label`.
     ///
     /// # Errors
@@ -80,9 +80,9 @@ impl Asker {
 }
 
 impl Expression {
-    fn new(asker: Asker, label: &str, ast: AST, sources: Sources) -> Self {
+    fn new(compiler: ExpressionCompiler, label: &str, ast: AST, sources: Sources) -> Self {
         let mentioned = Mentioned::of(&ast);
-        Self { asker, ast, label: label.to_owned(), mentioned, sources }
+        Self { compiler, ast, label: label.to_owned(), mentioned, sources }
     }
 
     /// Returns true if the expression mentions a variable.
@@ -91,7 +91,7 @@ impl Expression {
     }
 
     /// Returns true if all names that it mentions are known.
-    pub fn is_known(&self, known: &Known) -> bool {
+    pub fn is_known(&self, known: &KnownNames) -> bool {
         self.unknown(known).is_none()
     }
 
@@ -99,7 +99,7 @@ impl Expression {
     ///
     /// # Errors
     /// It mentions an unknown name.
-    pub fn bind(self, known: &Known) -> Result<Bound, QueryError> {
+    pub fn bind(self, known: &KnownNames) -> Result<BoundExpression, QueryError> {
         if let Some(diagnostic) = self.unknown(known) {
             return Err(self.refuse(diagnostic));
         }
@@ -129,11 +129,11 @@ impl Expression {
             }
             _ => (None, None),
         };
-        Ok(Bound { expression: self, inputs, condition, direct })
+        Ok(BoundExpression { expression: self, inputs, condition, direct })
     }
 
     /// The diagnostic of the first unknown name; `None` if all are known.
-    fn unknown(&self, known: &Known) -> Option<Diagnostic> {
+    fn unknown(&self, known: &KnownNames) -> Option<Diagnostic> {
         let built_in = || BUILT_IN.iter().map(|(name, _)| *name);
         let mut wrong: Vec<(Position, String, Vec<&str>)> = Vec::new();
         for (name, &position) in &self.mentioned.variables {
@@ -183,7 +183,7 @@ fn best<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
 }
 
 /// An expression that is bound to the names of some runs.
-pub struct Bound {
+pub struct BoundExpression {
     expression: Expression,
     inputs: Vec<(ImmutableString, Input)>,
     condition: Option<Condition>,
@@ -191,26 +191,26 @@ pub struct Bound {
     direct: Option<Input>,
 }
 
-impl Bound {
-    /// Evaluates the condition for each trial of a stretch.
+impl BoundExpression {
+    /// Evaluates the condition for each trial of a block.
     ///
     /// # Errors
     /// It fails for a trial, or its value is neither true nor false.
-    pub fn holds(&self, facts: &Facts, stretch: &Stretch) -> Result<Vec<bool>, QueryError> {
+    pub fn holds(&self, context: &RunContext, block: &TrialBlock) -> Result<Vec<bool>, QueryError> {
         match &self.condition {
-            Some(condition) => Ok(condition.holds(facts, stretch)),
-            None => self.holds_by_script(facts, stretch),
+            Some(condition) => Ok(condition.holds(context, block)),
+            None => self.holds_by_script(context, block),
         }
     }
 
     /// Evaluates the condition like [`Self::holds`], but always with the interpreter.
     pub(super) fn holds_by_script(
         &self,
-        facts: &Facts,
-        stretch: &Stretch,
+        context: &RunContext,
+        block: &TrialBlock,
     ) -> Result<Vec<bool>, QueryError> {
-        let mut holds = Vec::with_capacity(stretch.len());
-        self.each(facts, stretch, 0..stretch.len(), |value| {
+        let mut holds = Vec::with_capacity(block.len());
+        self.each(context, block, 0..block.len(), |value| {
             holds.push(value.as_bool().map_err(|kind| {
                 let message = format!("the query gives {}, not true or false", plain(kind));
                 let help = "write a condition, for example `accuracy > 0.7 && latency_ms < 10`";
@@ -223,23 +223,23 @@ impl Bound {
         Ok(holds)
     }
 
-    /// Evaluates the expression for some trials of a stretch, given by their indices.
+    /// Evaluates the expression for some trials of a block, given by their indices.
     ///
     /// # Errors
     /// It fails for one of them.
     pub fn values(
         &self,
-        facts: &Facts,
-        stretch: &Stretch,
+        context: &RunContext,
+        block: &TrialBlock,
         places: &[usize],
     ) -> Result<Vec<Dynamic>, QueryError> {
         let mut values = Vec::with_capacity(places.len());
         if let Some(input) = &self.direct {
-            let column = Column::of(input, facts, stretch);
-            values.extend(places.iter().map(|&at| column.value(facts, stretch, at)));
+            let column = ColumnSource::of(input, context, block);
+            values.extend(places.iter().map(|&at| column.value(context, block, at)));
             return Ok(values);
         }
-        self.each(facts, stretch, places.iter().copied(), |value| {
+        self.each(context, block, places.iter().copied(), |value| {
             values.push(value);
             Ok(())
         })?;
@@ -259,31 +259,31 @@ impl Bound {
 
     fn each(
         &self,
-        facts: &Facts,
-        stretch: &Stretch,
+        context: &RunContext,
+        block: &TrialBlock,
         places: impl Iterator<Item = usize>,
         mut take: impl FnMut(Dynamic) -> Result<(), Diagnostic>,
     ) -> Result<(), QueryError> {
-        let Expression { asker, ast, label, .. } = &self.expression;
-        let columns: Vec<(&str, Column<'_>)> = self
+        let Expression { compiler, ast, label, .. } = &self.expression;
+        let columns: Vec<(&str, ColumnSource<'_>)> = self
             .inputs
             .iter()
-            .map(|(name, input)| (name.as_str(), Column::of(input, facts, stretch)))
+            .map(|(name, input)| (name.as_str(), ColumnSource::of(input, context, block)))
             .collect();
         let mut scope = Scope::new();
         for (name, _) in &columns {
             scope.push_dynamic(*name, Dynamic::UNIT);
         }
         let mut refused = None;
-        let answer = asker.share(|| {
+        let answer = compiler.share(|| {
             for at in places {
-                again(&asker.limits);
+                again(&compiler.limits);
                 for (name, column) in &columns {
                     if let Some(slot) = scope.get_mut(name) {
-                        *slot = column.value(facts, stretch, at);
+                        *slot = column.value(context, block, at);
                     }
                 }
-                let value = asker.engine.eval_ast_with_scope::<Dynamic>(&mut scope, ast)?;
+                let value = compiler.engine.eval_ast_with_scope::<Dynamic>(&mut scope, ast)?;
                 let value = shallow("the expression gives", value)?;
                 if let Err(diagnostic) = take(value) {
                     refused = Some(diagnostic);
@@ -292,7 +292,7 @@ impl Bound {
             }
             Ok(())
         });
-        let answer = answer.map_err(|error| asker.diagnose(&error, label));
+        let answer = answer.map_err(|error| compiler.diagnose(&error, label));
         let answer = answer.and_then(|()| refused.map_or(Ok(()), Err));
         answer.map_err(|diagnostic| self.expression.refuse(diagnostic))
     }

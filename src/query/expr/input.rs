@@ -1,7 +1,7 @@
 //! The variables that an expression may mention.
 
-use super::run_context::Facts;
-use crate::store::Stretch;
+use super::run_context::RunContext;
+use crate::store::TrialBlock;
 
 /// The meaning of a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,11 +48,11 @@ pub(super) static BUILT_IN: [(&str, Input); 16] = [
 ];
 
 /// The time that a trial took, in seconds.
-pub(super) fn duration_s(stretch: &Stretch, at: usize) -> f64 {
-    stretch.effort(at).seconds()
+pub(super) fn duration_s(block: &TrialBlock, at: usize) -> f64 {
+    block.effort(at).seconds()
 }
 
 /// Returns true if a trial is on the frontier of its run; false if the frontier was not computed.
-pub(super) fn on_frontier(facts: &Facts, stretch: &Stretch, at: usize) -> bool {
-    facts.frontier.as_ref().is_some_and(|frontier| frontier.contains(&stretch.step(at)))
+pub(super) fn on_frontier(context: &RunContext, block: &TrialBlock, at: usize) -> bool {
+    context.frontier.as_ref().is_some_and(|frontier| frontier.contains(&block.step(at)))
 }

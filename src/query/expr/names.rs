@@ -21,7 +21,7 @@ impl Mentioned {
     /// Collects the names in a compiled expression.
     ///
     /// An expression declares no variables, and its closures get what they capture as arguments. So every
-    /// variable outside the closures' bodies is one that the host must provide.
+    /// variable outside the closures' bodies is one that the services must provide.
     pub(super) fn of(ast: &AST) -> Self {
         let mut found = Self::default();
         for statement in ast.statements() {

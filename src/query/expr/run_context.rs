@@ -12,7 +12,7 @@ use crate::store::{Reader, RunRecord, StoreError};
 
 /// The facts of a run that expressions may refer to, beside its trials.
 #[derive(Clone)]
-pub struct Facts {
+pub struct RunContext {
     /// The run's record.
     pub record: Arc<RunRecord>,
     /// The steps of its frontier, if it was computed.
@@ -22,7 +22,7 @@ pub struct Facts {
     pub(super) args: Dynamic,
 }
 
-impl Facts {
+impl RunContext {
     /// Creates the facts of a run, without its frontier and with only the arguments that it was given.
     pub fn new(record: RunRecord) -> Self {
         let phases = record.phases.iter().map(|phase| phase.name.as_str().into()).collect();

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use rhai::Dynamic;
 
 use super::sources::sources_of;
-use crate::script::{Core, Host, Resolver, ScriptError, Settings, Sources};
+use crate::script::{Compiled, Resolver, ScriptError, Services, Settings, Sources};
 use crate::store::{Reader, RunRecord, StoreError};
 
-type Loaded = Result<(Core, BTreeMap<String, Dynamic>), ScriptError>;
+type Loaded = Result<(Compiled, BTreeMap<String, Dynamic>), ScriptError>;
 
 /// Loads the script of a run from its stored texts and settings; `None` if these are lost. `set` changes the
 /// settings.
@@ -31,8 +31,8 @@ pub(super) fn load_stored(
     let text = texts[&main].clone();
     let sources = Sources::default();
     let resolver = Resolver::of_stored(texts, sources.clone());
-    let host = Arc::new(Host::new(data, settings.threads()));
-    Ok(Some(Core::load((&main, &text), (resolver, sources), &settings, host)))
+    let services = Arc::new(Services::new(data, settings.threads()));
+    Ok(Some(Compiled::load((&main, &text), (resolver, sources), &settings, services)))
 }
 
 /// The values of all arguments of a run's script; `None` if it cannot be loaded.

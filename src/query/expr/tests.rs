@@ -1,4 +1,4 @@
-//! Tests of expressions over stretches: the values that they see, their errors, and the agreement between
+//! Tests of expressions over blocks: the values that they see, their errors, and the agreement between
 //! columns and interpreter.
 
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::{Entry, Outcome, Reused, RunRecord, Status, Stretch, Trial, TrialCost};
+use crate::store::{Entry, Outcome, Reused, RunRecord, Status, Trial, TrialBlock, TrialCost};
 
 fn record() -> RunRecord {
     RunRecord {
@@ -31,10 +31,10 @@ fn record() -> RunRecord {
     }
 }
 
-fn facts() -> Facts {
-    let mut facts = Facts::new(record());
-    facts.frontier = Some(Arc::new([1, 4, 5, 9].into_iter().collect()));
-    facts
+fn context() -> RunContext {
+    let mut context = RunContext::new(record());
+    context.frontier = Some(Arc::new([1, 4, 5, 9].into_iter().collect()));
+    context
 }
 
 fn trial(step: u64, outcome: Outcome) -> Entry {
@@ -50,29 +50,29 @@ fn done(metrics: &[(&str, f64)], reward: f64, valid: bool) -> Outcome {
 }
 
 /// Three trials: a feasible one, an infeasible one without `b`, and one that failed.
-fn stretch() -> Stretch {
+fn block() -> TrialBlock {
     let failed = Outcome::Failed { metrics: [].into(), reason: "too large".to_owned() };
     let entries = [
         trial(0, done(&[("a", 0.5), ("b", 2.0)], 0.5, true)),
         trial(1, done(&[("a", 0.25)], -1.0, false)),
         trial(2, failed),
     ];
-    Stretch::of(entries.iter())
+    TrialBlock::of(entries.iter())
 }
 
-fn bind(text: &str) -> Result<Bound, QueryError> {
-    let mut known = Known::default();
-    known.add(&stretch());
-    known.add_facts(&facts());
-    Asker::default().expression("query", text)?.bind(&known)
+fn bind(text: &str) -> Result<BoundExpression, QueryError> {
+    let mut known = KnownNames::default();
+    known.add(&block());
+    known.add_facts(&context());
+    ExpressionCompiler::default().expression("query", text)?.bind(&known)
 }
 
 fn holds(text: &str) -> Vec<bool> {
-    bind(text).and_then(|bound| bound.holds(&facts(), &stretch())).unwrap()
+    bind(text).and_then(|bound| bound.holds(&context(), &block())).unwrap()
 }
 
 fn refusal(text: &str) -> String {
-    let result = bind(text).and_then(|bound| bound.holds(&facts(), &stretch()));
+    let result = bind(text).and_then(|bound| bound.holds(&context(), &block()));
     let error = result.expect_err("it is refused");
     error.diagnostic.render(&error.sources, false)
 }
@@ -157,7 +157,7 @@ fn what_an_expression_changes_is_changed_for_one_trial_only() {
 #[test]
 fn values_come_for_the_trials_that_are_asked_for() {
     let values = |text: &str| {
-        let values = bind(text).unwrap().values(&facts(), &stretch(), &[2, 0]).unwrap();
+        let values = bind(text).unwrap().values(&context(), &block(), &[2, 0]).unwrap();
         values.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(values("a"), ["", "0.5"]);
@@ -228,10 +228,10 @@ proptest! {
     ) {
         let entries: Vec<Entry> =
             outcomes.into_iter().zip(0..).map(|(outcome, step)| trial(step, outcome)).collect();
-        let stretch = Stretch::of(entries.iter());
+        let block = TrialBlock::of(entries.iter());
         let bound = bind(&text).unwrap();
-        let by_script = bound.holds_by_script(&facts(), &stretch).unwrap();
+        let by_script = bound.holds_by_script(&context(), &block).unwrap();
         prop_assert!(bound.is_native(), "{}", text);
-        prop_assert_eq!(bound.holds(&facts(), &stretch).unwrap(), by_script, "{}", text);
+        prop_assert_eq!(bound.holds(&context(), &block).unwrap(), by_script, "{}", text);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{AST, Dynamic, Engine, FnAccess, Module};
 
-use super::entry_points::{ROLES, Role};
+use super::entry_points::{EntryPoint, ROLES};
 use crate::script::Diagnostic;
 use crate::script::diagnostic::{counted, definition};
 use crate::util::suggest::edits;
@@ -15,7 +15,7 @@ pub(in crate::script) fn effect(name: &str) -> Option<(&'static str, &'static st
     ROLES.iter().find(|role| role.name == name).map(|role| (role.name, role.decides))
 }
 
-/// Returns true if the host calls a function of that name.
+/// Returns true if the services calls a function of that name.
 pub(in crate::script) fn is_contract(name: &str) -> bool {
     ROLES.iter().any(|role| role.name == name)
 }
@@ -47,7 +47,7 @@ pub(in crate::script) fn contract(
 ) -> Result<BTreeSet<&'static str>, Diagnostic> {
     let mut all = BTreeSet::new();
     let can_sweep = ast.iter_functions().any(|f| f.name == "sweep" && f.params.is_empty());
-    for &Role { name, parameters, .. } in &ROLES {
+    for &EntryPoint { name, parameters, .. } in &ROLES {
         let defined: Vec<usize> =
             ast.iter_functions().filter(|f| f.name == name).map(|f| f.params.len()).collect();
         if ast.iter_functions().any(|f| f.name == name && f.access == FnAccess::Private) {

@@ -1,7 +1,7 @@
 //! The functions that an experiment script may define, with their documentation.
 
 /// A function that an experiment may define.
-pub(in crate::script) struct Role {
+pub(in crate::script) struct EntryPoint {
     pub(in crate::script) name: &'static str,
     pub(in crate::script) parameters: &'static [&'static str],
     /// The parameters with their types.
@@ -20,7 +20,7 @@ macro_rules! roles {
         $(#[doc = $doc:literal])*
         fn $name:ident ( $($argument:ident : $type:ident),* ) -> $result:literal decides $decides:literal;
     )+) => {
-        [$(Role {
+        [$(EntryPoint {
             name: stringify!($name),
             parameters: &[$(stringify!($argument)),*],
             typed: &[$(concat!(stringify!($argument), ": ", stringify!($type))),*],
@@ -32,7 +32,7 @@ macro_rules! roles {
 }
 
 /// The functions that an experiment may define.
-pub(in crate::script) const ROLES: [Role; 10] = roles! {
+pub(in crate::script) const ROLES: [EntryPoint; 10] = roles! {
     /// The arguments of the script with their defaults: a map of flags, numbers, texts, arrays or maps. The
     /// script reads them as `args::NAME`; `--set NAME=VALUE` and `args` in a settings file give others of the
     /// same types. No argument may have the name of a setting, such as `seed` or `steps`.

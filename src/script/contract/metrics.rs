@@ -4,7 +4,7 @@ use rhai::{Dynamic, Map};
 
 use crate::metrics::{Metrics, is_accuracy};
 use crate::pareto::Objective;
-use crate::script::compiled::{Core, missing};
+use crate::script::compiled::{Compiled, missing};
 use crate::script::metric_map::{LONGEST_NAME, is_name};
 use crate::script::options::number;
 use crate::script::truncate::brief_name;
@@ -23,18 +23,18 @@ const EXAMPLE: &str = "write for example `#{ accuracy: 0.93, latency_ms: cost.la
 ///
 /// Anything but finite numbers, an accuracy that is no fraction, or a missing objective is an error.
 pub(in crate::script) fn evaluated(
-    core: &Core,
+    compiled: &Compiled,
     value: Dynamic,
     objectives: &[Objective],
 ) -> Result<Metrics, Diagnostic> {
     let map = value
         .try_cast_result::<Map>()
-        .map_err(|value| core.returned("evaluate", &value, EXPECTED).with_help(EXAMPLE))?;
-    let metrics = read(core, map, &|name| core.mention("evaluate", name))?;
+        .map_err(|value| compiled.returned("evaluate", &value, EXPECTED).with_help(EXAMPLE))?;
+    let metrics = read(compiled, map, &|name| compiled.mention("evaluate", name))?;
     match objectives.iter().find(|objective| !metrics.contains_key(&objective.metric)) {
         None => Ok(metrics),
         Some(Objective { metric, .. }) => {
-            let place = core.mention("objectives", metric);
+            let place = compiled.mention("objectives", metric);
             Err(missing("an objective of the experiment", metric, &metrics).in_place(place))
         }
     }
@@ -42,20 +42,20 @@ pub(in crate::script) fn evaluated(
 
 /// Reads the metrics that the screen of a phase returned; `place` finds the screen.
 pub(in crate::script) fn screened(
-    core: &Core,
+    compiled: &Compiled,
     value: Dynamic,
     place: &dyn Fn() -> Option<Place>,
 ) -> Result<Metrics, Diagnostic> {
     let map = value.try_cast_result::<Map>().map_err(|value| {
-        let kind = core.kind_of(&value);
+        let kind = compiled.kind_of(&value);
         let message = format!("the screen returned {kind}; it must return {EXPECTED}");
         Diagnostic::new(message).with_help(EXAMPLE).in_place(place())
     })?;
-    read(core, map, &|_| place())
+    read(compiled, map, &|_| place())
 }
 
 fn read(
-    core: &Core,
+    compiled: &Compiled,
     map: Map,
     place: &dyn Fn(&str) -> Option<Place>,
 ) -> Result<Metrics, Diagnostic> {
@@ -72,7 +72,7 @@ fn read(
     map.into_iter()
         .map(|(name, value)| match number(&value) {
             Some(number) if is_plausible(&name, number) => Ok((name.to_string(), number)),
-            number => Err(wrong(core, &name, &value, number).in_place(place(&name))),
+            number => Err(wrong(compiled, &name, &value, number).in_place(place(&name))),
         })
         .collect()
 }
@@ -82,7 +82,7 @@ fn is_plausible(name: &str, value: f64) -> bool {
     value.is_finite() && ((0.0..=1.0).contains(&value) || !is_accuracy(name))
 }
 
-fn wrong(core: &Core, name: &str, value: &Dynamic, number: Option<f64>) -> Diagnostic {
+fn wrong(compiled: &Compiled, name: &str, value: &Dynamic, number: Option<f64>) -> Diagnostic {
     match number {
         Some(number) if number.is_nan() => Diagnostic::new(format!("metric `{name}` is NaN"))
             .with_help("it comes from 0.0 / 0.0, or the root or logarithm of a number below 0"),
@@ -101,7 +101,7 @@ fn wrong(core: &Core, name: &str, value: &Dynamic, number: Option<f64>) -> Diagn
             }
         }
         None => {
-            let kind = core.kind_of(value);
+            let kind = compiled.kind_of(value);
             let diagnostic =
                 Diagnostic::new(format!("metric `{name}` is {kind}; a metric is a number"));
             match kind.as_str() {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
 
 use crate::script::diagnostic::Outline;
-use crate::script::diagnostic::replay::{Again, Original};
+use crate::script::diagnostic::replay::{Original, Replay};
 
 /// The prefix of the changed keys.
 const PREFIX: &str = "tandem_missing_";
@@ -21,12 +21,12 @@ thread_local! {
 
 /// The witnesses of the places of a script at which an entry was missing.
 #[derive(Default)]
-pub(in crate::script) struct Witnesses(Mutex<HashMap<(String, usize), Known>>);
+pub(in crate::script) struct MissingKeys(Mutex<HashMap<(String, usize), Known>>);
 
 /// A witness, made at first use; `None` if there is nothing to observe at its place.
 type Known = Arc<OnceLock<Option<Witness>>>;
 
-impl Witnesses {
+impl MissingKeys {
     /// Returns the entries of the map that is accessed at a byte of a text, in a call that finds one missing.
     pub(in crate::script) fn entries(
         &self,
@@ -44,7 +44,7 @@ impl Witnesses {
 }
 
 /// A changed script that records the entries of the map at a place.
-struct Witness(Again);
+struct Witness(Replay);
 
 impl Witness {
     /// Changes a script to record the map that is accessed at a byte of one of its texts.
@@ -62,7 +62,7 @@ impl Witness {
             is_changed |= changed.is_some();
             changed.unwrap_or_else(|| text.to_owned())
         };
-        let again = Again::new(original, change, watch)?;
+        let again = Replay::new(original, change, watch)?;
         is_changed.then_some(Self(again))
     }
 

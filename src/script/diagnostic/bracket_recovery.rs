@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::tokens::{Kind, Token};
+use super::tokens::{Token, TokenKind};
 
 /// A bracket or text of an item that is not closed, or a bracket that closes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +34,8 @@ pub(super) fn items(text: &str, tokens: &[Token]) -> Vec<Range<usize>> {
             (start, depth) = (first, 0);
         }
         match tokens[at].kind {
-            Kind::Open(_) => depth += 1,
-            Kind::Close(close) => {
+            TokenKind::Open(_) => depth += 1,
+            TokenKind::Close(close) => {
                 depth = depth.saturating_sub(1);
                 let goes_on = matches!(word(at + 1), "else" | "catch" | "." | ";" | ",");
                 if depth == 0 && close == b'}' && !goes_on {
@@ -57,7 +57,7 @@ pub(super) fn items(text: &str, tokens: &[Token]) -> Vec<Range<usize>> {
 
 /// Returns the first bracket or text of an item that is not balanced.
 pub(super) fn unbalanced(text: &str, tokens: &[Token]) -> Option<Unbalanced> {
-    if let Some(token) = tokens.iter().find(|token| token.kind == Kind::Unclosed) {
+    if let Some(token) = tokens.iter().find(|token| token.kind == TokenKind::Unclosed) {
         return Some(Unbalanced::Text(token.at.clone()));
     }
     let mut open: Vec<(u8, &Token)> = Vec::new();
@@ -66,8 +66,8 @@ pub(super) fn unbalanced(text: &str, tokens: &[Token]) -> Option<Unbalanced> {
     let mut suspect = None;
     for token in tokens {
         match token.kind {
-            Kind::Open(bracket) => open.push((bracket, token)),
-            Kind::Close(bracket) => {
+            TokenKind::Open(bracket) => open.push((bracket, token)),
+            TokenKind::Close(bracket) => {
                 let expected = match bracket {
                     b')' => b'(',
                     b']' => b'[',

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use super::message::Place;
-use super::tokens::{Kind, Token, expressions, tokens};
+use super::tokens::{Token, TokenKind, expressions, tokens};
 
 /// A named function.
 #[derive(Clone, Debug)]
-pub(in crate::script) struct Function {
+pub(in crate::script) struct ParsedFunction {
     pub(in crate::script) name: String,
     pub(super) parameters: Vec<String>,
     pub(super) is_private: bool,
@@ -17,7 +17,7 @@ pub(in crate::script) struct Function {
     body: Range<usize>,
 }
 
-impl Function {
+impl ParsedFunction {
     /// Returns the name with the parameters.
     pub(super) fn signature(&self) -> String {
         format!("{}({})", self.name, self.parameters.join(", "))
@@ -56,7 +56,7 @@ pub(in crate::script) fn definition(label: &str, text: &str, name: &str) -> Opti
 pub(in crate::script) struct Outline<'t> {
     text: &'t str,
     tokens: Vec<Token>,
-    pub(in crate::script) functions: Vec<Function>,
+    pub(in crate::script) functions: Vec<ParsedFunction>,
     pub(in crate::script) imports: Vec<Import>,
 }
 
@@ -77,7 +77,7 @@ impl<'t> Outline<'t> {
     }
 
     fn is_word(&self, token: usize) -> bool {
-        self.tokens.get(token).is_some_and(|token| token.kind == Kind::Word)
+        self.tokens.get(token).is_some_and(|token| token.kind == TokenKind::Word)
     }
 
     /// Returns the token at a byte.
@@ -90,8 +90,8 @@ impl<'t> Outline<'t> {
         let mut depth = 0_usize;
         for (at, token) in self.tokens.iter().enumerate().skip(open) {
             match token.kind {
-                Kind::Open(_) => depth += 1,
-                Kind::Close(_) => {
+                TokenKind::Open(_) => depth += 1,
+                TokenKind::Close(_) => {
                     depth = depth.checked_sub(1)?;
                     if depth == 0 {
                         return Some(at);
@@ -113,16 +113,16 @@ impl<'t> Outline<'t> {
         let mut depth = 0_usize;
         for at in (0..token).rev() {
             match self.tokens[at].kind {
-                Kind::Close(_) => depth += 1,
-                Kind::Open(_) if depth == 0 => return Some(at),
-                Kind::Open(_) => depth -= 1,
+                TokenKind::Close(_) => depth += 1,
+                TokenKind::Open(_) if depth == 0 => return Some(at),
+                TokenKind::Open(_) => depth -= 1,
                 _ => {}
             }
         }
         None
     }
 
-    fn function(&self, at: usize) -> Option<Function> {
+    fn function(&self, at: usize) -> Option<ParsedFunction> {
         if self.word(at) != "fn" || !self.is_word(at + 1) || self.word(at + 2) != "(" {
             return None;
         }
@@ -133,7 +133,7 @@ impl<'t> Outline<'t> {
         let body = end + 2..self.closing(end + 1)?;
         let parameters =
             (at + 3..end).filter(|&token| self.is_word(token)).map(|t| self.word(t).to_owned());
-        Some(Function {
+        Some(ParsedFunction {
             name: self.word(at + 1).to_owned(),
             parameters: parameters.collect(),
             is_private: self.word(at.wrapping_sub(1)) == "private",
@@ -143,7 +143,7 @@ impl<'t> Outline<'t> {
     }
 
     fn import(&self, at: usize) -> Option<Import> {
-        let path = self.tokens.get(at + 1).filter(|token| token.kind == Kind::Text)?;
+        let path = self.tokens.get(at + 1).filter(|token| token.kind == TokenKind::Text)?;
         (self.word(at) == "import" && self.word(at + 2) == "as").then(|| Import {
             alias: self.word(at + 3).to_owned(),
             path: self.text[path.at.clone()].trim_matches('"').to_owned(),
@@ -152,13 +152,13 @@ impl<'t> Outline<'t> {
     }
 
     /// Returns the function around a byte.
-    pub(super) fn function_around(&self, offset: usize) -> Option<&Function> {
+    pub(super) fn function_around(&self, offset: usize) -> Option<&ParsedFunction> {
         let token = self.tokens.iter().position(|token| offset < token.at.end)?;
         self.functions.iter().find(|function| function.body.contains(&token))
     }
 
     /// Returns the function of a name, if there is exactly one.
-    pub(super) fn only_function(&self, name: &str) -> Option<&Function> {
+    pub(super) fn only_function(&self, name: &str) -> Option<&ParsedFunction> {
         let mut found = self.functions.iter().filter(|function| function.name == name);
         found.next().filter(|_| found.next().is_none())
     }
@@ -194,9 +194,9 @@ impl<'t> Outline<'t> {
         let mut depth = 0_usize;
         for at in (0..=token).rev() {
             match self.tokens[at].kind {
-                Kind::Close(_) => depth += 1,
-                Kind::Open(b'{') if depth == 0 && self.word(at) == "{" => return None,
-                Kind::Open(_) => depth = depth.saturating_sub(1),
+                TokenKind::Close(_) => depth += 1,
+                TokenKind::Open(b'{') if depth == 0 && self.word(at) == "{" => return None,
+                TokenKind::Open(_) => depth = depth.saturating_sub(1),
                 _ if depth > 0 => {}
                 _ if self.word(at) == ";" => return None,
                 _ if matches!(self.word(at), "let" | "const") => {
@@ -272,9 +272,9 @@ impl<'t> Outline<'t> {
 
     /// Returns true if a value may end with a token.
     fn ends_value(&self, token: usize) -> bool {
-        self.tokens
-            .get(token)
-            .is_some_and(|token| matches!(token.kind, Kind::Word | Kind::Text | Kind::Close(_)))
+        self.tokens.get(token).is_some_and(|token| {
+            matches!(token.kind, TokenKind::Word | TokenKind::Text | TokenKind::Close(_))
+        })
     }
 
     /// Returns true if the name at a byte is that of a method or a property.
@@ -286,7 +286,7 @@ impl<'t> Outline<'t> {
     pub(in crate::script) fn key(&self, offset: usize) -> Option<Key> {
         let token = self.token_at(offset)?;
         let Token { kind, at } = &self.tokens[token];
-        if *kind == Kind::Text && offset > at.start {
+        if *kind == TokenKind::Text && offset > at.start {
             let (start, inner) = self.interpolated(token, offset)?;
             let Key { at, is_name } = Outline::of(inner).key(offset - start)?;
             return Some(Key { at: at.start + start..at.end + start, is_name });
@@ -306,10 +306,14 @@ impl<'t> Outline<'t> {
     }
 
     /// Returns the byte at which a function mentions a name: as an entry of a map, else in a string.
-    pub(in crate::script) fn mention(&self, function: &Function, name: &str) -> Option<usize> {
+    pub(in crate::script) fn mention(
+        &self,
+        function: &ParsedFunction,
+        name: &str,
+    ) -> Option<usize> {
         let says = |at: &usize| {
             let word = |c: char| c.is_alphanumeric() || c == '_';
-            self.tokens[*at].kind == Kind::Text
+            self.tokens[*at].kind == TokenKind::Text
                 && self.word(*at).split(|c| !word(c)).any(|word| word == name)
         };
         let mut body = function.body.clone();
@@ -318,18 +322,18 @@ impl<'t> Outline<'t> {
     }
 
     /// Returns the bytes at which the statements of a function start, without those of its blocks.
-    pub(in crate::script) fn statements(&self, function: &Function) -> Vec<usize> {
+    pub(in crate::script) fn statements(&self, function: &ParsedFunction) -> Vec<usize> {
         let blocks = ["if", "for", "while", "loop", "switch", "try", "do", "{"];
         let body = &function.body;
         let mut starts: Vec<usize> = body.clone().take(1).collect();
         let mut depth = 0_usize;
         for at in body.clone() {
             let ends = match self.tokens[at].kind {
-                Kind::Open(_) => {
+                TokenKind::Open(_) => {
                     depth += 1;
                     false
                 }
-                Kind::Close(close) => {
+                TokenKind::Close(close) => {
                     depth = depth.saturating_sub(1);
                     let first = starts.last().map_or("", |&start| self.word(start));
                     let goes_on = matches!(self.word(at + 1), "else" | "catch" | "while" | "until");
@@ -345,7 +349,7 @@ impl<'t> Outline<'t> {
     }
 
     /// Returns the map literal that a function ends with, if it does.
-    pub(super) fn result(&self, function: &Function) -> Option<MapText> {
+    pub(super) fn result(&self, function: &ParsedFunction) -> Option<MapText> {
         let last = function.body.end.checked_sub(1)?;
         let open = function.body.clone().rev().find(|&at| self.closing(at) == Some(last))?;
         (self.word(open) == "#{").then(|| self.map(open)).flatten()
@@ -399,7 +403,7 @@ impl<'t> Outline<'t> {
             keys.push((self.word(at).trim_matches('"').to_owned(), at + 2));
             while at < close && self.word(at) != "," {
                 at = match self.tokens[at].kind {
-                    Kind::Open(_) => self.closing(at)?,
+                    TokenKind::Open(_) => self.closing(at)?,
                     _ => at,
                 } + 1;
             }
@@ -437,7 +441,7 @@ impl<'t> Outline<'t> {
     /// Returns the first name of the chain `a.b` or `a["b"]` at a byte.
     pub(super) fn base(&self, offset: usize) -> Option<String> {
         let mut at = self.token_at(offset)?;
-        if self.word(at) != "." && !self.is_word(at) && self.tokens[at].kind == Kind::Text {
+        if self.word(at) != "." && !self.is_word(at) && self.tokens[at].kind == TokenKind::Text {
             at = at.checked_sub(1)?;
         }
         while at > 0

@@ -7,9 +7,9 @@ use rhai::{Dynamic, Engine, EvalAltResult};
 
 use crate::script::contract::check::bind_args;
 use crate::script::engine::engine;
-use crate::script::functions::Own;
+use crate::script::functions::ScriptFunctions;
 use crate::script::resolver::Resolver;
-use crate::script::{Host, Limits, Sources};
+use crate::script::{Limits, Services, Sources};
 
 /// The most seconds of a repeated call.
 const SECONDS: f64 = 5.0;
@@ -23,26 +23,26 @@ pub(in crate::script) struct Original<'a> {
     pub(in crate::script) label: &'a str,
     /// The values of the arguments.
     pub(in crate::script) args: &'a BTreeMap<String, Dynamic>,
-    pub(in crate::script) host: &'a Arc<Host>,
+    pub(in crate::script) services: &'a Arc<Services>,
     pub(in crate::script) limits: &'a Limits,
 }
 
 /// A script with changes to its text.
-pub(in crate::script) struct Again {
+pub(in crate::script) struct Replay {
     engine: Engine,
-    own: Own,
-    host: Arc<Host>,
+    own: ScriptFunctions,
+    services: Arc<Services>,
     limits: Limits,
 }
 
-impl Again {
+impl Replay {
     /// Loads a script with each of its texts changed, by label; `None` if it cannot be loaded.
     pub(in crate::script) fn new(
         original: Original<'_>,
         mut change: impl FnMut(&str, &str) -> String,
         prepare: impl FnOnce(&mut Engine),
     ) -> Option<Self> {
-        let Original { sources, label, args, host, limits } = original;
+        let Original { sources, label, args, services, limits } = original;
         let changed = |(label, text): (String, Arc<str>)| {
             let text = change(&label, &text);
             (label, text)
@@ -50,15 +50,15 @@ impl Again {
         let mut texts: BTreeMap<String, String> = sources.all().into_iter().map(changed).collect();
         let text = texts.remove(label)?;
         let limits = Limits { seconds: limited(limits.seconds), ..*limits };
-        let mut engine = engine(Resolver::of_stored(texts, Sources::default()), host, &limits);
+        let mut engine = engine(Resolver::of_stored(texts, Sources::default()), services, &limits);
         // It has been said the first time.
         engine.on_print(|_| {}).on_debug(|_, _, _| {});
         prepare(&mut engine);
         bind_args(&mut engine, args);
         let mut ast = engine.compile(&text).ok()?;
         ast.set_source(label);
-        let own = Own::new(&engine, &limits, &ast).ok()?;
-        Some(Self { engine, own, host: host.clone(), limits })
+        let own = ScriptFunctions::new(&engine, &limits, &ast).ok()?;
+        Some(Self { engine, own, services: services.clone(), limits })
     }
 
     /// Calls a function of the script; unit stands for no argument.
@@ -68,10 +68,10 @@ impl Again {
         argument: Dynamic,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
         // All that it asks for has been asked for by the first run.
-        let reused = self.host.take_reused();
+        let reused = self.services.take_reused();
         let result = self.limits.timed(|| self.own.call(&self.engine, function, argument));
-        self.host.take_reused();
-        self.host.reused(reused);
+        self.services.take_reused();
+        self.services.reused(reused);
         result
     }
 }

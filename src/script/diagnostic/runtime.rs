@@ -12,7 +12,7 @@ use super::tokens::offset_of;
 use crate::metrics::unit_hint;
 use crate::script::language::BUILT_IN;
 use crate::script::native_error::message_and_help;
-use crate::script::sandbox::limit_error::Reached;
+use crate::script::sandbox::limit_error::LimitReached;
 use crate::script::sources::Sources;
 use crate::util::suggest::nearest;
 
@@ -66,7 +66,7 @@ impl<'e> Innermost<'e> {
         loop {
             match error {
                 EvalAltResult::ErrorInFunctionCall(name, source, next, at) => {
-                    // A call without a text is the host's, and says nothing new beside a place.
+                    // A call without a text is the services's, and says nothing new beside a place.
                     if let Some(at) = Place::of(*at, &label) {
                         stack.insert(0, format!("in {}, called at {at}", function_name(name)));
                     }
@@ -200,7 +200,7 @@ impl<'a> Explainer<'a> {
             EvalAltResult::ErrorUnboundThis(_) => {
                 Explanation::new("`this` is known in functions that are called as methods only")
             }
-            EvalAltResult::ErrorTerminated(token, _) => match token.read_lock::<Reached>() {
+            EvalAltResult::ErrorTerminated(token, _) => match token.read_lock::<LimitReached>() {
                 Some(reached) => {
                     Explanation::new(reached.message.as_str()).help(reached.help.as_str())
                 }

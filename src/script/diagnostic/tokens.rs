@@ -6,7 +6,7 @@ use std::ops::Range;
 
 /// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     /// `(`, `[`, `{` or `#{`, as the last of its characters.
     Open(u8),
     /// `)`, `]` or `}`.
@@ -24,7 +24,7 @@ pub(super) enum Kind {
 /// A token and its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Token {
-    pub(super) kind: Kind,
+    pub(super) kind: TokenKind,
     pub(super) at: Range<usize>,
 }
 
@@ -50,30 +50,30 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
                 if at < bytes.len() || text.ends_with("*/") {
                     continue;
                 }
-                Kind::Unclosed
+                TokenKind::Unclosed
             }
             b'"' => {
                 let closed = skip_quoted(bytes, &mut at, b'"');
-                if closed { Kind::Text } else { Kind::Unclosed }
+                if closed { TokenKind::Text } else { TokenKind::Unclosed }
             }
             b'\'' => {
                 let mut end = at;
                 // A lone quote is a character of its own.
                 if skip_quoted(bytes, &mut end, b'\'') && text[at..end].chars().count() <= 12 {
                     at = end;
-                    Kind::Text
+                    TokenKind::Text
                 } else {
                     at += 1;
-                    Kind::Symbol
+                    TokenKind::Symbol
                 }
             }
             b'`' => {
                 let closed = skip_template(bytes, &mut at);
-                if closed { Kind::Text } else { Kind::Unclosed }
+                if closed { TokenKind::Text } else { TokenKind::Unclosed }
             }
             b'#' if rest.starts_with("#{") => {
                 at += 2;
-                Kind::Open(b'{')
+                TokenKind::Open(b'{')
             }
             b'#' if raw_quote(rest).is_some() => {
                 let closing = format!("\"{}", &rest[..raw_quote(rest).unwrap_or(0)]);
@@ -81,27 +81,27 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
                 match text[inner..].find(&closing) {
                     Some(length) => {
                         at = inner + length + closing.len();
-                        Kind::Text
+                        TokenKind::Text
                     }
                     None => {
                         at = text.len();
-                        Kind::Unclosed
+                        TokenKind::Unclosed
                     }
                 }
             }
             open @ (b'(' | b'[' | b'{') => {
                 at += 1;
-                Kind::Open(open)
+                TokenKind::Open(open)
             }
             close @ (b')' | b']' | b'}') => {
                 at += 1;
-                Kind::Close(close)
+                TokenKind::Close(close)
             }
             _ => {
                 let word = |c: char| c.is_alphanumeric() || c == '_';
                 let length = rest.find(|c| !word(c)).unwrap_or(rest.len());
                 at += length.max(rest.chars().next().map_or(1, char::len_utf8));
-                if length > 0 { Kind::Word } else { Kind::Symbol }
+                if length > 0 { TokenKind::Word } else { TokenKind::Symbol }
             }
         };
         tokens.push(Token { kind, at: start..at });
@@ -270,8 +270,11 @@ mod tests {
     #[test]
     fn a_text_without_an_end_ends_with_its_line() {
         let text = "f(\"abc);\ng";
-        let kinds: Vec<Kind> = tokens(text).into_iter().map(|token| token.kind).collect();
-        assert_eq!(kinds, [Kind::Word, Kind::Open(b'('), Kind::Unclosed, Kind::Word]);
+        let kinds: Vec<TokenKind> = tokens(text).into_iter().map(|token| token.kind).collect();
+        assert_eq!(
+            kinds,
+            [TokenKind::Word, TokenKind::Open(b'('), TokenKind::Unclosed, TokenKind::Word]
+        );
     }
 
     #[test]

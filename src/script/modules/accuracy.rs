@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use rhai::{Engine, EvalAltResult, Map, Module, NativeCallContext};
 
-use crate::accuracy::nasbench101::TableError;
-use crate::accuracy::nasbench201::{Dataset, Nasbench201Table};
+use crate::accuracy::nasbench101::Nasbench101TableError;
+use crate::accuracy::nasbench201::{Nasbench201Dataset, Nasbench201Table};
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, error_at_call};
-use crate::script::services::{Host, Source};
+use crate::script::options::{OptionReader, error_at_call};
+use crate::script::services::{Services, Source};
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
 
@@ -31,12 +31,12 @@ pub(in crate::script) enum AccuracySource {
     /// The predictor of NASBench-101 accuracies.
     Predicted,
     /// The embedded NAS-Bench-201 table.
-    Nasbench201(Dataset),
+    Nasbench201(Nasbench201Dataset),
 }
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
-pub(super) fn register(engine: &mut Engine, globals: &mut Module, host: &Arc<Host>) {
+pub(super) fn register(engine: &mut Engine, globals: &mut Module, services: &Arc<Services>) {
     name_type::<AccuracySource>(
         globals,
         "AccuracySource",
@@ -47,16 +47,17 @@ pub(super) fn register(engine: &mut Engine, globals: &mut Module, host: &Arc<Hos
         "What networks reach: the accuracies of benchmarks' tables, and predicted ones. Trained ones are \
          `train`'s.",
     );
-    register_nasbench201(&mut module, host);
-    register_nasbench101(&mut module, host);
+    register_nasbench201(&mut module, services);
+    register_nasbench101(&mut module, services);
     engine.register_static_module("accuracy", module.into());
 }
 
-fn register_nasbench201(module: &mut Module, host: &Arc<Host>) {
+fn register_nasbench201(module: &mut Module, services: &Arc<Services>) {
     let read = |context: &NativeCallContext, dataset: &str| {
-        Dataset::from_str(dataset).map_err(|error| error_at_call(context, error.to_string()))
+        Nasbench201Dataset::from_str(dataset)
+            .map_err(|error| error_at_call(context, error.to_string()))
     };
-    let host = host.clone();
+    let services = services.clone();
     native! { module =>
         /// The accuracies of all NAS-Bench-201 cells, for `sweep()`: those of `accuracy::nasbench201(cell,
         /// dataset)`.
@@ -90,14 +91,14 @@ fn register_nasbench201(module: &mut Module, host: &Arc<Host>) {
                 let dataset = read(&context, dataset)?;
                 let table = Nasbench201Table::embedded()
                     .map_err(|error| error_at_call(&context, error.to_string()))?;
-                host.used(Source::Nasbench201);
+                services.used(Source::Nasbench201);
                 Ok(table.accuracy(*cell, dataset))
             };
     }
 }
 
-fn register_nasbench101(module: &mut Module, host: &Arc<Host>) {
-    let (first, second, third) = (host.clone(), host.clone(), host.clone());
+fn register_nasbench101(module: &mut Module, services: &Arc<Services>) {
+    let (first, second, third) = (services.clone(), services.clone(), services.clone());
     native! { module =>
         /// The accuracies of all NASBench-101 cells, for `sweep()`: those of `accuracy::nasbench101(cell)`.
         ///
@@ -167,7 +168,7 @@ fn register_nasbench101(module: &mut Module, host: &Arc<Host>) {
 }
 
 fn missing(context: &NativeCallContext, options: Map) -> Fallible<Missing> {
-    let mut options = Options::new(context, "accuracy::nasbench101", options);
+    let mut options = OptionReader::new(context, "accuracy::nasbench101", options);
     let missing = match options.text("missing")?.as_deref() {
         None | Some("fail") => Missing::Fail,
         Some("predict") => Missing::Predict,
@@ -182,16 +183,16 @@ fn missing(context: &NativeCallContext, options: Map) -> Fallible<Missing> {
 
 fn nasbench101(
     context: &NativeCallContext,
-    host: &Host,
+    services: &Services,
     cell: &Cell101,
     missing: Missing,
 ) -> Fallible<f64> {
-    let failed = |error: TableError| error_at_call(context, error);
-    if missing == Missing::Predict && host.imported101().map_err(failed)?.is_none() {
-        return host.predicted101(cell).map_err(|error| error_at_call(context, error));
+    let failed = |error: Nasbench101TableError| error_at_call(context, error);
+    if missing == Missing::Predict && services.imported101().map_err(failed)?.is_none() {
+        return services.predicted101(cell).map_err(|error| error_at_call(context, error));
     }
-    let table = host.nasbench101().map_err(failed)?;
-    host.used(Source::Nasbench101);
+    let table = services.nasbench101().map_err(failed)?;
+    services.used(Source::Nasbench101);
     let missing = || error_at_call(context, format!("the table has no cell {cell}"));
     table.accuracy(cell).ok_or_else(missing)
 }

@@ -11,26 +11,26 @@ use super::accelerator::value::ScriptAccelerator;
 use super::part_value::ScriptPart;
 use crate::accel::Accelerator;
 use crate::accel::chaidnn::{
-    Chaidnn, ChaidnnSpace, Configuration, Estimate, Platform, model_version,
+    Chaidnn, ChaidnnEstimate, ChaidnnSpace, Configuration, Platform, model_version,
 };
 use crate::run::Failure;
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, error_at_call};
-use crate::script::services::{Host, ScriptNetwork, Traced};
+use crate::script::options::{OptionReader, error_at_call};
+use crate::script::services::{ScriptNetwork, Services, Traced};
 use crate::store::Reused;
 
-pub(super) fn register(engine: &mut Engine, globals: &mut Module, host: &Arc<Host>) {
+pub(super) fn register(engine: &mut Engine, globals: &mut Module, services: &Arc<Services>) {
     register_configuration(globals);
     register_estimate(globals);
-    engine.register_static_module("chaidnn", module(host).into());
+    engine.register_static_module("chaidnn", module(services).into());
 }
 
-fn module(host: &Arc<Host>) -> Module {
+fn module(services: &Arc<Services>) -> Module {
     let mut module = Module::new();
     module.set_doc(
         "The CHaiDNN accelerator: 8,640 configurations, with a model of their latency and area.",
     );
-    let hosts = || host.clone();
+    let hosts = || services.clone();
     let (first, second, third, fourth) = (hosts(), hosts(), hosts(), hosts());
     native! { &mut module =>
         /// All configurations of the accelerator, as a part of a space.
@@ -143,7 +143,7 @@ impl NativeAccelerator for Chaidnn {
     fn estimate(
         &self,
         context: &NativeCallContext,
-        host: &Host,
+        services: &Services,
         net: Dynamic,
         configuration: Dynamic,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
@@ -151,7 +151,7 @@ impl NativeAccelerator for Chaidnn {
         let configuration = configuration
             .try_cast_result::<Configuration>()
             .map_err(|value| wrong(context, self.id(), "on a configuration of its own", &value))?;
-        estimate_pair(context, host, &net, configuration, self.platform).map(Dynamic::from)
+        estimate_pair(context, services, &net, configuration, self.platform).map(Dynamic::from)
     }
 }
 
@@ -175,7 +175,7 @@ fn platform(
     options: Map,
 ) -> Result<Platform, Box<EvalAltResult>> {
     let mut platform = Platform::codesign_nas();
-    let mut options = Options::new(context, function, options);
+    let mut options = OptionReader::new(context, function, options);
     for (name, field) in
         [("clock_mhz", &mut platform.clock_mhz), ("luts_per_clb", &mut platform.luts_per_clb)]
     {
@@ -201,18 +201,18 @@ fn platform(
 /// Estimates a pair in the model's own types, which is faster than by options.
 fn estimate_pair(
     context: &NativeCallContext,
-    host: &Host,
+    services: &Services,
     net: &ScriptNetwork,
     configuration: Configuration,
     platform: Platform,
-) -> Result<Estimate, Box<EvalAltResult>> {
+) -> Result<ChaidnnEstimate, Box<EvalAltResult>> {
     let refused = |reason: String| error_at_call(context, reason);
     let program = Chaidnn::program(net.prepared()).map_err(|error| refused(error.to_string()))?;
     let estimate =
         program.estimate(&configuration, &platform).map_err(|error| refused(error.to_string()))?;
     let chaidnn = Chaidnn { platform };
-    host.used_accelerator(&chaidnn);
-    host.trace(|| {
+    services.used_accelerator(&chaidnn);
+    services.trace(|| {
         let breakdown = chaidnn.shares(program, &configuration);
         Traced {
             accelerator: chaidnn.id().to_owned(),
@@ -225,7 +225,7 @@ fn estimate_pair(
 
 fn best_of(
     context: &NativeCallContext,
-    host: &Host,
+    services: &Services,
     net: &ScriptNetwork,
     platform: Platform,
 ) -> Result<Map, Box<EvalAltResult>> {
@@ -241,14 +241,14 @@ fn best_of(
     };
     let key = blake3::hash(key.as_bytes()).to_hex();
     let (best, is_known) =
-        host.estimates().get_or(&key, compute).map_err(|e| error_at_call(context, e))?;
+        services.estimates().get_or(&key, compute).map_err(|e| error_at_call(context, e))?;
     if is_known {
-        host.reused(Reused::ESTIMATE);
+        services.reused(Reused::ESTIMATE);
     }
     let configuration = Configuration::from_str(&best).map_err(|e| error_at_call(context, e))?;
     let estimate =
         program.estimate(&configuration, &platform).map_err(|e| error_at_call(context, e))?;
-    host.used_accelerator(&Chaidnn { platform });
+    services.used_accelerator(&Chaidnn { platform });
     Ok(Map::from([
         ("configuration".into(), Dynamic::from(configuration)),
         ("estimate".into(), Dynamic::from(estimate)),
@@ -294,7 +294,7 @@ fn register_configuration(globals: &mut Module) {
 }
 
 fn register_estimate(globals: &mut Module) {
-    type E = Estimate;
+    type E = ChaidnnEstimate;
     name_type::<E>(globals, "ChaidnnEstimate", "What a network costs on the CHaiDNN accelerator.");
     native! { globals =>
         /// The time from the start of a batch of two images to its end, in ms.

@@ -15,7 +15,7 @@ use crate::script::diagnostic::Place;
 use crate::script::options::error_at_call;
 use crate::script::sandbox::depth::{TOO_DEEP, levels_in, shallow};
 
-/// A function of a script, with the state of the call that passed it to the host.
+/// A function of a script, with the state of the call that passed it to the services.
 ///
 /// A closure of an imported module finds its functions and imports in that state; without it, the closure
 /// cannot be called from outside.

@@ -5,7 +5,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext
 use super::part_value::ScriptPart;
 use crate::network::{MobilenetSettings, mobilenet};
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, error_at_call, number};
+use crate::script::options::{OptionReader, error_at_call, number};
 use crate::script::services::ScriptNetwork;
 use crate::space::mobilenet::{Mobilenet, MobilenetSpace, Stage, StageChoices};
 
@@ -139,7 +139,7 @@ fn shown(stage: &Stage) -> Dynamic {
 
 /// Takes an option that is a number or an array of numbers; `default` if it is not given.
 fn numbers<T>(
-    options: &mut Options<'_>,
+    options: &mut OptionReader<'_>,
     name: &'static str,
     default: &[T],
     expected: &str,
@@ -154,13 +154,17 @@ where
     values.ok_or_else(|| options.wrong(name, expected, &given))
 }
 
-fn sizes(options: &mut Options<'_>, name: &'static str, default: &[usize]) -> Fallible<Vec<usize>> {
+fn sizes(
+    options: &mut OptionReader<'_>,
+    name: &'static str,
+    default: &[usize],
+) -> Fallible<Vec<usize>> {
     let size = |value: &Dynamic| usize::try_from(value.as_int().ok()?).ok();
     numbers(options, name, default, "a whole number or an array of them", size)
 }
 
 fn space(context: &NativeCallContext, options: Map) -> Fallible<ScriptPart> {
-    let mut options = Options::new(context, "mobilenet::space", options);
+    let mut options = OptionReader::new(context, "mobilenet::space", options);
     let widths = numbers(&mut options, "width", &WIDTHS, "a number or an array of them", number)?;
     let depths = sizes(&mut options, "depth", &[2, 3, 4])?;
     let kernels = sizes(&mut options, "kernel", &[3, 5, 7])?;
@@ -169,11 +173,12 @@ fn space(context: &NativeCallContext, options: Map) -> Fallible<ScriptPart> {
     let stages = match stages {
         None => StageChoices::v2(&depths, &kernels, &expansions),
         Some(given) => {
-            let wrong = |options: &Options<'_>| options.wrong("stages", "an array of maps", &given);
+            let wrong =
+                |options: &OptionReader<'_>| options.wrong("stages", "an array of maps", &given);
             let stages = given.clone().into_array().map_err(|_| wrong(&options))?;
             let stage = |stage: Dynamic| {
                 let map = stage.try_cast::<Map>().ok_or_else(|| wrong(&options))?;
-                let mut own = Options::new(context, "a stage of mobilenet::space", map);
+                let mut own = OptionReader::new(context, "a stage of mobilenet::space", map);
                 let channels = own.size("channels", 0)?;
                 let choices = StageChoices {
                     channels,
@@ -206,7 +211,7 @@ fn network(
     options: Map,
 ) -> Fallible<ScriptNetwork> {
     let default = MobilenetSettings::default();
-    let mut options = Options::new(context, "mobilenet::network", options);
+    let mut options = OptionReader::new(context, "mobilenet::network", options);
     let settings = MobilenetSettings {
         classes: options.size("classes", default.classes)?,
         image_size: options.size("image_size", default.image_size)?,

@@ -8,13 +8,13 @@ use rhai::{Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext};
 use super::part_value::ScriptPart;
 use crate::network::Nasbench101Settings;
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, error_at_call};
-use crate::script::services::{Host, ScriptNetwork};
+use crate::script::options::{OptionReader, error_at_call};
+use crate::script::services::{ScriptNetwork, Services};
 use crate::space::nasbench101::{Cell101, Nasbench101Space};
 
-pub(super) fn register(engine: &mut Engine, globals: &mut Module, host: &Arc<Host>) {
+pub(super) fn register(engine: &mut Engine, globals: &mut Module, services: &Arc<Services>) {
     register_types(globals);
-    engine.register_static_module("nasbench101", module(host).into());
+    engine.register_static_module("nasbench101", module(services).into());
 }
 
 fn register_types(globals: &mut Module) {
@@ -42,8 +42,8 @@ fn register_types(globals: &mut Module) {
     }
 }
 
-fn module(host: &Arc<Host>) -> Module {
-    let (first, second) = (host.clone(), host.clone());
+fn module(services: &Arc<Services>) -> Module {
+    let (first, second) = (services.clone(), services.clone());
     let mut module = Module::new();
     module.set_doc(
         "NASBench-101 (Ying et al., ICML 2019): a space of 423,624 cells, and their networks.",
@@ -128,11 +128,11 @@ fn module(host: &Arc<Host>) -> Module {
 
 fn network(
     context: &NativeCallContext,
-    host: &Host,
+    services: &Services,
     cell: &Cell101,
     settings: Nasbench101Settings,
 ) -> Result<ScriptNetwork, Box<EvalAltResult>> {
-    host.network101((cell.kept(), settings)).map_err(|reason| error_at_call(context, reason))
+    services.network101((cell.kept(), settings)).map_err(|reason| error_at_call(context, reason))
 }
 
 fn settings(
@@ -141,7 +141,7 @@ fn settings(
     options: Map,
 ) -> Result<Nasbench101Settings, Box<EvalAltResult>> {
     let default = Nasbench101Settings::default();
-    let mut options = Options::new(context, function, options);
+    let mut options = OptionReader::new(context, function, options);
     let settings = Nasbench101Settings {
         stem_channels: options.size("stem_channels", default.stem_channels)?,
         stacks: options.size("stacks", default.stacks)?,

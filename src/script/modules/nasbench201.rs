@@ -8,13 +8,13 @@ use rhai::{Engine, EvalAltResult, Map, Module, NativeCallContext};
 use super::part_value::ScriptPart;
 use crate::network::Nasbench201Settings;
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, error_at_call};
-use crate::script::services::{Host, ScriptNetwork};
+use crate::script::options::{OptionReader, error_at_call};
+use crate::script::services::{ScriptNetwork, Services};
 use crate::space::nasbench201::{Cell201, Nasbench201Space};
 
-pub(super) fn register(engine: &mut Engine, globals: &mut Module, host: &Arc<Host>) {
+pub(super) fn register(engine: &mut Engine, globals: &mut Module, services: &Arc<Services>) {
     register_types(globals);
-    engine.register_static_module("nasbench201", module(host).into());
+    engine.register_static_module("nasbench201", module(services).into());
 }
 
 fn register_types(globals: &mut Module) {
@@ -43,8 +43,8 @@ fn register_types(globals: &mut Module) {
     }
 }
 
-fn module(host: &Arc<Host>) -> Module {
-    let (first, second) = (host.clone(), host.clone());
+fn module(services: &Arc<Services>) -> Module {
+    let (first, second) = (services.clone(), services.clone());
     let mut module = Module::new();
     module.set_doc(
         "NAS-Bench-201 (Dong and Yang, ICLR 2020): a space of 15,625 cells, and their networks.",
@@ -126,10 +126,10 @@ fn module(host: &Arc<Host>) -> Module {
 
 fn network(
     context: &NativeCallContext,
-    host: &Host,
+    services: &Services,
     key: (Cell201, Nasbench201Settings),
 ) -> Result<ScriptNetwork, Box<EvalAltResult>> {
-    host.network201(key).map_err(|reason| error_at_call(context, reason))
+    services.network201(key).map_err(|reason| error_at_call(context, reason))
 }
 
 fn settings(
@@ -138,7 +138,7 @@ fn settings(
     options: Map,
 ) -> Result<Nasbench201Settings, Box<EvalAltResult>> {
     let default = Nasbench201Settings::default();
-    let mut options = Options::new(context, function, options);
+    let mut options = OptionReader::new(context, function, options);
     let settings = Nasbench201Settings {
         stem_channels: options.size("stem_channels", default.stem_channels)?,
         cells: options.size("cells", default.cells)?,

@@ -1,4 +1,4 @@
-//! The module `objective`: objectives as values, which the host evaluates natively.
+//! The module `objective`: objectives as values, which the services evaluates natively.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

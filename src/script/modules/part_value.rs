@@ -8,7 +8,7 @@ use super::values;
 use crate::script::diagnostic::{a_type, type_name};
 use crate::script::options::error_at_call;
 use crate::space::params::{Chosen, Content, Draft, Mixed, MixedError, check_values};
-use crate::space::{Domain, Options};
+use crate::space::{Domain, SingleChoice};
 
 /// A conversion of a part's options to the value that scripts see.
 pub(super) type ToScript = Arc<dyn Fn(&[u16]) -> Result<Dynamic, String> + Send + Sync>;
@@ -73,7 +73,7 @@ impl ScriptPart {
         let part = match content.clone() {
             Content::Choice(options) => {
                 check_values(&options)?;
-                Self::new(Options::new(options), |domain, options| {
+                Self::new(SingleChoice::new(options), |domain, options| {
                     let value = domain.value(options).map(values::to_dynamic);
                     value.ok_or_else(|| "no such option".to_owned())
                 })

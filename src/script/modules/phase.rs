@@ -9,7 +9,7 @@ use super::space::ScriptPoint;
 use crate::pareto::Weighted;
 use crate::script::metric_map::is_name;
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, error_at_call};
+use crate::script::options::{OptionReader, error_at_call};
 use crate::script::sandbox::depth::HoldsFunctions;
 use crate::search::ControllerSpec;
 use crate::space::Point;
@@ -103,7 +103,7 @@ fn phase(
             "the name of a phase has from 1 to 100 bytes and is a line of text",
         ));
     }
-    let mut options = Options::new(&context, "phase()", options);
+    let mut options = OptionReader::new(&context, "phase()", options);
     let search = match options.take("search") {
         None => None,
         Some(value) => {

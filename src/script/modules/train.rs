@@ -7,11 +7,11 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, Map, Module, NativeCallContext
 use crate::accuracy::training_cache::TrainingRecord;
 use crate::network::Network;
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, error_at_call, number};
+use crate::script::options::{OptionReader, error_at_call, number};
 use crate::script::sandbox::budget::untimed;
-use crate::script::services::{Host, ScriptNetwork, Source};
+use crate::script::services::{ScriptNetwork, Services, Source};
 use crate::store::Reused;
-use crate::train::{Recipe, Rule, Schedule, TrainError, Training, check_activations};
+use crate::train::{Recipe, Schedule, TrainError, Training, UpdateRule, check_activations};
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
@@ -39,18 +39,18 @@ struct Trained {
     records: Arc<Vec<TrainingRecord>>,
 }
 
-pub(super) fn register(engine: &mut Engine, globals: &mut Module, host: &Arc<Host>) {
+pub(super) fn register(engine: &mut Engine, globals: &mut Module, services: &Arc<Services>) {
     register_trained(globals);
     name_type::<TrainingPlan>(
         globals,
         "TrainingPlan",
         "A network with how it is trained, as `train::plan` gives it.",
     );
-    engine.register_static_module("train", module(host).into());
+    engine.register_static_module("train", module(services).into());
 }
 
-fn module(host: &Arc<Host>) -> Module {
-    let (first, second) = (host.clone(), host.clone());
+fn module(services: &Arc<Services>) -> Module {
+    let (first, second) = (services.clone(), services.clone());
     let mut module = Module::new();
     module.set_doc(
         "Accuracies by training on the processor. A training is known by the network, the images, the recipe \
@@ -130,27 +130,27 @@ fn module(host: &Arc<Host>) -> Module {
     module
 }
 
-fn fit(context: &NativeCallContext, host: &Host, plan: &TrainingPlan) -> Fallible<Trained> {
+fn fit(context: &NativeCallContext, services: &Services, plan: &TrainingPlan) -> Fallible<Trained> {
     let TrainingPlan { network, data, recipe, .. } = plan;
     let train = |seed| {
-        let trained = untimed(|| host.trainer().train(network.network(), data, recipe, seed));
+        let trained = untimed(|| services.trainer().train(network.network(), data, recipe, seed));
         trained.map_err(|error| {
             let of_all = matches!(
                 error,
                 TrainError::Data(_) | TrainError::Cache(_) | TrainError::Checkpoint { .. }
             );
             if of_all {
-                host.unusable();
+                services.unusable();
             }
             error_at_call(context, error.to_string())
         })
     };
     let trained = plan.seeds().map(train).collect::<Fallible<Vec<_>>>()?;
     if trained.iter().any(|(_, is_known)| *is_known) {
-        host.reused(Reused::ACCURACY);
+        services.reused(Reused::ACCURACY);
     }
     let records = trained.into_iter().map(|(record, _)| record).collect();
-    host.used(Source::Trained);
+    services.used(Source::Trained);
     Ok(Trained { records: Arc::new(records) })
 }
 
@@ -160,7 +160,7 @@ fn read(
     network: ScriptNetwork,
     options: Map,
 ) -> Fallible<TrainingPlan> {
-    let mut options = Options::new(context, function, options);
+    let mut options = OptionReader::new(context, function, options);
     let data = options.text("data")?;
     let data = options.required("data", data, ", such as \"cifar100\"")?;
     let seed = options.whole("seed", 0)?.unwrap_or(0);
@@ -183,7 +183,7 @@ fn read(
     Ok(TrainingPlan { network, data, recipe, seed, seeds })
 }
 
-fn read_recipe(options: &mut Options<'_>, base: Recipe) -> Fallible<Recipe> {
+fn read_recipe(options: &mut OptionReader<'_>, base: Recipe) -> Fallible<Recipe> {
     let Recipe { epochs, batch, rule, schedule, mut augment, .. } = base.clone();
     let epochs = options.size("epochs", epochs as usize)?;
     let batch = options.size("batch", batch)?;
@@ -219,7 +219,7 @@ fn read_recipe(options: &mut Options<'_>, base: Recipe) -> Fallible<Recipe> {
     })
 }
 
-fn read_rule(options: &mut Options<'_>, base: Rule) -> Fallible<Rule> {
+fn read_rule(options: &mut OptionReader<'_>, base: UpdateRule) -> Fallible<UpdateRule> {
     let given = options.text("optimiser")?;
     let momentum = options.number("momentum")?;
     if let Some(value) = momentum.filter(|value| !(0.0..1.0).contains(value)) {
@@ -228,29 +228,31 @@ fn read_rule(options: &mut Options<'_>, base: Rule) -> Fallible<Rule> {
     let kept = momentum.unwrap_or(0.9);
     let rule = match given.as_deref() {
         None => base,
-        Some("sgd") => Rule::Sgd { momentum: kept, nesterov: false },
-        Some("nesterov") => Rule::Sgd { momentum: kept, nesterov: true },
-        Some("rmsprop") => Rule::RmsProp { decay: 0.9, momentum: kept, epsilon: 1.0 },
-        Some("adamw") => Rule::AdamW { beta1: kept, beta2: 0.999, epsilon: 1e-8 },
+        Some("sgd") => UpdateRule::Sgd { momentum: kept, nesterov: false },
+        Some("nesterov") => UpdateRule::Sgd { momentum: kept, nesterov: true },
+        Some("rmsprop") => UpdateRule::RmsProp { decay: 0.9, momentum: kept, epsilon: 1.0 },
+        Some("adamw") => UpdateRule::AdamW { beta1: kept, beta2: 0.999, epsilon: 1e-8 },
         Some(other) => {
             let expected = "\"sgd\", \"nesterov\", \"rmsprop\" or \"adamw\"";
             return Err(options.wrong("optimiser", expected, &other.to_owned().into()));
         }
     };
     Ok(match rule {
-        Rule::Sgd { nesterov, .. } if momentum.is_some() => Rule::Sgd { momentum: kept, nesterov },
-        Rule::RmsProp { decay, epsilon, .. } if momentum.is_some() => {
-            Rule::RmsProp { decay, momentum: kept, epsilon }
+        UpdateRule::Sgd { nesterov, .. } if momentum.is_some() => {
+            UpdateRule::Sgd { momentum: kept, nesterov }
+        }
+        UpdateRule::RmsProp { decay, epsilon, .. } if momentum.is_some() => {
+            UpdateRule::RmsProp { decay, momentum: kept, epsilon }
         }
         rule => rule,
     })
 }
 
-fn read_schedule(options: &mut Options<'_>, base: Schedule) -> Fallible<Schedule> {
+fn read_schedule(options: &mut OptionReader<'_>, base: Schedule) -> Fallible<Schedule> {
     let at = read_numbers(options, "steps_at")?;
     let factor = options.number("steps_factor")?;
     let given = options.text("schedule")?;
-    let wrong = |options: &Options<'_>, other: &str| {
+    let wrong = |options: &OptionReader<'_>, other: &str| {
         let expected = "\"constant\", \"cosine\" or \"steps\"";
         Err(options.wrong("schedule", expected, &other.to_owned().into()))
     };
@@ -274,7 +276,7 @@ fn read_schedule(options: &mut Options<'_>, base: Schedule) -> Fallible<Schedule
     }
 }
 
-fn read_numbers(options: &mut Options<'_>, name: &'static str) -> Fallible<Option<Vec<f64>>> {
+fn read_numbers(options: &mut OptionReader<'_>, name: &'static str) -> Fallible<Option<Vec<f64>>> {
     let Some(value) = options.take(name) else { return Ok(None) };
     let wrong = || options.wrong(name, "an array of finite numbers", &value);
     let items = value.read_lock::<Array>().ok_or_else(wrong)?;

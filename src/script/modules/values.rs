@@ -2,7 +2,7 @@
 
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext};
 
-use crate::script::options::{Options, described, error_at_call, number};
+use crate::script::options::{OptionReader, described, error_at_call, number};
 use crate::space::Value;
 use crate::space::params::{Content, DEFAULT_STEPS, RangeError, integers, powers_of_two, reals};
 
@@ -71,7 +71,7 @@ pub(super) fn int(
         })
     };
     let (low, high) = (whole(low)?, whole(high)?);
-    let mut options = Options::new(context, "int()", options);
+    let mut options = OptionReader::new(context, "int()", options);
     let step = options.whole("step", 1)?;
     let log = options.flag("log")?;
     options.end()?;
@@ -101,7 +101,7 @@ pub(super) fn float(
         })
     };
     let (low, high) = (bound(low)?, bound(high)?);
-    let mut options = Options::new(context, "float()", options);
+    let mut options = OptionReader::new(context, "float()", options);
     let steps = options.whole("steps", 2)?.unwrap_or(DEFAULT_STEPS as u64);
     let log = options.flag("log")?;
     options.end()?;
@@ -125,7 +125,7 @@ pub(super) fn subset(
     options: Map,
 ) -> Fallible<Content> {
     let items = listed(context, "subset", items)?;
-    let mut options = Options::new(context, "subset()", options);
+    let mut options = OptionReader::new(context, "subset()", options);
     let mut count = |name, default| -> Fallible<usize> {
         let given = options.whole(name, 0)?;
         Ok(given.map_or(default, |count| usize::try_from(count).unwrap_or(usize::MAX)))

@@ -6,31 +6,31 @@ use std::io;
 use rhai::Engine;
 use serde::Deserialize;
 
-use crate::script::contract::entry_points::{ROLES, Role};
+use crate::script::contract::entry_points::{EntryPoint, ROLES};
 
 /// The functions that scripts define and call.
 #[derive(Debug)]
-pub(super) struct Catalogue {
+pub(super) struct FunctionCatalogue {
     /// The functions that scripts define.
     pub(super) roles: Vec<Function>,
     /// The global functions that belong to no type.
     pub(super) globals: Vec<Function>,
     /// The modules, by name.
-    pub(super) modules: Vec<Group>,
+    pub(super) modules: Vec<FunctionGroup>,
     /// The types, by name, with their properties, methods and operators.
-    pub(super) types: Vec<Group>,
+    pub(super) types: Vec<FunctionGroup>,
 }
 
 /// A module or a type.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(super) struct FunctionGroup {
     pub(super) name: String,
     pub(super) doc: String,
     pub(super) functions: Vec<Function>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(super) enum GroupKind {
     /// A function or a method.
     Function,
     /// The property `value.name`.
@@ -42,10 +42,10 @@ pub(super) enum Kind {
 
 #[derive(Debug)]
 pub(super) struct Function {
-    pub(super) kind: Kind,
+    pub(super) kind: GroupKind,
     /// The name, qualified by the module.
     pub(super) name: String,
-    pub(super) parameters: Vec<Parameter>,
+    pub(super) parameters: Vec<FunctionParameter>,
     /// The type of the result; empty if there is none.
     pub(super) result: String,
     /// The documentation, in Markdown.
@@ -53,7 +53,7 @@ pub(super) struct Function {
 }
 
 #[derive(Debug)]
-pub(super) struct Parameter {
+pub(super) struct FunctionParameter {
     pub(super) name: String,
     pub(super) kind: String,
 }
@@ -99,17 +99,17 @@ struct AccountParameter {
     r#type: Option<String>,
 }
 
-impl Catalogue {
+impl FunctionCatalogue {
     /// Reads the functions of an engine, without the language's own.
     ///
     /// # Errors
     /// The engine's description of its functions cannot be read.
     pub(super) fn of(engine: &Engine) -> io::Result<Self> {
         let account = Account::of(engine, false)?;
-        let mut types: Vec<Group> = account
+        let mut types: Vec<FunctionGroup> = account
             .custom_types
             .into_iter()
-            .map(|kind| Group {
+            .map(|kind| FunctionGroup {
                 name: kind.display_name,
                 doc: plain(&kind.doc_comments),
                 functions: Vec::new(),
@@ -122,7 +122,7 @@ impl Catalogue {
             |function: &Function| function.doc.is_empty() && language.contains(&function.name);
         let mut globals = Vec::new();
         for function in functions("", account.functions) {
-            let of = |group: &&mut Group| {
+            let of = |group: &&mut FunctionGroup| {
                 function.parameters.first().is_some_and(|first| first.kind == group.name)
             };
             match types.iter_mut().find(of) {
@@ -136,7 +136,7 @@ impl Catalogue {
             .into_iter()
             .map(|(name, module)| {
                 let functions = functions(&name, module.functions);
-                Group { doc: module.doc, functions, name }
+                FunctionGroup { doc: module.doc, functions, name }
             })
             .collect();
         Ok(Self { roles: ROLES.iter().map(role).collect(), globals, modules, types })
@@ -153,7 +153,7 @@ impl Catalogue {
 /// Returns the sorted names of an engine's functions and properties, the language's own included.
 ///
 /// # Errors
-/// As [`Catalogue::of`].
+/// As [`FunctionCatalogue::of`].
 pub(super) fn names(engine: &Engine) -> io::Result<Vec<String>> {
     // What needs a clock cannot be called by anybody, for nothing gives one.
     let clocked = |kind: &str| kind.contains("Instant");
@@ -192,15 +192,15 @@ impl Function {
     fn of(module: &str, account: AccountFunction) -> Self {
         let AccountFunction { name, num_params, params, return_type, doc_comments } = account;
         let (kind, name) = match name.strip_prefix("get$") {
-            Some(property) => (Kind::Property, property.to_owned()),
-            None if name.starts_with("index$") => (Kind::Index, name),
-            None if !is_word(&name) => (Kind::Operator, name),
-            None if module.is_empty() => (Kind::Function, name),
-            None => (Kind::Function, format!("{module}::{name}")),
+            Some(property) => (GroupKind::Property, property.to_owned()),
+            None if name.starts_with("index$") => (GroupKind::Index, name),
+            None if !is_word(&name) => (GroupKind::Operator, name),
+            None if module.is_empty() => (GroupKind::Function, name),
+            None => (GroupKind::Function, format!("{module}::{name}")),
         };
-        let mut parameters: Vec<Parameter> = params
+        let mut parameters: Vec<FunctionParameter> = params
             .into_iter()
-            .map(|parameter| Parameter {
+            .map(|parameter| FunctionParameter {
                 name: parameter.name.unwrap_or_else(|| "_".to_owned()),
                 kind: parameter.r#type.unwrap_or_default(),
             })
@@ -217,13 +217,13 @@ impl Function {
     }
 }
 
-fn role(role: &Role) -> Function {
+fn role(role: &EntryPoint) -> Function {
     let parameters = role.typed.iter().filter_map(|typed| typed.split_once(": "));
     Function {
-        kind: Kind::Function,
+        kind: GroupKind::Function,
         name: role.name.to_owned(),
         parameters: parameters
-            .map(|(name, kind)| Parameter { name: name.to_owned(), kind: kind.to_owned() })
+            .map(|(name, kind)| FunctionParameter { name: name.to_owned(), kind: kind.to_owned() })
             .collect(),
         result: role.result.to_owned(),
         doc: trimmed(role.docs.iter().copied()),

@@ -1,6 +1,6 @@
 //! The reference of functions that scripts define and call, from their registered documentation.
 //!
-//! A [`Catalogue`] lists the functions of a script's engine; it is written as definitions for editors and as
+//! A [`FunctionCatalogue`] lists the functions of a script's engine; it is written as definitions for editors and as
 //! a page of Markdown.
 
 mod catalogue;
@@ -16,9 +16,9 @@ use rhai::Engine;
 use super::engine::engine;
 use super::resolver::Resolver;
 use super::sandbox::limits::Limits;
-use super::services::Host;
+use super::services::Services;
 use super::sources::Sources;
-use catalogue::Catalogue;
+use catalogue::FunctionCatalogue;
 
 pub use definitions::definitions;
 pub use page::reference_page;
@@ -26,7 +26,7 @@ pub use page::reference_page;
 /// Returns an engine as scripts have it, which reads tables and images from a folder of data.
 pub(super) fn script_engine(data: PathBuf) -> Engine {
     let resolver = Resolver::new(Path::new("."), "", Sources::default());
-    engine(resolver, &Arc::new(Host::new(data, 1)), &Limits::default())
+    engine(resolver, &Arc::new(Services::new(data, 1)), &Limits::default())
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use rhai::packages::{
     LogicPackage, MoreStringPackage, Package,
 };
 
-use super::catalogue::{Catalogue, Function, Group, Kind, names};
+use super::catalogue::{Function, FunctionCatalogue, FunctionGroup, GroupKind, names};
 use super::script_engine;
 use crate::script::language::DISABLED;
 
@@ -30,7 +30,7 @@ What an experiment's script defines, and what it can call. Types are `int`, `flo
 /// The engine's description of its functions cannot be read.
 pub fn reference_page() -> io::Result<String> {
     let engine = script_engine(PathBuf::new());
-    let catalogue = Catalogue::of(&engine)?;
+    let catalogue = FunctionCatalogue::of(&engine)?;
     let mut page = String::from("# Script reference\n\n");
     let _ = writeln!(page, "<!-- Written by `{COMMAND}`. -->\n\n{HEAD}");
     contents(&mut page, &catalogue);
@@ -53,7 +53,7 @@ pub fn reference_page() -> io::Result<String> {
     Ok(page)
 }
 
-fn contents(page: &mut String, catalogue: &Catalogue) {
+fn contents(page: &mut String, catalogue: &FunctionCatalogue) {
     let joined = |items: Vec<String>| items.join(", ");
     let modules = catalogue.modules.iter().map(|m| format!("[{0}](#module-{0})", m.name));
     let types = catalogue.types.iter().map(|t| {
@@ -94,12 +94,12 @@ fn functions(page: &mut String, functions: &[Function], of_type: Option<&str>) {
     }
 }
 
-fn type_section(page: &mut String, group: &Group) {
+fn type_section(page: &mut String, group: &FunctionGroup) {
     let _ = write!(page, "\n### Type `{}`\n\n{}\n", group.name, flowing(&group.doc));
     let of_kind = |kind| group.functions.iter().filter(move |function| function.kind == kind);
-    if of_kind(Kind::Property).next().is_some() {
+    if of_kind(GroupKind::Property).next().is_some() {
         page.push_str("\n| property | type | what |\n|---|---|---|\n");
-        for property in of_kind(Kind::Property) {
+        for property in of_kind(GroupKind::Property) {
             let kind = spelled(&property.result);
             let text = property.doc.split("```").next().unwrap_or_default().trim();
             let what = text.replace('\n', " ").replace('|', "\\|");
@@ -111,13 +111,13 @@ fn type_section(page: &mut String, group: &Group) {
         let names: Vec<&str> = function.parameters.iter().map(|p| p.name.as_str()).collect();
         let result = spelled(&function.result);
         let _ = match (function.kind, names.as_slice()) {
-            (Kind::Index, [of, key]) => {
+            (GroupKind::Index, [of, key]) => {
                 write!(page, "\n**`{of}[{key}] -> {result}`**\n\n{what}\n")
             }
-            (Kind::Operator, [a, b]) => {
+            (GroupKind::Operator, [a, b]) => {
                 write!(page, "\n**`{a} {} {b} -> {result}`**\n\n{what}\n", function.name)
             }
-            (Kind::Function, _) => {
+            (GroupKind::Function, _) => {
                 functions(page, std::slice::from_ref(function), Some(&group.name));
                 Ok(())
             }

@@ -6,10 +6,10 @@ use std::sync::atomic::AtomicBool;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope};
 use tempfile::TempDir;
 
-use super::catalogue::{Function, Kind, names};
+use super::catalogue::{Function, GroupKind, names};
 use super::*;
-use crate::accel::chaidnn::Estimate;
-use crate::accuracy::nasbench101::TableError;
+use crate::accel::chaidnn::ChaidnnEstimate;
+use crate::accuracy::nasbench101::Nasbench101TableError;
 use crate::run::{Event, Experiment, Runner};
 use crate::script::contract::entry_points::ROLES;
 use crate::script::language::DISABLED;
@@ -26,8 +26,8 @@ const GIVES: &str = "// =>";
 /// The number of trials of an example that is an experiment.
 const TRIALS: u64 = 12;
 
-fn catalogue() -> Catalogue {
-    Catalogue::of(&script_engine(PathBuf::new())).unwrap()
+fn catalogue() -> FunctionCatalogue {
+    FunctionCatalogue::of(&script_engine(PathBuf::new())).unwrap()
 }
 
 /// Returns the name of a function with its parameter types.
@@ -44,7 +44,7 @@ fn every_function_is_documented() {
         let name = full_name(function);
         if function.doc.is_empty() {
             wrong.push(format!("{name} has no documentation: register it with native!"));
-        } else if function.kind == Kind::Function && function.examples().is_empty() {
+        } else if function.kind == GroupKind::Function && function.examples().is_empty() {
             wrong.push(format!("{name} has no example: a block of ```rhai"));
         }
         let kinds = function.parameters.iter().map(|p| &p.kind).chain([&function.result]);
@@ -125,7 +125,7 @@ fn run_example(text: &str, place: &Path) -> Result<(), String> {
     }
     let result = run_experiment(&script, place);
     // The accuracies of NASBench-101 are not here, and whoever asks for them is told so.
-    let missing = TableError::Missing { folder: place.to_owned() }.to_string();
+    let missing = Nasbench101TableError::Missing { folder: place.to_owned() }.to_string();
     match result {
         Err(reason) if text.contains("nasbench101") && reason.contains(&missing) => Ok(()),
         result => result,
@@ -292,7 +292,7 @@ fn is_same(a: &Dynamic, b: &Dynamic) -> bool {
         }
     }
     both::<ControllerSpec>(a, b, |a, b| a == b)
-        || both::<Estimate>(a, b, |a, b| a == b)
+        || both::<ChaidnnEstimate>(a, b, |a, b| a == b)
         || both::<ScriptNetwork>(a, b, |a, b| a.network().digest() == b.network().digest())
         || both::<TrainingPlan>(a, b, |a, b| {
             (&a.recipe, a.seed, a.seeds) == (&b.recipe, b.seed, b.seeds)
@@ -337,7 +337,8 @@ fn definitions_have_every_function_and_nothing_of_rust() {
             assert!(text.contains(&format!("fn {name}(")), "{}", function.name);
         }
     }
-    for function in catalogue.globals.iter().filter(|function| function.kind == Kind::Function) {
+    for function in catalogue.globals.iter().filter(|function| function.kind == GroupKind::Function)
+    {
         let named = format!("fn {}(", function.name);
         assert!(text("__static__.d.rhai").contains(&named), "{named}");
     }

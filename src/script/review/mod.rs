@@ -11,7 +11,7 @@ use super::experiment::Script;
 use super::settings::Settings;
 use crate::run::Experiment;
 use crate::util::suggest::nearest;
-use uses::{Kind, Uses};
+use uses::{MentionKind, Uses};
 
 /// The prefix of modules that many experiments share: their unused imports are not reported.
 const SHARED: &str = "scripts/";
@@ -43,7 +43,7 @@ impl Script {
             .iter()
             .flat_map(|uses| &uses.mentions)
             .filter_map(|mention| match &mention.kind {
-                Kind::Qualified(root, name) if root == "args" => Some(name.as_str()),
+                MentionKind::Qualified(root, name) if root == "args" => Some(name.as_str()),
                 _ => None,
             })
             .collect();
@@ -72,8 +72,10 @@ impl Script {
         if !self.defines("evaluate") {
             return Vec::new();
         }
-        let screens =
-            main.mentions.iter().any(|m| matches!(&m.kind, Kind::Key(key) if key == "screen"));
+        let screens = main
+            .mentions
+            .iter()
+            .any(|m| matches!(&m.kind, MentionKind::Key(key) if key == "screen"));
         let roots = if screens { &["evaluate", "schedule"][..] } else { &["evaluate"] };
         let reached = Uses::reached(all, roots.iter().map(|&name| name.to_owned()).collect());
         let points: BTreeSet<&str> = all
@@ -89,17 +91,19 @@ impl Script {
                     continue;
                 }
                 match &mention.kind {
-                    Kind::Property(name) => {
+                    MentionKind::Property(name) => {
                         properties.insert(name.as_str());
                     }
-                    Kind::Text(text) if function != "schedule" => {
+                    MentionKind::Text(text) if function != "schedule" => {
                         indexed.insert(text.as_str());
                     }
                     // The whole point goes where it cannot be followed.
-                    Kind::Handed(variable, to) if !to.as_deref().is_some_and(is_own) => {
+                    MentionKind::Handed(variable, to) if !to.as_deref().is_some_and(is_own) => {
                         anything |= points.contains(variable.as_str());
                     }
-                    Kind::Computed(variable) => anything |= points.contains(variable.as_str()),
+                    MentionKind::Computed(variable) => {
+                        anything |= points.contains(variable.as_str())
+                    }
                     _ => {}
                 }
             }
@@ -125,12 +129,14 @@ impl Script {
 /// Returns remarks on imports that a text does not use.
 fn unused_imports(uses: &Uses) -> Vec<Diagnostic> {
     let is_used = |alias: &str| {
-        uses.mentions
-            .iter()
-            .any(|mention| matches!(&mention.kind, Kind::Qualified(root, _) if root == alias))
+        uses.mentions.iter().any(
+            |mention| matches!(&mention.kind, MentionKind::Qualified(root, _) if root == alias),
+        )
     };
     let imports = uses.mentions.iter().filter_map(|mention| match &mention.kind {
-        Kind::Import(alias) if !alias.is_empty() && !is_used(alias) => Some((mention, alias)),
+        MentionKind::Import(alias) if !alias.is_empty() && !is_used(alias) => {
+            Some((mention, alias))
+        }
         _ => None,
     });
     imports
@@ -174,7 +180,7 @@ impl Uses {
     fn key(&self, function: &str, key: &str) -> Option<Place> {
         let within = |byte| self.function_at(byte) == Some(function);
         let found = self.mentions.iter().find(|mention| {
-            matches!(&mention.kind, Kind::Key(name) if name == key) && within(mention.byte)
+            matches!(&mention.kind, MentionKind::Key(name) if name == key) && within(mention.byte)
         });
         found.map(|mention| self.place(mention.byte)).or_else(|| self.definition(function))
     }

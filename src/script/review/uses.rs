@@ -8,7 +8,7 @@ use crate::script::function_spans::{Body, Offsets, bodies};
 
 /// A kind of mention.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum MentionKind {
     /// A variable, or a function as a value.
     Name(String),
     /// A call of a function or method by its plain name.
@@ -32,7 +32,7 @@ pub(super) enum Kind {
 /// A mention and its byte offset.
 #[derive(Clone, Debug)]
 pub(super) struct Mention {
-    pub(super) kind: Kind,
+    pub(super) kind: MentionKind,
     pub(super) byte: usize,
 }
 
@@ -110,10 +110,10 @@ impl Uses {
                 for mention in &uses.mentions {
                     let is_reached =
                         uses.function_at(mention.byte).is_none_or(|name| reached.contains(name));
-                    let (Kind::Call(name)
-                    | Kind::Name(name)
-                    | Kind::Text(name)
-                    | Kind::Qualified(_, name)) = &mention.kind
+                    let (MentionKind::Call(name)
+                    | MentionKind::Name(name)
+                    | MentionKind::Text(name)
+                    | MentionKind::Qualified(_, name)) = &mention.kind
                     else {
                         continue;
                     };
@@ -131,10 +131,10 @@ impl Uses {
 }
 
 /// Reports the mentions of a single node.
-fn mention(node: &ASTNode<'_>, tell: &mut dyn FnMut(Kind, Position)) {
+fn mention(node: &ASTNode<'_>, tell: &mut dyn FnMut(MentionKind, Position)) {
     match node {
         ASTNode::Stmt(Stmt::Import(import, position)) => {
-            tell(Kind::Import(import.1.name.to_string()), *position);
+            tell(MentionKind::Import(import.1.name.to_string()), *position);
         }
         ASTNode::Stmt(Stmt::FnCall(call, position)) => of_call(call, *position, tell),
         ASTNode::Expr(expression) => match expression {
@@ -144,18 +144,20 @@ fn mention(node: &ASTNode<'_>, tell: &mut dyn FnMut(Kind, Position)) {
             Expr::Variable(variable, _, position) => {
                 let name = variable.1.to_string();
                 let kind = match variable.2.is_empty() {
-                    true => Kind::Name(name),
-                    false => Kind::Qualified(variable.2.root().to_owned(), name),
+                    true => MentionKind::Name(name),
+                    false => MentionKind::Qualified(variable.2.root().to_owned(), name),
                 };
                 tell(kind, *position);
             }
             Expr::Property(property, position) => {
-                tell(Kind::Property(property.2.to_string()), *position);
+                tell(MentionKind::Property(property.2.to_string()), *position);
             }
-            Expr::StringConstant(text, position) => tell(Kind::Text(text.to_string()), *position),
+            Expr::StringConstant(text, position) => {
+                tell(MentionKind::Text(text.to_string()), *position)
+            }
             Expr::Map(map, _) => {
                 for (key, _) in &map.0 {
-                    tell(Kind::Key(key.name.to_string()), key.pos);
+                    tell(MentionKind::Key(key.name.to_string()), key.pos);
                 }
             }
             Expr::InterpolatedString(parts, _) => {
@@ -163,7 +165,7 @@ fn mention(node: &ASTNode<'_>, tell: &mut dyn FnMut(Kind, Position)) {
             }
             Expr::Index(sides, _, position) if !matches!(sides.rhs, Expr::StringConstant(..)) => {
                 if let Some(variable) = plain_variable(&sides.lhs) {
-                    tell(Kind::Computed(variable), *position);
+                    tell(MentionKind::Computed(variable), *position);
                 }
             }
             _ => {}
@@ -172,7 +174,7 @@ fn mention(node: &ASTNode<'_>, tell: &mut dyn FnMut(Kind, Position)) {
     }
 }
 
-fn of_call(call: &FnCallExpr, position: Position, tell: &mut dyn FnMut(Kind, Position)) {
+fn of_call(call: &FnCallExpr, position: Position, tell: &mut dyn FnMut(MentionKind, Position)) {
     let name = call.name.to_string();
     // An operator's operands are no points; a closure only keeps what its body reads.
     if !call.is_operator_call() && name != "curry" {
@@ -180,18 +182,18 @@ fn of_call(call: &FnCallExpr, position: Position, tell: &mut dyn FnMut(Kind, Pos
     }
     if call.namespace.is_empty() {
         if !call.is_operator_call() {
-            tell(Kind::Call(name), position);
+            tell(MentionKind::Call(name), position);
         }
     } else {
-        tell(Kind::Qualified(call.namespace.root().to_owned(), name), position);
+        tell(MentionKind::Qualified(call.namespace.root().to_owned(), name), position);
     }
 }
 
-fn handed(expression: &Expr, to: Option<&str>, tell: &mut dyn FnMut(Kind, Position)) {
+fn handed(expression: &Expr, to: Option<&str>, tell: &mut dyn FnMut(MentionKind, Position)) {
     match expression {
         Expr::Variable(_, _, position) => {
             if let Some(variable) = plain_variable(expression) {
-                tell(Kind::Handed(variable, to.map(str::to_owned)), *position);
+                tell(MentionKind::Handed(variable, to.map(str::to_owned)), *position);
             }
         }
         // What stands in a text is a block.

@@ -1,4 +1,4 @@
-//! Budgets of calls from the host into a script, and panics within them.
+//! Budgets of calls from the services into a script, and panics within them.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext, Position};
 
-use super::limit_error::{OverMemory, Reached, tidy};
+use super::limit_error::{LimitReached, OverMemory, tidy};
 use super::limits::Limits;
 use crate::script::truncate::brief;
 use crate::util::alloc_meter;
@@ -103,15 +103,15 @@ pub(in crate::script) fn progress(limits: &Limits) -> Option<Dynamic> {
         let operations = call.operations.get() + 1;
         call.operations.set(operations);
         let reached = if operations > call.most_operations.get() {
-            Reached::operations(limits)
+            LimitReached::operations(limits)
         } else if alloc_meter::held() > call.most_held.get() {
-            Reached::memory(limits)
+            LimitReached::memory(limits)
         } else if address() < call.lowest.get() {
-            Reached::stack()
+            LimitReached::stack()
         } else if operations.is_multiple_of(CLOCK_EVERY) && is_late(call) {
             // The next operation looks again.
             call.operations.set(operations - 1);
-            Reached::seconds(limits)
+            LimitReached::seconds(limits)
         } else {
             return None;
         };
@@ -125,7 +125,7 @@ impl Limits {
         engine
             // The engine forgets what the functions that native functions call have used up; `call` does not.
             .set_max_operations(0)
-            // The call from the host is a level, too.
+            // The call from the services is a level, too.
             .set_max_call_levels(self.call_depth + 1)
             .set_max_expr_depths(self.expression_depth, self.expression_depth)
             .set_max_string_size(self.string_bytes)
@@ -394,7 +394,7 @@ mod tests {
             error = *inner;
         }
         match error {
-            EvalAltResult::ErrorTerminated(token, _) => token.cast::<Reached>().message,
+            EvalAltResult::ErrorTerminated(token, _) => token.cast::<LimitReached>().message,
             other => other.to_string(),
         }
     }

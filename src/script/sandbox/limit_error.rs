@@ -11,14 +11,14 @@ pub(in crate::script) struct OverMemory;
 
 /// A limit that was reached; the token of [`EvalAltResult::ErrorTerminated`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::script) struct Reached {
+pub(in crate::script) struct LimitReached {
     /// The limit that was reached.
     pub(in crate::script) message: String,
     /// A likely cause, and the setting that raises the limit.
     pub(in crate::script) help: String,
 }
 
-impl Reached {
+impl LimitReached {
     fn new(message: String, look: &str, name: &str) -> Self {
         let raise = format!(
             "`limits.{name}` in the settings, or `--set limits.{name}=...`, raises the limit"
@@ -122,7 +122,7 @@ impl Reached {
     }
 }
 
-/// Prepares an error of a call for messages: an error of a limit carries a [`Reached`], and a value that the
+/// Prepares an error of a call for messages: an error of a limit carries a [`LimitReached`], and a value that the
 /// script throws becomes a text of limited length.
 pub(in crate::script) fn tidy(limits: &Limits, error: &mut EvalAltResult) {
     match error {
@@ -136,7 +136,7 @@ pub(in crate::script) fn tidy(limits: &Limits, error: &mut EvalAltResult) {
         }
         _ => {}
     }
-    if let Some(reached) = Reached::of(limits, error) {
+    if let Some(reached) = LimitReached::of(limits, error) {
         *error = EvalAltResult::ErrorTerminated(Dynamic::from(reached), error.position());
     }
 }

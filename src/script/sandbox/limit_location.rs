@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use rhai::{Dynamic, NativeCallContext};
 
 use crate::script::diagnostic::Outline;
-use crate::script::diagnostic::replay::{Again, Original};
+use crate::script::diagnostic::replay::{Original, Replay};
 use crate::script::{Diagnostic, Place};
 
 /// The name of the native function that each mark calls.
@@ -28,7 +28,7 @@ thread_local! {
 
 /// A script with marks before its statements.
 pub(in crate::script) struct Tracer {
-    again: Again,
+    again: Replay,
     marks: Vec<Mark>,
 }
 
@@ -36,7 +36,7 @@ impl Tracer {
     /// Adds marks to a loaded script; `None` if it cannot be loaded with them.
     pub(in crate::script) fn new(original: Original<'_>) -> Option<Self> {
         let mut marks = Vec::new();
-        let again = Again::new(
+        let again = Replay::new(
             original,
             |label, text| marked(label, text, &mut marks),
             |engine| {

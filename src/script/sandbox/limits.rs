@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Resource limits of one call from the host into a script; zero means no limit for `seconds` only.
+/// Resource limits of one call from the services into a script; zero means no limit for `seconds` only.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn the_stacks_of_threads_suffice_for_the_default_limits() {
-        // What the host has used before it calls a script is far less.
+        // What the services has used before it calls a script is far less.
         assert!(Limits::default().stack_bytes() + (8 << 20) <= STACK_BYTES);
     }
 }

@@ -7,20 +7,20 @@ use rhai::{Array, Dynamic, Map};
 use serde_yaml::Value;
 
 use super::Settings;
-use crate::script::compiled::Core;
+use crate::script::compiled::Compiled;
 use crate::script::diagnostic::{Diagnostic, meant_or_known};
 use crate::script::error::ScriptError;
-use crate::script::yaml::Part;
+use crate::script::yaml::PathTarget;
 use crate::util::suggest::nearest;
 
 /// Refuses an argument whose value no setting can give.
 pub(in crate::script) fn refuse_foreign(
-    core: &Core,
+    compiled: &Compiled,
     args: &BTreeMap<String, Dynamic>,
 ) -> Result<(), ScriptError> {
     for (name, value) in args {
         let Some(foreign) = foreign(value) else { continue };
-        let kind = core.kind_of(&foreign);
+        let kind = compiled.kind_of(&foreign);
         let is = match value.is_array() || value.is_map() {
             true => format!("has {kind} in it"),
             false => format!("is {kind}"),
@@ -28,8 +28,8 @@ pub(in crate::script) fn refuse_foreign(
         let message = format!("argument `{name}` {is}, which no setting can give");
         let help = "an argument is what YAML and `--set` can give: true or false, a number, a string, \
                     or an array or a map of these";
-        let place = core.mention("args", name);
-        return Err(core.refuse(Diagnostic::new(message).with_help(help).in_place(place)));
+        let place = compiled.mention("args", name);
+        return Err(compiled.refuse(Diagnostic::new(message).with_help(help).in_place(place)));
     }
     Ok(())
 }
@@ -48,7 +48,7 @@ fn foreign(value: &Dynamic) -> Option<Dynamic> {
 
 /// Returns the value that settings give an argument; `args` are those that the script declares.
 pub(in crate::script) fn given_argument(
-    core: &Core,
+    compiled: &Compiled,
     args: &BTreeMap<String, Dynamic>,
     settings: &Settings,
     name: &str,
@@ -56,24 +56,24 @@ pub(in crate::script) fn given_argument(
     let keys = ["args", name];
     let Some(known) = args.get(name) else {
         let diagnostic = unknown(settings, name, args);
-        return Err(settings.written.refuse(&keys, Part::KEY, diagnostic).into());
+        return Err(settings.written.refuse(&keys, PathTarget::KEY, diagnostic).into());
     };
     let given = &settings.args[name];
-    value(core, given, known).map_err(|wrong| {
+    value(compiled, given, known).map_err(|wrong| {
         let diagnostic = Diagnostic::new(format!("argument `{name}` is {wrong}"));
-        let declared = core.mention("args", name);
-        if settings.written.place(&keys, Part::Value).is_none() {
-            return core.refuse(diagnostic.in_place(declared));
+        let declared = compiled.mention("args", name);
+        if settings.written.place(&keys, PathTarget::Value).is_none() {
+            return compiled.refuse(diagnostic.in_place(declared));
         }
         let note = declared.map(|place| format!("the script declares it at {place}"));
         let diagnostic = Diagnostic { notes: note.into_iter().collect(), ..diagnostic };
-        settings.written.refuse(&keys, Part::Value, diagnostic).into()
+        settings.written.refuse(&keys, PathTarget::Value, diagnostic).into()
     })
 }
 
 /// Converts a value to the type of an argument; the error names the value and the type.
-fn value(core: &Core, given: &Value, known: &Dynamic) -> Result<Dynamic, String> {
-    let takes = || core.kind_of(known);
+fn value(compiled: &Compiled, given: &Value, known: &Dynamic) -> Result<Dynamic, String> {
+    let takes = || compiled.kind_of(known);
     let value = to_dynamic(given).map_err(|error| format!("no value: {error}"))?;
     #[expect(clippy::cast_precision_loss, reason = "settings are small numbers")]
     match (known.is_float(), value.as_int()) {
@@ -87,7 +87,7 @@ fn value(core: &Core, given: &Value, known: &Dynamic) -> Result<Dynamic, String>
         Value::Number(number) if number.is_u64() && !number.is_i64() => {
             format!("{number}; a whole number is at most {}", i64::MAX)
         }
-        _ => format!("{value}, {}; it takes {}", core.kind_of(&value), takes()),
+        _ => format!("{value}, {}; it takes {}", compiled.kind_of(&value), takes()),
     })
 }
 

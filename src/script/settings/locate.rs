@@ -7,14 +7,14 @@ use std::sync::Arc;
 use super::SettingsError;
 use crate::script::diagnostic::{Diagnostic, Place};
 use crate::script::sources::Sources;
-use crate::script::yaml::{Part, place};
+use crate::script::yaml::{PathTarget, place};
 
 /// The places at which settings are written, for messages; all values of this type are equal.
 #[derive(Clone, Debug, Default)]
 pub struct Written {
     file: Option<Yaml>,
     /// The settings from other sources, by their keys.
-    elsewhere: BTreeMap<Vec<String>, Origin>,
+    elsewhere: BTreeMap<Vec<String>, SettingOrigin>,
 }
 
 /// A YAML file.
@@ -26,7 +26,7 @@ pub(super) struct Yaml {
 
 /// A source of a setting other than the settings file.
 #[derive(Clone, Debug)]
-pub(super) enum Origin {
+pub(super) enum SettingOrigin {
     /// The command line, by the full name of the setting.
     Named,
     /// The command line, by the plain name of an argument.
@@ -54,20 +54,20 @@ impl Written {
     }
 
     /// Records that a setting comes from another source.
-    pub(super) fn note(&mut self, keys: &[&str], origin: Origin) {
+    pub(super) fn note(&mut self, keys: &[&str], origin: SettingOrigin) {
         self.elsewhere.insert(owned(keys), origin);
     }
 
     /// Returns true if the command line gives an argument by its plain name, without `args.`.
     pub(super) fn is_plain(&self, argument: &str) -> bool {
-        matches!(self.elsewhere.get(&owned(&["args", argument])), Some(Origin::Plain))
+        matches!(self.elsewhere.get(&owned(&["args", argument])), Some(SettingOrigin::Plain))
     }
 
     /// Returns an error about a setting, placed in the file in which it is written, if any.
     pub(super) fn refuse(
         &self,
         keys: &[&str],
-        part: Part,
+        part: PathTarget,
         diagnostic: Diagnostic,
     ) -> SettingsError {
         match self.place(keys, part) {
@@ -80,11 +80,11 @@ impl Written {
     }
 
     /// Returns the place of a setting, if it is written in a file.
-    pub(super) fn place(&self, keys: &[&str], part: Part) -> Option<(Place, Sources)> {
+    pub(super) fn place(&self, keys: &[&str], part: PathTarget) -> Option<(Place, Sources)> {
         let (Yaml { label, text }, keys) = match self.elsewhere.get(&owned(keys)) {
             None => (self.file.as_ref()?, owned(keys)),
-            Some(Origin::Study(file, keys)) => (file, keys.clone()),
-            Some(Origin::Named | Origin::Plain) => return None,
+            Some(SettingOrigin::Study(file, keys)) => (file, keys.clone()),
+            Some(SettingOrigin::Named | SettingOrigin::Plain) => return None,
         };
         let place = place(label, text, &keys, part)?;
         Some((place, Sources::of(label, text)))

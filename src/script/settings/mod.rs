@@ -15,4 +15,4 @@ pub use file::Settings;
 pub(super) use arguments::{given_argument, refuse_foreign};
 pub(super) use ranges::MAX_TOP;
 
-use locate::{Origin, Written};
+use locate::{SettingOrigin, Written};

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_yaml::Value;
 
 use super::locate::Yaml;
-use super::{Origin, Settings, SettingsError};
+use super::{SettingOrigin, Settings, SettingsError};
 use crate::script::diagnostic::Diagnostic;
 use crate::script::yaml::reason;
 use crate::util::suggest::nearest;
@@ -48,7 +48,7 @@ impl Settings {
             }
             _ => return self.set_named(key, text),
         }
-        self.written.note(&[key], Origin::Named);
+        self.written.note(&[key], SettingOrigin::Named);
         Ok(())
     }
 
@@ -56,8 +56,8 @@ impl Settings {
     fn set_named(&mut self, key: &str, text: &str) -> Result<(), SettingsError> {
         let (name, origin) = match key.split_once('.') {
             Some(("limits", name)) => return self.set_limit(name, text),
-            Some(("args", name)) => (name, Origin::Named),
-            _ => (key, Origin::Plain),
+            Some(("args", name)) => (name, SettingOrigin::Named),
+            _ => (key, SettingOrigin::Plain),
         };
         self.args.insert(name.to_owned(), read(key, text)?);
         self.written.note(&["args", name], origin);
@@ -77,7 +77,7 @@ impl Settings {
             false => read::<u64>(&key, text)?.into(),
         };
         self.limits = serde_yaml::from_value(limits).map_err(failed)?;
-        self.written.note(&["limits", name], Origin::Named);
+        self.written.note(&["limits", name], SettingOrigin::Named);
         Ok(())
     }
 
@@ -102,7 +102,7 @@ impl Settings {
         let file = Yaml::new(file, text);
         for (name, value) in arguments {
             let at = keys.iter().copied().chain([name.as_str()]).map(str::to_owned).collect();
-            self.written.note(&["args", name], Origin::Study(file.clone(), at));
+            self.written.note(&["args", name], SettingOrigin::Study(file.clone(), at));
             self.args.insert(name.clone(), value.clone());
         }
     }

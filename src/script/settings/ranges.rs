@@ -3,7 +3,7 @@
 use super::{Settings, SettingsError};
 use crate::run::{Threshold, ThresholdError};
 use crate::script::diagnostic::Diagnostic;
-use crate::script::yaml::Part;
+use crate::script::yaml::PathTarget;
 
 /// The most threads.
 const MAX_THREADS: usize = 1_024;
@@ -55,7 +55,11 @@ impl Settings {
         for (index, text) in self.thresholds.iter().enumerate() {
             text.parse::<Threshold>().map_err(|error: ThresholdError| {
                 let diagnostic = Diagnostic::new(format!("the setting `thresholds`: {error}"));
-                self.written.refuse(&["thresholds", &index.to_string()], Part::Value, diagnostic)
+                self.written.refuse(
+                    &["thresholds", &index.to_string()],
+                    PathTarget::Value,
+                    diagnostic,
+                )
             })?;
         }
         Ok(())
@@ -63,10 +67,10 @@ impl Settings {
 
     fn out_of_range(&self, keys: &[&str], value: &str, expected: &str) -> SettingsError {
         let (key, value, expected) = (keys.join("."), value.to_owned(), expected.to_owned());
-        if self.written.place(keys, Part::Value).is_none() {
+        if self.written.place(keys, PathTarget::Value).is_none() {
             return SettingsError::Range { key, value, expected };
         }
         let message = format!("the setting `{key}` is {value}; it must be {expected}");
-        self.written.refuse(keys, Part::Value, Diagnostic::new(message))
+        self.written.refuse(keys, PathTarget::Value, Diagnostic::new(message))
     }
 }

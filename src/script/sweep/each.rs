@@ -84,8 +84,8 @@ impl<'s> ScriptPairs<'s> {
         parts: (usize, usize),
     ) -> Self {
         match &accelerator {
-            ScriptAccelerator::Native(native) => script.host().used_accelerator(native.model()),
-            ScriptAccelerator::Scripted(_) => script.host().used_scripted(accelerator.name()),
+            ScriptAccelerator::Native(native) => script.services().used_accelerator(native.model()),
+            ScriptAccelerator::Scripted(_) => script.services().used_scripted(accelerator.name()),
         }
         let on = On { networks, accelerator, configurations, parts };
         Self { script, kind: Kind::On(Box::new(on)) }

@@ -1,6 +1,6 @@
 //! The error of a sweep's pairs.
 
-use crate::accuracy::nasbench101::TableError;
+use crate::accuracy::nasbench101::Nasbench101TableError;
 use crate::accuracy::nasbench101::predictor::PredictorError;
 use crate::accuracy::nasbench201;
 use crate::space::Illegal;
@@ -14,10 +14,10 @@ pub(super) const MAX_CONFIGURATIONS: u128 = 1_000_000;
 pub enum SweepPairsError {
     /// The table of NASBench-101 is missing or damaged.
     #[error(transparent)]
-    Nasbench101(#[from] TableError),
+    Nasbench101(#[from] Nasbench101TableError),
     /// The program was built with a damaged table of NAS-Bench-201.
     #[error(transparent)]
-    Nasbench201(#[from] &'static nasbench201::TableError),
+    Nasbench201(#[from] &'static nasbench201::Nasbench201TableError),
     /// The program was built with a damaged predictor.
     #[error(transparent)]
     Predictor(#[from] PredictorError),

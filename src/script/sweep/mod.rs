@@ -15,7 +15,7 @@ use crate::accel::chaidnn::{Chaidnn, Platform};
 use crate::run::Experiment;
 use crate::sweep::check_size;
 use each::Configurations;
-use plan::Planned;
+use plan::PlannedPairs;
 
 /// The pairs of a sweep.
 pub enum SweepPairs<'s> {
@@ -46,23 +46,26 @@ impl Script {
         cache: Option<&std::path::Path>,
     ) -> Result<SweepPairs<'_>, SweepPairsError> {
         match &plan.planned {
-            Planned::OnChaidnn { networks, platform, parts } => {
-                self.host().used_accelerator(&Chaidnn { platform: *platform });
-                let networks = SweepNetworks::of(self.host(), networks, cache)?;
+            PlannedPairs::OnChaidnn { networks, platform, parts } => {
+                self.services().used_accelerator(&Chaidnn { platform: *platform });
+                let networks = SweepNetworks::of(self.services(), networks, cache)?;
                 Ok(SweepPairs::OnChaidnn { networks, platform: *platform, parts: *parts })
             }
-            Planned::On { networks, accelerator, part, parts } => {
+            PlannedPairs::On { networks, accelerator, part, parts } => {
                 let configurations =
                     Configurations::of(accelerator, part, &self.space().parts()[parts.1])?;
                 // Before accuracies are had, which may take long.
-                check_size(networks.at_least(self.host())?.into(), configurations.len() as u128)?;
-                let networks = SweepNetworks::of(self.host(), networks, cache)?;
+                check_size(
+                    networks.at_least(self.services())?.into(),
+                    configurations.len() as u128,
+                )?;
+                let networks = SweepNetworks::of(self.services(), networks, cache)?;
                 check_size(networks.accuracies().len() as u128, configurations.len() as u128)?;
                 let accelerator = accelerator.clone();
                 let pairs = ScriptPairs::on(self, accelerator, configurations, networks, *parts);
                 Ok(SweepPairs::OneByOne(pairs))
             }
-            Planned::Points => {
+            PlannedPairs::Points => {
                 check_size(self.space().count().unwrap_or(u128::MAX), 1)?;
                 Ok(SweepPairs::OneByOne(ScriptPairs::points(self)))
             }

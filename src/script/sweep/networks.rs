@@ -6,7 +6,7 @@ use crate::accuracy::nasbench101::predictor::Predictor;
 use crate::accuracy::nasbench201::Nasbench201Table;
 use crate::network::{Family, Nasbench101Family, Nasbench201Family, Network, NetworkError};
 use crate::script::modules::{AccuracySource, Missing};
-use crate::script::services::{Host, Source};
+use crate::script::services::{Services, Source};
 use crate::space::nasbench101::{CELL_COUNT, Catalogue, Cell101, Nasbench101Space};
 use crate::space::nasbench201::{Cell201, Nasbench201Space};
 
@@ -33,14 +33,14 @@ pub enum SweepNetworks {
 impl SweepNetworks {
     /// Loads the networks of a plan; `cache` is the folder for results that take long to compute.
     pub(super) fn of(
-        host: &Host,
+        services: &Services,
         planned: &PlannedAccuracies,
         cache: Option<&std::path::Path>,
     ) -> Result<Self, SweepPairsError> {
         match (planned.networks, planned.accuracy) {
             (PlannedNetworks::Nasbench201(settings), AccuracySource::Nasbench201(dataset)) => {
                 let table = Nasbench201Table::embedded()?;
-                host.used(Source::Nasbench201);
+                services.used(Source::Nasbench201);
                 let cells: Vec<Cell201> = Cell201::all().collect();
                 let accuracies = cells.iter().map(|&cell| table.accuracy(cell, dataset)).collect();
                 let family = Nasbench201Family { cells, settings };
@@ -48,17 +48,17 @@ impl SweepNetworks {
             }
             (PlannedNetworks::Nasbench101(settings), source) => {
                 let table = match source {
-                    AccuracySource::Nasbench101(Missing::Predict) => host.imported101()?,
-                    AccuracySource::Nasbench101(Missing::Fail) => Some(host.nasbench101()?),
+                    AccuracySource::Nasbench101(Missing::Predict) => services.imported101()?,
+                    AccuracySource::Nasbench101(Missing::Fail) => Some(services.nasbench101()?),
                     _ => None,
                 };
                 let (cells, accuracies): (Vec<Cell101>, Vec<f64>) = if let Some(table) = table {
-                    host.used(Source::Nasbench101);
+                    services.used(Source::Nasbench101);
                     let known = |&cell: &Cell101| table.accuracy(&cell).map(|a| (cell, a));
                     table.cells().iter().filter_map(known).unzip()
                 } else {
                     let predictor = Predictor::embedded()?;
-                    host.used(Source::Predicted101);
+                    services.used(Source::Predicted101);
                     let cells: Vec<Cell101> =
                         Catalogue::load(cache).iter().map(|(_, cell)| cell).collect();
                     let accuracies = predictor.cached_accuracies(&cells, cache);

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use rhai::{Dynamic, Map};
 
 use crate::accel::chaidnn::{Chaidnn, Platform};
-use crate::accuracy::nasbench101::TableError;
+use crate::accuracy::nasbench101::Nasbench101TableError;
 use crate::network::{Nasbench101Settings, Nasbench201Settings};
 use crate::pareto::Weighted;
 use crate::run::Experiment;
 use crate::script::error::ScriptError;
 use crate::script::experiment::Script;
 use crate::script::modules::{AccuracySource, Missing, ScriptAccelerator, ScriptPart};
-use crate::script::services::Host;
+use crate::script::services::Services;
 use crate::script::settings::MAX_TOP;
 use crate::space::{Domain, nasbench101, nasbench201};
 use crate::sweep::{NamedObjective, SweepObjective};
@@ -31,7 +31,7 @@ const HELP: &str = "see experiments/cifar10/sweep.rhai: sweep() returns `#{ netw
 /// The sweep that `sweep()` describes.
 #[derive(Clone)]
 pub struct SweepPlan {
-    pub(super) planned: Planned,
+    pub(super) planned: PlannedPairs,
     /// The objectives whose best pairs are kept, by name.
     pub goals: Vec<NamedObjective>,
     /// The number of best pairs that are kept for each objective.
@@ -41,18 +41,18 @@ pub struct SweepPlan {
 impl SweepPlan {
     /// Returns true if every pair is evaluated.
     pub const fn is_one_by_one(&self) -> bool {
-        !matches!(self.planned, Planned::OnChaidnn { .. })
+        !matches!(self.planned, PlannedPairs::OnChaidnn { .. })
     }
 
     /// Returns true if every point of the space is evaluated by `evaluate(point)`.
     pub const fn is_of_points(&self) -> bool {
-        matches!(self.planned, Planned::Points)
+        matches!(self.planned, PlannedPairs::Points)
     }
 }
 
 /// The pairs of a sweep; `parts` are the indices of the parts that choose the network and the accelerator.
 #[derive(Clone)]
-pub(super) enum Planned {
+pub(super) enum PlannedPairs {
     /// Networks on CHaiDNN.
     OnChaidnn { networks: PlannedAccuracies, platform: Platform, parts: (usize, usize) },
     /// Networks on any other accelerator, whose space is `part`.
@@ -126,10 +126,10 @@ impl Script {
     }
 
     /// Plans a sweep of every point of the space.
-    fn points(&self) -> Result<Planned, ScriptError> {
+    fn points(&self) -> Result<PlannedPairs, ScriptError> {
         self.require("evaluate")?;
         self.require_objectives()?;
-        Ok(Planned::Points)
+        Ok(PlannedPairs::Points)
     }
 
     /// Plans a sweep of networks on an accelerator.
@@ -138,7 +138,7 @@ impl Script {
         networks: PlannedAccuracies,
         accelerator: ScriptAccelerator,
         goals: &[NamedObjective],
-    ) -> Result<Planned, ScriptError> {
+    ) -> Result<PlannedPairs, ScriptError> {
         let kind = networks.networks.kind();
         // Only this family can dismiss most pairs unseen.
         if let Some(&Chaidnn { platform }) = accelerator.family() {
@@ -149,7 +149,7 @@ impl Script {
             }
             self.check_frontier()?;
             let parts = self.product(kind, "chaidnn", |domain| domain.kind() == "chaidnn")?;
-            return Ok(Planned::OnChaidnn { networks, platform, parts });
+            return Ok(PlannedPairs::OnChaidnn { networks, platform, parts });
         }
         self.require_objectives()?;
         let part = accelerator.part(self.engine()).map_err(|error| {
@@ -164,7 +164,7 @@ impl Script {
             domain.choices() == part.domain.choices() && domain.count() == part.domain.count()
         };
         let parts = self.product(kind, accelerator.name(), same)?;
-        Ok(Planned::On { networks, accelerator, part, parts })
+        Ok(PlannedPairs::On { networks, accelerator, part, parts })
     }
 
     /// Refuses a sweep without objectives, which define its frontier.
@@ -288,11 +288,13 @@ impl PlannedAccuracies {
     }
 
     /// Returns a lower bound of the number of networks, before their accuracies are computed.
-    pub(super) fn at_least(&self, host: &Host) -> Result<u64, TableError> {
+    pub(super) fn at_least(&self, services: &Services) -> Result<u64, Nasbench101TableError> {
         let count = match (self.networks, self.accuracy) {
             (PlannedNetworks::Nasbench201(_), _) => nasbench201::CELL_COUNT,
             (_, AccuracySource::Nasbench101(Missing::Fail)) => 1,
-            (_, AccuracySource::Nasbench101(Missing::Predict)) if host.imported101()?.is_some() => {
+            (_, AccuracySource::Nasbench101(Missing::Predict))
+                if services.imported101()?.is_some() =>
+            {
                 1
             }
             _ => nasbench101::CELL_COUNT,

@@ -2,7 +2,7 @@
 
 use serde_yaml::Error;
 
-use super::span::{Part, place};
+use super::span::{PathTarget, place};
 use super::syntax::{Fault, fault};
 use crate::script::diagnostic::{Diagnostic, Place};
 use crate::script::truncate::brief;
@@ -32,7 +32,7 @@ impl Diagnostic {
         if let Some(name) = twice(what) {
             let mut keys = keys(path);
             keys.push(name);
-            let second = place(label, text, &keys, Part::Key { second: true });
+            let second = place(label, text, &keys, PathTarget::Key { second: true });
             return Self::new(format!("`{name}` is there twice")).in_place(second.or(Some(here)));
         }
         refusal(path, what).in_place(Some(here))
@@ -43,7 +43,7 @@ impl Diagnostic {
     /// If the file lacks them, the place is the start of the file.
     #[must_use]
     pub fn in_yaml<S: AsRef<str>>(self, label: &str, text: &str, path: &[S]) -> Self {
-        let key = place(label, text, path, Part::KEY);
+        let key = place(label, text, path, PathTarget::KEY);
         self.in_place(key.or_else(|| Some(Place::of_offset(label, text, 0))))
     }
 }

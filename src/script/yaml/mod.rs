@@ -5,4 +5,4 @@ mod span;
 mod syntax;
 
 pub(super) use explain::reason;
-pub(super) use span::{Part, place};
+pub(super) use span::{PathTarget, place};

@@ -11,7 +11,7 @@ use crate::script::diagnostic::Place;
 
 /// The target at the end of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::script) enum Part {
+pub(in crate::script) enum PathTarget {
     /// The key, or its second occurrence.
     Key {
         /// True for the second occurrence.
@@ -21,7 +21,7 @@ pub(in crate::script) enum Part {
     Value,
 }
 
-impl Part {
+impl PathTarget {
     /// The first occurrence of the key.
     pub(in crate::script) const KEY: Self = Self::Key { second: false };
 }
@@ -31,7 +31,7 @@ pub(in crate::script) fn place<S: AsRef<str>>(
     label: &str,
     text: &str,
     path: &[S],
-    part: Part,
+    part: PathTarget,
 ) -> Option<Place> {
     let path: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
     let found = Cell::new(Found::Nothing);
@@ -39,7 +39,7 @@ pub(in crate::script) fn place<S: AsRef<str>>(
     let error = search.deserialize(serde_yaml::Deserializer::from_str(text)).err()?;
     match found.get() {
         // What is not written has the place of its key, if it has one.
-        Found::Empty if part == Part::Value => place(label, text, &path, Part::KEY),
+        Found::Empty if part == PathTarget::Value => place(label, text, &path, PathTarget::KEY),
         Found::Nothing | Found::Empty => None,
         Found::Here => error.location().map(|at| Place {
             label: label.to_owned(),
@@ -61,7 +61,7 @@ enum Found {
 #[derive(Clone, Copy)]
 struct Search<'s> {
     path: &'s [&'s str],
-    part: Part,
+    part: PathTarget,
     found: &'s Cell<Found>,
 }
 
@@ -90,11 +90,11 @@ impl<'de> Visitor<'de> for Search<'_> {
         let [name, rest @ ..] = self.path else { return Ok(()) };
         let mut is_second = false;
         loop {
-            let is_wanted = rest.is_empty() && self.part == Part::Key { second: is_second };
+            let is_wanted = rest.is_empty() && self.part == PathTarget::Key { second: is_second };
             let stop = is_wanted.then_some(self.found);
             match map.next_key_seed(Key { name, stop })? {
                 None => return Ok(()),
-                Some(true) if !rest.is_empty() || self.part == Part::Value => {
+                Some(true) if !rest.is_empty() || self.part == PathTarget::Value => {
                     map.next_value_seed(Self { path: rest, ..self })?;
                 }
                 Some(is_named) => {
@@ -174,23 +174,23 @@ mod tests {
     fn keys_and_values_are_found_where_they_are() {
         let text = "script: a\nargs:\n  \"x\": 1\n  ä: 2\n  e:\nthresholds: [\"a\", b]\n\
                     limits: { a: 1, a: 2, é: { z: } }\n";
-        let second = Part::Key { second: true };
+        let second = PathTarget::Key { second: true };
         for (keys, part, at) in [
-            (&["script"][..], Part::Value, Some((1, 9))),
-            (&["args", "x"], Part::KEY, Some((3, 3))),
-            (&["args", "x"], Part::Value, Some((3, 8))),
-            (&["args", "ä"], Part::Value, Some((4, 6))),
+            (&["script"][..], PathTarget::Value, Some((1, 9))),
+            (&["args", "x"], PathTarget::KEY, Some((3, 3))),
+            (&["args", "x"], PathTarget::Value, Some((3, 8))),
+            (&["args", "ä"], PathTarget::Value, Some((4, 6))),
             // Nothing is written: its key.
-            (&["args", "e"], Part::Value, Some((5, 3))),
-            (&["limits", "é", "z"], Part::Value, Some((7, 28))),
-            (&["args"], Part::Value, Some((3, 3))),
-            (&["thresholds", "1"], Part::Value, Some((6, 19))),
-            (&["thresholds", "2"], Part::Value, None),
-            (&["limits", "a"], Part::KEY, Some((7, 11))),
+            (&["args", "e"], PathTarget::Value, Some((5, 3))),
+            (&["limits", "é", "z"], PathTarget::Value, Some((7, 28))),
+            (&["args"], PathTarget::Value, Some((3, 3))),
+            (&["thresholds", "1"], PathTarget::Value, Some((6, 19))),
+            (&["thresholds", "2"], PathTarget::Value, None),
+            (&["limits", "a"], PathTarget::KEY, Some((7, 11))),
             (&["limits", "a"], second, Some((7, 17))),
             (&["script"], second, None),
-            (&["none"], Part::KEY, None),
-            (&["script", "x"], Part::KEY, None),
+            (&["none"], PathTarget::KEY, None),
+            (&["script", "x"], PathTarget::KEY, None),
         ] {
             let found = place("x.yaml", text, keys, part).map(|at| (at.line, at.column));
             assert_eq!(found, at, "{keys:?} {part:?}");

@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::features::Features;
 use super::scores::ranked;
-use super::surrogate::{Rows, Surrogate, mask};
+use super::surrogate::{SparseRows, Surrogate, mask};
 use crate::search::about::About;
-use crate::search::batched::{Judged, Proposer, Strategy};
+use crate::search::batched::{EvaluatedPoint, Proposer, Strategy};
 use crate::search::controller::SearchError;
 use crate::search::dominance::{costs_dominate, ranks};
 use crate::search::neighbours::{cross, mutate, mutate_each, neighbours};
 use crate::search::random::draw_legal;
 use crate::search::settings::settings;
-use crate::search::state::Format;
+use crate::search::state::StateFormat;
 
 settings! {
     /// Search guided by a surrogate model, for budgets of hundreds to thousands of evaluations.
@@ -38,8 +38,8 @@ settings! {
 
 /// The trials that are kept, the oldest first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Known {
-    trials: Vec<Judged>,
+pub struct KeptTrials {
+    trials: Vec<EvaluatedPoint>,
     drawn: usize,
 }
 
@@ -63,7 +63,7 @@ const PARENTS: usize = 20;
 const DRAWS: usize = 64;
 
 impl Strategy for Guided {
-    type State = Known;
+    type State = KeptTrials;
 
     const ABOUT: About = About {
         name: "guided",
@@ -74,7 +74,7 @@ impl Strategy for Guided {
         settings_example: "let controller = guided(#{ initial: 40, batch: 4 });",
     };
 
-    const FORMAT: Format = Format { name: Self::ABOUT.name, kind: 6, version: 2 };
+    const FORMAT: StateFormat = StateFormat { name: Self::ABOUT.name, kind: 6, version: 2 };
 
     fn batch(&self) -> usize {
         self.batch
@@ -82,7 +82,7 @@ impl Strategy for Guided {
 
     fn propose(
         &self,
-        state: &mut Known,
+        state: &mut KeptTrials,
         proposer: &mut Proposer<'_>,
     ) -> Result<Vec<Vec<u16>>, SearchError> {
         let valid = state.trials.iter().filter(|trial| trial.told.valid).count();
@@ -101,7 +101,7 @@ impl Strategy for Guided {
         Ok(points)
     }
 
-    fn update(&self, state: &mut Known, results: Vec<Judged>) {
+    fn update(&self, state: &mut KeptTrials, results: Vec<EvaluatedPoint>) {
         state.drawn += results.len();
         state.trials.extend(results);
         if state.trials.len() > self.memory {
@@ -128,7 +128,7 @@ impl Guided {
     /// The candidates most likely to be on the frontier, filled up with uniform draws to `count` points.
     fn likeliest(
         &self,
-        state: &Known,
+        state: &KeptTrials,
         front: &[usize],
         ranks: &[u32],
         count: usize,
@@ -157,7 +157,7 @@ impl Guided {
     /// uniform draws.
     fn candidates(
         &self,
-        state: &Known,
+        state: &KeptTrials,
         front: &[usize],
         ranks: &[u32],
         proposer: &mut Proposer<'_>,
@@ -213,20 +213,20 @@ impl Guided {
 
 /// Children of the trials at the ends of the frontier.
 fn breed(
-    state: &Known,
+    state: &KeptTrials,
     count: usize,
     proposer: &mut Proposer<'_>,
 ) -> Result<Vec<Vec<u16>>, SearchError> {
-    let valid: Vec<(Vec<f64>, &Judged)> = state
+    let valid: Vec<(Vec<f64>, &EvaluatedPoint)> = state
         .trials
         .iter()
         .filter(|trial| trial.told.valid)
         .map(|trial| (costs_of(trial), trial))
         .collect();
     let many = valid.first().map_or(0, |(costs, _)| costs.len());
-    let parents: Vec<Vec<&Judged>> = (0..many)
+    let parents: Vec<Vec<&EvaluatedPoint>> = (0..many)
         .map(|cost| {
-            let mut least: Vec<(f64, &Judged)> =
+            let mut least: Vec<(f64, &EvaluatedPoint)> =
                 valid.iter().map(|(costs, trial)| (costs[cost], *trial)).collect();
             least.sort_by(|a, b| a.0.total_cmp(&b.0));
             least.dedup_by_key(|(value, _)| *value);
@@ -248,17 +248,18 @@ fn breed(
 
 /// The probability of each candidate to be on the frontier.
 fn chances(
-    state: &Known,
+    state: &KeptTrials,
     ranks: &[u32],
     front: &[usize],
     candidates: &[Vec<u16>],
     proposer: &mut Proposer<'_>,
 ) -> Vec<f64> {
     let features = Features::new(proposer.space);
-    let trials: Vec<&Judged> = state.trials.iter().filter(|trial| trial.told.valid).collect();
+    let trials: Vec<&EvaluatedPoint> =
+        state.trials.iter().filter(|trial| trial.told.valid).collect();
     let of: Vec<Vec<u32>> = trials.iter().map(|trial| features.of(&trial.point)).collect();
     let masks: Vec<Vec<bool>> = of.iter().map(|of| mask(of, features.count())).collect();
-    let rows = Rows { of: &of, masks: &masks, features: features.count() };
+    let rows = SparseRows { of: &of, masks: &masks, features: features.count() };
     let costs: Vec<Vec<f64>> = trials.iter().map(|trial| costs_of(trial)).collect();
     // What matters is what lies near the frontier.
     let weights: Vec<f64> = (0..state.trials.len())
@@ -313,7 +314,7 @@ fn chances(
 }
 
 /// The costs of a trial, or its negated reward if it has none.
-fn costs_of(trial: &Judged) -> Vec<f64> {
+fn costs_of(trial: &EvaluatedPoint) -> Vec<f64> {
     if trial.told.costs.is_empty() {
         return vec![-trial.told.reward.unwrap_or(0.0)];
     }

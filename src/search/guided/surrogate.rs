@@ -32,7 +32,7 @@ pub struct Surrogate {
 }
 
 /// Points as lists of their present features, with the number of all features.
-pub struct Rows<'a> {
+pub struct SparseRows<'a> {
     /// The present features of each point.
     pub of: &'a [Vec<u32>],
     /// For each point and feature, true if the point has the feature.
@@ -58,7 +58,12 @@ const NONE: u32 = u32::MAX;
 
 impl Surrogate {
     /// Fits the values of points, each with its weight.
-    pub fn fit(rows: &Rows<'_>, values: &[f64], weights: &[f64], rng: &mut ChaCha12Rng) -> Self {
+    pub fn fit(
+        rows: &SparseRows<'_>,
+        values: &[f64],
+        weights: &[f64],
+        rng: &mut ChaCha12Rng,
+    ) -> Self {
         let count = values.len();
         let ends: Vec<f64> = weights
             .iter()
@@ -119,7 +124,7 @@ pub fn mask(of: &[u32], features: usize) -> Vec<bool> {
 }
 
 impl Member {
-    fn fit(rows: &Rows<'_>, values: &[f64], times: &[f64], rng: &mut ChaCha12Rng) -> Self {
+    fn fit(rows: &SparseRows<'_>, values: &[f64], times: &[f64], rng: &mut ChaCha12Rng) -> Self {
         let total: f64 = times.iter().sum();
         let base =
             values.iter().zip(times).map(|(value, times)| value * times).sum::<f64>() / total;
@@ -137,7 +142,7 @@ impl Member {
 }
 
 /// Fits a ridge regression by coordinate descent; leaves the residuals in `left`.
-fn linear(rows: &Rows<'_>, left: &mut [f64], times: &[f64]) -> Vec<f64> {
+fn linear(rows: &SparseRows<'_>, left: &mut [f64], times: &[f64]) -> Vec<f64> {
     let mut having: Vec<Vec<u32>> = vec![Vec::new(); rows.features];
     for (row, of) in rows.of.iter().enumerate() {
         for &feature in of {
@@ -164,7 +169,7 @@ fn linear(rows: &Rows<'_>, left: &mut [f64], times: &[f64]) -> Vec<f64> {
 
 impl Tree {
     /// Fits a tree to the residuals in `left`, and subtracts its values from them.
-    fn fit(rows: &Rows<'_>, left: &mut [f64], times: &[f64], rng: &mut ChaCha12Rng) -> Self {
+    fn fit(rows: &SparseRows<'_>, left: &mut [f64], times: &[f64], rng: &mut ChaCha12Rng) -> Self {
         let count = rows.features;
         let asked: Vec<bool> = (0..count).map(|_| rng.random_bool(0.5)).collect();
         let mut features = vec![NONE; (1 << DEPTH) - 1];

@@ -22,7 +22,7 @@ pub struct CellWeights<'a> {
 }
 
 /// The state of a cell between two steps, for several rows at once.
-pub struct Cell {
+pub struct LstmCell {
     last: Step,
     started: bool,
 }
@@ -39,7 +39,7 @@ struct Step {
     output: Vec<f32>,
 }
 
-impl Cell {
+impl LstmCell {
     /// Creates the state before the first step: zeros.
     pub fn new(rows: usize, hidden: usize) -> Self {
         let zeros = || vec![0.0; rows * hidden];
@@ -146,7 +146,7 @@ pub struct Sequence<'a> {
 impl<'a> Sequence<'a> {
     /// Runs the cell over the table rows in `inputs`, which has `rows` of them for each step.
     pub fn run(weights: CellWeights<'a>, inputs: Vec<usize>, rows: usize) -> Self {
-        let mut cell = Cell::new(rows, weights.hidden);
+        let mut cell = LstmCell::new(rows, weights.hidden);
         let steps = inputs
             .chunks_exact(rows)
             .map(|inputs| {

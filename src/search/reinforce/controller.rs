@@ -13,7 +13,7 @@ use crate::search::about::{About, ControllerSettings};
 use crate::search::controller::{NOTHING_ASKED, check_feedback};
 use crate::search::random::{check_sizes, draw_legal};
 use crate::search::settings::Declared as _;
-use crate::search::state::Format;
+use crate::search::state::StateFormat;
 use crate::search::{Controller, Feedback, SearchError, SearchSpace};
 use crate::util::rng;
 
@@ -32,7 +32,7 @@ const ABOUT: About = About {
     settings_example: "let controller = reinforce(#{ learning_rate: 0.005, entropy: 0.02 });",
 };
 
-const FORMAT: Format = Format { name: ABOUT.name, kind: 2, version: 1 };
+const FORMAT: StateFormat = StateFormat { name: ABOUT.name, kind: 2, version: 1 };
 
 impl ControllerSettings for ReinforceSettings {
     fn about(&self) -> &'static About {

@@ -3,7 +3,7 @@
 use rand::Rng;
 use rand_chacha::ChaCha12Rng;
 
-use super::cell::{Cell, CellWeights, GATES, Sequence};
+use super::cell::{CellWeights, GATES, LstmCell, Sequence};
 use super::settings::ReinforceSettings;
 use tandem_kernels::deterministic_math::{add_multiple, dot};
 
@@ -107,7 +107,7 @@ impl Policy {
     /// choice. It selects the option at which the cumulative probability passes it.
     pub fn sample(&self, rows: usize, rng: &mut ChaCha12Rng) -> Vec<Vec<u16>> {
         let mut points = vec![Vec::with_capacity(self.sizes.len()); rows];
-        let mut cell = Cell::new(rows, self.hidden);
+        let mut cell = LstmCell::new(rows, self.hidden);
         let mut options = Options::default();
         for step in 0..self.sizes.len() {
             cell.step(self.cell(), points.iter().map(|point| self.input_row(step, point)));
@@ -465,7 +465,7 @@ mod tests {
                 assert!(off < 1e-5 * expected.abs().max(1.0), "{ours}, expected {expected}");
             };
 
-            let mut cell = Cell::new(samples.len(), settings.hidden);
+            let mut cell = LstmCell::new(samples.len(), settings.hidden);
             let mut options = Options::default();
             for (step, expected) in logits.iter().enumerate() {
                 let inputs = points.iter().map(|point| policy.input_row(step, point));

@@ -9,14 +9,14 @@ use rand::{Rng, RngCore};
 
 use super::cell::CellError;
 use super::labellings::nth_labeling;
-use crate::space::dag::{Graph, Order, edge_bit};
+use crate::space::dag::{Graph, VertexOrder, edge_bit};
 
 /// The maximum number of graphs to enumerate, which takes about a second.
 const MAX_GRAPHS: u128 = 1 << 21;
 
 /// Every graph of a cell up to isomorphism.
 #[derive(Clone, Debug)]
-pub(super) struct Catalogue {
+pub(super) struct GraphCatalogue {
     operations: u16,
     graphs: Vec<Known>,
 }
@@ -30,7 +30,7 @@ struct Known {
     cells: u128,
 }
 
-impl Catalogue {
+impl GraphCatalogue {
     /// Enumerates the graphs with at most the given numbers of vertices and edges.
     ///
     /// # Errors
@@ -78,7 +78,7 @@ impl Catalogue {
     }
 
     /// The number of labelings that a symmetry leaves unchanged.
-    fn fixed(&self, order: &Order, vertices: usize) -> u128 {
+    fn fixed(&self, order: &VertexOrder, vertices: usize) -> u128 {
         let cycles = cycles(order, vertices).into_iter().max().map_or(0, |last| last + 1);
         u128::from(self.operations).pow(cycles as u32)
     }
@@ -123,7 +123,7 @@ impl Catalogue {
 }
 
 /// For each inner vertex, the number of the cycle to which it belongs.
-fn cycles(order: &Order, vertices: usize) -> Vec<usize> {
+fn cycles(order: &VertexOrder, vertices: usize) -> Vec<usize> {
     let mut cycle_of = vec![usize::MAX; vertices];
     let mut count = 0;
     for start in 1..vertices - 1 {
@@ -177,17 +177,17 @@ mod tests {
     #[test]
     fn counts_are_those_of_nasbench101() {
         for (vertices, count) in [(3, 7), (4, 91), (5, 2_532), (6, 64_542), (7, 423_624)] {
-            assert_eq!(Catalogue::new(vertices, 9, 3).map(|all| all.count()), Ok(count));
+            assert_eq!(GraphCatalogue::new(vertices, 9, 3).map(|all| all.count()), Ok(count));
         }
     }
 
     #[test]
     fn what_takes_too_long_is_refused() {
-        assert!(Catalogue::new(7, 21, 5).is_ok());
+        assert!(GraphCatalogue::new(7, 21, 5).is_ok());
         assert!(matches!(
-            Catalogue::new(8, 28, 1),
+            GraphCatalogue::new(8, 28, 1),
             Err(CellError::TooMany { graphs: 78_755_065, .. })
         ));
-        assert!(Catalogue::new(8, 10, 5).is_ok());
+        assert!(GraphCatalogue::new(8, 10, 5).is_ok());
     }
 }

@@ -51,7 +51,7 @@ pub(in crate::space) struct Graph {
 }
 
 /// A permutation of vertices: the old number at each new place.
-pub(in crate::space) type Order = [usize; MAX_VERTICES];
+pub(in crate::space) type VertexOrder = [usize; MAX_VERTICES];
 
 impl Graph {
     /// Creates a graph from its adjacency bits.
@@ -78,18 +78,18 @@ impl Graph {
 
     /// Calls `visit` with every topological order that starts with the input and ends with the output, and
     /// the adjacency bits in that order, until it returns false.
-    pub(in crate::space) fn orders(&self, visit: &mut impl FnMut(&Order, u32) -> bool) {
+    pub(in crate::space) fn orders(&self, visit: &mut impl FnMut(&VertexOrder, u32) -> bool) {
         let mut order = [0; MAX_VERTICES];
         self.extend(&mut order, 1, 1, 0, visit);
     }
 
     fn extend(
         &self,
-        order: &mut Order,
+        order: &mut VertexOrder,
         placed: usize,
         placed_set: u8,
         adjacency: u32,
-        visit: &mut impl FnMut(&Order, u32) -> bool,
+        visit: &mut impl FnMut(&VertexOrder, u32) -> bool,
     ) -> bool {
         if placed == self.vertices {
             return visit(order, adjacency);
@@ -115,7 +115,7 @@ impl Graph {
 
     /// The orders that map a graph to itself; empty if an order gives smaller adjacency bits. Every vertex
     /// must be on a path from input to output.
-    pub(in crate::space) fn symmetries(adjacency: u32, vertices: usize) -> Vec<Order> {
+    pub(in crate::space) fn symmetries(adjacency: u32, vertices: usize) -> Vec<VertexOrder> {
         let mut symmetries = Vec::new();
         Self::new(adjacency, vertices).orders(&mut |order, bits| {
             if bits < adjacency {

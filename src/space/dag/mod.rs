@@ -9,5 +9,5 @@ mod graph;
 mod text;
 
 pub(super) use choices::{graph_choices, graph_of, graph_options};
-pub(super) use graph::{Graph, MAX_VERTICES, Order, edge_bit, has_edge, pruned};
+pub(super) use graph::{Graph, MAX_VERTICES, VertexOrder, edge_bit, has_edge, pruned};
 pub(super) use text::{TextError, read, write};

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use super::cell::{Cell101, MAX_EDGES, MAX_VERTICES};
 use super::hash::CellHash;
 use super::order::{label_rank, labels_in};
-use crate::space::dag::{Graph, Order};
+use crate::space::dag::{Graph, VertexOrder};
 use crate::util::atomic_file::write_whole;
 use crate::util::checksum::{body, hashed};
 
@@ -148,7 +148,7 @@ fn labelled(adjacency: u32, vertices: usize) -> impl Iterator<Item = Cell101> {
 
 /// The orders that map a graph to itself; empty if the graph is not a cell's, or if an order gives smaller
 /// bits.
-fn symmetries(adjacency: u32, vertices: usize) -> Vec<Order> {
+fn symmetries(adjacency: u32, vertices: usize) -> Vec<VertexOrder> {
     if adjacency.count_ones() > MAX_EDGES || !Graph::new(adjacency, vertices).is_full() {
         return Vec::new();
     }

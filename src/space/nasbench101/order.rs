@@ -6,10 +6,14 @@
 //! numbers.
 
 use super::cell::Cell101;
-use crate::space::dag::{Graph, Order};
+use crate::space::dag::{Graph, VertexOrder};
 
 /// Labels of vertices in a new order, packed as in a cell.
-pub(super) fn labels_in(order: &Order, vertices: usize, label: impl Fn(usize) -> usize) -> u32 {
+pub(super) fn labels_in(
+    order: &VertexOrder,
+    vertices: usize,
+    label: impl Fn(usize) -> usize,
+) -> u32 {
     (1..vertices - 1)
         .fold(0, |bits, place| bits | (label(order[place]) as u32) << (2 * (place - 1)))
 }

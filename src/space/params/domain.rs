@@ -5,7 +5,7 @@ use rand::{Rng, RngCore};
 use super::builder::Draft;
 use super::condition::{Decided, Gates};
 use super::error::MixedError;
-use super::model::Model;
+use super::model::PartModel;
 use super::param::{self, Below, Field, Leaf, Name};
 use super::text;
 use crate::space::domain::{combination, fits};
@@ -19,7 +19,7 @@ use crate::space::{Choice, Domain, Illegal, Value};
 #[derive(Clone, Debug)]
 pub struct Mixed {
     draft: Draft,
-    model: Model,
+    model: PartModel,
     /// True if all combinations are legal and distinct.
     is_free: bool,
 }
@@ -56,7 +56,7 @@ impl Draft {
 
 impl Mixed {
     fn new(draft: Draft) -> Result<Self, MixedError> {
-        let model = Model::new(&draft)?;
+        let model = PartModel::new(&draft)?;
         if model.total() == 0 {
             return Err(MixedError::Infeasible { rules: culprits(draft) });
         }
@@ -292,7 +292,7 @@ fn culprits(draft: Draft) -> Vec<String> {
     while index < draft.forbidden.len() {
         let mut without = draft.clone();
         without.forbidden.remove(index);
-        match Model::new(&without) {
+        match PartModel::new(&without) {
             Ok(model) if model.total() == 0 => draft = without,
             _ => index += 1,
         }

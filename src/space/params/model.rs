@@ -18,14 +18,14 @@ use super::rule::Rule;
 
 /// The legal combinations of a part, counted.
 #[derive(Clone, Debug)]
-pub(super) struct Model {
+pub(super) struct PartModel {
     classes: Vec<Vec<Vec<u16>>>,
     counts: Elimination,
 }
 
 /// A drawn assignment.
 pub(super) struct Drawn<'a> {
-    model: &'a Model,
+    model: &'a PartModel,
     values: Vec<usize>,
 }
 
@@ -41,7 +41,7 @@ impl Drawn<'_> {
     }
 }
 
-impl Model {
+impl PartModel {
     pub(super) fn new(draft: &Draft) -> Result<Self, MixedError> {
         let classes = classes(draft);
         let counts = count(draft, &classes, None)?;

@@ -10,7 +10,7 @@ use rand_chacha::ChaCha12Rng;
 
 use super::*;
 use crate::space::domain::tests::numbered;
-use crate::space::{Domain, Options, Part, Space, Value};
+use crate::space::{Domain, Part, SingleChoice, Space, Value};
 
 fn rule(draft: &Draft, mut holds: impl FnMut(&mut Trail) -> bool) -> Rule {
     Rule::of(&draft.sizes(), |trail| Ok::<_, Infallible>(holds(trail))).unwrap()
@@ -213,7 +213,7 @@ fn nested() -> Draft {
     draft.add("array", Content::Part(array)).unwrap();
     // With a convolution.
     draft.when(rule(&draft, |c| c.option(0) == 1)).unwrap();
-    let cells = Arc::new(Options::new(texts(&["one", "the other"])));
+    let cells = Arc::new(SingleChoice::new(texts(&["one", "the other"])));
     draft.add("cell", Content::Native(cells)).unwrap();
     draft
 }
@@ -415,7 +415,7 @@ impl Kind {
                 Content::Subset { items: values(*items), least: *least, most: *most }
             }
             Self::Permutation(items) => Content::Permutation(values(*items)),
-            Self::Native(options) => Content::Native(Arc::new(Options::new(values(*options)))),
+            Self::Native(options) => Content::Native(Arc::new(SingleChoice::new(values(*options)))),
             Self::Part(sketch) => Content::Part(sketch.draft()),
         }
     }
@@ -634,8 +634,8 @@ fn views_settle_and_draw_what_they_search() {
     let part = |name: &str, domain: Arc<dyn Domain>| Part { name: name.to_owned(), domain };
     let space = Space::new(vec![
         part("hw", Arc::new(accelerator().finish().unwrap())),
-        part("a", Arc::new(Options::new(texts(&["x", "y"])))),
-        part("z", Arc::new(Options::new(vec![Value::Int(1), Value::Int(2)]))),
+        part("a", Arc::new(SingleChoice::new(texts(&["x", "y"])))),
+        part("z", Arc::new(SingleChoice::new(vec![Value::Int(1), Value::Int(2)]))),
     ])
     .unwrap();
     assert_eq!(space.count(), Some(2 * 840 * 2));

@@ -11,7 +11,7 @@ use zstd::Encoder;
 use super::super::disk::trees::is_local;
 use super::super::error::StoreError;
 use super::super::store::Store;
-use super::format::{self, End, Manifest, Totals, TreeTotals};
+use super::format::{self, ArchiveEnd, Manifest, Totals, TreeTotals};
 use crate::store::layout::FORMAT;
 use crate::util::atomic_file::Replacement;
 use crate::util::checksum;
@@ -159,7 +159,7 @@ impl<W: Write> Archive<W> {
         let checksums = std::mem::take(&mut self.checksums);
         self.entry(format::CHECKSUMS, checksums.as_bytes())?;
         let blake3 = blake3::hash(checksums.as_bytes()).to_hex().to_string();
-        self.json(format::END, &End { totals, blake3 })?;
+        self.json(format::END, &ArchiveEnd { totals, blake3 })?;
         self.tar.into_inner()?.finish()?.flush()
     }
 }

@@ -65,7 +65,7 @@ impl Totals {
 
 /// The last entry: the expected contents of the archive.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct End {
+pub(super) struct ArchiveEnd {
     /// The size of the contents.
     pub totals: Totals,
     /// The BLAKE3 hash of the entry with the hashes, and so of the whole archive.

@@ -15,9 +15,9 @@ use super::super::disk::replace;
 use super::super::disk::trees::{Filling, is_local};
 use super::super::error::StoreError;
 use super::super::format::keys;
-use super::super::place::{Place, look};
+use super::super::place::{PathKind, look};
 use super::super::store::Store;
-use super::format::{self, End, Manifest, Totals, TreeTotals};
+use super::format::{self, ArchiveEnd, Manifest, Totals, TreeTotals};
 use crate::store::layout::{FORMAT, FORMAT_KEY, FREE_BYTES, META, TRAININGS};
 use crate::store::marker;
 use crate::util::atomic_file::create_like_folder;
@@ -66,15 +66,15 @@ impl Store {
 }
 
 /// A locked folder, reserved for an import or a salvage.
-pub(in crate::store) struct Claim {
+pub(in crate::store) struct ReservedFolder {
     lock: Lock,
     /// The number of the last sync of the empty store in the folder, if there is one.
     synced: Option<u64>,
     /// The previous contents of the path.
-    found: Place,
+    found: PathKind,
 }
 
-impl Claim {
+impl ReservedFolder {
     /// Calls `stage` to write a database, and moves it into its place.
     ///
     /// `stage` receives the number of the last sync of the empty store. If anything fails, the staged
@@ -98,16 +98,16 @@ impl Claim {
 }
 
 /// Locks a folder that contains no store or an empty one; creates a missing folder.
-pub(in crate::store) fn claim(path: &Path) -> Result<Claim, StoreError> {
+pub(in crate::store) fn claim(path: &Path) -> Result<ReservedFolder, StoreError> {
     let failed = |source| StoreError::Io { path: path.to_owned(), source };
     let found = look(path)?;
-    if matches!(found, Place::Missing | Place::Empty) {
+    if matches!(found, PathKind::Missing | PathKind::Empty) {
         make_folder(path).map_err(failed)?;
         marker::mark(path).map_err(failed)?;
     }
     let mut lock = lock(path)?;
     let claimed = |lock: &Lock| match look(path)? {
-        Place::Store(layout) => {
+        PathKind::Store(layout) => {
             if let Some(store) = Store::read_locked(path, &layout, lock.clone())?
                 && let Some(what) = store.content()?
             {
@@ -115,10 +115,10 @@ pub(in crate::store) fn claim(path: &Path) -> Result<Claim, StoreError> {
             }
             Ok(layout.synced)
         }
-        Place::Missing | Place::Empty | Place::Unmade | Place::Unfinished => Ok(None),
+        PathKind::Missing | PathKind::Empty | PathKind::Unmade | PathKind::Unfinished => Ok(None),
     };
     match claimed(&lock) {
-        Ok(synced) => Ok(Claim { lock, synced, found }),
+        Ok(synced) => Ok(ReservedFolder { lock, synced, found }),
         Err(error) => {
             lock.remove_if_new();
             Err(error)
@@ -212,8 +212,8 @@ impl<'a> Import<'a> {
         if name == format::END {
             let blake3 = blake3::hash(self.checksums.as_bytes()).to_hex().to_string();
             let bytes = self.bytes(&name, entry)?;
-            let end: End = self.json(&name, &bytes)?;
-            if (end != End { totals: self.totals.clone(), blake3 }) {
+            let end: ArchiveEnd = self.json(&name, &bytes)?;
+            if (end != ArchiveEnd { totals: self.totals.clone(), blake3 }) {
                 return Err(self.wrong("it has not what its end says"));
             }
             return Ok(true);

@@ -153,7 +153,7 @@ fn changed(bytes: &[u8], change: impl Fn(&str, &mut Vec<u8>) -> bool) -> Vec<u8>
         match name.as_str() {
             format::CHECKSUMS => {}
             format::END => {
-                let end: format::End = serde_json::from_slice(&content).unwrap();
+                let end: format::ArchiveEnd = serde_json::from_slice(&content).unwrap();
                 totals = end.totals;
             }
             _ if change(&name, &mut content) => archive.entry(&name, &content).unwrap(),

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::lock::Lock;
-use super::lock_owner::Holder;
+use super::lock_owner::LockOwner;
 use crate::store::error::StoreError;
 use crate::store::layout::DATABASE;
 
@@ -49,7 +49,7 @@ fn wait_for_lock(
         {
             return Ok(lock);
         }
-        let answers = Holder::of(path).is_some_and(|holder| holder.socket.is_some());
+        let answers = LockOwner::of(path).is_some_and(|holder| holder.socket.is_some());
         if started.elapsed() > if answers { LOCK_PATIENCE } else { READER_PATIENCE } {
             return Err(held(path));
         }
@@ -59,7 +59,7 @@ fn wait_for_lock(
 
 /// Returns the error that names the process which has a store open.
 pub(super) fn held(path: &Path) -> StoreError {
-    let holder = Holder::of(path).map_or_else(
+    let holder = LockOwner::of(path).map_or_else(
         || "another process".to_owned(),
         |holder| format!("{}, last heard of {} s ago", holder.describe(), holder.silent_s()),
     );

@@ -1,11 +1,10 @@
 //! Compaction: giving disk space back.
 
-use super::database::Database;
-use super::open_database::open_database;
 use super::replace;
 use super::trees::{copy_trees, is_local};
+use crate::store::bytes::Bytes;
 use crate::store::disk_usage::database_bytes;
-use crate::store::engine::{Engine, Tree};
+use crate::store::engine::{StoreEngine, Tree};
 use crate::store::error::StoreError;
 use crate::store::store::Store;
 
@@ -37,7 +36,7 @@ impl Store {
         let write = || {
             copy_trees(&self.db, &path, &staged, self.last_sync() + 1)?;
             // Read from the disk, not from what was just in memory.
-            compare(&self, &Engine::Database(Database::new(open_database(&staged)?)))
+            compare(&self, &StoreEngine::open(&staged)?)
         };
         if let Err(error) = write() {
             let _ = replace::discard(&path);
@@ -60,10 +59,10 @@ impl Store {
 }
 
 /// Returns an error if a copy differs from the store's database in any tree or record.
-fn compare(store: &Store, copy: &Engine) -> Result<(), StoreError> {
+fn compare(store: &Store, copy: &StoreEngine) -> Result<(), StoreError> {
     let failed = |error| store.failed(error);
     let (ours, theirs) = (store.db.trees().map_err(failed)?, copy.trees().map_err(failed)?);
-    let names = |trees: &[(sled::IVec, Tree)]| -> Vec<sled::IVec> {
+    let names = |trees: &[(Bytes, Tree)]| -> Vec<Bytes> {
         trees.iter().map(|(name, _)| name.clone()).collect()
     };
     let mut same = names(&ours) == names(&theirs);
@@ -159,7 +158,7 @@ mod tests {
         store.create_run(record("r")).unwrap();
         let staged = replace::stage(&path).unwrap();
         copy_trees(&store.db, &path, &staged, 2).unwrap();
-        let other = Engine::Database(Database::new(open_database(&staged).unwrap()));
+        let other = StoreEngine::open(&staged).unwrap();
         compare(&store, &other).unwrap();
         let runs = other.tree(b"runs").unwrap();
         let (key, value) = runs.iter().next().unwrap().unwrap();

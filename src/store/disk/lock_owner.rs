@@ -30,7 +30,7 @@ const MAX_COMMAND: usize = 200;
 
 /// The process that has a store open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
+pub struct LockOwner {
     /// The version of this record's layout.
     pub format: u32,
     /// The process ID.
@@ -52,7 +52,7 @@ pub struct Holder {
     pub socket: Option<PathBuf>,
 }
 
-impl Holder {
+impl LockOwner {
     pub(in crate::store) fn this_process() -> Self {
         let process = std::process::id();
         let words: Vec<String> =
@@ -126,25 +126,26 @@ fn span(seconds: u64) -> String {
 
 /// The file that names this process as the holder of a store; removed when this is dropped.
 #[derive(Debug)]
-pub(in crate::store) struct Holding {
+pub(in crate::store) struct HeldLock {
     store: PathBuf,
-    holder: Mutex<Holder>,
+    holder: Mutex<LockOwner>,
 }
 
-impl Holding {
+impl HeldLock {
     /// Writes the file. The caller has to hold the store's lock.
     pub(in crate::store) fn new(store: &Path) -> Self {
-        let holding = Self { store: store.to_owned(), holder: Mutex::new(Holder::this_process()) };
+        let holding =
+            Self { store: store.to_owned(), holder: Mutex::new(LockOwner::this_process()) };
         holding.write(&holding.holder());
         holding
     }
 
-    pub(in crate::store) fn holder(&self) -> MutexGuard<'_, Holder> {
+    pub(in crate::store) fn holder(&self) -> MutexGuard<'_, LockOwner> {
         self.holder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Replaces the file. A failure is only logged: the file is not needed for the work on the store.
-    pub(in crate::store) fn write(&self, holder: &Holder) {
+    pub(in crate::store) fn write(&self, holder: &LockOwner) {
         let write = || {
             let text = serde_json::to_string(holder).map_err(io::Error::other)?;
             // Whoever reads it finds the one before or this one, whole.
@@ -159,7 +160,7 @@ impl Holding {
     }
 }
 
-impl Drop for Holding {
+impl Drop for HeldLock {
     fn drop(&mut self) {
         let _ = fs::remove_file(self.store.join(FILE));
     }
@@ -228,43 +229,43 @@ mod tests {
     fn a_store_says_who_holds_it_while_it_is_held() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), OpenMode::ReadWrite).unwrap();
-        let holder = Holder::of(dir.path()).unwrap();
+        let holder = LockOwner::of(dir.path()).unwrap();
         assert_eq!(holder.process, std::process::id());
         assert!(holder.is_same(&store.holder()) && holder.socket.is_none());
         assert!(holder.silent_s() < 60 && holder.describe().contains("`) for "));
         store.answer_at(Some("there".into()));
-        assert_eq!(Holder::of(dir.path()).unwrap().socket, Some("there".into()));
+        assert_eq!(LockOwner::of(dir.path()).unwrap().socket, Some("there".into()));
         sleep(Duration::from_millis(1100));
         store.beat();
-        assert!(Holder::of(dir.path()).unwrap().heartbeat_s > holder.heartbeat_s);
+        assert!(LockOwner::of(dir.path()).unwrap().heartbeat_s > holder.heartbeat_s);
         drop(store);
-        assert_eq!(Holder::noted(dir.path()), None);
+        assert_eq!(LockOwner::noted(dir.path()), None);
     }
 
     #[test]
     fn the_dead_hold_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let write = |holder: &Holder| {
+        let write = |holder: &LockOwner| {
             fs::write(dir.path().join(FILE), serde_json::to_string(holder).unwrap()).unwrap();
         };
-        let alive = Holder::this_process();
+        let alive = LockOwner::this_process();
         write(&alive);
-        assert_eq!(Holder::of(dir.path()), Some(alive.clone()));
+        assert_eq!(LockOwner::of(dir.path()), Some(alive.clone()));
         let mut child = std::process::Command::new("true").spawn().unwrap();
         child.wait().unwrap();
-        let dead = Holder { process: child.id(), process_start: None, ..alive.clone() };
+        let dead = LockOwner { process: child.id(), process_start: None, ..alive.clone() };
         write(&dead);
-        assert_eq!((Holder::of(dir.path()), Holder::noted(dir.path())), (None, Some(dead)));
+        assert_eq!((LockOwner::of(dir.path()), LockOwner::noted(dir.path())), (None, Some(dead)));
         if let Some(start) = alive.process_start {
-            write(&Holder { process_start: Some(start - 1), ..alive.clone() });
-            assert_eq!(Holder::of(dir.path()), None, "the number is another process's now");
+            write(&LockOwner { process_start: Some(start - 1), ..alive.clone() });
+            assert_eq!(LockOwner::of(dir.path()), None, "the number is another process's now");
         }
-        write(&Holder { host: "elsewhere".to_owned(), process: child.id(), ..alive.clone() });
-        assert!(Holder::of(dir.path()).is_some(), "nobody knows of another machine's processes");
-        write(&Holder { format: FORMAT + 1, ..alive });
-        assert_eq!(Holder::of(dir.path()), None);
+        write(&LockOwner { host: "elsewhere".to_owned(), process: child.id(), ..alive.clone() });
+        assert!(LockOwner::of(dir.path()).is_some(), "nobody knows of another machine's processes");
+        write(&LockOwner { format: FORMAT + 1, ..alive });
+        assert_eq!(LockOwner::of(dir.path()), None);
         fs::write(dir.path().join(FILE), "process 12").unwrap();
-        assert_eq!(Holder::of(dir.path()), None);
+        assert_eq!(LockOwner::of(dir.path()), None);
     }
 
     #[test]

@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sled::IVec;
+use crate::store::bytes::Bytes;
 
 use crate::store::engine::Tree;
 use crate::store::format::keys;
 use crate::store::packing::{Packed, pack};
 use crate::store::store::Store;
-use crate::store::{Entry, StoreError, Stretch, Trial};
+use crate::store::{Entry, StoreError, Trial, TrialBlock};
 
 /// The name of format 1's tree of trials.
 pub(in crate::store) const OLD_TRIALS: &str = "trials";
@@ -26,7 +26,7 @@ pub(in crate::store) fn copy_trials(store: &Store) -> Result<(), StoreError> {
 
 /// Returns the journal that [`copy_trials`] would write, in memory.
 pub(in crate::store) fn trials_in_memory(store: &Store) -> Result<Tree, StoreError> {
-    let mut records: BTreeMap<IVec, IVec> = BTreeMap::new();
+    let mut records: BTreeMap<Bytes, Bytes> = BTreeMap::new();
     each_batch(store, &mut |packed| {
         records.extend(packed.written.into_iter().map(|(key, value)| (key.into(), value.into())));
         Ok(())
@@ -60,7 +60,7 @@ fn each_batch(
         let (key, value) = entry.map_err(failed)?;
         let place = keys::run(&key).zip(keys::step(&key));
         let (name, step) = place.ok_or_else(|| store.damaged("a trial has no run"))?;
-        if name != run || entries.len() as u64 == Stretch::LEN {
+        if name != run || entries.len() as u64 == TrialBlock::LEN {
             write(&run, &mut entries)?;
             name.clone_into(&mut run);
         }

@@ -2,12 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use sled::{Db, Tree};
-
 use super::free_space::check_room;
 use super::fsync::write_synced;
-use super::open_database::open_database;
-use crate::store::engine::Engine;
+use crate::store::engine::{StoreEngine, Tree};
 use crate::store::error::StoreError;
 use crate::store::layout::{FREE_BYTES, META, SYNCED_KEY};
 
@@ -25,7 +22,7 @@ pub(in crate::store) fn is_local(tree: &[u8], key: &[u8]) -> bool {
 /// Copies all records of a database into a new one, in an empty folder within the store's. `synced` is the
 /// new database's sync number.
 pub(in crate::store) fn copy_trees(
-    from: &Engine,
+    from: &StoreEngine,
     store: &Path,
     folder: &Path,
     synced: u64,
@@ -46,7 +43,7 @@ pub(in crate::store) fn copy_trees(
 
 /// A fresh database that is being filled.
 pub(in crate::store) struct Filling {
-    db: Db,
+    db: StoreEngine,
     folder: PathBuf,
     /// The folder of the store, for messages.
     store: PathBuf,
@@ -57,7 +54,7 @@ pub(in crate::store) struct Filling {
 impl Filling {
     /// Creates a database in an empty folder within the store's.
     pub fn new(store: &Path, folder: &Path) -> Result<Self, StoreError> {
-        let db = open_database(folder)?;
+        let db = StoreEngine::open(folder)?;
         let (folder, store) = (folder.to_owned(), store.to_owned());
         let mut new = Self { db, folder, store, unflushed: 0 };
         new.flush(0)?;
@@ -66,7 +63,7 @@ impl Filling {
 
     /// Opens a tree of the database.
     pub fn tree(&self, name: &[u8]) -> Result<Tree, StoreError> {
-        self.db.open_tree(name).map_err(|error| StoreError::of(&self.store, error))
+        self.db.tree(name).map_err(|error| StoreError::of(&self.store, error))
     }
 
     /// Adds a record to a tree of the database, after a flush if too much would be unflushed.

@@ -24,9 +24,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 const SOURCES: &str = "sled-0.34";
 
 /// A function that reports to the user an error which no function can return, and returns the exit code.
-pub type Report = fn(&StoreError) -> i32;
+pub type Reporter = fn(&StoreError) -> i32;
 
-static REPORT: OnceLock<Report> = OnceLock::new();
+static REPORT: OnceLock<Reporter> = OnceLock::new();
 
 /// The path of the store that was opened last.
 static OPENED: Mutex<Option<PathBuf>> = Mutex::new(None);
@@ -34,7 +34,7 @@ static OPENED: Mutex<Option<PathBuf>> = Mutex::new(None);
 /// Makes the process exit with a report if the database of a store panics or finishes no write for a minute.
 ///
 /// Call it once, before a store is opened, in a program that has nothing else to save.
-pub fn end_with(report: Report) {
+pub fn end_with(report: Reporter) {
     if REPORT.set(report).is_err() {
         return;
     }
@@ -73,7 +73,7 @@ fn text(panic: &(dyn Any + Send)) -> String {
 
 /// A watch over the pending writes of a store.
 #[derive(Debug, Default)]
-pub(in crate::store) struct Watch {
+pub(in crate::store) struct WriteWatch {
     state: Arc<State>,
 }
 
@@ -85,7 +85,7 @@ struct State {
     closing: Condvar,
 }
 
-impl Watch {
+impl WriteWatch {
     /// Starts to watch the store in a folder, which is about to be opened, if [`end_with`] was called.
     pub(in crate::store) fn start(path: &Path) -> Self {
         let watch = Self::default();
@@ -133,7 +133,7 @@ impl State {
     }
 }
 
-impl Drop for Watch {
+impl Drop for WriteWatch {
     fn drop(&mut self) {
         *self.state.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.state.closing.notify_all();
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn only_a_write_that_does_not_end_is_stuck() {
         let (patience, every) = (Duration::from_millis(60), Duration::from_millis(2));
-        let watch = Watch::default();
+        let watch = WriteWatch::default();
         let state = watch.state.clone();
         let looking = thread::spawn(move || state.is_stuck(patience, every));
         for _ in 0..20 {
@@ -157,7 +157,7 @@ mod tests {
         drop(watch);
         assert!(!looking.join().unwrap());
 
-        let watch = Watch::default();
+        let watch = WriteWatch::default();
         let state = watch.state.clone();
         assert!(watch.over(|| state.is_stuck(patience, every)));
     }

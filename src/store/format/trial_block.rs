@@ -1,4 +1,4 @@
-//! Stretches of a run's trials in columns, the form in which trials are packed, read and queried.
+//! Blocks of a run's trials in columns, the form in which trials are packed, read and queried.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -12,11 +12,11 @@ const FAILED: u8 = 0;
 const INVALID: u8 = 1;
 const VALID: u8 = 2;
 
-/// Up to [`Stretch::LEN`] successive trials of a run, stored by columns.
+/// Up to [`TrialBlock::LEN`] successive trials of a run, stored by columns.
 ///
 /// A trial without a metric or a reward has NaN in that column; stored numbers are never NaN.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Stretch {
+pub struct TrialBlock {
     first: u64,
     phases: Vec<u32>,
     /// The options of all points in succession; `point_ends` has the end of each point.
@@ -75,18 +75,18 @@ impl<'a> Pooled<'a> {
     }
 }
 
-impl Stretch {
-    /// The most trials of a stretch. The stretches of a run begin at multiples of this number.
+impl TrialBlock {
+    /// The most trials of a block. The blocks of a run begin at multiples of this number.
     ///
-    /// Longer stretches would pack slightly better. But sled keeps up to 16 records in a page, and rewrites a
-    /// page above 128 KiB as a file at each change: with 512 trials in a stretch, a run took three times the
+    /// Longer blocks would pack slightly better. But sled keeps up to 16 records in a page, and rewrites a
+    /// page above 128 KiB as a file at each change: with 512 trials in a block, a run took three times the
     /// space.
     pub const LEN: u64 = 128;
 
-    /// The most bytes of an encoded stretch before compression: four MiB for each trial.
+    /// The most bytes of an encoded block before compression: four MiB for each trial.
     pub const MAX_BYTES: usize = 512 << 20;
 
-    /// Creates a stretch of entries whose steps are successive.
+    /// Creates a block of entries whose steps are successive.
     pub fn of<'a>(entries: impl ExactSizeIterator<Item = &'a Entry> + Clone) -> Self {
         let trials = || entries.clone().map(|entry| &entry.trial);
         let names = |of: fn(&Trial) -> Vec<&String>| -> Vec<String> {
@@ -135,7 +135,7 @@ impl Stretch {
         }
     }
 
-    /// Returns its number among the stretches of its run, from 0.
+    /// Returns its number among the blocks of its run, from 0.
     pub const fn number(&self) -> u64 {
         self.first / Self::LEN
     }
@@ -310,18 +310,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_stretch_has_what_its_entries_have(
+        fn a_block_has_what_its_entries_have(
             mut entries in prop::collection::vec(entry(), 0..20),
             number in 0..1000u64,
         ) {
-            for (entry, step) in entries.iter_mut().zip(number * Stretch::LEN..) {
+            for (entry, step) in entries.iter_mut().zip(number * TrialBlock::LEN..) {
                 entry.trial.step = step;
             }
-            let stretch = Stretch::of(entries.iter());
-            prop_assert!(stretch.is_sound());
-            let bytes = postcard::to_stdvec(&stretch).unwrap();
-            let stretch: Stretch = postcard::from_bytes(&bytes).unwrap();
-            let back: Vec<Entry> = (0..stretch.len()).map(|at| stretch.entry(at)).collect();
+            let block = TrialBlock::of(entries.iter());
+            prop_assert!(block.is_sound());
+            let bytes = postcard::to_stdvec(&block).unwrap();
+            let block: TrialBlock = postcard::from_bytes(&bytes).unwrap();
+            let back: Vec<Entry> = (0..block.len()).map(|at| block.entry(at)).collect();
             prop_assert_eq!(back, entries);
         }
     }

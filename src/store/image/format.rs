@@ -78,7 +78,7 @@ fn take_u32(bytes: &mut &[u8]) -> Option<u32> {
 
 /// The kinds of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MessageKind {
     /// A message to be skipped.
     Canceled,
     /// The end of the messages in this segment.
@@ -103,7 +103,7 @@ pub enum Kind {
     LinkBlob,
 }
 
-impl Kind {
+impl MessageKind {
     /// Returns the kind with a number.
     pub const fn of(number: u8) -> Option<Self> {
         Some(match number {
@@ -133,7 +133,7 @@ impl Kind {
 pub struct Header {
     sum: u32,
     /// The kind of the message.
-    pub kind: Kind,
+    pub kind: MessageKind,
     /// The length of the body, in bytes.
     pub length: usize,
     /// The number of the segment to which the message was written, counted along the log.
@@ -153,7 +153,7 @@ impl Header {
         let mut rest = bytes;
         let sum = take_u32(&mut rest)?;
         let (&kind, mut rest) = rest.split_first()?;
-        let kind = Kind::of(kind)?;
+        let kind = MessageKind::of(kind)?;
         let length = usize::try_from(number(&mut rest)?).ok()?;
         let (segment, page) = (number(&mut rest)?, number(&mut rest)?);
         let size = bytes.len() - rest.len();
@@ -186,12 +186,12 @@ impl Header {
 
 /// Decodes a page in a file of its own: a checksum, the kind and the page; `None` if the checksum does not
 /// match.
-pub fn blob(bytes: &[u8]) -> Option<(Kind, &[u8])> {
+pub fn blob(bytes: &[u8]) -> Option<(MessageKind, &[u8])> {
     let (sum, rest) = bytes.split_first_chunk::<4>()?;
     let mut hasher = Hasher::new();
     hasher.update(rest);
     let (&kind, page) = rest.split_first()?;
-    (hasher.finalize() == u32::from_le_bytes(*sum)).then_some((Kind::of(kind)?, page))
+    (hasher.finalize() == u32::from_le_bytes(*sum)).then_some((MessageKind::of(kind)?, page))
 }
 
 /// Returns true if `bytes` are a valid settings file of sled, `conf`: text and its checksum.

@@ -7,7 +7,9 @@ use std::io::{self, ErrorKind};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::format::{Header, Kind, MESSAGE_ROOM, SEGMENT, SEGMENT_HEADER, SegmentHeader, blob};
+use super::format::{
+    Header, MESSAGE_ROOM, MessageKind, SEGMENT, SEGMENT_HEADER, SegmentHeader, blob,
+};
 
 /// The files of a database.
 #[derive(Clone, Debug)]
@@ -74,7 +76,7 @@ pub struct Fragment {
     /// The length of its body, in bytes.
     pub length: usize,
     /// The kind of the message.
-    pub kind: Kind,
+    pub kind: MessageKind,
     /// The number of the file that contains the page, if that is long.
     pub blob: Option<i64>,
 }
@@ -115,12 +117,12 @@ pub struct Hole {
 
 /// A file that several threads can read at any offset.
 #[derive(Debug)]
-pub struct Source {
+pub struct SharedFile {
     file: File,
     name: String,
 }
 
-impl Source {
+impl SharedFile {
     /// Opens a file for reading.
     pub fn open(path: &Path) -> io::Result<Self> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -169,7 +171,7 @@ pub fn blob_path(files: &Files, number: i64) -> Option<PathBuf> {
 }
 
 /// Reads a page from a file of its own; `None` if the file is missing or its checksum does not match.
-pub fn read_blob(files: &Files, number: i64) -> io::Result<Option<(Kind, Vec<u8>)>> {
+pub fn read_blob(files: &Files, number: i64) -> io::Result<Option<(MessageKind, Vec<u8>)>> {
     let Some(path) = blob_path(files, number) else { return Ok(None) };
     let bytes = fs::read(path)?;
     Ok(blob(&bytes).map(|(kind, page)| (kind, page.to_vec())))
@@ -193,7 +195,7 @@ impl Log {
     ///
     /// # Errors
     /// The file cannot be read, or two of its segments have the same position in the log.
-    pub fn read(source: &Source, known: i64, cut: i64) -> Result<Self, ImageError> {
+    pub fn read(source: &SharedFile, known: i64, cut: i64) -> Result<Self, ImageError> {
         let segments = find_segments(source, cut)?;
         let mut log = Self { bad: segments.bad.clone(), ..Self::default() };
         if segments.placed.is_empty() {
@@ -238,7 +240,7 @@ impl Log {
             let (stop, reached) =
                 read_segment(source, &mut buffer, lsn, at, &mut |found, body| {
                     // What a batch wrote counts only if all of it is there.
-                    let is_torn = found.kind == Kind::Batch
+                    let is_torn = found.kind == MessageKind::Batch
                         && <[u8; 8]>::try_from(body)
                             .is_ok_and(|last| i64::from_le_bytes(last) >= end);
                     if found.lsn >= end || is_torn {
@@ -286,15 +288,19 @@ impl Log {
             blob: if found.kind.is_blob() { blob() } else { None },
         };
         match found.kind {
-            Kind::Canceled | Kind::Cap | Kind::Batch => {}
-            Kind::Free => {
+            MessageKind::Canceled | MessageKind::Cap | MessageKind::Batch => {}
+            MessageKind::Free => {
                 self.pages.insert(found.page, Page::Free);
             }
-            Kind::Counter | Kind::Meta | Kind::MetaBlob | Kind::Node | Kind::NodeBlob => {
+            MessageKind::Counter
+            | MessageKind::Meta
+            | MessageKind::MetaBlob
+            | MessageKind::Node
+            | MessageKind::NodeBlob => {
                 self.pages.insert(found.page, Page::Present(fragment, Vec::new()));
             }
             // A change of a page that is not there is of one that was moved further along the log.
-            Kind::Link | Kind::LinkBlob => {
+            MessageKind::Link | MessageKind::LinkBlob => {
                 if let Some(Page::Present(_, links)) = self.pages.get_mut(&found.page) {
                     links.push(fragment);
                 }
@@ -309,7 +315,7 @@ struct Found {
     at: u64,
     body: u64,
     length: usize,
-    kind: Kind,
+    kind: MessageKind,
     page: u64,
 }
 
@@ -327,7 +333,7 @@ enum Stop {
 /// Reads the messages of a segment in order; returns the reason of the end and the position after the last
 /// message, or after the segment if that is full.
 fn read_segment(
-    source: &Source,
+    source: &SharedFile,
     buffer: &mut Vec<u8>,
     lsn: i64,
     at: u64,
@@ -343,7 +349,7 @@ fn read_segment(
         let rest = &buffer[place..];
         let header = Header::whole(rest).filter(|header| header.segment == number);
         let Some(header) = header else { return Ok((Stop::Bad(place), lsn + place as i64)) };
-        if header.kind == Kind::Cap {
+        if header.kind == MessageKind::Cap {
             break;
         }
         let found = Found {
@@ -365,7 +371,7 @@ fn read_segment(
 /// Finds the segments of a file that begin before the position `cut`, by their headers.
 ///
 /// A segment that has lost its header is noted as a flaw.
-fn find_segments(source: &Source, cut: i64) -> Result<Segments, ImageError> {
+fn find_segments(source: &SharedFile, cut: i64) -> Result<Segments, ImageError> {
     let length = source.length()?;
     let mut found = Segments { placed: BTreeMap::new(), stable: -1, bad: None };
     let mut headless = Vec::new();
@@ -471,7 +477,7 @@ mod tests {
         let second = header(SEGMENT as i64, SEGMENT as i64 - 7000);
         bytes[SEGMENT..][..second.len()].copy_from_slice(&second);
         fs::write(&path, bytes).unwrap();
-        let source = Source::open(&path).unwrap();
+        let source = SharedFile::open(&path).unwrap();
         let end = (SEGMENT + SEGMENT_HEADER) as i64;
         let log = Log::read(&source, end, i64::MAX).unwrap();
         assert_eq!((log.bad, log.end), (None, end));

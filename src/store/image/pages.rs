@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{fs, io};
 
-use sled::IVec;
+use crate::store::bytes::Bytes;
 
-use super::format::{Kind, SEGMENT};
-use super::log::{Files, Flaw, Fragment, Hole, ImageError, Log, Page, Source, read_blob};
+use super::format::{MessageKind, SEGMENT};
+use super::log::{Files, Flaw, Fragment, Hole, ImageError, Log, Page, SharedFile, read_blob};
 use super::page::{Data, Link, Node, prefix_of, read_meta};
 use super::snapshot::{Snapshot, snapshots};
 
@@ -20,7 +20,7 @@ const KEPT_BYTES: usize = 32 << 20;
 #[derive(Debug)]
 pub struct Image {
     pub(super) files: Files,
-    source: Source,
+    source: SharedFile,
     pub(super) log: Log,
     pub(super) roots: BTreeMap<Vec<u8>, u64>,
     leaves: Mutex<Kept>,
@@ -30,7 +30,7 @@ pub struct Image {
 
 /// A leaf: the records of one range of a tree's keys.
 #[derive(Debug)]
-pub struct Leaf {
+pub struct LeafPage {
     /// The lowest key of the leaf's range.
     pub low: Vec<u8>,
     /// The lowest key to the right of the leaf's range; empty if this is the last leaf.
@@ -38,13 +38,13 @@ pub struct Leaf {
     /// The page of the leaf to the right, if there is one.
     pub next: Option<u64>,
     /// The records, in the order of their keys.
-    pub records: Vec<(IVec, IVec)>,
+    pub records: Vec<(Bytes, Bytes)>,
 }
 
 /// A cache of leaves, the oldest first.
 #[derive(Debug, Default)]
 struct Kept {
-    leaves: Vec<(u64, Arc<Leaf>, usize)>,
+    leaves: Vec<(u64, Arc<LeafPage>, usize)>,
     bytes: usize,
 }
 
@@ -58,7 +58,7 @@ pub(super) fn last_snapshot(files: &Files) -> io::Result<Option<Snapshot>> {
 impl Image {
     /// Reads the log up to the position `cut`.
     pub(super) fn read(files: Files, cut: i64) -> Result<Self, ImageError> {
-        let source = Source::open(&files.log)?;
+        let source = SharedFile::open(&files.log)?;
         let known = last_snapshot(&files)?.map_or(-1, |snapshot| snapshot.lsn.min(cut - 1));
         let log = Log::read(&source, known, cut)?;
         let mut image = Self {
@@ -163,7 +163,7 @@ impl Image {
             return Err(Flaw { file: self.log_name(), at: None, what }.into());
         };
         let wrong = |fragment: &Fragment, what| ImageError::from(self.flaw(fragment, what));
-        if !matches!(base.kind, Kind::Node | Kind::NodeBlob) {
+        if !matches!(base.kind, MessageKind::Node | MessageKind::NodeBlob) {
             return Err(wrong(base, "it is no node of a tree"));
         }
         let bytes = self.bytes(base)?;
@@ -182,7 +182,7 @@ impl Image {
     }
 
     /// Reads a leaf of a tree, or takes it from the cache; `None` if the page is an index.
-    pub(super) fn leaf(&self, page: u64) -> Result<Option<Arc<Leaf>>, ImageError> {
+    pub(super) fn leaf(&self, page: u64) -> Result<Option<Arc<LeafPage>>, ImageError> {
         let kept = || self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, leaf, _)) = kept().leaves.iter().find(|(known, ..)| *known == page) {
             return Ok(Some(leaf.clone()));
@@ -191,7 +191,7 @@ impl Image {
         let Data::Leaf(records) = node.data else { return Ok(None) };
         let bytes = records.iter().map(|(key, value)| key.len() + value.len() + 64).sum();
         let records = records.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-        let leaf = Arc::new(Leaf { low: node.low, high: node.high, next: node.next, records });
+        let leaf = Arc::new(LeafPage { low: node.low, high: node.high, next: node.next, records });
         let mut kept = kept();
         while kept.bytes + bytes > KEPT_BYTES && !kept.leaves.is_empty() {
             let (.., oldest) = kept.leaves.remove(0);

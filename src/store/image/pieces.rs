@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::format::{Header, Kind, MESSAGE_ROOM, SEGMENT, SEGMENT_HEADER, blob, slice};
-use super::log::{Source, whole_messages};
+use super::format::{Header, MESSAGE_ROOM, MessageKind, SEGMENT, SEGMENT_HEADER, blob, slice};
+use super::log::{SharedFile, whole_messages};
 use super::page::{Data, Link, Node, prefix_of, take_records};
 
 /// The possible lengths of a damaged message's header, in bytes.
@@ -44,7 +44,7 @@ impl Known {
             if let Ok(number) = <[u8; 8]>::try_from(body) {
                 self.blobs.insert(i64::from_le_bytes(number), (header.page, lsn));
             }
-        } else if header.kind == Kind::Node {
+        } else if header.kind == MessageKind::Node {
             self.note_node(header.page, lsn, body);
         }
     }
@@ -62,15 +62,15 @@ impl Known {
     }
 
     /// Passes the records of an intact page, or of an intact change of one, to a finder.
-    fn tell(&self, kind: Kind, place: (u64, i64), body: &[u8], finder: &mut dyn Finder) {
+    fn tell(&self, kind: MessageKind, place: (u64, i64), body: &[u8], finder: &mut dyn Finder) {
         let (page, lsn) = place;
         match kind {
-            Kind::Node | Kind::NodeBlob => {
+            MessageKind::Node | MessageKind::NodeBlob => {
                 if let Some(Node { data: Data::Leaf(records), .. }) = Node::read(body) {
                     records.iter().for_each(|(key, value)| finder.record(lsn, key, value));
                 }
             }
-            Kind::Link | Kind::LinkBlob => {
+            MessageKind::Link | MessageKind::LinkBlob => {
                 if let Some(Link::Set(end, value)) = Link::read(body) {
                     match self.prefix(page, lsn) {
                         Some(prefix) => finder.record(lsn, &[prefix, end].concat(), value),
@@ -88,7 +88,7 @@ impl Known {
 /// # Errors
 /// A file cannot be read.
 pub fn find_records(log: &Path, blobs: &[PathBuf], finder: &mut dyn Finder) -> io::Result<()> {
-    let log = if log.is_file() { Some(Source::open(log)?) } else { None };
+    let log = if log.is_file() { Some(SharedFile::open(log)?) } else { None };
     let files = blob_files(blobs)?;
     let mut known = Known::default();
     if let Some(log) = &log {
@@ -100,7 +100,7 @@ pub fn find_records(log: &Path, blobs: &[PathBuf], finder: &mut dyn Finder) -> i
     }
     for (number, path) in &files {
         if let Some(&(page, lsn)) = known.blobs.get(number)
-            && let Some((Kind::Node, body)) = blob(&fs::read(path)?)
+            && let Some((MessageKind::Node, body)) = blob(&fs::read(path)?)
         {
             known.note_node(page, lsn, body);
         }
@@ -142,7 +142,7 @@ fn blob_files(folders: &[PathBuf]) -> io::Result<Vec<(i64, PathBuf)>> {
 }
 
 /// Reads a log in blocks of a segment's size.
-fn each_slot(log: &Source, each: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+fn each_slot(log: &SharedFile, each: &mut dyn FnMut(&[u8])) -> io::Result<()> {
     let mut buffer = vec![0; SEGMENT];
     for at in (0..log.length()?).step_by(SEGMENT) {
         let read = log.read(at, &mut buffer)?;

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
-use sled::IVec;
+use crate::store::bytes::Bytes;
 
 use super::log::{Flaw, ImageError};
 use super::page::Data;
-use super::pages::{Image, Leaf};
+use super::pages::{Image, LeafPage};
 
 /// The most levels of a tree: each level has at least twice the pages of the one above.
 const MAX_LEVELS: usize = 40;
@@ -30,7 +30,7 @@ impl ImageTree {
     }
 
     /// Returns the value of a key.
-    pub fn get(&self, key: &[u8]) -> Result<Option<IVec>, ImageError> {
+    pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, ImageError> {
         let (_, leaf) = self.leaf_of(key)?;
         let place = leaf.records.binary_search_by(|(known, _)| known.as_ref().cmp(key));
         Ok(place.ok().map(|place| leaf.records[place].1.clone()))
@@ -62,7 +62,7 @@ impl ImageTree {
     }
 
     /// Finds the leaf whose range contains a key, and the index of the slot that leads to it.
-    fn leaf_of(&self, key: &[u8]) -> Result<(usize, Arc<Leaf>), ImageError> {
+    fn leaf_of(&self, key: &[u8]) -> Result<(usize, Arc<LeafPage>), ImageError> {
         let leaves = self.leaves()?;
         let slot = leaves.partition_point(|(low, _)| low.as_slice() <= key).saturating_sub(1);
         let leaf = follow(&self.image, leaves[slot].1, key)?.1;
@@ -75,14 +75,14 @@ impl ImageTree {
         image: &Image,
         root: u64,
         key: &[u8],
-    ) -> Result<Option<(u64, Arc<Leaf>)>, ImageError> {
+    ) -> Result<Option<(u64, Arc<LeafPage>)>, ImageError> {
         let leaves = lowest_index(image, root)?;
         let slot = leaves.partition_point(|(low, _)| low.as_slice() <= key).saturating_sub(1);
         leaves.get(slot).map(|&(_, page)| follow(image, page, key)).transpose()
     }
 }
 
-fn read_leaf(image: &Image, page: u64) -> Result<Arc<Leaf>, ImageError> {
+fn read_leaf(image: &Image, page: u64) -> Result<Arc<LeafPage>, ImageError> {
     image.leaf(page)?.ok_or_else(|| bad_tree(page))
 }
 
@@ -95,14 +95,17 @@ pub(super) fn bad_tree(page: u64) -> ImageError {
 pub(super) fn leftmost(
     image: &Image,
     index: &[(Vec<u8>, u64)],
-) -> Result<(u64, Arc<Leaf>), ImageError> {
+) -> Result<(u64, Arc<LeafPage>), ImageError> {
     let &(_, page) = index.first().ok_or_else(|| bad_tree(0))?;
     let leaf = read_leaf(image, page)?;
     if leaf.low.is_empty() { Ok((page, leaf)) } else { Err(bad_tree(page)) }
 }
 
 /// Reads the leaf to the right of another; an error if it does not begin where the other one ends.
-pub(super) fn right_of(image: &Image, leaf: &Leaf) -> Result<Option<(u64, Arc<Leaf>)>, ImageError> {
+pub(super) fn right_of(
+    image: &Image,
+    leaf: &LeafPage,
+) -> Result<Option<(u64, Arc<LeafPage>)>, ImageError> {
     let Some(page) = leaf.next else {
         return if leaf.high.is_empty() { Ok(None) } else { Err(bad_tree(0)) };
     };
@@ -115,7 +118,7 @@ pub(super) fn right_of(image: &Image, leaf: &Leaf) -> Result<Option<(u64, Arc<Le
 }
 
 /// Moves to the right from a leaf to the one whose range contains a key.
-fn follow(image: &Image, page: u64, key: &[u8]) -> Result<(u64, Arc<Leaf>), ImageError> {
+fn follow(image: &Image, page: u64, key: &[u8]) -> Result<(u64, Arc<LeafPage>), ImageError> {
     let (mut page, mut leaf) = (page, read_leaf(image, page)?);
     if leaf.low.as_slice() > key {
         return Err(bad_tree(page));
@@ -155,7 +158,7 @@ enum Next {
     /// The first record whose key is not below this one.
     Key(Vec<u8>),
     /// A record of a leaf, by its index.
-    Record(Arc<Leaf>, usize),
+    Record(Arc<LeafPage>, usize),
     /// The end.
     End,
 }
@@ -169,7 +172,7 @@ pub struct Ascending {
 }
 
 impl Ascending {
-    fn step(&mut self) -> Result<Option<(IVec, IVec)>, ImageError> {
+    fn step(&mut self) -> Result<Option<(Bytes, Bytes)>, ImageError> {
         loop {
             let (leaf, at) = match std::mem::replace(&mut self.next, Next::End) {
                 Next::End => return Ok(None),
@@ -196,7 +199,7 @@ impl Ascending {
 }
 
 impl Iterator for Ascending {
-    type Item = Result<(IVec, IVec), ImageError>;
+    type Item = Result<(Bytes, Bytes), ImageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.step().transpose()
@@ -211,12 +214,12 @@ pub struct Descending {
     /// The number of slots of the index still to be read; `None` before the first step.
     slots: Option<usize>,
     /// The leaves of the last slot still to be read.
-    leaves: Vec<Arc<Leaf>>,
-    at: Option<(Arc<Leaf>, usize)>,
+    leaves: Vec<Arc<LeafPage>>,
+    at: Option<(Arc<LeafPage>, usize)>,
 }
 
 impl Descending {
-    fn step(&mut self) -> Result<Option<(IVec, IVec)>, ImageError> {
+    fn step(&mut self) -> Result<Option<(Bytes, Bytes)>, ImageError> {
         loop {
             if let Some((leaf, at)) = self.at.take() {
                 if at > 0 {
@@ -261,7 +264,7 @@ impl Descending {
     }
 
     /// Reads the leaves of a slot: the one in the index, and those to its right that the index lacks.
-    fn slot(&self, slot: usize) -> Result<Vec<Arc<Leaf>>, ImageError> {
+    fn slot(&self, slot: usize) -> Result<Vec<Arc<LeafPage>>, ImageError> {
         let (image, index) = (&self.tree.image, self.tree.leaves()?);
         let mut leaves = vec![read_leaf(image, index[slot].1)?];
         let end = index.get(slot + 1).map(|(low, _)| low);
@@ -276,7 +279,7 @@ impl Descending {
     }
 
     /// Returns the index after the last record of a leaf that begins with the prefix or is below it.
-    fn end_in(&self, leaf: &Leaf) -> usize {
+    fn end_in(&self, leaf: &LeafPage) -> usize {
         leaf.records.partition_point(|(key, _)| {
             key.starts_with(&self.prefix) || key.as_ref() < self.prefix.as_slice()
         })
@@ -284,7 +287,7 @@ impl Descending {
 }
 
 impl Iterator for Descending {
-    type Item = Result<(IVec, IVec), ImageError>;
+    type Item = Result<(Bytes, Bytes), ImageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.step().transpose()

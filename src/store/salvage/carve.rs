@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::super::format::entry_codec::{self, PACKED, SINGLE, ZSTD};
 use super::super::format::keys;
 use super::super::format::trial::Entry;
-use super::super::format::trial_block::Stretch;
+use super::super::format::trial_block::TrialBlock;
 
 /// The bytes of a record before its content: the kind and the checksum.
 const HEAD: usize = 5;
@@ -59,7 +59,7 @@ fn single(bytes: &[u8]) -> Option<(u64, usize)> {
     Some((entry.trial.step, HEAD + content.len() - rest.len()))
 }
 
-/// Decodes the packed stretch at the beginning of `bytes`; returns its first step and the record's length.
+/// Decodes the packed block at the beginning of `bytes`; returns its first step and the record's length.
 fn packed(bytes: &[u8]) -> Option<(u64, usize)> {
     let (length, small) = bytes[HEAD..].split_first_chunk::<4>()?;
     if !small.starts_with(&ZSTD) {
@@ -69,10 +69,10 @@ fn packed(bytes: &[u8]) -> Option<(u64, usize)> {
     let small = small.get(..size)?;
     let length = u32::from_le_bytes(*length) as usize;
     // A compressed byte is of no more than this many.
-    let length = length.min(Stretch::MAX_BYTES).min(size.saturating_mul(1 << 15));
-    let stretch = zstd::bulk::decompress(small, length).ok()?;
-    let stretch: Stretch = postcard::from_bytes(&stretch).ok()?;
-    Some((stretch.first(), HEAD + 4 + size))
+    let length = length.min(TrialBlock::MAX_BYTES).min(size.saturating_mul(1 << 15));
+    let block = zstd::bulk::decompress(small, length).ok()?;
+    let block: TrialBlock = postcard::from_bytes(&block).ok()?;
+    Some((block.first(), HEAD + 4 + size))
 }
 
 #[cfg(test)]
@@ -86,16 +86,16 @@ mod tests {
         let entries: Vec<Entry> = (128..256).map(|step| entry(step, 0.5)).collect();
         let (first, second, third) =
             (keys::key("a-2", 128), keys::key("b-1/x", 7), keys::key("other", 8));
-        let stretch = entry_codec::packed(&first, &Stretch::of(entries.iter())).unwrap();
+        let block = entry_codec::packed(&first, &TrialBlock::of(entries.iter())).unwrap();
         let trial = entry_codec::single(&second, &entry(7, 0.25)).unwrap();
         let foreign = entry_codec::single(&third, &entry(8, 0.25)).unwrap();
         let mut bytes = vec![0, 1, 0, 0, 0, 0, 0, 9];
-        bytes.extend_from_slice(&stretch);
+        bytes.extend_from_slice(&block);
         bytes.extend_from_slice(&foreign);
         bytes.extend_from_slice(&[1, 0x28, 0xb5]);
         bytes.extend_from_slice(&trial);
         let found = carve(&bytes, &runs);
-        assert_eq!(found, [(first, stretch.as_slice()), (second, trial.as_slice())]);
+        assert_eq!(found, [(first, block.as_slice()), (second, trial.as_slice())]);
         let mut record = b"xx{\"name\":\"".to_vec();
         record.extend_from_slice(b"a-7\",\"number\"{\"name\":\"b");
         assert_eq!(carve_names(&record), ["a-7"]);

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::super::disk::migration;
 use super::super::format::record::RunRecord;
 use super::super::format::trial::Entry;
-use super::super::format::trial_block::Stretch;
+use super::super::format::trial_block::TrialBlock;
 use super::super::format::{entry_codec, keys};
 use super::super::image::Finder;
 use super::super::studies::StudyRecord;
@@ -38,14 +38,14 @@ impl<T> Version<T> {
 
 /// The versions of the record of a run or a study.
 #[derive(Debug)]
-pub(super) struct Record<T> {
+pub(super) struct RecordVersions<T> {
     /// The newest version from an intact page.
     pub whole: Option<Version<T>>,
     /// The newest version from a damaged page.
     pub doubtful: Option<Version<T>>,
 }
 
-impl<T> Default for Record<T> {
+impl<T> Default for RecordVersions<T> {
     fn default() -> Self {
         Self { whole: None, doubtful: None }
     }
@@ -59,10 +59,10 @@ type ByKeys = BTreeMap<String, Version<Vec<u8>>>;
 /// The records found in the files of a store.
 #[derive(Debug, Default)]
 pub(super) struct Finds {
-    pub runs: BTreeMap<String, Record<RunRecord>>,
-    pub studies: BTreeMap<String, Record<StudyRecord>>,
-    /// Packed stretches of trials as stored in a journal, by run and number of the stretch.
-    pub stretches: BySteps,
+    pub runs: BTreeMap<String, RecordVersions<RunRecord>>,
+    pub studies: BTreeMap<String, RecordVersions<StudyRecord>>,
+    /// Packed blocks of trials as stored in a journal, by run and number of the block.
+    pub blocks: BySteps,
     /// Unpacked trials as stored in a journal, by run and step.
     pub trials: BySteps,
     /// Checkpoints, by run and number of trials that they cover.
@@ -98,7 +98,7 @@ fn keep_in<K: Ord>(all: &mut BTreeMap<K, Version<Vec<u8>>>, key: K, age: Age, co
 /// Keeps the record of a run or a study if its name ends with `key`, whose beginning may be lost; returns
 /// true if it does.
 fn keep_record<T>(
-    all: &mut BTreeMap<String, Record<T>>,
+    all: &mut BTreeMap<String, RecordVersions<T>>,
     name: String,
     key: &[u8],
     age: Age,
@@ -131,7 +131,7 @@ impl Finds {
 
     /// Returns the names of all runs of which a record, a trial or a checkpoint was found.
     pub fn names(&self) -> BTreeSet<String> {
-        let by_steps = [&self.stretches, &self.trials, &self.checkpoints];
+        let by_steps = [&self.blocks, &self.trials, &self.checkpoints];
         let names = by_steps.into_iter().flat_map(BTreeMap::keys);
         names.chain(self.runs.keys()).cloned().collect()
     }
@@ -181,8 +181,8 @@ impl Finds {
             return false;
         }
         if entry_codec::is_packed(value) {
-            let of_run = self.stretches.entry(run.to_owned()).or_default();
-            keep_in(of_run, step / Stretch::LEN, age, value);
+            let of_run = self.blocks.entry(run.to_owned()).or_default();
+            keep_in(of_run, step / TrialBlock::LEN, age, value);
         } else {
             keep_in(self.trials.entry(run.to_owned()).or_default(), step, age, value);
         }

@@ -21,7 +21,7 @@ use super::disk::replace;
 use super::disk::trees::Filling;
 use super::error::StoreError;
 use super::image::find_records;
-use super::place::{self, Layout, Place, look};
+use super::place::{self, Layout, PathKind, look};
 use super::preflight::read_image;
 use super::store::Store;
 use crate::store::layout::{BLOBS, DATABASE, FORMAT, FORMAT_KEY, FREE_BYTES, META, TRAININGS};
@@ -61,11 +61,13 @@ impl Store {
     /// is neither new nor empty; or the disk is full or fails. No new store is created then.
     pub fn salvage(from: &Path, to: &Path) -> Result<Salvaged, StoreError> {
         let (damage, layout) = match look(from) {
-            Ok(Place::Store(layout)) => (None, Some(layout)),
-            Ok(Place::Missing | Place::Empty | Place::Unmade) => {
+            Ok(PathKind::Store(layout)) => (None, Some(layout)),
+            Ok(PathKind::Missing | PathKind::Empty | PathKind::Unmade) => {
                 return Err(StoreError::NoStore { path: from.to_owned() });
             }
-            Ok(Place::Unfinished) => return Err(StoreError::Unfinished { path: from.to_owned() }),
+            Ok(PathKind::Unfinished) => {
+                return Err(StoreError::Unfinished { path: from.to_owned() });
+            }
             Err(StoreError::Damaged { what, .. }) => (Some(what), None),
             // It may be so damaged that nothing shows it to be a store but what is found in it.
             Err(StoreError::NotAStore { .. } | StoreError::LeadsAstray { .. }) => {

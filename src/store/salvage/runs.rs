@@ -2,12 +2,13 @@
 
 use super::super::checkpoints::KEPT;
 use super::super::disk::trees::Filling;
+use super::super::engine::Tree;
 use super::super::error::StoreError;
-use super::super::format::entry_codec::{self, Packing};
+use super::super::format::entry_codec::{self, JournalRecord};
 use super::super::format::keys;
 use super::super::format::record::{Lost, PhaseRecord, RunRecord, Status};
 use super::super::format::trial::{Entry, Outcome, Trial, TrialCost};
-use super::super::format::trial_block::Stretch;
+use super::super::format::trial_block::TrialBlock;
 use super::finds::{Finds, Version};
 use super::outcome::{Salvaged, SalvagedRun};
 
@@ -21,7 +22,7 @@ pub(super) fn fill(
         let found = finds.runs.get(&name);
         let whole = found.and_then(|record| record.whole.as_ref());
         let doubtful = found.and_then(|record| record.doubtful.as_ref());
-        let has_trials = finds.stretches.contains_key(&name) || finds.trials.contains_key(&name);
+        let has_trials = finds.blocks.contains_key(&name) || finds.trials.contains_key(&name);
         if found.is_none() && !has_trials {
             // A checkpoint alone is of no use.
             continue;
@@ -128,10 +129,10 @@ fn mend(record: &mut RunRecord, run: &SalvagedRun, end: u64, failed: &[u64]) {
     }
 }
 
-/// The salvaged trials of a stretch.
+/// The salvaged trials of a block.
 enum Piece<'a> {
-    /// The packed stretch.
-    Stretch(&'a [u8]),
+    /// The packed block.
+    Block(&'a [u8]),
     /// Unpacked trials as stored, by step.
     Trials(Vec<(u64, &'a [u8])>),
 }
@@ -139,7 +140,7 @@ enum Piece<'a> {
 /// The salvaged trials of a run.
 struct Journal<'a> {
     name: &'a str,
-    /// The trials by the number of their stretch.
+    /// The trials by the number of their block.
     pieces: Vec<(u64, Piece<'a>)>,
     /// The step after the last salvaged trial.
     end: u64,
@@ -152,14 +153,13 @@ struct Journal<'a> {
 impl<'a> Journal<'a> {
     fn of(name: &'a str, finds: &'a Finds) -> Self {
         let mut pieces: Vec<(u64, Piece<'a>)> = Vec::new();
-        let stretches = finds.stretches.get(name);
-        for (&number, version) in stretches.into_iter().flatten() {
-            pieces.push((number, Piece::Stretch(&version.content)));
+        let blocks = finds.blocks.get(name);
+        for (&number, version) in blocks.into_iter().flatten() {
+            pieces.push((number, Piece::Block(&version.content)));
         }
-        let is_packed =
-            |number: u64| stretches.is_some_and(|stretches| stretches.contains_key(&number));
+        let is_packed = |number: u64| blocks.is_some_and(|blocks| blocks.contains_key(&number));
         for (&step, version) in finds.trials.get(name).into_iter().flatten() {
-            let number = step / Stretch::LEN;
+            let number = step / TrialBlock::LEN;
             // What is left of before they were packed.
             if is_packed(number) {
                 continue;
@@ -175,7 +175,7 @@ impl<'a> Journal<'a> {
         let mut journal = Self { name, pieces: Vec::new(), end: 0, trials: 0, lost: Vec::new() };
         for (number, piece) in &pieces {
             match piece {
-                Piece::Stretch(_) => journal.found(number * Stretch::LEN, Stretch::LEN),
+                Piece::Block(_) => journal.found(number * TrialBlock::LEN, TrialBlock::LEN),
                 Piece::Trials(trials) => {
                     trials.iter().for_each(|&(step, _)| journal.found(step, 1))
                 }
@@ -202,15 +202,16 @@ impl<'a> Journal<'a> {
         let entry = |step: u64, value: &[u8]| entry_codec::read(&keys::key(self.name, step), value);
         for (number, piece) in &self.pieces {
             match piece {
-                Piece::Stretch(value) => {
-                    if let Ok(Packing::Packed(stretch)) = entry(number * Stretch::LEN, value) {
-                        let steps = 0..stretch.len();
-                        steps.for_each(|at| note(stretch.phase(at), stretch.step(at)));
+                Piece::Block(value) => {
+                    if let Ok(JournalRecord::Packed(block)) = entry(number * TrialBlock::LEN, value)
+                    {
+                        let steps = 0..block.len();
+                        steps.for_each(|at| note(block.phase(at), block.step(at)));
                     }
                 }
                 Piece::Trials(trials) => {
                     for (step, value) in trials {
-                        if let Ok(Packing::Single(entry)) = entry(*step, value) {
+                        if let Ok(JournalRecord::Single(entry)) = entry(*step, value) {
                             note(entry.trial.phase, *step);
                         }
                     }
@@ -243,17 +244,17 @@ impl<'a> Journal<'a> {
         let tree = filling.tree(b"journal")?;
         let mut failed = Vec::new();
         let mut pieces = self.pieces.iter().peekable();
-        for number in 0..end.div_ceil(Stretch::LEN) {
-            let first = number * Stretch::LEN;
-            let last = (first + Stretch::LEN).min(end);
+        for number in 0..end.div_ceil(TrialBlock::LEN) {
+            let first = number * TrialBlock::LEN;
+            let last = (first + TrialBlock::LEN).min(end);
             let piece = pieces.next_if(|(found, _)| *found == number).map(|(_, piece)| piece);
             let key = keys::key(self.name, first);
             let trials = match piece {
-                Some(Piece::Stretch(value)) => {
-                    if let Ok(Packing::Packed(stretch)) = entry_codec::read(&key, value) {
-                        let places = 0..stretch.len();
-                        let lost = places.filter(|&at| stretch.reason(at).is_some());
-                        failed.extend(lost.map(|at| stretch.step(at)));
+                Some(Piece::Block(value)) => {
+                    if let Ok(JournalRecord::Packed(block)) = entry_codec::read(&key, value) {
+                        let places = 0..block.len();
+                        let lost = places.filter(|&at| block.reason(at).is_some());
+                        failed.extend(lost.map(|at| block.step(at)));
                     }
                     filling.insert(&tree, &key, value)?;
                     continue;
@@ -267,7 +268,9 @@ impl<'a> Journal<'a> {
                 let value = found.next_if(|(at, _)| *at == step).map(|(_, value)| *value);
                 let entry = value.and_then(|value| {
                     match entry_codec::read(&keys::key(self.name, step), value) {
-                        Ok(Packing::Single(entry)) if entry.trial.step == step => Some(*entry),
+                        Ok(JournalRecord::Single(entry)) if entry.trial.step == step => {
+                            Some(*entry)
+                        }
                         _ => None,
                     }
                 });
@@ -280,12 +283,12 @@ impl<'a> Journal<'a> {
         Ok(failed)
     }
 
-    /// Writes the trials of a stretch, packed if it is full.
+    /// Writes the trials of a block, packed if it is full.
     fn write_entries(
         &self,
         entries: &[Entry],
         filling: &mut Filling,
-        tree: &sled::Tree,
+        tree: &Tree,
     ) -> Result<(), StoreError> {
         let packed = super::super::packing::pack(self.name, &[], entries)?;
         packed.written.iter().try_for_each(|(key, value)| filling.insert(tree, key, value))

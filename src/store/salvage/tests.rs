@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::format::{entry_codec, keys};
 use super::super::tests::{entry, open, record, study};
-use super::super::{Entry, Lost, OpenMode, Outcome, PhaseRecord, RunRecord, Status, Stretch};
+use super::super::{Entry, Lost, OpenMode, Outcome, PhaseRecord, RunRecord, Status, TrialBlock};
 use super::*;
 
 /// Fills a store with some of everything.
@@ -176,7 +176,7 @@ impl Truth {
         let mut values: HashMap<[u8; 8], Vec<(usize, Vec<u8>)>> = HashMap::new();
         let mut copies = Vec::new();
         for (key, value) in store.journal.iter().map(Result::unwrap) {
-            let count = if entry_codec::is_packed(&value) { Stretch::LEN } else { 1 };
+            let count = if entry_codec::is_packed(&value) { TrialBlock::LEN } else { 1 };
             let run = keys::run(&key).unwrap().to_owned();
             let of_head = values.entry(*value.first_chunk().unwrap()).or_default();
             of_head.push((copies.len(), value.to_vec()));

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::protocol::{
     MAX_REPLY, Received, Refusal, Reply, Request, VERSION, Verdict, greet, receive, send,
 };
-use crate::store::{Holder, Reader, RunRecord, StoreError, Stretch, StudyRecord};
+use crate::store::{LockOwner, Reader, RunRecord, StoreError, StudyRecord, TrialBlock};
 
 /// The time that a server may take for its greeting.
 const HELLO: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ pub(super) enum Unconnected {
 }
 
 /// A connection to the process that has a store open.
-pub(super) struct Client {
+pub(super) struct StoreClient {
     store: PathBuf,
     /// A description of the process, for messages.
     name: String,
@@ -39,9 +39,9 @@ pub(super) struct Client {
     stream: Mutex<Option<UnixStream>>,
 }
 
-impl Client {
+impl StoreClient {
     /// Connects to the process that has a store open.
-    pub(super) fn connect(store: &Path, holder: &Holder) -> Result<Self, Unconnected> {
+    pub(super) fn connect(store: &Path, holder: &LockOwner) -> Result<Self, Unconnected> {
         let name = holder.name();
         let unanswered = |reason: String| StoreError::Unanswered {
             path: store.to_owned(),
@@ -178,12 +178,12 @@ impl Client {
     }
 }
 
-impl Reader for Client {
+impl Reader for StoreClient {
     fn path(&self) -> &Path {
         &self.store
     }
 
-    fn holder(&self) -> Result<Option<Holder>, StoreError> {
+    fn holder(&self) -> Result<Option<LockOwner>, StoreError> {
         self.bytes(&Request::Holder)?.map(|bytes| self.json(&bytes)).transpose()
     }
 
@@ -204,10 +204,10 @@ impl Reader for Client {
         self.number(&Request::TrialCount(run.to_owned()))?.ok_or_else(|| self.unexpected())
     }
 
-    fn stretch(&self, run: &str, number: u64) -> Result<Option<Stretch>, StoreError> {
-        match self.reply(&Request::Stretch(run.to_owned(), number))? {
-            Reply::Stretch(stretch) if stretch.as_ref().is_none_or(|s| s.is_sound()) => {
-                Ok(stretch.map(|stretch| *stretch))
+    fn block(&self, run: &str, number: u64) -> Result<Option<TrialBlock>, StoreError> {
+        match self.reply(&Request::Block(run.to_owned(), number))? {
+            Reply::Block(block) if block.as_ref().is_none_or(|s| s.is_sound()) => {
+                Ok(block.map(|block| *block))
             }
             _ => Err(self.unexpected()),
         }

@@ -172,7 +172,7 @@ fn reply(store: &Store, request: Request) -> Result<Vec<Reply>, StoreError> {
         Request::Run(name) => Reply::Bytes(Some(json(&store.run(&name)?)?)),
         Request::Studies => return list(store.studies()?.iter().map(json)),
         Request::TrialCount(run) => Reply::Number(Some(store.trial_count(&run)?)),
-        Request::Stretch(run, number) => Reply::Stretch(store.stretch(&run, number)?.map(Box::new)),
+        Request::Block(run, number) => Reply::Block(store.block(&run, number)?.map(Box::new)),
         Request::CheckpointStep(run) => {
             Reply::Number(store.latest_checkpoint(&run)?.map(|(step, _)| step))
         }

@@ -2,7 +2,7 @@
 //!
 //! The process that writes into a store answers requests at a local socket ([`Served`]). [`open`] returns a
 //! [`Reader`](crate::store::Reader) that sends requests there, or that opens the store itself if no other
-//! process has it open. The replies are records: runs, stretches of trials, texts. Expressions over them are
+//! process has it open. The replies are records: runs, blocks of trials, texts. Expressions over them are
 //! evaluated in the client.
 //!
 //! These sockets exist on Unix. On other systems, a store that is open elsewhere is refused with an error

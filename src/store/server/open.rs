@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::store::{Holder, OpenMode, Reader, RunRecord, Store, StoreError, Stretch, StudyRecord};
+use crate::store::{
+    LockOwner, OpenMode, Reader, RunRecord, Store, StoreError, StudyRecord, TrialBlock,
+};
 
 /// The time for which opening a store is retried while another process has it open and does not answer: that
 /// process may just have begun, or be about to end.
@@ -34,7 +36,7 @@ pub fn open(path: &Path) -> Result<Arc<dyn Reader>, StoreError> {
 /// A process has the store open, and does not answer or uses another version of the protocol.
 pub fn ask_holder(path: &Path) -> Result<Option<Arc<dyn Reader>>, StoreError> {
     Ok(match ask(path)? {
-        Asked::Client(client) => Some(client),
+        Asked::StoreClient(client) => Some(client),
         Asked::Busy(_) | Asked::Nobody => None,
     })
 }
@@ -50,7 +52,7 @@ fn find(path: &Path) -> Result<Found, StoreError> {
     let started = Instant::now();
     loop {
         let busy = match ask(path)? {
-            Asked::Client(client) => return Ok(Found::Other(client)),
+            Asked::StoreClient(client) => return Ok(Found::Other(client)),
             Asked::Busy(error) => Some(error),
             Asked::Nobody => None,
         };
@@ -65,19 +67,19 @@ fn find(path: &Path) -> Result<Found, StoreError> {
 
 #[cfg_attr(not(unix), expect(dead_code, reason = "there is nobody to ask"))]
 enum Asked {
-    Client(Arc<dyn Reader>),
+    StoreClient(Arc<dyn Reader>),
     Busy(StoreError),
     Nobody,
 }
 
 #[cfg(unix)]
 fn ask(path: &Path) -> Result<Asked, StoreError> {
-    use super::client::{Client, Unconnected};
+    use super::client::{StoreClient, Unconnected};
 
-    let holder = Holder::of(path).filter(|_| Store::is_in_use(path));
+    let holder = LockOwner::of(path).filter(|_| Store::is_in_use(path));
     let Some(holder) = holder else { return Ok(Asked::Nobody) };
-    match Client::connect(path, &holder) {
-        Ok(client) => Ok(Asked::Client(Arc::new(client))),
+    match StoreClient::connect(path, &holder) {
+        Ok(client) => Ok(Asked::StoreClient(Arc::new(client))),
         Err(Unconnected::Nobody) => Ok(Asked::Nobody),
         Err(Unconnected::Busy(error)) => Ok(Asked::Busy(error)),
         Err(Unconnected::Refused(error)) => Err(error),
@@ -124,7 +126,7 @@ impl Reader for Asking {
         &self.path
     }
 
-    fn holder(&self) -> Result<Option<Holder>, StoreError> {
+    fn holder(&self) -> Result<Option<LockOwner>, StoreError> {
         self.with(|reader| reader.holder())
     }
 
@@ -144,8 +146,8 @@ impl Reader for Asking {
         self.with(|reader| reader.trial_count(run))
     }
 
-    fn stretch(&self, run: &str, number: u64) -> Result<Option<Stretch>, StoreError> {
-        self.with(|reader| reader.stretch(run, number))
+    fn block(&self, run: &str, number: u64) -> Result<Option<TrialBlock>, StoreError> {
+        self.with(|reader| reader.block(run, number))
     }
 
     fn checkpoint_step(&self, run: &str) -> Result<Option<u64>, StoreError> {

@@ -6,7 +6,7 @@
 //! bytes, little-endian) and its content in postcard's encoding. Records of runs, studies and holders are
 //! JSON within it, as in the store.
 //!
-//! A change of [`Request`], of [`Reply`] or of a stretch's columns requires a new version.
+//! A change of [`Request`], of [`Reply`] or of a block's columns requires a new version.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::store::Stretch;
+use crate::store::TrialBlock;
 
 /// The magic bytes at the beginning of a greeting.
 const MAGIC: [u8; 8] = *b"tandem\0s";
@@ -24,8 +24,8 @@ pub(super) const VERSION: u32 = 1;
 
 /// The longest request, in bytes. Its longest part is the name of a run.
 pub(super) const MAX_REQUEST: usize = 64 << 10;
-/// The longest reply, in bytes: as long as the longest stretch in a store.
-pub(super) const MAX_REPLY: usize = Stretch::MAX_BYTES;
+/// The longest reply, in bytes: as long as the longest block in a store.
+pub(super) const MAX_REPLY: usize = TrialBlock::MAX_BYTES;
 /// The size at which a list is split into another reply, in bytes.
 pub(super) const PART_BYTES: usize = 256 << 10;
 
@@ -57,8 +57,8 @@ pub(super) enum Request {
     Studies,
     /// The number of trials of a run.
     TrialCount(String),
-    /// A stretch of a run, by its number.
-    Stretch(String, u64),
+    /// A block of a run, by its number.
+    Block(String, u64),
     /// The number of trials that the last checkpoint of a run covers.
     CheckpointStep(String),
     /// The text of a script by its hash.
@@ -80,8 +80,8 @@ pub(super) enum Reply {
     Bytes(Option<Vec<u8>>),
     /// A number; `None` if there is none.
     Number(Option<u64>),
-    /// A stretch of trials; `None` if the run ends before it.
-    Stretch(Option<Box<Stretch>>),
+    /// A block of trials; `None` if the run ends before it.
+    Block(Option<Box<TrialBlock>>),
     /// An error.
     Refused(Refusal),
 }

@@ -15,8 +15,8 @@ use super::protocol::{
 };
 use super::{Served, open};
 use crate::store::{
-    Entry, Holder, OpenMode, Outcome, RunRecord, Status, Store, StoreError, Stretch, StudyRecord,
-    Trial,
+    Entry, LockOwner, OpenMode, Outcome, RunRecord, Status, Store, StoreError, StudyRecord, Trial,
+    TrialBlock,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -71,7 +71,7 @@ fn filled(path: &Path) -> Store {
 }
 
 fn socket(path: &Path) -> PathBuf {
-    Holder::of(path).unwrap().socket.unwrap()
+    LockOwner::of(path).unwrap().socket.unwrap()
 }
 
 fn connected(path: &Path) -> UnixStream {
@@ -104,7 +104,7 @@ fn what_is_read_through_the_holder_is_what_it_has() {
     assert_eq!(reader.trial_count("nothing").unwrap(), 0);
     let entries: Result<Vec<Entry>, _> = reader.entries("run-1").unwrap().collect();
     assert_eq!(entries.unwrap(), (0..700).map(entry).collect::<Vec<_>>());
-    assert!(reader.stretch("run-1", 700 / Stretch::LEN + 1).unwrap().is_none());
+    assert!(reader.block("run-1", 700 / TrialBlock::LEN + 1).unwrap().is_none());
     assert_eq!(reader.checkpoint_step("run-1").unwrap(), Some(600));
     assert_eq!(reader.checkpoint_step("run-2").unwrap(), None);
     let digest = blake3::hash(b"fn space() {}").to_hex();
@@ -135,7 +135,7 @@ fn a_reader_outlives_the_holder() {
     let mut entries = reader.entries("run-1").unwrap();
     assert_eq!(entries.next().unwrap().unwrap(), entry(0));
     drop(store);
-    assert!(!dir.path().join("serving").exists() && Holder::noted(dir.path()).is_none());
+    assert!(!dir.path().join("serving").exists() && LockOwner::noted(dir.path()).is_none());
     let rest: Vec<Entry> = entries.map(Result::unwrap).collect();
     assert_eq!(rest, (1..700).map(entry).collect::<Vec<_>>());
     assert!(reader.holder().unwrap().is_none());
@@ -160,11 +160,11 @@ fn what_a_dead_holder_left_behind_is_passed_over() {
     });
     std::fs::write(dir.path().join("holder"), dead.to_string()).unwrap();
     // It is thought to live, as it is another machine's; nobody answers, and the lock is free.
-    assert!(Holder::of(dir.path()).is_some());
+    assert!(LockOwner::of(dir.path()).is_some());
     let reader = open(dir.path()).unwrap();
     assert!(reader.holder().unwrap().is_none());
     // Who reads changes nothing.
-    assert_eq!(Holder::of(dir.path()).unwrap().process, child.id());
+    assert_eq!(LockOwner::of(dir.path()).unwrap().process, child.id());
     drop(reader);
     let _store = Served::new(Store::open(dir.path(), OpenMode::ReadWrite).unwrap());
     connected(dir.path());

@@ -1,11 +1,11 @@
 //! Checks of the trials and checkpoints of runs.
 
 use super::super::error::StoreError;
-use super::super::format::entry_codec::{self, Packing};
+use super::super::format::entry_codec::{self, JournalRecord};
 use super::super::format::keys;
 use super::super::format::record::RunRecord;
 use super::super::format::trial::Trial;
-use super::super::format::trial_block::Stretch;
+use super::super::format::trial_block::TrialBlock;
 use super::super::store::Store;
 use super::{Findings, IMPORT};
 use crate::util::checksum;
@@ -144,7 +144,7 @@ impl Journal<'_> {
             };
             // A key without a step is told with the keys.
             let Some(step) = keys::step(&key) else { continue };
-            let length = if entry_codec::is_packed(&value) { Stretch::LEN } else { 1 };
+            let length = if entry_codec::is_packed(&value) { TrialBlock::LEN } else { 1 };
             if step < next {
                 let what = "lies within the stretch of trials before it";
                 self.damage(step, step + length - 1, what);
@@ -156,26 +156,26 @@ impl Journal<'_> {
             next = step + length;
             match entry_codec::read(&key, &value) {
                 Err(error) => self.damage(step, next - 1, error.to_string()),
-                Ok(Packing::Single(entry)) => {
+                Ok(JournalRecord::Single(entry)) => {
                     first_single = first_single.or(Some(step));
                     self.trial(step, &entry.trial);
                 }
-                Ok(Packing::Packed(stretch))
-                    if stretch.first() != step
-                        || !step.is_multiple_of(Stretch::LEN)
-                        || stretch.len() as u64 != Stretch::LEN =>
+                Ok(JournalRecord::Packed(block))
+                    if block.first() != step
+                        || !step.is_multiple_of(TrialBlock::LEN)
+                        || block.len() as u64 != TrialBlock::LEN =>
                 {
                     self.damage(step, next - 1, "the stretch is out of place");
                 }
-                Ok(Packing::Packed(stretch)) => {
-                    for (at, step) in (0..stretch.len()).zip(step..) {
-                        self.trial(step, &stretch.entry(at).trial);
+                Ok(JournalRecord::Packed(block)) => {
+                    for (at, step) in (0..block.len()).zip(step..) {
+                        self.trial(step, &block.entry(at).trial);
                     }
                 }
             }
         }
         self.tell();
-        let packed = next - next % Stretch::LEN;
+        let packed = next - next % TrialBlock::LEN;
         if let Some(step) = first_single.filter(|&step| step < packed) {
             self.damage(step, packed - 1, "not packed, though the stretch is full");
         }

@@ -268,7 +268,7 @@ fn trials_that_are_missing_or_changed_are_found() {
 }
 
 #[test]
-fn stretches_that_are_out_of_place_are_found() {
+fn blocks_that_are_out_of_place_are_found() {
     let more = |store: &Store| {
         let entries: Vec<Entry> = (8..1100).map(judged).collect();
         store.append("a-1", &entries).unwrap();
@@ -302,7 +302,7 @@ fn stretches_that_are_out_of_place_are_found() {
             let entries: Vec<Entry> = (128..256).map(judged).collect();
             let key = keys::key("a-1", 0);
             let value =
-                entry_codec::packed(&key, &super::super::Stretch::of(entries.iter())).unwrap();
+                entry_codec::packed(&key, &super::super::TrialBlock::of(entries.iter())).unwrap();
             store.journal.insert(key, value).unwrap();
         },
         &["run `a-1`, trials 0 to 127: the stretch is out of place"],

@@ -11,7 +11,8 @@ mod registry;
 mod set;
 
 pub use download::{
-    AcquireError, Acquired, Client, DownloadError, FetchEvent, Official, Source, fetch, import,
+    AcquireError, Acquired, DownloadError, FetchEvent, HttpClient, Official, RemoteFile, fetch,
+    import,
 };
 pub use error::DataError;
 pub use image_set::{ImageFamily, ImageSet};

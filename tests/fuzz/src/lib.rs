@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tandem::run::{Experiment, Progress};
 use tandem::script::{Limits, Script, ScriptError, Settings};
-use tandem::study::Plan;
+use tandem::study::StudyPlan;
 use tandem::util::rng::stream;
 
 /// The limits of each script.
@@ -105,7 +105,7 @@ pub fn settings(text: &str) {
             }
         }
     }
-    if let Err(error) = Plan::of_text(Path::new("fuzz.yaml"), text) {
+    if let Err(error) = StudyPlan::of_text(Path::new("fuzz.yaml"), text) {
         is_brief(&error.to_string());
     }
 }

@@ -6,13 +6,13 @@ use super::memory::{Memory, Shared, Views, reads};
 use super::normalisation::{batch_gradients, batch_statistics, running_statistics};
 use super::variables::with_values;
 use crate::kernels::{
-    self, Backward, Depthwise, DepthwiseBackward, Forward, Maps, POSITIONS, Reduce, Term, Towards,
-    WinogradBackward, WinogradForward, backward_scratch, depthwise_scratch, forward_scratch,
-    pack_winograd, tap_gradient, winograd_scratch,
+    self, Backward, Depthwise, DepthwiseBackward, Forward, Maps, MapsTerm, POSITIONS, Reduce,
+    Towards, WinogradBackward, WinogradForward, backward_scratch, depthwise_scratch,
+    forward_scratch, pack_winograd, tap_gradient, winograd_scratch,
 };
 use crate::parameters::Parameters;
-use crate::plan::{Convolution, Kind, Part, Plan};
-use crate::simd::Level;
+use crate::plan::{ConvolutionKernel, ConvolutionStep, OutputPart, Plan};
+use crate::simd::SimdLevel;
 use crate::thread_pool::ThreadPool;
 
 /// The context that the steps of a plan run in.
@@ -22,7 +22,7 @@ pub struct Context<'a> {
     /// The network's parameters.
     pub parameters: &'a Parameters<'a>,
     /// The vector instructions.
-    pub level: Level,
+    pub level: SimdLevel,
     /// The thread pool.
     pub pool: &'a mut ThreadPool,
     /// The memory.
@@ -43,30 +43,32 @@ pub fn tasks(images: usize, pixels: usize) -> (usize, usize) {
 }
 
 /// Returns the number of scratch values that a convolution needs, forward and backward.
-pub fn scratch(convolution: &Convolution, lanes: usize) -> usize {
+pub fn scratch(convolution: &ConvolutionStep, lanes: usize) -> usize {
     let window = &convolution.window;
     match convolution.kind {
-        Kind::Direct => forward_scratch(window).max(backward_scratch(window, lanes)),
-        Kind::Winograd => winograd_scratch(window, lanes),
-        Kind::Depthwise => depthwise_scratch(window, lanes),
+        ConvolutionKernel::Direct => forward_scratch(window).max(backward_scratch(window, lanes)),
+        ConvolutionKernel::Winograd => winograd_scratch(window, lanes),
+        ConvolutionKernel::Depthwise => depthwise_scratch(window, lanes),
     }
 }
 
 /// Returns the number of values of the weight gradient of one group of images and one group of channels.
-pub fn partial(convolution: &Convolution, lanes: usize) -> usize {
+pub fn partial(convolution: &ConvolutionStep, lanes: usize) -> usize {
     let window = &convolution.window;
     let taps = window.kernel * window.kernel;
     match convolution.kind {
-        Kind::Direct => taps * window.inputs * window.outputs.next_multiple_of(lanes),
-        Kind::Winograd => POSITIONS * window.inputs * window.outputs.next_multiple_of(lanes),
-        Kind::Depthwise => taps * window.outputs,
+        ConvolutionKernel::Direct => taps * window.inputs * window.outputs.next_multiple_of(lanes),
+        ConvolutionKernel::Winograd => {
+            POSITIONS * window.inputs * window.outputs.next_multiple_of(lanes)
+        }
+        ConvolutionKernel::Depthwise => taps * window.outputs,
     }
 }
 
 /// Copies the weights of a convolution's layers one after another; those of a depthwise one as taps x
 /// channels.
 pub fn copy_weights(
-    convolution: &Convolution,
+    convolution: &ConvolutionStep,
     parameters: &Parameters<'_>,
     to: &mut [f32],
 ) -> Result<()> {
@@ -75,7 +77,7 @@ pub fn copy_weights(
         let Some(weight) = parameters.layers[part.layer].weight else { continue };
         with_values(&parameters.variables[weight], |values| {
             let to = &mut to[at..][..values.len()];
-            if convolution.kind == Kind::Depthwise {
+            if convolution.kind == ConvolutionKernel::Depthwise {
                 let taps = convolution.window.kernel * convolution.window.kernel;
                 let channels = values.len() / taps;
                 for (channel, row) in values.chunks_exact(taps).enumerate() {
@@ -93,8 +95,8 @@ pub fn copy_weights(
 }
 
 /// Returns the blocks of packed weights, as (pass, group, block); pass 0 is forward, 1 is backward.
-pub fn packing_tasks(convolution: &Convolution) -> Vec<(usize, usize, usize)> {
-    if convolution.kind == Kind::Depthwise {
+pub fn packing_tasks(convolution: &ConvolutionStep) -> Vec<(usize, usize, usize)> {
+    if convolution.kind == ConvolutionKernel::Depthwise {
         return Vec::new();
     }
     let passes = if convolution.towards.is_some() { 2 } else { 1 };
@@ -111,7 +113,7 @@ pub fn packing_tasks(convolution: &Convolution) -> Vec<(usize, usize, usize)> {
 /// # Safety
 /// `weights` is the plan's memory of weights, into which [`copy_weights`] has copied those of the
 /// convolution; no other task packs the block.
-pub unsafe fn pack(convolution: &Convolution, task: (usize, usize, usize), weights: *mut f32) {
+pub unsafe fn pack(convolution: &ConvolutionStep, task: (usize, usize, usize), weights: *mut f32) {
     let (pass, group, block) = task;
     let window = &convolution.window;
     let packing = convolution.packing[pass];
@@ -119,7 +121,7 @@ pub unsafe fn pack(convolution: &Convolution, task: (usize, usize, usize), weigh
     let taps = window.kernel * window.kernel;
     let count = window.weights();
     let row = window.inputs * taps;
-    if convolution.kind == Kind::Winograd {
+    if convolution.kind == ConvolutionKernel::Winograd {
         // SAFETY: the plan keeps raw and packed weights apart.
         unsafe {
             let raw = std::slice::from_raw_parts(weights.add(convolution.weights), count);
@@ -156,9 +158,9 @@ fn group_of(maps: Maps, group: usize, channels: usize) -> Maps {
     Maps { at: unsafe { maps.at.add(group * channels) }, channels, ..maps }
 }
 
-fn terms_of(terms: &[Term], group: usize, channels: usize) -> Vec<Term> {
+fn terms_of(terms: &[MapsTerm], group: usize, channels: usize) -> Vec<MapsTerm> {
     let shift = |at: *const f32| at.wrapping_add(group * channels);
-    let slice = |term: &Term| Term {
+    let slice = |term: &MapsTerm| MapsTerm {
         maps: group_of(term.maps, group, channels),
         affine: term.affine.map(|(scale, offset)| (shift(scale), shift(offset))),
         relu: term.relu,
@@ -169,7 +171,7 @@ fn terms_of(terms: &[Term], group: usize, channels: usize) -> Vec<Term> {
 /// Runs a convolution forward, and computes the coefficients of its layers. `momentum` is that of the running
 /// statistics in training, `None` in evaluation.
 pub fn forward(
-    convolution: &Convolution,
+    convolution: &ConvolutionStep,
     context: &mut Context<'_>,
     momentum: Option<f64>,
 ) -> Result<()> {
@@ -193,7 +195,7 @@ pub fn forward(
         // SAFETY: the plan lays places apart, each task writes its own images, scratch is the
         // thread's own, and the level is the processor's.
         unsafe {
-            if convolution.kind == Kind::Depthwise {
+            if convolution.kind == ConvolutionKernel::Depthwise {
                 level.run(Depthwise {
                     window,
                     reads: reads(&terms, convolution.sources.relu),
@@ -205,7 +207,7 @@ pub fn forward(
                 });
                 return;
             }
-            if convolution.kind == Kind::Winograd {
+            if convolution.kind == ConvolutionKernel::Winograd {
                 level.run(WinogradForward {
                     window,
                     reads: reads(&terms, convolution.sources.relu),
@@ -259,7 +261,7 @@ pub fn forward(
 }
 
 /// Returns the offset of the sums of a part's images.
-const fn sums_of(part: &Part, images: usize) -> usize {
+const fn sums_of(part: &OutputPart, images: usize) -> usize {
     2 * part.channel * images
 }
 
@@ -276,7 +278,7 @@ pub fn sum_maps(context: &mut Context<'_>, maps: Maps) {
 }
 
 /// Rearranges sums of all channels, image by image, into sums of each part, image by image.
-fn separate_sums(memory: &mut Memory, convolution: &Convolution, images: usize) {
+fn separate_sums(memory: &mut Memory, convolution: &ConvolutionStep, images: usize) {
     let channels = convolution.z.channels;
     let all = memory.sums.values()[..2 * channels * images].to_vec();
     for part in &convolution.parts {
@@ -290,10 +292,14 @@ fn separate_sums(memory: &mut Memory, convolution: &Convolution, images: usize) 
 }
 
 /// Returns a part with its pointers, without slope and constant; `None` if it has no gradient.
-pub fn kernel_part(part: &Part, views: &Views<'_>, memory: &Memory) -> Option<kernels::Part> {
+pub fn kernel_part(
+    part: &OutputPart,
+    views: &Views<'_>,
+    memory: &Memory,
+) -> Option<kernels::GradientPart> {
     let of = views.maps(part.gradient?);
     let at = part.coefficients;
-    Some(kernels::Part {
+    Some(kernels::GradientPart {
         channel: part.channel,
         of,
         z: views.maps(part.z),
@@ -307,9 +313,9 @@ pub fn kernel_part(part: &Part, views: &Views<'_>, memory: &Memory) -> Option<ke
 
 /// Computes the gradients of the parts' normalizations and biases, and returns the parts with all their
 /// coefficients.
-pub fn settle_parts(parts: &[Part], context: &mut Context<'_>) -> Vec<kernels::Part> {
+pub fn settle_parts(parts: &[OutputPart], context: &mut Context<'_>) -> Vec<kernels::GradientPart> {
     let views = Views::new(context.plan, context.memory);
-    let mut settled: Vec<kernels::Part> =
+    let mut settled: Vec<kernels::GradientPart> =
         parts.iter().filter_map(|part| kernel_part(part, &views, context.memory)).collect();
     let images = context.images;
     let level = context.level;
@@ -338,7 +344,7 @@ pub fn settle_parts(parts: &[Part], context: &mut Context<'_>) -> Vec<kernels::P
 }
 
 /// Runs a convolution backward.
-pub fn backward(convolution: &Convolution, context: &mut Context<'_>) {
+pub fn backward(convolution: &ConvolutionStep, context: &mut Context<'_>) {
     let parts = settle_parts(&convolution.parts, context);
     let window = &convolution.window;
     let views = Views::new(context.plan, context.memory);
@@ -365,7 +371,7 @@ pub fn backward(convolution: &Convolution, context: &mut Context<'_>) {
         let gradient = partials.add(task * size);
         // SAFETY: as in the forward pass; each task has its own part of `partial`.
         unsafe {
-            if convolution.kind == Kind::Depthwise {
+            if convolution.kind == ConvolutionKernel::Depthwise {
                 level.run(DepthwiseBackward {
                     window,
                     classes: &convolution.classes,
@@ -379,7 +385,7 @@ pub fn backward(convolution: &Convolution, context: &mut Context<'_>) {
                 });
                 return;
             }
-            if convolution.kind == Kind::Winograd {
+            if convolution.kind == ConvolutionKernel::Winograd {
                 level.run(WinogradBackward {
                     window,
                     reads: reads(&terms, convolution.sources.relu),
@@ -425,12 +431,12 @@ pub fn backward(convolution: &Convolution, context: &mut Context<'_>) {
     sum_partials(convolution, context, image_groups, size);
 }
 
-fn part_of(part: &kernels::Part, group: usize, channels: usize) -> kernels::Part {
+fn part_of(part: &kernels::GradientPart, group: usize, channels: usize) -> kernels::GradientPart {
     let shift = |at: *const f32| match at.is_null() {
         true => at,
         false => at.wrapping_add(group * channels),
     };
-    kernels::Part {
+    kernels::GradientPart {
         of: group_of(part.of, group, channels),
         z: group_of(part.z, group, channels),
         scale: shift(part.scale),
@@ -443,7 +449,7 @@ fn part_of(part: &kernels::Part, group: usize, channels: usize) -> kernels::Part
 
 /// Sums the weight gradients of all groups of images, in order, into the gradients of the layers' weights.
 fn sum_partials(
-    convolution: &Convolution,
+    convolution: &ConvolutionStep,
     context: &mut Context<'_>,
     image_groups: usize,
     size: usize,
@@ -454,9 +460,9 @@ fn sum_partials(
     let lanes = context.level.lanes();
     // How many values belong to an input and an output, and how they lie.
     let (values, inputs, padded) = match convolution.kind {
-        Kind::Depthwise => (taps, 1, outputs),
-        Kind::Direct => (taps, window.inputs, outputs.next_multiple_of(lanes)),
-        Kind::Winograd => (POSITIONS, window.inputs, outputs.next_multiple_of(lanes)),
+        ConvolutionKernel::Depthwise => (taps, 1, outputs),
+        ConvolutionKernel::Direct => (taps, window.inputs, outputs.next_multiple_of(lanes)),
+        ConvolutionKernel::Winograd => (POSITIONS, window.inputs, outputs.next_multiple_of(lanes)),
     };
     let partials = Shared::new(context.memory.partial.at());
     let targets: Vec<(usize, usize, Shared<f32>)> = convolution
@@ -501,7 +507,7 @@ fn sum_partials(
                         let at = ((first + output) * inputs + input) * taps;
                         std::slice::from_raw_parts_mut(to.add(at), taps)
                     };
-                    if convolution.kind == Kind::Winograd {
+                    if convolution.kind == ConvolutionKernel::Winograd {
                         to.copy_from_slice(&tap_gradient(std::array::from_fn(of)));
                     } else {
                         to.iter_mut().enumerate().for_each(|(tap, to)| *to = of(tap));

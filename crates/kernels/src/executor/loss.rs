@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The loss and accuracy of a batch, or of several batches added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct BatchOutcome {
     /// The sum of the images' losses.
     pub loss: f64,
     /// The number of images whose label has the highest logit; of equal logits, the first counts.
@@ -13,7 +13,7 @@ pub struct Outcome {
     pub images: usize,
 }
 
-impl Outcome {
+impl BatchOutcome {
     /// Adds the outcome of another batch.
     pub fn add(&mut self, other: Self) {
         self.loss += other.loss;
@@ -42,9 +42,9 @@ pub fn cross_entropy(
     labels: &[u32],
     smoothing: f64,
     mut gradient: Option<&mut [f32]>,
-) -> Outcome {
+) -> BatchOutcome {
     let classes = logits.len() / labels.len();
-    let mut outcome = Outcome { images: labels.len(), ..Outcome::default() };
+    let mut outcome = BatchOutcome { images: labels.len(), ..BatchOutcome::default() };
     let mut shares = vec![0.0_f64; classes];
     for (image, (logits, &label)) in logits.chunks_exact(classes).zip(labels).enumerate() {
         let label = label as usize;

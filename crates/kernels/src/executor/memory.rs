@@ -2,7 +2,7 @@
 
 use memmap2::MmapMut;
 
-use crate::kernels::{Maps, Reads, Term};
+use crate::kernels::{Maps, MapsTerm, Reads};
 use crate::plan::{Buffers, Place, Plan, Sources};
 
 /// The memory of a plan's steps, reused from plan to plan.
@@ -149,8 +149,8 @@ impl<'a> Views<'a> {
     }
 
     /// Returns the terms of a layer's input.
-    pub fn terms(&self, sources: &Sources) -> Vec<Term> {
-        let term = |summand: &crate::plan::Summand| Term {
+    pub fn terms(&self, sources: &Sources) -> Vec<MapsTerm> {
+        let term = |summand: &crate::plan::Summand| MapsTerm {
             maps: self.maps(summand.place),
             // SAFETY: the plan counts the coefficients.
             affine: summand
@@ -163,7 +163,7 @@ impl<'a> Views<'a> {
 }
 
 /// Returns the sum of terms, optionally rectified.
-pub const fn reads(terms: &[Term], relu: bool) -> Reads<'_> {
+pub const fn reads(terms: &[MapsTerm], relu: bool) -> Reads<'_> {
     Reads { terms, relu }
 }
 

@@ -7,6 +7,6 @@ mod normalisation;
 mod passes;
 mod variables;
 
-pub use loss::Outcome;
+pub use loss::BatchOutcome;
 pub use passes::Executor;
 pub use variables::{change_values, with_values};

@@ -5,7 +5,7 @@ use candle_core::Var;
 use super::memory::Memory;
 use super::variables::{change_values, with_values};
 use crate::parameters::{EPSILON, LayerVariables, Parameters};
-use crate::plan::Part;
+use crate::plan::OutputPart;
 
 /// Sums both halves of the sums of each image over the images; `sums` has twice the channels for each image.
 fn totals(sums: &[f32], channels: usize, images: usize) -> (Vec<f64>, Vec<f64>) {
@@ -25,7 +25,7 @@ fn totals(sums: &[f32], channels: usize, images: usize) -> (Vec<f64>, Vec<f64>) 
 pub fn batch_statistics(
     memory: &mut Memory,
     parameters: &Parameters<'_>,
-    part: &Part,
+    part: &OutputPart,
     (sums_at, images): (usize, usize),
     momentum: f64,
 ) -> candle_core::Result<()> {
@@ -55,7 +55,7 @@ fn blend(running: &mut [f32], values: &[f64], factor: f64, momentum: f64) {
 pub fn running_statistics(
     memory: &mut Memory,
     parameters: &Parameters<'_>,
-    part: &Part,
+    part: &OutputPart,
 ) -> candle_core::Result<()> {
     let variables = parameters.layers[part.layer];
     let Some(norm) = variables.norm else { return plain(memory, parameters, part, &variables) };
@@ -68,7 +68,7 @@ pub fn running_statistics(
 
 fn scale_and_offset(
     memory: &mut Memory,
-    part: &Part,
+    part: &OutputPart,
     mean: &[f64],
     variance: &[f64],
     weight: &Var,
@@ -94,7 +94,7 @@ fn scale_and_offset(
 fn plain(
     memory: &mut Memory,
     parameters: &Parameters<'_>,
-    part: &Part,
+    part: &OutputPart,
     variables: &LayerVariables,
 ) -> candle_core::Result<()> {
     let range = part.coefficients..part.coefficients + part.z.channels;
@@ -117,7 +117,7 @@ fn plain(
 pub fn batch_gradients(
     memory: &mut Memory,
     parameters: &Parameters<'_>,
-    part: &Part,
+    part: &OutputPart,
     (sums_at, images): (usize, usize),
     gradients: &mut [Vec<f32>],
 ) {

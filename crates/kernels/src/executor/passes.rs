@@ -1,24 +1,24 @@
 //! The executor, which runs a plan's steps forward and backward.
 
 use super::convolution::{self, Context, settle_parts, sum_maps, tasks};
-use super::loss::{Outcome, cross_entropy};
+use super::loss::{BatchOutcome, cross_entropy};
 use super::memory::{Memory, Shared, Views, reads};
 use super::normalisation::{batch_statistics, running_statistics};
 use super::variables::with_values;
 use crate::error::KernelError;
 use crate::kernels::{
-    Combine, Global, Linear, LinearBackward, LinearGradient, Normalised, Pool as PoolKernel,
-    PoolBackward, Rows, Term,
+    Combine, Global, ImageRows, Linear, LinearBackward, LinearGradient, MapsTerm, Normalised,
+    Pool as PoolKernel, PoolBackward,
 };
 use crate::parameters::{LayerVariables, Parameters};
 use crate::plan::{Buffers, GradientTarget, Place, Plan, Step, plan};
-use crate::simd::Level;
+use crate::simd::SimdLevel;
 use crate::thread_pool::ThreadPool;
 
 /// An executor of training and evaluation on the CPU, for one model at a time. It keeps its memory and
 /// threads from model to model.
 pub struct Executor {
-    level: Level,
+    level: SimdLevel,
     pool: ThreadPool,
     memory: Memory,
     plan: Option<Plan>,
@@ -30,12 +30,12 @@ pub struct Executor {
 impl Executor {
     /// Creates an executor with `threads` threads and the processor's fastest vector instructions.
     pub fn new(threads: usize) -> Self {
-        Self::with_level(threads, Level::best())
+        Self::with_level(threads, SimdLevel::best())
     }
 
     /// Creates an executor with at most the given level of vector instructions.
-    pub fn with_level(threads: usize, level: Level) -> Self {
-        let level = level.min(Level::best());
+    pub fn with_level(threads: usize, level: SimdLevel) -> Self {
+        let level = level.min(SimdLevel::best());
         let pool = ThreadPool::new(threads);
         Self {
             level,
@@ -169,7 +169,7 @@ impl Executor {
         labels: &[u32],
         smoothing: f64,
         momentum: f64,
-    ) -> Result<Outcome, KernelError> {
+    ) -> Result<BatchOutcome, KernelError> {
         self.run(parameters, labels, smoothing, Some(momentum))
     }
 
@@ -181,7 +181,7 @@ impl Executor {
         &mut self,
         parameters: Parameters<'_>,
         labels: &[u32],
-    ) -> Result<Outcome, KernelError> {
+    ) -> Result<BatchOutcome, KernelError> {
         self.run(parameters, labels, 0.0, None)
     }
 
@@ -191,7 +191,7 @@ impl Executor {
         labels: &[u32],
         smoothing: f64,
         momentum: Option<f64>,
-    ) -> Result<Outcome, KernelError> {
+    ) -> Result<BatchOutcome, KernelError> {
         let Some(plan) = self.plan.take() else {
             return Err(KernelError::Network("it has not been prepared".into()));
         };
@@ -207,7 +207,7 @@ impl Executor {
         labels: &[u32],
         smoothing: f64,
         momentum: Option<f64>,
-    ) -> Result<Outcome, KernelError> {
+    ) -> Result<BatchOutcome, KernelError> {
         let classes = plan.logits.channels;
         if labels.is_empty() || labels.len() > plan.batch {
             let (given, most) = (labels.len(), plan.batch);
@@ -304,7 +304,7 @@ fn pixels_first(values: &[f32], from: &Place, to: &mut [f32]) {
 fn by_images(
     context: &mut Context<'_>,
     pixels: usize,
-    work: impl Fn(Level, std::ops::Range<usize>) + Sync,
+    work: impl Fn(SimdLevel, std::ops::Range<usize>) + Sync,
 ) {
     let (each, count) = tasks(context.images, pixels);
     let (images, level) = (context.images, context.level);
@@ -314,7 +314,7 @@ fn by_images(
 }
 
 /// Stores a sum of terms.
-fn combine(context: &mut Context<'_>, terms: &[Term], relu: bool, to: Place) {
+fn combine(context: &mut Context<'_>, terms: &[MapsTerm], relu: bool, to: Place) {
     let to = Views::new(context.plan, context.memory).maps(to);
     by_images(context, to.pixels(), |level, images| {
         // SAFETY: the plan lays places apart, each task writes its own images, and the level is the
@@ -323,8 +323,8 @@ fn combine(context: &mut Context<'_>, terms: &[Term], relu: bool, to: Place) {
     });
 }
 
-fn rows(views: &Views<'_>, place: Place) -> Rows {
-    Rows { at: views.maps(place).at, values: place.channels * place.height * place.width }
+fn rows(views: &Views<'_>, place: Place) -> ImageRows {
+    ImageRows { at: views.maps(place).at, values: place.channels * place.height * place.width }
 }
 
 /// Runs a step forward.
@@ -402,9 +402,9 @@ fn backward(step: &Step, context: &mut Context<'_>) -> Result<(), KernelError> {
                 combine(context, &[], false, place);
             }
             for &(from, goal) in to {
-                let from = Term::plain(views.maps(from));
-                let there = Term::plain(views.maps(goal.place));
-                let terms: &[Term] = if goal.add { &[from, there] } else { &[from] };
+                let from = MapsTerm::plain(views.maps(from));
+                let there = MapsTerm::plain(views.maps(goal.place));
+                let terms: &[MapsTerm] = if goal.add { &[from, there] } else { &[from] };
                 combine(context, terms, false, goal.place);
             }
         }

@@ -6,8 +6,8 @@ use super::forward::read_plane;
 use super::gather::{Pixels, gather, load, store};
 use super::maps::{Maps, Reads};
 use super::pack::Packing;
-use super::tile::{Block, Put, Row, Tap, row};
-use super::window::{Class, Window};
+use super::tile::{ChannelBlock, Put, Row, Tap, row};
+use super::window::{Class, ConvolutionWindow};
 use crate::simd::{Kernel, Simd};
 
 /// The output channels of a convolution that belong to one layer, and the gradient of the layer's output.
@@ -15,7 +15,7 @@ use crate::simd::{Kernel, Simd};
 /// With g the gradient `of` the layer's output, set to 0 where the rectifier's input is not positive, the
 /// gradient of the convolution's output z is scale g + slope z + constant.
 #[derive(Clone, Copy, Debug)]
-pub struct Part {
+pub struct GradientPart {
     /// The first channel within the convolution's output.
     pub channel: usize,
     /// The gradient of the layer's output.
@@ -35,9 +35,9 @@ pub struct Part {
 }
 
 // SAFETY: as for `Maps`.
-unsafe impl Send for Part {}
+unsafe impl Send for GradientPart {}
 // SAFETY: as for `Maps`.
-unsafe impl Sync for Part {}
+unsafe impl Sync for GradientPart {}
 
 /// The target of the input's gradient.
 #[derive(Clone, Copy, Debug)]
@@ -53,17 +53,17 @@ pub struct Towards {
 /// Gradients of some images of a batch.
 pub struct Backward<'a> {
     /// The geometry.
-    pub window: &'a Window,
-    /// The window's taps, [`Window::taps`].
+    pub window: &'a ConvolutionWindow,
+    /// The window's taps, [`ConvolutionWindow::taps`].
     pub taps: &'a [Tap],
     /// Inputs of a tap.
     pub tap_inputs: usize,
-    /// The classes of input pixels, [`Window::classes`].
+    /// The classes of input pixels, [`ConvolutionWindow::classes`].
     pub classes: &'a [Class],
     /// The input of the forward pass.
     pub reads: Reads<'a>,
     /// The output channels and their gradients.
-    pub parts: &'a [Part],
+    pub parts: &'a [GradientPart],
     /// The layout of the packed weights for the input's gradient.
     pub packing: Packing,
     /// The weights for the input's gradient.
@@ -89,18 +89,18 @@ const TOGETHER: usize = 4;
 /// cache.
 const ROW_BLOCK: usize = 20_000;
 
-fn together(window: &Window) -> usize {
+fn together(window: &ConvolutionWindow) -> usize {
     if window.weights() * size_of::<f32>() > SMALL_WEIGHTS { TOGETHER } else { 1 }
 }
 
 /// Returns the number of pixels of a matrix product that are processed together.
-fn points(window: &Window) -> usize {
+fn points(window: &ConvolutionWindow) -> usize {
     let fitting = 10_000 / (window.inputs + window.outputs);
     fitting.next_multiple_of(16).clamp(64, 512)
 }
 
 /// Returns the number of values of scratch memory that the backward pass of a window needs.
-pub fn scratch(window: &Window, lanes: usize) -> usize {
+pub fn scratch(window: &ConvolutionWindow, lanes: usize) -> usize {
     if window.is_pointwise() {
         points(window) * (window.inputs + window.outputs.next_multiple_of(lanes))
     } else {
@@ -149,7 +149,7 @@ impl Backward<'_> {
                         (gathered.cast_const(), inputs)
                     }
                 };
-                let rows = Rows {
+                let rows = GradientRows {
                     from,
                     from_row: 0,
                     from_step,
@@ -232,7 +232,7 @@ impl Backward<'_> {
         for first in (0..height).step_by(at_a_time) {
             // SAFETY: the rows are inside the planes.
             unsafe {
-                let rows = Rows {
+                let rows = GradientRows {
                     from: input.add(first * window.stride * from.row()),
                     from_row: window.stride * from.row(),
                     from_step: window.stride * from.step,
@@ -298,7 +298,7 @@ impl Backward<'_> {
             };
             let to = maps.at.add(pixel * maps.stride);
             let to_step = apart * maps.stride;
-            let block = Block {
+            let block = ChannelBlock {
                 taps,
                 inputs: self.window.outputs,
                 weights: self.weights.add(span.at),
@@ -342,7 +342,7 @@ struct TargetRow<'a> {
 /// The pixels are within the part's maps, `to` takes `count` pixels `step` apart, the processor has `S`.
 #[inline(always)]
 pub unsafe fn part_gradient<S: Simd, const ADD: bool>(
-    part: &Part,
+    part: &GradientPart,
     place: (usize, usize),
     count: usize,
     to: *mut f32,
@@ -366,7 +366,7 @@ pub unsafe fn part_gradient<S: Simd, const ADD: bool>(
 
 #[inline(always)]
 unsafe fn part_block<S: Simd, const FULL: bool, const ADD: bool>(
-    part: &Part,
+    part: &GradientPart,
     channel: usize,
     (image, pixel): (usize, usize),
     pixels: Pixels,
@@ -404,7 +404,7 @@ unsafe fn part_block<S: Simd, const FULL: bool, const ADD: bool>(
 /// Sums that the gradients of a normalization need: of g, and of g z, for each channel of an image.
 pub struct Reduce<'a> {
     /// The part; its slope and constant are not used.
-    pub part: &'a Part,
+    pub part: &'a GradientPart,
     /// The images.
     pub images: Range<usize>,
     /// The sums of g and then of g z, image by image, so twice the channels for each image.
@@ -436,7 +436,7 @@ impl Kernel for Reduce<'_> {
 
 #[inline(always)]
 unsafe fn reduce_block<S: Simd, const FULL: bool>(
-    part: &Part,
+    part: &GradientPart,
     channel: usize,
     lanes: usize,
     image: usize,
@@ -473,7 +473,7 @@ unsafe fn reduce_block<S: Simd, const FULL: bool>(
 }
 
 /// Rows of gathered input and of the output's gradient.
-pub struct Rows {
+pub struct GradientRows {
     /// The first input.
     pub from: *const f32,
     /// Values from a row of inputs to the next.
@@ -495,8 +495,8 @@ pub struct Rows {
 /// Adds the weights' gradient of some rows: for each tap and input, the products with all outputs.
 #[inline(always)]
 unsafe fn weight_gradient<S: Simd>(
-    rows: &Rows,
-    window: &Window,
+    rows: &GradientRows,
+    window: &ConvolutionWindow,
     taps: &[Tap],
     inputs: usize,
     to: *mut f32,
@@ -508,7 +508,7 @@ unsafe fn weight_gradient<S: Simd>(
         for tap in taps {
             // SAFETY: the caller's.
             unsafe {
-                let rows = Rows {
+                let rows = GradientRows {
                     from: rows.from.add(tap.from),
                     gradient: rows.gradient.add(output),
                     ..*rows
@@ -524,7 +524,7 @@ unsafe fn weight_gradient<S: Simd>(
 /// Adds the products of all inputs with one or two vectors of outputs.
 #[inline(always)]
 pub unsafe fn weight_inputs<S: Simd>(
-    rows: &Rows,
+    rows: &GradientRows,
     vectors: usize,
     inputs: usize,
     outputs: usize,
@@ -543,7 +543,7 @@ pub unsafe fn weight_inputs<S: Simd>(
 
 #[inline(always)]
 unsafe fn weight_tiles<S: Simd, const N: usize, const C: usize>(
-    rows: &Rows,
+    rows: &GradientRows,
     inputs: usize,
     outputs: usize,
     to: *mut f32,
@@ -575,7 +575,7 @@ unsafe fn weight_tiles<S: Simd, const N: usize, const C: usize>(
 /// `C` inputs by `N` vectors of outputs.
 #[inline(always)]
 unsafe fn weight_tile<S: Simd, const N: usize, const C: usize>(
-    rows: &Rows,
+    rows: &GradientRows,
     input: usize,
     outputs: usize,
     to: *mut f32,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::backward::{Part, part_gradient};
+use super::backward::{GradientPart, part_gradient};
 use super::gather::gather;
 use super::maps::{Maps, Reads};
 use crate::simd::{Kernel, Simd};
@@ -41,7 +41,7 @@ impl Kernel for Combine<'_> {
 /// Writes the gradient of a normalized part's input for some images.
 pub struct Normalised<'a> {
     /// The part.
-    pub part: &'a Part,
+    pub part: &'a GradientPart,
     /// The gradient.
     pub to: Maps,
     /// True to add the gradient to the values there, false to overwrite them.

@@ -2,17 +2,17 @@
 
 use std::ops::Range;
 
-use super::backward::{Part, Towards, part_gradient};
+use super::backward::{GradientPart, Towards, part_gradient};
 use super::forward::{read_plane, sum_image};
 use super::gather::{load, store};
 use super::maps::{Maps, Reads};
-use super::window::{Class, Window};
+use super::window::{Class, ConvolutionWindow};
 use crate::simd::{Kernel, Simd};
 
 /// Depthwise convolutions of some images; the window's inputs and outputs are the channels.
 pub struct Depthwise<'a> {
     /// The geometry.
-    pub window: &'a Window,
+    pub window: &'a ConvolutionWindow,
     /// The input.
     pub reads: Reads<'a>,
     /// Taps x channels.
@@ -68,13 +68,13 @@ impl Kernel for Depthwise<'_> {
 /// Gradients of a depthwise convolution for some images.
 pub struct DepthwiseBackward<'a> {
     /// The geometry.
-    pub window: &'a Window,
+    pub window: &'a ConvolutionWindow,
     /// The classes of input pixels.
     pub classes: &'a [Class],
     /// The input of the forward pass.
     pub reads: Reads<'a>,
     /// The output channels and their gradients.
-    pub parts: &'a [Part],
+    pub parts: &'a [GradientPart],
     /// Taps x channels.
     pub weights: *const f32,
     /// The target of the input's gradient; none if it is not needed.
@@ -88,7 +88,7 @@ pub struct DepthwiseBackward<'a> {
 }
 
 /// Returns the number of values of scratch memory that the backward pass needs.
-pub fn scratch(window: &Window, lanes: usize) -> usize {
+pub fn scratch(window: &ConvolutionWindow, lanes: usize) -> usize {
     window.input_plane().values() + window.gradient_plane(lanes).values()
 }
 

@@ -5,15 +5,15 @@ use std::ops::Range;
 use super::gather::{gather, load, store};
 use super::maps::{Maps, Reads};
 use super::pack::Packing;
-use super::tile::{Block, Put, Row, Tap, row};
-use super::window::{Plane, Window};
+use super::tile::{ChannelBlock, Put, Row, Tap, row};
+use super::window::{ConvolutionWindow, Plane};
 use crate::simd::{Kernel, Simd};
 
 /// Convolutions of some images of a batch.
 pub struct Forward<'a> {
     /// The geometry.
-    pub window: &'a Window,
-    /// The window's taps, [`Window::taps`].
+    pub window: &'a ConvolutionWindow,
+    /// The window's taps, [`ConvolutionWindow::taps`].
     pub taps: &'a [Tap],
     /// Inputs of a tap.
     pub tap_inputs: usize,
@@ -43,12 +43,12 @@ const TOGETHER: usize = 4;
 /// Pixels of a matrix product that are gathered at a time.
 const POINTS: usize = 256;
 
-fn together(window: &Window) -> usize {
+fn together(window: &ConvolutionWindow) -> usize {
     if window.weights() * size_of::<f32>() > SMALL_WEIGHTS { TOGETHER } else { 1 }
 }
 
 /// Returns the number of values of scratch memory that the forward pass of a window needs.
-pub fn scratch(window: &Window) -> usize {
+pub fn scratch(window: &ConvolutionWindow) -> usize {
     if window.is_pointwise() {
         POINTS * window.inputs
     } else {
@@ -151,7 +151,7 @@ impl Forward<'_> {
         unsafe {
             let weights = self.weights.add(span.at);
             let (channel, channels) = (span.channel, span.channels);
-            let block = Block { taps, inputs: self.tap_inputs, weights, channel, channels };
+            let block = ChannelBlock { taps, inputs: self.tap_inputs, weights, channel, channels };
             row::<S>(&Row { from, from_step, to, to_step, pixels, put }, &block);
         }
     }
@@ -250,7 +250,7 @@ impl Kernel for SumMaps {
 #[inline(always)]
 pub unsafe fn read_plane<S: Simd>(
     reads: &Reads<'_>,
-    window: &Window,
+    window: &ConvolutionWindow,
     plane: &Plane,
     image: usize,
     to: *mut f32,

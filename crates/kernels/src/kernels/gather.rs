@@ -1,6 +1,6 @@
 //! Gathering of the values of a sum of terms.
 
-use super::maps::{Reads, Term};
+use super::maps::{MapsTerm, Reads};
 use crate::simd::Simd;
 
 /// Writes `count` consecutive pixels of a sum of terms, from pixel `first` of an image, to `to`,
@@ -46,7 +46,7 @@ struct At<S: Simd> {
 impl<S: Simd> At<S> {
     #[inline(always)]
     unsafe fn new<const FULL: bool>(
-        term: &Term,
+        term: &MapsTerm,
         channel: usize,
         lanes: usize,
         (image, pixel): (usize, usize),
@@ -148,7 +148,7 @@ unsafe fn lane_block<S: Simd, const FULL: bool>(
     let lanes = pixels.lanes;
     // SAFETY: the caller's.
     unsafe {
-        let at = |term: &Term| At::<S>::new::<FULL>(term, channel, lanes, place);
+        let at = |term: &MapsTerm| At::<S>::new::<FULL>(term, channel, lanes, place);
         match reads.terms {
             [] => pixels.fill::<S, FULL>(|_| S::zero()),
             [one] => {

@@ -7,7 +7,7 @@ use crate::simd::{Kernel, Simd};
 
 /// Rows of a batch: `values` consecutive values for each image.
 #[derive(Clone, Copy, Debug)]
-pub struct Rows {
+pub struct ImageRows {
     /// The first value.
     pub at: *mut f32,
     /// Values of an image.
@@ -15,11 +15,11 @@ pub struct Rows {
 }
 
 // SAFETY: a pointer with a size; who dereferences it answers for the aliasing.
-unsafe impl Send for Rows {}
+unsafe impl Send for ImageRows {}
 // SAFETY: as above.
-unsafe impl Sync for Rows {}
+unsafe impl Sync for ImageRows {}
 
-impl Rows {
+impl ImageRows {
     #[inline(always)]
     unsafe fn row(&self, image: usize) -> *mut f32 {
         // SAFETY: the caller's.
@@ -30,9 +30,9 @@ impl Rows {
 /// Outputs of some images: weights times inputs, plus the bias.
 pub struct Linear {
     /// The inputs.
-    pub from: Rows,
+    pub from: ImageRows,
     /// The outputs.
-    pub to: Rows,
+    pub to: ImageRows,
     /// Outputs x inputs.
     pub weights: *const f32,
     /// A value for each output.
@@ -87,9 +87,9 @@ unsafe fn dot<S: Simd>(a: *const f32, b: *const f32, count: usize) -> f32 {
 /// for some outputs.
 pub struct LinearBackward {
     /// The inputs of the forward pass.
-    pub from: Rows,
+    pub from: ImageRows,
     /// The outputs' gradients.
-    pub gradient: Rows,
+    pub gradient: ImageRows,
     /// Outputs x inputs.
     pub weights: *const f32,
     /// The gradient to compute.
@@ -101,7 +101,7 @@ pub enum LinearGradient {
     /// Of the inputs.
     Inputs {
         /// The gradient.
-        to: Rows,
+        to: ImageRows,
         /// True to add the gradient to the values there, false to overwrite them.
         add: bool,
         /// The images.

@@ -43,7 +43,7 @@ impl Maps {
 /// A summand of a layer's input: stored maps, or the normalized and rectified maps of a convolution, max(0,
 /// scale z + offset), which are computed while they are read instead of being stored.
 #[derive(Clone, Copy, Debug)]
-pub struct Term {
+pub struct MapsTerm {
     /// The stored values.
     pub maps: Maps,
     /// Scale and offset of each channel.
@@ -53,11 +53,11 @@ pub struct Term {
 }
 
 // SAFETY: as for `Maps`.
-unsafe impl Send for Term {}
+unsafe impl Send for MapsTerm {}
 // SAFETY: as for `Maps`.
-unsafe impl Sync for Term {}
+unsafe impl Sync for MapsTerm {}
 
-impl Term {
+impl MapsTerm {
     /// Returns a term that is the maps as stored.
     pub const fn plain(maps: Maps) -> Self {
         Self { maps, affine: None, relu: false }
@@ -73,7 +73,7 @@ impl Term {
 #[derive(Clone, Copy, Debug)]
 pub struct Reads<'a> {
     /// The summands; an empty sum is 0.
-    pub terms: &'a [Term],
+    pub terms: &'a [MapsTerm],
     /// True if negative sums become 0.
     pub relu: bool,
 }

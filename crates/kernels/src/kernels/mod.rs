@@ -21,16 +21,16 @@ mod tile;
 mod window;
 mod winograd;
 
-pub use backward::{Backward, Part, Reduce, Towards, scratch as backward_scratch};
+pub use backward::{Backward, GradientPart, Reduce, Towards, scratch as backward_scratch};
 pub use combine::{Combine, Normalised};
 pub use depthwise::{Depthwise, DepthwiseBackward, scratch as depthwise_scratch};
 pub use forward::{Forward, SumMaps, scratch as forward_scratch};
-pub use linear::{Linear, LinearBackward, LinearGradient, Rows};
-pub use maps::{Maps, Reads, Term};
+pub use linear::{ImageRows, Linear, LinearBackward, LinearGradient};
+pub use maps::{Maps, MapsTerm, Reads};
 pub use pack::Packing;
 pub use pool::{Global, Pool, PoolBackward, Pooling};
 pub use tile::Tap;
-pub use window::{Class, Window};
+pub use window::{Class, ConvolutionWindow};
 pub use winograd::{
     POSITIONS, WinogradBackward, WinogradForward, pack as pack_winograd, pays as winograd_pays,
     scratch as winograd_scratch, tap_gradient, values as winograd_values,

@@ -43,7 +43,7 @@ pub struct Row {
 
 /// A block of output channels.
 #[derive(Clone, Copy, Debug)]
-pub struct Block<'a> {
+pub struct ChannelBlock<'a> {
     /// The taps.
     pub taps: &'a [Tap],
     /// Input channels.
@@ -61,7 +61,7 @@ pub struct Block<'a> {
 /// # Safety
 /// The memory of the row and the block is readable, and the row's output writable; the processor has `S`.
 #[inline(always)]
-pub unsafe fn row<S: Simd>(row: &Row, block: &Block<'_>) {
+pub unsafe fn row<S: Simd>(row: &Row, block: &ChannelBlock<'_>) {
     // SAFETY: the caller's; pixels stay below `row.pixels`.
     unsafe {
         if block.channels > S::LANES {
@@ -79,7 +79,7 @@ pub unsafe fn row<S: Simd>(row: &Row, block: &Block<'_>) {
 }
 
 #[inline(always)]
-unsafe fn pixels<S: Simd, const N: usize, const P: usize>(row: &Row, block: &Block<'_>) {
+unsafe fn pixels<S: Simd, const N: usize, const P: usize>(row: &Row, block: &ChannelBlock<'_>) {
     let mut pixel = 0;
     // SAFETY: the caller's; every tile lies within what is left of the row.
     unsafe {
@@ -108,7 +108,7 @@ unsafe fn pixels<S: Simd, const N: usize, const P: usize>(row: &Row, block: &Blo
 #[inline(always)]
 unsafe fn tile<S: Simd, const N: usize, const P: usize>(
     row: &Row,
-    block: &Block<'_>,
+    block: &ChannelBlock<'_>,
     pixel: usize,
 ) {
     // SAFETY: the caller's.

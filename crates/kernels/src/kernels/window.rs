@@ -4,7 +4,7 @@ use super::tile::Tap;
 
 /// A convolution's window on a feature map, of one group of channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
+pub struct ConvolutionWindow {
     /// Rows and columns of the kernel.
     pub kernel: usize,
     /// Step between output pixels.
@@ -61,7 +61,7 @@ pub struct Class {
     pub first: (usize, usize),
     /// The numbers of rows and columns of such pixels.
     pub size: (usize, usize),
-    /// The taps. Their offsets are from the pixel of [`Window::gradient_plane`] at row j and column i, for
+    /// The taps. Their offsets are from the pixel of [`ConvolutionWindow::gradient_plane`] at row j and column i, for
     /// the input pixel at row j and column i of the class.
     pub taps: Vec<Tap>,
 }
@@ -72,7 +72,7 @@ const fn skewed(step: usize) -> usize {
     if step.is_multiple_of(128) { step + 16 } else { step }
 }
 
-impl Window {
+impl ConvolutionWindow {
     /// Returns true if each output depends on a single pixel, as in a matrix product.
     pub const fn is_pointwise(&self) -> bool {
         self.kernel == 1 && self.stride == 1 && self.padding == 0

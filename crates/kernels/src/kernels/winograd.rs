@@ -7,13 +7,13 @@
 
 use std::ops::Range;
 
-use super::backward::{Part, Rows, Towards, part_gradient, weight_inputs};
+use super::backward::{GradientPart, GradientRows, Towards, part_gradient, weight_inputs};
 use super::forward::sum_image;
 use super::gather::gather;
 use super::maps::{Maps, Reads};
 use super::pack::Packing;
-use super::tile::{Block, Put, Row, Tap, put, row};
-use super::window::{Plane, Window};
+use super::tile::{ChannelBlock, Put, Row, Tap, put, row};
+use super::window::{ConvolutionWindow, Plane};
 use crate::simd::{Kernel, Simd};
 
 /// Positions of a transformed tile.
@@ -25,7 +25,7 @@ const TILES: usize = 64;
 
 /// Returns true if the algorithm applies and has enough channels to be faster: the transforms cost about as
 /// much as the products of twenty channels.
-pub const fn pays(window: &Window) -> bool {
+pub const fn pays(window: &ConvolutionWindow) -> bool {
     window.kernel == 3
         && window.stride == 1
         && window.padding <= 1
@@ -69,7 +69,7 @@ const fn position(channels: usize) -> usize {
 }
 
 /// Returns the number of values of scratch memory that a pass needs.
-pub fn scratch(window: &Window, lanes: usize) -> usize {
+pub fn scratch(window: &ConvolutionWindow, lanes: usize) -> usize {
     let (inputs, outputs) =
         (window.inputs.next_multiple_of(lanes), window.outputs.next_multiple_of(lanes));
     let (forward, back) = (Layout::new(window.output), Layout::new(window.input));
@@ -300,7 +300,7 @@ unsafe fn multiply<S: Simd>(
                 let weights = weights.add(span.at);
                 let (channel, channels) = (span.channel, span.channels);
                 let inputs = packing.inputs;
-                row::<S>(&tiles, &Block { taps: &taps, inputs, weights, channel, channels });
+                row::<S>(&tiles, &ChannelBlock { taps: &taps, inputs, weights, channel, channels });
             }
         }
     }
@@ -309,7 +309,7 @@ unsafe fn multiply<S: Simd>(
 /// The forward pass for some images.
 pub struct WinogradForward<'a> {
     /// The geometry.
-    pub window: &'a Window,
+    pub window: &'a ConvolutionWindow,
     /// The input.
     pub reads: Reads<'a>,
     /// The layout of the packed weights of each position.
@@ -403,7 +403,7 @@ impl WinogradForward<'_> {
 #[inline(always)]
 unsafe fn read<S: Simd>(
     reads: &Reads<'_>,
-    window: &Window,
+    window: &ConvolutionWindow,
     plane: &Plane,
     image: usize,
     to: *mut f32,
@@ -421,11 +421,11 @@ unsafe fn read<S: Simd>(
 /// The gradients of the input and of the weights for some images.
 pub struct WinogradBackward<'a> {
     /// The geometry.
-    pub window: &'a Window,
+    pub window: &'a ConvolutionWindow,
     /// The input of the forward pass.
     pub reads: Reads<'a>,
     /// The output channels and their gradients.
-    pub parts: &'a [Part],
+    pub parts: &'a [GradientPart],
     /// The layout of the packed weights of each position, for the input's gradient.
     pub packing: Packing,
     /// The transformed weights for the input's gradient.
@@ -466,7 +466,7 @@ impl Scratch {
     /// # Safety
     /// `memory` holds so many.
     #[inline(always)]
-    unsafe fn new<S: Simd>(window: &Window, memory: *mut f32) -> Self {
+    unsafe fn new<S: Simd>(window: &ConvolutionWindow, memory: *mut f32) -> Self {
         let (forward, back) = (Layout::new(window.output), Layout::new(window.input));
         let together = forward.together.max(back.together);
         let inputs = window.inputs.next_multiple_of(S::LANES);
@@ -627,7 +627,7 @@ impl WinogradBackward<'_> {
                 let vectors = ((outputs - output) / S::LANES).min(2);
                 // SAFETY: the caller's.
                 unsafe {
-                    let rows = Rows {
+                    let rows = GradientRows {
                         from: input_tiles.add(index * position(input_step)),
                         from_row: 0,
                         from_step: input_step,

@@ -7,10 +7,12 @@
 use std::collections::HashMap;
 
 use super::buffers::{BufferId, Buffers, Place};
-use super::step::{Convolution, GradientTarget, Kind, Part, Sources, Step, Summand};
+use super::step::{
+    ConvolutionKernel, ConvolutionStep, GradientTarget, OutputPart, Sources, Step, Summand,
+};
 use crate::activations::check_activations;
 use crate::error::KernelError;
-use crate::kernels::{Packing, Pooling, Window, winograd_pays, winograd_values};
+use crate::kernels::{ConvolutionWindow, Packing, Pooling, winograd_pays, winograd_values};
 use tandem_network::{Activation, Layer, Network, Operation, Shape, Window as LayerWindow};
 
 /// The plan of a training step: its steps and the layout of its memory.
@@ -244,8 +246,15 @@ impl<'a> Builder<'a> {
                 let coefficients = self.new_coefficients(z.channels);
                 let (applied, gradient) = (true, None);
                 let relu = activation == Activation::Relu;
-                let part =
-                    Part { layer: index, channel: 0, z, coefficients, relu, applied, gradient };
+                let part = OutputPart {
+                    layer: index,
+                    channel: 0,
+                    z,
+                    coefficients,
+                    relu,
+                    applied,
+                    gradient,
+                };
                 self.terms[index] = vec![normalised(&part)];
                 self.push(Step::Norm { part, towards: None }, vec![index]);
             }
@@ -333,7 +342,7 @@ impl<'a> Builder<'a> {
         for &member in &members {
             let Operation::Convolution(c) = self.layers[member].operation else { continue };
             let relu = c.activation_after() == Activation::Relu;
-            let part = Part {
+            let part = OutputPart {
                 layer: member,
                 channel,
                 z: z.slice(channel, c.channels),
@@ -350,7 +359,7 @@ impl<'a> Builder<'a> {
             && first.groups == first.channels
             && first.groups == layer.input.channels;
         let groups = if depthwise { 1 } else { first.groups };
-        let window = Window {
+        let window = ConvolutionWindow {
             kernel: first.kernel,
             stride: first.stride,
             padding: first.padding,
@@ -360,12 +369,13 @@ impl<'a> Builder<'a> {
             outputs: channels / groups,
         };
         let kind = match (depthwise, winograd_pays(&window) && groups == 1) {
-            (true, _) => Kind::Depthwise,
-            (false, true) => Kind::Winograd,
-            (false, false) => Kind::Direct,
+            (true, _) => ConvolutionKernel::Depthwise,
+            (false, true) => ConvolutionKernel::Winograd,
+            (false, false) => ConvolutionKernel::Direct,
         };
         // Transformed weights are a matrix for each position.
-        let taps = if kind == Kind::Winograd { 1 } else { window.kernel * window.kernel };
+        let taps =
+            if kind == ConvolutionKernel::Winograd { 1 } else { window.kernel * window.kernel };
         let (inputs, outputs, lanes) = (window.inputs, window.outputs, self.lanes);
         let packing = [
             Packing { taps, inputs, outputs, lanes },
@@ -373,14 +383,14 @@ impl<'a> Builder<'a> {
         ];
         let packed = packing.map(|packing| {
             self.new_weights(match kind {
-                Kind::Winograd => winograd_values(&packing),
+                ConvolutionKernel::Winograd => winograd_values(&packing),
                 _ => groups * packing.values(),
             })
         });
         let weights = self.new_weights(groups * window.weights());
         let relu = first.activation_before() == Activation::Relu;
         let sources = Sources { terms: self.terms[input].clone(), relu };
-        let convolution = Convolution {
+        let convolution = ConvolutionStep {
             taps: window.taps(),
             classes: window.classes(lanes),
             groups_of_images: image_groups(&window, groups, self.batch),
@@ -554,7 +564,7 @@ const fn plain(place: Place) -> Summand {
     Summand { place, affine: None, relu: false }
 }
 
-const fn normalised(part: &Part) -> Summand {
+const fn normalised(part: &OutputPart) -> Summand {
     let affine = if part.applied { Some(part.coefficients) } else { None };
     Summand { place: part.z, affine, relu: part.relu }
 }
@@ -576,7 +586,7 @@ fn together(layers: &[Layer], live: &[bool]) -> Vec<Vec<usize>> {
 
 /// Returns the number of groups of a batch's images whose weight gradients are summed separately. It bounds
 /// the number of threads that can share the work, and makes the sums the same for any number of threads.
-fn image_groups(window: &Window, groups: usize, batch: usize) -> usize {
+fn image_groups(window: &ConvolutionWindow, groups: usize, batch: usize) -> usize {
     let bytes = groups * window.weights() * size_of::<f32>();
     let most = match bytes {
         0..=65_536 => 16,
@@ -592,7 +602,7 @@ fn touch(step: &Step, mut touch: impl FnMut(BufferId, (bool, bool))) {
     let (forward, backward, both) = ((true, false), (false, true), (true, true));
     match step {
         Step::Convolution(convolution) => {
-            let Convolution { sources, z, parts, towards, .. } = &**convolution;
+            let ConvolutionStep { sources, z, parts, towards, .. } = &**convolution;
             sources.terms.iter().for_each(|term| touch(term.place.buffer, both));
             touch(z.buffer, both);
             parts.iter().filter_map(|part| part.gradient).for_each(|g| touch(g.buffer, backward));

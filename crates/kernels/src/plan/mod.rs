@@ -6,4 +6,6 @@ mod step;
 
 pub use buffers::{Buffers, Place};
 pub use build::{Plan, plan};
-pub use step::{Convolution, GradientTarget, Kind, Part, Sources, Step, Summand};
+pub use step::{
+    ConvolutionKernel, ConvolutionStep, GradientTarget, OutputPart, Sources, Step, Summand,
+};

@@ -1,7 +1,7 @@
 //! The steps of a plan, and their parts.
 
 use super::buffers::{BufferId, Place};
-use crate::kernels::{Class, Packing, Pooling, Tap, Window};
+use crate::kernels::{Class, ConvolutionWindow, Packing, Pooling, Tap};
 use tandem_network as network;
 
 /// A summand of a layer's input.
@@ -35,7 +35,7 @@ pub struct GradientTarget {
 
 /// One layer's channels in a convolution's output, or a separate batch normalization.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct OutputPart {
     /// The layer's index in the network.
     pub layer: usize,
     /// The first channel in the convolution's output.
@@ -54,7 +54,7 @@ pub struct Part {
 
 /// The kernel of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ConvolutionKernel {
     /// Sums over taps, in which every output depends on all inputs of its group.
     Direct,
     /// The same by Winograd's minimal filtering.
@@ -65,19 +65,19 @@ pub enum Kind {
 
 /// A convolution, or several of the same geometry and input that are computed as one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Convolution {
+pub struct ConvolutionStep {
     /// The geometry of a group of channels.
-    pub window: Window,
+    pub window: ConvolutionWindow,
     /// The number of groups of channels; 1 for a depthwise convolution.
     pub groups: usize,
     /// The kernel.
-    pub kind: Kind,
+    pub kind: ConvolutionKernel,
     /// The input.
     pub sources: Sources,
     /// The output, before normalization.
     pub z: Place,
     /// The layers, in the order of their channels.
-    pub parts: Vec<Part>,
+    pub parts: Vec<OutputPart>,
     /// The taps of the forward pass, and the number of inputs of each.
     pub taps: (Vec<Tap>, usize),
     /// The classes of input pixels, for the input's gradient.
@@ -98,7 +98,7 @@ pub struct Convolution {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Convolutions.
-    Convolution(Box<Convolution>),
+    Convolution(Box<ConvolutionStep>),
     /// A sum that is stored.
     Combine {
         /// The summands.
@@ -144,7 +144,7 @@ pub enum Step {
     /// A separate batch normalization.
     Norm {
         /// Its values and coefficients.
-        part: Part,
+        part: OutputPart,
         /// The target of the input's gradient; none if it is not needed.
         towards: Option<GradientTarget>,
     },

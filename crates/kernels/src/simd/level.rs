@@ -9,7 +9,7 @@ use super::vector::Kernel;
 
 /// A kind of vector instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
+pub enum SimdLevel {
     /// Plain Rust, eight values at a time.
     Portable,
     /// AVX2 with FMA: eight values, 16 registers.
@@ -18,7 +18,7 @@ pub enum Level {
     Avx512,
 }
 
-impl Level {
+impl SimdLevel {
     /// Returns the levels that this processor has, the slowest first.
     pub fn available() -> Vec<Self> {
         let mut levels = vec![Self::Portable];
@@ -53,7 +53,7 @@ impl Level {
     /// Runs a kernel with the level's instructions.
     ///
     /// # Safety
-    /// The level is one of [`Level::available`], and the kernel's requirements hold.
+    /// The level is one of [`SimdLevel::available`], and the kernel's requirements hold.
     pub unsafe fn run<K: Kernel>(self, kernel: K) {
         // SAFETY: the caller has made sure of the instructions and of the kernel's needs.
         unsafe {

@@ -1,6 +1,6 @@
 //! Vectors of f32 of the widest kind that the processor has, chosen at run time.
 //!
-//! A kernel is generic over [`Simd`] and runs through [`Level::run`], in a function that is compiled for the
+//! A kernel is generic over [`Simd`] and runs through [`SimdLevel::run`], in a function that is compiled for the
 //! chosen instructions. All methods are inlined into that function: they must not be called from anywhere
 //! else.
 
@@ -13,6 +13,6 @@ mod peak;
 mod portable;
 mod vector;
 
-pub use level::Level;
+pub use level::SimdLevel;
 pub use peak::multiply_adds;
 pub use vector::{Kernel, Simd};

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use super::level::Level;
+use super::level::SimdLevel;
 use super::vector::{Kernel, Simd};
 
 /// Rounds of multiply-adds.
@@ -40,7 +40,7 @@ impl Kernel for MultiplyAdds {
 /// Runs fused multiply-adds in registers with the processor's widest vectors, for a fraction of a second;
 /// returns the number of floating-point operations, two for each value.
 pub fn multiply_adds() -> f64 {
-    let level = Level::best();
+    let level = SimdLevel::best();
     // SAFETY: the level is the processor's.
     unsafe { level.run(MultiplyAdds) };
     (ROUNDS * SUMS * level.lanes() * 2) as f64

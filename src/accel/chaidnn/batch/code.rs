@@ -14,7 +14,7 @@ pub(super) const ZERO: u16 = 0;
 
 /// An instruction: slot `to` becomes slot `add` plus the larger of slots `a` and `b`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Step {
+pub(super) struct Instruction {
     pub to: u16,
     pub add: u16,
     pub a: u16,
@@ -24,7 +24,7 @@ pub(super) struct Step {
 /// The code of several networks, one after another.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Code {
-    steps: Vec<Step>,
+    steps: Vec<Instruction>,
     /// The slots to add, in this order, for the latency.
     sums: Vec<u16>,
     /// The end of each network's range in `steps` and in `sums`.
@@ -32,7 +32,7 @@ pub(super) struct Code {
 }
 
 impl Code {
-    pub(super) fn networks(&self) -> impl Iterator<Item = (&[Step], &[u16])> {
+    pub(super) fn networks(&self) -> impl Iterator<Item = (&[Instruction], &[u16])> {
         let mut start = (0, 0);
         self.ends.iter().map(move |&(steps, sums)| {
             let code = (&self.steps[start.0..steps], &self.sums[start.1..sums]);
@@ -44,12 +44,12 @@ impl Code {
 
 /// The segments of a queue, and which of them are equal.
 #[derive(Debug, Default)]
-pub(super) struct Outline {
+pub(super) struct QueueOutline {
     /// Each segment, and the index of the first segment with the same works and dependencies.
     segments: Vec<(Range<usize>, usize)>,
 }
 
-impl Outline {
+impl QueueOutline {
     pub(super) fn new(queue: &Queue) -> Self {
         let mut segments: Vec<(Range<usize>, usize)> = Vec::new();
         for segment in queue.segments() {
@@ -88,7 +88,7 @@ pub(super) struct TooManySlots;
 #[derive(Debug, Default)]
 pub(super) struct Compiler {
     /// Steps, each with its level: the length of the longest chain of steps up to it.
-    steps: Vec<(u32, Step)>,
+    steps: Vec<(u32, Instruction)>,
     /// The slot of each segment's makespan.
     makespans: Vec<u16>,
     /// For each task of the segment, the slot of its end time and the level of that slot.
@@ -109,7 +109,7 @@ impl Compiler {
     pub(super) fn compile(
         &mut self,
         queue: &Queue,
-        outline: &Outline,
+        outline: &QueueOutline,
         engines: Engines,
         row: impl Fn(usize) -> u16,
         free: usize,
@@ -197,7 +197,7 @@ impl Compiler {
             let level = 1 + latest.1.max(other.1);
             let to = u16::try_from(*free).map_err(|_| TooManySlots)?;
             *free += 1;
-            self.steps.push((level, Step { to, add, a: latest.0, b: other.0 }));
+            self.steps.push((level, Instruction { to, add, a: latest.0, b: other.0 }));
             latest = (to, level);
             if others.len() == 0 {
                 return Ok(latest);

@@ -25,11 +25,11 @@ const SLOTS: usize = 1 << 16;
 
 /// The slots of running code. The size makes every `u16` a valid slot number.
 #[derive(Debug)]
-pub struct Memory {
+pub struct SlotMemory {
     slots: Box<[Slot; SLOTS]>,
 }
 
-impl Memory {
+impl SlotMemory {
     /// Makes a memory of zeros.
     pub fn new() -> Self {
         let slots = vec![Slot::all(0.0); SLOTS].into_boxed_slice();
@@ -46,7 +46,7 @@ impl Memory {
     }
 }
 
-impl Default for Memory {
+impl Default for SlotMemory {
     fn default() -> Self {
         Self::new()
     }
@@ -83,13 +83,13 @@ pub(super) struct Answer {
 }
 
 /// Runs the code of every network over the slots.
-pub(super) fn run(memory: &mut Memory, code: &Code, query: &Query, answer: &mut Answer) {
+pub(super) fn run(memory: &mut SlotMemory, code: &Code, query: &Query, answer: &mut Answer) {
     widest(Run { memory, code, query, answer });
 }
 
 /// The arguments of [`run`], for the choice of the widest vector registers.
 struct Run<'a> {
-    memory: &'a mut Memory,
+    memory: &'a mut SlotMemory,
     code: &'a Code,
     query: &'a Query,
     answer: &'a mut Answer,
@@ -105,7 +105,7 @@ impl Wide for Run<'_> {
 }
 
 #[inline(always)]
-fn run_lanes(memory: &mut Memory, code: &Code, query: &Query, answer: &mut Answer) {
+fn run_lanes(memory: &mut SlotMemory, code: &Code, query: &Query, answer: &mut Answer) {
     let slots = &mut *memory.slots;
     let limits = query.limits_us.0;
     let mut highest = [0.0; LANES];
@@ -185,7 +185,7 @@ pub(super) mod tests {
 
         #[inline(always)]
         fn run(self) -> Answer {
-            let (mut memory, mut answer) = (Memory::new(), Answer::default());
+            let (mut memory, mut answer) = (SlotMemory::new(), Answer::default());
             memory.load(self.durations);
             run_lanes(&mut memory, self.code, self.query, &mut answer);
             answer

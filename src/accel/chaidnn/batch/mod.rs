@@ -11,7 +11,7 @@ mod machine;
 mod scan;
 mod table;
 
-pub use machine::Memory;
+pub use machine::SlotMemory;
 pub use scan::{Batch, BatchError};
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use rustc_hash::FxHashSet;
 use super::super::lower::{LowerError, Lowering, lower_into};
 use super::super::operation::Work;
 use super::super::{Area, Configuration, Platform};
-use super::code::{Code, Compiler, Outline};
-use super::machine::{Answer, BlockLevel, LANES, Memory, Query, Slot, run};
-use super::table::Table;
-use crate::accel::{Found, Level, Scan};
+use super::code::{Code, Compiler, QueueOutline};
+use super::machine::{Answer, BlockLevel, LANES, Query, Slot, SlotMemory, run};
+use super::table::DurationTable;
+use crate::accel::{LatencyLevel, Scan, ScannedPair};
 use crate::network::Family;
 
 /// The number of networks that a thread collects works from at a time.
@@ -36,7 +36,7 @@ pub enum BatchError {
 pub struct Batch {
     configurations: Vec<Configuration>,
     areas: Vec<f64>,
-    table: Table,
+    table: DurationTable,
     works: usize,
 }
 
@@ -72,7 +72,7 @@ impl Batch {
             return Err(BatchError::Operations);
         }
         let areas = configurations.iter().map(|c| Area::of(c, platform).area_mm2).collect();
-        let table = Table::new(&works, &configurations, platform);
+        let table = DurationTable::new(&works, &configurations, platform);
         Ok(Self { configurations, areas, table, works: works.len() })
     }
 
@@ -118,14 +118,14 @@ impl Batch {
         family: &F,
         networks: &[u32],
         limits_ms: &[f64],
-        levels: &[Level],
-        memory: &mut Memory,
+        levels: &[LatencyLevel],
+        memory: &mut SlotMemory,
     ) -> Result<Scan, BatchError> {
         let codes = self.compile(family, networks)?;
         let mut scan = Scan { counts: vec![0; levels.len()], ..Scan::default() };
         let mut answer = Answer::default();
         // By place among the networks scanned, until all are found.
-        let mut found: Vec<Found> = Vec::new();
+        let mut found: Vec<ScannedPair> = Vec::new();
         for (group, code) in self.table.groups.iter().zip(&codes) {
             for (block, durations) in group.blocks().enumerate() {
                 let within = block * LANES;
@@ -151,7 +151,7 @@ impl Batch {
                 answer.counts.clear();
                 memory.load(durations);
                 run(memory, code, &query, &mut answer);
-                found.extend(answer.found.iter().map(|&(network, lane, us)| Found {
+                found.extend(answer.found.iter().map(|&(network, lane, us)| ScannedPair {
                     network,
                     class: first as u32 + lane,
                     latency_ms: us / 1e3,
@@ -197,7 +197,7 @@ impl Batch {
             lower_into(&mut lowering, family, network)
                 .map_err(|source| BatchError::Network { network, source })?;
             let queue = lowering.queue();
-            let outline = Outline::new(queue);
+            let outline = QueueOutline::new(queue);
             rows.clear();
             rows.resize(queue.len(), 0);
             for task in outline.tasks() {

@@ -11,7 +11,7 @@ use super::machine::{LANES, Slot};
 
 /// The durations of all works on configurations with the same engines.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(super) struct EngineGroup {
     pub engines: Engines,
     /// The index of the first class.
     pub first_class: usize,
@@ -22,7 +22,7 @@ pub(super) struct Group {
     works: usize,
 }
 
-impl Group {
+impl EngineGroup {
     pub(super) fn blocks(&self) -> impl Iterator<Item = &[Slot]> {
         self.slots.chunks_exact(self.works)
     }
@@ -30,16 +30,16 @@ impl Group {
 
 /// The slots of works, and their durations on each class of configurations.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct DurationTable {
     pub rows: FxHashMap<Work, u16>,
-    pub groups: Vec<Group>,
+    pub groups: Vec<EngineGroup>,
     /// The indices of configurations with equal engines and durations, in ascending order.
     pub classes: Vec<Vec<u32>>,
     /// True if every configuration can run every work.
     pub all_run: bool,
 }
 
-impl Table {
+impl DurationTable {
     /// Tabulates works, which must be distinct and at most 65,535.
     pub(super) fn new(
         works: &[Work],
@@ -90,7 +90,7 @@ impl Table {
                 table.classes.extend(classes);
                 works.len()
             });
-            table.groups.push(Group { engines, first_class, classes, slots, works });
+            table.groups.push(EngineGroup { engines, first_class, classes, slots, works });
         }
         table
     }

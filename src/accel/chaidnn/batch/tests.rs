@@ -5,7 +5,7 @@ use rand::seq::IndexedRandom;
 
 use super::super::{ChaidnnSpace, Configuration, Platform, Precision, lower};
 use super::*;
-use crate::accel::{Found, Level};
+use crate::accel::{LatencyLevel, ScannedPair};
 use crate::network::{
     Family, Nasbench101Family, Nasbench101Settings, Nasbench201Family, Nasbench201Settings,
 };
@@ -42,7 +42,7 @@ fn agrees<F: Family>(family: &F, configurations: Vec<Configuration>, platform: &
     let batch = Batch::new(family, configurations, platform).unwrap();
     let networks: Vec<u32> = (0..family.len() as u32).collect();
     let limits = vec![f64::INFINITY; batch.classes().len()];
-    let scan = batch.scan(family, &networks, &limits, &[], &mut Memory::new()).unwrap();
+    let scan = batch.scan(family, &networks, &limits, &[], &mut SlotMemory::new()).unwrap();
     let mut latencies = vec![vec![f64::NAN; batch.configurations().len()]; family.len()];
     for found in &scan.found {
         for &configuration in &batch.classes()[found.class as usize] {
@@ -90,8 +90,8 @@ fn limits_and_levels_are_exact() {
     let batch = Batch::new(&family, some_configurations(500), &platform).unwrap();
     let networks: Vec<u32> = (0..family.len() as u32).rev().collect();
     let classes = batch.classes().len();
-    let scan = |limits: &[f64], levels: &[Level]| {
-        batch.scan(&family, &networks, limits, levels, &mut Memory::new()).unwrap()
+    let scan = |limits: &[f64], levels: &[LatencyLevel]| {
+        batch.scan(&family, &networks, limits, levels, &mut SlotMemory::new()).unwrap()
     };
     let all = scan(&vec![f64::INFINITY; classes], &[]).found;
     assert_eq!(all.len(), classes * family.len());
@@ -105,10 +105,10 @@ fn limits_and_levels_are_exact() {
             *of_class.choose(&mut rng).unwrap()
         })
         .collect();
-    let passes = |found: &&Found| found.latency_ms <= limits[found.class as usize];
-    let expected: Vec<Found> = all.iter().filter(passes).copied().collect();
+    let passes = |found: &&ScannedPair| found.latency_ms <= limits[found.class as usize];
+    let expected: Vec<ScannedPair> = all.iter().filter(passes).copied().collect();
     let weight: Vec<u32> = batch.classes().iter().map(|members| members.len() as u32).collect();
-    let level = Level { networks: 10, most_ms: limits.clone(), weight: weight.clone() };
+    let level = LatencyLevel { networks: 10, most_ms: limits.clone(), weight: weight.clone() };
     let scan = scan(&limits, &[level]);
     assert_eq!(scan.found, expected);
     let counted: u64 = expected
@@ -121,7 +121,7 @@ fn limits_and_levels_are_exact() {
 
 #[test]
 fn every_width_gives_the_same() {
-    use super::code::{Code, Compiler, Outline};
+    use super::code::{Code, Compiler, QueueOutline};
     use super::machine::tests::Alone;
     use super::machine::{LANES, Query, Slot};
     use crate::accel::chaidnn::lower::{Lowering, lower_into};
@@ -143,7 +143,7 @@ fn every_width_gives_the_same() {
             1 + works.iter().position(|work| work == queue.work(task)).unwrap() as u16
         };
         let engines = Engines { pool: true, pointwise: true };
-        let outline = Outline::new(queue);
+        let outline = QueueOutline::new(queue);
         Compiler::default().compile(queue, &outline, engines, row, 2_000, &mut code).unwrap();
     }
     let mut rng = stream(7, "durations", 0);

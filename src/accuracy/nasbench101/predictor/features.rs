@@ -10,14 +10,14 @@ const CHANNELS: usize = 128;
 
 /// The vertices and edges of a cell.
 #[derive(Clone, Debug)]
-pub(super) struct Graph {
+pub(super) struct FeatureGraph {
     pub vertices: usize,
     pub features: [[f32; FEATURES]; MAX_VERTICES],
     /// `edges[a][b]` is true if there is an edge from a to b.
     pub edges: [[bool; MAX_VERTICES]; MAX_VERTICES],
 }
 
-impl Graph {
+impl FeatureGraph {
     pub(super) fn new(cell: &Cell101) -> Self {
         let vertices = cell.vertices();
         let last = vertices - 1;

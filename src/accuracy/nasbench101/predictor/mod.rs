@@ -16,4 +16,4 @@ mod train;
 
 pub use model::{LAYERS, Predictor, PredictorError, WIDTH};
 pub use quality::{Quality, kendall_tau, spearman};
-pub use train::{Recipe, TrainError, split, train};
+pub use train::{PredictorRecipe, PredictorTrainError, split, train};

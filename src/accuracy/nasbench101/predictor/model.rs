@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 use tandem_kernels::{Wide, widest};
 
-use super::features::{FEATURES, Graph};
+use super::features::{FEATURES, FeatureGraph};
 use crate::space::nasbench101::{Cell101, MAX_VERTICES};
 
 /// The width of a vertex's state.
@@ -128,7 +128,7 @@ impl Predictor {
 
     /// The predicted test accuracy of a cell, as a fraction.
     pub fn accuracy(&self, cell: &Cell101) -> f64 {
-        widest(Prediction { predictor: self, graph: &Graph::new(&cell.kept()) })
+        widest(Prediction { predictor: self, graph: &FeatureGraph::new(&cell.kept()) })
     }
 
     /// The predicted test accuracies of cells, as fractions, computed on all threads.
@@ -137,7 +137,7 @@ impl Predictor {
     }
 
     #[inline(always)]
-    fn accuracy_of(&self, graph: &Graph) -> f64 {
+    fn accuracy_of(&self, graph: &FeatureGraph) -> f64 {
         let arrays = &self.weights.arrays;
         let mut state = [[0.0; WIDTH]; MAX_VERTICES];
         let entry: [[f32; FEATURES]; MAX_VERTICES] = graph.features;
@@ -192,7 +192,7 @@ impl Predictor {
 #[derive(Clone, Copy)]
 struct Prediction<'a> {
     predictor: &'a Predictor,
-    graph: &'a Graph,
+    graph: &'a FeatureGraph,
 }
 
 impl Wide for Prediction<'_> {
@@ -246,7 +246,7 @@ mod tests {
         let predictor = Predictor::embedded().unwrap();
         let cells = [Cell101::resnet_like(), Cell101::inception_like()];
         for cell in cells {
-            let graph = Graph::new(&cell);
+            let graph = FeatureGraph::new(&cell);
             let prediction = Prediction { predictor, graph: &graph };
             for (width, accuracy) in tandem_kernels::every_width(prediction) {
                 assert_eq!(predictor.accuracy(&cell), accuracy, "{width}");

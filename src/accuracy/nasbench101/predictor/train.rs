@@ -7,7 +7,7 @@ use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::features::{FEATURES, Graph};
+use super::features::{FEATURES, FeatureGraph};
 use super::model::{CEILING, LAYERS, Predictor, WIDTH, Weights};
 use crate::accuracy::nasbench101::Nasbench101Table;
 use crate::space::nasbench101::MAX_VERTICES;
@@ -15,7 +15,7 @@ use crate::util::rng::stream;
 
 /// The settings of a training.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Recipe {
+pub struct PredictorRecipe {
     /// The share of the table's cells to train on.
     pub share: f64,
     /// The random seed of the share, the initial weights and the order of the cells.
@@ -30,7 +30,7 @@ pub struct Recipe {
     pub weight_decay: f64,
 }
 
-impl Default for Recipe {
+impl Default for PredictorRecipe {
     /// The recipe of the embedded predictor.
     fn default() -> Self {
         Self {
@@ -46,7 +46,7 @@ impl Default for Recipe {
 
 /// Reasons that a training fails.
 #[derive(Debug, thiserror::Error)]
-pub enum TrainError {
+pub enum PredictorTrainError {
     /// The share has fewer cells than a step.
     #[error("{cells} cells are too few to train on; a step takes {batch}")]
     Few {
@@ -79,15 +79,15 @@ pub fn split(count: usize, share: f64, seed: u64) -> (Vec<usize>, Vec<usize>) {
 /// If there are too few cells, or the tensor library fails.
 pub fn train(
     table: &Nasbench101Table,
-    recipe: &Recipe,
+    recipe: &PredictorRecipe,
     mut after_epoch: impl FnMut(usize, f64),
-) -> Result<Predictor, TrainError> {
+) -> Result<Predictor, PredictorTrainError> {
     let (mut rows, _) = split(table.len(), recipe.share, recipe.seed);
     let steps = rows.len() / recipe.batch.max(1);
     if steps == 0 {
-        return Err(TrainError::Few { cells: rows.len(), batch: recipe.batch });
+        return Err(PredictorTrainError::Few { cells: rows.len(), batch: recipe.batch });
     }
-    let graphs: Vec<Graph> = table.cells().par_iter().map(Graph::new).collect();
+    let graphs: Vec<FeatureGraph> = table.cells().par_iter().map(FeatureGraph::new).collect();
     let learnt: Vec<f64> = table
         .cells()
         .par_iter()
@@ -159,7 +159,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn new<'a>(graphs: impl Iterator<Item = &'a Graph>) -> Result<Self, candle_core::Error> {
+    fn new<'a>(graphs: impl Iterator<Item = &'a FeatureGraph>) -> Result<Self, candle_core::Error> {
         const N: usize = MAX_VERTICES;
         let mut size = 0;
         let (mut features, mut edges, mut read, mut present) =
@@ -237,13 +237,14 @@ mod tests {
     #[test]
     fn training_is_reproducible_and_prediction_is_what_was_trained() {
         let table = small_table();
-        let recipe = Recipe { share: 0.3, epochs: 12, batch: 64, ..Recipe::default() };
+        let recipe =
+            PredictorRecipe { share: 0.3, epochs: 12, batch: 64, ..PredictorRecipe::default() };
         let mut errors = Vec::new();
         let trained = train(&table, &recipe, |_, error| errors.push(error)).unwrap();
         assert!(errors[11] < 0.2 * errors[0], "{errors:?}");
         let again = train(&table, &recipe, |_, _| ()).unwrap();
         assert_eq!(trained.encode(), again.encode());
-        let other = train(&table, &Recipe { seed: 1, ..recipe }, |_, _| ()).unwrap();
+        let other = train(&table, &PredictorRecipe { seed: 1, ..recipe }, |_, _| ()).unwrap();
         assert_ne!(trained.encode(), other.encode());
         assert_eq!(Predictor::decode(&trained.encode()), Ok(trained.clone()));
 
@@ -266,7 +267,7 @@ mod tests {
                 Var::from_tensor(&tensor).unwrap()
             })
             .collect();
-        let graphs: Vec<Graph> = cells.iter().map(Graph::new).collect();
+        let graphs: Vec<FeatureGraph> = cells.iter().map(FeatureGraph::new).collect();
         let batch = Batch::new(graphs.iter()).unwrap();
         let learnt: Vec<f32> = batch.forward(&weights).unwrap().to_vec1().unwrap();
         for (learnt, predicted) in learnt.iter().zip(&predicted) {
@@ -278,7 +279,7 @@ mod tests {
 
     #[test]
     fn too_few_cells_are_refused() {
-        let recipe = Recipe { share: 0.01, ..Recipe::default() };
+        let recipe = PredictorRecipe { share: 0.01, ..PredictorRecipe::default() };
         let error = train(&small_table(), &recipe, |_, _| ()).unwrap_err();
         assert_eq!(error.to_string(), "25 cells are too few to train on; a step takes 256");
     }
@@ -289,8 +290,8 @@ mod tests {
         let Some(dir) = data_dir() else { return };
         let table = Nasbench101Table::open(&dir).unwrap();
         let predictor = Predictor::embedded().unwrap();
-        let recipe: Recipe = serde_json::from_str(predictor.recipe()).unwrap();
-        assert_eq!(recipe, Recipe::default());
+        let recipe: PredictorRecipe = serde_json::from_str(predictor.recipe()).unwrap();
+        assert_eq!(recipe, PredictorRecipe::default());
         let (_, held_out) = split(table.len(), recipe.share, recipe.seed);
         assert_eq!(held_out.len(), 381_262);
         let cells: Vec<_> = held_out.iter().step_by(8).map(|&row| table.cells()[row]).collect();

@@ -18,8 +18,8 @@ use crate::accel::Accelerator;
 use crate::accel::chaidnn::Chaidnn;
 use crate::accel::registry::{families, find};
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, error_at_call, error_at_call_with_help};
-use crate::script::services::Host;
+use crate::script::options::{OptionReader, error_at_call, error_at_call_with_help};
+use crate::script::services::Services;
 use crate::util::suggest::nearest;
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
@@ -27,7 +27,7 @@ type Fallible<T> = Result<T, Box<EvalAltResult>>;
 /// The longest name of an accelerator in characters.
 const LONGEST_NAME: usize = 100;
 
-pub(super) fn register(engine: &mut Engine, globals: &mut Module, host: &Arc<Host>) {
+pub(super) fn register(engine: &mut Engine, globals: &mut Module, services: &Arc<Services>) {
     type A = ScriptAccelerator;
     name_type::<A>(globals, "Accelerator", "An accelerator with all its configurations.");
     native! { globals =>
@@ -38,15 +38,15 @@ pub(super) fn register(engine: &mut Engine, globals: &mut Module, host: &Arc<Hos
         /// ```
         get name(accelerator: Accelerator) -> String = |it: &mut A| it.name().to_owned();
     }
-    engine.register_static_module("accelerator", module(host).into());
+    engine.register_static_module("accelerator", module(services).into());
 }
 
-fn module(host: &Arc<Host>) -> Module {
+fn module(services: &Arc<Services>) -> Module {
     type A = ScriptAccelerator;
     let mut module = Module::new();
     module
         .set_doc("Accelerators: native ones, those that the script defines, and measured devices.");
-    let (first, second, third) = (host.clone(), host.clone(), host.clone());
+    let (first, second, third) = (services.clone(), services.clone(), services.clone());
     native! { &mut module =>
         /// All configurations of an accelerator, as a part of a space.
         ///
@@ -143,7 +143,7 @@ fn define(context: NativeCallContext, name: &str, options: Map) -> Fallible<Scri
         let reason = format!("an accelerator's name has from 1 to {LONGEST_NAME} characters");
         return Err(error_at_call(&context, reason));
     }
-    let mut options = Options::new(&context, "accelerator::define", options);
+    let mut options = OptionReader::new(&context, "accelerator::define", options);
     let mut take = |name| {
         let given = options.take(name);
         options.required(name, given, "")
@@ -156,8 +156,8 @@ fn define(context: NativeCallContext, name: &str, options: Map) -> Fallible<Scri
     let is_part = scripted::is_space(&space);
     let made = space.read_lock::<FnPtr>().map(|f| Closure::new(&context, &f)).transpose()?;
     let space = match made {
-        Some(function) => scripted::Space::Made(function),
-        None if is_part => scripted::Space::Given(space),
+        Some(function) => scripted::SpaceSource::Made(function),
+        None if is_part => scripted::SpaceSource::Given(space),
         None => {
             let expected = "a part of a space, such as space::part().choice(\"lanes\", [8, 16])";
             return Err(options.wrong("space", expected, &space));
@@ -190,15 +190,15 @@ fn of_family(family: &Arc<dyn Accelerator>) -> ScriptAccelerator {
 
 fn estimate(
     context: &NativeCallContext,
-    host: &Host,
+    services: &Services,
     accelerator: &ScriptAccelerator,
     net: Dynamic,
     configuration: Dynamic,
 ) -> Fallible<Dynamic> {
     match accelerator {
         ScriptAccelerator::Scripted(scripted) => {
-            scripted.cost(context, host, net, configuration).map(Dynamic::from)
+            scripted.cost(context, services, net, configuration).map(Dynamic::from)
         }
-        ScriptAccelerator::Native(native) => native.estimate(context, host, net, configuration),
+        ScriptAccelerator::Native(native) => native.estimate(context, services, net, configuration),
     }
 }

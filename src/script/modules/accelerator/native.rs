@@ -10,7 +10,7 @@ use crate::run::Failure;
 use crate::script::modules::part_value::ScriptPart;
 use crate::script::modules::values::{to_dynamic, value_of};
 use crate::script::options::{described, error_at_call};
-use crate::script::services::{Host, ScriptNetwork, Traced};
+use crate::script::services::{ScriptNetwork, Services, Traced};
 use crate::space::{Choice, shown};
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
@@ -27,7 +27,7 @@ pub(in crate::script) trait NativeAccelerator: Send + Sync {
     fn estimate(
         &self,
         context: &NativeCallContext,
-        host: &Host,
+        services: &Services,
         net: Dynamic,
         configuration: Dynamic,
     ) -> Fallible<Dynamic>;
@@ -56,7 +56,7 @@ impl NativeAccelerator for Plain {
     fn estimate(
         &self,
         context: &NativeCallContext,
-        host: &Host,
+        services: &Services,
         net: Dynamic,
         configuration: Dynamic,
     ) -> Fallible<Dynamic> {
@@ -81,7 +81,7 @@ impl NativeAccelerator for Plain {
             space.choices().iter().map(|choice| option(context, &map, choice)).collect();
         let options = options.map_err(refused)?;
         let workload = Workload::Layers(net.prepared());
-        let metrics = ask(context, host, model, (workload, &options), Some(&net))?;
+        let metrics = ask(context, services, model, (workload, &options), Some(&net))?;
         Ok(Dynamic::from(to_map(metrics)))
     }
 }
@@ -102,15 +102,15 @@ fn option(context: &NativeCallContext, map: &Map, choice: &Choice) -> Result<u16
 /// Asks an accelerator for the costs of a pair, and records its use.
 pub(super) fn ask(
     context: &NativeCallContext,
-    host: &Host,
+    services: &Services,
     model: &dyn Accelerator,
     (workload, options): (Workload<'_>, &[u16]),
     net: Option<&ScriptNetwork>,
 ) -> Fallible<Metrics> {
     let metrics = model.estimate(workload, options);
     let metrics = metrics.map_err(|error| error_at_call(context, error.to_string()))?;
-    host.used_accelerator(model);
-    host.trace(|| Traced {
+    services.used_accelerator(model);
+    services.trace(|| Traced {
         accelerator: model.id().to_owned(),
         breakdown: model.breakdown(workload, options).map_err(Failure::of),
         network: net.cloned(),

@@ -10,7 +10,7 @@ use crate::script::modules::Closure;
 use crate::script::modules::part_value::ScriptDraft;
 use crate::script::modules::part_value::ScriptPart;
 use crate::script::options::{error_at_call, number};
-use crate::script::services::{Host, ScriptNetwork, Traced};
+use crate::script::services::{ScriptNetwork, Services, Traced};
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
@@ -25,12 +25,12 @@ const PARTS: &str = "parts";
 /// An accelerator that a script defines.
 pub(in crate::script) struct Scripted {
     name: String,
-    space: Space,
+    space: SpaceSource,
     estimate: Closure,
 }
 
 /// The source of the space.
-pub(super) enum Space {
+pub(super) enum SpaceSource {
     /// A value.
     Given(Dynamic),
     /// A function that returns it.
@@ -50,7 +50,7 @@ struct Cost {
 }
 
 impl Scripted {
-    pub(super) fn new(name: &str, space: Space, estimate: Closure) -> Self {
+    pub(super) fn new(name: &str, space: SpaceSource, estimate: Closure) -> Self {
         Self { name: name.to_owned(), space, estimate }
     }
 
@@ -58,7 +58,7 @@ impl Scripted {
     pub(super) const fn levels(&self) -> usize {
         let estimate = self.estimate.levels();
         match &self.space {
-            Space::Made(space) if space.levels() > estimate => space.levels(),
+            SpaceSource::Made(space) if space.levels() > estimate => space.levels(),
             _ => estimate,
         }
     }
@@ -70,8 +70,8 @@ impl Scripted {
     /// Returns the space that the script gives; `position` is the place of errors.
     pub(super) fn space(&self, engine: &Engine, position: Position) -> Fallible<Dynamic> {
         let space = match &self.space {
-            Space::Given(space) => return Ok(space.clone()),
-            Space::Made(function) => function.call(engine, []).map_err(|error| {
+            SpaceSource::Given(space) => return Ok(space.clone()),
+            SpaceSource::Made(function) => function.call(engine, []).map_err(|error| {
                 self.explain((function, "space", "a function of nothing"), error, position)
             })?,
         };
@@ -88,7 +88,7 @@ impl Scripted {
     pub(super) fn cost(
         &self,
         context: &NativeCallContext,
-        host: &Host,
+        services: &Services,
         net: Dynamic,
         configuration: Dynamic,
     ) -> Fallible<Map> {
@@ -96,8 +96,8 @@ impl Scripted {
         let cost = self.ask(context.engine(), context.call_position(), [net, configuration])?;
         let Cost { metrics, layers, parts } =
             cost.map_err(|reason| error_at_call(context, self.within(&reason)))?;
-        host.used_scripted(&self.name);
-        host.trace(|| Traced {
+        services.used_scripted(&self.name);
+        services.trace(|| Traced {
             accelerator: self.name.clone(),
             breakdown: breakdown(layers, parts)
                 .map_err(|reason| Failure::new(self.within(&reason))),

@@ -8,22 +8,22 @@ use crate::accel::table::Devices;
 use crate::accel::{Accelerator, Workload};
 use crate::script::modules::part_value::ScriptPart;
 use crate::script::modules::values::to_dynamic;
-use crate::script::options::{Options, described, error_at_call};
-use crate::script::services::Host;
+use crate::script::options::{OptionReader, described, error_at_call};
+use crate::script::services::Services;
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
 
 /// Opens the devices of an imported table.
 pub(super) fn open(
     context: &NativeCallContext,
-    host: &Host,
+    services: &Services,
     name: &str,
     options: Map,
 ) -> Result<ScriptAccelerator, Box<EvalAltResult>> {
-    let mut options = Options::new(context, "accelerator::table", options);
+    let mut options = OptionReader::new(context, "accelerator::table", options);
     let group = options.text("group")?;
     options.end()?;
-    let devices = host.devices(name, group.as_deref());
+    let devices = services.devices(name, group.as_deref());
     let devices = devices.map_err(|reason| error_at_call(context, reason))?;
     Ok(ScriptAccelerator::Native(devices))
 }
@@ -42,7 +42,7 @@ impl NativeAccelerator for Devices {
     fn estimate(
         &self,
         context: &NativeCallContext,
-        host: &Host,
+        services: &Services,
         net: Dynamic,
         device: Dynamic,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
@@ -60,7 +60,7 @@ impl NativeAccelerator for Devices {
         let configuration =
             self.configuration(&name).map_err(|error| error_at_call(context, error.to_string()))?;
         let pair = (Workload::Key(&network), &configuration[..]);
-        ask(context, host, self, pair, None).map(to_map).map(Dynamic::from)
+        ask(context, services, self, pair, None).map(to_map).map(Dynamic::from)
     }
 }
 

@@ -3,14 +3,14 @@
 use rhai::{EvalAltResult, NativeCallContext};
 
 use crate::network::{Activation, ActivationOrder};
-use crate::script::options::{Options, error_at_call_with_help};
+use crate::script::options::{OptionReader, error_at_call_with_help};
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
 /// Reads a convolution's activation and its order: from `relu`, or from `activation` and `activation_order`.
 pub(super) fn conv_activation(
     context: &NativeCallContext,
-    options: &mut Options<'_>,
+    options: &mut OptionReader<'_>,
 ) -> Fallible<(Activation, ActivationOrder)> {
     use ActivationOrder::{After, Before};
     let relu = options.take("relu");
@@ -42,7 +42,7 @@ pub(super) fn conv_activation(
 }
 
 /// Reads the option `activation`.
-pub(super) fn activation(options: &mut Options<'_>) -> Fallible<Option<Activation>> {
+pub(super) fn activation(options: &mut OptionReader<'_>) -> Fallible<Option<Activation>> {
     let Some(value) = options.take("activation") else { return Ok(None) };
     let known = value.clone().into_string().ok().and_then(|name| name.parse().ok());
     known.map(Some).ok_or_else(|| {

@@ -10,7 +10,7 @@ use crate::network::{
     Activation, Convolution, LayerId, LayerSink, NetworkBuilder, Operation, Shape, Window,
 };
 use crate::script::native::{name_type, native};
-use crate::script::options::{Options, described, error_at_call};
+use crate::script::options::{OptionReader, described, error_at_call};
 use crate::script::services::ScriptNetwork;
 
 /// The most layers of a network that a script builds.
@@ -362,7 +362,7 @@ fn register_others(globals: &mut Module) {
         /// ```
         fn linear(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor =
             |context: NativeCallContext, net: &mut B, x: Tensor, options: Map| {
-                let mut options = Options::new(&context, "linear", options);
+                let mut options = OptionReader::new(&context, "linear", options);
                 let features = needed(&context, &mut options, "linear", "features")?;
                 let name = options.text("name")?;
                 options.end()?;
@@ -376,7 +376,7 @@ fn register_others(globals: &mut Module) {
         /// ```
         fn truncate(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor =
             |context: NativeCallContext, net: &mut B, x: Tensor, options: Map| {
-                let mut options = Options::new(&context, "truncate", options);
+                let mut options = OptionReader::new(&context, "truncate", options);
                 let channels = needed(&context, &mut options, "truncate", "channels")?;
                 let name = options.text("name")?;
                 options.end()?;
@@ -390,7 +390,7 @@ fn builder(context: NativeCallContext, image: Dynamic) -> Fallible<ScriptBuilder
     let given = described(&context, &image);
     let sizes = match (image.clone().try_cast::<Map>(), image.try_cast::<Array>()) {
         (Some(map), _) => {
-            let mut options = Options::new(&context, "network::builder", map);
+            let mut options = OptionReader::new(&context, "network::builder", map);
             let mut size = |name| needed(&context, &mut options, "network::builder", name);
             let sizes = [size("channels")?, size("height")?, size("width")?];
             options.end()?;
@@ -402,7 +402,7 @@ fn builder(context: NativeCallContext, image: Dynamic) -> Fallible<ScriptBuilder
                 sizes.iter_mut().zip(array).zip(["channels", "height", "width"])
             {
                 let map = Map::from([(name.into(), value)]);
-                *size = Options::new(&context, "network::builder", map).size(name, 1)?;
+                *size = OptionReader::new(&context, "network::builder", map).size(name, 1)?;
             }
             sizes
         }
@@ -420,7 +420,7 @@ fn conv(
     x: Tensor,
     options: Map,
 ) -> Fallible<Tensor> {
-    let mut options = Options::new(&context, "conv", options);
+    let mut options = OptionReader::new(&context, "conv", options);
     let channels = needed(&context, &mut options, "conv", "channels")?;
     let kernel = needed(&context, &mut options, "conv", "kernel")?;
     let stride = options.size("stride", 1)?;
@@ -451,7 +451,7 @@ fn batch_norm(
     x: Tensor,
     options: Map,
 ) -> Fallible<Tensor> {
-    let mut options = Options::new(&context, "batch_norm", options);
+    let mut options = OptionReader::new(&context, "batch_norm", options);
     let activation = activation(&mut options)?.unwrap_or(Activation::None);
     let name = options.text("name")?;
     options.end()?;
@@ -466,7 +466,7 @@ fn pool(
     options: Map,
     operation: impl Fn(Window) -> Operation,
 ) -> Fallible<Tensor> {
-    let mut options = Options::new(context, function, options);
+    let mut options = OptionReader::new(context, function, options);
     let kernel = needed(context, &mut options, function, "kernel")?;
     let stride = options.size("stride", 1)?;
     let padding = padding(&mut options, kernel, Dynamic::from(0_i64))?;
@@ -479,7 +479,7 @@ fn pool(
 /// Takes a required size.
 fn needed(
     context: &NativeCallContext,
-    options: &mut Options<'_>,
+    options: &mut OptionReader<'_>,
     function: &str,
     name: &'static str,
 ) -> Fallible<usize> {
@@ -490,7 +490,7 @@ fn needed(
 }
 
 /// Takes the padding of each side: a number, or "same" to keep the image's size at stride 1.
-fn padding(options: &mut Options<'_>, kernel: usize, default: Dynamic) -> Fallible<usize> {
+fn padding(options: &mut OptionReader<'_>, kernel: usize, default: Dynamic) -> Fallible<usize> {
     let value = options.take("padding").unwrap_or(default);
     if value.clone().into_string().is_ok_and(|word| word == "same") {
         if kernel % 2 == 1 {
@@ -514,7 +514,7 @@ fn name_of(
     if options.is_empty() {
         return Ok(None);
     }
-    let mut options = Options::new(context, function, options);
+    let mut options = OptionReader::new(context, function, options);
     let name = options.text("name")?;
     options.end()?;
     Ok(name)

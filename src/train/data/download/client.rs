@@ -11,7 +11,7 @@ use ureq::http::{Response, StatusCode, header};
 use ureq::{Agent, Body};
 
 use super::error::DownloadError;
-use super::official::Source;
+use super::official::RemoteFile;
 
 /// Events of a download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub enum FetchEvent<'a> {
 
 /// An HTTP client with timeouts, and pauses between attempts.
 #[derive(Debug)]
-pub struct Client {
+pub struct HttpClient {
     agent: Agent,
     pauses: Vec<Duration>,
 }
@@ -49,7 +49,7 @@ enum Broken {
     Final(DownloadError),
 }
 
-impl Client {
+impl HttpClient {
     /// Creates a client with timeouts of 30 seconds for a connection and a minute for the next bytes. It
     /// retries after 1, 2 and 4 seconds; an attempt that makes progress restarts that sequence.
     pub fn new() -> Self {
@@ -73,7 +73,7 @@ impl Client {
     /// size or digest, or if it cannot be written.
     pub fn download(
         &self,
-        source: &Source,
+        source: &RemoteFile,
         folder: &Path,
         watch: &mut dyn FnMut(FetchEvent<'_>),
     ) -> Result<PathBuf, DownloadError> {
@@ -90,7 +90,7 @@ impl Client {
 
     fn complete(
         &self,
-        source: &Source,
+        source: &RemoteFile,
         part: &Path,
         watch: &mut dyn FnMut(FetchEvent<'_>),
     ) -> Result<(), DownloadError> {
@@ -118,7 +118,7 @@ impl Client {
     /// Requests the missing bytes and appends them.
     fn attempt(
         &self,
-        source: &Source,
+        source: &RemoteFile,
         part: &Path,
         watch: &mut dyn FnMut(FetchEvent<'_>),
     ) -> Result<(), Broken> {
@@ -176,14 +176,14 @@ impl Client {
     }
 }
 
-impl Default for Client {
+impl Default for HttpClient {
     fn default() -> Self {
         Self::new()
     }
 }
 
 /// The offset of the first byte in a response, if `done` bytes are already there.
-fn begin(source: &Source, response: &Response<Body>, done: u64) -> Result<u64, Broken> {
+fn begin(source: &RemoteFile, response: &Response<Body>, done: u64) -> Result<u64, Broken> {
     let status = response.status();
     let (start, size) = match status {
         StatusCode::OK => (0, response.body().content_length()),
@@ -226,7 +226,7 @@ fn parse_range(text: &str) -> Option<(u64, Option<u64>)> {
 }
 
 /// Verifies a complete file, and removes it if its size or digest is wrong.
-fn check(source: &Source, path: &Path) -> Result<(), DownloadError> {
+fn check(source: &RemoteFile, path: &Path) -> Result<(), DownloadError> {
     let (size, found) = digest(path).map_err(|source| write_error(path, source))?;
     let error = if size != source.size {
         let (url, expected) = (source.url.clone(), source.size);
@@ -259,7 +259,7 @@ fn digest(path: &Path) -> io::Result<(u64, String)> {
     Ok((size, digest))
 }
 
-fn of_ureq(source: &Source, error: ureq::Error) -> Broken {
+fn of_ureq(source: &RemoteFile, error: ureq::Error) -> Broken {
     use ureq::Error::{ConnectionFailed, HostNotFound, Io, Protocol, Timeout};
     let why = error.to_string();
     match error {
@@ -269,7 +269,7 @@ fn of_ureq(source: &Source, error: ureq::Error) -> Broken {
     }
 }
 
-fn wrong_size(source: &Source, found: String) -> Broken {
+fn wrong_size(source: &RemoteFile, found: String) -> Broken {
     let (url, expected) = (source.url.clone(), source.size);
     Broken::Final(DownloadError::Size { url, expected, found })
 }
@@ -283,7 +283,7 @@ mod tests {
     use super::*;
     use crate::test_support::server::{Answer, Request, Server};
 
-    impl Client {
+    impl HttpClient {
         /// Creates a client for servers on this machine, with short pauses.
         pub(crate) fn for_tests() -> Self {
             let agent = Agent::config_builder()
@@ -302,9 +302,9 @@ mod tests {
         (0..200_000_u64).map(|i| (i * i % 251) as u8).collect()
     }
 
-    fn source(server: &Server) -> Source {
+    fn source(server: &Server) -> RemoteFile {
         let digest = Md5::digest(bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-        Source { url: format!("{}/a/{NAME}", server.url()), size: 200_000, md5: digest }
+        RemoteFile { url: format!("{}/a/{NAME}", server.url()), size: 200_000, md5: digest }
     }
 
     /// Downloads from a server; the address is removed from errors.
@@ -316,7 +316,7 @@ mod tests {
                 at = done;
             }
         };
-        let path = Client::for_tests()
+        let path = HttpClient::for_tests()
             .download(&source(server), folder, &mut watch)
             .map_err(|error| error.to_string().replace(&server.url(), "SERVER"))?;
         assert_eq!(fs::read(&path).unwrap(), bytes());
@@ -452,14 +452,14 @@ mod tests {
     fn a_server_that_is_not_there_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let url = "http://127.0.0.1:1/x".to_owned();
-        let source = Source { url, size: 5, md5: String::new() };
-        let client = Client::for_tests();
+        let source = RemoteFile { url, size: 5, md5: String::new() };
+        let client = HttpClient::for_tests();
         let error = client.download(&source, folder.path(), &mut |_| ()).unwrap_err().to_string();
         assert!(
             error.starts_with("cannot download http://127.0.0.1:1/x: Connection refused"),
             "{error}"
         );
-        let source = Source { url: "nowhere".to_owned(), ..source };
+        let source = RemoteFile { url: "nowhere".to_owned(), ..source };
         let error = client.download(&source, folder.path(), &mut |_| ()).unwrap_err().to_string();
         assert!(error.starts_with("cannot download nowhere: "), "{error}");
     }

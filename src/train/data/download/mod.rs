@@ -11,9 +11,9 @@ mod staging;
 
 use std::path::{Path, PathBuf};
 
-pub use client::{Client, FetchEvent};
+pub use client::{FetchEvent, HttpClient};
 pub use error::{AcquireError, DownloadError};
-pub use official::{Official, Source};
+pub use official::{Official, RemoteFile};
 use staging::Incoming;
 
 /// A set in its place.
@@ -38,9 +38,9 @@ pub struct Acquired {
 /// if the data folder cannot be written. Downloaded files are kept for the next call.
 pub fn fetch(
     set: &Official,
-    sources: &[Source],
+    sources: &[RemoteFile],
     data: &Path,
-    client: &Client,
+    client: &HttpClient,
     watch: &mut dyn FnMut(FetchEvent<'_>),
 ) -> Result<Acquired, AcquireError> {
     if let Some(there) = find(set, data, true)? {
@@ -56,9 +56,9 @@ pub fn fetch(
 
 fn download(
     set: &Official,
-    sources: &[Source],
+    sources: &[RemoteFile],
     data: &Path,
-    client: &Client,
+    client: &HttpClient,
     incoming: Incoming,
     watch: &mut dyn FnMut(FetchEvent<'_>),
 ) -> Result<Acquired, AcquireError> {

@@ -18,7 +18,7 @@ pub struct Official {
 
 /// A file on a server, with its size and digest for verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct RemoteFile {
     /// The URL, which ends with the name of the file.
     pub url: String,
     /// The size in bytes.
@@ -50,9 +50,9 @@ impl Official {
     }
 
     /// The files to download, smallest first.
-    pub fn sources(&self) -> Vec<Source> {
+    pub fn sources(&self) -> Vec<RemoteFile> {
         let server = self.publication.server;
-        let source = |file: &Download| Source {
+        let source = |file: &Download| RemoteFile {
             url: format!("{server}/{}", file.file),
             size: file.size,
             md5: file.md5.to_owned(),
@@ -83,7 +83,7 @@ impl fmt::Display for Official {
     }
 }
 
-impl Source {
+impl RemoteFile {
     /// The name of the file.
     pub fn file(&self) -> &str {
         self.url.rsplit('/').next().unwrap_or(&self.url)

@@ -182,7 +182,7 @@ fn a_set_that_is_there_is_not_touched() {
     let file = place.file("FILE", &archive());
     place.import(&file).unwrap();
     insta::assert_snapshot!(place.import(&file).unwrap_err(), @"cifar100 is already in data/cifar-100-binary; remove that folder to import it anew");
-    let client = Client::for_tests();
+    let client = HttpClient::for_tests();
     let fetched = fetch(&cifar100(), &[], &place.data(), &client, &mut |_| ()).unwrap();
     assert!(fetched.already && fetched.train == 3);
 
@@ -235,10 +235,10 @@ fn an_archive_is_fetched_and_a_download_survives_an_interruption() {
             _ => answer,
         }
     });
-    let source = Source { url: format!("{}/c.tar.gz", server.url()), size, md5: digest };
+    let source = RemoteFile { url: format!("{}/c.tar.gz", server.url()), size, md5: digest };
     let fetch = || {
         let sources = std::slice::from_ref(&source);
-        fetch(&cifar100(), sources, &place.data(), &Client::for_tests(), &mut |_| ())
+        fetch(&cifar100(), sources, &place.data(), &HttpClient::for_tests(), &mut |_| ())
     };
     let message = fetch().unwrap_err().to_string();
     assert!(message.contains(&format!("; 100 of {size} bytes are there")), "{message}");
@@ -269,7 +269,7 @@ fn a_set_of_several_files_is_fetched() {
         let found = served.iter().find(|(name, _)| request.path == format!("/{name}"));
         Answer::file(request, &found.unwrap().1)
     });
-    let sources = files.map(|(name, bytes)| Source {
+    let sources = files.map(|(name, bytes)| RemoteFile {
         url: format!("{}/{name}", server.url()),
         size: bytes.len() as u64,
         md5: Md5::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -278,7 +278,7 @@ fn a_set_of_several_files_is_fetched() {
     // Not by `fetch`, which finds the set where Debian installs it.
     let incoming = Incoming::open(&set, &data).unwrap();
     let acquired =
-        download(&set, &sources, &data, &Client::for_tests(), incoming, &mut |_| ()).unwrap();
+        download(&set, &sources, &data, &HttpClient::for_tests(), incoming, &mut |_| ()).unwrap();
     assert_eq!((acquired.train, acquired.test), (2, 1));
     assert_eq!(acquired.place, data.join("fashion-mnist"));
     assert_eq!(place.found(), ["fashion-mnist"]);
