@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Command;
 use clap_complete::{Shell, generate};
 
-use super::error::CliError;
+use crate::cli::common::error::CliError;
 
 /// Prints the completions of a shell, for the file that it reads them from.
 #[derive(Debug, clap::Args)]

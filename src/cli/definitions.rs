@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::context::Common;
-use super::error::CliError;
-use super::output::{names, print_json};
+use crate::cli::common::context::Common;
+use crate::cli::common::error::CliError;
+use crate::cli::common::output::{names, print_json};
 use tandem::note;
 use tandem::script::{definitions, reference_page};
 use tandem::util::atomic_file::write_whole;

@@ -3,10 +3,10 @@
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
-use super::breakdown;
-use super::context::{Common, PairArgs};
-use super::error::CliError;
-use super::origins;
+use crate::cli::common::breakdown;
+use crate::cli::common::context::{Common, PairArgs};
+use crate::cli::common::error::CliError;
+use crate::cli::common::origins;
 use tandem::metrics::Trust;
 use tandem::note;
 use tandem::report::{Format, Table};

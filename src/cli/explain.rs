@@ -3,12 +3,12 @@
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
-use super::breakdown;
-use super::context::{Common, label_predicted};
-use super::error::CliError;
+use crate::cli::common::breakdown;
+use crate::cli::common::context::{Common, label_predicted};
+use crate::cli::common::error::CliError;
 use tandem::metrics::Metrics;
 use tandem::pareto::{Direction, Objective};
-use tandem::report::{Cell, Format, Table};
+use tandem::report::{Format, Table, TableCell};
 use tandem::run::{Experiment, evaluate_finite};
 use tandem::script::{Diagnostic, Source};
 use tandem::session::Loaded;
@@ -148,14 +148,14 @@ fn others(loaded: &Loaded, point: &Point, metrics: &Metrics, objectives: &[Objec
             if other_texts == texts {
                 continue;
             }
-            let mut row: Vec<Cell> = vec![
+            let mut row: Vec<TableCell> = vec![
                 part.name.as_str().into(),
                 choice.name.as_str().into(),
                 choice.options[now].to_string().into(),
                 choice.options[option].to_string().into(),
             ];
             let index = space.parts().iter().position(|p| p.name == part.name).unwrap_or(0);
-            let gives = Cell::from(other_texts[index].as_str());
+            let gives = TableCell::from(other_texts[index].as_str());
             match evaluate_finite(&loaded.script, &other) {
                 Ok(changed) => {
                     let change = |o: &Objective| {
@@ -163,11 +163,11 @@ fn others(loaded: &Loaded, point: &Point, metrics: &Metrics, objectives: &[Objec
                     };
                     let changes: Vec<Option<f64>> = objectives.iter().map(change).collect();
                     let verdict = verdict(objectives, &changes);
-                    row.extend(changes.into_iter().map(Cell::from));
+                    row.extend(changes.into_iter().map(TableCell::from));
                     row.push(verdict.into());
                 }
                 Err(failure) => {
-                    row.extend(objectives.iter().map(|_| Cell::Empty));
+                    row.extend(objectives.iter().map(|_| TableCell::Empty));
                     let diagnostic = failure.cause::<Diagnostic>();
                     let message = diagnostic.map_or(failure.message(), |found| &found.message);
                     let message = message.to_owned();

@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::context::Common;
-use super::error::CliError;
-use super::output::Output;
+use crate::cli::common::context::Common;
+use crate::cli::common::error::CliError;
+use crate::cli::common::output::Output;
 use tandem::query::{KnownNames, SelectedRun, known, scan};
-use tandem::report::{Cell, Column, ColumnKind, Format, Rows};
+use tandem::report::{Column, ColumnKind, Format, Rows, TableCell};
 use tandem::store::{StoreError, TrialBlock};
 
 /// Writes all trials of a run for other tools, as CSV unless --format asks for another format.
@@ -104,22 +104,21 @@ impl Shape {
             .collect()
     }
 
-    fn row(&self, run: &str, phases: &[String], block: &TrialBlock, at: usize) -> Vec<Cell> {
+    fn row(&self, run: &str, phases: &[String], block: &TrialBlock, at: usize) -> Vec<TableCell> {
         let phase = phases.get(block.phase(at) as usize).map(String::as_str);
-        let mut row: Vec<Cell> = vec![run.into(), block.step(at).into(), phase.into()];
+        let mut row: Vec<TableCell> = vec![run.into(), block.step(at).into(), phase.into()];
         row.extend(self.known.metrics.iter().map(|name| {
             let value = block.values(name).map(|values| values[at]);
-            Cell::from(value.filter(|value| !value.is_nan()))
+            TableCell::from(value.filter(|value| !value.is_nan()))
         }));
         let reward = block.reward(at);
         row.push(reward.into());
         row.push(reward.map(|_| block.is_valid(at)).into());
         row.push(block.reason(at).into());
         row.extend(
-            self.known
-                .parts
-                .iter()
-                .map(|name| Cell::from(block.part(name).and_then(|part| block.text(at, part)))),
+            self.known.parts.iter().map(|name| {
+                TableCell::from(block.part(name).and_then(|part| block.text(at, part)))
+            }),
         );
         let options: Vec<String> = block.point(at).iter().map(u16::to_string).collect();
         row.push(options.join(" ").into());

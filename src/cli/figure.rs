@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::context::Common;
-use super::error::CliError;
-use super::output::{names, print_json};
+use crate::cli::common::context::Common;
+use crate::cli::common::error::CliError;
+use crate::cli::common::output::{names, print_json};
 use tandem::note;
 use tandem::pareto::{Frontier, costs};
 use tandem::query::select;

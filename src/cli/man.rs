@@ -9,8 +9,8 @@ use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use super::error::CliError;
-use super::help;
+use crate::cli::common::error::CliError;
+use crate::cli::common::help;
 use tandem::note;
 use tandem::util::atomic_file::write_whole;
 

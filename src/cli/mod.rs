@@ -1,41 +1,26 @@
 //! The commands, one file each: arguments, then a short `run`.
 
-mod breakdown;
 mod check;
-mod compare;
+mod common;
 mod completions;
-mod context;
 mod data;
 mod definitions;
-mod efforts;
-mod error;
 mod estimate;
 mod explain;
 mod export;
 mod figure;
-mod help;
-mod interrupt;
-mod layout;
 mod man;
 mod new;
-mod origins;
-mod output;
 mod pareto;
 mod query;
-mod query_text;
 mod rescore;
 mod resume;
 mod run;
-mod run_json;
 mod runs;
-mod shell_quote;
 mod show;
 mod store;
 mod study;
-mod summary;
 mod sweep;
-mod sweep_summary;
-mod thresholds;
 mod train;
 mod train_predictor;
 mod trainings;
@@ -52,9 +37,9 @@ use tandem::script::keep_panics_of_calls;
 use tandem::store::end_with;
 use tandem::util::deep_stack::{self, shared_pool};
 
-pub use context::Common;
-pub use error::CliError;
-use error::{USAGE, usage_json};
+pub use common::context::Common;
+pub use common::error::CliError;
+use common::error::{USAGE, usage_json};
 
 /// Searches a CNN and the accelerator that runs it together.
 #[derive(Debug, Parser)]
@@ -139,7 +124,7 @@ fn answer(error: &clap::Error, json: bool) -> ExitCode {
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let (command, json) =
-        (help::described(Cli::command()).color(colour(&arguments)), is_json(&arguments));
+        (common::help::described(Cli::command()).color(colour(&arguments)), is_json(&arguments));
     let parsed =
         command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let mut cli = match parsed {
@@ -150,7 +135,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if cli.common.json {
         cli.common.format = Format::Json;
     }
-    context::log();
+    common::context::log();
     keep_panics_of_calls();
     shared_pool();
     end_with(CliError::report_store);
@@ -173,14 +158,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn carry_out(cli: &Cli) -> ExitCode {
     let common = &cli.common;
     let Some(command) = &cli.command else {
-        return match stdout().write_all(help::start().as_bytes()) {
+        return match stdout().write_all(common::help::start().as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => CliError::from(error).report(),
         };
     };
     let has_output =
         matches!(command, Command::Query(_) | Command::Export(_) | Command::Rescore(_));
-    if !has_output && let Err(error) = output::refuse_terminal(common.format) {
+    if !has_output && let Err(error) = common::output::refuse_terminal(common.format) {
         return error.report();
     }
     let result = match command {
@@ -206,8 +191,10 @@ fn carry_out(cli: &Cli) -> ExitCode {
         Command::Train(args) => train::run(common, args),
         Command::Trainings(args) => trainings::run(common, args),
         Command::TrainPredictor(args) => train_predictor::run(common, args),
-        Command::Completions(args) => completions::run(args, help::described(Cli::command())),
-        Command::Man(args) => man::run(args, help::described(Cli::command())),
+        Command::Completions(args) => {
+            completions::run(args, common::help::described(Cli::command()))
+        }
+        Command::Man(args) => man::run(args, common::help::described(Cli::command())),
     };
     match result {
         Ok(code) => code,

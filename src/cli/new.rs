@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use serde_json::json;
 
-use super::context::Common;
-use super::error::CliError;
-use super::output::{names, print_json};
-use super::shell_quote::quoted;
+use crate::cli::common::context::Common;
+use crate::cli::common::error::CliError;
+use crate::cli::common::output::{names, print_json};
+use crate::cli::common::shell_quote::quoted;
 use tandem::note;
 use tandem::util::atomic_file::write_new;
 

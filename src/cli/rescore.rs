@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::context::{Common, label_predicted};
-use super::error::CliError;
-use super::output::Output;
+use crate::cli::common::context::{Common, label_predicted};
+use crate::cli::common::error::CliError;
+use crate::cli::common::output::Output;
 use tandem::metrics::Metrics;
 use tandem::note;
 use tandem::pareto::MissingMetric;
 use tandem::query::{
     KnownNames, Ranking, Rescored, RescoredTrial, SelectedRun, known, rank, rescore,
 };
-use tandem::report::{Cell, Column, ColumnKind, Format, Rows, Table, number};
+use tandem::report::{Column, ColumnKind, Format, Rows, Table, TableCell, number};
 use tandem::run::{Experiment, Failure, Progress, Reward, RewardFn, RunError};
 use tandem::script::{Diagnostic, ScriptError};
 use tandem::session::{Loaded, stored_settings};
@@ -200,7 +200,7 @@ fn summary(
     let trials = &rescored.trials;
     let count =
         |counts: fn(&RescoredTrial) -> bool| trials.iter().filter(|t| counts(t)).count() as u64;
-    let mut rows: Vec<(String, Cell)> = vec![
+    let mut rows: Vec<(String, TableCell)> = vec![
         ("run".into(), record.name.as_str().into()),
         ("trials with metrics".into(), (trials.len() as u64).into()),
         ("trials without metrics".into(), rescored.without_metrics.into()),
@@ -276,7 +276,7 @@ fn top(
     rescored: &Rescored,
     [before, after]: [&Ranking; 2],
     most: usize,
-) -> Result<Vec<Vec<Cell>>, CliError> {
+) -> Result<Vec<Vec<TableCell>>, CliError> {
     let trials = &rescored.trials;
     let mut shown: Vec<usize> = after.order.iter().take(most).copied().collect();
     for &place in before.order.iter().take(most) {
@@ -301,9 +301,12 @@ fn top(
             judged.before.map(|reward| reward.valid).into(),
             judged.after.map(|reward| reward.valid).into(),
         ];
-        row.extend(known.metrics.iter().map(|name| Cell::from(trial.outcome.metric(name))));
+        row.extend(known.metrics.iter().map(|name| TableCell::from(trial.outcome.metric(name))));
         row.extend(
-            known.parts.iter().map(|part| Cell::from(trial.text.get(part).map(String::as_str))),
+            known
+                .parts
+                .iter()
+                .map(|part| TableCell::from(trial.text.get(part).map(String::as_str))),
         );
         rows.push((rank_in(after, place), rank_in(before, place), row));
     }

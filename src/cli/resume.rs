@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use super::context::{Common, at_least_one};
-use super::error::CliError;
 use super::run::carry_on;
 use super::sweep;
+use crate::cli::common::context::{Common, at_least_one};
+use crate::cli::common::error::CliError;
 use tandem::session::{Overrides, fork, resume};
 
 /// Goes on with an interrupted run, to the same trials as if it had never been interrupted.

@@ -4,11 +4,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::context::{Common, ExperimentArgs, at_least_one};
-use super::efforts::Took;
-use super::error::CliError;
-use super::interrupt::stop_of;
-use super::{run_json, summary, thresholds};
+use crate::cli::common::context::{Common, ExperimentArgs, at_least_one};
+use crate::cli::common::efforts::Took;
+use crate::cli::common::error::CliError;
+use crate::cli::common::interrupt::stop_of;
+use crate::cli::common::{run_json, summary, thresholds};
 use tandem::note;
 use tandem::report::Terminal;
 use tandem::run::{Progress, RunEnd, all_failed};

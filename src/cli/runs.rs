@@ -3,10 +3,10 @@
 use std::io::stdout;
 use std::process::ExitCode;
 
-use super::context::Common;
-use super::error::CliError;
+use crate::cli::common::context::Common;
+use crate::cli::common::error::CliError;
 use tandem::note;
-use tandem::report::{Cell, Format, Table};
+use tandem::report::{Format, Table, TableCell};
 
 /// Lists the runs of the store, oldest first.
 #[derive(Debug, clap::Args)]
@@ -26,7 +26,7 @@ pub fn run(common: &Common, _args: &Args) -> Result<ExitCode, CliError> {
             (run.phases.len() as u64).into(),
             run.seed.into(),
             run.file.into(),
-            Cell::from(run.forked_from),
+            TableCell::from(run.forked_from),
         ]);
     }
     if table.is_empty() && common.format == Format::Table {

@@ -4,12 +4,12 @@ use std::io::{Write, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::context::Common;
-use super::efforts::TrialCosts;
-use super::error::CliError;
 use super::run::summary_to_the_end;
+use crate::cli::common::context::Common;
+use crate::cli::common::efforts::TrialCosts;
+use crate::cli::common::error::CliError;
 use tandem::note;
-use tandem::report::{Cell, Format, Table};
+use tandem::report::{Format, Table, TableCell};
 use tandem::session::{lost_threshold, progress};
 use tandem::store::{Entry, Outcome, Reader, RunRecord, Status, Store, SweepRecord};
 
@@ -91,7 +91,7 @@ fn run_rows(
     common: &Common,
     store: &dyn Reader,
     run: &RunRecord,
-) -> Result<Vec<(String, Cell)>, CliError> {
+) -> Result<Vec<(String, TableCell)>, CliError> {
     let effort = TrialCosts::of(store, run)?;
     let checkpoint = store.checkpoint_step(&run.name)?;
     let reason = match &run.status {
@@ -108,7 +108,7 @@ fn run_rows(
     let holder = store.holder()?.filter(|_| run.status == Status::Running);
     let heartbeat = holder.as_ref().map(|holder| format!("{} s ago", holder.silent_s()));
     let objectives: Vec<String> = run.objectives.iter().map(ToString::to_string).collect();
-    let mut rows: Vec<(String, Cell)> = vec![
+    let mut rows: Vec<(String, TableCell)> = vec![
         ("run".into(), run.name.as_str().into()),
         ("status".into(), run.status.to_string().into()),
         ("reason".into(), reason.into()),
@@ -146,8 +146,8 @@ fn run_rows(
     Ok(rows)
 }
 
-fn sweep_rows(sweep: &SweepRecord) -> Vec<(String, Cell)> {
-    let mut rows: Vec<(String, Cell)> = vec![
+fn sweep_rows(sweep: &SweepRecord) -> Vec<(String, TableCell)> {
+    let mut rows: Vec<(String, TableCell)> = vec![
         ("pairs".into(), sweep.pairs.into()),
         ("networks".into(), sweep.networks.into()),
         ("networks_done".into(), sweep.done.into()),
@@ -168,10 +168,10 @@ fn sweep_rows(sweep: &SweepRecord) -> Vec<(String, Cell)> {
     rows
 }
 
-fn trial_rows(run: &RunRecord, entry: &Entry) -> Vec<(String, Cell)> {
+fn trial_rows(run: &RunRecord, entry: &Entry) -> Vec<(String, TableCell)> {
     let Entry { trial, effort } = entry;
     let phase = run.phases.get(trial.phase as usize).map(|phase| phase.name.clone());
-    let mut rows: Vec<(String, Cell)> = vec![
+    let mut rows: Vec<(String, TableCell)> = vec![
         ("run".into(), run.name.as_str().into()),
         ("step".into(), trial.step.into()),
         ("phase".into(), phase.into()),

@@ -5,10 +5,10 @@ use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::context::{Common, PairArgs};
-use super::error::CliError;
-use super::interrupt::stop_of;
 use super::trainings::{curve_table, push_curve};
+use crate::cli::common::context::{Common, PairArgs};
+use crate::cli::common::error::CliError;
+use crate::cli::common::interrupt::stop_of;
 use tandem::accuracy::training_cache::TrainingRecord;
 use tandem::note;
 use tandem::report::{Format, Table, TrainingBar};

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use super::context::Common;
-use super::error::CliError;
+use crate::cli::common::context::Common;
+use crate::cli::common::error::CliError;
 use tandem::accuracy::nasbench101::Nasbench101Table;
 use tandem::accuracy::nasbench101::predictor::{Predictor, PredictorRecipe, Quality, split, train};
 use tandem::note;

@@ -3,8 +3,8 @@
 use std::io::stdout;
 use std::process::ExitCode;
 
-use super::context::Common;
-use super::error::CliError;
+use crate::cli::common::context::Common;
+use crate::cli::common::error::CliError;
 use tandem::accuracy::training_cache::TrainingRecord;
 use tandem::report::{Format, Table};
 use tandem::run::decode_training;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::context::Common;
-use super::error::CliError;
+use crate::cli::common::context::Common;
+use crate::cli::common::error::CliError;
 use tandem::note;
 use tandem::report::{Format, Pace, WatchBar, WatchSnapshot};
 use tandem::run::RunStats;

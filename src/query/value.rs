@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use rhai::Dynamic;
 
-use crate::report::Cell;
+use crate::report::TableCell;
 
 /// The value of an expression for a trial.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,7 +36,7 @@ impl From<Dynamic> for QueryValue {
     }
 }
 
-impl From<QueryValue> for Cell {
+impl From<QueryValue> for TableCell {
     fn from(value: QueryValue) -> Self {
         match value {
             QueryValue::Missing => Self::Empty,

@@ -23,7 +23,7 @@ pub enum Format {
 
 /// One value of a table.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Cell {
+pub enum TableCell {
     /// No value.
     Empty,
     /// Yes or no.
@@ -38,43 +38,43 @@ pub enum Cell {
     Text(String),
 }
 
-impl From<&str> for Cell {
+impl From<&str> for TableCell {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
     }
 }
 
-impl From<String> for Cell {
+impl From<String> for TableCell {
     fn from(text: String) -> Self {
         Self::Text(text)
     }
 }
 
-impl From<f64> for Cell {
+impl From<f64> for TableCell {
     fn from(number: f64) -> Self {
         Self::Number(number)
     }
 }
 
-impl From<u64> for Cell {
+impl From<u64> for TableCell {
     fn from(int: u64) -> Self {
         Self::Int(int)
     }
 }
 
-impl From<bool> for Cell {
+impl From<bool> for TableCell {
     fn from(flag: bool) -> Self {
         Self::Flag(flag)
     }
 }
 
-impl<T: Into<Self>> From<Option<T>> for Cell {
+impl<T: Into<Self>> From<Option<T>> for TableCell {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Empty, Into::into)
     }
 }
 
-impl Cell {
+impl TableCell {
     pub(super) fn for_people(&self) -> String {
         match self {
             Self::Empty => String::new(),
@@ -127,16 +127,16 @@ pub enum ColumnKind {
 impl ColumnKind {
     /// The narrowest kind that fits all of some cells: [`ColumnKind::Text`] if they are of several kinds or all
     /// empty.
-    pub(super) fn of<'c>(cells: impl Iterator<Item = &'c Cell>) -> Self {
+    pub(super) fn of<'c>(cells: impl Iterator<Item = &'c TableCell>) -> Self {
         let mut found = None;
         for cell in cells {
             let kind = match cell {
-                Cell::Empty => continue,
-                Cell::Flag(_) => Self::Flag,
-                Cell::Int(int) if i64::try_from(*int).is_err() => Self::Text,
-                Cell::Int(_) | Cell::Signed(_) => Self::Int,
-                Cell::Number(_) => Self::Number,
-                Cell::Text(_) => Self::Text,
+                TableCell::Empty => continue,
+                TableCell::Flag(_) => Self::Flag,
+                TableCell::Int(int) if i64::try_from(*int).is_err() => Self::Text,
+                TableCell::Int(_) | TableCell::Signed(_) => Self::Int,
+                TableCell::Number(_) => Self::Number,
+                TableCell::Text(_) => Self::Text,
             };
             found = match (found, kind) {
                 (None, kind) => Some(kind),

@@ -22,7 +22,7 @@ mod watch;
 mod wrap;
 
 pub use active_bar::clear_bar;
-pub use cell::{Cell, Column, ColumnKind, Format};
+pub use cell::{Column, ColumnKind, Format, TableCell};
 pub use curves::{Curve, CurvePoint, Marks, curves, scatter};
 pub use download::DownloadBar;
 pub use figure::{Axes, FigureError, Series, figure};

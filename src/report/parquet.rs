@@ -10,7 +10,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
 
-use super::cell::{Cell, ColumnKind};
+use super::cell::{ColumnKind, TableCell};
 
 /// The number of rows in a row group.
 const GROUP: usize = 65_536;
@@ -42,23 +42,23 @@ impl Values {
     }
 
     /// Adds a cell; `None` if its kind does not fit the column.
-    fn push(&mut self, cell: &Cell) -> Option<()> {
+    fn push(&mut self, cell: &TableCell) -> Option<()> {
         let (Self::Flag(_, levels)
         | Self::Int(_, levels)
         | Self::Number(_, levels)
         | Self::Text(_, levels)) = self;
-        if *cell == Cell::Empty {
+        if *cell == TableCell::Empty {
             levels.push(0);
             return Some(());
         }
         levels.push(1);
         match (self, cell) {
-            (Self::Flag(values, _), Cell::Flag(flag)) => values.push(*flag),
-            (Self::Int(values, _), Cell::Int(int)) => values.push(i64::try_from(*int).ok()?),
-            (Self::Int(values, _), Cell::Signed(int)) => values.push(*int),
-            (Self::Number(values, _), Cell::Number(number)) => values.push(*number),
-            (Self::Number(values, _), Cell::Int(int)) => values.push(*int as f64),
-            (Self::Number(values, _), Cell::Signed(int)) => values.push(*int as f64),
+            (Self::Flag(values, _), TableCell::Flag(flag)) => values.push(*flag),
+            (Self::Int(values, _), TableCell::Int(int)) => values.push(i64::try_from(*int).ok()?),
+            (Self::Int(values, _), TableCell::Signed(int)) => values.push(*int),
+            (Self::Number(values, _), TableCell::Number(number)) => values.push(*number),
+            (Self::Number(values, _), TableCell::Int(int)) => values.push(*int as f64),
+            (Self::Number(values, _), TableCell::Signed(int)) => values.push(*int as f64),
             (Self::Text(values, _), cell) => values.push(cell.in_full().into_bytes().into()),
             _ => return None,
         }
@@ -115,7 +115,7 @@ impl<W: Write + Send> ParquetRows<W> {
         Ok(Self { file, names, columns: kinds.into_iter().map(Values::new).collect(), held: 0 })
     }
 
-    pub(super) fn push(&mut self, row: &[Cell]) -> io::Result<()> {
+    pub(super) fn push(&mut self, row: &[TableCell]) -> io::Result<()> {
         for ((column, cell), name) in self.columns.iter_mut().zip(row).zip(&self.names) {
             column.push(cell).ok_or_else(|| {
                 io::Error::other(format!("{} does not fit column `{name}`", cell.in_full()))
@@ -185,9 +185,24 @@ mod tests {
             ("t", ColumnKind::Text),
         ];
         let row = |at: usize| match at % 3 {
-            0 => vec![Cell::Empty, Cell::Signed(-(at as i64)), Cell::Empty, "é".into()],
-            1 => vec![true.into(), Cell::Int(at as u64), (at as f64 / 7.0).into(), Cell::Empty],
-            _ => vec![false.into(), Cell::Empty, Cell::Int(at as u64), at.to_string().into()],
+            0 => vec![
+                TableCell::Empty,
+                TableCell::Signed(-(at as i64)),
+                TableCell::Empty,
+                "é".into(),
+            ],
+            1 => vec![
+                true.into(),
+                TableCell::Int(at as u64),
+                (at as f64 / 7.0).into(),
+                TableCell::Empty,
+            ],
+            _ => vec![
+                false.into(),
+                TableCell::Empty,
+                TableCell::Int(at as u64),
+                at.to_string().into(),
+            ],
         };
         let count = GROUP + 5;
         let file = tempfile::tempfile().unwrap();
@@ -203,13 +218,13 @@ mod tests {
                 .into_iter()
                 .enumerate()
                 .map(|(column, cell)| match (column, cell) {
-                    (_, Cell::Empty) => Field::Null,
-                    (_, Cell::Flag(flag)) => Field::Bool(flag),
-                    (2, Cell::Int(int)) => Field::Double(int as f64),
-                    (_, Cell::Int(int)) => Field::Long(int as i64),
-                    (_, Cell::Signed(int)) => Field::Long(int),
-                    (_, Cell::Number(number)) => Field::Double(number),
-                    (_, Cell::Text(text)) => Field::Str(text),
+                    (_, TableCell::Empty) => Field::Null,
+                    (_, TableCell::Flag(flag)) => Field::Bool(flag),
+                    (2, TableCell::Int(int)) => Field::Double(int as f64),
+                    (_, TableCell::Int(int)) => Field::Long(int as i64),
+                    (_, TableCell::Signed(int)) => Field::Long(int),
+                    (_, TableCell::Number(number)) => Field::Double(number),
+                    (_, TableCell::Text(text)) => Field::Str(text),
                 })
                 .collect();
             assert_eq!(fields, expected, "row {at}");

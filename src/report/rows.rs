@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 
-use super::cell::{Cell, Column, ColumnKind, Format};
+use super::cell::{Column, ColumnKind, Format, TableCell};
 use super::parquet::ParquetRows;
 use super::table::Table;
 
@@ -24,7 +24,7 @@ enum Sink<W: Write + Send> {
     Jsonl(W),
     Parquet(Box<ParquetRows<W>>),
     /// Rows that are kept until the end.
-    Waiting(Format, Vec<Vec<Cell>>, W),
+    Waiting(Format, Vec<Vec<TableCell>>, W),
 }
 
 impl<W: Write + Send> Rows<W> {
@@ -63,11 +63,11 @@ impl<W: Write + Send> Rows<W> {
     ///
     /// # Errors
     /// An error of the writer, or a value of another kind than its column.
-    pub fn push(&mut self, row: Vec<Cell>) -> io::Result<()> {
+    pub fn push(&mut self, row: Vec<TableCell>) -> io::Result<()> {
         debug_assert_eq!(row.len(), self.columns.len(), "a value for every column");
         self.count += 1;
         match &mut self.sink {
-            Sink::Csv(csv) => csv.write_record(row.iter().map(Cell::in_full)).map_err(of_csv),
+            Sink::Csv(csv) => csv.write_record(row.iter().map(TableCell::in_full)).map_err(of_csv),
             Sink::Json(out) => {
                 let text = serde_json::to_string_pretty(&object(&self.columns, &row))?;
                 let comma = if self.count > 1 { "," } else { "" };
@@ -139,9 +139,9 @@ impl Table {
     }
 }
 
-fn object(columns: &[Column], row: &[Cell]) -> Value {
+fn object(columns: &[Column], row: &[TableCell]) -> Value {
     let entries = columns.iter().map(|column| column.name.clone());
-    Value::Object(entries.zip(row.iter().map(Cell::to_json)).collect::<Map<_, _>>())
+    Value::Object(entries.zip(row.iter().map(TableCell::to_json)).collect::<Map<_, _>>())
 }
 
 /// Converts an error of the csv library to the writer's error behind it, with its kind: a closed pipe is no
@@ -157,7 +157,7 @@ fn of_csv(error: csv::Error) -> io::Error {
 mod tests {
     use super::*;
 
-    fn written(format: Format, rows: &[Vec<Cell>]) -> String {
+    fn written(format: Format, rows: &[Vec<TableCell>]) -> String {
         let columns =
             vec![Column::new("a", ColumnKind::Int), Column { name: "b".into(), kind: None }];
         let mut sink = Rows::new(format, columns, Vec::new()).unwrap();
@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn rows_are_written_as_they_come() {
-        let rows = [vec![Cell::Int(1), "x\ny".into()], vec![Cell::Signed(-2), Cell::Empty]];
+        let rows =
+            [vec![TableCell::Int(1), "x\ny".into()], vec![TableCell::Signed(-2), TableCell::Empty]];
         assert_eq!(written(Format::Csv, &rows), "a,b\n1,\"x\ny\"\n-2,\n");
         assert_eq!(
             written(Format::Jsonl, &rows),
@@ -182,11 +183,14 @@ mod tests {
 
     #[test]
     fn a_kind_loses_nothing() {
-        let of = |cells: &[Cell]| ColumnKind::of(cells.iter());
-        assert_eq!(of(&[Cell::Int(1), Cell::Empty, Cell::Signed(-1)]), ColumnKind::Int);
-        assert_eq!(of(&[Cell::Int(1), Cell::Number(0.5)]), ColumnKind::Number);
-        assert_eq!(of(&[Cell::Int(u64::MAX)]), ColumnKind::Text);
-        assert_eq!(of(&[Cell::Flag(true), Cell::Int(1)]), ColumnKind::Text);
-        assert_eq!(of(&[Cell::Empty]), ColumnKind::Text);
+        let of = |cells: &[TableCell]| ColumnKind::of(cells.iter());
+        assert_eq!(
+            of(&[TableCell::Int(1), TableCell::Empty, TableCell::Signed(-1)]),
+            ColumnKind::Int
+        );
+        assert_eq!(of(&[TableCell::Int(1), TableCell::Number(0.5)]), ColumnKind::Number);
+        assert_eq!(of(&[TableCell::Int(u64::MAX)]), ColumnKind::Text);
+        assert_eq!(of(&[TableCell::Flag(true), TableCell::Int(1)]), ColumnKind::Text);
+        assert_eq!(of(&[TableCell::Empty]), ColumnKind::Text);
     }
 }

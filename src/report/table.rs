@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, presets};
 
-use super::cell::{Cell, Format};
+use super::cell::{Format, TableCell};
 
 /// The gap between two columns of a table for people.
 const GAP: usize = 2;
@@ -16,7 +16,7 @@ const SHORTEST: usize = 12;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     pub(super) columns: Vec<String>,
-    pub(super) rows: Vec<Vec<Cell>>,
+    pub(super) rows: Vec<Vec<TableCell>>,
 }
 
 impl Table {
@@ -34,7 +34,7 @@ impl Table {
     }
 
     /// Adds a row with a value for every column.
-    pub fn push(&mut self, row: Vec<Cell>) {
+    pub fn push(&mut self, row: Vec<TableCell>) {
         debug_assert_eq!(row.len(), self.columns.len(), "a value for every column");
         self.rows.push(row);
     }
@@ -48,7 +48,7 @@ impl Table {
         &self.columns
     }
 
-    pub(super) fn rows(&self) -> &[Vec<Cell>] {
+    pub(super) fn rows(&self) -> &[Vec<TableCell>] {
         &self.rows
     }
 
@@ -102,7 +102,7 @@ impl Table {
     fn shorten(&mut self, width: usize) {
         let mut widths = self.widths();
         let is_text =
-            |index: usize| self.rows.iter().any(|row| matches!(row[index], Cell::Text(_)));
+            |index: usize| self.rows.iter().any(|row| matches!(row[index], TableCell::Text(_)));
         let heads: Vec<usize> = self.columns.iter().map(|name| head_letters(name)).collect();
         for _ in width..self.width() {
             let widest = (0..widths.len())
@@ -113,7 +113,7 @@ impl Table {
         }
         for row in &mut self.rows {
             for (cell, width) in row.iter_mut().zip(&widths) {
-                if let Cell::Text(text) = cell {
+                if let TableCell::Text(text) = cell {
                     *text = elided(text, *width);
                 }
             }
@@ -146,8 +146,9 @@ impl Table {
         }
         for (index, column) in table.column_iter_mut().enumerate() {
             column.set_padding((0, GAP as u16));
-            let numeric =
-                |row: &Vec<Cell>| matches!(row[index], Cell::Empty) || row[index].is_number();
+            let numeric = |row: &Vec<TableCell>| {
+                matches!(row[index], TableCell::Empty) || row[index].is_number()
+            };
             if !self.rows.is_empty() && self.rows.iter().all(numeric) {
                 column.set_cell_alignment(CellAlignment::Right);
             }

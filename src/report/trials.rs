@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::cell::{Cell, Column, ColumnKind};
+use super::cell::{Column, ColumnKind, TableCell};
 use super::table::Table;
 use crate::store::{Outcome, Trial};
 
@@ -106,13 +106,13 @@ impl TrialColumns {
     }
 
     /// The row of a trial.
-    pub fn row(&self, run: &str, trial: &Trial) -> Vec<Cell> {
+    pub fn row(&self, run: &str, trial: &Trial) -> Vec<TableCell> {
         let mut row = Vec::new();
         if self.run {
             row.push(run.into());
         }
         row.push(trial.step.into());
-        row.extend(self.metrics.iter().map(|name| Cell::from(trial.outcome.metric(name))));
+        row.extend(self.metrics.iter().map(|name| TableCell::from(trial.outcome.metric(name))));
         row.push(trial.outcome.reward().into());
         let (valid, reason) = match &trial.outcome {
             Outcome::Done { valid, .. } => (Some(*valid), None),
@@ -122,7 +122,7 @@ impl TrialColumns {
         if self.failed {
             row.push(reason.into());
         }
-        let text = |part: &String| Cell::from(trial.text.get(part).map(String::as_str));
+        let text = |part: &String| TableCell::from(trial.text.get(part).map(String::as_str));
         row.extend(self.parts.iter().map(text));
         row
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::cell::{Cell, Format};
+use super::cell::{Format, TableCell};
 use super::number::number;
 use super::rate::Rate;
 use super::run_progress::{words_line, work_line};
@@ -103,7 +103,7 @@ impl WatchSnapshot {
 
     /// The snapshot as a table of one row, for other programs.
     pub fn table(&self, pace: &Pace) -> Table {
-        let cells: [(&str, Cell); 15] = [
+        let cells: [(&str, TableCell); 15] = [
             ("run", self.run.as_str().into()),
             ("status", self.status.as_str().into()),
             ("phase", self.phase.clone().into()),

@@ -6,7 +6,7 @@
 //! use std::sync::Arc;
 //! use std::sync::atomic::AtomicBool;
 //!
-//! use tandem::run::{End, Event};
+//! use tandem::run::{RunEnd, Event};
 //! use tandem::session::{Overrides, Sweep, fork, load, resume};
 //! use tandem::store::{OpenMode, Store};
 //!
@@ -32,7 +32,7 @@
 //! let experiment = load(&file, &["steps=10".into()], data)?;
 //! let record = store.create_run(experiment.record(&store, None)?)?;
 //! let (end, progress) = experiment.run(&store, record, &stop, &mut quiet)?;
-//! assert_eq!((end, progress.steps()), (End::Finished, 10));
+//! assert_eq!((end, progress.steps()), (RunEnd::Finished, 10));
 //!
 //! // The same run, resumed to 25 trials.
 //! let more = Overrides { steps: Some(25), ..Overrides::default() };

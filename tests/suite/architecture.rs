@@ -86,6 +86,28 @@ fn the_database_is_named_in_few_files() {
     assert!(named >= 5, "{named}");
 }
 
+/// The pages for readers of the code name files by their full paths.
+#[test]
+fn the_files_that_pages_name_exist() {
+    const FOLDERS: [&str; 7] =
+        ["src/", "crates/", "tests/", "benches/", "scripts/", "experiments/", "docs/"];
+    let mut named = 0;
+    for page in ["CONTRIBUTING.md", "docs/architecture.md", "docs/adding.md"] {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        for name in text.split('`').skip(1).step_by(2) {
+            // NAME stands for a file that is still to be written.
+            let is_path = FOLDERS.iter().any(|folder| name.starts_with(folder))
+                && !name
+                    .contains(|c: char| c.is_whitespace() || c.is_ascii_uppercase() || c == '{');
+            if is_path {
+                named += 1;
+                assert!(root().join(name).exists(), "{page} names `{name}`");
+            }
+        }
+    }
+    assert!(named >= 80, "{named}");
+}
+
 #[test]
 fn every_module_of_the_library_has_a_place_in_the_order() {
     let lib = fs::read_to_string(root().join("src/lib.rs")).unwrap();

@@ -6,9 +6,9 @@ mod report;
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
-use super::context::{Common, ExperimentArgs};
-use super::error::{CliError, described};
 use super::sweep::prepared;
+use crate::cli::common::context::{Common, ExperimentArgs};
+use crate::cli::common::error::{CliError, described};
 use probe::Tried;
 use report::Report;
 use tandem::report::{Format, Verbosity};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::cli::error::CliError;
+use crate::cli::common::error::CliError;
 use tandem::accuracy::training_cache::TrainingEstimate;
 use tandem::metrics::Metrics;
 use tandem::run::{

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use super::super::error::CliError;
 use super::acquired::tell;
+use crate::cli::common::error::CliError;
 use tandem::report::DownloadBar;
 use tandem::train::data::{HttpClient, Official, RemoteFile, fetch};
 

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use super::super::context::cache_dir;
-use super::super::error::CliError;
 use super::acquired::tell;
+use crate::cli::common::context::cache_dir;
+use crate::cli::common::error::CliError;
 use tandem::accel::table::{ImportedTable, Renamed, import_hw_nas_bench, import_table};
 use tandem::accuracy::nasbench101;
 use tandem::note;

@@ -10,8 +10,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::context::Common;
-use super::error::CliError;
+use crate::cli::common::context::Common;
+use crate::cli::common::error::CliError;
 
 /// Lists, downloads, imports and verifies benchmark tables and image sets.
 #[derive(Debug, clap::Args)]

@@ -4,8 +4,8 @@ use std::io::stdout;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::super::context::Common;
-use super::super::error::CliError;
+use crate::cli::common::context::Common;
+use crate::cli::common::error::CliError;
 use tandem::accel::table::{HW_NAS_BENCH, MeasuredTable, table_names};
 use tandem::accuracy::nasbench101::{Nasbench101Table, Nasbench101TableError};
 use tandem::note;

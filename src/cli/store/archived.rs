@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tandem::report::counted;
 use tandem::store::Totals;
 
-use crate::cli::output::names;
+use crate::cli::common::output::names;
 
 /// The file name that stands for standard input or output.
 const STANDARD: &str = "-";

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::super::context::Common;
-use super::super::error::CliError;
-use super::super::output::print_json;
 use super::size::size;
+use crate::cli::common::context::Common;
+use crate::cli::common::error::CliError;
+use crate::cli::common::output::print_json;
 use tandem::note;
 use tandem::store::{OpenMode, Store};
 

@@ -5,10 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::super::context::Common;
-use super::super::error::CliError;
-use super::super::output::print_json;
 use super::archived::{counts, held, is_standard};
+use crate::cli::common::context::Common;
+use crate::cli::common::error::CliError;
+use crate::cli::common::output::print_json;
 use tandem::note;
 use tandem::store::Store;
 

@@ -13,8 +13,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::context::Common;
-use super::error::CliError;
+use crate::cli::common::context::Common;
+use crate::cli::common::error::CliError;
 
 /// Verifies, salvages, exports, imports, compacts and measures the store.
 #[derive(Debug, clap::Args)]

@@ -4,9 +4,9 @@ use std::io::stdout;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::super::context::Common;
-use super::super::error::CliError;
-use super::super::shell_quote::quoted;
+use crate::cli::common::context::Common;
+use crate::cli::common::error::CliError;
+use crate::cli::common::shell_quote::quoted;
 use tandem::note;
 use tandem::report::{Format, Table, counted, grouped};
 use tandem::store::{Salvaged, SalvagedRun, Store};

@@ -3,9 +3,9 @@
 use std::io::stdout;
 use std::process::ExitCode;
 
-use super::super::context::Common;
-use super::super::error::CliError;
 use super::size::size;
+use crate::cli::common::context::Common;
+use crate::cli::common::error::CliError;
 use tandem::note;
 use tandem::report::{Table, grouped};
 

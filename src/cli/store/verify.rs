@@ -3,8 +3,8 @@
 use std::io::stdout;
 use std::process::ExitCode;
 
-use super::super::context::Common;
-use super::super::error::CliError;
+use crate::cli::common::context::Common;
+use crate::cli::common::error::CliError;
 use tandem::note;
 use tandem::report::{Format, Table, counted, grouped};
 use tandem::store::{Findings, Weight};

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::experiments::{Experiments, rendered};
-use crate::cli::context::Common;
-use crate::cli::error::CliError;
+use crate::cli::common::context::Common;
+use crate::cli::common::error::CliError;
 use crate::cli::sweep::{bar, prepared};
 use tandem::pareto::Weighted;
 use tandem::run::{Experiment, RunEnd};

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::cli::context::Common;
-use crate::cli::error::CliError;
-use crate::cli::shell_quote::quoted;
+use crate::cli::common::context::Common;
+use crate::cli::common::error::CliError;
+use crate::cli::common::shell_quote::quoted;
 use tandem::run::{Experiment, Progress};
 use tandem::script::{ScriptError, Settings};
 use tandem::session::{Change, Loaded, changes, one_line, read_settings};

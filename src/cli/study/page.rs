@@ -2,7 +2,7 @@
 
 use super::tables;
 use super::verdict::ScenarioVerdict;
-use crate::cli::error::CliError;
+use crate::cli::common::error::CliError;
 use tandem::metrics::Origin;
 use tandem::pareto::{Frontier, costs};
 use tandem::report::{

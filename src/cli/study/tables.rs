@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::verdict::ScenarioVerdict;
 use tandem::metrics::Origin;
-use tandem::report::{Cell, Format, Table, grouped, number};
+use tandem::report::{Format, Table, TableCell, grouped, number};
 use tandem::study::statistics::{COVERAGE, Quartiles};
 use tandem::study::{RewardReached, StrategyOutcome};
 
@@ -60,7 +60,7 @@ pub fn outcomes(judged: &ScenarioVerdict) -> Table {
     let mut table = Table::new(columns);
     for outcome in &judged.outcomes.strategies {
         let StrategyOutcome { strategy, runs, valid_runs, best, .. } = outcome;
-        let mut row: Vec<Cell> = vec![strategy.as_str().into(), (*runs).into()];
+        let mut row: Vec<TableCell> = vec![strategy.as_str().into(), (*runs).into()];
         row.push(
             format!("{valid_runs} ({} %)", number(100.0 * *valid_runs as f64 / *runs as f64))
                 .into(),
@@ -72,8 +72,8 @@ pub fn outcomes(judged: &ScenarioVerdict) -> Table {
             row.push(outcome.among_best.as_ref().map(|among| steps(among, *runs)).into());
             row.push(outcome.found.map(spread).into());
         }
-        row.extend(outcome.reached.iter().map(|reached| Cell::from(steps(reached, *runs))));
-        row.resize(table_width(judged), Cell::Empty);
+        row.extend(outcome.reached.iter().map(|reached| TableCell::from(steps(reached, *runs))));
+        row.resize(table_width(judged), TableCell::Empty);
         table.push(row);
     }
     table
@@ -142,7 +142,7 @@ pub fn flat(judged: &[ScenarioVerdict]) -> Table {
         let top = judged.exact.as_ref().map(|exact| exact.target.len() as u64);
         for outcome in &judged.outcomes.strategies {
             let among = outcome.among_best.as_ref();
-            let mut row: Vec<Cell> = vec![
+            let mut row: Vec<TableCell> = vec![
                 judged.name.as_str().into(),
                 outcome.strategy.as_str().into(),
                 outcome.runs.into(),
@@ -161,7 +161,7 @@ pub fn flat(judged: &[ScenarioVerdict]) -> Table {
             for reached in &outcome.reached {
                 row.extend([finite(reached.steps.median).into(), reached.runs.into()]);
             }
-            row.resize(width, Cell::Empty);
+            row.resize(width, TableCell::Empty);
             table.push(row);
         }
     }
@@ -185,7 +185,7 @@ pub fn runs(judged: &ScenarioVerdict) -> Table {
     for (strategy, courses) in &judged.strategies {
         for (course, repeat) in courses.iter().zip(1u64..) {
             let best = course.best();
-            let mut row: Vec<Cell> = vec![
+            let mut row: Vec<TableCell> = vec![
                 strategy.as_str().into(),
                 repeat.into(),
                 course.trials.into(),
@@ -194,7 +194,7 @@ pub fn runs(judged: &ScenarioVerdict) -> Table {
                 best.map(|best| best.step).into(),
             ];
             let metric = |name: &String| best.and_then(|best| best.metrics.get(name).copied());
-            row.extend(metrics.clone().map(|name| Cell::from(metric(name))));
+            row.extend(metrics.clone().map(|name| TableCell::from(metric(name))));
             if let Some(exact) = &judged.exact {
                 let gap = exact.target.best().map(|top| top - course.score()).and_then(finite);
                 row.extend([gap.into(), (course.found.len() as u64).into()]);

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::exact::SweptPairs;
 use super::experiments::Experiments;
-use crate::cli::error::CliError;
+use crate::cli::common::error::CliError;
 use tandem::metrics::Origin;
 use tandem::pareto::Objective;
 use tandem::run::RunError;

@@ -5,7 +5,7 @@ use rhai::{Array, Dynamic, EvalAltResult, Map, Module, NativeCallContext};
 use super::part_value::ScriptPart;
 use crate::script::native::{name_type, native};
 use crate::script::options::{OptionReader, described, error_at_call};
-use crate::space::cells::{CellGraph, CellSpace, Operations};
+use crate::space::cells::{Cell, CellSpace, Operations};
 
 type Context<'a> = NativeCallContext<'a>;
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
@@ -64,7 +64,7 @@ fn space(context: &NativeCallContext, options: Map) -> Fallible<CellSpace> {
 pub(super) fn register_type(globals: &mut Module) {
     let int = |number: usize| Dynamic::from(number as i64);
     let ints = move |numbers: &mut dyn Iterator<Item = usize>| numbers.map(int).collect::<Array>();
-    name_type::<CellGraph>(
+    name_type::<Cell>(
         globals,
         "Cell",
         "A cell of one's own: a graph with an operation for each vertex.",
@@ -76,18 +76,18 @@ pub(super) fn register_type(globals: &mut Module) {
         /// fn space() { #{ cnn: space::cell(#{ vertices: 4, edges: 4, operations: ["conv", "pool"] }) } }
         /// fn evaluate(point) { #{ layers: point.cnn.to_string().split(" ").len() } }
         /// ```
-        fn to_string(cell: CellGraph) -> String = |cell: &mut CellGraph| cell.to_string();
+        fn to_string(cell: Cell) -> String = |cell: &mut Cell| cell.to_string();
         /// Whether two cells are the same, however their vertices were numbered.
-        op ==(a: CellGraph, b: CellGraph) -> bool = |a: CellGraph, b: CellGraph| a == b;
+        op ==(a: Cell, b: Cell) -> bool = |a: Cell, b: Cell| a == b;
         /// The number of vertices, the input and the output included.
-        get vertices(cell: CellGraph) -> int = |cell: &mut CellGraph| cell.vertices() as i64;
+        get vertices(cell: Cell) -> int = |cell: &mut Cell| cell.vertices() as i64;
         /// The operations of the vertices between the input and the output: vertex `v` has
         /// `operations[v - 1]`.
-        get operations(cell: CellGraph) -> Array = |cell: &mut CellGraph| {
+        get operations(cell: Cell) -> Array = |cell: &mut Cell| {
             cell.operations().map(|name| name.to_owned().into()).collect::<Array>()
         };
         /// The edges as arrays `[from, to]`, by ascending `to`, then `from`.
-        get edges(cell: CellGraph) -> Array = move |cell: &mut CellGraph| {
+        get edges(cell: Cell) -> Array = move |cell: &mut Cell| {
             let edge = |(from, to)| Dynamic::from(ints(&mut [from, to].into_iter()));
             cell.edges().map(edge).collect::<Array>()
         };
@@ -104,8 +104,8 @@ pub(super) fn register_type(globals: &mut Module) {
         ///     #{ convolutions: convolutions }
         /// }
         /// ```
-        fn operation(cell: CellGraph, vertex: int) -> String =
-            |context: Context, cell: &mut CellGraph, vertex: i64| -> Fallible<String> {
+        fn operation(cell: Cell, vertex: int) -> String =
+            |context: Context, cell: &mut Cell, vertex: i64| -> Fallible<String> {
                 let inner = vertex_of(&context, cell, vertex, 1, cell.vertices() - 2)?;
                 Ok(cell.operations().nth(inner - 1).unwrap_or_default().to_owned())
             };
@@ -115,8 +115,8 @@ pub(super) fn register_type(globals: &mut Module) {
         /// fn space() { #{ cnn: space::cell(#{ vertices: 4, edges: 4, operations: ["conv", "pool"] }) } }
         /// fn evaluate(point) { #{ branches: point.cnn.inputs(point.cnn.vertices - 1).len() } }
         /// ```
-        fn inputs(cell: CellGraph, vertex: int) -> Array =
-            move |context: Context, cell: &mut CellGraph, vertex: i64| -> Fallible<Array> {
+        fn inputs(cell: Cell, vertex: int) -> Array =
+            move |context: Context, cell: &mut Cell, vertex: i64| -> Fallible<Array> {
                 let vertex = vertex_of(&context, cell, vertex, 0, cell.vertices() - 1)?;
                 Ok(ints(&mut cell.inputs(vertex)))
             };
@@ -125,7 +125,7 @@ pub(super) fn register_type(globals: &mut Module) {
 
 fn vertex_of(
     context: &NativeCallContext,
-    cell: &CellGraph,
+    cell: &Cell,
     vertex: i64,
     first: usize,
     last: usize,

@@ -131,14 +131,14 @@ impl Operations {
 /// A cell in which every vertex is on a path from the first to the last. Its numbering is the same for all
 /// isomorphic cells, so cells are equal exactly if they are isomorphic.
 #[derive(Clone, PartialEq, Eq)]
-pub struct CellGraph {
+pub struct Cell {
     adjacency: u32,
     /// The operation of each inner vertex.
     labels: Vec<u16>,
     operations: Operations,
 }
 
-impl CellGraph {
+impl Cell {
     /// Creates a cell from any graph by pruning the vertices that are on no path from the input to the
     /// output.
     ///
@@ -238,7 +238,7 @@ impl CellGraph {
     }
 }
 
-impl fmt::Display for CellGraph {
+impl fmt::Display for Cell {
     /// Writes the operation and the sources of each vertex after the input, for example
     /// `conv3x3(0) conv1x1(0,1) output(2)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -247,7 +247,7 @@ impl fmt::Display for CellGraph {
     }
 }
 
-impl fmt::Debug for CellGraph {
+impl fmt::Debug for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Cell({self})")
     }

@@ -3,7 +3,7 @@
 use rand::RngCore;
 
 use super::catalogue::GraphCatalogue;
-use super::cell::{CellError, CellGraph, Operations};
+use super::cell::{Cell, CellError, Operations};
 use crate::space::dag::{MAX_VERTICES, graph_choices, graph_of, graph_options};
 use crate::space::domain::fits;
 use crate::space::{Choice, Domain, Illegal, Value};
@@ -49,14 +49,14 @@ impl CellSpace {
     ///
     /// # Errors
     /// Returns the reason if the combination is not legal.
-    pub fn cell(&self, options: &[u16]) -> Result<CellGraph, Illegal> {
+    pub fn cell(&self, options: &[u16]) -> Result<Cell, Illegal> {
         fits(&self.choices, options)?;
         let (adjacency, labels) = graph_of(self.vertices, options);
-        self.fitting(CellGraph::pruned(adjacency, labels, &self.operations))
+        self.fitting(Cell::pruned(adjacency, labels, &self.operations))
     }
 
     /// Checks that a cell has no more edges than the space allows.
-    fn fitting(&self, cell: Result<CellGraph, CellError>) -> Result<CellGraph, Illegal> {
+    fn fitting(&self, cell: Result<Cell, CellError>) -> Result<Cell, Illegal> {
         let cell = cell.map_err(|error| Illegal(error.to_string()))?;
         let (edges, most) = (cell.edge_count(), self.edges);
         if edges > most {
@@ -66,7 +66,7 @@ impl CellSpace {
     }
 
     /// The options of a cell: its vertices come first, and the output is the last.
-    fn options(&self, cell: &CellGraph) -> Vec<u16> {
+    fn options(&self, cell: &Cell) -> Vec<u16> {
         graph_options(self.vertices, cell.edges(), cell.labels())
     }
 }
@@ -90,7 +90,7 @@ impl Domain for CellSpace {
 
     fn nth(&self, number: u128) -> Option<Vec<u16>> {
         let (adjacency, labels) = self.catalogue.nth(number)?;
-        let cell = CellGraph::pruned(adjacency, &labels, &self.operations).ok()?;
+        let cell = Cell::pruned(adjacency, &labels, &self.operations).ok()?;
         Some(self.options(&cell))
     }
 
@@ -99,13 +99,13 @@ impl Domain for CellSpace {
     }
 
     fn parse(&self, text: &str) -> Result<Vec<u16>, Illegal> {
-        let cell = self.fitting(CellGraph::read(text, self.vertices, &self.operations))?;
+        let cell = self.fitting(Cell::read(text, self.vertices, &self.operations))?;
         Ok(self.options(&cell))
     }
 
     fn draw(&self, rng: &mut dyn RngCore) -> Option<Vec<u16>> {
         let (adjacency, labels) = self.catalogue.draw(rng);
-        let cell = CellGraph::pruned(adjacency, &labels, &self.operations).ok()?;
+        let cell = Cell::pruned(adjacency, &labels, &self.operations).ok()?;
         Some(self.options(&cell))
     }
 }

@@ -10,5 +10,5 @@ mod cell;
 mod domain;
 mod labellings;
 
-pub use cell::{CellError, CellGraph, Operations};
+pub use cell::{Cell, CellError, Operations};
 pub use domain::CellSpace;

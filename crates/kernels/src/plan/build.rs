@@ -13,7 +13,7 @@ use super::step::{
 use crate::activations::check_activations;
 use crate::error::KernelError;
 use crate::kernels::{ConvolutionWindow, Packing, Pooling, winograd_pays, winograd_values};
-use tandem_network::{Activation, Layer, Network, Operation, Shape, Window as LayerWindow};
+use tandem_network::{Activation, Layer, Network, Operation, Shape, Window};
 
 /// The plan of a training step: its steps and the layout of its memory.
 #[derive(Clone, Debug)]
@@ -290,7 +290,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Adds a pooling of a layer's values.
-    fn add_pooling(&mut self, index: usize, input: usize, pooling: Pooling, window: LayerWindow) {
+    fn add_pooling(&mut self, index: usize, input: usize, pooling: Pooling, window: Window) {
         let (from, to) = (self.stored(input), self.place(index));
         let bytes = self.batch * self.layers[index].output.values() as usize;
         let chosen = (pooling == Pooling::Maximum).then(|| self.buffers.add(bytes.div_ceil(4)));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::error::CliError;
+use crate::cli::common::error::CliError;
 use tandem::report::Format;
 use tandem::util::atomic_file::{Replacement, WriteTarget};
 

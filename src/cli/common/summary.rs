@@ -2,15 +2,15 @@
 
 use std::io::{self, Write, stdout};
 
-use super::context::{Common, label_predicted};
-use super::efforts::Took;
-use super::error::CliError;
-use super::origins::{all_origins, print_origins};
 use super::{layout, run_json, thresholds};
+use crate::cli::common::context::{Common, label_predicted};
+use crate::cli::common::efforts::Took;
+use crate::cli::common::error::CliError;
+use crate::cli::common::origins::{all_origins, print_origins};
 use tandem::accel::registry::families;
 use tandem::note;
 use tandem::report::{
-    Cell, Format, Table, TrialColumns, counted, duration, elided, grouped, number, spread,
+    Format, Table, TableCell, TrialColumns, counted, duration, elided, grouped, number, spread,
 };
 use tandem::run::{Experiment, Progress};
 use tandem::script::SummaryTable;
@@ -122,7 +122,7 @@ fn print_tables(out: &mut impl Write, tables: &[SummaryTable]) -> io::Result<()>
         writeln!(out, "\n{}", summary.title)?;
         let mut table = Table::new(summary.columns.clone());
         for row in &summary.rows {
-            table.push(row.iter().cloned().map(Cell::Text).collect());
+            table.push(row.iter().cloned().map(TableCell::Text).collect());
         }
         table.write_within(layout::width(), &mut *out)?;
     }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use super::error::CliError;
+use crate::cli::common::error::CliError;
 use tandem::accel::{Breakdown, LayerCost};
-use tandem::report::{Cell, Format, Table};
+use tandem::report::{Format, Table, TableCell};
 use tandem::run::Failure;
 use tandem::script::Traced;
 
@@ -66,7 +66,7 @@ pub fn layers(breakdown: &Breakdown, shown: &[&LayerCost]) -> Table {
     let heads = heads.into_iter().flatten().chain(names).chain(head(bound, "bound by"));
     let mut table = Table::new(heads);
     for layer in shown {
-        let cell = |show: bool, cell: Cell| show.then_some(cell);
+        let cell = |show: bool, cell: TableCell| show.then_some(cell);
         let ms = layer.metrics.get(LATENCY).copied();
         let cells = [
             cell(true, layer.name.as_str().into()),
@@ -75,7 +75,7 @@ pub fn layers(breakdown: &Breakdown, shown: &[&LayerCost]) -> Table {
             cell(latency, ms.into()),
             cell(latency, ms.map(|ms| 100.0 * ms / whole).into()),
         ];
-        let metrics = others.iter().map(|name| Cell::from(layer.metrics.get(*name).copied()));
+        let metrics = others.iter().map(|name| TableCell::from(layer.metrics.get(*name).copied()));
         let bound = cell(bound, layer.bound.clone().into());
         table.push(cells.into_iter().flatten().chain(metrics).chain(bound).collect());
     }
@@ -128,7 +128,7 @@ fn print_time(out: &mut impl Write, breakdown: &Breakdown) -> Result<(), CliErro
     let heads = ["engine", "bound by", "operations", "ms", "%"];
     let first = usize::from(!has_engines);
     let mut table = Table::new(heads.into_iter().skip(first));
-    let mut row = |cells: [Cell; 5]| table.push(cells.into_iter().skip(first).collect());
+    let mut row = |cells: [TableCell; 5]| table.push(cells.into_iter().skip(first).collect());
     let mut spent: Vec<_> = spent.into_iter().collect();
     spent.sort_by(|a, b| b.1.0.total_cmp(&a.1.0));
     for ((engine, bound), (ms, count)) in spent {
@@ -138,7 +138,7 @@ fn print_time(out: &mut impl Write, breakdown: &Breakdown) -> Result<(), CliErro
     for (engine, ms) in busy.into_iter().filter(|_| has_engines) {
         let idle = whole - ms;
         let share = 100.0 * idle / whole;
-        row([engine.into(), "(idle)".into(), Cell::Empty, idle.into(), share.into()]);
+        row([engine.into(), "(idle)".into(), TableCell::Empty, idle.into(), share.into()]);
     }
     Ok(table.write(Format::Table, &mut *out)?)
 }
@@ -165,7 +165,7 @@ fn print_parts(out: &mut impl Write, breakdown: &Breakdown) -> Result<(), CliErr
         let own = value(part, first);
         let cells =
             [part.name.as_str().into(), own.into(), own.map(|own| 100.0 * own / whole).into()];
-        let rest = names.iter().skip(1).map(|name| Cell::from(value(part, name)));
+        let rest = names.iter().skip(1).map(|name| TableCell::from(value(part, name)));
         table.push(cells.into_iter().chain(rest).collect());
     }
     Ok(table.write(Format::Table, &mut *out)?)

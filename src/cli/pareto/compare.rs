@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::io::Write;
 
-use super::context::Common;
-use super::error::CliError;
+use crate::cli::common::context::Common;
+use crate::cli::common::error::CliError;
 use tandem::pareto::{MissingMetric, Objective, costs, hypervolume};
 use tandem::report::{Format, Table};
 use tandem::store::{Outcome, Reader, RunRecord, SweepRecord, Trial};

@@ -1,11 +1,12 @@
 //! `tandem pareto`: the frontier of stored trials.
 
+mod compare;
+
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
-use super::compare;
-use super::context::{Common, label_predicted};
-use super::error::CliError;
+use crate::cli::common::context::{Common, label_predicted};
+use crate::cli::common::error::CliError;
 use tandem::note;
 use tandem::pareto::{Frontier, MissingMetric, Objective, costs, hypervolume_within};
 use tandem::query::select;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::error::CliError;
+use crate::cli::common::error::CliError;
 use tandem::run::Progress;
 use tandem::store::{Reader, RunRecord};
 

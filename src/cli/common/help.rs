@@ -195,8 +195,8 @@ Then ask what was found:
 mod tests {
     use clap::CommandFactory;
 
-    use super::super::Cli;
     use super::*;
+    use crate::cli::Cli;
 
     #[test]
     fn every_command_is_listed_once_and_the_command_line_makes_sense() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use tracing_subscriber::EnvFilter;
 
-use super::error::CliError;
+use crate::cli::common::error::CliError;
 use tandem::note;
 use tandem::report::{Colour, Format, Verbosity};
 use tandem::script::Settings;

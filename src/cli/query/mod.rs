@@ -1,23 +1,25 @@
 //! `tandem query`: the trials for which an expression holds.
 
+mod text;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::context::{Common, label_predicted};
-use super::error::CliError;
-use super::output::Output;
-use super::query_text::{named, sort_key, split};
+use crate::cli::common::context::{Common, label_predicted};
+use crate::cli::common::error::CliError;
+use crate::cli::common::output::Output;
 use tandem::note;
 use tandem::query::{
     Aggregate, AggregateFunction, FoundTrials, Grouping, QueryValue, SelectedRun, SortKey, find,
     frontier, group, known, select,
 };
 use tandem::query::{BoundExpression, Expression, ExpressionCompiler, KnownNames};
-use tandem::report::{Cell, Column, Rows, TrialColumns};
+use tandem::report::{Column, Rows, TableCell, TrialColumns};
 use tandem::script::{ScriptError, Settings};
 use tandem::session::read_settings;
 use tandem::store::{Reader, RunRecord, TrialBlock};
+use text::{named, sort_key, split};
 
 /// Prints the stored trials for which a Rhai expression holds, or what groups of them come to.
 ///
@@ -290,7 +292,7 @@ impl Shape {
         subject: &SelectedRun,
         block: &TrialBlock,
         places: &[usize],
-    ) -> Result<Vec<Vec<Cell>>, CliError> {
+    ) -> Result<Vec<Vec<TableCell>>, CliError> {
         match self {
             Self::Whole(columns) => {
                 let name = &subject.context.record.name;
@@ -331,7 +333,7 @@ fn write_rows(
     let mut ranked: Vec<usize> = (0..hits.len()).collect();
     ranked.sort_by_key(|&rank| (hits[rank].run, hits[rank].step));
     let place = |rank: usize| (hits[rank].run, hits[rank].step / TrialBlock::LEN);
-    let mut made: Vec<Vec<Cell>> = vec![Vec::new(); hits.len()];
+    let mut made: Vec<Vec<TableCell>> = vec![Vec::new(); hits.len()];
     for ranks in ranked.chunk_by(|&a, &b| place(a) == place(b)) {
         let (run, number) = place(ranks[0]);
         if let Some(block) = block_of(run, number)? {
@@ -419,7 +421,7 @@ fn groups(
     let columns = names.into_iter().map(|name| Column { name: name.clone(), kind: None });
     let mut rows = Rows::new(common.format, columns.collect(), output)?;
     for row in table {
-        rows.push(row.into_iter().map(Cell::from).collect())?;
+        rows.push(row.into_iter().map(TableCell::from).collect())?;
     }
     rows.finish()?.finish()?;
     Ok(ExitCode::SUCCESS)

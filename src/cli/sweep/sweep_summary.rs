@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write, stdout};
 
-use super::context::{Common, label_predicted};
-use super::error::CliError;
-use super::layout;
-use super::origins::print_origins;
+use crate::cli::common::context::{Common, label_predicted};
+use crate::cli::common::error::CliError;
+use crate::cli::common::layout;
+use crate::cli::common::origins::print_origins;
 use tandem::report::{Format, Table, TrialColumns, grouped, number, spread};
 use tandem::store::{RunRecord, Store, SweepRecord, Trial};
 use tandem::sweep::stored_frontier;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::layout;
+use crate::cli::common::layout;
 use tandem::metrics::Origin;
 use tandem::session::Loaded;
 use tandem::store::RunRecord;

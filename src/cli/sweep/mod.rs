@@ -1,11 +1,13 @@
 //! `tandem sweep`: evaluates every pair of a space.
 
+mod sweep_summary;
+
 use std::process::ExitCode;
 
-use super::context::{Common, ExperimentArgs, cache_dir};
-use super::error::CliError;
-use super::interrupt::stop;
-use super::{summary, sweep_summary};
+use crate::cli::common::context::{Common, ExperimentArgs, cache_dir};
+use crate::cli::common::error::CliError;
+use crate::cli::common::interrupt::stop;
+use crate::cli::common::summary;
 use tandem::note;
 use tandem::report::SweepBar;
 use tandem::run::RunEnd;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use serde_json::{Map, Value, json};
 
-use super::shell_quote::quoted;
+use crate::cli::common::shell_quote::quoted;
 use tandem::accel::table::TableImportError;
 use tandem::accuracy::nasbench101::{ImportError, Nasbench101TableError};
 use tandem::pareto::ParseObjectiveError;

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::efforts::{Took, TrialCosts};
-use super::error::CliError;
-use super::origins::all_origins;
-use super::output::print_json;
+use crate::cli::common::efforts::{Took, TrialCosts};
+use crate::cli::common::error::CliError;
+use crate::cli::common::origins::all_origins;
+use crate::cli::common::output::print_json;
 use tandem::run::{Experiment, Progress};
 use tandem::script::SummaryTable;
 use tandem::session::Loaded;
