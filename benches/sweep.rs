@@ -11,7 +11,7 @@ use tandem::accel::chaidnn::{Batch, ChaidnnSpace, Configuration, Platform, SlotM
 use tandem::accuracy::nasbench101::Nasbench101Table;
 use tandem::network::{Family, Nasbench101Family, Nasbench101Settings};
 use tandem::pareto::{Term, Weighted};
-use tandem::space::nasbench101::{Catalogue, Cell101};
+use tandem::space::nasbench101::{Catalog, Cell101};
 use tandem::sweep::{FastSweep, OnChaidnn, SweepObjective, SweepSettings};
 use tandem_kernels::{Wide, widest};
 
@@ -35,7 +35,7 @@ fn seconds(run: impl FnOnce()) -> f64 {
 fn main() {
     let configurations: Vec<Configuration> = ChaidnnSpace::new().configurations().collect();
     let platform = Platform::codesign_nas();
-    let all: Vec<Cell101> = Catalogue::enumerate().iter().map(|(_, cell)| cell).collect();
+    let all: Vec<Cell101> = Catalog::enumerate().iter().map(|(_, cell)| cell).collect();
     let settings = Nasbench101Settings::default();
 
     let cells: Vec<Cell101> = all.iter().copied().step_by(331).take(1_280).collect();

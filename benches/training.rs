@@ -13,9 +13,9 @@ use serde_json::json;
 use tandem::network::{
     Nasbench101Settings, Nasbench201Settings, Network, Operation, nasbench101, nasbench201,
 };
-use tandem::space::nasbench101::{Catalogue, Cell101};
+use tandem::space::nasbench101::{Catalog, Cell101};
 use tandem::space::nasbench201::{Cell201, Op201};
-use tandem::train::{Executor, Model, Optimiser, UpdateRule};
+use tandem::train::{Executor, Model, Optimizer, UpdateRule};
 use tandem::util::rng::stream;
 
 /// Returns the number of threads of every measurement.
@@ -52,7 +52,7 @@ fn cases() -> Vec<Case> {
     let resnet201 = Cell201::new([Conv3x3, None, Conv3x3, SkipConnect, None, SkipConnect]);
     let network = nasbench201(resnet201, Nasbench201Settings::default()).expect("a network");
     cases.push(Case { name: "NAS-Bench-201 resnet".to_owned(), network, batch: 64 });
-    let all = Catalogue::enumerate();
+    let all = Catalog::enumerate();
     let mut rng = stream(0, "bench cells", 0);
     for index in 0..20 {
         let cell = all.iter().nth(rng.random_range(0..all.len())).expect("a cell").1;
@@ -88,7 +88,7 @@ fn golden() -> Vec<Case> {
 struct Session {
     model: Model,
     executor: Executor,
-    optimiser: Optimiser,
+    optimizer: Optimizer,
     images: Vec<f32>,
     labels: Vec<u32>,
 }
@@ -104,15 +104,15 @@ impl Session {
         let classes = case.network.output().channels as u32;
         let labels = (0..case.batch as u32).map(|image| image % classes).collect();
         let rule = UpdateRule::Sgd { momentum: 0.9, nesterov: false };
-        let optimiser = Optimiser::new(&model, rule, 0.0);
-        Self { model, executor, optimiser, images, labels }
+        let optimizer = Optimizer::new(&model, rule, 0.0);
+        Self { model, executor, optimizer, images, labels }
     }
 
     fn step(&mut self) -> f64 {
         self.executor.images_mut()[..self.images.len()].copy_from_slice(&self.images);
         let outcome =
             self.executor.train(self.model.parameters(), &self.labels, 0.0, 0.1).expect("a step");
-        self.optimiser.step(&self.model, &mut self.executor, 0.01).expect("a step");
+        self.optimizer.step(&self.model, &mut self.executor, 0.01).expect("a step");
         outcome.mean_loss()
     }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::network::Network;
 use crate::train::data::{DataSpec, Dataset, open};
 use crate::train::{
-    EpochScore, Executor, Job, Model, Optimiser, Recipe, Score, TrainError, TrainProgress,
+    EpochScore, Executor, Job, Model, Optimizer, Recipe, Score, TrainError, TrainProgress,
     Training, TrainingWatch, fit, training_key,
 };
 use crate::util::keep_error::KeepError;
@@ -373,13 +373,13 @@ fn measure(job: &Job<'_>, executor: &mut Executor) -> Result<f64, TrainError> {
     let Job { network, data, recipe, seed } = *job;
     let model = Model::new(network, seed, &Device::Cpu)?;
     executor.prepare(model.parameters(), recipe.batch)?;
-    let mut optimiser = Optimiser::new(&model, recipe.rule, recipe.weight_decay);
+    let mut optimizer = Optimizer::new(&model, recipe.rule, recipe.weight_decay);
     let labels: Vec<u32> =
         data.train().labels.iter().take(recipe.batch).map(|&label| u32::from(label)).collect();
     executor.images_mut().fill(0.5);
     let mut step = || {
         executor.train(model.parameters(), &labels, recipe.smoothing, recipe.norm_momentum)?;
-        optimiser.step(&model, executor, 0.0)
+        optimizer.step(&model, executor, 0.0)
     };
     step()?;
     let started = Instant::now();

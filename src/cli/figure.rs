@@ -15,7 +15,7 @@ use tandem::report::{Axes, Series, figure};
 use tandem::store::{Outcome, Reader, RunRecord, Trial};
 use tandem::util::atomic_file::write_whole;
 
-/// Draws the frontiers of runs and sweeps as SVG: accuracy against latency, with area as colour.
+/// Draws the frontiers of runs and sweeps as SVG: accuracy against latency, with area as color.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The runs and sweeps; the first with circles, the others with triangles.
@@ -30,16 +30,16 @@ pub struct Args {
     /// The metric along the vertical axis.
     #[arg(long, default_value = "accuracy")]
     y: String,
-    /// The metric shown as colour.
+    /// The metric shown as color.
     #[arg(long, default_value = "area_mm2")]
-    colour: String,
+    color: String,
 }
 
 /// Carries out the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let store = common.reader()?;
     let runs = select(store.as_ref(), &args.runs)?;
-    let axes = Axes { x: args.x.clone(), y: args.y.clone(), colour: args.colour.clone() };
+    let axes = Axes { x: args.x.clone(), y: args.y.clone(), color: args.color.clone() };
     let series = runs
         .iter()
         .map(|run| {
@@ -74,7 +74,7 @@ fn points(store: &dyn Reader, run: &RunRecord, axes: &Axes) -> Result<Vec<[f64; 
                 )),
             })
         };
-        let point = [metric(&axes.x)?, metric(&axes.y)?, metric(&axes.colour)?];
+        let point = [metric(&axes.x)?, metric(&axes.y)?, metric(&axes.color)?];
         if let Ok(costs) = costs(&run.objectives, metrics) {
             frontier.offer(costs, point);
         }

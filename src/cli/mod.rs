@@ -32,7 +32,7 @@ use std::process::ExitCode;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use tandem::report::{Colour, Format};
+use tandem::report::{Color, Format};
 use tandem::script::keep_panics_of_calls;
 use tandem::store::end_with;
 use tandem::util::deep_stack::{self, shared_pool};
@@ -80,7 +80,7 @@ enum Command {
 }
 
 /// Finds the value of `--color` in the raw arguments, for help and usage errors, which come before parsing.
-fn colour(arguments: &[OsString]) -> ColorChoice {
+fn color(arguments: &[OsString]) -> ColorChoice {
     let mut choice = ColorChoice::Auto;
     for (index, argument) in arguments.iter().enumerate() {
         let Some(argument) = argument.to_str() else { continue };
@@ -89,10 +89,10 @@ fn colour(arguments: &[OsString]) -> ColorChoice {
             Some(value) => value.strip_prefix('='),
             None => None,
         };
-        match value.and_then(|value| Colour::from_str(value, false).ok()) {
-            Some(Colour::Always) => choice = ColorChoice::Always,
-            Some(Colour::Never) => choice = ColorChoice::Never,
-            Some(Colour::Auto) | None => {}
+        match value.and_then(|value| Color::from_str(value, false).ok()) {
+            Some(Color::Always) => choice = ColorChoice::Always,
+            Some(Color::Never) => choice = ColorChoice::Never,
+            Some(Color::Auto) | None => {}
         }
     }
     choice
@@ -124,7 +124,7 @@ fn answer(error: &clap::Error, json: bool) -> ExitCode {
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let (command, json) =
-        (common::help::described(Cli::command()).color(colour(&arguments)), is_json(&arguments));
+        (common::help::described(Cli::command()).color(color(&arguments)), is_json(&arguments));
     let parsed =
         command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let mut cli = match parsed {

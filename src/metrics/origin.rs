@@ -39,7 +39,7 @@ impl fmt::Display for Trust {
 /// The provenance of numbers: their source and how far to trust it.
 ///
 /// The text, which is also the stored form, is the word of the trust followed by the source, such as
-/// `modelled  latency and area: CHaiDNN model`.
+/// `modeled  latency and area: CHaiDNN model`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Origin {

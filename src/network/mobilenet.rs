@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn channels_are_multiples_of_8() {
         let rounded = [0.3, 8.0, 11.9, 12.0, 33.6, 44.8, 134.4, 20.0].map(round_channels);
-        // 12 and 20 are as near to both neighbours; 8 would be less than 90 % of 11.9.
+        // 12 and 20 are as near to both neighbors; 8 would be less than 90 % of 11.9.
         assert_eq!(rounded, [8, 8, 16, 16, 32, 48, 136, 24]);
     }
 

@@ -8,7 +8,7 @@ use super::number::number;
 const SIZE: (u32, u32) = (960, 540);
 
 /// Colors that can be told apart with any color vision (Okabe and Ito).
-const COLOURS: [RGBColor; 7] = [
+const COLORS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -22,8 +22,8 @@ const LIGHT: RGBColor = RGBColor(240, 240, 240);
 const BOLD: RGBColor = RGBColor(215, 215, 215);
 const FRONTIER: RGBColor = RGBColor(170, 170, 170);
 
-fn colour(index: usize) -> RGBColor {
-    COLOURS[index % COLOURS.len()]
+fn color(index: usize) -> RGBColor {
+    COLORS[index % COLORS.len()]
 }
 
 /// A curve with a band around it.
@@ -124,7 +124,7 @@ fn draw_curves(
         .draw()?;
     let inside = |value: f64| value.clamp(low, high);
     for (index, curve) in curves.iter().enumerate() {
-        let fill = colour(index);
+        let fill = color(index);
         let steps = stairs(&curve.points);
         let seen = || steps.iter().filter(|(_, point)| point.high > f64::NEG_INFINITY);
         let upper = seen().map(|(step, point)| (*step, inside(point.high)));
@@ -171,7 +171,7 @@ pub struct Marks {
     /// Their name in the legend.
     pub name: String,
     /// The index of their color; `None` is the gray of the background.
-    pub colour: Option<usize>,
+    pub color: Option<usize>,
     /// True for large triangles, false for small circles.
     pub large: bool,
     /// The values of x and y.
@@ -241,7 +241,7 @@ fn draw_scatter(
         })
         .draw()?;
     for marks in marks {
-        let fill = marks.colour.map_or(FRONTIER, colour);
+        let fill = marks.color.map_or(FRONTIER, color);
         let at = |point: &(f64, f64)| (place(point.0 * x_factor), point.1 * y_factor);
         if marks.large {
             let rim = |point| TriangleMarker::new(at(point), 6, BLACK.filled());
@@ -298,11 +298,11 @@ mod tests {
         let marks = [
             Marks {
                 name: "all".into(),
-                colour: None,
+                color: None,
                 large: false,
                 points: vec![(1.0, 0.9), (50.0, 0.95)],
             },
-            Marks { name: "best".into(), colour: Some(1), large: true, points: vec![(2.0, 0.93)] },
+            Marks { name: "best".into(), color: Some(1), large: true, points: vec![(2.0, 0.93)] },
         ];
         let text = scatter("t", ("latency_ms", "accuracy"), "predicted", &marks).unwrap();
         for part in ["latency (ms)", "accuracy (%), predicted", "all", "best", "<polygon"] {

@@ -11,7 +11,7 @@ pub struct Axes {
     /// The metric of the vertical axis, which is linear.
     pub y: String,
     /// The metric that is shown as color.
-    pub colour: String,
+    pub color: String,
 }
 
 /// Points that share a mark.
@@ -111,7 +111,7 @@ pub fn figure(
     Ok(text)
 }
 
-/// A metric along an axis or as colour: its name with the unit, the factor to that unit, and the range of its
+/// A metric along an axis or as color: its name with the unit, the factor to that unit, and the range of its
 /// values.
 struct Scale {
     label: String,
@@ -129,8 +129,8 @@ impl Scale {
         Self { label, factor, low, high }
     }
 
-    /// The colour of a value, by its place in the range.
-    fn colour(&self, value: f64) -> RGBColor {
+    /// The color of a value, by its place in the range.
+    fn color(&self, value: f64) -> RGBColor {
         let span = self.high - self.low;
         let share = if span > 0.0 { (value * self.factor - self.low) / span } else { 0.5 };
         ViridisRGB.get_color(share.clamp(0.0, 1.0))
@@ -144,21 +144,21 @@ type Drawn = Result<(), Box<dyn std::error::Error>>;
 fn draw(title: &str, axes: &Axes, note: &str, series: &[Series], text: &mut String) -> Drawn {
     let x = Scale::of(&axes.x, "", series, 0);
     let y = Scale::of(&axes.y, note, series, 1);
-    let colour = Scale::of(&axes.colour, "", series, 2);
+    let color = Scale::of(&axes.color, "", series, 2);
     let root = SVGBackend::with_string(text, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
     let (left, right) = root.split_horizontally(SIZE.0 - BAR);
-    draw_points(&left, title, [&x, &y, &colour], series)?;
-    draw_colour_bar(&right, &colour)?;
+    draw_points(&left, title, [&x, &y, &color], series)?;
+    draw_color_bar(&right, &color)?;
     root.present()?;
     Ok(())
 }
 
-/// Draws the axes, the points and the legend; the scales are those of x, y and colour.
+/// Draws the axes, the points and the legend; the scales are those of x, y and color.
 fn draw_points(
     area: &Area<'_>,
     title: &str,
-    [x, y, colour]: [&Scale; 3],
+    [x, y, color]: [&Scale; 3],
     series: &[Series],
 ) -> Drawn {
     let margin = (y.high - y.low).max(1e-9) * 0.04;
@@ -186,7 +186,7 @@ fn draw_points(
         let name = format!("{} ({} points)", series.name, series.points.len());
         if index == 0 {
             let mark =
-                |point: &[f64; 3]| Circle::new(place(point), 3, colour.colour(point[2]).filled());
+                |point: &[f64; 3]| Circle::new(place(point), 3, color.color(point[2]).filled());
             chart
                 .draw_series(series.points.iter().map(mark))?
                 .label(name)
@@ -195,7 +195,7 @@ fn draw_points(
             // A dark rim sets the triangles apart from the circles below them.
             let rim = |point: &[f64; 3]| TriangleMarker::new(place(point), 8, BLACK.filled());
             let mark = |point: &[f64; 3]| {
-                TriangleMarker::new(place(point), 5, colour.colour(point[2]).filled())
+                TriangleMarker::new(place(point), 5, color.color(point[2]).filled())
             };
             chart
                 .draw_series(series.points.iter().map(rim))?
@@ -208,7 +208,7 @@ fn draw_points(
 }
 
 /// Draws the bar that shows which value a color stands for.
-fn draw_colour_bar(area: &Area<'_>, scale: &Scale) -> Drawn {
+fn draw_color_bar(area: &Area<'_>, scale: &Scale) -> Drawn {
     let (top, height, start) = (70, 440, 16);
     let step = |index: u32| top + height - (height * index as i32) / STEPS as i32;
     for index in 0..STEPS {
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     fn axes() -> Axes {
-        Axes { x: "latency_ms".into(), y: "accuracy".into(), colour: "area_mm2".into() }
+        Axes { x: "latency_ms".into(), y: "accuracy".into(), color: "area_mm2".into() }
     }
 
     #[test]

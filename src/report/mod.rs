@@ -35,6 +35,6 @@ pub use table::{Table, elided};
 pub use terminal::{Terminal, columns_of_notes, columns_of_results, rows_of_results};
 pub use training::{TrainingBar, describe as describe_training};
 pub use trials::{TrialColumns, metric_names, spread};
-pub use verbosity::{Colour, Verbosity};
+pub use verbosity::{Color, Verbosity};
 pub use watch::{Pace, WatchBar, WatchSnapshot};
 pub use wrap::wrapped;

@@ -64,7 +64,7 @@ impl TrialColumns {
 
     /// Sets whether the head of the accuracy says that it is predicted.
     #[must_use]
-    pub const fn labelled(mut self, predicted: bool) -> Self {
+    pub const fn labeled(mut self, predicted: bool) -> Self {
         self.predicted = predicted;
         self
     }

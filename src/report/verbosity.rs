@@ -10,7 +10,7 @@ use super::active_bar;
 
 /// The condition under which text is colored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Colour {
+pub enum Color {
     /// On a terminal, unless `NO_COLOR` has a value; everywhere if `CLICOLOR_FORCE` has one.
     #[default]
     Auto,
@@ -28,7 +28,7 @@ pub struct Verbosity {
     /// True if errors are printed as lines of JSON.
     pub json: bool,
     /// The condition under which messages are colored.
-    pub colour: Colour,
+    pub color: Color,
 }
 
 static VOICE: OnceLock<Verbosity> = OnceLock::new();
@@ -45,14 +45,14 @@ impl Verbosity {
     }
 
     /// Returns true if messages on standard error are colored.
-    pub fn colours(self) -> bool {
+    pub fn colors(self) -> bool {
         let set = |name| env::var_os(name).filter(|value| !value.is_empty());
-        match self.colour {
-            Colour::Always => true,
-            Colour::Never => false,
-            Colour::Auto if set("NO_COLOR").is_some() => false,
-            Colour::Auto if set("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
-            Colour::Auto => stderr().is_terminal() && !is_dumb(),
+        match self.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto if set("NO_COLOR").is_some() => false,
+            Color::Auto if set("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
+            Color::Auto => stderr().is_terminal() && !is_dumb(),
         }
     }
 

@@ -30,7 +30,7 @@ pub use progress::{PhaseProgress, Progress};
 pub use provenance::record_provenance;
 pub use run_stats::{BestTrial, RunStats};
 pub use runner::{RunEnd, Runner, all_failed};
-pub use threshold::{Judgement, Threshold, ThresholdError, ThresholdQuantity};
+pub use threshold::{Judgment, Threshold, ThresholdError, ThresholdQuantity};
 pub use trainings::{StoredTrainings, decode as decode_training};
 
 #[cfg(test)]

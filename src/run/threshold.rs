@@ -166,7 +166,7 @@ const STOPS: &str = " or stop";
 
 /// The result of a threshold for a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Judgement {
+pub struct Judgment {
     /// The quantity's value; `None` if no trial gives one.
     pub value: Option<f64>,
     /// True if the threshold holds; false without a value.
@@ -277,12 +277,9 @@ impl fmt::Display for Threshold {
 
 impl Threshold {
     /// Evaluates the threshold for a run.
-    pub fn judge(&self, progress: &Progress) -> Judgement {
+    pub fn judge(&self, progress: &Progress) -> Judgment {
         let value = self.quantity.value(progress);
-        Judgement {
-            value,
-            holds: value.is_some_and(|value| self.relation.holds(value, self.value)),
-        }
+        Judgment { value, holds: value.is_some_and(|value| self.relation.holds(value, self.value)) }
     }
 
     /// Returns true if it can be certain before a run ends that the threshold does not hold.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::about::About;
 use super::batched::{EvaluatedPoint, Proposer, Strategy};
 use super::controller::SearchError;
-use super::neighbours::mutate;
+use super::neighbors::mutate;
 use super::settings::settings;
 use super::state::StateFormat;
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::about::About;
 use super::batched::{EvaluatedPoint, Proposer, Strategy};
 use super::controller::SearchError;
-use super::neighbours::neighbours;
+use super::neighbors::neighbors;
 use super::settings::settings;
 use super::state::StateFormat;
 
@@ -57,7 +57,7 @@ impl Strategy for Local {
     ) -> Result<Vec<Vec<u16>>, SearchError> {
         if let Some(top) = &state.top {
             if !state.listed {
-                state.left = neighbours(proposer.space, &top.point, proposer.rng);
+                state.left = neighbors(proposer.space, &top.point, proposer.rng);
                 state.listed = true;
             }
             let mut points = Vec::with_capacity(self.batch);

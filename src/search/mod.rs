@@ -14,7 +14,7 @@ mod dominance;
 pub mod evolution;
 pub mod guided;
 pub mod local;
-mod neighbours;
+mod neighbors;
 pub mod nsga2;
 pub mod random;
 pub mod reinforce;

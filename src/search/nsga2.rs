@@ -8,7 +8,7 @@ use super::about::About;
 use super::batched::{EvaluatedPoint, Proposer, Strategy};
 use super::controller::{Feedback, SearchError};
 use super::dominance::ranks;
-use super::neighbours::{cross, mutate_each};
+use super::neighbors::{cross, mutate_each};
 use super::settings::settings;
 use super::state::StateFormat;
 

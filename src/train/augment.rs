@@ -115,7 +115,7 @@ mod tests {
     const NONE: Augment = Augment { pad: 0, flip: false, cutout: 0 };
 
     #[test]
-    fn images_are_normalised_moved_mirrored_and_cut() {
+    fn images_are_normalized_moved_mirrored_and_cut() {
         let data = open(&"procedural".parse().unwrap(), std::path::Path::new("")).unwrap();
         let Shape { channels, height, width } = data.shape();
         let size = channels * height * width;

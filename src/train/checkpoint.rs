@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
 use super::model::Model;
-use super::optimiser::OptimiserState;
+use super::optimizer::OptimizerState;
 use super::score::EpochScore;
 use crate::util::atomic_file::{Replacement, create_folder_like_folder};
 use crate::util::checksum::body;
@@ -29,7 +29,7 @@ pub struct TrainingCheckpoint {
     /// The scores of complete epochs.
     pub curve: Vec<EpochScore>,
     /// The state of the optimizer.
-    pub optimiser: OptimiserState,
+    pub optimizer: OptimizerState,
     /// The values of the model's variables.
     variables: Vec<Vec<f32>>,
 }
@@ -58,7 +58,7 @@ impl TrainingCheckpoint {
     pub fn new(
         key: &str,
         model: &Model,
-        optimiser: &OptimiserState,
+        optimizer: &OptimizerState,
         position: Position,
         curve: &[EpochScore],
     ) -> Result<Self, TrainError> {
@@ -70,7 +70,7 @@ impl TrainingCheckpoint {
             step,
             outcome,
             curve: curve.to_vec(),
-            optimiser: optimiser.clone(),
+            optimizer: optimizer.clone(),
             variables: variables.collect::<Result<_, _>>()?,
         })
     }
@@ -150,7 +150,7 @@ mod tests {
             step: 7,
             outcome: BatchOutcome::default(),
             curve: Vec::new(),
-            optimiser: OptimiserState::default(),
+            optimizer: OptimizerState::default(),
             variables: vec![vec![1.0, 2.0]],
         };
         let names = || -> Vec<String> {

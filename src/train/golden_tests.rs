@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 use serde::Deserialize;
 
-use super::{Executor, Model, Optimiser, SimdLevel, UpdateRule, VariableRole};
+use super::{Executor, Model, Optimizer, SimdLevel, UpdateRule, VariableRole};
 use crate::network::{Nasbench101Settings, Nasbench201Settings, Network, nasbench101, nasbench201};
 use crate::space::nasbench101::Cell101;
 use crate::space::nasbench201::Cell201;
@@ -105,13 +105,13 @@ fn losses_and_logits_are_pytorchs() {
             let mut executor = Executor::with_level(2, level);
             executor.prepare(model.parameters(), BATCH).unwrap();
             let rule = UpdateRule::Sgd { momentum: 0.9, nesterov: true };
-            let mut optimiser = Optimiser::new(&model, rule, 5e-4);
+            let mut optimizer = Optimizer::new(&model, rule, 5e-4);
             let mut worst = [0.0_f64; 2];
             for (step, expected) in trained.losses.iter().enumerate() {
                 let (images, labels) = batch(step as u64 % BATCHES);
                 executor.images_mut()[..images.len()].copy_from_slice(&images);
                 let outcome = executor.train(model.parameters(), &labels, 0.1, 0.1).unwrap();
-                optimiser.step(&model, &mut executor, 0.0005).unwrap();
+                optimizer.step(&model, &mut executor, 0.0005).unwrap();
                 let difference = (outcome.mean_loss() - expected).abs() / expected;
                 let worst = &mut worst[usize::from(step >= 20)];
                 *worst = worst.max(difference);

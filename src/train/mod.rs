@@ -6,14 +6,14 @@ mod checkpoint;
 pub mod data;
 mod error;
 mod model;
-mod optimiser;
+mod optimizer;
 mod recipe;
 mod score;
 mod trainer;
 
 pub use error::TrainError;
 pub use model::{Model, VariableRole};
-pub use optimiser::{Optimiser, OptimiserState, UpdateRule, clip};
+pub use optimizer::{Optimizer, OptimizerState, UpdateRule, clip};
 pub use recipe::{Augment, Recipe, Schedule, training_key};
 pub use score::{EpochScore, Score};
 pub use tandem_kernels::{

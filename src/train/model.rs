@@ -223,12 +223,12 @@ impl Model {
                     y = y.broadcast_add(&bias.reshape((1, (), 1, 1))?)?;
                 }
                 if let Some(norm) = &variables.norm {
-                    y = self.normalised(&y, norm, training)?;
+                    y = self.normalized(&y, norm, training)?;
                 }
                 activated(&y, c.activation_after())?
             }
             Operation::BatchNormActivation(activation) => match &variables.norm {
-                Some(norm) => activated(&self.normalised(x, norm, training)?, activation)?,
+                Some(norm) => activated(&self.normalized(x, norm, training)?, activation)?,
                 None => activated(x, activation)?,
             },
             Operation::MaxPool(window) => plain_pool(x, window, layer, true)?,
@@ -256,7 +256,7 @@ impl Model {
         })
     }
 
-    fn normalised(
+    fn normalized(
         &self,
         x: &Tensor,
         norm: &NormVariables,
@@ -270,8 +270,8 @@ impl Model {
         } else {
             (at(norm.mean)?.detach(), at(norm.variance)?.detach())
         };
-        let centred = x.broadcast_sub(&mean)?;
-        let scaled = centred.broadcast_div(&(variance + EPSILON)?.sqrt()?)?;
+        let centered = x.broadcast_sub(&mean)?;
+        let scaled = centered.broadcast_div(&(variance + EPSILON)?.sqrt()?)?;
         Ok(scaled.broadcast_mul(&at(norm.weight)?)?.broadcast_add(&at(norm.bias)?)?)
     }
 }

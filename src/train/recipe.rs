@@ -5,7 +5,7 @@ use tandem_kernels::check_activations;
 
 use super::data::Dataset;
 use super::error::TrainError;
-use super::optimiser::UpdateRule;
+use super::optimizer::UpdateRule;
 use crate::network::Network;
 
 /// The hyperparameters of a training run.

@@ -11,7 +11,7 @@ use crate::network::{
     mobilenet, nasbench101, nasbench201,
 };
 use crate::space::mobilenet::{Block, Mobilenet, Stage};
-use crate::space::nasbench101::{Catalogue, Cell101};
+use crate::space::nasbench101::{Catalog, Cell101};
 use crate::space::nasbench201::Cell201;
 use crate::util::rng::stream;
 
@@ -243,7 +243,7 @@ fn graphs_of_all_kinds_equal_candles_own() {
 }
 
 #[test]
-fn normalisations_without_activation_equal_candles_own() {
+fn normalizations_without_activation_equal_candles_own() {
     let conv = Operation::Convolution(convolution(9, 3, 1, 1));
     let norm = Operation::BatchNormActivation(Activation::None);
     let window = Window { kernel: 2, stride: 2, padding: 0, ceil: false };
@@ -300,7 +300,7 @@ fn a_linear_layer_of_many_pixels_equals_candles_own() {
 }
 
 fn cells101() -> Vec<Cell101> {
-    let all: Vec<Cell101> = Catalogue::up_to(5).iter().map(|(_, cell)| cell).collect();
+    let all: Vec<Cell101> = Catalog::up_to(5).iter().map(|(_, cell)| cell).collect();
     all.iter().copied().step_by(all.len() / 12).collect()
 }
 

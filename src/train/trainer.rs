@@ -13,7 +13,7 @@ use super::checkpoint::{Position, TrainingCheckpoint};
 use super::data::{Dataset, Images};
 use super::error::TrainError;
 use super::model::Model;
-use super::optimiser::{Optimiser, clip};
+use super::optimizer::{Optimizer, clip};
 use super::recipe::{Recipe, training_key};
 use super::score::{EpochScore, Score};
 use crate::network::Network;
@@ -103,7 +103,7 @@ pub fn fit(
     recipe.check(network, data)?;
     let model = Model::new(network, seed, &Device::Cpu)?;
     executor.prepare(model.parameters(), recipe.batch)?;
-    let optimiser = Optimiser::new(&model, recipe.rule, recipe.weight_decay);
+    let optimizer = Optimizer::new(&model, recipe.rule, recipe.weight_decay);
     let (training, validation) = split(data, recipe);
     let mut trainer = Trainer {
         job: *job,
@@ -111,7 +111,7 @@ pub fn fit(
         feed: Feed::new(data, recipe.augment, seed),
         model,
         executor,
-        optimiser,
+        optimizer,
         training,
         validation,
         curve: Vec::new(),
@@ -144,7 +144,7 @@ struct Trainer<'a> {
     feed: Feed<'a>,
     model: Model,
     executor: &'a mut Executor,
-    optimiser: Optimiser,
+    optimizer: Optimizer,
     training: Vec<usize>,
     validation: Vec<usize>,
     curve: Vec<EpochScore>,
@@ -228,7 +228,7 @@ impl Trainer<'_> {
             return Err(TrainError::Diverged { epoch: epoch + 1, step: step + 1, loss, rate });
         }
         let rate = self.job.recipe.rate_at(u64::from(epoch) * steps + step, steps);
-        self.optimiser.step(&self.model, self.executor, rate)?;
+        self.optimizer.step(&self.model, self.executor, rate)?;
         self.steps_done += 1;
         Ok(outcome)
     }
@@ -264,7 +264,7 @@ impl Trainer<'_> {
     }
 
     fn checkpoint(&self, at: Position) -> Result<TrainingCheckpoint, TrainError> {
-        TrainingCheckpoint::new(&self.key, &self.model, self.optimiser.state(), at, &self.curve)
+        TrainingCheckpoint::new(&self.key, &self.model, self.optimizer.state(), at, &self.curve)
     }
 
     /// Resumes from a checkpoint, if there is one; returns the position to continue from.
@@ -273,7 +273,7 @@ impl Trainer<'_> {
         let Some(path) = path else { return Ok(start) };
         let Some(checkpoint) = TrainingCheckpoint::load(path, &self.key)? else { return Ok(start) };
         let position = checkpoint.position();
-        if !checkpoint.restore(&self.model)? || !self.optimiser.restore(checkpoint.optimiser) {
+        if !checkpoint.restore(&self.model)? || !self.optimizer.restore(checkpoint.optimizer) {
             let source = std::io::Error::other("it is of another network");
             return Err(TrainError::Checkpoint { path: path.into(), source });
         }

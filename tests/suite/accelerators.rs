@@ -171,7 +171,7 @@ fn evaluate(p) {
     let ran = place.ok(&["run", "x.rhai"]);
     assert!(ran.contains("40 trials (40 valid, 0 failed)"), "{ran}");
     let shown = place.ok(&["estimate", "x.rhai", "--at", "width=16"]);
-    // 3x3 convolutions of 3 and 16 channels to 16 with batch normalisation, and a classifier.
+    // 3x3 convolutions of 3 and 16 channels to 16 with batch normalization, and a classifier.
     let parameters = 9 * 3 * 16 + 32 + 9 * 16 * 16 + 32 + 17 * 4;
     let line = shown.lines().find(|line| line.starts_with("parameters ")).unwrap_or_default();
     assert!(line.ends_with(&format!(" {parameters}")), "{shown}");

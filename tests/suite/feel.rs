@@ -64,7 +64,7 @@ mod terminal {
     }
 
     #[test]
-    fn errors_are_coloured_on_terminals_only_unless_told_otherwise() {
+    fn errors_are_colored_on_terminals_only_unless_told_otherwise() {
         let place = Place::with(&SCRIPT.replace("p.x / 4.0,", "p.x / 4.0"));
         let check = |arguments: &[&str], setting: &str| {
             let command = place.command(&[&["check", "x.rhai"], arguments].concat());

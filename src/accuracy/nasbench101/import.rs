@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::official::{self, OfficialError};
 use super::table::{FILES, FOLDER, MAGIC, Nasbench101Table, Nasbench101TableError, ZSTD_MAGIC};
-use crate::space::nasbench101::Catalogue;
+use crate::space::nasbench101::Catalog;
 use crate::util::atomic_file::write_whole;
 
 /// Reasons that an import fails; the data folder keeps its table as it was.
@@ -72,14 +72,14 @@ pub fn import(
     cache: Option<&Path>,
 ) -> Result<ImportedNasbench101, ImportError> {
     let table = read(file)?;
-    keep(file, &table, &Catalogue::load(cache), data)
+    keep(file, &table, &Catalog::load(cache), data)
 }
 
 /// Writes a table after a check that it has exactly the given cells.
 fn keep(
     file: &Path,
     table: &Nasbench101Table,
-    all: &Catalogue,
+    all: &Catalog,
     data: &Path,
 ) -> Result<ImportedNasbench101, ImportError> {
     check(file, table, all)?;
@@ -101,7 +101,7 @@ fn read(file: &Path) -> Result<Nasbench101Table, ImportError> {
         .map_err(|source| ImportError::Official { path: file.to_owned(), source })
 }
 
-fn check(file: &Path, table: &Nasbench101Table, all: &Catalogue) -> Result<(), ImportError> {
+fn check(file: &Path, table: &Nasbench101Table, all: &Catalog) -> Result<(), ImportError> {
     let incomplete = |what| Err(ImportError::Incomplete { path: file.to_owned(), what });
     if table.len() != all.len() {
         return incomplete(format!("it has {} cells of {}", table.len(), all.len()));
@@ -139,7 +139,7 @@ mod tests {
     fn import_all(
         file: &Path,
         data: &Path,
-        all: &Catalogue,
+        all: &Catalog,
     ) -> Result<ImportedNasbench101, ImportError> {
         keep(file, &read(file)?, all, data)
     }
@@ -148,7 +148,7 @@ mod tests {
     fn an_official_file_is_imported() {
         let folder = tempfile::tempdir().unwrap();
         let (file, data) = (folder.path().join("records"), folder.path().join("data"));
-        let all = Catalogue::up_to(4);
+        let all = Catalog::up_to(4);
         // As the benchmark's file is in no order of hashes.
         let mut cells: Vec<Cell101> = all.iter().map(|(_, cell)| cell).collect();
         cells.reverse();

@@ -83,13 +83,13 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
 /// Prints a likely mistake as a warning, or with `--strict` as an error.
 fn warn(loaded: &Loaded, warning: &Diagnostic, strict: bool) {
     let verbosity = Verbosity::get();
-    let (sources, colours) = (loaded.script.texts(), verbosity.colours());
+    let (sources, colors) = (loaded.script.texts(), verbosity.colors());
     if verbosity.json {
         let kind = if strict { "error" } else { "warning" };
         eprintln!("{}", described(kind, &warning.message, Some(warning)));
     } else if strict {
-        eprintln!("{}", warning.render(sources, colours));
+        eprintln!("{}", warning.render(sources, colors));
     } else if !verbosity.quiet {
-        eprintln!("{}", warning.render_warning(sources, colours));
+        eprintln!("{}", warning.render_warning(sources, colors));
     }
 }

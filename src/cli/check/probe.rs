@@ -113,7 +113,7 @@ impl Tried {
         }
         tried.left_out = trainer.left_out();
         tried.found = trainer.found();
-        tried.summarise(loaded);
+        tried.summarize(loaded);
         tried.look_at_metrics(loaded);
         tried.look_at_limits(loaded);
         Ok(tried)
@@ -246,7 +246,7 @@ impl Tried {
     }
 
     /// Calls the script's summary with the rehearsed run.
-    fn summarise(&mut self, loaded: &Loaded) {
+    fn summarize(&mut self, loaded: &Loaded) {
         let Some(dry_run) = &self.dry_run else { return };
         if let Err(failure) = loaded.script.summary(&dry_run.progress) {
             let message = "as it was tried out, summary(run) fails: ";

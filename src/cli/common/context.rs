@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::common::error::CliError;
 use tandem::note;
-use tandem::report::{Colour, Format, Verbosity};
+use tandem::report::{Color, Format, Verbosity};
 use tandem::script::Settings;
 use tandem::session::{self, Loaded};
 use tandem::store::server::{self, Served};
@@ -50,7 +50,7 @@ pub struct Common {
     /// Says nothing but results and errors: no progress, no notes.
     #[arg(short, long, global = true, display_order = 105)]
     pub quiet: bool,
-    /// When messages are coloured.
+    /// When messages are colored.
     #[arg(
         long,
         global = true,
@@ -59,7 +59,7 @@ pub struct Common {
         value_name = "WHEN",
         default_value_t
     )]
-    pub color: Colour,
+    pub color: Color,
 }
 
 /// An experiment named on the command line.
@@ -86,7 +86,7 @@ pub struct PairArgs {
 impl Common {
     /// The settings of messages: quiet, JSON and color.
     pub const fn verbosity(&self) -> Verbosity {
-        Verbosity { quiet: self.quiet || self.json, json: self.json, colour: self.color }
+        Verbosity { quiet: self.quiet || self.json, json: self.json, color: self.color }
     }
 
     /// Opens the store for writing and creates it if it does not exist.
@@ -161,7 +161,7 @@ pub fn log() {
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(Verbosity::get().colours())
+        .with_ansi(Verbosity::get().colors())
         .without_time()
         .try_init();
 }

@@ -243,21 +243,21 @@ impl CliError {
 
     /// The message of an error in a script, with its source line if that is known.
     pub fn rendered(&self) -> Option<String> {
-        let colours = Verbosity::get().colours();
+        let colors = Verbosity::get().colors();
         match self {
             Self::Experiment { rendered } => return Some(rendered.clone()),
             Self::Script(ScriptError::Script { diagnostics, sources }) => {
-                return Some(diagnostics.render(sources, colours));
+                return Some(diagnostics.render(sources, colors));
             }
             Self::Plan(PlanError::Form { path, text, error }) => {
                 let label = path.display().to_string();
                 let diagnostic = Diagnostic::of_yaml(&label, text, error);
-                return Some(diagnostic.render(&Sources::of(&label, text), colours));
+                return Some(diagnostic.render(&Sources::of(&label, text), colors));
             }
             _ => {}
         }
         let (diagnostic, sources) = self.diagnostic()?;
-        let rendered = diagnostic.render(sources, colours);
+        let rendered = diagnostic.render(sources, colors);
         Some(match self {
             Self::Call { head: Some(head), .. } => format!("error: {head}\n{rendered}"),
             _ => rendered,

@@ -39,11 +39,11 @@ pub fn print(
         })
         .collect();
     let judged = |threshold: &tandem::run::Threshold| {
-        let judgement = threshold.judge(progress);
+        let judgment = threshold.judge(progress);
         json!({
             "threshold": threshold.to_string(),
-            "value": judgement.value,
-            "holds": judgement.holds,
+            "value": judgment.value,
+            "holds": judgment.holds,
         })
     };
     let tables = tables

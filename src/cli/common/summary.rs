@@ -132,7 +132,7 @@ fn print_tables(out: &mut impl Write, tables: &[SummaryTable]) -> io::Result<()>
 /// Tabulates points of a frontier.
 fn frontier_table(frontier: &[&Trial], progress: &Progress, predicted: bool) -> Table {
     let first = progress.objectives().iter().map(|objective| objective.metric.clone());
-    let columns = TrialColumns::new(frontier.iter().copied(), first, false).labelled(predicted);
+    let columns = TrialColumns::new(frontier.iter().copied(), first, false).labeled(predicted);
     let mut table = columns.table();
     for trial in frontier {
         table.push(columns.row("", trial));

@@ -18,9 +18,9 @@ pub fn print(out: &mut impl Write, loaded: &Loaded, progress: &Progress) -> io::
     }
     let mut table = Table::new(["threshold", "value", "holds"]);
     for threshold in thresholds {
-        let judgement = threshold.judge(progress);
-        let holds = if judgement.holds { "yes" } else { "no" };
-        table.push(vec![threshold.to_string().into(), judgement.value.into(), holds.into()]);
+        let judgment = threshold.judge(progress);
+        let holds = if judgment.holds { "yes" } else { "no" };
+        table.push(vec![threshold.to_string().into(), judgment.value.into(), holds.into()]);
     }
     writeln!(out)?;
     table.write(Format::Table, out)
@@ -30,9 +30,9 @@ pub fn print(out: &mut impl Write, loaded: &Loaded, progress: &Progress) -> io::
 pub fn verdict(loaded: &Loaded, progress: &Progress) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for threshold in loaded.script.thresholds() {
-        let judgement = threshold.judge(progress);
-        if !judgement.holds {
-            let value = match judgement.value {
+        let judgment = threshold.judge(progress);
+        if !judgment.holds {
+            let value = match judgment.value {
                 // All digits: a value may miss the threshold by the last.
                 Some(value) => format!("{} is {value}", threshold.quantity),
                 None => format!("{} has no value", threshold.quantity),

@@ -47,7 +47,7 @@ pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let trials: Vec<&Trial> = members.iter().map(|(_, (_, trial))| trial).collect();
     let first = objectives.iter().map(|objective| objective.metric.clone());
     let predicted = label_predicted(common, &runs);
-    let columns = TrialColumns::new(trials, first, runs.len() > 1).labelled(predicted);
+    let columns = TrialColumns::new(trials, first, runs.len() > 1).labeled(predicted);
     let mut table = columns.table();
     for (_, (run, trial)) in &members {
         table.push(columns.row(run, trial));

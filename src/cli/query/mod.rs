@@ -251,7 +251,7 @@ fn trials(
             found.failed,
             subjects.len() > 1,
         );
-        Shape::Whole(columns.labelled(predicted))
+        Shape::Whole(columns.labeled(predicted))
     } else {
         Shape::Selected(selected)
     };

@@ -135,7 +135,7 @@ fn found(judged: &ScenarioVerdict) -> Result<String, FigureError> {
         let points: Vec<_> =
             exact.frontier.iter().filter_map(|trial| place(trial.outcome.metrics())).collect();
         let name = format!("exact frontier ({} points)", points.len());
-        marks.push(Marks { name, colour: None, large: false, points });
+        marks.push(Marks { name, color: None, large: false, points });
     }
     for (index, (name, courses)) in judged.strategies.iter().enumerate() {
         let mut frontier = Frontier::new();
@@ -147,13 +147,13 @@ fn found(judged: &ScenarioVerdict) -> Result<String, FigureError> {
         let members = frontier.into_members();
         let points: Vec<_> = members.filter_map(|(_, metrics)| place(metrics)).collect();
         let name = format!("{name} ({} points)", points.len());
-        marks.push(Marks { name, colour: Some(index), large: false, points });
+        marks.push(Marks { name, color: Some(index), large: false, points });
     }
     for (index, (name, courses)) in judged.strategies.iter().enumerate() {
         let best = courses.iter().filter_map(RunSummary::best);
         let points = best.filter_map(|best| place(&best.metrics)).collect();
         let name = format!("{name}, best of each run");
-        marks.push(Marks { name, colour: Some(index), large: true, points });
+        marks.push(Marks { name, color: Some(index), large: true, points });
     }
     let note = if judged.predicted { "predicted" } else { "" };
     scatter(&judged.name, (&along.metric, &up.metric), note, &marks)

@@ -213,7 +213,7 @@ fn people_table(record: &RunRecord, trials: &[&Trial]) -> Table {
 
 fn table(record: &RunRecord, trials: &[&Trial], predicted: bool) -> Table {
     let first = record.objectives.iter().map(|objective| objective.metric.clone());
-    let columns = TrialColumns::new(trials.iter().copied(), first, false).labelled(predicted);
+    let columns = TrialColumns::new(trials.iter().copied(), first, false).labeled(predicted);
     let mut table = columns.table();
     for trial in trials {
         table.push(columns.row("", trial));

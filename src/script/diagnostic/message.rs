@@ -99,17 +99,17 @@ impl Diagnostic {
     }
 
     /// Renders the message with its source line and a caret, in color if asked for.
-    pub fn render(&self, sources: &Sources, colour: bool) -> String {
-        self.render_as(&Level::ERROR, sources, colour)
+    pub fn render(&self, sources: &Sources, color: bool) -> String {
+        self.render_as(&Level::ERROR, sources, color)
     }
 
     /// Renders the message as a warning: the script may be right.
-    pub fn render_warning(&self, sources: &Sources, colour: bool) -> String {
-        self.render_as(&Level::WARNING, sources, colour)
+    pub fn render_warning(&self, sources: &Sources, color: bool) -> String {
+        self.render_as(&Level::WARNING, sources, color)
     }
 
-    fn render_as(&self, level: &Level<'_>, sources: &Sources, colour: bool) -> String {
-        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    fn render_as(&self, level: &Level<'_>, sources: &Sources, color: bool) -> String {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let text = self.place.as_ref().and_then(|place| sources.get(&place.label));
         let mut group = Group::with_title(level.clone().primary_title(self.message.as_str()));
         if let (Some(place), Some(text)) = (&self.place, &text) {
@@ -169,9 +169,9 @@ impl Diagnostics {
     }
 
     /// Renders the messages with their source lines, in color if asked for.
-    pub fn render(&self, sources: &Sources, colour: bool) -> String {
+    pub fn render(&self, sources: &Sources, color: bool) -> String {
         let rendered: Vec<String> =
-            self.iter().map(|diagnostic| diagnostic.render(sources, colour)).collect();
+            self.iter().map(|diagnostic| diagnostic.render(sources, color)).collect();
         rendered.join("\n\n")
     }
 }

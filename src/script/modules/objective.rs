@@ -26,7 +26,7 @@ pub(super) fn register(engine: &mut Engine, globals: &mut Module) {
          script, over billions of pairs in a sweep.",
     );
     native! { &mut module =>
-        /// A weighted sum of metrics, each normalised linearly so that its worst value counts 0 and its best 1:
+        /// A weighted sum of metrics, each normalized linearly so that its worst value counts 0 and its best 1:
         /// the reward of Codesign-NAS. `weights` has a finite number for each metric. The ranges are those that
         /// span NASBench-101 and NAS-Bench-201 on CHaiDNN at 100 MHz, from worst to best: `accuracy` 0 to 1,
         /// `latency_ms` 2000 to 0, `area_mm2` 400 to 0. A metric beyond its range counts below 0 or above 1.
@@ -38,7 +38,7 @@ pub(super) fn register(engine: &mut Engine, globals: &mut Module) {
         fn weighted(weights: Map) -> Objective = |context: NativeCallContext, weights: Map| {
             weighted(&context, weights, Map::new())
         };
-        /// A weighted sum of metrics, normalised by ranges of one's own: `[worst, best]` for each metric, two
+        /// A weighted sum of metrics, normalized by ranges of one's own: `[worst, best]` for each metric, two
         /// different finite numbers. A metric that has none takes that of `objective::weighted(weights)`, and is
         /// refused if there is none either.
         ///

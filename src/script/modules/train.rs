@@ -73,7 +73,7 @@ fn module(services: &Arc<Services>) -> Module {
         /// | `steps_at` | none | epochs at which the rate of `"steps"` falls |
         /// | `steps_factor` | 0.1 with `"steps"` | by what it is multiplied there |
         /// | `warmup_epochs` | 1, or a quarter of the epochs if that is less | epochs in which the rate rises linearly from 0 |
-        /// | `weight_decay` | 5e-4 | decay of weights, at least 0; biases and normalisations do not decay |
+        /// | `weight_decay` | 5e-4 | decay of weights, at least 0; biases and normalizations do not decay |
         /// | `clip` | none | the largest norm of all gradients together, above 0 |
         /// | `label_smoothing` | 0.0 | the share of the target that is spread over all classes, at least 0 and below 1 |
         /// | `norm_momentum` | 0.1 | the share of a batch in the running statistics, above 0 and at most 1 |

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::{FunctionCatalogue, script_engine};
+use super::{FunctionCatalog, script_engine};
 use crate::script::language::DISABLED;
 
 /// Returns the definition files of everything that scripts can call, each with its name.
@@ -12,7 +12,7 @@ use crate::script::language::DISABLED;
 /// The engine's description of its functions cannot be read.
 pub fn definitions() -> io::Result<Vec<(String, String)>> {
     let engine = script_engine(PathBuf::new());
-    let modules = FunctionCatalogue::of(&engine)?.modules;
+    let modules = FunctionCatalog::of(&engine)?.modules;
     let documented = |name: &str, text: String| {
         let module = name.strip_suffix(".d.rhai").unwrap_or(name);
         match modules.iter().find(|group| group.name == module) {

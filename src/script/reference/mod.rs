@@ -1,9 +1,9 @@
 //! The reference of functions that scripts define and call, from their registered documentation.
 //!
-//! A [`FunctionCatalogue`] lists the functions of a script's engine; it is written as definitions for editors and as
+//! A [`FunctionCatalog`] lists the functions of a script's engine; it is written as definitions for editors and as
 //! a page of Markdown.
 
-mod catalogue;
+mod catalog;
 mod definitions;
 mod page;
 pub(super) mod vocabulary;
@@ -18,7 +18,7 @@ use super::resolver::Resolver;
 use super::sandbox::limits::Limits;
 use super::services::Services;
 use super::sources::Sources;
-use catalogue::FunctionCatalogue;
+use catalog::FunctionCatalog;
 
 pub use definitions::definitions;
 pub use page::reference_page;

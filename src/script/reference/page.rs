@@ -11,7 +11,7 @@ use rhai::packages::{
     LogicPackage, MoreStringPackage, Package,
 };
 
-use super::catalogue::{Function, FunctionCatalogue, FunctionGroup, GroupKind, names};
+use super::catalog::{Function, FunctionCatalog, FunctionGroup, GroupKind, names};
 use super::script_engine;
 use crate::script::language::DISABLED;
 
@@ -30,33 +30,33 @@ What an experiment's script defines, and what it can call. Types are `int`, `flo
 /// The engine's description of its functions cannot be read.
 pub fn reference_page() -> io::Result<String> {
     let engine = script_engine(PathBuf::new());
-    let catalogue = FunctionCatalogue::of(&engine)?;
+    let catalog = FunctionCatalog::of(&engine)?;
     let mut page = String::from("# Script reference\n\n");
     let _ = writeln!(page, "<!-- Written by `{COMMAND}`. -->\n\n{HEAD}");
-    contents(&mut page, &catalogue);
+    contents(&mut page, &catalog);
     page.push_str(
         "\n## What a script defines\n\nThe program calls these. Only `space` is always needed, and `evaluate` \
          and `reward` to run.\n",
     );
-    functions(&mut page, &catalogue.roles, None);
+    functions(&mut page, &catalog.roles, None);
     page.push_str("\n## Functions\n");
-    functions(&mut page, &catalogue.globals, None);
-    for module in &catalogue.modules {
+    functions(&mut page, &catalog.globals, None);
+    for module in &catalog.modules {
         let _ = write!(page, "\n## Module `{}`\n\n{}\n", module.name, flowing(&module.doc));
         functions(&mut page, &module.functions, None);
     }
     page.push_str("\n## Types\n");
-    for kind in &catalogue.types {
+    for kind in &catalog.types {
         type_section(&mut page, kind);
     }
     language(&mut page, &engine)?;
     Ok(page)
 }
 
-fn contents(page: &mut String, catalogue: &FunctionCatalogue) {
+fn contents(page: &mut String, catalog: &FunctionCatalog) {
     let joined = |items: Vec<String>| items.join(", ");
-    let modules = catalogue.modules.iter().map(|m| format!("[{0}](#module-{0})", m.name));
-    let types = catalogue.types.iter().map(|t| {
+    let modules = catalog.modules.iter().map(|m| format!("[{0}](#module-{0})", m.name));
+    let types = catalog.types.iter().map(|t| {
         let anchor = t.name.to_lowercase();
         format!("[{}](#type-{anchor})", t.name)
     });
@@ -67,8 +67,8 @@ fn contents(page: &mut String, catalogue: &FunctionCatalogue) {
          - Modules: {}\n\
          - [Types](#types): {}\n\
          - [The language's own functions](#the-languages-own-functions)\n",
-        joined(of(&catalogue.roles)),
-        joined(of(&catalogue.globals)),
+        joined(of(&catalog.roles)),
+        joined(of(&catalog.globals)),
         joined(modules.collect()),
         joined(types.collect()),
     );

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope};
 use tempfile::TempDir;
 
-use super::catalogue::{Function, GroupKind, names};
+use super::catalog::{Function, GroupKind, names};
 use super::*;
 use crate::accel::chaidnn::ChaidnnEstimate;
 use crate::accuracy::nasbench101::Nasbench101TableError;
@@ -26,8 +26,8 @@ const GIVES: &str = "// =>";
 /// The number of trials of an example that is an experiment.
 const TRIALS: u64 = 12;
 
-fn catalogue() -> FunctionCatalogue {
-    FunctionCatalogue::of(&script_engine(PathBuf::new())).unwrap()
+fn catalog() -> FunctionCatalog {
+    FunctionCatalog::of(&script_engine(PathBuf::new())).unwrap()
 }
 
 /// Returns the name of a function with its parameter types.
@@ -38,9 +38,9 @@ fn full_name(function: &Function) -> String {
 
 #[test]
 fn every_function_is_documented() {
-    let catalogue = catalogue();
+    let catalog = catalog();
     let mut wrong = Vec::new();
-    for function in catalogue.functions() {
+    for function in catalog.functions() {
         let name = full_name(function);
         if function.doc.is_empty() {
             wrong.push(format!("{name} has no documentation: register it with native!"));
@@ -51,7 +51,7 @@ fn every_function_is_documented() {
         let known = |kind: &str| {
             const LANGUAGE: [&str; 9] =
                 ["int", "float", "bool", "String", "Array", "Map", "FnPtr", "Dynamic", "()"];
-            LANGUAGE.contains(&kind) || catalogue.types.iter().any(|named| named.name == kind)
+            LANGUAGE.contains(&kind) || catalog.types.iter().any(|named| named.name == kind)
         };
         for kind in kinds.flat_map(|kind| kind.split([' ', ','])) {
             if !(known(kind) || ["or", ""].contains(&kind)) {
@@ -59,7 +59,7 @@ fn every_function_is_documented() {
             }
         }
     }
-    for group in catalogue.modules.iter().chain(&catalogue.types) {
+    for group in catalog.modules.iter().chain(&catalog.types) {
         if group.doc.is_empty() {
             wrong.push(format!("{} has no documentation", group.name));
         }
@@ -72,7 +72,7 @@ fn examples_do_what_they_say() {
     let place = tempfile::tempdir().unwrap();
     let mut wrong = Vec::new();
     let mut count = 0;
-    for function in catalogue().functions() {
+    for function in catalog().functions() {
         for example in function.examples() {
             count += 1;
             if let Err(reason) = run_example(&example, place.path()) {
@@ -247,7 +247,7 @@ fn documented_options_and_defaults_are_those_that_there_are() {
         .chain(CALLS.map(|(name, call)| (name.to_owned(), call.to_owned())))
         .collect();
     let mut found = 0;
-    for function in catalogue().functions() {
+    for function in catalog().functions() {
         let options = documented_options(&function.doc);
         if options.is_empty() {
             continue;
@@ -327,9 +327,9 @@ fn the_page_of_controllers_has_each_of_them() {
 #[test]
 fn definitions_have_every_function_and_nothing_of_rust() {
     let files = definitions().unwrap();
-    let catalogue = catalogue();
+    let catalog = catalog();
     let text = |name: &str| &files.iter().find(|(file, _)| file == name).expect(name).1;
-    for module in &catalogue.modules {
+    for module in &catalog.modules {
         let text = text(&format!("{}.d.rhai", module.name));
         assert!(text.starts_with("/// "), "{text}");
         for function in &module.functions {
@@ -337,8 +337,7 @@ fn definitions_have_every_function_and_nothing_of_rust() {
             assert!(text.contains(&format!("fn {name}(")), "{}", function.name);
         }
     }
-    for function in catalogue.globals.iter().filter(|function| function.kind == GroupKind::Function)
-    {
+    for function in catalog.globals.iter().filter(|function| function.kind == GroupKind::Function) {
         let named = format!("fn {}(", function.name);
         assert!(text("__static__.d.rhai").contains(&named), "{named}");
     }
@@ -383,11 +382,11 @@ fn is_definition(line: &str) -> bool {
 
 #[test]
 fn every_function_of_the_language_is_in_a_package() {
-    let catalogue = catalogue();
+    let catalog = catalog();
     let packages = page::packages().unwrap();
     let all: Vec<&String> = packages.iter().flat_map(|(_, names)| names).collect();
     for name in names(&script_engine(PathBuf::new())).unwrap() {
-        let ours = catalogue.functions().any(|function| function.name == name);
+        let ours = catalog.functions().any(|function| function.name == name);
         assert!(ours || all.contains(&&name), "`{name}` is in no package of the page");
     }
 }

@@ -48,7 +48,7 @@ impl Uses {
     /// Reads a text; `None` if it does not parse.
     pub(super) fn read(label: &str, text: &str) -> Option<Self> {
         let mut engine = Engine::new_raw();
-        // What an optimiser takes away is mentioned all the same.
+        // What an optimizer takes away is mentioned all the same.
         engine.set_optimization_level(OptimizationLevel::None);
         let ast = engine.compile(text).ok()?;
         let places = Offsets::of(text);

@@ -7,7 +7,7 @@ use crate::accuracy::nasbench201::Nasbench201Table;
 use crate::network::{Family, Nasbench101Family, Nasbench201Family, Network, NetworkError};
 use crate::script::modules::{AccuracySource, Missing};
 use crate::script::services::{Services, Source};
-use crate::space::nasbench101::{CELL_COUNT, Catalogue, Cell101, Nasbench101Space};
+use crate::space::nasbench101::{CELL_COUNT, Catalog, Cell101, Nasbench101Space};
 use crate::space::nasbench201::{Cell201, Nasbench201Space};
 
 /// The networks of a sweep with their accuracies.
@@ -60,7 +60,7 @@ impl SweepNetworks {
                     let predictor = Predictor::embedded()?;
                     services.used(Source::Predicted101);
                     let cells: Vec<Cell101> =
-                        Catalogue::load(cache).iter().map(|(_, cell)| cell).collect();
+                        Catalog::load(cache).iter().map(|(_, cell)| cell).collect();
                     let accuracies = predictor.cached_accuracies(&cells, cache);
                     (cells, accuracies)
                 };

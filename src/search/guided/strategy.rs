@@ -11,7 +11,7 @@ use crate::search::about::About;
 use crate::search::batched::{EvaluatedPoint, Proposer, Strategy};
 use crate::search::controller::SearchError;
 use crate::search::dominance::{costs_dominate, ranks};
-use crate::search::neighbours::{cross, mutate, mutate_each, neighbours};
+use crate::search::neighbors::{cross, mutate, mutate_each, neighbors};
 use crate::search::random::draw_legal;
 use crate::search::settings::settings;
 use crate::search::state::StateFormat;
@@ -178,7 +178,7 @@ impl Guided {
         let near = self.candidates / 2;
         let each = near.div_ceil(front.len());
         for &member in front {
-            let around = neighbours(space, &state.trials[member].point, proposer.rng);
+            let around = neighbors(space, &state.trials[member].point, proposer.rng);
             for point in around.into_iter().take(each) {
                 add(point, proposer);
             }

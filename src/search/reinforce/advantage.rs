@@ -55,18 +55,18 @@ impl Baseline {
     ) -> Advantages {
         let bounded = |reward: &f64| reward.clamp(-LARGEST_REWARD, LARGEST_REWARD);
         let known: Vec<f64> = rewards.iter().flatten().map(bounded).collect();
-        let normalised = self.normalise(&known, settings);
-        let lowest = normalised.iter().copied().fold(0.0, f64::min);
+        let normalized = self.normalize(&known, settings);
+        let lowest = normalized.iter().copied().fold(0.0, f64::min);
         let failure = lowest.min(-settings.failure_penalty);
-        let mut normalised = normalised.into_iter();
+        let mut normalized = normalized.into_iter();
         let trials = rewards
             .iter()
-            .map(|reward| reward.and_then(|_| normalised.next()).unwrap_or(failure))
+            .map(|reward| reward.and_then(|_| normalized.next()).unwrap_or(failure))
             .collect();
         Advantages { trials, failure }
     }
 
-    fn normalise(&mut self, rewards: &[f64], settings: &ReinforceSettings) -> Vec<f64> {
+    fn normalize(&mut self, rewards: &[f64], settings: &ReinforceSettings) -> Vec<f64> {
         if rewards.is_empty() {
             return Vec::new();
         }
@@ -84,8 +84,8 @@ impl Baseline {
         let deviation = (self.variance / self.weight).sqrt();
         let scale = deviation.max(baseline.abs() * RELATIVE_RESOLUTION);
         let limit = settings.advantage_limit;
-        let normalise = |x: f64| if scale > 0.0 { (x / scale).clamp(-limit, limit) } else { 0.0 };
-        deviations.into_iter().map(normalise).collect()
+        let normalize = |x: f64| if scale > 0.0 { (x / scale).clamp(-limit, limit) } else { 0.0 };
+        deviations.into_iter().map(normalize).collect()
     }
 }
 

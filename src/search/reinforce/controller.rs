@@ -6,7 +6,7 @@ use rand_chacha::ChaCha12Rng;
 use serde::{Deserialize, Serialize};
 
 use super::advantage::Baseline;
-use super::optimiser::{Adam, clip};
+use super::optimizer::{Adam, clip};
 use super::policy::{Loss, Policy, Sample, lengths};
 use super::settings::ReinforceSettings;
 use crate::search::about::{About, ControllerSettings};

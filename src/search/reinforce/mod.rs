@@ -10,13 +10,13 @@
 //! - `cell`: the LSTM over a sequence, forward and backward;
 //! - `policy`: the weights, sampling, and the loss;
 //! - `advantage`: the conversion of rewards of any scale to advantages;
-//! - `optimiser`: Adam with a state that can be saved;
+//! - `optimizer`: Adam with a state that can be saved;
 //! - `controller`: the batches, illegal combinations, and the saved state.
 
 mod advantage;
 mod cell;
 mod controller;
-mod optimiser;
+mod optimizer;
 mod policy;
 mod settings;
 

@@ -219,14 +219,14 @@ impl Options {
         let chosen = usize::from(sample.point[step]);
         let (advantage, entropy) = (sample.advantage as f32, sample.entropy as f32);
         let whole = self.exponentials.iter().sum::<f32>();
-        let normaliser = self.largest + libm::logf(whole);
+        let normalizer = self.largest + libm::logf(whole);
         let mut loss = 0.0;
         let mut sum = 0.0;
         self.d_logits.clear();
         // First the gradient by the logarithms of the probabilities.
         for (option, (logit, exponential)) in self.logits.iter().zip(&self.exponentials).enumerate()
         {
-            let (log_p, p) = (logit - normaliser, exponential / whole);
+            let (log_p, p) = (logit - normalizer, exponential / whole);
             let score = if option == chosen { -advantage } else { 0.0 };
             let d_log_p = score + entropy * p * (1.0 + log_p);
             loss += f64::from((score + entropy * p) * log_p);
@@ -315,8 +315,8 @@ mod tests {
                         settings.tanh_constant.map_or(logit, |bound| bound * (logit / bound).tanh())
                     })
                     .collect();
-                let normaliser = logits.iter().map(|x| x.exp()).sum::<f64>().ln();
-                let log_p: Vec<f64> = logits.iter().map(|x| x - normaliser).collect();
+                let normalizer = logits.iter().map(|x| x.exp()).sum::<f64>().ln();
+                let log_p: Vec<f64> = logits.iter().map(|x| x - normalizer).collect();
                 loss -= sample.advantage * log_p[usize::from(option)];
                 loss += sample.entropy * log_p.iter().map(|x| x * x.exp()).sum::<f64>();
                 input = 1 + offset + usize::from(option);
@@ -353,13 +353,13 @@ mod tests {
             let mut moved = 0;
             for array in 0..weights.len() {
                 for k in 0..weights[array].len() {
-                    let centre = weights[array][k];
+                    let center = weights[array][k];
                     let mut at = |value: f64| {
                         weights[array][k] = value;
                         reference(&weights)
                     };
-                    let expected = (at(centre + 1e-5) - at(centre - 1e-5)) / 2e-5;
-                    weights[array][k] = centre;
+                    let expected = (at(center + 1e-5) - at(center - 1e-5)) / 2e-5;
+                    weights[array][k] = center;
                     let gradient = f64::from(gradients[array][k]);
                     assert!(
                         (gradient - expected).abs() < 2e-5 * (1.0 + expected.abs()),

@@ -2,7 +2,7 @@
 
 use rand::RngCore;
 
-use super::catalogue::GraphCatalogue;
+use super::catalog::GraphCatalog;
 use super::cell::{Cell, CellError, Operations};
 use crate::space::dag::{MAX_VERTICES, graph_choices, graph_of, graph_options};
 use crate::space::domain::fits;
@@ -20,7 +20,7 @@ pub struct CellSpace {
     edges: u32,
     operations: Operations,
     choices: Vec<Choice>,
-    catalogue: GraphCatalogue,
+    catalog: GraphCatalog,
 }
 
 impl CellSpace {
@@ -41,8 +41,8 @@ impl CellSpace {
         let labels = u16::try_from(names.len()).unwrap_or(u16::MAX);
         // More than all possible edges are no more than all.
         let edges = edges.min((vertices * (vertices - 1) / 2) as u32);
-        let catalogue = GraphCatalogue::new(vertices, edges, labels)?;
-        Ok(Self { vertices, edges, operations, choices, catalogue })
+        let catalog = GraphCatalog::new(vertices, edges, labels)?;
+        Ok(Self { vertices, edges, operations, choices, catalog })
     }
 
     /// The cell that a combination stands for.
@@ -85,11 +85,11 @@ impl Domain for CellSpace {
     }
 
     fn count(&self) -> u128 {
-        self.catalogue.count()
+        self.catalog.count()
     }
 
     fn nth(&self, number: u128) -> Option<Vec<u16>> {
-        let (adjacency, labels) = self.catalogue.nth(number)?;
+        let (adjacency, labels) = self.catalog.nth(number)?;
         let cell = Cell::pruned(adjacency, &labels, &self.operations).ok()?;
         Some(self.options(&cell))
     }
@@ -104,7 +104,7 @@ impl Domain for CellSpace {
     }
 
     fn draw(&self, rng: &mut dyn RngCore) -> Option<Vec<u16>> {
-        let (adjacency, labels) = self.catalogue.draw(rng);
+        let (adjacency, labels) = self.catalog.draw(rng);
         let cell = Cell::pruned(adjacency, &labels, &self.operations).ok()?;
         Some(self.options(&cell))
     }
@@ -120,7 +120,7 @@ mod tests {
 
     use super::*;
     use crate::space::domain::tests::numbered;
-    use crate::space::nasbench101::{Catalogue as Catalogue101, Nasbench101Space, Op101};
+    use crate::space::nasbench101::{Catalog as Catalog101, Nasbench101Space, Op101};
 
     fn space(vertices: usize, edges: u32, operations: &[&str]) -> CellSpace {
         let names = operations.iter().map(|name| (*name).to_owned()).collect();
@@ -164,7 +164,7 @@ mod tests {
                 assert_eq!(space.canonical(&options), text);
             }
         }
-        let known = Catalogue101::up_to(5);
+        let known = Catalog101::up_to(5);
         let few = known.iter().filter(|(_, cell)| cell.edges().count() <= 6).count();
         assert_eq!(space(5, 6, &["a", "b", "c"]).count(), few as u128);
     }

@@ -3,7 +3,7 @@
 //! A labeling is a partition of the vertices into blocks of equal label, with distinct labels for its blocks.
 //! Symmetries map partitions to each other; the smallest represents them. The symmetries that preserve a
 //! partition permute its blocks, and only the identity leaves distinct labels unchanged. So a class of
-//! labelings is a partition, a set of labels, and one of b! / h classes of assignments of b labels to b
+//! labellings is a partition, a set of labels, and one of b! / h classes of assignments of b labels to b
 //! blocks, for h permutations of blocks.
 
 use std::collections::BTreeSet;
@@ -169,9 +169,9 @@ mod tests {
         ];
         for (vertices, symmetries) in groups {
             for labels in 1..=4_u16 {
-                let labelings = (0..).map_while(|n| nth_of_all(vertices, labels, n));
+                let labellings = (0..).map_while(|n| nth_of_all(vertices, labels, n));
                 let classes: BTreeSet<Vec<u16>> =
-                    labelings.map(|labeling| least(&labeling, &symmetries)).collect();
+                    labellings.map(|labeling| least(&labeling, &symmetries)).collect();
                 let numbered = |n| nth_labeling(&symmetries, vertices, labels, n);
                 let found: Vec<Vec<u16>> =
                     (0..).map_while(numbered).map(|l| least(&l, &symmetries)).collect();

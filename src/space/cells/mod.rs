@@ -2,10 +2,10 @@
 //! with any operations and up to 8 vertices.
 //!
 //! - `cell`: a pruned cell in the numbering shared by isomorphic cells.
-//! - `catalogue`: all graphs of such cells, their exact count, and uniform draws.
+//! - `catalog`: all graphs of such cells, their exact count, and uniform draws.
 //! - `domain`: the cells as a part of a space.
 
-mod catalogue;
+mod catalog;
 mod cell;
 mod domain;
 mod labellings;

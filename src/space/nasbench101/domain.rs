@@ -1,6 +1,6 @@
 //! The NASBench-101 cells as a part of a space.
 
-use super::catalogue::{CELL_COUNT, Catalogue};
+use super::catalog::{CELL_COUNT, Catalog};
 use super::cell::{Cell101, MAX_VERTICES, Op101};
 use crate::space::dag::{graph_choices, graph_of, graph_options};
 use crate::space::domain::fits;
@@ -67,7 +67,7 @@ impl Domain for Nasbench101Space {
     }
 
     fn nth(&self, number: u128) -> Option<Vec<u16>> {
-        let cell = Catalogue::shared().nth(usize::try_from(number).ok()?)?;
+        let cell = Catalog::shared().nth(usize::try_from(number).ok()?)?;
         Some(self.options(cell))
     }
 

@@ -5,7 +5,7 @@
 //! the last its output, and each of the others has one of three operations. Up to isomorphism
 //! there are 423,624 cells.
 
-mod catalogue;
+mod catalog;
 mod cell;
 mod channels;
 mod domain;
@@ -13,8 +13,8 @@ mod hash;
 mod order;
 
 #[cfg(test)]
-pub(crate) use catalogue::tests::all as every_cell;
-pub use catalogue::{CELL_COUNT, Catalogue};
+pub(crate) use catalog::tests::all as every_cell;
+pub use catalog::{CELL_COUNT, Catalog};
 pub use cell::{Cell101, Cell101Error, MAX_EDGES, MAX_VERTICES, Op101};
 pub use channels::vertex_channels;
 pub use domain::Nasbench101Space;

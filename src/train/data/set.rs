@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(first, digest([1, 2, 3, 4], [0, 1]));
         assert_ne!(first, digest([1, 2, 3, 5], [0, 1]));
         assert_ne!(first, digest([1, 2, 3, 4], [1, 1]));
-        let grey = Dataset::new(
+        let gray = Dataset::new(
             "x",
             Path::new("place"),
             shape,
@@ -184,7 +184,7 @@ mod tests {
             images([7; 4], [0, 1]),
             images([7; 4], [0, 1]),
         );
-        let message = grey.unwrap_err().to_string();
+        let message = gray.unwrap_err().to_string();
         assert_eq!(message, "place: channel 0 of the training images is the same everywhere");
     }
 }

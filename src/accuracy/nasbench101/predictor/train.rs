@@ -98,7 +98,7 @@ pub fn train(
     let deviation = (squares / rows.len() as f64).sqrt();
 
     let weights = first_weights(recipe.seed)?;
-    let mut optimiser = AdamW::new(
+    let mut optimizer = AdamW::new(
         weights.clone(),
         ParamsAdamW { weight_decay: recipe.weight_decay, ..ParamsAdamW::default() },
     )?;
@@ -110,13 +110,13 @@ pub fn train(
             let done = (epoch * steps + step) as f64 / total;
             let cosine = 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
             let warm_up = (50.0 * done).min(1.0);
-            optimiser.set_learning_rate(recipe.learning_rate * cosine * warm_up);
+            optimizer.set_learning_rate(recipe.learning_rate * cosine * warm_up);
             let target: Vec<f32> =
                 batch.iter().map(|&row| ((learnt[row] - mean) / deviation) as f32).collect();
             let target = Tensor::from_vec(target, batch.len(), &Device::Cpu)?;
             let input = Batch::new(batch.iter().map(|&row| &graphs[row]))?;
             let loss = (input.forward(&weights)? - target)?.sqr()?.mean_all()?;
-            optimiser.backward_step(&loss)?;
+            optimizer.backward_step(&loss)?;
             sum += f64::from(loss.to_scalar::<f32>()?);
         }
         after_epoch(epoch + 1, sum / steps as f64);
@@ -215,12 +215,12 @@ impl Batch {
 mod tests {
     use super::super::{Quality, kendall_tau};
     use super::*;
-    use crate::space::nasbench101::{Catalogue, Op101};
+    use crate::space::nasbench101::{Catalog, Op101};
     use crate::test_support::data_dir;
 
     /// Small cells whose accuracy rises with their 3x3 convolutions and falls with their poolings.
     fn small_table() -> Nasbench101Table {
-        let cells: Vec<_> = Catalogue::up_to(5).iter().map(|(_, cell)| cell).collect();
+        let cells: Vec<_> = Catalog::up_to(5).iter().map(|(_, cell)| cell).collect();
         let correct = cells
             .iter()
             .map(|cell| {

@@ -187,7 +187,7 @@ fn register_windows(globals: &mut Module) {
     native! { globals =>
         /// Adds a convolution with square kernels: `channels` and `kernel`, and optionally `stride` (1),
         /// `padding` ("same", or a number of zero rows and columns), `groups` (1), `batch_norm` (true), `bias`
-        /// (true where there is no batch normalisation), `activation` ("relu", or "relu6", "hard_swish", "silu",
+        /// (true where there is no batch normalization), `activation` ("relu", or "relu6", "hard_swish", "silu",
         /// "gelu", "none"), `activation_order` ("after", or "before" the convolution), `name`.
         ///
         /// `relu` ("after", "before" or "none") is short for a ReLU in that place, or no activation; it excludes
@@ -307,7 +307,7 @@ fn register_others(globals: &mut Module) {
         /// net.finish(net.global_avg_pool(net.input(), #{ name: "mean" })).layers[1].name // => mean
         /// ```
         fn global_avg_pool(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor = average;
-        /// Adds a batch normalisation and a rectifier on their own.
+        /// Adds a batch normalization and a rectifier on their own.
         ///
         /// ```rhai
         /// let net = network::builder([8, 4, 4]);
@@ -315,14 +315,14 @@ fn register_others(globals: &mut Module) {
         /// ```
         fn batch_norm_relu(net: NetworkBuilder, x: Tensor) -> Tensor =
             move |context: NativeCallContext, net: &mut B, x: Tensor| norm(context, net, x, Map::new());
-        /// Adds a batch normalisation and a rectifier on their own, with a `name` for the layer.
+        /// Adds a batch normalization and a rectifier on their own, with a `name` for the layer.
         ///
         /// ```rhai
         /// let net = network::builder([8, 4, 4]);
         /// net.finish(net.batch_norm_relu(net.input(), #{ name: "norm" })).layers[1].name // => norm
         /// ```
         fn batch_norm_relu(net: NetworkBuilder, x: Tensor, options: Map) -> Tensor = norm;
-        /// Adds a batch normalisation on its own.
+        /// Adds a batch normalization on its own.
         ///
         /// ```rhai
         /// let net = network::builder([8, 4, 4]);
@@ -330,7 +330,7 @@ fn register_others(globals: &mut Module) {
         /// ```
         fn batch_norm(net: NetworkBuilder, x: Tensor) -> Tensor =
             |context: NativeCallContext, net: &mut B, x: Tensor| batch_norm(context, net, x, Map::new());
-        /// Adds a batch normalisation with an `activation` after it ("none"; see `conv`) and a `name` for the
+        /// Adds a batch normalization with an `activation` after it ("none"; see `conv`) and a `name` for the
         /// layer. With "relu" it is the layer of `batch_norm_relu`.
         ///
         /// ```rhai

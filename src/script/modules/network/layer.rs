@@ -88,7 +88,7 @@ pub(super) fn register(globals: &mut Module) {
             Operation::Linear { .. } => true,
             _ => false,
         };
-        /// Whether there is a batch normalisation in it.
+        /// Whether there is a batch normalization in it.
         get batch_norm(layer: Layer) -> bool = |layer: &mut L| match layer.get().operation {
             Operation::Convolution(c) => c.batch_norm,
             Operation::BatchNormActivation(_) => true,
@@ -104,7 +104,7 @@ pub(super) fn register(globals: &mut Module) {
         /// ```
         get activation(layer: Layer) -> String =
             |layer: &mut L| layer.get().operation.activation().name();
-        /// The place of its activation: "before" or "after" its convolution or normalisation, or "none".
+        /// The place of its activation: "before" or "after" its convolution or normalization, or "none".
         get activation_order(layer: Layer) -> String = |layer: &mut L| order_word(layer.get().operation);
         /// The place of its ReLU: "before", "after" or "none"; "none" with another activation.
         ///
@@ -120,7 +120,7 @@ pub(super) fn register(globals: &mut Module) {
         };
         /// Trainable parameters.
         get parameters(layer: Layer) -> int = |layer: &mut L| int(layer.get().parameters());
-        /// Multiply-accumulates for one image; pooling, sums and normalisation count none.
+        /// Multiply-accumulates for one image; pooling, sums and normalization count none.
         get macs(layer: Layer) -> int = |layer: &mut L| int(layer.get().macs());
         /// Values of the output.
         get values(layer: Layer) -> int = |layer: &mut L| int(layer.get().output.values());

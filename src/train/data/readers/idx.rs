@@ -126,13 +126,13 @@ fn read(name: &str, folder: &Path) -> Result<Dataset, DataError> {
 
 /// Counts the training and test images in a folder, by the headers of its files.
 fn count(folder: &Path) -> Option<(u64, u64)> {
-    let labelled = |name: &str| {
+    let labeled = |name: &str| {
         let file = BufReader::new(File::open(plain_or_gzip(folder, name)?).ok()?);
         let mut head = [0; 8];
         uncompressed(file).ok()?.read_exact(&mut head).ok()?;
         Some(u64::from(u32::from_be_bytes([head[4], head[5], head[6], head[7]])))
     };
-    Some((labelled(FIRST)?, labelled("t10k-labels-idx1-ubyte")?))
+    Some((labeled(FIRST)?, labeled("t10k-labels-idx1-ubyte")?))
 }
 
 fn read_pair(
@@ -147,10 +147,10 @@ fn read_pair(
     let images_path = find(format!("{part}-images-idx3-ubyte"))?;
     let labels_path = find(format!("{part}-labels-idx1-ubyte"))?;
     let ([count, height, width], pixels) = read_idx::<3>(&images_path)?;
-    let ([labelled], labels) = read_idx::<1>(&labels_path)?;
-    if count != labelled {
+    let ([labeled], labels) = read_idx::<1>(&labels_path)?;
+    if count != labeled {
         let what =
-            format!("it has {labelled} labels for the {count} images of {}", images_path.display());
+            format!("it has {labeled} labels for the {count} images of {}", images_path.display());
         return Err(DataError::wrong(labels_path, what));
     }
     let shape = Shape::new(1, height, width);

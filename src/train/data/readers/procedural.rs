@@ -63,8 +63,8 @@ fn draw(name: &str) -> Result<Dataset, DataError> {
 
 fn image(class: u16, rng: &mut ChaCha12Rng) -> Vec<u8> {
     let background: [i32; 3] = std::array::from_fn(|_| rng.random_range(40..216));
-    // A colour that stands out a little in each channel, lighter or darker.
-    let colour = background.map(|value| {
+    // A color that stands out a little in each channel, lighter or darker.
+    let color = background.map(|value| {
         let step = rng.random_range(40..90);
         if (value > 128) ^ rng.random_ratio(1, 5) { value - step } else { value + step }
     });
@@ -75,7 +75,7 @@ fn image(class: u16, rng: &mut ChaCha12Rng) -> Vec<u8> {
         for x in 0..SIDE {
             let inside = inside(class, y - row, x - column, size);
             for channel in 0..3 {
-                let value = if inside { colour[channel] } else { background[channel] };
+                let value = if inside { color[channel] } else { background[channel] };
                 let noise = rng.random_range(-45..=45);
                 pixels.push((value + noise).clamp(0, 255) as u8);
             }

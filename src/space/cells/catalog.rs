@@ -1,9 +1,9 @@
 //! All graphs of cells up to isomorphism, the number of cells of each, and uniform draws.
 //!
-//! A graph has as many cells as there are labelings up to its symmetries. By Burnside's lemma that is the
-//! mean, over the symmetries, of the number of labelings that each leaves unchanged: k^c for k operations and
+//! A graph has as many cells as there are labellings up to its symmetries. By Burnside's lemma that is the
+//! mean, over the symmetries, of the number of labellings that each leaves unchanged: k^c for k operations and
 //! c cycles of inner vertices. Drawing a symmetry by this weight, and an operation for each of its cycles,
-//! draws a class of labelings uniformly.
+//! draws a class of labellings uniformly.
 
 use rand::{Rng, RngCore};
 
@@ -16,7 +16,7 @@ const MAX_GRAPHS: u128 = 1 << 21;
 
 /// Every graph of a cell up to isomorphism.
 #[derive(Clone, Debug)]
-pub(super) struct GraphCatalogue {
+pub(super) struct GraphCatalog {
     operations: u16,
     graphs: Vec<Known>,
 }
@@ -30,7 +30,7 @@ struct Known {
     cells: u128,
 }
 
-impl GraphCatalogue {
+impl GraphCatalog {
     /// Enumerates the graphs with at most the given numbers of vertices and edges.
     ///
     /// # Errors
@@ -40,11 +40,11 @@ impl GraphCatalogue {
         if graphs > MAX_GRAPHS {
             return Err(CellError::TooMany { vertices, edges, graphs, most: MAX_GRAPHS });
         }
-        let mut catalogue = Self { operations, graphs: Vec::new() };
+        let mut catalog = Self { operations, graphs: Vec::new() };
         for vertices in 2..=vertices {
-            catalogue.extend((0, 1), vertices, edges);
+            catalog.extend((0, 1), vertices, edges);
         }
-        Ok(catalogue)
+        Ok(catalog)
     }
 
     /// Gives vertex `to` every set of sources, and continues with the next vertex.
@@ -77,7 +77,7 @@ impl GraphCatalogue {
         self.graphs.push(Known { adjacency, vertices, cells });
     }
 
-    /// The number of labelings that a symmetry leaves unchanged.
+    /// The number of labellings that a symmetry leaves unchanged.
     fn fixed(&self, order: &VertexOrder, vertices: usize) -> u128 {
         let cycles = cycles(order, vertices).into_iter().max().map_or(0, |last| last + 1);
         u128::from(self.operations).pow(cycles as u32)
@@ -177,17 +177,17 @@ mod tests {
     #[test]
     fn counts_are_those_of_nasbench101() {
         for (vertices, count) in [(3, 7), (4, 91), (5, 2_532), (6, 64_542), (7, 423_624)] {
-            assert_eq!(GraphCatalogue::new(vertices, 9, 3).map(|all| all.count()), Ok(count));
+            assert_eq!(GraphCatalog::new(vertices, 9, 3).map(|all| all.count()), Ok(count));
         }
     }
 
     #[test]
     fn what_takes_too_long_is_refused() {
-        assert!(GraphCatalogue::new(7, 21, 5).is_ok());
+        assert!(GraphCatalog::new(7, 21, 5).is_ok());
         assert!(matches!(
-            GraphCatalogue::new(8, 28, 1),
+            GraphCatalog::new(8, 28, 1),
             Err(CellError::TooMany { graphs: 78_755_065, .. })
         ));
-        assert!(GraphCatalogue::new(8, 10, 5).is_ok());
+        assert!(GraphCatalog::new(8, 10, 5).is_ok());
     }
 }

@@ -48,15 +48,15 @@ pub enum UpdateRule {
 
 /// An optimizer of a model's parameters.
 #[derive(Clone, Debug)]
-pub struct Optimiser {
+pub struct Optimizer {
     rule: UpdateRule,
     weight_decay: f64,
-    state: OptimiserState,
+    state: OptimizerState,
 }
 
 /// The state of an optimizer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct OptimiserState {
+pub struct OptimizerState {
     /// The number of steps done.
     pub steps: u64,
     /// For each variable of the model, the momentum or the mean gradient; empty for variables that are not
@@ -66,7 +66,7 @@ pub struct OptimiserState {
     pub second: Vec<Vec<f32>>,
 }
 
-impl Optimiser {
+impl Optimizer {
     /// Creates an optimizer in its initial state. `weight_decay` applies to weights only, not to biases and
     /// normalization parameters.
     pub fn new(model: &Model, rule: UpdateRule, weight_decay: f64) -> Self {
@@ -85,18 +85,18 @@ impl Optimiser {
                 .map(|it| value.map_or_else(Vec::new, |value| vec![value; count(it)]))
                 .collect()
         };
-        let state = OptimiserState { steps: 0, first: fill(Some(0.0)), second: fill(squares) };
+        let state = OptimizerState { steps: 0, first: fill(Some(0.0)), second: fill(squares) };
         Self { rule, weight_decay, state }
     }
 
     /// The state of the optimizer.
-    pub const fn state(&self) -> &OptimiserState {
+    pub const fn state(&self) -> &OptimizerState {
         &self.state
     }
 
     /// Continues from a state; returns false, without a change, if its sizes do not fit the model and the
     /// rule.
-    pub fn restore(&mut self, state: OptimiserState) -> bool {
+    pub fn restore(&mut self, state: OptimizerState) -> bool {
         let sizes = |values: &[Vec<f32>]| values.iter().map(Vec::len).collect::<Vec<_>>();
         let fits = sizes(&state.first) == sizes(&self.state.first)
             && sizes(&state.second) == sizes(&self.state.second);
@@ -154,7 +154,7 @@ struct Update<'a> {
     /// The number of the step, from 1.
     steps: u64,
     gradient: &'a [f32],
-    /// The optimiser's memory of the variable.
+    /// The optimizer's memory of the variable.
     first: &'a mut [f32],
     second: &'a mut [f32],
 }

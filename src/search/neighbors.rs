@@ -56,7 +56,7 @@ pub fn cross(a: &[u16], b: &[u16], rng: &mut ChaCha12Rng) -> Vec<u16> {
 
 /// All legal points with one choice changed, and with what follows from the change, in a random order. Of a
 /// choice with many options these are the nearest 32 if they are ordered, else 32 that are drawn.
-pub fn neighbours(space: &SearchSpace, point: &[u16], rng: &mut ChaCha12Rng) -> Vec<Vec<u16>> {
+pub fn neighbors(space: &SearchSpace, point: &[u16], rng: &mut ChaCha12Rng) -> Vec<Vec<u16>> {
     let mut all = Vec::new();
     for (choice, &size) in space.sizes.iter().enumerate() {
         let own = point[choice];
@@ -91,11 +91,11 @@ mod tests {
     use crate::util::rng;
 
     #[test]
-    fn neighbours_differ_in_one_choice_and_are_legal() {
+    fn neighbors_differ_in_one_choice_and_are_legal() {
         let space = SearchSpace::new(vec![3, 1, 4, 100], Arc::new(|point| point[0] != point[2]));
         let mut rng = rng::stream(0, "test", 0);
         let point = [0, 0, 1, 50];
-        let all = neighbours(&space, &point, &mut rng);
+        let all = neighbors(&space, &point, &mut rng);
         // Of the first choice 1 is illegal, of the third 0.
         assert_eq!(all.len(), 1 + 2 + 32);
         for other in &all {

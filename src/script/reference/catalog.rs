@@ -1,4 +1,4 @@
-//! A catalogue of the functions of a script's engine.
+//! A catalog of the functions of a script's engine.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,7 +10,7 @@ use crate::script::contract::entry_points::{EntryPoint, ROLES};
 
 /// The functions that scripts define and call.
 #[derive(Debug)]
-pub(super) struct FunctionCatalogue {
+pub(super) struct FunctionCatalog {
     /// The functions that scripts define.
     pub(super) roles: Vec<Function>,
     /// The global functions that belong to no type.
@@ -99,7 +99,7 @@ struct AccountParameter {
     r#type: Option<String>,
 }
 
-impl FunctionCatalogue {
+impl FunctionCatalog {
     /// Reads the functions of an engine, without the language's own.
     ///
     /// # Errors
@@ -153,7 +153,7 @@ impl FunctionCatalogue {
 /// Returns the sorted names of an engine's functions and properties, the language's own included.
 ///
 /// # Errors
-/// As [`FunctionCatalogue::of`].
+/// As [`FunctionCatalog::of`].
 pub(super) fn names(engine: &Engine) -> io::Result<Vec<String>> {
     // What needs a clock cannot be called by anybody, for nothing gives one.
     let clocked = |kind: &str| kind.contains("Instant");

@@ -24,11 +24,11 @@ const ENTRY: usize = 20;
 
 /// Every cell up to isomorphism, as the benchmark's representative, by ascending hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Catalogue {
+pub struct Catalog {
     entries: Vec<(CellHash, Cell101)>,
 }
 
-impl Catalogue {
+impl Catalog {
     /// Loads the catalog from a folder of cached files; a missing or damaged file is enumerated and written
     /// again.
     ///
@@ -50,10 +50,10 @@ impl Catalogue {
     /// The catalog, enumerated at the first call.
     pub(super) fn shared() -> &'static Self {
         // Who asks may be one of several threads of a pool that all wait for the list: it is made on others.
-        static ALL: LazyLock<Catalogue> = LazyLock::new(|| {
+        static ALL: LazyLock<Catalog> = LazyLock::new(|| {
             let own = || match ThreadPoolBuilder::new().build() {
-                Ok(pool) => pool.install(Catalogue::enumerate),
-                Err(_) => Catalogue::enumerate(),
+                Ok(pool) => pool.install(Catalog::enumerate),
+                Err(_) => Catalog::enumerate(),
             };
             let made = thread::scope(|scope| scope.spawn(own).join());
             made.unwrap_or_else(|panic| resume_unwind(panic))
@@ -70,7 +70,7 @@ impl Catalogue {
     pub(crate) fn up_to(most_vertices: usize) -> Self {
         let cells = (2..=most_vertices).into_par_iter().flat_map(|vertices| {
             let edges = vertices * (vertices - 1) / 2;
-            (0..1u32 << edges).into_par_iter().flat_map_iter(move |bits| labelled(bits, vertices))
+            (0..1u32 << edges).into_par_iter().flat_map_iter(move |bits| labeled(bits, vertices))
         });
         let mut entries: Vec<_> = cells.map(|cell| (cell.hash(), cell)).collect();
         entries.par_sort_unstable();
@@ -128,13 +128,13 @@ impl Catalogue {
     }
 }
 
-/// The representative cells with the given adjacency bits: one for each class of labelings that the graph's
+/// The representative cells with the given adjacency bits: one for each class of labellings that the graph's
 /// symmetries map to each other; none if an isomorphic graph has smaller bits.
-fn labelled(adjacency: u32, vertices: usize) -> impl Iterator<Item = Cell101> {
+fn labeled(adjacency: u32, vertices: usize) -> impl Iterator<Item = Cell101> {
     let symmetries = symmetries(adjacency, vertices);
     let interior = vertices - 2;
-    let labelings = if symmetries.is_empty() { 0 } else { 3u32.pow(interior as u32) };
-    (0..labelings).filter_map(move |index| {
+    let labellings = if symmetries.is_empty() { 0 } else { 3u32.pow(interior as u32) };
+    (0..labellings).filter_map(move |index| {
         let digit = |place: usize| index / 3u32.pow(place as u32) % 3;
         let labels = (0..interior).fold(0, |bits, place| bits | digit(place) << (2 * place));
         let rank = label_rank(labels, vertices);
@@ -169,9 +169,9 @@ pub(crate) mod tests {
     use crate::test_support::data_dir;
 
     /// All cells, enumerated once for all tests.
-    pub(crate) fn all() -> &'static Catalogue {
-        static ALL: OnceLock<Catalogue> = OnceLock::new();
-        ALL.get_or_init(Catalogue::enumerate)
+    pub(crate) fn all() -> &'static Catalog {
+        static ALL: OnceLock<Catalog> = OnceLock::new();
+        ALL.get_or_init(Catalog::enumerate)
     }
 
     /// Ying et al. 2019 publish the count for 7 vertices.
@@ -205,7 +205,7 @@ pub(crate) mod tests {
                 }
             }
         }
-        let small = Catalogue::up_to(5);
+        let small = Catalog::up_to(5);
         assert_eq!(small.len(), 2_532);
         assert_eq!(hashes, small.iter().map(|(hash, _)| hash).collect());
     }
@@ -245,11 +245,11 @@ pub(crate) mod tests {
         let (folder, file) = (dir.path().join("cache"), dir.path().join("cache").join(FILE));
         all().write(&folder).unwrap();
         let written = fs::read(&file).unwrap();
-        assert_eq!(Catalogue::decode(&written).as_ref(), Some(all()));
+        assert_eq!(Catalog::decode(&written).as_ref(), Some(all()));
         let mut damaged = written.clone();
         damaged[1_000] ^= 1;
         for bad in [&damaged[..], &written[..written.len() - 1], b""] {
-            assert_eq!(Catalogue::decode(bad), None);
+            assert_eq!(Catalog::decode(bad), None);
         }
         let modified = || fs::metadata(&file).unwrap().modified().unwrap();
         fs::File::options()
@@ -258,10 +258,10 @@ pub(crate) mod tests {
             .unwrap()
             .set_modified(SystemTime::UNIX_EPOCH)
             .unwrap();
-        assert_eq!(&Catalogue::load(Some(&folder)), all());
+        assert_eq!(&Catalog::load(Some(&folder)), all());
         assert_eq!(modified(), SystemTime::UNIX_EPOCH);
         fs::write(&file, damaged).unwrap();
-        assert_eq!(&Catalogue::load(Some(&folder)), all());
+        assert_eq!(&Catalog::load(Some(&folder)), all());
         assert_eq!(fs::read(&file).unwrap(), written);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
     }
