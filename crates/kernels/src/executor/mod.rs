@@ -5,6 +5,8 @@ mod loss;
 mod memory;
 mod normalisation;
 mod passes;
+#[cfg(test)]
+mod tests;
 mod variables;
 
 pub use loss::BatchOutcome;
