@@ -182,3 +182,42 @@ fn random_networks_train_alike_on_any_number_of_threads() {
     }
     assert!(trained >= 50 * SimdLevel::available().len(), "{trained}");
 }
+
+/// Returns the logits of six images in evaluation.
+fn logits(model: &Model, images: usize) -> Vec<f32> {
+    let mut executor = Executor::new(2);
+    executor.prepare(model.parameters(), images).unwrap();
+    let mut random = Random(5);
+    let mut logits = Vec::new();
+    for _ in (0..6).step_by(images) {
+        executor.images_mut().iter_mut().for_each(|value| *value = random.value());
+        executor.evaluate(model.parameters(), &vec![0; images]).unwrap();
+        logits.extend_from_slice(executor.logits(images));
+    }
+    logits
+}
+
+#[test]
+fn a_linear_layer_reads_the_channels_of_a_truncation_alone() {
+    // The same weights, but that those of the other channels are 0.
+    let model = |truncated: bool| {
+        let (mut net, mut x) = NetworkBuilder::new(Shape::new(4, 3, 5));
+        if truncated {
+            x = net.add("some", Operation::Truncate { channels: 2 }, &[x]).unwrap();
+        }
+        net.add("classes", Operation::Linear { features: 3 }, &[x]).unwrap();
+        let mut random = Random(7);
+        let rows: Vec<Vec<f32>> =
+            (0..3).map(|_| (0..30).map(|_| random.value()).collect()).collect();
+        let mut model = Model::new(net.finish(), &mut random);
+        let zeros = vec![0.0; if truncated { 0 } else { 30 }];
+        let weights: Vec<f32> =
+            rows.into_iter().flat_map(|row| [row, zeros.clone()].concat()).collect();
+        let count = weights.len();
+        model.variables[0] = Var::from_vec(weights, count, &Device::Cpu).unwrap();
+        model.variables[1] = Var::from_vec(vec![0.5_f32; 3], 3, &Device::Cpu).unwrap();
+        model
+    };
+    let (all, some) = (logits(&model(false), 6), logits(&model(true), 6));
+    assert!(all.iter().zip(&some).all(|(a, b)| (a - b).abs() < 1e-5), "{all:?} {some:?}");
+}

@@ -259,7 +259,7 @@ impl<'a> Builder<'a> {
                 self.push(Step::Norm { part, towards: None }, vec![index]);
             }
             Operation::Linear { .. } => {
-                let (from, to) = (self.stored(read[0]), self.place(index));
+                let (from, to) = (self.stored_as_rows(read[0]), self.place(index));
                 let weights = self.new_weights(layer.input.values() as usize * to.channels);
                 let (gradient, towards) = (None, None);
                 let step = Step::Linear { layer: index, from, to, gradient, towards, weights };
@@ -310,6 +310,16 @@ impl<'a> Builder<'a> {
     /// Returns the place of a layer's stored values; adds a step that stores them if none does.
     fn stored(&mut self, index: usize) -> Place {
         if !matches!(self.terms[index].as_slice(), [one] if one.affine.is_none() && !one.relu) {
+            self.write_out(index);
+        }
+        self.terms[index][0].place
+    }
+
+    /// Returns the place of a layer's stored values, all those of an image one after another; adds a step that
+    /// stores them so if they are some channels of wider maps.
+    fn stored_as_rows(&mut self, index: usize) -> Place {
+        let place = self.stored(index);
+        if place.height * place.width > 1 && place.stride > place.channels {
             self.write_out(index);
         }
         self.terms[index][0].place
