@@ -1,17 +1,20 @@
 //! Execution of the convolutions of a plan.
 
+use std::ops::Range;
+
 use candle_core::Result;
 
-use super::memory::{Memory, Shared, Views, reads};
+use super::memory::{Memory, Views, reads};
 use super::normalisation::{batch_gradients, batch_statistics, running_statistics};
 use super::variables::with_values;
 use crate::kernels::{
-    self, Backward, Depthwise, DepthwiseBackward, Forward, Maps, MapsTerm, POSITIONS, Reduce,
-    Towards, WinogradBackward, WinogradForward, backward_scratch, depthwise_scratch,
-    forward_scratch, pack_winograd, tap_gradient, winograd_scratch,
+    Backward, Depthwise, DepthwiseBackward, Forward, GradientPart, Maps, MapsTerm, POSITIONS,
+    Reduce, SharedSlice, SumMaps, Towards, WinogradBackward, WinogradForward, backward_scratch,
+    depthwise_scratch, forward_scratch, pack_winograd, tap_gradient, winograd_scratch,
+    winograd_values,
 };
 use crate::parameters::Parameters;
-use crate::plan::{ConvolutionKernel, ConvolutionStep, OutputPart, Plan};
+use crate::plan::{ConvolutionKernel, ConvolutionStep, OutputPart, Place, Plan};
 use crate::simd::SimdLevel;
 use crate::thread_pool::ThreadPool;
 
@@ -31,6 +34,35 @@ pub struct Context<'a> {
     pub gradients: &'a mut [Vec<f32>],
     /// The number of images of this batch.
     pub images: usize,
+}
+
+impl Context<'_> {
+    /// Splits the context into the memory's views and what runs kernels on them.
+    pub fn split(&mut self) -> (Views<'_>, Workers<'_>) {
+        let workers = Workers { level: self.level, pool: self.pool, images: self.images };
+        (Views::new(self.plan, self.memory), workers)
+    }
+}
+
+/// The threads that run kernels on a batch.
+pub struct Workers<'a> {
+    /// The vector instructions, which the processor has.
+    pub level: SimdLevel,
+    /// The thread pool.
+    pub pool: &'a mut ThreadPool,
+    /// The number of images of the batch.
+    pub images: usize,
+}
+
+impl Workers<'_> {
+    /// Calls `work` with ranges of images, each image in one of them, on all threads.
+    pub fn by_images(&mut self, pixels: usize, work: impl Fn(SimdLevel, Range<usize>) + Sync) {
+        let (each, count) = tasks(self.images, pixels);
+        let (images, level) = (self.images, self.level);
+        self.pool.run(count, &|task, _| {
+            work(level, task * each..((task + 1) * each).min(images));
+        });
+    }
 }
 
 /// The number of pixels that make a task worth starting.
@@ -113,39 +145,39 @@ pub fn packing_tasks(convolution: &ConvolutionStep) -> Vec<(usize, usize, usize)
 /// # Safety
 /// `weights` is the plan's memory of weights, into which [`copy_weights`] has copied those of the
 /// convolution; no other task packs the block.
-pub unsafe fn pack(convolution: &ConvolutionStep, task: (usize, usize, usize), weights: *mut f32) {
+pub unsafe fn pack(
+    convolution: &ConvolutionStep,
+    task: (usize, usize, usize),
+    weights: SharedSlice<'_>,
+) {
     let (pass, group, block) = task;
     let window = &convolution.window;
     let packing = convolution.packing[pass];
-    let span = packing.span(block);
     let taps = window.kernel * window.kernel;
     let count = window.weights();
     let row = window.inputs * taps;
+    let first = convolution.weights + group * count;
+    // SAFETY: while blocks are packed nobody writes the raw weights, which the plan keeps apart from all packed
+    // ones.
+    let raw = unsafe { weights.read(first..first + count) };
     if convolution.kind == ConvolutionKernel::Winograd {
-        // SAFETY: the plan keeps raw and packed weights apart.
+        let at = convolution.packed[pass];
+        let to = weights.part(at..at + winograd_values(&packing));
+        let forward = |output: usize, input: usize| &raw[output * row + input * taps..];
+        let turned = |input: usize, output: usize| &raw[output * row + input * taps..];
+        // SAFETY: no other task packs the block, by this function's contract.
         unsafe {
-            let raw = std::slice::from_raw_parts(weights.add(convolution.weights), count);
-            let to = weights.add(convolution.packed[pass]);
-            if pass == 0 {
-                let kernel = |output: usize, input: usize| &raw[output * row + input * taps..];
-                pack_winograd(&packing, block, kernel, false, to);
-            } else {
-                let kernel = |input: usize, output: usize| &raw[output * row + input * taps..];
-                pack_winograd(&packing, block, kernel, true, to);
+            match pass {
+                0 => pack_winograd(&packing, block, forward, false, to),
+                _ => pack_winograd(&packing, block, turned, true, to),
             }
         }
         return;
     }
-    // SAFETY: the plan keeps raw and packed weights apart.
-    let (raw, to) = unsafe {
-        let raw = weights.add(convolution.weights + group * count);
-        let at = convolution.packed[pass] + group * packing.values() + span.at;
-        let values = taps * packing.inputs * span.width;
-        (
-            std::slice::from_raw_parts(raw, count),
-            std::slice::from_raw_parts_mut(weights.add(at), values),
-        )
-    };
+    let span = packing.span(block);
+    let at = convolution.packed[pass] + group * packing.values() + span.at;
+    // SAFETY: no other task packs the block, by this function's contract.
+    let to = unsafe { weights.write(at..at + taps * packing.inputs * span.width) };
     if pass == 0 {
         packing.pack(span, |output| &raw[output * row..], (taps, 1), to);
     } else {
@@ -153,19 +185,91 @@ pub unsafe fn pack(convolution: &ConvolutionStep, task: (usize, usize, usize), w
     }
 }
 
-fn group_of(maps: Maps, group: usize, channels: usize) -> Maps {
-    // SAFETY: the channels are within the maps.
-    Maps { at: unsafe { maps.at.add(group * channels) }, channels, ..maps }
+fn terms_of<'a>(terms: &[MapsTerm<'a>], group: usize, channels: usize) -> Vec<MapsTerm<'a>> {
+    terms.iter().map(|term| term.slice(group * channels, channels)).collect()
 }
 
-fn terms_of(terms: &[MapsTerm], group: usize, channels: usize) -> Vec<MapsTerm> {
-    let shift = |at: *const f32| at.wrapping_add(group * channels);
-    let slice = |term: &MapsTerm| MapsTerm {
-        maps: group_of(term.maps, group, channels),
-        affine: term.affine.map(|(scale, offset)| (shift(scale), shift(offset))),
-        relu: term.relu,
-    };
-    terms.iter().map(slice).collect()
+/// What the tasks of a convolution's forward pass share.
+struct ForwardTasks<'a> {
+    convolution: &'a ConvolutionStep,
+    terms: Vec<MapsTerm<'a>>,
+    z: Maps<'a>,
+    sums: Option<SharedSlice<'a>>,
+    weights: &'a [f32],
+}
+
+impl ForwardTasks<'_> {
+    /// Convolves one group of channels of some images.
+    ///
+    /// # Safety
+    /// The level is the processor's; nobody else touches the outputs and the sums of the images and the group,
+    /// and `scratch`, or writes what is read.
+    unsafe fn run(
+        &self,
+        level: SimdLevel,
+        group: usize,
+        images: Range<usize>,
+        scratch: SharedSlice<'_>,
+    ) {
+        let convolution = self.convolution;
+        let window = &convolution.window;
+        let (to, sums) = (self.z, self.sums);
+        let relu = convolution.sources.relu;
+        let packing = convolution.packing[0];
+        match convolution.kind {
+            ConvolutionKernel::Depthwise => {
+                let weights = &self.weights[convolution.weights..];
+                let reads = reads(&self.terms, relu);
+                // SAFETY: this function's contract.
+                unsafe {
+                    level.run(Depthwise { window, reads, weights, to, sums, images, scratch })
+                };
+            }
+            ConvolutionKernel::Winograd => {
+                let weights = &self.weights[convolution.packed[0]..];
+                let reads = reads(&self.terms, relu);
+                // SAFETY: this function's contract.
+                unsafe {
+                    level.run(WinogradForward {
+                        window,
+                        reads,
+                        packing,
+                        weights,
+                        to,
+                        sums,
+                        images,
+                        scratch,
+                    });
+                }
+            }
+            ConvolutionKernel::Direct => {
+                let sliced;
+                let (mut terms, mut to, mut sums) = (&self.terms[..], to, sums);
+                if convolution.groups > 1 {
+                    sliced = terms_of(terms, group, window.inputs);
+                    terms = &sliced;
+                    to = to.slice(group * window.outputs, window.outputs);
+                    sums = None;
+                }
+                let at = convolution.packed[0] + group * packing.values();
+                // SAFETY: this function's contract; groups have channels of their own.
+                unsafe {
+                    level.run(Forward {
+                        window,
+                        taps: &convolution.taps.0,
+                        tap_inputs: convolution.taps.1,
+                        reads: reads(terms, relu),
+                        packing,
+                        weights: &self.weights[at..],
+                        to,
+                        sums,
+                        images,
+                        scratch,
+                    });
+                }
+            }
+        }
+    }
 }
 
 /// Runs a convolution forward, and computes the coefficients of its layers. `momentum` is that of the running
@@ -175,75 +279,11 @@ pub fn forward(
     context: &mut Context<'_>,
     momentum: Option<f64>,
 ) -> Result<()> {
-    let window = &convolution.window;
-    let views = Views::new(context.plan, context.memory);
-    let terms = views.terms(&convolution.sources);
-    let z = views.maps(convolution.z);
     let with_sums = momentum.is_some() && convolution.parts.iter().any(|part| part.applied);
-    let groups = convolution.groups;
-    let (each, count) = tasks(context.images, z.pixels());
+    convolve(convolution, context, with_sums);
     let images = context.images;
-    let sums = Shared::new(if with_sums { context.memory.sums.at() } else { std::ptr::null_mut() });
-    let weights = Shared::new(context.memory.weights.at());
-    let scratch: Vec<Shared<f32>> =
-        context.memory.scratch.iter_mut().map(|scratch| Shared::new(scratch.at())).collect();
-    let level = context.level;
-    context.pool.run(count * groups, &|task, thread| {
-        let (group, task) = (task / count, task % count);
-        let range = task * each..((task + 1) * each).min(images);
-        let scratch = scratch[thread].get();
-        // SAFETY: the plan lays places apart, each task writes its own images, scratch is the
-        // thread's own, and the level is the processor's.
-        unsafe {
-            if convolution.kind == ConvolutionKernel::Depthwise {
-                level.run(Depthwise {
-                    window,
-                    reads: reads(&terms, convolution.sources.relu),
-                    weights: weights.add(convolution.weights),
-                    to: z,
-                    sums: sums.get(),
-                    images: range,
-                    scratch,
-                });
-                return;
-            }
-            if convolution.kind == ConvolutionKernel::Winograd {
-                level.run(WinogradForward {
-                    window,
-                    reads: reads(&terms, convolution.sources.relu),
-                    packing: convolution.packing[0],
-                    weights: weights.add(convolution.packed[0]),
-                    to: z,
-                    sums: sums.get(),
-                    images: range,
-                    scratch,
-                });
-                return;
-            }
-            let sliced;
-            let (terms, to) = if groups == 1 {
-                (terms.as_slice(), z)
-            } else {
-                sliced = terms_of(&terms, group, window.inputs);
-                (sliced.as_slice(), group_of(z, group, window.outputs))
-            };
-            let packing = convolution.packing[0];
-            level.run(Forward {
-                window,
-                taps: &convolution.taps.0,
-                tap_inputs: convolution.taps.1,
-                reads: reads(terms, convolution.sources.relu),
-                packing,
-                weights: weights.add(convolution.packed[0] + group * packing.values()),
-                to,
-                sums: if groups == 1 { sums.get() } else { std::ptr::null_mut() },
-                images: range,
-                scratch,
-            });
-        }
-    });
-    if with_sums && groups > 1 {
-        sum_maps(context, z);
+    if with_sums && convolution.groups > 1 {
+        sum_maps(context, convolution.z);
     }
     if with_sums && convolution.parts.len() > 1 {
         separate_sums(context.memory, convolution, images);
@@ -260,20 +300,36 @@ pub fn forward(
     Ok(())
 }
 
+/// Computes a convolution's output, and its sums if they are wanted and it has one group.
+fn convolve(convolution: &ConvolutionStep, context: &mut Context<'_>, with_sums: bool) {
+    let (mut views, workers) = context.split();
+    let (terms, z) = (views.terms(&convolution.sources), views.maps(convolution.z));
+    let sums = with_sums.then_some(views.sums);
+    let shared = ForwardTasks { convolution, terms, z, sums, weights: views.weights };
+    let (images, level) = (workers.images, workers.level);
+    let (each, count) = tasks(images, z.pixels());
+    let scratch = views.scratch();
+    workers.pool.run(count * convolution.groups, &|task, thread| {
+        let (group, task) = (task / count, task % count);
+        let range = task * each..((task + 1) * each).min(images);
+        // SAFETY: the plan lays buffers in use apart, each task has its own images and group, the scratch
+        // memory is the thread's, and the level the processor's.
+        unsafe { shared.run(level, group, range, scratch[thread]) };
+    });
+}
+
 /// Returns the offset of the sums of a part's images.
 const fn sums_of(part: &OutputPart, images: usize) -> usize {
     2 * part.channel * images
 }
 
 /// Sums the channels of maps and their squares, image by image.
-pub fn sum_maps(context: &mut Context<'_>, maps: Maps) {
-    let (each, count) = tasks(context.images, maps.pixels());
-    let (images, level) = (context.images, context.level);
-    let sums = Shared::new(context.memory.sums.at());
-    context.pool.run(count, &|task, _| {
-        let images = task * each..((task + 1) * each).min(images);
+pub fn sum_maps(context: &mut Context<'_>, place: Place) {
+    let (views, mut workers) = context.split();
+    let (maps, sums) = (views.maps(place), views.sums);
+    workers.by_images(maps.pixels(), |level, images| {
         // SAFETY: each task writes its own images' sums; the level is the processor's.
-        unsafe { level.run(kernels::SumMaps { maps, sums: sums.add(0), images }) };
+        unsafe { level.run(SumMaps { maps, sums, images }) };
     });
 }
 
@@ -291,63 +347,145 @@ fn separate_sums(memory: &mut Memory, convolution: &ConvolutionStep, images: usi
     }
 }
 
-/// Returns a part with its pointers, without slope and constant; `None` if it has no gradient.
-pub fn kernel_part(
-    part: &OutputPart,
-    views: &Views<'_>,
-    memory: &Memory,
-) -> Option<kernels::GradientPart> {
-    let of = views.maps(part.gradient?);
-    let at = part.coefficients;
-    Some(kernels::GradientPart {
-        channel: part.channel,
-        of,
-        z: views.maps(part.z),
-        scale: memory.scale[at..].as_ptr(),
-        offset: memory.offset[at..].as_ptr(),
-        slope: std::ptr::null(),
-        constant: std::ptr::null(),
-        relu: part.relu,
-    })
-}
-
-/// Computes the gradients of the parts' normalizations and biases, and returns the parts with all their
-/// coefficients.
-pub fn settle_parts(parts: &[OutputPart], context: &mut Context<'_>) -> Vec<kernels::GradientPart> {
-    let views = Views::new(context.plan, context.memory);
-    let mut settled: Vec<kernels::GradientPart> =
-        parts.iter().filter_map(|part| kernel_part(part, &views, context.memory)).collect();
+/// Computes the gradients of the parts' normalizations and biases, and their slopes and constants.
+pub fn settle_parts(parts: &[OutputPart], context: &mut Context<'_>) {
     let images = context.images;
-    let level = context.level;
-    if parts.iter().any(|part| part.applied) {
-        let sums = Shared::new(context.memory.sums.at());
-        let (each, count) = tasks(images, parts[0].z.height * parts[0].z.width);
-        let (parts_of, settled) = (parts, &settled);
-        context.pool.run(count, &|task, _| {
-            let range = task * each..((task + 1) * each).min(images);
-            for (part, settled) in parts_of.iter().zip(settled).filter(|(part, _)| part.applied) {
-                let sums = sums.add(sums_of(part, images));
-                // SAFETY: each task writes its own images' sums; the level is the processor's.
-                unsafe { level.run(Reduce { part: settled, images: range.clone(), sums }) };
+    let applied = || parts.iter().filter(|part| part.applied && part.gradient.is_some());
+    if applied().next().is_some() {
+        let (views, mut workers) = context.split();
+        let reduced: Vec<(usize, GradientPart<'_>)> = applied()
+            .filter_map(|part| Some((sums_of(part, images), views.part(part, false)?)))
+            .collect();
+        workers.by_images(parts[0].z.height * parts[0].z.width, |level, images| {
+            for (at, part) in &reduced {
+                let (images, sums) = (images.clone(), views.sums.after(*at));
+                // SAFETY: each task writes its own images' sums, of which those of the parts lie apart; the
+                // level is the processor's.
+                unsafe { level.run(Reduce { part, images, sums }) };
             }
         });
     }
-    for (part, settled) in parts.iter().zip(&mut settled).filter(|(part, _)| part.applied) {
+    for part in applied() {
         let place = (sums_of(part, images), images);
         batch_gradients(context.memory, context.parameters, part, place, context.gradients);
-        if context.parameters.layers[part.layer].norm.is_some() {
-            settled.slope = context.memory.slope[part.coefficients..].as_ptr();
-            settled.constant = context.memory.constant[part.coefficients..].as_ptr();
+    }
+}
+
+/// Returns settled parts for the kernels, with all their coefficients.
+pub fn settled<'a>(
+    parts: &[OutputPart],
+    parameters: &Parameters<'_>,
+    views: &Views<'a>,
+) -> Vec<GradientPart<'a>> {
+    let normalised =
+        |part: &OutputPart| part.applied && parameters.layers[part.layer].norm.is_some();
+    parts.iter().filter_map(|part| views.part(part, normalised(part))).collect()
+}
+
+/// What the tasks of a convolution's backward pass share.
+struct BackwardTasks<'a> {
+    convolution: &'a ConvolutionStep,
+    terms: Vec<MapsTerm<'a>>,
+    parts: Vec<GradientPart<'a>>,
+    towards: Option<Towards<'a>>,
+    weights: &'a [f32],
+}
+
+impl BackwardTasks<'_> {
+    /// Computes the gradients of one group of channels for some images.
+    ///
+    /// # Safety
+    /// The level is the processor's; nobody else touches the gradients of the images and the group, `gradient`
+    /// and `scratch`, or writes what is read.
+    unsafe fn run(
+        &self,
+        level: SimdLevel,
+        group: usize,
+        gradient: SharedSlice<'_>,
+        images: Range<usize>,
+        scratch: SharedSlice<'_>,
+    ) {
+        let convolution = self.convolution;
+        let window = &convolution.window;
+        let (parts, towards) = (&self.parts[..], self.towards);
+        let reads_all = reads(&self.terms, convolution.sources.relu);
+        let packing = convolution.packing[1];
+        match convolution.kind {
+            ConvolutionKernel::Depthwise => {
+                let weights = &self.weights[convolution.weights..];
+                let classes = &convolution.classes;
+                let reads = reads_all;
+                // SAFETY: this function's contract.
+                unsafe {
+                    level.run(DepthwiseBackward {
+                        window,
+                        classes,
+                        reads,
+                        parts,
+                        weights,
+                        towards,
+                        gradient,
+                        images,
+                        scratch,
+                    });
+                }
+            }
+            ConvolutionKernel::Winograd => {
+                let weights = &self.weights[convolution.packed[1]..];
+                let reads = reads_all;
+                // SAFETY: this function's contract.
+                unsafe {
+                    level.run(WinogradBackward {
+                        window,
+                        reads,
+                        parts,
+                        packing,
+                        weights,
+                        towards,
+                        gradient,
+                        images,
+                        scratch,
+                    });
+                }
+            }
+            ConvolutionKernel::Direct => {
+                let (sliced_terms, sliced_parts);
+                let (mut terms, mut parts, mut towards) = (&self.terms[..], parts, towards);
+                if convolution.groups > 1 {
+                    let (inputs, outputs) = (window.inputs, window.outputs);
+                    sliced_terms = terms_of(terms, group, inputs);
+                    sliced_parts = [parts[0].slice(group * outputs, outputs)];
+                    (terms, parts) = (&sliced_terms, &sliced_parts);
+                    towards = towards.map(|towards| towards.slice(group * inputs, inputs));
+                }
+                let at = convolution.packed[1] + group * packing.values();
+                // SAFETY: this function's contract; groups have channels of their own.
+                unsafe {
+                    level.run(Backward {
+                        window,
+                        taps: &convolution.taps.0,
+                        tap_inputs: convolution.taps.1,
+                        classes: &convolution.classes,
+                        reads: reads(terms, convolution.sources.relu),
+                        parts,
+                        packing,
+                        weights: &self.weights[at..],
+                        towards,
+                        gradient,
+                        images,
+                        scratch,
+                    });
+                }
+            }
         }
     }
-    settled
 }
 
 /// Runs a convolution backward.
 pub fn backward(convolution: &ConvolutionStep, context: &mut Context<'_>) {
-    let parts = settle_parts(&convolution.parts, context);
-    let window = &convolution.window;
-    let views = Views::new(context.plan, context.memory);
+    settle_parts(&convolution.parts, context);
+    let parameters = context.parameters;
+    let (mut views, workers) = context.split();
     let terms = views.terms(&convolution.sources);
     let positive = convolution.sources.relu.then(|| terms.first().map(|term| term.maps)).flatten();
     let towards = convolution.towards.map(|goal| Towards {
@@ -355,97 +493,26 @@ pub fn backward(convolution: &ConvolutionStep, context: &mut Context<'_>) {
         add: goal.add,
         positive,
     });
-    let groups = convolution.groups;
-    let images = context.images;
+    let parts = settled(&convolution.parts, parameters, &views);
+    let tasks = BackwardTasks { convolution, terms, parts, towards, weights: views.weights };
+    let (images, level) = (workers.images, workers.level);
     let image_groups = convolution.groups_of_images.min(images);
-    let size = partial(convolution, context.level.lanes());
-    let partials = Shared::new(context.memory.partial.at());
-    let weights = Shared::new(context.memory.weights.at());
-    let scratch: Vec<Shared<f32>> =
-        context.memory.scratch.iter_mut().map(|scratch| Shared::new(scratch.at())).collect();
-    let level = context.level;
-    context.pool.run(image_groups * groups, &|task, thread| {
+    let size = partial(convolution, level.lanes());
+    let partials = views.partial;
+    let scratch = views.scratch();
+    workers.pool.run(image_groups * convolution.groups, &|task, thread| {
         let (group, of_images) = (task / image_groups, task % image_groups);
         let range = of_images * images / image_groups..(of_images + 1) * images / image_groups;
-        let scratch = scratch[thread].get();
-        let gradient = partials.add(task * size);
-        // SAFETY: as in the forward pass; each task has its own part of `partial`.
-        unsafe {
-            if convolution.kind == ConvolutionKernel::Depthwise {
-                level.run(DepthwiseBackward {
-                    window,
-                    classes: &convolution.classes,
-                    reads: reads(&terms, convolution.sources.relu),
-                    parts: &parts,
-                    weights: weights.add(convolution.weights),
-                    towards,
-                    gradient,
-                    images: range,
-                    scratch,
-                });
-                return;
-            }
-            if convolution.kind == ConvolutionKernel::Winograd {
-                level.run(WinogradBackward {
-                    window,
-                    reads: reads(&terms, convolution.sources.relu),
-                    parts: &parts,
-                    packing: convolution.packing[1],
-                    weights: weights.add(convolution.packed[1]),
-                    towards,
-                    gradient,
-                    images: range,
-                    scratch,
-                });
-                return;
-            }
-            let (sliced_terms, sliced_parts);
-            let (mut terms, mut parts, mut towards) = (terms.as_slice(), parts.as_slice(), towards);
-            if groups > 1 {
-                sliced_terms = terms_of(terms, group, window.inputs);
-                sliced_parts = [part_of(&parts[0], group, window.outputs)];
-                (terms, parts) = (&sliced_terms, &sliced_parts);
-                towards = towards.map(|towards| Towards {
-                    maps: group_of(towards.maps, group, window.inputs),
-                    positive: towards.positive.map(|maps| group_of(maps, group, window.inputs)),
-                    ..towards
-                });
-            }
-            let packing = convolution.packing[1];
-            level.run(Backward {
-                window,
-                taps: &convolution.taps.0,
-                tap_inputs: convolution.taps.1,
-                classes: &convolution.classes,
-                reads: reads(terms, convolution.sources.relu),
-                parts,
-                packing,
-                weights: weights.add(convolution.packed[1] + group * packing.values()),
-                towards,
-                gradient,
-                images: range,
-                scratch,
-            });
-        }
+        let gradient = partials.part(task * size..(task + 1) * size);
+        // SAFETY: the plan lays buffers in use apart, each task has its own images and group, and its own part
+        // of `partials`, the scratch memory is the thread's, and the level the processor's.
+        unsafe { tasks.run(level, group, gradient, range, scratch[thread]) };
     });
     sum_partials(convolution, context, image_groups, size);
 }
 
-fn part_of(part: &kernels::GradientPart, group: usize, channels: usize) -> kernels::GradientPart {
-    let shift = |at: *const f32| match at.is_null() {
-        true => at,
-        false => at.wrapping_add(group * channels),
-    };
-    kernels::GradientPart {
-        of: group_of(part.of, group, channels),
-        z: group_of(part.z, group, channels),
-        scale: shift(part.scale),
-        offset: shift(part.offset),
-        slope: shift(part.slope),
-        constant: shift(part.constant),
-        ..*part
-    }
-}
+/// A layer's channels in a convolution's output: the first, their number, and the gradient of their weights.
+type Target<'a> = (usize, usize, SharedSlice<'a>);
 
 /// Sums the weight gradients of all groups of images, in order, into the gradients of the layers' weights.
 fn sum_partials(
@@ -464,14 +531,13 @@ fn sum_partials(
         ConvolutionKernel::Direct => (taps, window.inputs, outputs.next_multiple_of(lanes)),
         ConvolutionKernel::Winograd => (POSITIONS, window.inputs, outputs.next_multiple_of(lanes)),
     };
-    let partials = Shared::new(context.memory.partial.at());
-    let targets: Vec<(usize, usize, Shared<f32>)> = convolution
-        .parts
-        .iter()
-        .filter_map(|part| {
-            let weight = context.parameters.layers[part.layer].weight?;
-            let at = Shared::new(context.gradients[weight].as_mut_ptr());
-            Some((part.channel, part.z.channels, at))
+    let partials: &[f32] = context.memory.partial.values();
+    let layers = context.parameters.layers;
+    let targets: Vec<Target<'_>> = (context.gradients.iter_mut().enumerate())
+        .filter_map(|(index, gradient)| {
+            let own = |part: &&OutputPart| layers[part.layer].weight == Some(index);
+            let part = convolution.parts.iter().find(own)?;
+            Some((part.channel, part.z.channels, SharedSlice::new(gradient)))
         })
         .collect();
     let groups = convolution.groups;
@@ -485,10 +551,7 @@ fn sum_partials(
                 for of_images in 0..image_groups {
                     let row = value * inputs + input;
                     let at = (group * image_groups + of_images) * size + row * padded;
-                    // SAFETY: the rows are within the partial gradients, which nobody writes now.
-                    let own = unsafe {
-                        std::slice::from_raw_parts(partials.add(at).cast_const(), padded)
-                    };
+                    let own = &partials[at..][..padded];
                     if of_images == 0 {
                         sum.copy_from_slice(own);
                     } else {
@@ -502,11 +565,9 @@ fn sum_partials(
                     if groups == 1 { (0, channels) } else { (group * outputs, outputs) };
                 for output in 0..own {
                     let of = |value: usize| sums[value * padded + channel + output];
-                    // SAFETY: each kernel belongs to one input of one group.
-                    let to = unsafe {
-                        let at = ((first + output) * inputs + input) * taps;
-                        std::slice::from_raw_parts_mut(to.add(at), taps)
-                    };
+                    let at = ((first + output) * inputs + input) * taps;
+                    // SAFETY: each kernel belongs to one input of one group, so to one task.
+                    let to = unsafe { to.write(at..at + taps) };
                     if convolution.kind == ConvolutionKernel::Winograd {
                         to.copy_from_slice(&tap_gradient(std::array::from_fn(of)));
                     } else {

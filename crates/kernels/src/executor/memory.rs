@@ -2,8 +2,8 @@
 
 use memmap2::MmapMut;
 
-use crate::kernels::{Maps, MapsTerm, Reads};
-use crate::plan::{Buffers, Place, Plan, Sources};
+use crate::kernels::{GradientPart, ImageRows, Maps, MapsTerm, Reads, SharedSlice};
+use crate::plan::{BufferId, Buffers, OutputPart, Place, Plan, Sources, Summand};
 
 /// The memory of a plan's steps, reused from plan to plan.
 #[derive(Default)]
@@ -16,9 +16,9 @@ pub struct Memory {
     pub scale: Vec<f32>,
     /// The offset of each normalized channel.
     pub offset: Vec<f32>,
-    /// The slope of each channel, as in `kernels::Part`.
+    /// The slope of each channel, as in `kernels::GradientPart`.
     pub slope: Vec<f32>,
-    /// The constant of each channel, as in `kernels::Part`.
+    /// The constant of each channel, as in `kernels::GradientPart`.
     pub constant: Vec<f32>,
     /// The mean of each channel in this step.
     pub mean: Vec<f64>,
@@ -92,20 +92,22 @@ impl Aligned {
         }
     }
 
-    /// Returns a pointer to the first value.
-    pub fn at(&mut self) -> *mut f32 {
-        match &mut self.lines {
-            Lines::Heap(lines) => lines.as_mut_ptr().cast(),
-            // A mapping begins at a page.
-            Lines::Mapped(map) => map.as_mut_ptr().cast(),
-        }
-    }
-
     /// Returns the values.
     pub fn values(&mut self) -> &mut [f32] {
         let count = self.bytes() / size_of::<f32>();
-        // SAFETY: the bytes are initialised, any bits are a value, and nothing else has them.
-        unsafe { std::slice::from_raw_parts_mut(self.at(), count) }
+        let at = match &mut self.lines {
+            Lines::Heap(lines) => lines.as_mut_ptr().cast(),
+            // A mapping begins at a page.
+            Lines::Mapped(map) => map.as_mut_ptr().cast(),
+        };
+        // SAFETY: `at` is the first of so many bytes, which are initialised and stay borrowed from `self`; any
+        // bits are a value.
+        unsafe { std::slice::from_raw_parts_mut(at, count) }
+    }
+
+    /// Shares the values.
+    pub fn shared(&mut self) -> SharedSlice<'_> {
+        SharedSlice::new(self.values())
     }
 
     /// Returns the number of bytes allocated.
@@ -114,81 +116,104 @@ impl Aligned {
     }
 }
 
-/// Raw views of an executor's memory for the kernels.
-#[derive(Clone, Copy)]
+/// Views of an executor's memory for the kernels, which stays borrowed.
 pub struct Views<'a> {
     plan: &'a Plan,
-    arena: *mut f32,
-    scale: *const f32,
-    offset: *const f32,
+    arena: SharedSlice<'a>,
+    scale: &'a [f32],
+    offset: &'a [f32],
+    slope: &'a [f32],
+    constant: &'a [f32],
+    /// The weights, unpacked and packed.
+    pub weights: &'a [f32],
+    /// Sums over each image's channels.
+    pub sums: SharedSlice<'a>,
+    /// Gradients of weights, one for each group of images.
+    pub partial: SharedSlice<'a>,
+    scratch: &'a mut [Aligned],
 }
-
-// SAFETY: pointers; who dereferences them answers for the aliasing.
-unsafe impl Send for Views<'_> {}
-// SAFETY: as above.
-unsafe impl Sync for Views<'_> {}
 
 impl<'a> Views<'a> {
     /// Creates views of memory that was reserved for a plan.
-    pub fn new(plan: &'a Plan, memory: &mut Memory) -> Self {
+    pub fn new(plan: &'a Plan, memory: &'a mut Memory) -> Self {
         Self {
             plan,
-            arena: memory.arena.at(),
-            scale: memory.scale.as_ptr(),
-            offset: memory.offset.as_ptr(),
+            arena: memory.arena.shared(),
+            scale: &memory.scale,
+            offset: &memory.offset,
+            slope: &memory.slope,
+            constant: &memory.constant,
+            weights: memory.weights.values(),
+            sums: memory.sums.shared(),
+            partial: memory.partial.shared(),
+            scratch: &mut memory.scratch,
         }
     }
 
+    /// Returns the scratch memory of each thread.
+    pub fn scratch(&mut self) -> Vec<SharedSlice<'_>> {
+        self.scratch.iter_mut().map(Aligned::shared).collect()
+    }
+
+    fn buffer(&self, buffer: BufferId) -> SharedSlice<'a> {
+        self.arena.part(self.plan.buffers[Buffers::index(buffer)].clone())
+    }
+
+    /// Returns a buffer as bytes.
+    pub fn bytes(&self, buffer: BufferId) -> SharedSlice<'a, u8> {
+        self.buffer(buffer).bytes()
+    }
+
     /// Returns the maps of a place.
-    pub fn maps(&self, place: Place) -> Maps {
+    pub fn maps(&self, place: Place) -> Maps<'a> {
         let Place { buffer, channel, stride, channels, height, width } = place;
-        let offset = self.plan.offsets[Buffers::index(buffer)] + channel;
-        // SAFETY: the plan's offsets lie within the arena.
-        let at = unsafe { self.arena.add(offset) };
-        Maps { at, stride, channels, height, width }
+        Maps::new(self.buffer(buffer).after(channel), stride, channels, (height, width))
+    }
+
+    /// Returns the images of a place as rows.
+    ///
+    /// # Panics
+    /// If the values of an image do not lie one after another.
+    pub fn rows(&self, place: Place) -> ImageRows<'a> {
+        let pixels = place.height * place.width;
+        assert!(pixels == 1 || place.stride == place.channels, "{place:?} has gaps");
+        let values = self.buffer(place.buffer).after(place.channel);
+        ImageRows::new(values, pixels * place.stride, pixels * place.channels)
     }
 
     /// Returns the terms of a layer's input.
-    pub fn terms(&self, sources: &Sources) -> Vec<MapsTerm> {
-        let term = |summand: &crate::plan::Summand| MapsTerm {
-            maps: self.maps(summand.place),
-            // SAFETY: the plan counts the coefficients.
-            affine: summand
-                .affine
-                .map(|first| unsafe { (self.scale.add(first), self.offset.add(first)) }),
-            relu: summand.relu,
+    pub fn terms(&self, sources: &Sources) -> Vec<MapsTerm<'a>> {
+        let term = |summand: &Summand| {
+            let affine = |first: usize| {
+                let channels = summand.place.channels;
+                (&self.scale[first..][..channels], &self.offset[first..][..channels])
+            };
+            MapsTerm {
+                maps: self.maps(summand.place),
+                affine: summand.affine.map(affine),
+                relu: summand.relu,
+            }
         };
         sources.terms.iter().map(term).collect()
+    }
+
+    /// Returns a part for the kernels, with slope and constant if it is `normalised`; `None` if it has no
+    /// gradient.
+    pub fn part(&self, part: &OutputPart, normalised: bool) -> Option<GradientPart<'a>> {
+        let range = part.coefficients..part.coefficients + part.z.channels;
+        Some(GradientPart {
+            channel: part.channel,
+            of: self.maps(part.gradient?),
+            z: self.maps(part.z),
+            scale: &self.scale[range.clone()],
+            offset: &self.offset[range.clone()],
+            affine: normalised.then(|| (&self.slope[range.clone()], &self.constant[range])),
+            relu: part.relu,
+        })
     }
 }
 
 /// Returns the sum of terms, optionally rectified.
-pub const fn reads(terms: &[MapsTerm], relu: bool) -> Reads<'_> {
+pub const fn reads<'a>(terms: &'a [MapsTerm<'a>], relu: bool) -> Reads<'a> {
     Reads { terms, relu }
-}
-
-/// A pointer that tasks share.
-#[derive(Clone, Copy)]
-pub struct Shared<T>(*mut T);
-
-// SAFETY: a pointer; who dereferences it answers for the aliasing.
-unsafe impl<T> Send for Shared<T> {}
-// SAFETY: as above.
-unsafe impl<T> Sync for Shared<T> {}
-
-impl<T> Shared<T> {
-    /// Shares a pointer.
-    pub const fn new(at: *mut T) -> Self {
-        Self(at)
-    }
-
-    /// Returns the pointer.
-    pub const fn get(self) -> *mut T {
-        self.0
-    }
-
-    /// Returns the pointer advanced by `count` values.
-    pub fn add(self, count: usize) -> *mut T {
-        self.0.wrapping_add(count)
-    }
 }

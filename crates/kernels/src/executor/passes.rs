@@ -1,17 +1,17 @@
 //! The executor, which runs a plan's steps forward and backward.
 
-use super::convolution::{self, Context, settle_parts, sum_maps, tasks};
+use super::convolution::{self, Context, Workers, settle_parts, settled, sum_maps};
 use super::loss::{BatchOutcome, cross_entropy};
-use super::memory::{Memory, Shared, Views, reads};
+use super::memory::{Memory, Views, reads};
 use super::normalisation::{batch_statistics, running_statistics};
 use super::variables::with_values;
 use crate::error::KernelError;
 use crate::kernels::{
-    Combine, Global, ImageRows, Linear, LinearBackward, LinearGradient, MapsTerm, Normalised,
-    Pool as PoolKernel, PoolBackward,
+    Combine, Global, Linear, LinearBackward, LinearGradient, MapsTerm, Normalised,
+    Pool as PoolKernel, PoolBackward, SharedSlice,
 };
 use crate::parameters::{LayerVariables, Parameters};
-use crate::plan::{Buffers, GradientTarget, Place, Plan, Step, plan};
+use crate::plan::{Buffers, GradientTarget, Place, Plan, Sources, Step, plan};
 use crate::simd::SimdLevel;
 use crate::thread_pool::ThreadPool;
 
@@ -109,9 +109,7 @@ impl Executor {
     /// [`Executor::prepare`].
     pub fn images_mut(&mut self) -> &mut [f32] {
         let Some(plan) = &self.plan else { return &mut [] };
-        let Place { buffer, channels, height, width, .. } = plan.images;
-        let first = plan.offsets[Buffers::index(buffer)];
-        &mut self.memory.arena.values()[first..][..plan.batch * channels * height * width]
+        values_of(plan, &mut self.memory, plan.images, plan.batch)
     }
 
     /// Calls `write(image, values)` for each of the first `images` images of the next batch, on all threads.
@@ -122,10 +120,10 @@ impl Executor {
         let Some(plan) = &self.plan else { return };
         assert!(images <= plan.batch, "{images} images in a batch of {}", plan.batch);
         let size = plan.images.channels * plan.images.height * plan.images.width;
-        let first = Shared::new(self.images_mut().as_mut_ptr());
+        let all = SharedSlice::new(values_of(plan, &mut self.memory, plan.images, images));
         self.pool.run(images, &|image, _| {
-            // SAFETY: each task has an image of its own, within the batch.
-            let values = unsafe { std::slice::from_raw_parts_mut(first.add(image * size), size) };
+            // SAFETY: each task has an image of its own.
+            let values = unsafe { all.write(image * size..(image + 1) * size) };
             write(image, values);
         });
     }
@@ -141,8 +139,7 @@ impl Executor {
     /// Returns the logits of the last batch: images x classes.
     pub fn logits(&mut self, images: usize) -> &[f32] {
         let Some(plan) = &self.plan else { return &[] };
-        let first = plan.offsets[Buffers::index(plan.logits.buffer)];
-        &self.memory.arena.values()[first..][..images * plan.logits.channels]
+        values_of(plan, &mut self.memory, plan.logits, images)
     }
 
     /// Returns the gradients of the model's variables after [`Executor::train`], in the variables' order and
@@ -237,20 +234,30 @@ impl Executor {
         for step in &plan.steps {
             forward(step, &mut context, momentum)?;
         }
-        let logits_at = plan.offsets[Buffers::index(plan.logits.buffer)];
-        let gradient_at = plan.offsets[Buffers::index(plan.gradient.buffer)];
-        let count = labels.len() * classes;
-        let logits = context.memory.arena.values()[logits_at..][..count].to_vec();
+        let images = labels.len();
+        let logits = values_of(plan, context.memory, plan.logits, images).to_vec();
         if momentum.is_none() {
             return Ok(cross_entropy(&logits, labels, 0.0, None));
         }
-        let gradient = &mut context.memory.arena.values()[gradient_at..][..count];
+        let gradient = values_of(plan, context.memory, plan.gradient, images);
         let outcome = cross_entropy(&logits, labels, smoothing, Some(gradient));
         for step in plan.steps.iter().rev() {
-            backward(step, &mut context)?;
+            backward(step, &mut context);
         }
         Ok(outcome)
     }
+}
+
+/// Returns the values of the first images of a place that has a buffer of its own.
+fn values_of<'a>(
+    plan: &Plan,
+    memory: &'a mut Memory,
+    place: Place,
+    images: usize,
+) -> &'a mut [f32] {
+    let Place { buffer, channels, height, width, .. } = place;
+    let range = plan.buffers[Buffers::index(buffer)].clone();
+    &mut memory.arena.values()[range][..images * channels * height * width]
 }
 
 /// Copies and packs the weights of all layers.
@@ -275,10 +282,10 @@ fn prepare_weights(context: &mut Context<'_>, training: bool) -> Result<(), Kern
             _ => {}
         }
     }
-    let weights = Shared::new(context.memory.weights.at());
-    // SAFETY: each block is packed by one task, from weights that nobody writes.
-    context.pool.run(jobs.len(), &|job, _| unsafe {
-        convolution::pack(jobs[job].0, jobs[job].1, weights.add(0));
+    let weights = context.memory.weights.shared();
+    context.pool.run(jobs.len(), &|job, _| {
+        // SAFETY: each block is packed by one task, from weights that were copied above.
+        unsafe { convolution::pack(jobs[job].0, jobs[job].1, weights) };
     });
     Ok(())
 }
@@ -300,31 +307,27 @@ fn pixels_first(values: &[f32], from: &Place, to: &mut [f32]) {
     }
 }
 
-/// Calls `work` with ranges of images, on all threads.
-fn by_images(
-    context: &mut Context<'_>,
-    pixels: usize,
-    work: impl Fn(SimdLevel, std::ops::Range<usize>) + Sync,
-) {
-    let (each, count) = tasks(context.images, pixels);
-    let (images, level) = (context.images, context.level);
-    context.pool.run(count, &|task, _| {
-        work(level, task * each..((task + 1) * each).min(images));
-    });
-}
-
 /// Stores a sum of terms.
-fn combine(context: &mut Context<'_>, terms: &[MapsTerm], relu: bool, to: Place) {
-    let to = Views::new(context.plan, context.memory).maps(to);
-    by_images(context, to.pixels(), |level, images| {
-        // SAFETY: the plan lays places apart, each task writes its own images, and the level is the
+fn combine(context: &mut Context<'_>, sources: &Sources, to: Place) {
+    let (views, mut workers) = context.split();
+    let (terms, to) = (views.terms(sources), views.maps(to));
+    workers.by_images(to.pixels(), |level, images| {
+        // SAFETY: the plan lays buffers in use apart, each task has its own images, and the level is the
         // processor's.
-        unsafe { level.run(Combine { reads: reads(terms, relu), to, images }) };
+        unsafe { level.run(Combine { reads: reads(&terms, sources.relu), to, images }) };
     });
 }
 
-fn rows(views: &Views<'_>, place: Place) -> ImageRows {
-    ImageRows { at: views.maps(place).at, values: place.channels * place.height * place.width }
+/// Adds a gradient to a target, or copies it there.
+fn pass_on(context: &mut Context<'_>, from: Place, goal: GradientTarget) {
+    let (views, mut workers) = context.split();
+    let to = views.maps(goal.place);
+    let both = [MapsTerm::plain(views.maps(from)), MapsTerm::plain(to)];
+    let terms = if goal.add { &both[..] } else { &both[..1] };
+    workers.by_images(to.pixels(), |level, images| {
+        // SAFETY: as in `combine`; where the target is a term too, it is read before it is written.
+        unsafe { level.run(Combine { reads: reads(terms, false), to, images }) };
+    });
 }
 
 /// Runs a step forward.
@@ -333,58 +336,48 @@ fn forward(
     context: &mut Context<'_>,
     momentum: Option<f64>,
 ) -> Result<(), KernelError> {
-    let views = Views::new(context.plan, context.memory);
+    let parameters = context.parameters;
     match step {
         Step::Convolution(convolution) => {
             convolution::forward(convolution, context, momentum)?;
         }
-        Step::Combine { sources, to } => {
-            let terms = views.terms(sources);
-            combine(context, &terms, sources.relu, *to);
-        }
+        Step::Combine { sources, to } => combine(context, sources, *to),
         Step::Pass { .. } => {}
         Step::Pool { pooling, window, from, to, chosen, .. } => {
+            let (views, mut workers) = context.split();
             let (from, to) = (views.maps(*from), views.maps(*to));
-            let chosen = Shared::new(chosen.map_or(std::ptr::null_mut(), |buffer| {
-                let first = context.plan.offsets[Buffers::index(buffer)];
-                context.memory.arena.at().wrapping_add(first).cast::<u8>()
-            }));
+            let chosen = chosen.map(|buffer| views.bytes(buffer));
             let (pooling, window) = (*pooling, *window);
-            by_images(context, to.pixels(), |level, images| {
-                let chosen = chosen.get();
+            workers.by_images(to.pixels(), |level, images| {
                 // SAFETY: as in `combine`.
-                unsafe {
-                    level.run(PoolKernel { pooling, window, from, to, chosen, images });
-                }
+                unsafe { level.run(PoolKernel { pooling, window, from, to, chosen, images }) };
             });
         }
         Step::Global { from, to, .. } => {
+            let (views, mut workers) = context.split();
             let (maps, mean) = (views.maps(*from), views.maps(*to));
-            by_images(context, maps.pixels(), |level, images| {
+            workers.by_images(maps.pixels(), |level, images| {
                 // SAFETY: as in `combine`.
-                unsafe {
-                    level.run(Global { maps, mean, backward: false, add: false, images });
-                }
+                unsafe { level.run(Global { maps, mean, backward: false, add: false, images }) };
             });
         }
         Step::Norm { part, .. } => match momentum {
             Some(momentum) => {
-                sum_maps(context, views.maps(part.z));
+                sum_maps(context, part.z);
                 let place = (0, context.images);
-                batch_statistics(context.memory, context.parameters, part, place, momentum)?;
+                batch_statistics(context.memory, parameters, part, place, momentum)?;
             }
-            None => running_statistics(context.memory, context.parameters, part)?,
+            None => running_statistics(context.memory, parameters, part)?,
         },
         Step::Linear { layer, from, to, weights, .. } => {
-            let (from, to) = (rows(&views, *from), rows(&views, *to));
-            let weights = Shared::new(context.memory.weights.at().wrapping_add(*weights));
-            let Some(variable) = context.parameters.layers[*layer].bias else { return Ok(()) };
-            let mut bias = with_values(&context.parameters.variables[variable], <[f32]>::to_vec)?;
-            let bias = Shared::new(bias.as_mut_ptr());
-            by_images(context, 64, |level, images| {
-                let (weights, bias) = (weights.add(0).cast_const(), bias.add(0).cast_const());
-                // SAFETY: as in `combine`; the bias lives until all tasks are done.
-                unsafe { level.run(Linear { from, to, weights, bias, images }) };
+            let Some(variable) = parameters.layers[*layer].bias else { return Ok(()) };
+            let bias = with_values(&parameters.variables[variable], <[f32]>::to_vec)?;
+            let (views, mut workers) = context.split();
+            let (from, to) = (views.rows(*from), views.rows(*to));
+            let weights = &views.weights[*weights..];
+            workers.by_images(64, |level, images| {
+                // SAFETY: as in `combine`.
+                unsafe { level.run(Linear { from, to, weights, bias: &bias, images }) };
             });
         }
     }
@@ -392,34 +385,23 @@ fn forward(
 }
 
 /// Runs a step backward.
-fn backward(step: &Step, context: &mut Context<'_>) -> Result<(), KernelError> {
-    let views = Views::new(context.plan, context.memory);
+fn backward(step: &Step, context: &mut Context<'_>) {
     match step {
         Step::Convolution(convolution) => convolution::backward(convolution, context),
         Step::Combine { .. } => {}
         Step::Pass { to, clear } => {
-            for &place in clear {
-                combine(context, &[], false, place);
-            }
-            for &(from, goal) in to {
-                let from = MapsTerm::plain(views.maps(from));
-                let there = MapsTerm::plain(views.maps(goal.place));
-                let terms: &[MapsTerm] = if goal.add { &[from, there] } else { &[from] };
-                combine(context, terms, false, goal.place);
-            }
+            clear.iter().for_each(|&place| combine(context, &Sources::default(), place));
+            to.iter().for_each(|&(from, goal)| pass_on(context, from, goal));
         }
         Step::Pool { pooling, window, chosen, gradient, towards, .. } => {
             let (Some(from), Some(GradientTarget { place, add })) = (gradient, *towards) else {
-                return Ok(());
+                return;
             };
+            let (views, mut workers) = context.split();
             let (from, to) = (views.maps(*from), views.maps(place));
-            let chosen = Shared::new(chosen.map_or(std::ptr::null_mut(), |buffer| {
-                let first = context.plan.offsets[Buffers::index(buffer)];
-                context.memory.arena.at().wrapping_add(first).cast::<u8>()
-            }));
+            let chosen = chosen.map(|buffer| views.bytes(buffer));
             let (pooling, window) = (*pooling, *window);
-            by_images(context, to.pixels(), |level, images| {
-                let chosen = chosen.get().cast_const();
+            workers.by_images(to.pixels(), |level, images| {
                 // SAFETY: as in `combine`.
                 unsafe {
                     level.run(PoolBackward { pooling, window, from, to, add, chosen, images });
@@ -428,31 +410,35 @@ fn backward(step: &Step, context: &mut Context<'_>) -> Result<(), KernelError> {
         }
         Step::Global { gradient, towards, .. } => {
             let (Some(mean), Some(GradientTarget { place, add })) = (gradient, *towards) else {
-                return Ok(());
+                return;
             };
+            let (views, mut workers) = context.split();
             let (maps, mean) = (views.maps(place), views.maps(*mean));
-            by_images(context, maps.pixels(), |level, images| {
+            workers.by_images(maps.pixels(), |level, images| {
                 // SAFETY: as in `combine`.
                 unsafe { level.run(Global { maps, mean, backward: true, add, images }) };
             });
         }
         Step::Norm { part, towards } => {
-            let settled = settle_parts(std::slice::from_ref(part), context);
-            let (Some(settled), Some(GradientTarget { place, add })) = (settled.first(), *towards)
+            let parts = std::slice::from_ref(part);
+            settle_parts(parts, context);
+            let parameters = context.parameters;
+            let (views, mut workers) = context.split();
+            let settled = settled(parts, parameters, &views);
+            let (Some(part), Some(GradientTarget { place, add })) = (settled.first(), *towards)
             else {
-                return Ok(());
+                return;
             };
             let to = views.maps(place);
-            by_images(context, to.pixels(), |level, images| {
+            workers.by_images(to.pixels(), |level, images| {
                 // SAFETY: as in `combine`.
-                unsafe { level.run(Normalised { part: settled, to, add, images }) };
+                unsafe { level.run(Normalised { part, to, add, images }) };
             });
         }
         Step::Linear { layer, from, gradient, towards, weights, .. } => {
             linear_backward(context, *layer, (*from, *gradient), *towards, *weights);
         }
     }
-    Ok(())
 }
 
 fn linear_backward(
@@ -462,33 +448,27 @@ fn linear_backward(
     towards: Option<GradientTarget>,
     weights: usize,
 ) {
-    let views = Views::new(context.plan, context.memory);
     let Some(gradient) = gradient else { return };
-    let (from, gradient) = (rows(&views, place), rows(&views, gradient));
-    let weights = Shared::new(context.memory.weights.at().wrapping_add(weights));
+    let variables = context.parameters.layers[layer];
+    let views = Views::new(context.plan, context.memory);
+    let mut workers = Workers { level: context.level, pool: context.pool, images: context.images };
+    let (from, gradient) = (views.rows(place), views.rows(gradient));
+    let weights = &views.weights[weights..];
     if let Some(GradientTarget { place, add }) = towards {
-        let to = rows(&views, place);
-        by_images(context, 64, |level, images| {
+        let to = views.rows(place);
+        workers.by_images(64, |level, images| {
             let of = LinearGradient::Inputs { to, add, images };
-            let weights = weights.add(0).cast_const();
             // SAFETY: as in `combine`.
             unsafe { level.run(LinearBackward { from, gradient, weights, of }) };
         });
     }
-    let variables = context.parameters.layers[layer];
     let (Some(weight), Some(bias)) = (variables.weight, variables.bias) else { return };
-    let mut by_pixel = vec![0.0; from.values * gradient.values];
-    let to = Shared::new(by_pixel.as_mut_ptr());
-    let bias = Shared::new(context.gradients[bias].as_mut_ptr());
-    let (images, level) = (context.images, context.level);
-    context.pool.run(gradient.values, &|output, _| {
-        let of = LinearGradient::Weights {
-            to: to.add(0),
-            bias: bias.add(0),
-            outputs: output..output + 1,
-            images,
-        };
-        let weights = weights.add(0).cast_const();
+    let mut by_pixel = vec![0.0; from.values() * gradient.values()];
+    let to = SharedSlice::new(&mut by_pixel);
+    let bias = SharedSlice::new(&mut context.gradients[bias]);
+    let (images, level) = (workers.images, workers.level);
+    workers.pool.run(gradient.values(), &|output, _| {
+        let of = LinearGradient::Weights { to, bias, outputs: output..output + 1, images };
         // SAFETY: each task writes its own output's gradient; the level is the processor's.
         unsafe { level.run(LinearBackward { from, gradient, weights, of }) };
     });

@@ -221,3 +221,15 @@ fn a_linear_layer_reads_the_channels_of_a_truncation_alone() {
     let (all, some) = (logits(&model(false), 6), logits(&model(true), 6));
     assert!(all.iter().zip(&some).all(|(a, b)| (a - b).abs() < 1e-5), "{all:?} {some:?}");
 }
+
+#[test]
+fn linear_layers_write_their_channels_of_a_concatenation() {
+    let (mut net, x) = NetworkBuilder::new(Shape::new(6, 1, 1));
+    let parts = [("a", 3), ("b", 2)]
+        .map(|(name, features)| net.add(name, Operation::Linear { features }, &[x]).unwrap());
+    let joined = net.add("joined", Operation::Concatenate, &parts).unwrap();
+    net.add("classes", Operation::Linear { features: 4 }, &[joined]).unwrap();
+    let model = Model::new(net.finish(), &mut Random(3));
+    // An image's logits do not depend on the other images of its batch.
+    assert_eq!(logits(&model, 6), logits(&model, 1));
+}

@@ -7,8 +7,8 @@ use crate::simd::Simd;
 /// `step` values apart.
 ///
 /// # Safety
-/// `image` and the pixels are within every term's maps, `to` holds `count` pixels of `channels` values
-/// `step` apart; the processor has `S`.
+/// [`Reads::check`] has found `channels` channels of the image and the pixels are within it, `to` holds `count`
+/// pixels of `channels` values `step` apart; the processor has `S`.
 #[inline(always)]
 pub unsafe fn gather<S: Simd>(
     reads: &Reads<'_>,
@@ -21,7 +21,8 @@ pub unsafe fn gather<S: Simd>(
     let mut channel = 0;
     while channel < channels {
         let lanes = (channels - channel).min(S::LANES);
-        // SAFETY: the lanes are within `channels`; the rest is the caller's.
+        // SAFETY: the lanes are within `channels`, which every term and `to` have at each pixel, by this
+        // function's contract.
         unsafe {
             let pixels = Pixels { to: to.add(channel), count, step, lanes };
             if lanes == S::LANES {
@@ -44,31 +45,40 @@ struct At<S: Simd> {
 }
 
 impl<S: Simd> At<S> {
+    /// Returns a term at `lanes` channels from one on.
+    ///
+    /// # Safety
+    /// [`Reads::check`] has found the image and the channels; the processor has `S`.
     #[inline(always)]
     unsafe fn new<const FULL: bool>(
-        term: &MapsTerm,
+        term: &MapsTerm<'_>,
         channel: usize,
         lanes: usize,
         (image, pixel): (usize, usize),
     ) -> Self {
-        // SAFETY: the caller's.
+        // SAFETY: scale and offset have the lanes, and the maps the pixel, since the check has found them, by
+        // this function's contract.
         unsafe {
             let (scale, offset) = match term.affine {
                 None => (S::splat(1.0), S::zero()),
                 Some((scale, offset)) => (
-                    load::<S, FULL>(scale.add(channel), lanes),
-                    load::<S, FULL>(offset.add(channel), lanes),
+                    load::<S, FULL>(scale.as_ptr().add(channel), lanes),
+                    load::<S, FULL>(offset.as_ptr().add(channel), lanes),
                 ),
             };
             let maps = &term.maps;
-            let from = maps.image(image).add(pixel * maps.stride + channel);
-            Self { from, stride: maps.stride, scale, offset, relu: term.relu }
+            let from = maps.image(image).add(pixel * maps.stride() + channel);
+            Self { from, stride: maps.stride(), scale, offset, relu: term.relu }
         }
     }
 
+    /// The value of a pixel, scaled and moved if `AFFINE`.
+    ///
+    /// # Safety
+    /// The term's maps have the pixel `i` pixels after the first; `lanes` as in [`At::new`].
     #[inline(always)]
     unsafe fn value<const FULL: bool, const AFFINE: bool>(&self, i: usize, lanes: usize) -> S::V {
-        // SAFETY: the caller's.
+        // SAFETY: the pixel is within the maps and has the lanes, by this function's contract.
         unsafe {
             let v = load::<S, FULL>(self.from.add(i * self.stride), lanes);
             if AFFINE { S::mul_add(v, self.scale, self.offset) } else { v }
@@ -76,9 +86,12 @@ impl<S: Simd> At<S> {
     }
 
     /// The value, scaled and moved, and rectified where the term is.
+    ///
+    /// # Safety
+    /// As [`At::value`].
     #[inline(always)]
     unsafe fn rectified<const FULL: bool>(&self, i: usize, lanes: usize) -> S::V {
-        // SAFETY: the caller's.
+        // SAFETY: `value` asks for what this function does.
         unsafe {
             let v = self.value::<FULL, true>(i, lanes);
             if self.relu { S::max(v, S::zero()) } else { v }
@@ -87,16 +100,22 @@ impl<S: Simd> At<S> {
 }
 
 /// Reads all lanes, or the first ones.
+///
+/// # Safety
+/// `lanes` values, which are all of a vector if `FULL`, are readable; the processor has `S`.
 #[inline(always)]
 pub unsafe fn load<S: Simd, const FULL: bool>(from: *const f32, lanes: usize) -> S::V {
-    // SAFETY: the caller's.
+    // SAFETY: the lanes are readable, by this function's contract.
     unsafe { if FULL { S::load(from) } else { S::load_first(from, lanes) } }
 }
 
 /// Writes all lanes, or the first ones.
+///
+/// # Safety
+/// `lanes` values, which are all of a vector if `FULL`, are writable; the processor has `S`.
 #[inline(always)]
 pub unsafe fn store<S: Simd, const FULL: bool>(to: *mut f32, v: S::V, lanes: usize) {
-    // SAFETY: the caller's.
+    // SAFETY: the lanes are writable, by this function's contract.
     unsafe { if FULL { S::store(to, v) } else { S::store_first(to, v, lanes) } }
 }
 
@@ -121,7 +140,7 @@ impl Pixels {
     #[inline(always)]
     pub(super) unsafe fn fill<S: Simd, const FULL: bool>(&self, value: impl Fn(usize) -> S::V) {
         for i in 0..self.count {
-            // SAFETY: the caller's: `to` holds the pixels.
+            // SAFETY: `i` is below `count`, and `to` holds so many pixels, by this function's contract.
             unsafe { store::<S, FULL>(self.to.add(i * self.step), value(i), self.lanes) };
         }
     }
@@ -132,12 +151,15 @@ impl Pixels {
     /// As [`Pixels::fill`]; `i` is one of the pixels.
     #[inline(always)]
     pub(super) unsafe fn value<S: Simd, const FULL: bool>(&self, i: usize) -> S::V {
-        // SAFETY: the caller's: `to` holds the pixels.
+        // SAFETY: `to` holds pixel `i`, by this function's contract.
         unsafe { load::<S, FULL>(self.to.add(i * self.step), self.lanes) }
     }
 }
 
 /// Writes the sum of the terms for the channels of a block; `pixels` begins at its first channel.
+///
+/// # Safety
+/// As [`gather`], whose channels have those of the block.
 #[inline(always)]
 unsafe fn lane_block<S: Simd, const FULL: bool>(
     reads: &Reads<'_>,
@@ -146,9 +168,10 @@ unsafe fn lane_block<S: Simd, const FULL: bool>(
     pixels: Pixels,
 ) {
     let lanes = pixels.lanes;
-    // SAFETY: the caller's.
+    // SAFETY: every term and `to` have the block's lanes at `pixels.count` pixels, by this function's
+    // contract.
     unsafe {
-        let at = |term: &MapsTerm| At::<S>::new::<FULL>(term, channel, lanes, place);
+        let at = |term: &MapsTerm<'_>| At::<S>::new::<FULL>(term, channel, lanes, place);
         match reads.terms {
             [] => pixels.fill::<S, FULL>(|_| S::zero()),
             [one] => {
@@ -176,10 +199,14 @@ unsafe fn lane_block<S: Simd, const FULL: bool>(
 }
 
 /// Writes one term: a loop for each of its forms, without a branch inside.
+///
+/// # Safety
+/// The term and `pixels` have `pixels.lanes` values at `pixels.count` pixels; the processor has `S`.
 #[inline(always)]
 unsafe fn single<S: Simd, const FULL: bool>(at: &At<S>, affine: bool, relu: bool, pixels: Pixels) {
     let lanes = pixels.lanes;
-    // SAFETY: the caller's.
+    // SAFETY: the pixels that `fill` asks for are below `count`, which the term has, by this function's
+    // contract.
     unsafe {
         let zero = S::zero();
         match (affine, relu) {
@@ -196,10 +223,14 @@ unsafe fn single<S: Simd, const FULL: bool>(at: &At<S>, affine: bool, relu: bool
 }
 
 /// Writes the sum of two terms.
+///
+/// # Safety
+/// As [`single`], for both terms.
 #[inline(always)]
 unsafe fn pair<S: Simd, const FULL: bool>([a, b]: [&At<S>; 2], relu: bool, pixels: Pixels) {
     let lanes = pixels.lanes;
-    // SAFETY: the caller's.
+    // SAFETY: the pixels that `fill` asks for are below `count`, which both terms have, by this function's
+    // contract.
     unsafe {
         let zero = S::zero();
         // The sums of residual blocks.

@@ -1,5 +1,7 @@
 //! Weights in the order in which the inner loops read them.
 
+use super::check::{enough, product};
+
 /// The layout of packed weights: blocks of up to two vectors of output channels, each taps x inputs x block,
 /// padded with zeros to whole vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +32,17 @@ pub struct Span {
 impl Packing {
     /// Returns the number of values of the packed weights.
     pub const fn values(&self) -> usize {
-        self.taps * self.inputs * self.outputs.next_multiple_of(self.lanes)
+        product(&[self.taps, self.inputs, self.outputs.next_multiple_of(self.lanes)])
+    }
+
+    /// Checks that the weights are packed as they are read, and that `count` values are `positions` such
+    /// matrices.
+    ///
+    /// # Panics
+    /// If they are not.
+    pub fn check(&self, wanted: &Self, positions: usize, count: usize) {
+        assert!(self == wanted, "the packed weights are {self:?}, not {wanted:?}");
+        enough("packed weights", count, product(&[positions, self.values()]));
     }
 
     /// Returns the number of blocks.

@@ -59,10 +59,12 @@ pub struct ChannelBlock<'a> {
 /// Computes a block of channels for a row of pixels.
 ///
 /// # Safety
-/// The memory of the row and the block is readable, and the row's output writable; the processor has `S`.
+/// For each of the row's pixels, `from` has every tap's inputs, `to` takes the block's channels, and `positive`
+/// has them if it is not null; the weights are as long as [`ChannelBlock::weights`] says for every tap; the
+/// block's channels are at most two vectors; the processor has `S`.
 #[inline(always)]
 pub unsafe fn row<S: Simd>(row: &Row, block: &ChannelBlock<'_>) {
-    // SAFETY: the caller's; pixels stay below `row.pixels`.
+    // SAFETY: `pixels` asks for what this function does, with as many vectors as the channels need.
     unsafe {
         if block.channels > S::LANES {
             if S::MANY {
@@ -78,10 +80,15 @@ pub unsafe fn row<S: Simd>(row: &Row, block: &ChannelBlock<'_>) {
     }
 }
 
+/// Computes a row of pixels, `P` at a time as long as there are so many.
+///
+/// # Safety
+/// As [`row`]; the block's channels fill more than `N - 1` vectors and at most `N`.
 #[inline(always)]
 unsafe fn pixels<S: Simd, const N: usize, const P: usize>(row: &Row, block: &ChannelBlock<'_>) {
     let mut pixel = 0;
-    // SAFETY: the caller's; every tile lies within what is left of the row.
+    // SAFETY: every tile lies within what is left of the row, which has what a tile needs by this function's
+    // contract.
     unsafe {
         while row.pixels - pixel >= P {
             tile::<S, N, P>(row, block, pixel);
@@ -105,13 +112,17 @@ unsafe fn pixels<S: Simd, const N: usize, const P: usize>(row: &Row, block: &Cha
 }
 
 /// `P` pixels by `N` vectors of channels.
+///
+/// # Safety
+/// As [`pixels`]; the row has `P` pixels from `pixel` on.
 #[inline(always)]
 unsafe fn tile<S: Simd, const N: usize, const P: usize>(
     row: &Row,
     block: &ChannelBlock<'_>,
     pixel: usize,
 ) {
-    // SAFETY: the caller's.
+    // SAFETY: pixels `pixel..pixel + P` are in the row, which has the inputs of every tap there, and takes the
+    // channels; the weights of a tap are `inputs` times `N` vectors; all by this function's contract.
     unsafe {
         let mut sums = [[S::zero(); N]; P];
         let from = row.from.add(pixel * row.from_step);
@@ -158,7 +169,8 @@ unsafe fn tile<S: Simd, const N: usize, const P: usize>(
 /// as 0 unless its values are positive.
 ///
 /// # Safety
-/// The lanes are readable and writable; the processor has `S`.
+/// `lanes` values, which are all of a vector if `FULL`, are readable and writable at `to`, and readable at
+/// `positive` if it is not null; the processor has `S`.
 #[inline(always)]
 pub unsafe fn put<S: Simd, const FULL: bool>(
     add: bool,
@@ -167,7 +179,7 @@ pub unsafe fn put<S: Simd, const FULL: bool>(
     mut sum: S::V,
     lanes: usize,
 ) {
-    // SAFETY: the caller's.
+    // SAFETY: both hold the lanes, by this function's contract.
     unsafe {
         if !positive.is_null() {
             let counts = S::greater(load::<S, FULL>(positive, lanes), S::zero());

@@ -1,5 +1,6 @@
 //! The geometry of a convolution: which inputs meet which outputs.
 
+use super::check::product;
 use super::tile::Tap;
 
 /// A convolution's window on a feature map, of one group of channels.
@@ -39,7 +40,7 @@ pub struct Plane {
 impl Plane {
     /// Returns the number of values of the plane.
     pub const fn values(&self) -> usize {
-        self.rows * self.columns * self.step
+        product(&[self.rows, self.columns, self.step])
     }
 
     /// Returns the number of values from a row to the next.
@@ -76,6 +77,74 @@ impl ConvolutionWindow {
     /// Returns true if each output depends on a single pixel, as in a matrix product.
     pub const fn is_pointwise(&self) -> bool {
         self.kernel == 1 && self.stride == 1 && self.padding == 0
+    }
+
+    /// Checks that the windows of all output pixels lie within the padded input.
+    ///
+    /// # Panics
+    /// If one does not.
+    pub fn check(&self) {
+        let fits = |input: usize, output: usize| {
+            self.kernel > 0
+                && self.stride > 0
+                && output > 0
+                && input.max(self.padding) < usize::MAX / 4
+                && product(&[output - 1, self.stride]).saturating_add(self.kernel)
+                    <= input + 2 * self.padding
+        };
+        let inside = fits(self.input.0, self.output.0) && fits(self.input.1, self.output.1);
+        assert!(inside, "windows beyond the input: {self:?}");
+    }
+
+    /// Checks that taps of the forward pass, of `inputs` values each, lie within the padded input for all
+    /// output pixels, and their weights within the kernel; for a pointwise convolution within a pixel.
+    ///
+    /// # Panics
+    /// If one does not.
+    pub fn check_taps(&self, taps: &[Tap], inputs: usize) {
+        let plane = self.input_plane();
+        let (last, end) = match self.is_pointwise() {
+            true => (0, self.inputs),
+            false => {
+                let (y, x) = (self.output.0 - 1, self.output.1 - 1);
+                (self.stride * (y * plane.row() + x * plane.step), plane.values())
+            }
+        };
+        let weights = product(&[self.kernel, self.kernel, self.inputs]);
+        for tap in taps {
+            let inside = last.saturating_add(tap.from).saturating_add(inputs) <= end
+                && product(&[tap.weights.saturating_add(1), inputs]) <= weights;
+            assert!(inside, "{tap:?} of {inputs} inputs beyond {self:?}");
+        }
+    }
+
+    /// Checks that classes are of input pixels, that their taps lie within [`Self::gradient_plane`] for all
+    /// of these, and their weights within the kernel; for a pointwise convolution within a pixel.
+    ///
+    /// # Panics
+    /// If one does not.
+    pub fn check_classes(&self, classes: &[Class], lanes: usize) {
+        let plane = self.gradient_plane(lanes);
+        let pointwise = self.is_pointwise();
+        assert!(!pointwise || !classes.is_empty(), "no class of {self:?}");
+        for class in classes {
+            let ((first_y, first_x), (rows, columns)) = (class.first, class.size);
+            if rows == 0 || columns == 0 {
+                continue;
+            }
+            let (down, right) = (rows - 1, columns - 1);
+            let inside = first_y.saturating_add(product(&[down, self.stride])) < self.input.0
+                && first_x.saturating_add(product(&[right, self.stride])) < self.input.1;
+            let (last, end) = match pointwise {
+                true => (0, self.outputs.next_multiple_of(lanes)),
+                false => (down * plane.row() + right * plane.step, plane.values()),
+            };
+            let fits = |tap: &Tap| {
+                last.saturating_add(tap.from).saturating_add(self.outputs) <= end
+                    && tap.weights < self.kernel * self.kernel
+            };
+            assert!(inside && class.taps.iter().all(fits), "a class beyond {self:?}: {class:?}");
+        }
     }
 
     /// Returns the number of weights of the kernel.
@@ -179,5 +248,64 @@ impl ConvolutionWindow {
             }
         }
         classes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::refuses;
+    use super::*;
+
+    const WINDOW: ConvolutionWindow = ConvolutionWindow {
+        kernel: 3,
+        stride: 2,
+        padding: 1,
+        input: (7, 8),
+        output: (4, 4),
+        inputs: 5,
+        outputs: 6,
+    };
+    const POINTWISE: ConvolutionWindow =
+        ConvolutionWindow { kernel: 1, stride: 1, padding: 0, output: WINDOW.input, ..WINDOW };
+
+    #[test]
+    fn windows_beyond_the_input_are_refused() {
+        WINDOW.check();
+        ConvolutionWindow { input: (7, 7), ..WINDOW }.check();
+        for output in [(5, 4), (4, 5), (0, 4), (usize::MAX, 4)] {
+            refuses("windows beyond", || ConvolutionWindow { output, ..WINDOW }.check());
+        }
+    }
+
+    #[test]
+    fn the_taps_of_a_window_pass_and_others_are_refused() {
+        for window in [WINDOW, POINTWISE, ConvolutionWindow { inputs: 128, ..WINDOW }] {
+            let (mut taps, inputs) = window.taps();
+            window.check_taps(&taps, inputs);
+            refuses("inputs beyond", || window.check_taps(&taps, inputs + 1));
+            let last = taps.len() - 1;
+            let tap = std::mem::replace(&mut taps[last], Tap { from: usize::MAX, weights: 0 });
+            refuses("inputs beyond", || window.check_taps(&taps, inputs));
+            taps[last] = Tap { weights: tap.weights + 1, ..tap };
+            refuses("inputs beyond", || window.check_taps(&taps, inputs));
+        }
+    }
+
+    #[test]
+    fn the_classes_of_a_window_pass_and_others_are_refused() {
+        for window in [WINDOW, POINTWISE] {
+            let classes = window.classes(8);
+            window.check_classes(&classes, 8);
+            let changed = |change: &dyn Fn(&mut Class)| {
+                let mut classes = classes.clone();
+                change(&mut classes[0]);
+                refuses("a class beyond", || window.check_classes(&classes, 8));
+            };
+            changed(&|class| class.size.0 += 1);
+            changed(&|class| class.first.1 += 2);
+            changed(&|class| class.taps[0].from = 10_000);
+            changed(&|class| class.taps[0].weights = 9);
+        }
+        refuses("no class", || POINTWISE.check_classes(&[], 8));
     }
 }

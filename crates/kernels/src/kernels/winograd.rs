@@ -8,10 +8,12 @@
 use std::ops::Range;
 
 use super::backward::{GradientPart, GradientRows, Towards, part_gradient, weight_inputs};
+use super::check::{enough, enough_sums, product};
 use super::forward::sum_image;
 use super::gather::gather;
 use super::maps::{Maps, Reads};
 use super::pack::Packing;
+use super::shared::SharedSlice;
 use super::tile::{ChannelBlock, Put, Row, Tap, put, row};
 use super::window::{ConvolutionWindow, Plane};
 use crate::simd::{Kernel, Simd};
@@ -65,7 +67,7 @@ impl Layout {
 
 /// Values from a position of transformed tiles to the next; not a power of two.
 const fn position(channels: usize) -> usize {
-    TILES * channels + 16
+    product(&[TILES, channels]).saturating_add(16)
 }
 
 /// Returns the number of values of scratch memory that a pass needs.
@@ -74,15 +76,16 @@ pub fn scratch(window: &ConvolutionWindow, lanes: usize) -> usize {
         (window.inputs.next_multiple_of(lanes), window.outputs.next_multiple_of(lanes));
     let (forward, back) = (Layout::new(window.output), Layout::new(window.input));
     let together = forward.together.max(back.together);
-    let planes = forward.plane(1, inputs).values() + back.plane(2, outputs).values();
+    let planes = forward.plane(1, inputs).values().saturating_add(back.plane(2, outputs).values());
     // The weights' gradient reads the output's gradient from a plane of the forward layout too.
-    let planes = planes + forward.plane(2, outputs).values();
-    together * planes + 2 * POSITIONS * (position(inputs) + position(outputs))
+    let planes = planes.saturating_add(forward.plane(2, outputs).values());
+    let tiles = product(&[2, POSITIONS, position(inputs).saturating_add(position(outputs))]);
+    product(&[together, planes]).saturating_add(tiles)
 }
 
 /// Returns the number of values of the transformed weights: for each position, a packed matrix.
 pub const fn values(packing: &Packing) -> usize {
-    POSITIONS * packing.values()
+    product(&[POSITIONS, packing.values()])
 }
 
 /// The maximum number of outputs of a block.
@@ -91,15 +94,20 @@ const WIDEST: usize = 32;
 /// Packs a block of transformed weights. `kernel(output, input)` returns a slice that begins with the nine
 /// taps of a kernel; `turned` reverses their order.
 ///
+/// # Panics
+/// If `to` is shorter than [`values`], or if there is no such block.
+///
 /// # Safety
-/// `to` holds [`values`] values, and no other thread writes the block.
+/// No other thread touches the block.
 pub unsafe fn pack<'w>(
     packing: &Packing,
     block: usize,
     kernel: impl Fn(usize, usize) -> &'w [f32],
     turned: bool,
-    to: *mut f32,
+    to: SharedSlice<'_>,
 ) {
+    assert!(block < packing.count(), "block {block} of {packing:?}");
+    enough("packed weights", to.count(), values(packing));
     let span = packing.span(block);
     let mut taps = [[0.0_f32; WIDEST]; 9];
     for input in 0..packing.inputs {
@@ -111,8 +119,8 @@ pub unsafe fn pack<'w>(
         }
         for (index, row) in weight_transform(&taps).iter().enumerate() {
             let at = index * packing.values() + span.at + input * span.width;
-            // SAFETY: the block's rows are within the packed weights.
-            unsafe { std::ptr::copy_nonoverlapping(row.as_ptr(), to.add(at), span.width) };
+            // SAFETY: no other thread touches the block, by this function's contract.
+            unsafe { to.write(at..at + span.width).copy_from_slice(&row[..span.width]) };
         }
     }
 }
@@ -151,6 +159,10 @@ pub fn tap_gradient(m: [f32; POSITIONS]) -> [f32; 9] {
 }
 
 /// B' d B of a 4x4 patch, with B' = [1 0 -1 0; 0 1 1 0; 0 -1 1 0; 0 1 0 -1].
+///
+/// # Safety
+/// `from` is the first of 4x4 pixels of the plane, whose steps hold the channels, in whole vectors; `to` takes
+/// them at 16 positions, `apart` values apart; the processor has `S`.
 #[inline(always)]
 unsafe fn input_transform<S: Simd>(
     from: *const f32,
@@ -159,7 +171,7 @@ unsafe fn input_transform<S: Simd>(
     to: *mut f32,
     apart: usize,
 ) {
-    // SAFETY: the caller's; channels are whole vectors.
+    // SAFETY: the pixels and positions have whole vectors from each `channel` on, by this function's contract.
     unsafe {
         for channel in (0..channels).step_by(S::LANES) {
             let mut d = [[S::zero(); 4]; 4];
@@ -187,6 +199,9 @@ unsafe fn input_transform<S: Simd>(
 }
 
 /// A dy A' of a 2x2 patch, with A' = [1 1 1 0; 0 1 -1 -1].
+///
+/// # Safety
+/// As [`input_transform`], for 2x2 pixels.
 #[inline(always)]
 unsafe fn gradient_transform<S: Simd>(
     from: *const f32,
@@ -195,7 +210,7 @@ unsafe fn gradient_transform<S: Simd>(
     to: *mut f32,
     apart: usize,
 ) {
-    // SAFETY: the caller's; channels are whole vectors.
+    // SAFETY: the pixels and positions have whole vectors from each `channel` on, by this function's contract.
     unsafe {
         let spread = |a: S::V, b: S::V| [a, S::add(a, b), S::sub(a, b), S::sub(S::zero(), b)];
         for channel in (0..channels).step_by(S::LANES) {
@@ -214,25 +229,31 @@ unsafe fn gradient_transform<S: Simd>(
 
 /// The target of a tile's outputs.
 #[derive(Clone, Copy)]
-struct Outputs {
-    to: Maps,
+struct Outputs<'a> {
+    to: Maps<'a>,
     add: bool,
-    positive: Option<Maps>,
+    positive: Option<Maps<'a>>,
 }
 
 /// A' m A, into the pixels of a tile that are within the image.
+///
+/// # Safety
+/// `from` has the channels of `to`, in whole vectors, at 16 positions, `apart` values apart; the kernel's check
+/// has found the image in `to` and in `positive`; the processor has `S`.
 #[inline(always)]
 unsafe fn output_transform<S: Simd>(
     (from, apart): (*const f32, usize),
-    outputs: &Outputs,
+    outputs: &Outputs<'_>,
     image: usize,
     (row, column): (usize, usize),
 ) {
     let to = &outputs.to;
-    // SAFETY: the caller's; pixels outside the image are left out.
+    let (height, width) = to.size();
+    // SAFETY: pixels outside the image are left out, and the lanes are within the channels; the rest is this
+    // function's contract.
     unsafe {
-        for channel in (0..to.channels).step_by(S::LANES) {
-            let lanes = (to.channels - channel).min(S::LANES);
+        for channel in (0..to.channels()).step_by(S::LANES) {
+            let lanes = (to.channels() - channel).min(S::LANES);
             let mut m = [[S::zero(); 4]; 4];
             for (y, values) in m.iter_mut().enumerate() {
                 for (x, value) in values.iter_mut().enumerate() {
@@ -248,15 +269,15 @@ unsafe fn output_transform<S: Simd>(
                 let pair = [S::add(S::add(r[0], r[1]), r[2]), S::sub(S::sub(r[1], r[2]), r[3])];
                 for (x, value) in pair.into_iter().enumerate() {
                     let (y, x) = (2 * row + y, 2 * column + x);
-                    if y >= to.height || x >= to.width {
+                    if y >= height || x >= width {
                         continue;
                     }
-                    let pixel = (image * to.height + y) * to.width + x;
+                    let pixel = (image * height + y) * width + x;
                     let positive = match &outputs.positive {
                         None => std::ptr::null(),
-                        Some(of) => of.at.add(pixel * of.stride + channel).cast_const(),
+                        Some(of) => of.pixel(pixel).add(channel).cast_const(),
                     };
-                    let at = to.at.add(pixel * to.stride + channel);
+                    let at = to.pixel(pixel).add(channel);
                     if lanes == S::LANES {
                         put::<S, true>(outputs.add, positive, at, value, lanes);
                     } else {
@@ -278,6 +299,11 @@ fn tiles(layout: &Layout, chunk: Range<usize>, mut each: impl FnMut(usize, usize
 }
 
 /// Multiplies a chunk of transformed tiles with packed weights, position by position.
+///
+/// # Safety
+/// `from` has the packing's inputs, and `to` takes its outputs, for each of at most [`TILES`] tiles, a step apart,
+/// at each position, [`position`] of the step apart; `weights` are [`values`] values, packed for the lanes of
+/// `S`; the processor has `S`.
 #[inline(always)]
 unsafe fn multiply<S: Simd>(
     (from, from_step): (*const f32, usize),
@@ -289,7 +315,8 @@ unsafe fn multiply<S: Simd>(
     let taps = [Tap { from: 0, weights: 0 }];
     let put = Put { add: false, positive: std::ptr::null(), positive_step: 0 };
     for index in 0..POSITIONS {
-        // SAFETY: the caller's.
+        // SAFETY: `index` is one of the positions, and the block one of the packing's; the rest is this
+        // function's contract.
         unsafe {
             let from = from.add(index * position(from_step));
             let to = to.add(index * position(to_step));
@@ -315,26 +342,55 @@ pub struct WinogradForward<'a> {
     /// The layout of the packed weights of each position.
     pub packing: Packing,
     /// The transformed weights.
-    pub weights: *const f32,
+    pub weights: &'a [f32],
     /// The output.
-    pub to: Maps,
-    /// The sums of each image, as in [`Forward::sums`](super::Forward::sums); null if they are not needed.
-    pub sums: *mut f32,
+    pub to: Maps<'a>,
+    /// The sums of each image, as in [`Forward::sums`](super::Forward::sums); none if they are not needed.
+    pub sums: Option<SharedSlice<'a>>,
     /// The images.
     pub images: Range<usize>,
     /// [`scratch`] values.
-    pub scratch: *mut f32,
+    pub scratch: SharedSlice<'a>,
+}
+
+/// Checks that the algorithm applies to a window: a 3x3 kernel of stride 1, whose padded input the outputs'
+/// tiles cover.
+fn check_window(window: &ConvolutionWindow) {
+    window.check();
+    let covered = |input: usize, output: usize| output + 2 == input + 2 * window.padding;
+    let applies = window.kernel == 3
+        && window.stride == 1
+        && window.padding <= 1
+        && covered(window.input.0, window.output.0)
+        && covered(window.input.1, window.output.1);
+    assert!(applies, "minimal filtering of {window:?}");
 }
 
 impl Kernel for WinogradForward<'_> {
+    fn check(&self, lanes: usize) {
+        let window = self.window;
+        let (inputs, outputs) = (window.inputs, window.outputs);
+        check_window(window);
+        let wanted = Packing { taps: 1, inputs, outputs, lanes };
+        self.packing.check(&wanted, POSITIONS, self.weights.len());
+        self.reads.check(inputs, window.input, &self.images);
+        self.to.check("output", outputs, window.output, &self.images);
+        assert!(self.to.channels() == outputs, "{} outputs of {outputs}", self.to.channels());
+        if let Some(sums) = self.sums {
+            enough_sums(sums.count(), outputs, &self.images);
+        }
+        enough("scratch memory", self.scratch.count(), scratch(window, lanes));
+    }
+
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let layout = Layout::new(self.window.output);
         let inputs = self.window.inputs.next_multiple_of(S::LANES);
         let plane = layout.plane(self.window.padding, inputs);
-        // SAFETY: the caller's; `scratch` holds the planes and both kinds of transformed tiles.
+        // SAFETY: `scratch` holds `together` planes and both kinds of transformed tiles, a slot is below
+        // `together`, and the 4x4 pixels of each tile are within the plane; the check has found the images.
         unsafe {
-            let planes = self.scratch;
+            let planes = self.scratch.pointer();
             let transformed = planes.add(layout.together * plane.values());
             let products = transformed.add(POSITIONS * position(inputs));
             std::ptr::write_bytes(planes, 0, layout.together * plane.values());
@@ -365,6 +421,11 @@ impl Kernel for WinogradForward<'_> {
 impl WinogradForward<'_> {
     /// Multiplies transformed tiles with the weights and writes the outputs of a chunk; its slots begin
     /// at an image.
+    ///
+    /// # Safety
+    /// The check has passed, with the lanes of `S`, and found the images of the chunk's slots; there are at most
+    /// [`TILES`] tiles, for which `transformed` has all inputs, and `products` takes all outputs, in whole
+    /// vectors, at each position; the processor has `S`.
     #[inline(always)]
     unsafe fn write_chunk<S: Simd>(
         &self,
@@ -376,10 +437,11 @@ impl WinogradForward<'_> {
         let inputs = self.window.inputs.next_multiple_of(S::LANES);
         let outputs = self.window.outputs.next_multiple_of(S::LANES);
         let written = Outputs { to: self.to, add: false, positive: None };
-        // SAFETY: the caller's.
+        // SAFETY: `multiply` gets the inputs and outputs of this function's contract, and writes the products
+        // that the transform reads.
         unsafe {
             let (from, to) = ((transformed, inputs), (products, outputs));
-            multiply::<S>(from, &self.packing, self.weights, to, chunk.len());
+            multiply::<S>(from, &self.packing, self.weights.as_ptr(), to, chunk.len());
             tiles(layout, chunk, |index, slot, row, column| {
                 let from = (products.add(index * outputs).cast_const(), position(outputs));
                 output_transform::<S>(from, &written, image + slot, (row, column));
@@ -388,18 +450,26 @@ impl WinogradForward<'_> {
     }
 
     /// Sums the outputs of images for the statistics, if they are wanted.
+    ///
+    /// # Safety
+    /// The check has found the images; the processor has `S`.
     #[inline(always)]
     unsafe fn sum_images<S: Simd>(&self, images: Range<usize>) {
-        if self.sums.is_null() {
-            return;
-        }
+        let Some(sums) = self.sums else { return };
         for image in images {
-            // SAFETY: the caller's: there are sums for every image.
-            unsafe { sum_image::<S>(&self.to, image, self.sums.add(image * 2 * self.to.channels)) };
+            // SAFETY: the check has found the image in `to`, and its sums.
+            unsafe {
+                let sums = sums.pointer().add(image * 2 * self.to.channels());
+                sum_image::<S>(&self.to, image, sums);
+            }
         }
     }
 }
 
+/// Gathers an image into a plane, and leaves the zeros around it unchanged.
+///
+/// # Safety
+/// As [`read_plane`](super::forward::read_plane).
 #[inline(always)]
 unsafe fn read<S: Simd>(
     reads: &Reads<'_>,
@@ -410,7 +480,7 @@ unsafe fn read<S: Simd>(
 ) {
     let (height, width) = window.input;
     for y in 0..height {
-        // SAFETY: the row is inside the plane.
+        // SAFETY: row `y` of the image is inside the plane, by this function's contract.
         unsafe {
             let to = to.add(plane.at(y, 0));
             gather::<S>(reads, window.inputs, (image, y * width), width, to, plane.step);
@@ -425,20 +495,20 @@ pub struct WinogradBackward<'a> {
     /// The input of the forward pass.
     pub reads: Reads<'a>,
     /// The output channels and their gradients.
-    pub parts: &'a [GradientPart],
+    pub parts: &'a [GradientPart<'a>],
     /// The layout of the packed weights of each position, for the input's gradient.
     pub packing: Packing,
     /// The transformed weights for the input's gradient.
-    pub weights: *const f32,
+    pub weights: &'a [f32],
     /// The target of the input's gradient; none if it is not needed.
-    pub towards: Option<Towards>,
+    pub towards: Option<Towards<'a>>,
     /// The gradient of the transformed weights: positions x inputs x outputs, with the outputs padded to
     /// whole vectors.
-    pub gradient: *mut f32,
+    pub gradient: SharedSlice<'a>,
     /// The images.
     pub images: Range<usize>,
     /// [`scratch`] values.
-    pub scratch: *mut f32,
+    pub scratch: SharedSlice<'a>,
 }
 
 /// The scratch memory of both gradients, by what lies in it.
@@ -463,10 +533,10 @@ struct Scratch {
 impl Scratch {
     /// Divides scratch memory of [`scratch`] values.
     ///
-    /// # Safety
-    /// `memory` holds so many.
+    /// # Panics
+    /// If `memory` does not hold so many.
     #[inline(always)]
-    unsafe fn new<S: Simd>(window: &ConvolutionWindow, memory: *mut f32) -> Self {
+    fn new<S: Simd>(window: &ConvolutionWindow, memory: SharedSlice<'_>) -> Self {
         let (forward, back) = (Layout::new(window.output), Layout::new(window.input));
         let together = forward.together.max(back.together);
         let inputs = window.inputs.next_multiple_of(S::LANES);
@@ -474,12 +544,11 @@ impl Scratch {
         let input_plane = forward.plane(window.padding, inputs);
         let (rows, columns) = (forward.rows.max(back.rows), forward.columns.max(back.columns));
         let output_plane = Layout { rows, columns, together }.plane(2 - window.padding, outputs);
-        let input_planes = memory;
-        // SAFETY: the caller's; `scratch` counts planes and transformed tiles of both kinds.
-        let (output_planes, input_tiles, output_tiles) = unsafe {
-            let output_planes = input_planes.add(together * input_plane.values());
-            let input_tiles = output_planes.add(together * output_plane.values());
-            (output_planes, input_tiles, input_tiles.add(POSITIONS * position(inputs)))
+        let mut left = memory;
+        let mut take = |values: usize| {
+            let taken = left.part(0..values);
+            left = left.after(values);
+            taken.pointer()
         };
         Self {
             forward,
@@ -489,32 +558,56 @@ impl Scratch {
             outputs,
             input_plane,
             output_plane,
-            input_planes,
-            output_planes,
-            input_tiles,
-            output_tiles,
+            input_planes: take(together * input_plane.values()),
+            output_planes: take(together * output_plane.values()),
+            input_tiles: take(POSITIONS * position(inputs)),
+            output_tiles: take(POSITIONS * position(outputs)),
         }
     }
 
     /// The values of a slot's output plane from an offset on.
+    ///
+    /// # Safety
+    /// The slot is below `together`, and the offset within the plane.
     #[inline(always)]
     unsafe fn output_values(&self, slot: usize, at: usize) -> *const f32 {
-        // SAFETY: the caller's: the slot has a plane.
+        // SAFETY: there are `together` planes.
         unsafe { self.output_planes.add(slot * self.output_plane.values() + at).cast_const() }
     }
 }
 
 impl Kernel for WinogradBackward<'_> {
+    fn check(&self, lanes: usize) {
+        let window = self.window;
+        let (inputs, outputs) = (window.inputs, window.outputs);
+        check_window(window);
+        self.reads.check(inputs, window.input, &self.images);
+        for part in self.parts {
+            part.check_within(window, &self.images);
+        }
+        if let Some(towards) = &self.towards {
+            let wanted = Packing { taps: 1, inputs: outputs, outputs: inputs, lanes };
+            self.packing.check(&wanted, POSITIONS, self.weights.len());
+            towards.check(window, &self.images);
+            let own = towards.maps.channels();
+            assert!(own == inputs, "a gradient of {own} inputs of {inputs}");
+        }
+        let needed = product(&[POSITIONS, inputs, outputs.next_multiple_of(lanes)]);
+        enough("gradient of the weights", self.gradient.count(), needed);
+        enough("scratch memory", self.scratch.count(), scratch(window, lanes));
+    }
+
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        // SAFETY: the caller's.
+        let scratch = Scratch::new::<S>(self.window, self.scratch);
+        let slots = scratch.together.min(self.images.len());
+        let gradients = POSITIONS * self.window.inputs * scratch.outputs;
+        // SAFETY: `scratch` has `together` planes of both kinds, and a slot is below `together`; the check has
+        // found the images, and so many values in `gradient`.
         unsafe {
-            let scratch = Scratch::new::<S>(self.window, self.scratch);
-            let slots = scratch.together.min(self.images.len());
             std::ptr::write_bytes(scratch.input_planes, 0, slots * scratch.input_plane.values());
             std::ptr::write_bytes(scratch.output_planes, 0, slots * scratch.output_plane.values());
-            let gradients = POSITIONS * self.window.inputs * scratch.outputs;
-            std::ptr::write_bytes(self.gradient, 0, gradients);
+            std::ptr::write_bytes(self.gradient.pointer(), 0, gradients);
             let mut image = self.images.start;
             while image < self.images.end {
                 let count = scratch.together.min(self.images.end - image);
@@ -533,11 +626,15 @@ impl Kernel for WinogradBackward<'_> {
 
 impl WinogradBackward<'_> {
     /// Gathers the inputs of an image and the gradient of its outputs; `image` is that of slot 0.
+    ///
+    /// # Safety
+    /// The check has found the slot's image, and the slot is below `together`; the processor has `S`.
     #[inline(always)]
     unsafe fn read_planes<S: Simd>(&self, scratch: &Scratch, image: usize, slot: usize) {
         let Scratch { input_plane, output_plane, .. } = scratch;
         let (height, width) = self.window.output;
-        // SAFETY: the caller's: the slot has a plane of each kind.
+        // SAFETY: the slot has a plane of each kind, as large as the image with its padding, and the parts'
+        // channels are within its steps.
         unsafe {
             let to = scratch.input_planes.add(slot * input_plane.values());
             read::<S>(&self.reads, self.window, input_plane, image + slot, to);
@@ -553,13 +650,18 @@ impl WinogradBackward<'_> {
     }
 
     /// Adds the gradient of the transformed weights over the first slots.
+    ///
+    /// # Safety
+    /// The check has passed, with the lanes of `S`, and the planes of the slots were read; the processor has
+    /// `S`.
     #[inline(always)]
     unsafe fn weight_gradient<S: Simd>(&self, scratch: &Scratch, slots: usize) {
         let Scratch { forward, inputs, outputs, input_plane, output_plane, .. } = scratch;
         let (inputs, outputs) = (*inputs, *outputs);
         for first in (0..slots * forward.tiles()).step_by(TILES) {
             let chunk = first..(first + TILES).min(slots * forward.tiles());
-            // SAFETY: the caller's: the planes of the slots were read.
+            // SAFETY: a tile's pixels are within both planes of its slot, which were read, and a chunk has as
+            // many tiles as the transformed ones have room for.
             unsafe {
                 tiles(forward, chunk.clone(), |index, slot, row, column| {
                     let at = (2 * row * input_plane.columns + 2 * column) * inputs;
@@ -576,11 +678,15 @@ impl WinogradBackward<'_> {
     }
 
     /// Writes the input's gradient of the first slots; `image` is that of slot 0.
+    ///
+    /// # Safety
+    /// The check has passed, with the lanes of `S`, and found the slots' images in the target; the planes of
+    /// the slots were read; the processor has `S`.
     #[inline(always)]
     unsafe fn input_gradient<S: Simd>(
         &self,
         scratch: &Scratch,
-        towards: &Towards,
+        towards: &Towards<'_>,
         image: usize,
         slots: usize,
     ) {
@@ -590,7 +696,9 @@ impl WinogradBackward<'_> {
         let written = Outputs { to, add, positive };
         for first in (0..slots * back.tiles()).step_by(TILES) {
             let chunk = first..(first + TILES).min(slots * back.tiles());
-            // SAFETY: the caller's: the planes of the slots were read.
+            // SAFETY: a tile's pixels are within the plane of its slot, and a chunk has as many tiles as there is room
+            // for; `multiply` reads the gradient's tiles and writes those that the output's
+            // transform reads, and the check has found the images in the target.
             unsafe {
                 tiles(back, chunk.clone(), |index, slot, row, column| {
                     let at = (2 * row * output_plane.columns + 2 * column) * outputs;
@@ -600,7 +708,7 @@ impl WinogradBackward<'_> {
                 });
                 let from = (scratch.output_tiles.cast_const(), outputs);
                 let to = (scratch.input_tiles, inputs);
-                multiply::<S>(from, &self.packing, self.weights, to, chunk.len());
+                multiply::<S>(from, &self.packing, self.weights.as_ptr(), to, chunk.len());
                 tiles(back, chunk, |index, slot, row, column| {
                     let from = scratch.input_tiles.add(index * inputs).cast_const();
                     let from = (from, position(inputs));
@@ -611,6 +719,10 @@ impl WinogradBackward<'_> {
     }
 
     /// Adds the products of transformed inputs and gradients, position by position.
+    ///
+    /// # Safety
+    /// The check has found `gradient`, with the lanes of `S`; both hold `count` transformed tiles; the processor
+    /// has `S`.
     #[inline(always)]
     unsafe fn add_weights<S: Simd>(
         &self,
@@ -625,7 +737,8 @@ impl WinogradBackward<'_> {
             let mut output = 0;
             while output < outputs {
                 let vectors = ((outputs - output) / S::LANES).min(2);
-                // SAFETY: the caller's.
+                // SAFETY: the tiles have the inputs, and the vectors from `output` on, at each position, and the
+                // check has found as many values in `gradient`.
                 unsafe {
                     let rows = GradientRows {
                         from: input_tiles.add(index * position(input_step)),
@@ -637,7 +750,7 @@ impl WinogradBackward<'_> {
                         rows: 1,
                         pixels: count,
                     };
-                    let to = self.gradient.add(index * inputs * outputs + output);
+                    let to = self.gradient.pointer().add(index * inputs * outputs + output);
                     weight_inputs::<S>(&rows, vectors, inputs, outputs, to);
                 }
                 output += vectors * S::LANES;
@@ -648,7 +761,124 @@ impl WinogradBackward<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::maps::MapsTerm;
+    use super::super::testing::{maps, refuses};
     use super::*;
+    use crate::simd::Portable;
+
+    const SIZE: (usize, usize) = (5, 4);
+    const WINDOW: ConvolutionWindow = ConvolutionWindow {
+        kernel: 3,
+        stride: 1,
+        padding: 1,
+        input: SIZE,
+        output: SIZE,
+        inputs: 5,
+        outputs: 9,
+    };
+
+    #[test]
+    fn short_memory_of_minimal_filtering_is_refused() {
+        let check = |values: [usize; 5], window: ConvolutionWindow, lanes: usize| {
+            let [from, to, sums, weights, memory] = values.map(|count| vec![0.0; count]);
+            let (mut from, mut to, mut sums, mut memory) = (from, to, sums, memory);
+            let terms = [MapsTerm::plain(maps(&mut from, 5, SIZE))];
+            WinogradForward {
+                window: &window,
+                reads: Reads { terms: &terms, relu: false },
+                packing: Packing { taps: 1, inputs: 5, outputs: 9, lanes },
+                weights: &weights,
+                to: maps(&mut to, 9, SIZE),
+                sums: Some(SharedSlice::new(&mut sums)),
+                images: 1..2,
+                scratch: SharedSlice::new(&mut memory),
+            }
+            .check(8);
+        };
+        let enough = [200, 360, 36, 16 * 5 * 16, scratch(&WINDOW, 8)];
+        check(enough, WINDOW, 8);
+        let messages =
+            ["input: 199", "output: 359", "sums: 35", "packed weights: 1279", "scratch memory: "];
+        for (index, what) in messages.into_iter().enumerate() {
+            let mut short = enough;
+            short[index] -= 1;
+            refuses(what, || check(short, WINDOW, 8));
+        }
+        refuses("the packed weights are", || check(enough, WINDOW, 16));
+        let strided = ConvolutionWindow { stride: 2, output: (3, 2), ..WINDOW };
+        for window in [strided, ConvolutionWindow { output: (4, 4), ..WINDOW }] {
+            refuses("minimal filtering of", || check(enough, window, 8));
+        }
+    }
+
+    #[test]
+    fn short_memory_of_filtered_gradients_is_refused() {
+        let check = |values: [usize; 6]| {
+            let [from, of, weights, towards, gradient, memory] =
+                values.map(|count| vec![0.0; count]);
+            let (mut from, mut of, mut towards) = (from, of, towards);
+            let (mut gradient, mut memory) = (gradient, memory);
+            let terms = [MapsTerm::plain(maps(&mut from, 5, SIZE))];
+            let of = maps(&mut of, 9, SIZE);
+            let (scale, offset) = (&weights[..9], &weights[..9]);
+            let affine = None;
+            let parts = [GradientPart { channel: 0, of, z: of, scale, offset, affine, relu: true }];
+            let to = maps(&mut towards, 5, SIZE);
+            WinogradBackward {
+                window: &WINDOW,
+                reads: Reads { terms: &terms, relu: false },
+                parts: &parts,
+                packing: Packing { taps: 1, inputs: 9, outputs: 5, lanes: 8 },
+                weights: &weights,
+                towards: Some(Towards { maps: to, add: true, positive: None }),
+                gradient: SharedSlice::new(&mut gradient),
+                images: 1..2,
+                scratch: SharedSlice::new(&mut memory),
+            }
+            .check(8);
+        };
+        let enough = [200, 360, 16 * 9 * 8, 200, 16 * 5 * 16, scratch(&WINDOW, 8)];
+        check(enough);
+        let messages = [
+            "input: 199",
+            "the layer's values: 359",
+            "packed weights: 1151",
+            "gradient of the input: 199",
+            "gradient of the weights: 1279",
+            "scratch memory: ",
+        ];
+        for (index, what) in messages.into_iter().enumerate() {
+            let mut short = enough;
+            short[index] -= 1;
+            refuses(what, || check(short));
+        }
+    }
+
+    #[test]
+    fn scratch_memory_holds_what_it_is_divided_into() {
+        for (size, padding) in [((9, 9), 1), ((8, 6), 1), ((5, 7), 0), ((32, 3), 0), ((1, 1), 1)] {
+            let output = (size.0 + 2 * padding - 2, size.1 + 2 * padding - 2);
+            let window = ConvolutionWindow { input: size, output, padding, ..WINDOW };
+            check_window(&window);
+            let mut memory = vec![0.0; scratch(&window, Portable::LANES)];
+            Scratch::new::<Portable>(&window, SharedSlice::new(&mut memory));
+        }
+    }
+
+    #[test]
+    fn weights_are_packed_within_their_memory() {
+        let packing = Packing { taps: 1, inputs: 2, outputs: 20, lanes: 8 };
+        let mut to = vec![0.0; values(&packing)];
+        let to = SharedSlice::new(&mut to);
+        let pack = |block: usize, to: SharedSlice<'_>| {
+            // SAFETY: there is one thread.
+            unsafe { pack(&packing, block, |_, _| &[1.0; 9], false, to) };
+        };
+        pack(0, to);
+        pack(1, to);
+        refuses("block 2 of", || pack(2, to));
+        refuses("packed weights: 767 values where 768", || pack(0, to.after(1)));
+    }
 
     #[test]
     fn the_transforms_are_each_others_adjoints() {

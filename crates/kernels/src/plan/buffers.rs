@@ -1,5 +1,7 @@
 //! The memory of a training step, laid out before it runs.
 
+use std::ops::Range;
+
 /// A piece of memory that a plan lays out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BufferId(usize);
@@ -53,12 +55,12 @@ impl Buffers {
         *life = Some((first.min(time), last.max(time)));
     }
 
-    /// Assigns an offset to every buffer, such that buffers in use at the same time do not overlap; returns
-    /// the offsets and the total size, in f32 values. Buffers that are never in use have offset 0.
-    pub fn lay_out(&self) -> (Vec<usize>, usize) {
+    /// Assigns a range to every buffer, such that buffers in use at the same time do not overlap; returns
+    /// the ranges and the total size, in f32 values. Buffers that are never in use have none.
+    pub fn lay_out(&self) -> (Vec<Range<usize>>, usize) {
         let mut order: Vec<usize> = (0..self.sizes.len()).collect();
         order.sort_by_key(|&index| (std::cmp::Reverse(self.sizes[index]), index));
-        let mut offsets = vec![0; self.sizes.len()];
+        let mut ranges = vec![0..0; self.sizes.len()];
         let mut placed: Vec<usize> = Vec::new();
         let mut total = 0;
         for index in order {
@@ -68,7 +70,7 @@ impl Buffers {
                 .filter(|&&other| {
                     self.lives[other].is_some_and(|(from, to)| from <= last && first <= to)
                 })
-                .map(|&other| (offsets[other], offsets[other] + self.room(other)))
+                .map(|&other| (ranges[other].start, ranges[other].start + self.room(other)))
                 .collect();
             taken.sort_unstable();
             let mut offset = 0;
@@ -78,11 +80,11 @@ impl Buffers {
                 }
                 offset = offset.max(to);
             }
-            offsets[index] = offset;
+            ranges[index] = offset..offset + self.sizes[index];
             total = total.max(offset + self.room(index));
             placed.push(index);
         }
-        (offsets, total)
+        (ranges, total)
     }
 
     /// Returns a buffer's size in whole cache lines, plus a few lines that differ from buffer to buffer:
@@ -91,7 +93,7 @@ impl Buffers {
         self.sizes[index].next_multiple_of(LINE) + (1 + index * 5 % 13) * LINE
     }
 
-    /// Returns the index of a buffer's offset in the result of [`Buffers::lay_out`].
+    /// Returns the index of a buffer's range in the result of [`Buffers::lay_out`].
     pub const fn index(buffer: BufferId) -> usize {
         buffer.0
     }
@@ -109,13 +111,15 @@ mod tests {
             buffers.touch(*id, life.1);
             buffers.touch(*id, life.0);
         }
-        let (offsets, total) = buffers.lay_out();
-        let range = |i: usize| offsets[i]..offsets[i] + buffers.sizes[i];
-        let apart =
-            |a: usize, b: usize| range(a).end <= range(b).start || range(b).end <= range(a).start;
+        let (ranges, total) = buffers.lay_out();
+        let apart = |a: usize, b: usize| {
+            ranges[a].end <= ranges[b].start || ranges[b].end <= ranges[a].start
+        };
         assert!(apart(0, 1) && apart(1, 2) && apart(2, 3));
         let sum: usize = (0..4).map(|i| buffers.room(i)).sum();
         assert!(total < sum, "{total}");
         assert!(!apart(0, 2));
+        assert!((0..4).all(|i| ranges[i].len() == buffers.sizes[i]));
+        assert!(ranges[4].is_empty());
     }
 }

@@ -5,6 +5,7 @@
 //! directly into its output; gradients that only pass through a sum are never copied.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::buffers::{BufferId, Buffers, Place};
 use super::step::{
@@ -20,8 +21,8 @@ use tandem_network::{Activation, Layer, Network, Operation, Shape, Window};
 pub struct Plan {
     /// The steps of the forward pass.
     pub steps: Vec<Step>,
-    /// The offset of each buffer in the arena, in f32 values.
-    pub offsets: Vec<usize>,
+    /// The range of each buffer in the arena, in f32 values.
+    pub buffers: Vec<Range<usize>>,
     /// The size of the arena, in f32 values.
     pub arena: usize,
     /// The maximum number of images of a batch.
@@ -443,10 +444,10 @@ impl<'a> Builder<'a> {
         self.buffers.touch(images.buffer, 0);
         self.buffers.touch(logits.buffer, loss);
         self.buffers.touch(gradient.buffer, loss);
-        let (offsets, arena) = self.buffers.lay_out();
+        let (buffers, arena) = self.buffers.lay_out();
         Ok(Plan {
             steps,
-            offsets,
+            buffers,
             arena,
             batch: self.batch,
             images,

@@ -4,7 +4,7 @@ mod buffers;
 mod build;
 mod step;
 
-pub use buffers::{Buffers, Place};
+pub use buffers::{BufferId, Buffers, Place};
 pub use build::{Plan, plan};
 pub use step::{
     ConvolutionKernel, ConvolutionStep, GradientTarget, OutputPart, Sources, Step, Summand,

@@ -96,7 +96,7 @@ unsafe impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn store_bytes(to: *mut u8, v: Self::V, count: usize) {
         let mut values = [0_i32; 8];
-        // SAFETY: the array has eight entries; `to` is the caller's.
+        // SAFETY: the array has eight entries; the first `count` lanes are writable, by the trait's contract.
         unsafe {
             _mm256_storeu_si256(values.as_mut_ptr().cast(), _mm256_cvttps_epi32(v));
             for (lane, value) in values.into_iter().enumerate().take(count) {
@@ -108,7 +108,7 @@ unsafe impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn bytes_equal(from: *const u8, value: u8, count: usize) -> Self::Mask {
         let mut bytes = [0_u8; 8];
-        // SAFETY: `count` is at most 8; `from` is the caller's.
+        // SAFETY: `count` is at most 8, and the first `count` lanes are readable, by the trait's contract.
         unsafe {
             std::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), count);
             let wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(bytes.as_ptr().cast()));

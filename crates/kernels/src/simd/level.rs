@@ -50,12 +50,18 @@ impl SimdLevel {
         }
     }
 
-    /// Runs a kernel with the level's instructions.
+    /// Checks a kernel's memory, and runs the kernel with the level's instructions.
+    ///
+    /// # Panics
+    /// If the kernel's check fails.
     ///
     /// # Safety
-    /// The level is one of [`SimdLevel::available`], and the kernel's requirements hold.
+    /// The level is one of [`SimdLevel::available`]; no other thread writes what the kernel touches, or touches
+    /// what it writes.
     pub unsafe fn run<K: Kernel>(self, kernel: K) {
-        // SAFETY: the caller has made sure of the instructions and of the kernel's needs.
+        kernel.check(self.lanes());
+        // SAFETY: the processor has the instructions, by this function's contract, whose vectors have as many
+        // values as were checked with; the rest is this function's contract too.
         unsafe {
             match self {
                 Self::Portable => kernel.run::<Portable>(),
@@ -70,16 +76,25 @@ impl SimdLevel {
     }
 }
 
+/// Runs a kernel with AVX2 and FMA.
+///
+/// # Safety
+/// The kernel was checked with eight lanes; the rest is as for [`SimdLevel::run`].
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn run_avx2<K: Kernel>(kernel: K) {
-    // SAFETY: the function is compiled for what the vectors need.
+    // SAFETY: the function is compiled for what the vectors need, and called where the processor has it; the
+    // kernel was checked.
     unsafe { kernel.run::<Avx2>() }
 }
 
+/// Runs a kernel with AVX-512.
+///
+/// # Safety
+/// The kernel was checked with sixteen lanes; the rest is as for [`SimdLevel::run`].
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,fma")]
 unsafe fn run_avx512<K: Kernel>(kernel: K) {
-    // SAFETY: the function is compiled for what the vectors need.
+    // SAFETY: as in `run_avx2`.
     unsafe { kernel.run::<Avx512>() }
 }

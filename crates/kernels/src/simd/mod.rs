@@ -15,4 +15,6 @@ mod vector;
 
 pub use level::SimdLevel;
 pub use peak::multiply_adds;
+#[cfg(test)]
+pub use portable::Portable;
 pub use vector::{Kernel, Simd};

@@ -17,10 +17,15 @@ const MAX_LANES: usize = 16;
 struct MultiplyAdds;
 
 impl Kernel for MultiplyAdds {
+    fn check(&self, lanes: usize) {
+        assert!(lanes <= MAX_LANES, "vectors of {lanes} values");
+    }
+
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let mut values = [0.0_f32; MAX_LANES];
-        // SAFETY: the processor has the instructions, and no vector has more than `MAX_LANES` values.
+        // SAFETY: the processor has the instructions, by this function's contract, and the check has found that
+        // no vector has more than `MAX_LANES` values.
         unsafe {
             let mut sums = [S::zero(); SUMS];
             let (a, b) = (S::splat(black_box(0.5)), S::splat(black_box(0.25)));
@@ -41,7 +46,7 @@ impl Kernel for MultiplyAdds {
 /// returns the number of floating-point operations, two for each value.
 pub fn multiply_adds() -> f64 {
     let level = SimdLevel::best();
-    // SAFETY: the level is the processor's.
+    // SAFETY: the level is the processor's, and the kernel shares no memory.
     unsafe { level.run(MultiplyAdds) };
     (ROUNDS * SUMS * level.lanes() * 2) as f64
 }

@@ -27,7 +27,7 @@ unsafe impl Simd for Portable {
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self::V {
-        // SAFETY: the caller's.
+        // SAFETY: all lanes are readable, by the trait's contract.
         unsafe { from.cast::<Self::V>().read_unaligned() }
     }
 
@@ -35,7 +35,7 @@ unsafe impl Simd for Portable {
     unsafe fn load_first(from: *const f32, count: usize) -> Self::V {
         let mut v = [0.0; LANES];
         for (lane, value) in v.iter_mut().enumerate().take(count) {
-            // SAFETY: the caller's.
+            // SAFETY: the first `count` lanes are readable, by the trait's contract.
             *value = unsafe { *from.add(lane) };
         }
         v
@@ -43,14 +43,14 @@ unsafe impl Simd for Portable {
 
     #[inline(always)]
     unsafe fn store(to: *mut f32, v: Self::V) {
-        // SAFETY: the caller's.
+        // SAFETY: all lanes are writable, by the trait's contract.
         unsafe { to.cast::<Self::V>().write_unaligned(v) }
     }
 
     #[inline(always)]
     unsafe fn store_first(to: *mut f32, v: Self::V, count: usize) {
         for (lane, value) in v.into_iter().enumerate().take(count) {
-            // SAFETY: the caller's.
+            // SAFETY: the first `count` lanes are writable, by the trait's contract.
             unsafe { *to.add(lane) = value };
         }
     }
@@ -93,14 +93,14 @@ unsafe impl Simd for Portable {
     #[inline(always)]
     unsafe fn store_bytes(to: *mut u8, v: Self::V, count: usize) {
         for (lane, value) in v.into_iter().enumerate().take(count) {
-            // SAFETY: the caller's.
+            // SAFETY: the first `count` lanes are writable, by the trait's contract.
             unsafe { *to.add(lane) = value as u8 };
         }
     }
 
     #[inline(always)]
     unsafe fn bytes_equal(from: *const u8, value: u8, count: usize) -> Self::Mask {
-        // SAFETY: the caller's.
+        // SAFETY: the first `count` lanes are readable, by the trait's contract.
         std::array::from_fn(|i| i < count && unsafe { *from.add(i) } == value)
     }
 }

@@ -3,8 +3,11 @@
 /// Vectors of f32, with the operations of the kernels.
 ///
 /// # Safety
-/// The processor must have the instructions of every method, which [`Level::run`](super::Level::run) ensures;
-/// pointers must be valid for the lanes that are read or written. No alignment is needed.
+/// Implementations read and write the lanes that a method names, and nothing else.
+///
+/// The callers of all methods promise that the processor has the instructions, which
+/// [`SimdLevel::run`](super::SimdLevel::run) ensures for kernels, and that pointers are valid for the lanes that are
+/// read or written. No alignment is needed.
 pub unsafe trait Simd: Copy + 'static {
     /// Values of a vector.
     const LANES: usize;
@@ -49,9 +52,18 @@ pub unsafe trait Simd: Copy + 'static {
 
 /// Work that runs on vectors of any kind.
 pub trait Kernel {
+    /// Checks that all that [`Kernel::run`] touches, on vectors of `lanes` values, lies within the memory that
+    /// the kernel was given.
+    ///
+    /// # Panics
+    /// If something does not.
+    fn check(&self, lanes: usize);
+
     /// Does the work.
     ///
     /// # Safety
-    /// Called by [`Level::run`](super::Level::run) alone. Implementations are `#[inline(always)]`.
+    /// Called by [`SimdLevel::run`](super::SimdLevel::run) alone, after [`Kernel::check`] with the lanes of `S`; the
+    /// processor has `S`; no other thread writes what the work touches, or touches what it writes.
+    /// Implementations are `#[inline(always)]`.
     unsafe fn run<S: Simd>(self);
 }

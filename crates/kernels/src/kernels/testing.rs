@@ -1,0 +1,21 @@
+//! Helpers of the kernels' tests.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::maps::Maps;
+use super::shared::SharedSlice;
+
+/// Returns a view of maps whose pixels have `channels` values.
+pub fn maps(values: &mut [f32], channels: usize, size: (usize, usize)) -> Maps<'_> {
+    Maps::new(SharedSlice::new(values), channels, channels, size)
+}
+
+/// Asserts that a check panics with a message.
+pub fn refuses<T>(message: &str, check: impl FnOnce() -> T) {
+    let Err(refused) = catch_unwind(AssertUnwindSafe(check)) else {
+        panic!("not refused: {message}");
+    };
+    let constant = refused.downcast_ref::<&str>().copied().unwrap_or_default();
+    let text = refused.downcast_ref::<String>().map_or(constant, String::as_str);
+    assert!(text.contains(message), "{text}");
+}
