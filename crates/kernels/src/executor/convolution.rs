@@ -408,13 +408,11 @@ impl BackwardTasks<'_> {
         let convolution = self.convolution;
         let window = &convolution.window;
         let (parts, towards) = (&self.parts[..], self.towards);
-        let reads_all = reads(&self.terms, convolution.sources.relu);
-        let packing = convolution.packing[1];
+        let reads = reads(&self.terms, convolution.sources.relu);
         match convolution.kind {
             ConvolutionKernel::Depthwise => {
                 let weights = &self.weights[convolution.weights..];
                 let classes = &convolution.classes;
-                let reads = reads_all;
                 // SAFETY: this function's contract.
                 unsafe {
                     level.run(DepthwiseBackward {
@@ -432,7 +430,7 @@ impl BackwardTasks<'_> {
             }
             ConvolutionKernel::Winograd => {
                 let weights = &self.weights[convolution.packed[1]..];
-                let reads = reads_all;
+                let packing = convolution.packing[1];
                 // SAFETY: this function's contract.
                 unsafe {
                     level.run(WinogradBackward {
@@ -448,35 +446,54 @@ impl BackwardTasks<'_> {
                     });
                 }
             }
-            ConvolutionKernel::Direct => {
-                let (sliced_terms, sliced_parts);
-                let (mut terms, mut parts, mut towards) = (&self.terms[..], parts, towards);
-                if convolution.groups > 1 {
-                    let (inputs, outputs) = (window.inputs, window.outputs);
-                    sliced_terms = terms_of(terms, group, inputs);
-                    sliced_parts = [parts[0].slice(group * outputs, outputs)];
-                    (terms, parts) = (&sliced_terms, &sliced_parts);
-                    towards = towards.map(|towards| towards.slice(group * inputs, inputs));
-                }
-                let at = convolution.packed[1] + group * packing.values();
-                // SAFETY: this function's contract; groups have channels of their own.
-                unsafe {
-                    level.run(Backward {
-                        window,
-                        taps: &convolution.taps.0,
-                        tap_inputs: convolution.taps.1,
-                        classes: &convolution.classes,
-                        reads: reads(terms, convolution.sources.relu),
-                        parts,
-                        packing,
-                        weights: &self.weights[at..],
-                        towards,
-                        gradient,
-                        images,
-                        scratch,
-                    });
-                }
-            }
+            // SAFETY: this function's contract.
+            ConvolutionKernel::Direct => unsafe {
+                self.direct(level, group, gradient, images, scratch);
+            },
+        }
+    }
+
+    /// Does the work of [`BackwardTasks::run`] by sums over taps.
+    ///
+    /// # Safety
+    /// As [`BackwardTasks::run`].
+    unsafe fn direct(
+        &self,
+        level: SimdLevel,
+        group: usize,
+        gradient: SharedSlice<'_>,
+        images: Range<usize>,
+        scratch: SharedSlice<'_>,
+    ) {
+        let convolution = self.convolution;
+        let window = &convolution.window;
+        let packing = convolution.packing[1];
+        let (sliced_terms, sliced_parts);
+        let (mut terms, mut parts, mut towards) = (&self.terms[..], &self.parts[..], self.towards);
+        if convolution.groups > 1 {
+            let (inputs, outputs) = (window.inputs, window.outputs);
+            sliced_terms = terms_of(terms, group, inputs);
+            sliced_parts = [parts[0].slice(group * outputs, outputs)];
+            (terms, parts) = (&sliced_terms, &sliced_parts);
+            towards = towards.map(|towards| towards.slice(group * inputs, inputs));
+        }
+        let at = convolution.packed[1] + group * packing.values();
+        // SAFETY: this function's contract; groups have channels of their own.
+        unsafe {
+            level.run(Backward {
+                window,
+                taps: &convolution.taps.0,
+                tap_inputs: convolution.taps.1,
+                classes: &convolution.classes,
+                reads: reads(terms, convolution.sources.relu),
+                parts,
+                packing,
+                weights: &self.weights[at..],
+                towards,
+                gradient,
+                images,
+                scratch,
+            });
         }
     }
 }

@@ -166,12 +166,17 @@ fn points(window: &ConvolutionWindow) -> usize {
 
 /// Returns the number of values of scratch memory that the backward pass of a window needs.
 pub fn scratch(window: &ConvolutionWindow, lanes: usize) -> usize {
+    scratch_with(window, &window.gradient_plane(lanes), lanes)
+}
+
+/// Does the work of [`scratch`], given the gradient's plane.
+fn scratch_with(window: &ConvolutionWindow, gradient: &Plane, lanes: usize) -> usize {
     if window.is_pointwise() {
         let values = window.inputs.saturating_add(window.outputs.next_multiple_of(lanes));
         product(&[points(window), values])
     } else {
-        let (input, output) = (window.input_plane(), window.gradient_plane(lanes));
-        product(&[together(window), input.values().saturating_add(output.values())])
+        let planes = window.input_plane().values().saturating_add(gradient.values());
+        product(&[together(window), planes])
     }
 }
 
@@ -181,6 +186,7 @@ impl Kernel for Backward<'_> {
         let taps = window.kernel * window.kernel;
         let (inputs, outputs) = (window.inputs, window.outputs);
         window.check();
+        let plane = window.gradient_plane(lanes);
         window.check_taps(self.taps, self.tap_inputs);
         self.reads.check(inputs, window.input, &self.images);
         assert!(!window.is_pointwise() || window.input == window.output, "sizes of {window:?}");
@@ -190,12 +196,13 @@ impl Kernel for Backward<'_> {
         if let Some(towards) = &self.towards {
             let wanted = Packing { taps, inputs: outputs, outputs: inputs, lanes };
             self.packing.check(&wanted, 1, self.weights.len());
-            window.check_classes(self.classes, lanes);
+            window.check_classes(self.classes, &plane);
             towards.check(window, &self.images);
         }
         let needed = product(&[taps, inputs, outputs.next_multiple_of(lanes)]);
         enough("gradient of the weights", self.gradient.count(), needed);
-        enough("scratch memory", self.scratch.count(), scratch(window, lanes));
+        let needed = scratch_with(window, &plane, lanes);
+        enough("scratch memory", self.scratch.count(), needed);
     }
 
     #[inline(always)]
@@ -297,13 +304,14 @@ impl Backward<'_> {
                     self.plane_weights::<S>(
                         inputs.add(slot * input.values()),
                         outputs.add(slot * output.values()),
+                        &output,
                     );
                 }
                 if let Some(towards) = &self.towards {
                     for index in 0..self.packing.count() {
                         for slot in 0..count {
                             let from = outputs.add(slot * output.values());
-                            self.plane_inputs::<S>(index, from, towards, image + slot);
+                            self.plane_inputs::<S>(index, from, &output, towards, image + slot);
                         }
                     }
                 }
@@ -332,11 +340,11 @@ impl Backward<'_> {
     ///
     /// # Safety
     /// The check has passed, with the lanes of `S`; the pointers are to the planes of an image's input and of
-    /// its output's gradient; the processor has `S`.
+    /// its output's gradient, which is `to`; the processor has `S`.
     #[inline(always)]
-    unsafe fn plane_weights<S: Simd>(&self, input: *const f32, output: *const f32) {
+    unsafe fn plane_weights<S: Simd>(&self, input: *const f32, output: *const f32, to: &Plane) {
         let window = self.window;
-        let (from, to) = (window.input_plane(), window.gradient_plane(S::LANES));
+        let from = window.input_plane();
         let (height, width) = window.output;
         let values = width * (window.inputs * window.stride * window.stride + window.outputs);
         let at_a_time = (ROW_BLOCK / values).clamp(2, height.max(2));
@@ -364,17 +372,17 @@ impl Backward<'_> {
     ///
     /// # Safety
     /// The check has found the image, the target and the classes, with the lanes of `S`; the packing has the
-    /// block; `output` is the plane of the output's gradient; the processor has `S`.
+    /// block; `output` is the plane of the output's gradient, `plane`; the processor has `S`.
     #[inline(always)]
     unsafe fn plane_inputs<S: Simd>(
         &self,
         index: usize,
         output: *const f32,
+        plane: &Plane,
         towards: &Towards<'_>,
         image: usize,
     ) {
         let window = self.window;
-        let plane = window.gradient_plane(S::LANES);
         for class in self.classes {
             for j in 0..class.size.0 {
                 let y = class.first.0 + j * window.stride;

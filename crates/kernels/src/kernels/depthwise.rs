@@ -8,7 +8,7 @@ use super::forward::{read_plane, sum_image};
 use super::gather::{load, store};
 use super::maps::{Maps, Reads};
 use super::shared::SharedSlice;
-use super::window::{Class, ConvolutionWindow};
+use super::window::{Class, ConvolutionWindow, Plane};
 use crate::simd::{Kernel, Simd};
 
 /// Depthwise convolutions of some images; the window's inputs and outputs are the channels.
@@ -115,7 +115,12 @@ pub struct DepthwiseBackward<'a> {
 
 /// Returns the number of values of scratch memory that the backward pass needs.
 pub fn scratch(window: &ConvolutionWindow, lanes: usize) -> usize {
-    window.input_plane().values().saturating_add(window.gradient_plane(lanes).values())
+    scratch_with(window, &window.gradient_plane(lanes))
+}
+
+/// Does the work of [`scratch`], given the gradient's plane.
+const fn scratch_with(window: &ConvolutionWindow, gradient: &Plane) -> usize {
+    window.input_plane().values().saturating_add(gradient.values())
 }
 
 impl Kernel for DepthwiseBackward<'_> {
@@ -123,17 +128,18 @@ impl Kernel for DepthwiseBackward<'_> {
         let window = self.window;
         let channels = window.outputs;
         check_window(window, self.weights);
+        let plane = window.gradient_plane(lanes);
         self.reads.check(channels, window.input, &self.images);
         for part in self.parts {
             part.check_within(window, &self.images);
         }
         if let Some(towards) = &self.towards {
-            window.check_classes(self.classes, lanes);
+            window.check_classes(self.classes, &plane);
             towards.check(window, &self.images);
         }
         let needed = product(&[window.kernel, window.kernel, channels]);
         enough("gradient of the weights", self.gradient.count(), needed);
-        enough("scratch memory", self.scratch.count(), scratch(window, lanes));
+        enough("scratch memory", self.scratch.count(), scratch_with(window, &plane));
     }
 
     #[inline(always)]
@@ -157,10 +163,10 @@ impl Kernel for DepthwiseBackward<'_> {
                     }
                 }
                 read_plane::<S>(&self.reads, window, &input, image, inputs);
-                self.weights::<S>(inputs, outputs);
+                self.weights::<S>(inputs, outputs, &output);
                 if let Some(towards) = &self.towards {
                     for class in self.classes {
-                        self.inputs::<S>(class, towards, outputs, image);
+                        self.inputs::<S>(class, towards, outputs, &output, image);
                     }
                 }
             }
@@ -172,13 +178,13 @@ impl DepthwiseBackward<'_> {
     /// Adds an image's gradient of the weights.
     ///
     /// # Safety
-    /// The check has passed, with the lanes of `S`; `inputs` and `outputs` hold the planes of an image; the
-    /// processor has `S`.
+    /// The check has passed, with the lanes of `S`; `inputs` and `outputs` hold the planes of an image, of
+    /// which `output` is the second; the processor has `S`.
     #[inline(always)]
-    unsafe fn weights<S: Simd>(&self, inputs: *const f32, outputs: *const f32) {
+    unsafe fn weights<S: Simd>(&self, inputs: *const f32, outputs: *const f32, output: &Plane) {
         let window = self.window;
         let channels = window.outputs;
-        let (input, output) = (window.input_plane(), window.gradient_plane(S::LANES));
+        let input = window.input_plane();
         let (height, width) = window.output;
         for tap in 0..window.kernel * window.kernel {
             let (row, column) = (tap / window.kernel, tap % window.kernel);
@@ -207,17 +213,17 @@ impl DepthwiseBackward<'_> {
     ///
     /// # Safety
     /// The check has found the class, the target and the image, with the lanes of `S`; `outputs` holds the
-    /// plane of the image's gradient; the processor has `S`.
+    /// plane of the image's gradient, `plane`; the processor has `S`.
     #[inline(always)]
     unsafe fn inputs<S: Simd>(
         &self,
         class: &Class,
         towards: &Towards<'_>,
         outputs: *const f32,
+        plane: &Plane,
         image: usize,
     ) {
         let window = self.window;
-        let plane = window.gradient_plane(S::LANES);
         let channels = window.inputs;
         for (j, i) in (0..class.size.0).flat_map(|j| (0..class.size.1).map(move |i| (j, i))) {
             let y = class.first.0 + j * window.stride;

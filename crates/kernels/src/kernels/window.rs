@@ -118,13 +118,13 @@ impl ConvolutionWindow {
         }
     }
 
-    /// Checks that classes are of input pixels, that their taps lie within [`Self::gradient_plane`] for all
-    /// of these, and their weights within the kernel; for a pointwise convolution within a pixel.
+    /// Checks that classes are of input pixels, that their taps lie within the plane of
+    /// [`Self::gradient_plane`] for all of these, and their weights within the kernel; for a pointwise
+    /// convolution within the outputs.
     ///
     /// # Panics
     /// If one does not.
-    pub fn check_classes(&self, classes: &[Class], lanes: usize) {
-        let plane = self.gradient_plane(lanes);
+    pub fn check_classes(&self, classes: &[Class], plane: &Plane) {
         let pointwise = self.is_pointwise();
         assert!(!pointwise || !classes.is_empty(), "no class of {self:?}");
         for class in classes {
@@ -136,7 +136,7 @@ impl ConvolutionWindow {
             let inside = first_y.saturating_add(product(&[down, self.stride])) < self.input.0
                 && first_x.saturating_add(product(&[right, self.stride])) < self.input.1;
             let (last, end) = match pointwise {
-                true => (0, self.outputs.next_multiple_of(lanes)),
+                true => (0, self.outputs),
                 false => (down * plane.row() + right * plane.step, plane.values()),
             };
             let fits = |tap: &Tap| {
@@ -295,17 +295,19 @@ mod tests {
     fn the_classes_of_a_window_pass_and_others_are_refused() {
         for window in [WINDOW, POINTWISE] {
             let classes = window.classes(8);
-            window.check_classes(&classes, 8);
+            let plane = window.gradient_plane(8);
+            window.check_classes(&classes, &plane);
             let changed = |change: &dyn Fn(&mut Class)| {
                 let mut classes = classes.clone();
                 change(&mut classes[0]);
-                refuses("a class beyond", || window.check_classes(&classes, 8));
+                refuses("a class beyond", || window.check_classes(&classes, &plane));
             };
             changed(&|class| class.size.0 += 1);
             changed(&|class| class.first.1 += 2);
             changed(&|class| class.taps[0].from = 10_000);
             changed(&|class| class.taps[0].weights = 9);
         }
-        refuses("no class", || POINTWISE.check_classes(&[], 8));
+        let plane = POINTWISE.gradient_plane(8);
+        refuses("no class", || POINTWISE.check_classes(&[], &plane));
     }
 }
