@@ -31,15 +31,16 @@ pub struct Args {
     #[arg(long, default_value = "accuracy")]
     y: String,
     /// The metric shown as color.
-    #[arg(long, default_value = "area_mm2")]
-    color: String,
+    // Not `color`: that is the global option for messages.
+    #[arg(id = "colour", long = "colour", value_name = "COLOUR", default_value = "area_mm2")]
+    colored_by: String,
 }
 
 /// Carries out the command.
 pub fn run(common: &Common, args: &Args) -> Result<ExitCode, CliError> {
     let store = common.reader()?;
     let runs = select(store.as_ref(), &args.runs)?;
-    let axes = Axes { x: args.x.clone(), y: args.y.clone(), color: args.color.clone() };
+    let axes = Axes { x: args.x.clone(), y: args.y.clone(), color: args.colored_by.clone() };
     let series = runs
         .iter()
         .map(|run| {
