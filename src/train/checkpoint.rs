@@ -15,17 +15,24 @@ use crate::util::atomic_file::{Replacement, create_folder_like_folder};
 use crate::util::checksum::body;
 use tandem_kernels::{BatchOutcome, with_values};
 
-/// The state of a training run between two steps.
-#[derive(Serialize, Deserialize)]
-pub struct TrainingCheckpoint {
-    /// The key of the training run; see [`training_key`](super::training_key).
-    key: String,
+/// The position of a training run between two steps.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Position {
     /// The number of complete epochs.
     pub epoch: u32,
     /// The number of steps done in the next epoch.
     pub step: u64,
     /// The sums of loss and correct predictions over those steps.
     pub outcome: BatchOutcome,
+}
+
+/// The state of a training run between two steps.
+#[derive(Serialize, Deserialize)]
+pub struct TrainingCheckpoint {
+    /// The key of the training run; see [`training_key`](super::training_key).
+    key: String,
+    /// The position at which it was taken.
+    pub position: Position,
     /// The scores of complete epochs.
     pub curve: Vec<EpochScore>,
     /// The state of the optimizer.
@@ -34,23 +41,7 @@ pub struct TrainingCheckpoint {
     variables: Vec<Vec<f32>>,
 }
 
-/// The position of a training between two steps.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Position {
-    /// Complete epochs.
-    pub epoch: u32,
-    /// Steps of the next epoch that are done.
-    pub step: u64,
-    /// The sums over those steps.
-    pub outcome: BatchOutcome,
-}
-
 impl TrainingCheckpoint {
-    /// The position at which it was taken.
-    pub const fn position(&self) -> Position {
-        Position { epoch: self.epoch, step: self.step, outcome: self.outcome }
-    }
-
     /// Captures the state of a training run.
     ///
     /// # Errors
@@ -62,13 +53,10 @@ impl TrainingCheckpoint {
         position: Position,
         curve: &[EpochScore],
     ) -> Result<Self, TrainError> {
-        let Position { epoch, step, outcome } = position;
         let variables = model.variables().iter().map(|it| with_values(it, <[f32]>::to_vec));
         Ok(Self {
             key: key.to_owned(),
-            epoch,
-            step,
-            outcome,
+            position,
             curve: curve.to_vec(),
             optimizer: optimizer.clone(),
             variables: variables.collect::<Result<_, _>>()?,
@@ -146,13 +134,15 @@ mod tests {
         let path = folder.path().join("trainings/key");
         let mut checkpoint = TrainingCheckpoint {
             key: "key".to_owned(),
-            epoch: 3,
-            step: 7,
-            outcome: BatchOutcome::default(),
+            position: Position { epoch: 3, step: 7, ..Position::default() },
             curve: Vec::new(),
             optimizer: OptimizerState::default(),
             variables: vec![vec![1.0, 2.0]],
         };
+        // The position is stored as its fields, in place.
+        let fields = ("key", 3_u32, 7_u64, BatchOutcome::default(), Vec::<EpochScore>::new());
+        let stored = postcard::to_stdvec(&checkpoint).unwrap();
+        assert!(stored.starts_with(&postcard::to_stdvec(&fields).unwrap()));
         let names = || -> Vec<String> {
             let entries = fs::read_dir(path.parent().unwrap()).unwrap();
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
@@ -161,13 +151,13 @@ mod tests {
         // A kill in the middle of the next one.
         fs::write(path.with_extension("new"), "half").unwrap();
         assert_eq!(
-            TrainingCheckpoint::load(&path, "key").unwrap().map(|found| found.epoch),
+            TrainingCheckpoint::load(&path, "key").unwrap().map(|found| found.position.epoch),
             Some(3)
         );
-        checkpoint.epoch = 4;
+        checkpoint.position.epoch = 4;
         checkpoint.save(&path).unwrap();
         assert_eq!(
-            TrainingCheckpoint::load(&path, "key").unwrap().map(|found| found.epoch),
+            TrainingCheckpoint::load(&path, "key").unwrap().map(|found| found.position.epoch),
             Some(4)
         );
         assert!(TrainingCheckpoint::load(&path, "other").unwrap().is_none());

@@ -272,7 +272,7 @@ impl Trainer<'_> {
         let start = Position::default();
         let Some(path) = path else { return Ok(start) };
         let Some(checkpoint) = TrainingCheckpoint::load(path, &self.key)? else { return Ok(start) };
-        let position = checkpoint.position();
+        let position = checkpoint.position;
         if !checkpoint.restore(&self.model)? || !self.optimizer.restore(checkpoint.optimizer) {
             let source = std::io::Error::other("it is of another network");
             return Err(TrainError::Checkpoint { path: path.into(), source });

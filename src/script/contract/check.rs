@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{AST, Dynamic, Engine, FnAccess, Module};
 
-use super::entry_points::{EntryPoint, ROLES};
+use super::entry_points::{ENTRY_POINTS, EntryPoint};
 use crate::script::Diagnostic;
 use crate::script::diagnostic::{counted, definition};
 use crate::util::suggest::edits;
@@ -12,12 +12,12 @@ use crate::util::suggest::nearest;
 
 /// Returns a function of the contract by its name, with the results that depend on it.
 pub(in crate::script) fn effect(name: &str) -> Option<(&'static str, &'static str)> {
-    ROLES.iter().find(|role| role.name == name).map(|role| (role.name, role.decides))
+    ENTRY_POINTS.iter().find(|role| role.name == name).map(|role| (role.name, role.decides))
 }
 
 /// Returns true if the services calls a function of that name.
 pub(in crate::script) fn is_contract(name: &str) -> bool {
-    ROLES.iter().any(|role| role.name == name)
+    ENTRY_POINTS.iter().any(|role| role.name == name)
 }
 
 /// The functions that every experiment defines.
@@ -47,7 +47,7 @@ pub(in crate::script) fn contract(
 ) -> Result<BTreeSet<&'static str>, Diagnostic> {
     let mut all = BTreeSet::new();
     let can_sweep = ast.iter_functions().any(|f| f.name == "sweep" && f.params.is_empty());
-    for &EntryPoint { name, parameters, .. } in &ROLES {
+    for &EntryPoint { name, parameters, .. } in &ENTRY_POINTS {
         let defined: Vec<usize> =
             ast.iter_functions().filter(|f| f.name == name).map(|f| f.params.len()).collect();
         if ast.iter_functions().any(|f| f.name == name && f.access == FnAccess::Private) {
@@ -72,7 +72,7 @@ pub(in crate::script) fn contract(
             let others = ast
                 .iter_functions()
                 .map(|f| f.name)
-                .filter(|other| ROLES.iter().all(|role| role.name != *other));
+                .filter(|other| ENTRY_POINTS.iter().all(|role| role.name != *other));
             return Err(match nearest(name, others).first() {
                 Some(near) => undefined(name)
                     .with_help(format!("is `{near}` meant to be `{name}`?"))
@@ -91,7 +91,7 @@ fn refuse_misspelt(
     (label, text): (&str, &str),
     defined: &BTreeSet<&'static str>,
 ) -> Result<(), Diagnostic> {
-    let missing: Vec<_> = ROLES.iter().filter(|role| !defined.contains(role.name)).collect();
+    let missing: Vec<_> = ENTRY_POINTS.iter().filter(|role| !defined.contains(role.name)).collect();
     for function in ast.iter_functions() {
         let near = missing.iter().find(|role| {
             role.parameters.len() == function.params.len()
@@ -141,7 +141,8 @@ fn example(name: &str) -> &'static str {
 
 /// Returns the signature of a function of the contract.
 fn signature(name: &str) -> String {
-    let parameters = ROLES.iter().find(|role| role.name == name).map_or(&[][..], |f| f.parameters);
+    let parameters =
+        ENTRY_POINTS.iter().find(|role| role.name == name).map_or(&[][..], |f| f.parameters);
     format!("{name}({})", parameters.join(", "))
 }
 

@@ -14,8 +14,8 @@ pub(in crate::script) struct EntryPoint {
     pub(in crate::script) docs: &'static [&'static str],
 }
 
-/// Makes documented roles, written as for [`native`](crate::script::native::native).
-macro_rules! roles {
+/// Makes documented entry points, written as for [`native`](crate::script::native::native).
+macro_rules! entry_points {
     ($(
         $(#[doc = $doc:literal])*
         fn $name:ident ( $($argument:ident : $type:ident),* ) -> $result:literal decides $decides:literal;
@@ -32,7 +32,7 @@ macro_rules! roles {
 }
 
 /// The functions that an experiment may define.
-pub(in crate::script) const ROLES: [EntryPoint; 10] = roles! {
+pub(in crate::script) const ENTRY_POINTS: [EntryPoint; 10] = entry_points! {
     /// The arguments of the script with their defaults: a map of flags, numbers, texts, arrays or maps. The
     /// script reads them as `args::NAME`; `--set NAME=VALUE` and `args` in a settings file give others of the
     /// same types. No argument may have the name of a setting, such as `seed` or `steps`.

@@ -38,7 +38,7 @@ pub(super) fn register(engine: &mut Engine, globals: &mut Module) {
         fn weighted(weights: Map) -> Objective = |context: NativeCallContext, weights: Map| {
             weighted(&context, weights, Map::new())
         };
-        /// A weighted sum of metrics, normalized by ranges of one's own: `[worst, best]` for each metric, two
+        /// A weighted sum of metrics, normalized by the given ranges: `[worst, best]` for each metric, two
         /// different finite numbers. A metric that has none takes that of `objective::weighted(weights)`, and is
         /// refused if there is none either.
         ///

@@ -6,7 +6,7 @@ use std::io;
 use rhai::Engine;
 use serde::Deserialize;
 
-use crate::script::contract::entry_points::{EntryPoint, ROLES};
+use crate::script::contract::entry_points::{ENTRY_POINTS, EntryPoint};
 
 /// The functions that scripts define and call.
 #[derive(Debug)]
@@ -139,7 +139,7 @@ impl FunctionCatalog {
                 FunctionGroup { doc: module.doc, functions, name }
             })
             .collect();
-        Ok(Self { roles: ROLES.iter().map(role).collect(), globals, modules, types })
+        Ok(Self { roles: ENTRY_POINTS.iter().map(role).collect(), globals, modules, types })
     }
 
     /// Yields every function that scripts define or call.

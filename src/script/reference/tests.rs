@@ -11,7 +11,7 @@ use super::*;
 use crate::accel::chaidnn::ChaidnnEstimate;
 use crate::accuracy::nasbench101::Nasbench101TableError;
 use crate::run::{Event, Experiment, Runner};
-use crate::script::contract::entry_points::ROLES;
+use crate::script::contract::entry_points::ENTRY_POINTS;
 use crate::script::language::DISABLED;
 use crate::script::modules::TrainingPlan;
 use crate::script::services::ScriptNetwork;
@@ -109,7 +109,7 @@ fn a_wrong_example_is_found() {
 /// Runs an example: an experiment if it has functions of the contract and no values, else statements.
 fn run_example(text: &str, place: &Path) -> Result<(), String> {
     let defines = |name: &str| text.contains(&format!("fn {name}("));
-    if text.contains(GIVES) || !ROLES.iter().any(|role| defines(role.name)) {
+    if text.contains(GIVES) || !ENTRY_POINTS.iter().any(|role| defines(role.name)) {
         return run_statements(text, place);
     }
     let mut script = text.to_owned();

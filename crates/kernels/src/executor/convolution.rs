@@ -189,7 +189,7 @@ fn terms_of<'a>(terms: &[MapsTerm<'a>], group: usize, channels: usize) -> Vec<Ma
     terms.iter().map(|term| term.slice(group * channels, channels)).collect()
 }
 
-/// What the tasks of a convolution's forward pass share.
+/// The state that the tasks of a convolution's forward pass share.
 struct ForwardTasks<'a> {
     convolution: &'a ConvolutionStep,
     terms: Vec<MapsTerm<'a>>,
@@ -382,7 +382,7 @@ pub fn settled<'a>(
     parts.iter().filter_map(|part| views.part(part, normalised(part))).collect()
 }
 
-/// What the tasks of a convolution's backward pass share.
+/// The state that the tasks of a convolution's backward pass share.
 struct BackwardTasks<'a> {
     convolution: &'a ConvolutionStep,
     terms: Vec<MapsTerm<'a>>,
@@ -550,10 +550,15 @@ fn sum_partials(
     };
     let partials: &[f32] = context.memory.partial.values();
     let layers = context.parameters.layers;
-    let targets: Vec<Target<'_>> = (context.gradients.iter_mut().enumerate())
+    let weight = |part: &OutputPart| layers[part.layer].weight;
+    let weights = || convolution.parts.iter().filter_map(weight);
+    let first = weights().min().unwrap_or(0);
+    let end = weights().max().map_or(0, |last| last + 1);
+    // Those between them, which belong to other layers, are few.
+    let targets: Vec<Target<'_>> = (first..end)
+        .zip(&mut context.gradients[first..end])
         .filter_map(|(index, gradient)| {
-            let own = |part: &&OutputPart| layers[part.layer].weight == Some(index);
-            let part = convolution.parts.iter().find(own)?;
+            let part = convolution.parts.iter().find(|part| weight(part) == Some(index))?;
             Some((part.channel, part.z.channels, SharedSlice::new(gradient)))
         })
         .collect();

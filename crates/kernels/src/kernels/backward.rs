@@ -790,7 +790,7 @@ unsafe fn weight_tile<S: Simd, const N: usize, const C: usize>(
 #[cfg(test)]
 mod tests {
     use super::super::maps::MapsTerm;
-    use super::super::testing::{maps, refuses};
+    use super::super::testing::{maps, refuses, shorter};
     use super::*;
 
     /// Checks the gradients of image 1 of a convolution of 5 channels to 9; `change` may spoil it.
@@ -835,10 +835,6 @@ mod tests {
         };
         change(&mut backward);
         backward.check(8);
-    }
-
-    fn shorter<'a>(memory: &SharedSlice<'a>) -> SharedSlice<'a> {
-        memory.part(0..memory.count() - 1)
     }
 
     #[test]

@@ -260,7 +260,7 @@ impl DepthwiseBackward<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::maps::MapsTerm;
-    use super::super::testing::{maps, refuses};
+    use super::super::testing::{maps, needs_each, refuses};
     use super::*;
 
     const WINDOW: ConvolutionWindow = ConvolutionWindow {
@@ -291,16 +291,9 @@ mod tests {
             .check(8);
         };
         let enough = [200, 60, 20, 45, WINDOW.input_plane().values()];
-        check(enough, WINDOW);
-        for (index, what) in
-            ["input: 199", "output: 59", "sums: 19", "weights: 44", "scratch memory: 209"]
-                .into_iter()
-                .enumerate()
-        {
-            let mut short = enough;
-            short[index] -= 1;
-            refuses(what, || check(short, WINDOW));
-        }
+        let messages =
+            ["input: 199", "output: 59", "sums: 19", "weights: 44", "scratch memory: 209"];
+        needs_each(enough, messages, |values| check(values, WINDOW));
         refuses("6 inputs and 5 outputs", || {
             check(enough, ConvolutionWindow { inputs: 6, ..WINDOW });
         });
@@ -333,7 +326,6 @@ mod tests {
             .check(8);
         };
         let enough = [200, 60, 45, 200, 45, scratch(&WINDOW, 8)];
-        check(enough);
         let messages = [
             "input: 199",
             "the layer's values: 59",
@@ -342,10 +334,6 @@ mod tests {
             "gradient of the weights: 44",
             "scratch memory: ",
         ];
-        for (index, what) in messages.into_iter().enumerate() {
-            let mut short = enough;
-            short[index] -= 1;
-            refuses(what, || check(short));
-        }
+        needs_each(enough, messages, check);
     }
 }

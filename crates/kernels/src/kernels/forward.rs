@@ -315,7 +315,7 @@ pub unsafe fn read_plane<S: Simd>(
 #[cfg(test)]
 mod tests {
     use super::super::maps::MapsTerm;
-    use super::super::testing::{maps, refuses};
+    use super::super::testing::{maps, refuses, shorter};
     use super::*;
 
     /// Checks a convolution of image 1, of 5 channels, to 9 channels; `change` may spoil it.
@@ -346,10 +346,6 @@ mod tests {
         forward.check(8);
     }
 
-    fn short<T>(memory: &SharedSlice<'_, T>) -> Range<usize> {
-        0..memory.count() - 1
-    }
-
     #[test]
     fn short_memory_of_a_convolution_is_refused() {
         for pointwise in [false, true] {
@@ -358,8 +354,8 @@ mod tests {
                 refuses(message, || check(pointwise, change));
             };
             spoilt("packed weights: ", &|f| f.weights = &f.weights[1..]);
-            spoilt("scratch memory: ", &|f| f.scratch = f.scratch.part(short(&f.scratch)));
-            spoilt("sums: 35 values where 36", &|f| f.sums = f.sums.map(|s| s.part(short(&s))));
+            spoilt("scratch memory: ", &|f| f.scratch = shorter(&f.scratch));
+            spoilt("sums: 35 values where 36", &|f| f.sums = f.sums.map(|s| shorter(&s)));
             spoilt("input: 120 values where 180", &|f| f.images = 2..3);
             spoilt("output: 8 channels of 9", &|f| f.to = f.to.slice(0, 8));
             spoilt("inputs beyond", &|f| f.tap_inputs += 1);

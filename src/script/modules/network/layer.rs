@@ -88,7 +88,7 @@ pub(super) fn register(globals: &mut Module) {
             Operation::Linear { .. } => true,
             _ => false,
         };
-        /// Whether there is a batch normalization in it.
+        /// True if it has a batch normalization.
         get batch_norm(layer: Layer) -> bool = |layer: &mut L| match layer.get().operation {
             Operation::Convolution(c) => c.batch_norm,
             Operation::BatchNormActivation(_) => true,
